@@ -1,0 +1,53 @@
+# Everything happens in .venv, which `make setup` builds from requirements.lock.
+# Nothing but Python 3.11-3.13 and make is needed beforehand.
+
+HOST ?= 127.0.0.1
+PORT ?= 8866
+PYTHON ?=
+PYTEST_FLAGS ?=
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup app test lint format lock bench clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## Build .venv (PYTHON=/path/to/python chooses another interpreter)
+
+# Again only when a list of packages has changed: a second `make setup` does nothing.
+$(READY): requirements.lock pyproject.toml
+	@PYTHON='$(PYTHON)' sh scripts/setup.sh
+	@touch $@
+
+app: setup  ## Open the page (PORT=8866 HOST=127.0.0.1)
+	@$(BIN)/nanoconf app --host '$(HOST)' --port '$(PORT)'
+
+test: setup  ## Run all tests, the page in a browser too (PYTEST_FLAGS='-k name')
+	@sh scripts/test_tools.sh
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+lint: setup  ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: setup  ## Bring the code into shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+# Keeps the versions that are in the lock where it can; LOCK_FLAGS=--upgrade takes the newest.
+lock: setup  ## Make requirements.lock from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+		--generate-hashes --custom-compile-command 'make lock' $(LOCK_FLAGS) \
+		--extra dev pyproject.toml --output-file requirements.lock
+
+bench: setup  ## Measure the engine and the surrogate
+	@$(BIN)/python -m benchmarks
+
+clean:  ## Remove .venv, caches and build results (never a run or a model)
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache test-results *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	find . -name .ipynb_checkpoints -prune -exec rm -rf {} +

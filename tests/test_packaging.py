@@ -1,0 +1,154 @@
+"""One list of packages, a wheel with everything in it, nothing of the machine it was made on."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
+
+
+def locked() -> dict[str, tuple[Version, int]]:
+    """Name -> (version, number of hashes) of every package in the lock."""
+    lines = (ROOT / "requirements.lock").read_text().replace("\\\n", " ").splitlines()
+    entries = [line for line in lines if line and not line.lstrip().startswith("#")]
+    packages = {}
+    for entry in entries:
+        name, version = re.match(r"([\w.-]+)==([^\s;]+)", entry).groups()
+        packages[canonicalize_name(name)] = (Version(version), entry.count("--hash=sha256:"))
+    assert len(packages) == len(entries), "one version of each package, whatever the Python"
+    return packages
+
+
+def environment() -> list:
+    return yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+
+
+@pytest.mark.parametrize(
+    "text", PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"], ids=str
+)
+def test_the_lock_has_what_pyproject_asks_for(text):
+    requirement = Requirement(text)
+    version, _ = locked()[canonicalize_name(requirement.name)]
+    assert version in requirement.specifier, "type: make lock"
+
+
+def test_every_locked_package_has_hashes():
+    assert [name for name, (_, hashes) in locked().items() if not hashes] == []
+
+
+def test_conda_environment_takes_python_and_pip_and_leaves_the_rest_to_the_lock():
+    python, pip, from_pip = environment()
+    name, specifier = python.split(maxsplit=1)
+    assert (name, pip) == ("python", "pip")
+    assert SpecifierSet(specifier) == SpecifierSet(PROJECT["requires-python"])
+    assert from_pip == {"pip": ["-r requirements.lock"]}
+
+
+def test_version_stands_in_one_place():
+    import backend
+    import nanoconf
+
+    assert "version" in PROJECT["dynamic"]
+    assert nanoconf.__version__ == backend.__version__
+    assert "version" not in yaml.safe_load((ROOT / "CITATION.cff").read_text())
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> zipfile.ZipFile:
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (path,) = folder.glob("nanoconf-*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_wheel_holds_all_code(wheel):
+    names = set(wheel.namelist())
+    for package in ("backend", "nanoconf"):
+        sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / package).rglob("*.py")}
+        assert sources
+        assert sources <= names
+
+
+def test_wheel_holds_the_notebook_and_every_model(wheel):
+    names = set(wheel.namelist())
+    assert "nanoconf/app.ipynb" in names
+    models = [path for path in tracked_files() if path.is_relative_to(ROOT / "models")]
+    assert models
+    assert {f"nanoconf/{path.relative_to(ROOT).as_posix()}" for path in models} <= names
+
+
+def test_wheel_holds_nothing_else(wheel):
+    tops = {name.split("/")[0] for name in wheel.namelist()}
+    assert {top for top in tops if not top.startswith("nanoconf-")} == {"backend", "nanoconf"}
+    assert not [name for name in wheel.namelist() if "__pycache__" in name]
+
+
+def test_wheel_installs_the_command(wheel):
+    (entry_points,) = (name for name in wheel.namelist() if name.endswith("/entry_points.txt"))
+    assert "nanoconf = nanoconf.cli:main" in wheel.read(entry_points).decode()
+
+
+def imported_packages(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def test_backend_stands_alone():
+    """A cluster node has neither the surrogate's packages nor the page's."""
+    foreign = {"nanoconf", "tensorflow", "keras", "ai_edge_litert", "IPython", "ipywidgets"}
+    for path in (ROOT / "backend").rglob("*.py"):
+        assert not imported_packages(path) & foreign, path
+
+
+def tracked_files() -> list[Path]:
+    """All files that are, or are about to be, in the repository."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    paths = (ROOT / name for name in listing.split("\0") if name)
+    return [path for path in paths if path.is_file()]
+
+
+def test_files_name_no_package_index_and_no_machine():
+    traces = [
+        rb"pythonhosted" + rb"\.org",
+        rb"--(extra-)?index-url|--find-links",
+        rb"(?<![\w.])/(home|root|Users)/\w",
+        re.escape(bytes(ROOT)) + rb"(?!\w)",
+    ]
+    pattern = re.compile(b"|".join(traces))
+    found = {}
+    for path in tracked_files():
+        match = pattern.search(path.read_bytes())
+        if match and path != Path(__file__).resolve():
+            found[path.relative_to(ROOT).as_posix()] = match[0]
+    assert found == {}
