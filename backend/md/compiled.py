@@ -1,0 +1,32 @@
+"""How the engine's inner loops are compiled, and where the machine code is kept.
+
+Numba's cache notices a change of the file that a function stands in, but not of the functions it
+calls in other files. So the cache lives in a folder named after the content of all files here: any
+change, or a new version, starts a fresh one, and a read-only installation works too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numba
+import platformdirs
+
+FAST: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "nogil": True, "cache": True}
+"""Options of the inner loops: SIMD, no Python lock, kept on disk."""
+
+EXACT: dict[str, Any] = FAST | {"fastmath": False}
+"""The same with every operation as written, for what tests for NaN or serves as a reference."""
+
+
+def _cache_folder() -> Path:
+    digest = hashlib.sha256(numba.__version__.encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return Path(platformdirs.user_cache_dir("nanoconf")) / "numba" / digest.hexdigest()[:16]
+
+
+if not numba.config.CACHE_DIR:
+    numba.config.CACHE_DIR = str(_cache_folder())

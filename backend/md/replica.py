@@ -1,0 +1,120 @@
+"""One independent simulation: its state, its random numbers, what it has sampled."""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from backend.md import estimators, integrators
+from backend.md.forces import ForceField, force_field
+from backend.md.integrators import State, Stepping
+from backend.md.lattice import lattice
+from backend.md.schedule import Schedule
+from backend.profiles import BINS
+from backend.result import SimulationError
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+
+FRICTION = 0.5
+"""Friction of the Langevin thermostat (1/τ): weak enough to let ions diffuse across freely."""
+
+SKIN = 0.5
+"""Margin of the neighbour list, in diameters of the larger ion."""
+
+RELAXATION_STEPS = 200
+"""Steps that undo what overlaps there are on the first lattice."""
+
+TROUBLE = {
+    integrators.NOT_FINITE: "a position is no longer a finite number",
+    integrators.THROUGH_WALL: "an ion went through a wall",
+    integrators.TOO_MANY_PAIRS: "ions crowd together beyond what the neighbour list holds",
+}
+
+
+@dataclass
+class Replica:
+    """One independent simulation.
+
+    Parameters
+    ----------
+    system, settings
+        What is simulated, and how.
+    index : int
+        Which replica of the run; the seed and the index fix its random numbers.
+    """
+
+    system: SlitSystem
+    settings: RunSettings
+    index: int
+    tallies: list[estimators.Tally] = field(default_factory=list)
+    steps_done: int = 0
+
+    @cached_property
+    def force_field(self) -> ForceField:
+        return force_field(self.system, self.settings.precision)
+
+    @cached_property
+    def rng(self) -> np.random.Generator:
+        return np.random.default_rng([self.settings.seed, self.index])
+
+    @cached_property
+    def stepping(self) -> Stepping:
+        return stepping(self.system, self.settings)
+
+    @cached_property
+    def state(self) -> State:
+        """The state at present; made from a lattice, and relaxed, when first asked for."""
+        positions = lattice(self.system, self.rng)
+        velocities = self.rng.standard_normal(positions.shape)
+        state = integrators.initial_state(positions, velocities, self.force_field)
+        largest_move = 0.01 * min(self.system.diameters)
+        integrators.relax(state, self.force_field, self.stepping, RELAXATION_STEPS, largest_move)
+        integrators.start(state, self.force_field, self.stepping)
+        return state
+
+    def equilibrate(self, schedule: Schedule) -> None:
+        """Advance by one chunk without keeping anything of it."""
+        self._advance(self._empty_tally(schedule, 1), 0, schedule)
+
+    def sample(self, schedule: Schedule, stop: threading.Event) -> None:
+        """Advance by one tally, chunk by chunk, and keep it; nothing is kept if `stop` is set."""
+        tally = self._empty_tally(schedule, schedule.chunks_per_tally)
+        for chunk in range(schedule.chunks_per_tally):
+            if stop.is_set():
+                return
+            self._advance(tally, chunk * schedule.samples_per_chunk, schedule)
+        self.tallies.append(tally)
+
+    def _empty_tally(self, schedule: Schedule, chunks: int) -> estimators.Tally:
+        rows = chunks * schedule.rows_per_chunk
+        return estimators.empty_tally(self.system, BINS, rows, schedule.samples_per_row)
+
+    def _advance(self, tally: estimators.Tally, first: int, schedule: Schedule) -> None:
+        samples = schedule.samples_per_chunk
+        trouble = integrators.advance(
+            self.state, self.force_field, self.stepping, first, samples, self.rng, tally
+        )
+        self.steps_done += samples * self.settings.force_split
+        if trouble != integrators.OK:
+            raise SimulationError(
+                f"{TROUBLE[trouble]} at step {self.steps_done} of replica {self.index}: "
+                f"try a smaller time step than {self.settings.time_step:g} τ"
+            )
+
+
+def stepping(system: SlitSystem, settings: RunSettings) -> Stepping:
+    """Constants of the integrator for a system (τ is one diameter long in its units)."""
+    tau = system.positive_diameter
+    interval = settings.time_step * settings.force_split
+    friction = FRICTION if settings.thermostat == "langevin" else 0.0
+    return Stepping(
+        dt=settings.time_step * tau,
+        split=settings.force_split,
+        memory=math.exp(-friction * interval),
+        skin=SKIN * max(system.diameters),
+        half_width=system.confinement_length / 2,
+    )

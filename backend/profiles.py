@@ -1,0 +1,155 @@
+"""Density profiles and what follows from them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from backend.files import write_text
+from backend.md.walls import boltzmann_factor
+from backend.system import SPECIES, SlitSystem
+
+BINS = 300
+"""Uniform bins over the slit."""
+
+CSV_HEADER = ("z_nm", "density_M", "error_M")
+
+
+@dataclass(frozen=True)
+class DensityProfile:
+    """Density of one ion species across the slit.
+
+    Attributes
+    ----------
+    z : ndarray, shape (bins,)
+        Bin centres (nm), from −h/2 to h/2.
+    density : ndarray, shape (bins,)
+        Density averaged over each bin (M).
+    error : ndarray, shape (bins,)
+        Standard error of the density (M); for a prediction, see `nanoconf.surrogate`.
+    """
+
+    z: np.ndarray
+    density: np.ndarray
+    error: np.ndarray
+
+    @property
+    def mean_density(self) -> float:
+        """Density averaged over the slit (M)."""
+        return float(self.density.mean())
+
+    @property
+    def peak_density(self) -> float:
+        """Largest density (M)."""
+        return float(self.density.max())
+
+    @property
+    def mid_density(self) -> float:
+        """Density at z = 0 (M)."""
+        return float(np.interp(0.0, self.z, self.density))
+
+    def contact_density(self, system: SlitSystem, species: str) -> float:
+        """Density (M) at |z| = h/2 − d/2, where U_wall = k_BT, mean of both walls.
+
+        Interpolated in y(z) = ρ exp(βU_wall), which is smooth through the soft wall, where ρ itself
+        changes by half from bin to bin.
+        """
+        plane = system.contact_planes[SPECIES.index(species)]
+        factor = _binned_boltzmann_factor(system, species, len(self.z))
+        reached = factor > 0.05
+        y = np.interp([-plane, plane], self.z[reached], (self.density[reached] / factor[reached]))
+        return float(y.mean() / np.e)
+
+    # --- on disk ----------------------------------------------------------------------------
+
+    def to_csv(self) -> str:
+        """CSV text with header ``z_nm,density_M,error_M``."""
+        return ",".join(CSV_HEADER) + "\n" + self._rows(",")
+
+    def to_dat(self) -> str:
+        """The published tool's format: z, density, error, tab separated, without a header."""
+        return self._rows("\t")
+
+    def _rows(self, separator: str) -> str:
+        columns = zip(self.z, self.density, self.error, strict=True)
+        return "".join(separator.join(f"{x:.8g}" for x in row) + "\n" for row in columns)
+
+    @classmethod
+    def from_csv(cls, text: str) -> Self:
+        """The profile of `to_csv`."""
+        rows = list(csv.reader(io.StringIO(text)))
+        if tuple(rows[0]) != CSV_HEADER:
+            raise ValueError(f"not a density profile: header {rows[0]}, not {list(CSV_HEADER)}")
+        z, density, error = np.array(rows[1:], dtype=float).T
+        return cls(z, density, error)
+
+
+@dataclass(frozen=True)
+class SlitProfiles:
+    """The profiles of both species.
+
+    Attributes
+    ----------
+    positive, negative : DensityProfile
+        Profiles of the positive and of the negative ions, over the same bins.
+    """
+
+    positive: DensityProfile
+    negative: DensityProfile
+
+    FILES = {
+        "positive": ("positive_density.csv", "p_density_profile.dat"),
+        "negative": ("negative_density.csv", "n_density_profile.dat"),
+    }
+
+    def by_species(self) -> dict[str, DensityProfile]:
+        """The profiles by the name of their species."""
+        return {"positive": self.positive, "negative": self.negative}
+
+    def files(self) -> dict[str, str]:
+        """Text of each file that holds these profiles, by file name."""
+        texts = {}
+        for species, (csv_name, dat_name) in self.FILES.items():
+            profile = self.by_species()[species]
+            texts[csv_name] = profile.to_csv()
+            texts[dat_name] = profile.to_dat()
+        return texts
+
+    def save(self, folder: Path) -> None:
+        """Write the CSV and .dat files of both species into a folder."""
+        for name, text in self.files().items():
+            write_text(folder / name, text)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the CSV files of `save`."""
+        return cls(
+            *(
+                DensityProfile.from_csv((folder / names[0]).read_text(encoding="utf-8"))
+                for names in cls.FILES.values()
+            )
+        )
+
+
+def bin_edges(system: SlitSystem, bins: int = BINS) -> np.ndarray:
+    """Edges of the bins (nm), shape (bins + 1,)."""
+    half = system.confinement_length / 2
+    return np.linspace(-half, half, bins + 1)
+
+
+def bin_centres(system: SlitSystem, bins: int = BINS) -> np.ndarray:
+    """Centres of the bins (nm), shape (bins,)."""
+    edges = bin_edges(system, bins)
+    return (edges[1:] + edges[:-1]) / 2
+
+
+def _binned_boltzmann_factor(system: SlitSystem, species: str, bins: int) -> np.ndarray:
+    """exp(−βU_wall) averaged over each bin, shape (bins,)."""
+    points_per_bin = 20
+    points = bin_centres(system, bins * points_per_bin)
+    return boltzmann_factor(system, species, points).reshape(bins, points_per_bin).mean(axis=1)

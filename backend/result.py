@@ -1,0 +1,96 @@
+"""What a finished simulation gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from backend.profiles import DensityProfile, SlitProfiles
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a simulation has come.
+
+    Attributes
+    ----------
+    phase : {"compiling", "equilibrating", "sampling"}
+        What it is doing.
+    fraction : float
+        Share of all time steps done, 0 to 1.
+    seconds_left : float or None
+        Estimate of the time left (s); None until it is known.
+    steps_per_second : float or None
+        Time steps a second, summed over the replicas.
+    simulated_ns : float
+        Production time so far (ns), summed over the replicas.
+    median_relative_error : float or None
+        Median relative standard error of the profile so far; None until it is known.
+    profiles : SlitProfiles or None
+        The profile so far.
+    """
+
+    phase: str
+    fraction: float
+    seconds_left: float | None = None
+    steps_per_second: float | None = None
+    simulated_ns: float = 0.0
+    median_relative_error: float | None = None
+    profiles: SlitProfiles | None = None
+
+
+@dataclass(frozen=True)
+class SimulationResult:
+    """Profiles, and what was measured beside them.
+
+    Attributes
+    ----------
+    system : SlitSystem
+        What was simulated.
+    settings : RunSettings
+        How.
+    profiles : SlitProfiles
+        Density profiles of both species, mirror averaged, with standard errors from blocks.
+    summary : dict
+        JSON values: contact, peak and mid densities with errors, checks, timings, versions.
+    """
+
+    system: SlitSystem
+    settings: RunSettings
+    profiles: SlitProfiles
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def positive(self) -> DensityProfile:
+        """Profile of the positive ions."""
+        return self.profiles.positive
+
+    @property
+    def negative(self) -> DensityProfile:
+        """Profile of the negative ions."""
+        return self.profiles.negative
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the result in a run folder or in the folder of ``nanoconf simulate -o``."""
+        from backend.files import read_json
+
+        run = read_json(folder / "run.json")
+        summary = folder / "result.json"
+        return cls(
+            SlitSystem.from_dict(run["system"]),
+            RunSettings.from_dict(run["settings"]),
+            SlitProfiles.load(folder),
+            read_json(summary)["summary"] if summary.exists() else run["summary"],
+        )
+
+
+class SimulationError(RuntimeError):
+    """A simulation that went wrong: its message says what happened and what to try."""
+
+
+class Cancelled(Exception):
+    """A simulation ended because somebody asked for it."""

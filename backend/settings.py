@@ -1,0 +1,110 @@
+"""How a system is simulated: length, seed, replicas, integrator."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from backend.system import InvalidInput, Range, SlitSystem
+
+PUBLISHED_TIME_STEP = 0.001
+"""Time step of the published runs (τ): what a number of steps (`-S`) counts."""
+
+MAXIMUM_SEED = 2**63 - 1
+
+CHOICES = {
+    "engine": ("numba",),
+    "electrostatics": ("periodic",),
+    "thermostat": ("langevin", "none"),
+    "precision": ("single", "double"),
+}
+
+ALLOWED = {
+    "duration_ns": Range(0.001, 1000.0, "ns"),
+    "seed": Range(0, MAXIMUM_SEED, ""),
+    "replicas": Range(1, 64, ""),
+    "time_step": Range(0.0001, 0.02, "τ"),
+    "force_split": Range(1, 9, ""),
+}
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a system is simulated.
+
+    Parameters
+    ----------
+    duration_ns : float
+        Production time (ns), summed over the replicas.
+    seed : int
+        Seed of all random numbers; it reproduces a result bit for bit on one machine.
+    replicas : int
+        Independent simulations that are averaged; they run side by side where there are cores.
+    engine : {"numba"}
+        What computes the run.
+    electrostatics : {"periodic"}
+        Long range of the Coulomb interaction in x and y.
+    thermostat : {"langevin", "none"}
+        BAOAB Langevin dynamics, or constant energy.
+    time_step : float
+        Time step (τ).
+    force_split : int
+        The Coulomb force is evaluated every so many time steps (reversible multiple time steps);
+        an odd number, 1 for every step.
+    precision : {"single", "double"}
+        Arithmetic of the pair forces.
+
+    Raises
+    ------
+    InvalidInput
+        One line with the parameter, its value and what is allowed.
+    """
+
+    duration_ns: float = 5.0
+    seed: int = 1
+    replicas: int = 2
+    engine: str = "numba"
+    electrostatics: str = "periodic"
+    thermostat: str = "langevin"
+    time_step: float = 0.005
+    force_split: int = 5
+    precision: str = "single"
+
+    def __post_init__(self) -> None:
+        for name, allowed in ALLOWED.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, numbers.Real):
+                raise InvalidInput(name, value, f"{allowed}, as a number")
+            if not math.isfinite(value) or value not in allowed:
+                raise InvalidInput(name, value, str(allowed))
+            if name in ("seed", "replicas", "force_split"):
+                if value != int(value):
+                    raise InvalidInput(name, value, f"{allowed}, as a whole number")
+                value = int(value)
+            object.__setattr__(self, name, value)
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                allowed_words = f"must be one of {', '.join(choices)}"
+                raise InvalidInput(name, getattr(self, name), allowed_words)
+        if self.force_split % 2 == 0:
+            raise InvalidInput("force_split", self.force_split, "must be odd (1, 3, 5, 7 or 9)")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain JSON values; `from_dict` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The settings of `to_dict`; an unknown name is an `InvalidInput`."""
+        known = [field.name for field in fields(cls)]
+        for name, value in values.items():
+            if name not in known:
+                raise InvalidInput(name, value, f"is not a setting; known: {', '.join(known)}")
+        return cls(**values)
+
+
+def duration_of_steps(system: SlitSystem, steps: int) -> float:
+    """Duration (ns) of so many published time steps of 0.001 τ."""
+    return steps * PUBLISHED_TIME_STEP * system.time_unit_ns

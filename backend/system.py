@@ -1,0 +1,299 @@
+"""The physical system: an electrolyte between two walls, its units and its validation.
+
+Primitive-model electrolyte: charged soft spheres in a uniform dielectric, confined in z between
+walls at z = ±h/2 and periodic in x and y. Lengths are in nm, concentrations in mol/L (M), valencies
+in elementary charges, surface charge densities in C/m², temperatures in K.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import numbers
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
+from typing import Any, Self
+
+from scipy import constants
+
+SPECIES = ("positive", "negative")
+"""Names of the two ion species, in the order of every array that has both."""
+
+MOLAR = constants.N_A * 1e-24
+"""Ions per nm³ at a concentration of 1 mol/L."""
+
+ION_MASS = 23 * constants.atomic_mass
+"""Mass of every ion (kg); it sets the unit of time and leaves the profile untouched."""
+
+MINIMUM_NEGATIVE_IONS = 212
+MINIMUM_BOX_TO_WIDTH = 2.4
+MINIMUM_BOX_TO_DEBYE = 20.0
+MAXIMUM_IONS = 16384
+MAXIMUM_PACKING = 0.40
+
+
+class InvalidInput(ValueError):
+    """An input that no simulation can be started from.
+
+    Parameters
+    ----------
+    parameter : str
+        Name of the offending input, e.g. ``salt_concentration``.
+    value : object
+        What was given.
+    allowed : str
+        What is allowed, in words and units.
+    """
+
+    def __init__(self, parameter: str, value: object, allowed: str):
+        self.parameter, self.value, self.allowed = parameter, value, allowed
+        super().__init__(f"{parameter} = {value!r}: {allowed}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.parameter, self.value, self.allowed)
+
+
+@dataclass(frozen=True)
+class Range:
+    """A closed interval of allowed values with its unit."""
+
+    low: float
+    high: float
+    unit: str
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"must lie between {self.low:g} and {self.high:g} {self.unit}".rstrip()
+
+
+ALLOWED = {
+    "confinement_length": Range(0.6, 30.0, "nm"),
+    "positive_valency": Range(1, 3, "e"),
+    "negative_valency": Range(-3, -1, "e"),
+    "salt_concentration": Range(0.001, 5.0, "M"),
+    "positive_diameter": Range(0.1, 2.0, "nm"),
+    "negative_diameter": Range(0.1, 2.0, "nm"),
+    "surface_charge_density": Range(-0.2, 0.0, "C/m²"),
+    "temperature": Range(200.0, 500.0, "K"),
+    "relative_permittivity": Range(2.0, 200.0, ""),
+}
+"""What the engine accepts, input by input; combinations are checked by `SlitSystem` itself."""
+
+WALLS = ("ion", "plane")
+
+
+@dataclass(frozen=True)
+class SlitSystem:
+    """Ions between two walls.
+
+    Parameters
+    ----------
+    confinement_length : float
+        Distance h between the walls (nm); they stand at z = ±h/2.
+    positive_valency, negative_valency : int
+        Ion charges z₊ > 0 and z₋ < 0 (e).
+    salt_concentration : float
+        Concentration c of the negative ions, N₋/(N_A L² h), over the whole slit width (M).
+    positive_diameter : float
+        Diameter d of the positive ions (nm).
+    negative_diameter : float, optional
+        Diameter of the negative ions (nm); that of the positive ions where it is left out.
+    wall : {"ion", "plane"}
+        ``"ion"``: WCA of size d from a dummy ion of the same diameter that touches the wall from
+        behind. ``"plane"``: WCA of size d/2 from the wall plane. Both put contact at h/2 − d/2.
+    surface_charge_density : float
+        Charge density σ of each wall (C/m²), zero or negative, balanced by positive ions.
+    temperature : float
+        Temperature (K).
+    relative_permittivity : float
+        Relative permittivity of the uniform dielectric.
+
+    Raises
+    ------
+    InvalidInput
+        One line with the parameter, its value and what is allowed.
+    """
+
+    confinement_length: float = 3.0
+    positive_valency: int = 1
+    negative_valency: int = -1
+    salt_concentration: float = 0.5
+    positive_diameter: float = 0.714
+    negative_diameter: float | None = None
+    wall: str = "ion"
+    surface_charge_density: float = 0.0
+    temperature: float = 298.0
+    relative_permittivity: float = 78.5
+
+    def __post_init__(self) -> None:
+        if self.negative_diameter is None:
+            object.__setattr__(self, "negative_diameter", self.positive_diameter)
+        for name, allowed in ALLOWED.items():
+            object.__setattr__(self, name, self._checked(name, allowed))
+        if self.wall not in WALLS:
+            raise InvalidInput("wall", self.wall, f"must be one of {', '.join(WALLS)}")
+        self._check_fit()
+        self._check_packing()
+        self._check_ion_count()
+
+    def _checked(self, name: str, allowed: Range) -> float | int:
+        value = getattr(self, name)
+        integer = name.endswith("valency")
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise InvalidInput(name, value, f"{allowed}, as a number")
+        if not math.isfinite(value) or value not in allowed:
+            raise InvalidInput(name, value, str(allowed))
+        if integer and value != int(value):
+            raise InvalidInput(name, value, f"{allowed}, as a whole number")
+        return int(value) if integer else float(value)
+
+    def _check_fit(self) -> None:
+        largest = max(self.diameters)
+        if self.confinement_length < 1.2 * largest:
+            raise InvalidInput(
+                "confinement_length",
+                self.confinement_length,
+                f"must be at least {1.2 * largest:.4g} nm (1.2 diameters), so that ions of "
+                f"{largest:g} nm fit between the walls",
+            )
+
+    def _check_packing(self) -> None:
+        if self.packing_fraction > MAXIMUM_PACKING:
+            reachable = self.salt_concentration * MAXIMUM_PACKING / self.packing_fraction
+            raise InvalidInput(
+                "salt_concentration",
+                self.salt_concentration,
+                f"ions of {max(self.diameters):g} nm would fill {self.packing_fraction:.0%} of the "
+                f"slit; at most {MAXIMUM_PACKING:.0%} can be reached ({reachable:.3g} M here)",
+            )
+
+    def _check_ion_count(self) -> None:
+        if self.ion_count > MAXIMUM_IONS:
+            raise InvalidInput(
+                "confinement_length",
+                self.confinement_length,
+                f"this slit needs {self.ion_count} ions (its box must be {MINIMUM_BOX_TO_WIDTH} "
+                f"widths across); at most {MAXIMUM_IONS} are simulated: make it narrower or more "
+                "dilute",
+            )
+
+    # --- ions -------------------------------------------------------------------------------
+
+    @property
+    def valencies(self) -> tuple[int, int]:
+        """Valencies (z₊, z₋)."""
+        return self.positive_valency, self.negative_valency
+
+    @property
+    def diameters(self) -> tuple[float, float]:
+        """Diameters (d₊, d₋) in nm."""
+        assert self.negative_diameter is not None
+        return self.positive_diameter, self.negative_diameter
+
+    @cached_property
+    def counts(self) -> tuple[int, int]:
+        """Numbers of ions (N₊, N₋).
+
+        N₋ is 212 or more: as many as make N₊ whole and the box large enough. Charged walls add
+        counterions, rounded to whole ions.
+        """
+        multiple = self.positive_valency // math.gcd(self.positive_valency, -self.negative_valency)
+        smallest_area = (
+            max(
+                MINIMUM_BOX_TO_WIDTH * self.confinement_length,
+                MINIMUM_BOX_TO_DEBYE * self.debye_length,
+            )
+            ** 2
+        )
+        density = self.salt_concentration * MOLAR * self.confinement_length
+        needed = max(MINIMUM_NEGATIVE_IONS, density * smallest_area)
+        negative = multiple * math.ceil(needed / multiple - 1e-9)
+        area = negative / density
+        wall_charge = -2 * self.surface_charge_density * area * 1e-18 / constants.e
+        counterions = round(wall_charge / self.positive_valency)
+        positive = -self.negative_valency * negative // self.positive_valency + counterions
+        return positive, negative
+
+    @property
+    def ion_count(self) -> int:
+        """Number of ions of both species."""
+        return sum(self.counts)
+
+    @cached_property
+    def box_length(self) -> float:
+        """Side L of the periodic box in x and y (nm); it makes the concentration exact."""
+        per_area = self.salt_concentration * MOLAR * self.confinement_length
+        return math.sqrt(self.counts[1] / per_area)
+
+    @property
+    def actual_surface_charge_density(self) -> float:
+        """Charge density of each wall (C/m²) that the whole number of counterions balances."""
+        charge = sum(n * z for n, z in zip(self.counts, self.valencies, strict=True))
+        return -charge * constants.e / (2 * self.box_length**2 * 1e-18)
+
+    @property
+    def packing_fraction(self) -> float:
+        """Fraction of the slit's volume that the ions fill."""
+        negative = self.salt_concentration * MOLAR
+        positive = -self.negative_valency * negative / self.positive_valency
+        d_positive, d_negative = self.diameters
+        return math.pi / 6 * (positive * d_positive**3 + negative * d_negative**3)
+
+    # --- lengths, energies, time ------------------------------------------------------------
+
+    @property
+    def bjerrum_length(self) -> float:
+        """Distance (nm) at which two unit charges interact with k_BT."""
+        energy = 4 * math.pi * constants.epsilon_0 * self.relative_permittivity
+        return 1e9 * constants.e**2 / (energy * constants.k * self.temperature)
+
+    @property
+    def debye_length(self) -> float:
+        """Screening length (nm) of the mean concentrations."""
+        negative = self.salt_concentration * MOLAR
+        positive = -self.negative_valency * negative / self.positive_valency
+        strength = positive * self.positive_valency**2 + negative * self.negative_valency**2
+        return 1 / math.sqrt(4 * math.pi * self.bjerrum_length * strength)
+
+    @property
+    def time_unit_ns(self) -> float:
+        """The Lennard-Jones time τ = d₊ √(m/k_BT) in ns (2.2 ps in the default system)."""
+        thermal_speed = math.sqrt(constants.k * self.temperature / ION_MASS)
+        return self.positive_diameter / thermal_speed
+
+    @property
+    def contact_planes(self) -> tuple[float, float]:
+        """|z| (nm) at which ions of each species touch the wall, h/2 − d/2."""
+        d_positive, d_negative = self.diameters
+        return (
+            (self.confinement_length - d_positive) / 2,
+            (self.confinement_length - d_negative) / 2,
+        )
+
+    # --- on disk ----------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """The inputs as plain JSON values; `from_dict` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The system of `to_dict`; an unknown name is an `InvalidInput`."""
+        known = [field.name for field in fields(cls)]
+        for name, value in values.items():
+            if name not in known:
+                raise InvalidInput(name, value, f"is not an input; known: {', '.join(known)}")
+        return cls(**values)
+
+    def replace(self, **changes: Any) -> Self:
+        """The same system with some inputs changed."""
+        return replace(self, **changes)
+
+
+def canonical_hash(values: dict[str, Any]) -> str:
+    """SHA-256 of sorted JSON: a key for equal inputs, never an id."""
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
