@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
-from backend.system import InvalidInput, Range, SlitSystem
+from backend.system import InvalidInput, Range, SlitSystem, checked
 
 PUBLISHED_TIME_STEP = 0.001
 """Time step of the published runs (τ): what a number of steps (`-S`) counts."""
@@ -26,8 +24,13 @@ ALLOWED = {
     "seed": Range(0, MAXIMUM_SEED, ""),
     "replicas": Range(1, 64, ""),
     "time_step": Range(0.0001, 0.02, "τ"),
-    "force_split": Range(1, 9, ""),
+    "direct_split": Range(1, 9, ""),
+    "image_split": Range(1, 8, ""),
 }
+
+
+WHOLE = ("seed", "replicas", "direct_split", "image_split")
+"""Settings that are whole numbers."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,12 @@ class RunSettings:
         BAOAB Langevin dynamics, or constant energy.
     time_step : float
         Time step (τ).
-    force_split : int
-        The Coulomb force is evaluated every so many time steps (reversible multiple time steps);
-        an odd number, 1 for every step.
+    direct_split : int
+        Coulomb forces between nearest images are evaluated every so many time steps (reversible
+        multiple time steps); an odd number, 1 for every step.
+    image_split : int
+        Coulomb forces of all other images, which hardly vary, are evaluated every so many of those
+        times; each is one sample of the profile.
     precision : {"single", "double"}
         Arithmetic of the pair forces.
 
@@ -69,27 +75,25 @@ class RunSettings:
     electrostatics: str = "periodic"
     thermostat: str = "langevin"
     time_step: float = 0.005
-    force_split: int = 5
+    direct_split: int = 5
+    image_split: int = 2
     precision: str = "single"
 
     def __post_init__(self) -> None:
         for name, allowed in ALLOWED.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, numbers.Real):
-                raise InvalidInput(name, value, f"{allowed}, as a number")
-            if not math.isfinite(value) or value not in allowed:
-                raise InvalidInput(name, value, str(allowed))
-            if name in ("seed", "replicas", "force_split"):
-                if value != int(value):
-                    raise InvalidInput(name, value, f"{allowed}, as a whole number")
-                value = int(value)
+            value = checked(name, getattr(self, name), allowed, whole=name in WHOLE)
             object.__setattr__(self, name, value)
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 allowed_words = f"must be one of {', '.join(choices)}"
                 raise InvalidInput(name, getattr(self, name), allowed_words)
-        if self.force_split % 2 == 0:
-            raise InvalidInput("force_split", self.force_split, "must be odd (1, 3, 5, 7 or 9)")
+        if self.direct_split % 2 == 0:
+            raise InvalidInput("direct_split", self.direct_split, "must be odd (1, 3, 5, 7 or 9)")
+
+    @property
+    def steps_per_sample(self) -> int:
+        """Time steps from one sample of the profile to the next."""
+        return self.direct_split * self.image_split
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain JSON values; `from_dict` reads them back."""

@@ -69,6 +69,20 @@ class Range:
         return f"must lie between {self.low:g} and {self.high:g} {self.unit}".rstrip()
 
 
+def checked(name: str, value: object, allowed: Range, whole: bool = False) -> float | int:
+    """A number that lies in its range, as a float or (`whole`) an int; else `InvalidInput`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise InvalidInput(name, value, f"{allowed}, as a number")
+    number = float(value)
+    if not math.isfinite(number) or number not in allowed:
+        raise InvalidInput(name, value, str(allowed))
+    if whole and not number.is_integer():
+        raise InvalidInput(name, value, f"{allowed}, as a whole number")
+    if whole:  # a large integer would lose digits as a float
+        return int(value) if isinstance(value, numbers.Integral) else int(number)
+    return number
+
+
 ALLOWED = {
     "confinement_length": Range(0.6, 30.0, "nm"),
     "positive_valency": Range(1, 3, "e"),
@@ -132,23 +146,13 @@ class SlitSystem:
         if self.negative_diameter is None:
             object.__setattr__(self, "negative_diameter", self.positive_diameter)
         for name, allowed in ALLOWED.items():
-            object.__setattr__(self, name, self._checked(name, allowed))
+            whole = name.endswith("valency")
+            object.__setattr__(self, name, checked(name, getattr(self, name), allowed, whole))
         if self.wall not in WALLS:
             raise InvalidInput("wall", self.wall, f"must be one of {', '.join(WALLS)}")
         self._check_fit()
         self._check_packing()
         self._check_ion_count()
-
-    def _checked(self, name: str, allowed: Range) -> float | int:
-        value = getattr(self, name)
-        integer = name.endswith("valency")
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
-            raise InvalidInput(name, value, f"{allowed}, as a number")
-        if not math.isfinite(value) or value not in allowed:
-            raise InvalidInput(name, value, str(allowed))
-        if integer and value != int(value):
-            raise InvalidInput(name, value, f"{allowed}, as a whole number")
-        return int(value) if integer else float(value)
 
     def _check_fit(self) -> None:
         largest = max(self.diameters)

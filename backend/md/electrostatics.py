@@ -11,13 +11,19 @@ pair forces of k_BT l_B z_i z_j/L².
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.polynomial import Legendre, Polynomial
 from scipy.special import erf, erfc
 
-HARMONICS = 5
-"""Number of fitted harmonics: (l, m) = (2, 0), (4, 0), (4, 4), (6, 0), (6, 4)."""
+DEGREE = 10
+"""Highest degree l of the fitted harmonics."""
+
+HARMONICS = tuple((l, m) for l in range(2, DEGREE + 1, 2) for m in range(0, l + 1, 4))
+"""Degree and order (l, m) of each of them."""
 
 
 def ewald_pair(
@@ -110,57 +116,95 @@ def image_correction(displacements: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return energy - 1 / r, force - displacements / r[:, None] ** 3
 
 
-def harmonic_energy(displacements: np.ndarray) -> np.ndarray:
-    """The harmonics at each displacement, shape (n, HARMONICS)."""
-    x, y, z = np.asarray(displacements, dtype=float).T
-    u, w = x * x + y * y, z * z
-    v = u * u - 8 * (x * y) ** 2
-    return np.stack(
-        [
-            2 * w - u,
-            8 * w * w - 24 * w * u + 3 * u * u,
-            v,
-            16 * w**3 - 120 * w * w * u + 90 * w * u * u - 5 * u**3,
-            (10 * w - u) * v,
-        ],
-        axis=1,
-    )
-
-
-def harmonic_force(displacements: np.ndarray) -> np.ndarray:
-    """Minus the gradient of each harmonic, shape (n, 3, HARMONICS)."""
-    x, y, z = np.asarray(displacements, dtype=float).T
-    u, w = x * x + y * y, z * z
-    v = u * u - 8 * (x * y) ** 2
-    zero, one = np.zeros_like(u), np.ones_like(u)
-    by_u = [-one, 6 * u - 24 * w, zero, -120 * w * w + 180 * w * u - 15 * u * u, -v]
-    by_v = [zero, zero, one, zero, 10 * w - u]
-    by_w = [2 * one, 16 * w - 24 * u, zero, 48 * w * w - 240 * w * u + 90 * u * u, 10 * v]
-    x_part, y_part = 4 * (x * x - 3 * y * y), 4 * (y * y - 3 * x * x)
-    forces = [
-        [-x * (2 * fu + x_part * fv) for fu, fv in zip(by_u, by_v, strict=True)],
-        [-y * (2 * fu + y_part * fv) for fu, fv in zip(by_u, by_v, strict=True)],
-        [-2 * z * fw for fw in by_w],
-    ]
-    return np.array(forces).transpose(2, 0, 1)
-
-
-@lru_cache(maxsize=64)
-def fit_correction(width_to_box: float) -> tuple[tuple[float, ...], float]:
-    """Coefficients of the harmonics for pairs up to a height h/L apart.
+def harmonic_polynomials() -> np.ndarray:
+    """The harmonics as polynomials in u = x² + y², w = z² and v = Re (x + iy)⁴.
 
     Returns
     -------
-    coefficients : tuple of HARMONICS floats
+    ndarray, shape (len(HARMONICS), DEGREE/2 + 1, DEGREE/2 + 1, 3)
+        Coefficient of u^a w^b v^k of each harmonic.
+    """
+    size = DEGREE // 2 + 1
+    result = np.zeros((len(HARMONICS), size, size, 3))
+    for harmonic, (degree, order) in zip(result, HARMONICS, strict=True):
+        # r^l P_l^m(z/r) without its factor (x² + y²)^(m/2): a sum over z^2b (u + w)^n
+        factors = Legendre.basis(degree).deriv(order).convert(kind=Polynomial).coef[::2]
+        even = np.zeros((size, size))
+        for power, factor in enumerate(factors):
+            n = len(factors) - 1 - power
+            for a in range(n + 1):
+                even[a, power + n - a] += factor * math.comb(n, a)
+        if order == 0:
+            harmonic[:, :, 0] = even
+        elif order == 4:
+            harmonic[:, :, 1] = even
+        else:  # Re (x + iy)⁸ = 2 v² − u⁴
+            harmonic[:, :, 2] = 2 * even
+            harmonic[4:, :, 0] = -even[:-4]
+    return result
+
+
+def gradient_polynomials(polynomial: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Derivatives by u, w and v of a polynomial in them; shapes (..., a, b, k) as given."""
+    derivatives = []
+    for axis in (-3, -2, -1):
+        powers = np.arange(polynomial.shape[axis]).reshape([-1] + [1] * (-axis - 1))
+        derivatives.append(np.roll(powers * polynomial, -1, axis=axis))
+    by_u, by_w, by_v = derivatives
+    return by_u, by_w, by_v
+
+
+def _values(polynomial: np.ndarray, displacements: np.ndarray) -> np.ndarray:
+    """A polynomial, shape (..., a, b, k), at each displacement; shape (..., n)."""
+    x, y, z = displacements.T
+    u, w, v = x * x + y * y, z * z, (x * x - y * y) ** 2 - (2 * x * y) ** 2
+    powers = [
+        np.vander(t, polynomial.shape[i - 3], increasing=True) for i, t in enumerate((u, w, v))
+    ]
+    return np.einsum("...abk,na,nb,nk->...n", polynomial, *powers, optimize=True)
+
+
+def polynomial_energy(polynomial: np.ndarray, displacements: np.ndarray) -> np.ndarray:
+    """Energy of each pair, shape (..., n), from a polynomial of shape (..., a, b, k)."""
+    return _values(polynomial, np.asarray(displacements, dtype=float))
+
+
+def polynomial_force(polynomial: np.ndarray, displacements: np.ndarray) -> np.ndarray:
+    """Minus the gradient of `polynomial_energy`, shape (..., n, 3)."""
+    displacements = np.asarray(displacements, dtype=float)
+    x, y, z = displacements.T
+    by_u, by_w, by_v = (_values(p, displacements) for p in gradient_polynomials(polynomial))
+    force_x = -x * (2 * by_u + 4 * (x * x - 3 * y * y) * by_v)
+    force_y = -y * (2 * by_u + 4 * (y * y - 3 * x * x) * by_v)
+    return np.stack([force_x, force_y, -2 * z * by_w], axis=-1)
+
+
+@dataclass(frozen=True)
+class ImageCorrection:
+    """The fitted correction for all images beyond the nearest.
+
+    Attributes
+    ----------
+    polynomial : ndarray
+        Its energy as coefficients of u^a w^b v^k (see `harmonic_polynomials`).
     error : float
         Root-mean-square error of a component of the pair force, in units of k_BT l_B z_i z_j/L².
     """
+
+    polynomial: np.ndarray
+    error: float
+
+
+@lru_cache(maxsize=64)
+def fit_correction(width_to_box: float) -> ImageCorrection:
+    """Fit the correction for pairs of ions in a slit whose width is a fraction h/L of the box."""
     sample = np.random.default_rng(20).random((3000, 3)) - 0.5
     # two ions anywhere in the slit: the difference of two uniform heights
     heights = np.random.default_rng(21).random((2, len(sample)))
     sample[:, 2] = width_to_box * (heights[0] - heights[1])
     _, force = image_correction(sample)
-    basis = harmonic_force(sample).reshape(-1, HARMONICS)
+    harmonics = harmonic_polynomials()
+    basis = polynomial_force(harmonics, sample).reshape(len(harmonics), -1).T
     coefficients, *_ = np.linalg.lstsq(basis, force.ravel(), rcond=None)
     error = np.sqrt(np.mean((basis @ coefficients - force.ravel()) ** 2))
-    return tuple(coefficients.tolist()), float(error)
+    return ImageCorrection(np.tensordot(coefficients, harmonics, axes=1), float(error))

@@ -61,7 +61,7 @@ class _Run:
         seconds = time.monotonic() - self.started
         speed = steps / seconds if steps else None
         tallies = sum(len(replica.tallies) for replica in self.replicas)
-        interval = self.settings.force_split * self.settings.time_step
+        interval = self.settings.steps_per_sample * self.settings.time_step
         tally_ns = self.schedule.samples_per_tally * interval * self.system.time_unit_ns
         samples = self.samples()
         profiles = estimators.density_profiles(self.system, samples) if samples else None
@@ -186,7 +186,7 @@ def _checks(job: _Run, samples: estimators.Samples) -> dict[str, Any]:
         for s in series
         for column in range(1, len(estimators.SERIES))
     )
-    interval = job.settings.time_step * job.settings.force_split
+    interval = job.settings.time_step * job.settings.steps_per_sample
     raw = estimators.force_blocks(job.system, samples).mean(axis=-1)
     norm, norm_error = estimators.block_mean(raw / estimators.mean_densities(job.system))
     width = job.system.confinement_length / job.system.box_length
@@ -196,5 +196,5 @@ def _checks(job: _Run, samples: estimators.Samples) -> dict[str, Any]:
         "block_length_tau": samples.samples * interval,
         "force_to_count_ratio": dict(zip(SPECIES, norm.tolist(), strict=True)),
         "force_to_count_ratio_error": dict(zip(SPECIES, norm_error.tolist(), strict=True)),
-        "image_correction_error": fit_correction(width)[1],
+        "image_correction_error": fit_correction(width).error,
     }

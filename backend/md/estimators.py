@@ -76,7 +76,7 @@ def tally(state, field, record, sample):  # pragma: no cover - compiled
         species = int(i >= field.positive_count)
         place = (z + half) * scale
         k = min(int(place), bins - 1)
-        force = state.slow[2, i] + state.fast[2, i]
+        force = state.contact[2, i] + state.direct[2, i] + state.images[2, i]
         record.counts[species, k] += 1.0
         record.forces[species, k] += force
         record.tails[species, k] += force * (k + 1 - place)

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from backend.md.compiled import EXACT, FAST
-from backend.md.electrostatics import HARMONICS, fit_correction
+from backend.md.electrostatics import fit_correction, gradient_polynomials
 from backend.md.walls import wall_geometry
 from backend.system import MAXIMUM_IONS, SlitSystem
 
@@ -44,9 +44,10 @@ class ForceField(NamedTuple):
         WCA σ by species (nm).
     wall_size, wall_position : ndarray, shape (2,)
         WCA σ of each species with a wall and |z| of the plane it is counted from (nm).
-    correction : ndarray
-        Coefficients of the image correction in the order in which `coulomb_loop` reads them; their
-        type is the precision of the pair forces.
+    images : tuple of floats
+        Coefficients of the image correction's force, as `image_loop` reads them.
+    zero : float
+        In the precision of the pair forces.
     """
 
     positive_count: int
@@ -56,7 +57,8 @@ class ForceField(NamedTuple):
     pair_size: np.ndarray
     wall_size: np.ndarray
     wall_position: np.ndarray
-    correction: np.ndarray
+    images: tuple
+    zero: np.floating
 
 
 def force_field(
@@ -68,7 +70,7 @@ def force_field(
     d_positive, d_negative = system.diameters
     mean = (d_positive + d_negative) / 2
     size = np.array([[d_positive, mean], [mean, d_negative]])
-    coefficients, _ = fit_correction(system.confinement_length / length)
+    correction = fit_correction(system.confinement_length / length)
     dtype = np.float32 if precision == "single" else np.float64
     return ForceField(
         positive_count=positive,
@@ -78,39 +80,44 @@ def force_field(
         pair_size=size if wca else np.zeros((2, 2)),
         wall_size=wall_geometry(system)[0],
         wall_position=wall_geometry(system)[1],
-        correction=_factors(np.array(coefficients)).astype(dtype),
+        images=tuple(dtype(factor) for factor in _image_factors(correction.polynomial)),
+        zero=dtype(0),
     )
 
 
-def _factors(c: np.ndarray) -> np.ndarray:
-    """Constants of the correction's force, multiplied out (see `harmonic_force`)."""
-    c20, c40, c44, c60, c64 = c
-    by_u = [2 * c20, 48 * c40, -12 * c40, 240 * c60, -360 * c60, 30 * c60, 2 * c64]
-    by_v = [-4 * c44, -40 * c64, 4 * c64, 3.0, 8.0]
-    by_w = [-4 * c20, -32 * c40, 48 * c40, -96 * c60, 480 * c60, -180 * c60, -20 * c64]
-    return np.array([*by_u, *by_v, *by_w, 1.0])
+def _image_factors(polynomial: np.ndarray) -> list[float]:
+    """Coefficients of the correction's force in the order of `image_loop`."""
+    by_u, by_w, by_v = gradient_polynomials(polynomial)
+    return [
+        *_triangle(-2 * by_u, 4, 0),
+        *_triangle(-2 * by_u, 2, 1),
+        *_triangle(-2 * by_u, 0, 2),
+        *_triangle(-2 * by_w, 4, 0),
+        *_triangle(-2 * by_w, 2, 1),
+        *_triangle(-2 * by_w, 0, 2),
+        *_triangle(-4 * by_v, 3, 0),
+        *_triangle(-4 * by_v, 1, 1),
+    ]
+
+
+def _triangle(polynomial: np.ndarray, degree: int, power: int) -> list[float]:
+    """Coefficients of u^a w^b v^power with a + b ≤ degree, a running fastest."""
+    return [
+        float(polynomial[a, b, power]) for b in range(degree + 1) for a in range(degree + 1 - b)
+    ]
 
 
 def coulomb_buffer(field: ForceField) -> np.ndarray:
-    """The flat array of `coulomb_loop`, charges filled in."""
-    buffer = np.zeros(7 * STRIDE, dtype=field.correction.dtype)
+    """The flat array of the Coulomb loops, charges filled in."""
+    buffer = np.zeros(7 * STRIDE, dtype=type(field.zero))
     start = int(CHARGE)
     buffer[start : start + len(field.valency)] = field.valency
     return buffer
 
 
 @njit(**FAST)
-def coulomb_loop(buffer, count, k):  # pragma: no cover - compiled
-    """Reduced Coulomb forces of all pairs from the reduced positions in the buffer."""
-    zero = k[0] - k[0]
-    k0, k1, k2, k3, k4, k5, k6 = k[0], k[1], k[2], k[3], k[4], k[5], k[6]
-    k7, k8, k9, three, eight = k[7], k[8], k[9], k[10], k[11]
-    k12, k13, k14, k15, k16, k17, k18 = k[12], k[13], k[14], k[15], k[16], k[17], k[18]
-    one = k[19]
-    for i in range(ZERO, count):
-        buffer[FORCE_X + i] = zero
-        buffer[FORCE_Y + i] = zero
-        buffer[FORCE_Z + i] = zero
+def direct_loop(buffer, count, zero):  # pragma: no cover - compiled
+    """Reduced Coulomb forces between nearest images, from the positions in the buffer."""
     for i in range(ZERO, count):
         xi, yi, zi = buffer[X + i], buffer[Y + i], buffer[Z + i]
         charge = buffer[CHARGE + i]
@@ -121,21 +128,11 @@ def coulomb_loop(buffer, count, k):  # pragma: no cover - compiled
             z = zi - buffer[Z + j]
             x -= np.rint(x)
             y -= np.rint(y)
-            x2 = x * x
-            y2 = y * y
-            w = z * z
-            u = x2 + y2
-            inverse = one / np.sqrt(u + w)
-            v = u * u - eight * (x2 * y2)
-            by_v = k7 + k8 * w + k9 * u
-            by_u = k0 + w * (k1 + k3 * w + k4 * u) + u * (k2 + k5 * u) + k6 * v
-            by_w = k12 + w * (k13 + k15 * w + k16 * u) + u * (k14 + k17 * u) + k18 * v
-            qq = charge * buffer[CHARGE + j]
-            direct = inverse * inverse * inverse
-            lateral = direct + by_u
-            fx = qq * x * (lateral + by_v * (x2 - three * y2))
-            fy = qq * y * (lateral + by_v * (y2 - three * x2))
-            fz = qq * z * (direct + by_w)
+            r2 = x * x + y * y + z * z
+            f = charge * buffer[CHARGE + j] / (r2 * np.sqrt(r2))
+            fx = f * x
+            fy = f * y
+            fz = f * z
             fx_sum += fx
             fy_sum += fy
             fz_sum += fz
@@ -148,21 +145,98 @@ def coulomb_loop(buffer, count, k):  # pragma: no cover - compiled
 
 
 @njit(**FAST)
-def coulomb_forces(positions, field, buffer, forces):  # pragma: no cover - compiled
-    """Coulomb forces (k_BT/nm) on all ions, written to `forces`, shape (3, ions)."""
-    count = positions.shape[1]
+def image_loop(buffer, count, zero, c):  # pragma: no cover - compiled
+    """Reduced Coulomb forces from all other images, from the positions in the buffer."""
+    for i in range(ZERO, count):
+        xi, yi, zi = buffer[X + i], buffer[Y + i], buffer[Z + i]
+        charge = buffer[CHARGE + i]
+        fx_sum, fy_sum, fz_sum = zero, zero, zero
+        for j in range(i + ONE, count):
+            x = xi - buffer[X + j]
+            y = yi - buffer[Y + j]
+            z = zi - buffer[Z + j]
+            x -= np.rint(x)
+            y -= np.rint(y)
+            x2, y2, w = x * x, y * y, z * z
+            u = x2 + y2
+            across = x2 - y2
+            v = across * across - (x + x) * (x + x) * y2
+            by_u = quartic(u, w, c[0:15]) + v * (quadratic(u, w, c[15:21]) + v * c[21])
+            by_w = quartic(u, w, c[22:37]) + v * (quadratic(u, w, c[37:43]) + v * c[43])
+            by_v = cubic(u, w, c[44:54]) + v * (c[54] + u * c[55] + w * c[56])
+            charges = charge * buffer[CHARGE + j]
+            fx = charges * x * (by_u + (across - y2 - y2) * by_v)
+            fy = charges * y * (by_u - (across + x2 + x2) * by_v)
+            fz = charges * z * by_w
+            fx_sum += fx
+            fy_sum += fy
+            fz_sum += fz
+            buffer[FORCE_X + j] -= fx
+            buffer[FORCE_Y + j] -= fy
+            buffer[FORCE_Z + j] -= fz
+        buffer[FORCE_X + i] += fx_sum
+        buffer[FORCE_Y + i] += fy_sum
+        buffer[FORCE_Z + i] += fz_sum
+
+
+@njit(**FAST)
+def quadratic(u, w, c):  # pragma: no cover - compiled
+    """Polynomial of degree 2 in two variables, coefficients as `_triangle` lists them."""
+    return c[0] + u * (c[1] + u * c[2]) + w * (c[3] + u * c[4] + w * c[5])
+
+
+@njit(**FAST)
+def cubic(u, w, c):  # pragma: no cover - compiled
+    """Polynomial of degree 3."""
+    return c[0] + u * (c[1] + u * (c[2] + u * c[3])) + w * quadratic(u, w, c[4:10])
+
+
+@njit(**FAST)
+def quartic(u, w, c):  # pragma: no cover - compiled
+    """Polynomial of degree 4."""
+    return c[0] + u * (c[1] + u * (c[2] + u * (c[3] + u * c[4]))) + w * cubic(u, w, c[5:15])
+
+
+@njit(**FAST)
+def fill_buffer(positions, field, buffer):  # pragma: no cover - compiled
+    """Reduced positions into the buffer, zero into its forces."""
     inverse = 1.0 / field.box_length
-    for i in range(count):
-        x = positions[0, i] * inverse
-        y = positions[1, i] * inverse
-        buffer[X + np.uint64(i)] = x - np.rint(x)
-        buffer[Y + np.uint64(i)] = y - np.rint(y)
-        buffer[Z + np.uint64(i)] = positions[2, i] * inverse
-    coulomb_loop(buffer, np.uint64(count), field.correction)
-    for i in range(count):
-        forces[0, i] = field.coulomb_scale * buffer[FORCE_X + np.uint64(i)]
-        forces[1, i] = field.coulomb_scale * buffer[FORCE_Y + np.uint64(i)]
-        forces[2, i] = field.coulomb_scale * buffer[FORCE_Z + np.uint64(i)]
+    for k in range(positions.shape[1]):
+        i = np.uint64(k)
+        x = positions[0, k] * inverse
+        y = positions[1, k] * inverse
+        buffer[X + i] = x - np.rint(x)
+        buffer[Y + i] = y - np.rint(y)
+        buffer[Z + i] = positions[2, k] * inverse
+        buffer[FORCE_X + i] = field.zero
+        buffer[FORCE_Y + i] = field.zero
+        buffer[FORCE_Z + i] = field.zero
+
+
+@njit(**FAST)
+def read_buffer(field, buffer, forces):  # pragma: no cover - compiled
+    """Forces (k_BT/nm) from the reduced ones in the buffer."""
+    for k in range(forces.shape[1]):
+        i = np.uint64(k)
+        forces[0, k] = field.coulomb_scale * buffer[FORCE_X + i]
+        forces[1, k] = field.coulomb_scale * buffer[FORCE_Y + i]
+        forces[2, k] = field.coulomb_scale * buffer[FORCE_Z + i]
+
+
+@njit(**FAST)
+def direct_forces(positions, field, buffer, forces):  # pragma: no cover - compiled
+    """Coulomb forces (k_BT/nm) between nearest images, written to `forces`, shape (3, ions)."""
+    fill_buffer(positions, field, buffer)
+    direct_loop(buffer, np.uint64(positions.shape[1]), field.zero)
+    read_buffer(field, buffer, forces)
+
+
+@njit(**FAST)
+def image_forces(positions, field, buffer, forces):  # pragma: no cover - compiled
+    """Coulomb forces (k_BT/nm) from all other images, written to `forces`, shape (3, ions)."""
+    fill_buffer(positions, field, buffer)
+    image_loop(buffer, np.uint64(positions.shape[1]), field.zero, field.images)
+    read_buffer(field, buffer, forces)
 
 
 @njit(**FAST)
@@ -202,7 +276,7 @@ def build_pairs(positions, field, skin, pairs):  # pragma: no cover - compiled
 
 
 @njit(**FAST)
-def short_range_forces(positions, field, pairs, pair_count, forces):  # pragma: no cover - compiled
+def contact_forces(positions, field, pairs, pair_count, forces):  # pragma: no cover - compiled
     """WCA forces (k_BT/nm) of the listed pairs and of the walls, written to `forces`."""
     wall_forces(positions, field, forces)
     length = field.box_length
@@ -250,7 +324,7 @@ def wca_energy(r2, size2):  # pragma: no cover - compiled
 
 
 @njit(**EXACT)
-def potential_energy(positions, field, harmonics):  # pragma: no cover - compiled
+def potential_energy(positions, field, polynomial):  # pragma: no cover - compiled
     """Potential energy (k_BT) of all pairs and walls, in double precision.
 
     Parameters
@@ -258,8 +332,8 @@ def potential_energy(positions, field, harmonics):  # pragma: no cover - compile
     positions : ndarray, shape (3, ions)
         nm.
     field : ForceField
-    harmonics : ndarray, shape (HARMONICS,)
-        Coefficients of `fit_correction`. The constant self-energy of the images is left out.
+    polynomial : ndarray
+        That of `fit_correction`. The constant self-energy of the images is left out.
     """
     count = positions.shape[1]
     length = field.box_length
@@ -279,16 +353,15 @@ def potential_energy(positions, field, harmonics):  # pragma: no cover - compile
             v = u * u - 8.0 * (x * y) ** 2
             size = field.pair_size[species, int(j >= field.positive_count)]
             energy += wca_energy((u + w) * length**2, size**2)
-            images = harmonics[0] * (2.0 * w - u)
-            images += harmonics[1] * (8.0 * w * w - 24.0 * w * u + 3.0 * u * u)
-            images += harmonics[2] * v
-            images += harmonics[3] * (
-                16.0 * w**3 - 120.0 * w * w * u + 90.0 * w * u * u - 5.0 * u**3
-            )
-            images += harmonics[4] * (10.0 * w - u) * v
+            images = 0.0
+            for k in range(polynomial.shape[2] - 1, -1, -1):
+                in_w = 0.0
+                for b in range(polynomial.shape[1] - 1, -1, -1):
+                    in_u = 0.0
+                    for a in range(polynomial.shape[0] - 1, -1, -1):
+                        in_u = in_u * u + polynomial[a, b, k]
+                    in_w = in_w * w + in_u
+                images = images * v + in_w
             charge = field.valency[i] * field.valency[j]
             energy += field.coulomb_scale * length * charge * (1.0 / np.sqrt(u + w) + images)
     return energy
-
-
-assert HARMONICS == 5, "coulomb_loop and potential_energy spell out five harmonics"

@@ -1,10 +1,11 @@
 """Time integration: velocity Verlet and Langevin BAOAB with multiple time steps.
 
 Units: lengths nm, energies k_BT, mass 1, so that velocities have unit variance and the unit of time
-is nm √(m/k_BT). The Coulomb force, which varies slowly, is evaluated once in `force_split` time
-steps (reversible multiple time steps: Tuckerman, Berne, Martyna, J. Chem. Phys. 97, 1990 (1992));
-Langevin noise acts in the middle of that interval (BAOAB: Leimkuhler, Matthews, Appl. Math. Res.
-Express 2013, 34).
+is nm √(m/k_BT). Forces that vary slowly are evaluated less often (reversible multiple time steps:
+Tuckerman, Berne, Martyna, J. Chem. Phys. 97, 1990 (1992)): contact forces every time step, Coulomb
+forces of nearest images every `direct_split` time steps, those of all other images every
+`image_split` times as seldom. Langevin noise acts in the middle of a Coulomb interval (BAOAB:
+Leimkuhler, Matthews, Appl. Math. Res. Express 2013, 34).
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from backend.md.estimators import tally
 from backend.md.forces import (
     ForceField,
     build_pairs,
+    contact_forces,
     coulomb_buffer,
-    coulomb_forces,
-    short_range_forces,
+    direct_forces,
+    image_forces,
 )
 
 PAIRS_PER_ION = 32
@@ -37,8 +39,8 @@ class State(NamedTuple):
     ----------
     positions, velocities : ndarray, shape (3, ions)
         x and y are not wrapped into the box.
-    slow, fast : ndarray, shape (3, ions)
-        Coulomb forces; WCA and wall forces (k_BT/nm).
+    contact, direct, images : ndarray, shape (3, ions)
+        Forces of WCA pairs and walls; Coulomb forces of nearest images; of all others (k_BT/nm).
     pairs : ndarray of int32, shape (capacity, 2)
         Neighbours for the WCA forces; `pair_count`, shape (1,), of them are valid.
     listed : ndarray, shape (3, ions)
@@ -49,8 +51,9 @@ class State(NamedTuple):
 
     positions: np.ndarray
     velocities: np.ndarray
-    slow: np.ndarray
-    fast: np.ndarray
+    contact: np.ndarray
+    direct: np.ndarray
+    images: np.ndarray
     pairs: np.ndarray
     pair_count: np.ndarray
     listed: np.ndarray
@@ -64,10 +67,13 @@ class Stepping(NamedTuple):
     ----------
     dt : float
         Time step (nm √(m/k_BT)).
-    split : int
-        Time steps for each evaluation of the Coulomb force.
+    direct_split : int
+        Time steps for each evaluation of the Coulomb forces of nearest images.
+    image_split : int
+        Of these evaluations, how many for each one of the other images' forces.
     memory : float
-        Share of a velocity that survives the Langevin step, exp(−γ split dt); 1 without thermostat.
+        Share of a velocity that survives the Langevin step, exp(−γ direct_split dt); 1 without
+        thermostat.
     skin : float
         Thickness of the neighbour list's margin (nm).
     half_width : float
@@ -75,7 +81,8 @@ class Stepping(NamedTuple):
     """
 
     dt: float
-    split: int
+    direct_split: int
+    image_split: int
     memory: float
     skin: float
     half_width: float
@@ -87,8 +94,9 @@ def initial_state(positions: np.ndarray, velocities: np.ndarray, field: ForceFie
     return State(
         positions=positions,
         velocities=velocities,
-        slow=np.zeros((3, count)),
-        fast=np.zeros((3, count)),
+        contact=np.zeros((3, count)),
+        direct=np.zeros((3, count)),
+        images=np.zeros((3, count)),
         pairs=np.zeros((PAIRS_PER_ION * count, 2), dtype=np.int32),
         pair_count=np.zeros(1, dtype=np.int64),
         listed=np.full((3, count), np.inf),
@@ -100,30 +108,25 @@ def initial_state(positions: np.ndarray, velocities: np.ndarray, field: ForceFie
 def start(state, field, stepping):  # pragma: no cover - compiled
     """Compute all forces at the present positions."""
     relist(state, field, stepping.skin)
-    coulomb_forces(state.positions, field, state.buffer, state.slow)
-    short_range_forces(
-        state.positions,
-        field,
-        state.pairs,
-        min(state.pair_count[0], state.pairs.shape[0]),
-        state.fast,
-    )
+    refresh_contact(state, field, stepping.skin)
+    direct_forces(state.positions, field, state.buffer, state.direct)
+    image_forces(state.positions, field, state.buffer, state.images)
 
 
 @njit(**FAST)
 def relax(state, field, stepping, steps, largest_move):  # pragma: no cover - compiled
     """Undo overlaps: steepest descent by at most `largest_move` (nm) on the WCA and wall energy."""
     for _ in range(steps):
-        refresh_fast(state, field, stepping.skin)
+        refresh_contact(state, field, stepping.skin)
         for i in range(state.positions.shape[1]):
             for a in range(3):
-                move = 0.002 * state.fast[a, i]
+                move = 0.002 * state.contact[a, i]
                 state.positions[a, i] += min(max(move, -largest_move), largest_move)
 
 
 @njit(**FAST)
 def advance(state, field, stepping, first, samples, rng, record):  # pragma: no cover - compiled
-    """Advance by some intervals of `split` time steps each; each ends as a sample in the tally.
+    """Advance by some cycles of `image_split` Coulomb intervals; each ends as a sample.
 
     `first` is the number of the first of these samples within the tally.
 
@@ -132,17 +135,15 @@ def advance(state, field, stepping, first, samples, rng, record):  # pragma: no 
     int
         OK, or what went wrong.
     """
-    half_slow = 0.5 * stepping.dt * stepping.split
-    middle = stepping.split // 2
+    half = 0.5 * stepping.dt * stepping.direct_split * stepping.image_split
     for sample in range(first, first + samples):
-        kick(state.velocities, state.slow, half_slow)
-        for inner in range(stepping.split):
-            memory = stepping.memory if inner == middle else 1.0
-            fast_step(state, field, stepping, memory, rng)
+        kick(state.velocities, state.images, half)
+        for _ in range(stepping.image_split):
+            coulomb_interval(state, field, stepping, rng)
+        image_forces(state.positions, field, state.buffer, state.images)
+        kick(state.velocities, state.images, half)
         if state.pair_count[0] > state.pairs.shape[0]:
             return TOO_MANY_PAIRS
-        coulomb_forces(state.positions, field, state.buffer, state.slow)
-        kick(state.velocities, state.slow, half_slow)
         trouble = inspect(state.positions, stepping.half_width)
         if trouble != OK:
             return trouble
@@ -151,16 +152,29 @@ def advance(state, field, stepping, first, samples, rng, record):  # pragma: no 
 
 
 @njit(**FAST)
-def fast_step(state, field, stepping, memory, rng):  # pragma: no cover - compiled
-    """Half kick, half drift, noise, half drift, force, half kick, with the short-range force."""
+def coulomb_interval(state, field, stepping, rng):  # pragma: no cover - compiled
+    """`direct_split` time steps between two kicks by the Coulomb forces of nearest images."""
+    half = 0.5 * stepping.dt * stepping.direct_split
+    middle = stepping.direct_split // 2
+    kick(state.velocities, state.direct, half)
+    for step in range(stepping.direct_split):
+        memory = stepping.memory if step == middle else 1.0
+        time_step(state, field, stepping, memory, rng)
+    direct_forces(state.positions, field, state.buffer, state.direct)
+    kick(state.velocities, state.direct, half)
+
+
+@njit(**FAST)
+def time_step(state, field, stepping, memory, rng):  # pragma: no cover - compiled
+    """Half kick by contact forces, half drift, noise, half drift, new forces, half kick."""
     half = 0.5 * stepping.dt
-    kick(state.velocities, state.fast, half)
+    kick(state.velocities, state.contact, half)
     drift(state.positions, state.velocities, half)
     if memory < 1.0:
         add_noise(state.velocities, memory, rng)
     drift(state.positions, state.velocities, half)
-    refresh_fast(state, field, stepping.skin)
-    kick(state.velocities, state.fast, half)
+    refresh_contact(state, field, stepping.skin)
+    kick(state.velocities, state.contact, half)
 
 
 @njit(**FAST)
@@ -189,8 +203,8 @@ def add_noise(velocities, memory, rng):  # pragma: no cover - compiled
 
 
 @njit(**FAST)
-def refresh_fast(state, field, skin):  # pragma: no cover - compiled
-    """Short-range forces; the neighbour list is made anew once an ion has moved half the skin."""
+def refresh_contact(state, field, skin):  # pragma: no cover - compiled
+    """Contact forces; the neighbour list is made anew once an ion has moved half the skin."""
     limit = 0.25 * skin * skin
     for i in range(state.positions.shape[1]):
         moved = 0.0
@@ -200,7 +214,7 @@ def refresh_fast(state, field, skin):  # pragma: no cover - compiled
             relist(state, field, skin)
             break
     count = min(state.pair_count[0], state.pairs.shape[0])
-    short_range_forces(state.positions, field, state.pairs, count, state.fast)
+    contact_forces(state.positions, field, state.pairs, count, state.contact)
 
 
 @njit(**FAST)

@@ -98,7 +98,7 @@ class Replica:
         trouble = integrators.advance(
             self.state, self.force_field, self.stepping, first, samples, self.rng, tally
         )
-        self.steps_done += samples * self.settings.force_split
+        self.steps_done += samples * self.settings.steps_per_sample
         if trouble != integrators.OK:
             raise SimulationError(
                 f"{TROUBLE[trouble]} at step {self.steps_done} of replica {self.index}: "
@@ -109,11 +109,12 @@ class Replica:
 def stepping(system: SlitSystem, settings: RunSettings) -> Stepping:
     """Constants of the integrator for a system (τ is one diameter long in its units)."""
     tau = system.positive_diameter
-    interval = settings.time_step * settings.force_split
+    interval = settings.time_step * settings.direct_split
     friction = FRICTION if settings.thermostat == "langevin" else 0.0
     return Stepping(
         dt=settings.time_step * tau,
-        split=settings.force_split,
+        direct_split=settings.direct_split,
+        image_split=settings.image_split,
         memory=math.exp(-friction * interval),
         skin=SKIN * max(system.diameters),
         half_width=system.confinement_length / 2,

@@ -31,7 +31,7 @@ class Schedule:
     Attributes
     ----------
     samples_per_row : int
-        Samples (one every `force_split` steps) averaged in one row of the recorded series.
+        Samples (one every `steps_per_sample` steps) averaged in one row of the recorded series.
     rows_per_chunk : int
         Rows in a chunk, the shortest stretch that is simulated in one go.
     chunks_per_tally : int
@@ -51,7 +51,7 @@ class Schedule:
     @classmethod
     def of(cls, system: SlitSystem, settings: RunSettings) -> Schedule:
         """The schedule of a run."""
-        interval = settings.time_step * settings.force_split
+        interval = settings.time_step * settings.steps_per_sample
         length = settings.duration_ns / settings.replicas / system.time_unit_ns
         samples_per_row = max(1, round(ROW_TIME / interval))
         row = samples_per_row * interval
@@ -79,4 +79,4 @@ class Schedule:
     def steps(self, settings: RunSettings) -> int:
         """Time steps of all replicas together."""
         chunks = self.equilibration + self.tallies * self.chunks_per_tally
-        return chunks * self.samples_per_chunk * settings.force_split * settings.replicas
+        return chunks * self.samples_per_chunk * settings.steps_per_sample * settings.replicas

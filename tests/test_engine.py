@@ -1,0 +1,117 @@
+"""Whole runs of the engine."""
+
+import numpy as np
+import pytest
+
+from backend.md import replica as replica_module
+from backend.md.engine import run
+from backend.md.lattice import lattice
+from backend.md.schedule import Schedule
+from backend.result import Cancelled, SimulationError
+from backend.settings import RunSettings
+from backend.system import InvalidInput, SlitSystem
+from tests.reference import published
+
+SHORT = RunSettings(duration_ns=0.02)
+
+
+def test_a_run_is_reproduced_bit_for_bit_whatever_the_threads():
+    first = run(SlitSystem(), SHORT, threads=1)
+    again = run(SlitSystem(), SHORT, threads=2)
+    assert np.array_equal(first.positive.density, again.positive.density)
+    assert np.array_equal(first.negative.error, again.negative.error)
+
+
+def test_progress_rises_to_the_end_and_brings_profiles():
+    seen = []
+    run(SlitSystem(), RunSettings(duration_ns=0.4), threads=2, on_progress=seen.append)
+    fractions = [progress.fraction for progress in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] <= 1
+    assert seen[-1].phase == "sampling"
+
+
+def test_a_run_ends_early_when_asked():
+    with pytest.raises(Cancelled):
+        run(SlitSystem(), RunSettings(duration_ns=100), should_stop=lambda: True)
+
+
+def test_too_large_a_time_step_is_an_error_with_advice():
+    settings = RunSettings(duration_ns=0.05, time_step=0.02, direct_split=9, image_split=8)
+    with pytest.raises(SimulationError, match="step .*smaller time step"):
+        run(SlitSystem(positive_valency=3, positive_diameter=0.2), settings)
+
+
+@pytest.mark.parametrize("duration", [0.001, 0.02, 1.0, 1000.0])
+def test_schedule_keeps_to_the_duration_asked(duration):
+    system, settings = SlitSystem(), RunSettings(duration_ns=duration)
+    schedule = Schedule.of(system, settings)
+    production = schedule.tallies * schedule.samples_per_tally * settings.steps_per_sample
+    simulated = production * settings.time_step * system.time_unit_ns * settings.replicas
+    assert simulated >= 0.9 * duration
+    assert simulated < 1.1 * duration or duration < 0.02
+    assert schedule.tallies <= 400
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        SlitSystem(),
+        SlitSystem(confinement_length=0.9),
+        SlitSystem(3.0, 1, -1, 1.7, 0.714),
+        SlitSystem(positive_diameter=0.3, negative_diameter=0.9),
+    ],
+)
+def test_first_positions_leave_room_between_ions_and_to_the_walls(system):
+    positions = lattice(system, np.random.default_rng(0))
+    assert positions.shape == (3, system.ion_count)
+    assert np.all(np.abs(positions[2]) <= min(system.contact_planes) + 1e-12)
+    displacement = positions[:, :, None] - positions[:, None, :]
+    length = system.box_length
+    displacement[:2] -= length * np.rint(displacement[:2] / length)
+    distance = np.sqrt((displacement**2).sum(axis=0)) + 9 * np.eye(system.ion_count)
+    assert distance.min() > 0.6 * np.mean(system.diameters)
+
+
+def test_settings_refuse_what_cannot_be_done():
+    for changes in ({"seed": -1}, {"duration_ns": 0}, {"direct_split": 2}, {"engine": "magic"}):
+        with pytest.raises(InvalidInput):
+            RunSettings(**changes)
+    assert RunSettings.from_dict(SHORT.to_dict()) == SHORT
+    assert replica_module.FRICTION > 0
+
+
+def test_default_system_agrees_with_the_published_simulation():
+    """Reduced χ² ≤ 1.5, no bin beyond 4, relative L2 ≤ 1.2 %, with our error ≤ 0.3 %.
+
+    Published error bars are naive: its two halves disagree by χ² 2.4, hence the factor 1.55. The
+    rows at the two contact planes overlap their neighbours and are left out.
+    """
+    table = published("published_md_h3.0_zp1_zn-1_c0.5_d0.714.csv")
+    table = table[~np.isclose(np.abs(table["z_nm"]), 1.143)]
+    result = run(SlitSystem(), RunSettings(duration_ns=2.0, seed=11), threads=2)
+    assert result.summary["median_relative_error"] <= 0.003
+    for species, profile in result.profiles.by_species().items():
+        density = mirror(table[f"{species}_M"])
+        error = 1.55 * np.sqrt(mirror(table[f"{species}_error_M"] ** 2) / 2)
+        ours = rebinned(profile.z, profile.density, table["z_nm"], 0.0357)
+        our_error = rebinned(profile.z, profile.error, table["z_nm"], 0.0357)
+        left = (table["z_nm"] < 0) & (density > 0)
+        deviation = ((ours - density) / np.hypot(error, our_error))[left]
+        assert np.mean(deviation**2) <= 1.5
+        assert np.max(np.abs(deviation)) <= 4
+        norm = np.linalg.norm(density[left])
+        assert np.linalg.norm((ours - density)[left]) / norm <= 0.012
+
+
+def mirror(values):
+    return (values + values[::-1]) / 2
+
+
+def rebinned(z, density, centres, width):
+    """Averages over other bins of a density that is constant in each of its own."""
+    step = z[1] - z[0]
+    edges = np.append(z - step / 2, z[-1] + step / 2)
+    integral = np.append(0, np.cumsum(density) * step)
+    upper, lower = (np.interp(centres + side * width / 2, edges, integral) for side in (1, -1))
+    return (upper - lower) / width

@@ -1,0 +1,100 @@
+"""The estimators against what is known exactly."""
+
+import numpy as np
+import pytest
+
+from backend.md import estimators, integrators
+from backend.md.estimators import Samples
+from backend.md.forces import force_field
+from backend.md.replica import Replica
+from backend.md.walls import boltzmann_factor, wall_energy
+from backend.profiles import bin_centres
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+
+
+def binned_boltzmann(system, bins=300, points=50):
+    z = bin_centres(system, bins * points)
+    factor = boltzmann_factor(system, "positive", z).reshape(bins, points).mean(axis=1)
+    return factor * system.salt_concentration / factor.mean()
+
+
+@pytest.fixture(scope="module", params=["ion", "plane"])
+def ideal(request):
+    """A run of ions that feel the walls only: (system, blocks)."""
+    system = SlitSystem(wall=request.param)
+    replica = Replica(system, RunSettings(seed=4), 0)
+    replica.force_field = force_field(system, coulomb=False, wca=False)
+    tallies = []
+    for _ in range(60):
+        tally = estimators.empty_tally(system, 300, 400)
+        integrators.advance(
+            replica.state, replica.force_field, replica.stepping, 0, 400, replica.rng, tally
+        )
+        tallies.append(tally)
+    return system, Samples.of(tallies[10:])
+
+
+@pytest.mark.parametrize("estimate", [estimators.density_profiles, estimators.histogram_profiles])
+def test_ions_that_do_not_interact_follow_the_boltzmann_factor(ideal, estimate):
+    system, samples = ideal
+    profile = estimate(system, samples).positive
+    exact = binned_boltzmann(system)
+    counted = exact > 0.05 * exact.max()
+    deviation = (profile.density - exact)[counted] / profile.error[counted]
+    assert np.max(np.abs(profile.density / exact - 1)[counted]) < 0.05
+    assert np.mean(np.abs(profile.density / exact - 1)[counted]) < 0.01
+    assert np.mean(deviation**2) < 4  # neighbouring bins move together: few independent numbers
+
+
+def test_profiles_are_symmetric_and_hold_all_ions(ideal):
+    system, samples = ideal
+    profile = estimators.density_profiles(system, samples).positive
+    assert np.array_equal(profile.density, profile.density[::-1])
+    assert profile.mean_density == pytest.approx(system.salt_concentration, rel=1e-12)
+    empty = boltzmann_factor(system, "positive", bin_centres(system)) < 1e-12
+    assert np.all(profile.density[empty] == 0)
+
+
+def test_contact_density_is_that_of_the_exact_profile(ideal):
+    system, samples = ideal
+    profile = estimators.density_profiles(system, samples).positive
+    exact = binned_boltzmann(system).max() / np.e
+    assert profile.contact_density(system, "positive") == pytest.approx(exact, rel=0.02)
+
+
+def test_both_estimators_agree_where_forces_and_temperature_are_right(ideal):
+    system, samples = ideal
+    norm = estimators.force_blocks(system, samples).mean(axis=-1)
+    mean, error = estimators.block_mean(norm)
+    assert np.all(np.abs(mean - estimators.mean_densities(system)) < 4 * error)
+
+
+def test_wall_energy_is_one_at_contact_and_infinite_behind_the_wall():
+    for wall in ("ion", "plane"):
+        system = SlitSystem(wall=wall)
+        contact = system.contact_planes[0]
+        assert wall_energy(system, "positive", np.array([contact]))[0] == pytest.approx(1)
+        assert np.isinf(wall_energy(system, "positive", np.array([5.0])))[0]
+
+
+def test_merging_blocks_keeps_the_sums():
+    rng = np.random.default_rng(0)
+    samples = Samples(*rng.random((3, 10, 2, 6)), 7)
+    merged = samples.merged(3)
+    assert merged.blocks == 3
+    assert merged.samples == 21
+    assert merged.counts.sum() == pytest.approx(samples.counts[1:].sum())
+
+
+@pytest.mark.parametrize("rows", [2.0, 10.0])
+def test_autocorrelation_time_of_a_known_process(rows):
+    """An autoregressive series with correlation exp(−lag/rows)."""
+    rng = np.random.default_rng(1)
+    memory = np.exp(-1 / rows)
+    series = [0.0]
+    for noise in rng.standard_normal(100_000):
+        series.append(memory * series[-1] + noise)
+    exact = 0.5 * (1 + memory) / (1 - memory)
+    measured = estimators.autocorrelation_rows(np.array(series))
+    assert measured == pytest.approx(exact, rel=0.1)

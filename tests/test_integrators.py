@@ -1,0 +1,92 @@
+"""Time integration: conservation, reproducibility, temperature."""
+
+import numpy as np
+import pytest
+
+from backend.md import estimators, integrators
+from backend.md.electrostatics import fit_correction
+from backend.md.forces import potential_energy
+from backend.md.replica import Replica
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+
+SYSTEM = SlitSystem()
+
+
+def equilibrated(seed=1):
+    """Positions and velocities after a while with a thermostat."""
+    replica = Replica(SYSTEM, RunSettings(seed=seed), 0)
+    advance(replica, 300)
+    return replica.state.positions.copy(), replica.state.velocities.copy()
+
+
+def advance(replica, samples):
+    tally = estimators.empty_tally(SYSTEM, 300, samples)
+    outcome = integrators.advance(
+        replica.state, replica.force_field, replica.stepping, 0, samples, replica.rng, tally
+    )
+    assert outcome == integrators.OK
+    return tally
+
+
+def energy_fluctuation(start, time_step, duration=1.0):
+    """Standard deviation of the total energy (k_BT) without a thermostat, in double precision."""
+    settings = RunSettings(
+        thermostat="none", precision="double", time_step=time_step, direct_split=1, image_split=1
+    )
+    replica = Replica(SYSTEM, settings, 0)
+    state, field = replica.state, replica.force_field
+    state.positions[:], state.velocities[:] = start
+    integrators.start(state, field, replica.stepping)
+    polynomial = fit_correction(SYSTEM.confinement_length / SYSTEM.box_length).polynomial
+    energies = []
+    for _ in range(round(duration / time_step)):
+        advance(replica, 1)
+        kinetic = integrators.kinetic_energy(state.velocities)
+        energies.append(kinetic + potential_energy(state.positions, field, polynomial))
+    return np.std(energies)
+
+
+def test_energy_fluctuation_falls_with_the_square_of_the_time_step():
+    start = equilibrated()
+    ratio = energy_fluctuation(start, 0.004) / energy_fluctuation(start, 0.002)
+    assert ratio == pytest.approx(4, abs=0.5)
+
+
+def test_multiple_time_steps_conserve_energy_as_well_as_single_ones():
+    start = equilibrated()
+    settings = RunSettings(thermostat="none", precision="double")
+    replica = Replica(SYSTEM, settings, 0)
+    replica.state.positions[:], replica.state.velocities[:] = start
+    integrators.start(replica.state, replica.force_field, replica.stepping)
+    polynomial = fit_correction(SYSTEM.confinement_length / SYSTEM.box_length).polynomial
+    energies = []
+    for _ in range(80):
+        advance(replica, 1)
+        kinetic = integrators.kinetic_energy(replica.state.velocities)
+        potential = potential_energy(replica.state.positions, replica.force_field, polynomial)
+        energies.append(kinetic + potential)
+    assert np.std(energies) < 0.004 * kinetic
+
+
+def test_thermostat_keeps_the_temperature():
+    replica = Replica(SYSTEM, RunSettings(), 0)
+    advance(replica, 200)
+    temperature = advance(replica, 1000).series[:, 0]
+    assert temperature.mean() == pytest.approx(1, abs=0.01)
+
+
+def test_same_seed_gives_the_same_trajectory_bit_for_bit():
+    first, again, other = equilibrated(1), equilibrated(1), equilibrated(2)
+    assert np.array_equal(first[0], again[0])
+    assert np.array_equal(first[1], again[1])
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_numbers_that_are_not_finite_and_ions_beyond_a_wall_are_noticed():
+    positions = np.zeros((3, 4))
+    assert integrators.inspect(positions, 1.5) == integrators.OK
+    positions[2, 1] = -1.5
+    assert integrators.inspect(positions, 1.5) == integrators.THROUGH_WALL
+    positions[0, 2] = np.nan
+    assert integrators.inspect(positions[:, 2:], 1.5) == integrators.NOT_FINITE
