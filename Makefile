@@ -17,8 +17,8 @@ help:  ## Show this list
 
 setup: $(READY)  ## Build .venv (PYTHON=/path/to/python chooses another interpreter)
 
-# Again only when a list of packages has changed: a second `make setup` does nothing.
-$(READY): requirements.lock pyproject.toml
+# Again only when a list of packages, or a file that is copied, has changed; else this does nothing.
+$(READY): requirements.lock pyproject.toml $(shell find share -type f)
 	@PYTHON='$(PYTHON)' sh scripts/setup.sh
 	@touch $@
 

@@ -40,7 +40,7 @@ add_ensurepip() {
         stop "    sudo apt-get install -y $package"
     fi
     say "Installing $package ..."
-    apt-get update -qq
+    apt-get update -qq || true
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "$package" >/dev/null
 }
 
@@ -57,10 +57,11 @@ if [ "$(version_of .venv/bin/python)" != "$(version_of "$python")" ] ||
     "$python" -m venv --clear .venv
 fi
 
-say "Installing about 150 packages (some 1 GB to download) into .venv with $(.venv/bin/python --version) ..."
+say "Installing $(grep -c '==' requirements.lock) packages into .venv with $(.venv/bin/python --version): some minutes the first time ..."
 pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
 # Bytecode is compiled afterwards, on all cores and without the packages' own tests: twice as fast.
 pip install --require-hashes --only-binary :all: --no-compile -r requirements.lock
 .venv/bin/python -W ignore -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
 pip install --quiet --no-deps --no-build-isolation --editable .
+.venv/bin/python -m backend.md.warm_up || say "The engine could not be compiled beforehand; the first run will try again."
 say "Ready."

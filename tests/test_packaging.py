@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -80,11 +81,11 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
 
 
 def test_wheel_holds_all_code(wheel):
-    names = set(wheel.namelist())
-    for package in ("backend", "nanoconf"):
-        sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / package).rglob("*.py")}
-        assert sources
-        assert sources <= names
+    """Also what is not Python: styles, scripts."""
+    sources = {path.relative_to(ROOT).as_posix() for path in tracked_files()}
+    sources = {name for name in sources if name.startswith(("backend/", "nanoconf/"))}
+    assert sources
+    assert sources <= set(wheel.namelist())
 
 
 def test_wheel_holds_the_notebook_and_every_model(wheel):
@@ -93,6 +94,12 @@ def test_wheel_holds_the_notebook_and_every_model(wheel):
     models = [path for path in tracked_files() if path.is_relative_to(ROOT / "models")]
     assert models
     assert {f"nanoconf/{path.relative_to(ROOT).as_posix()}" for path in models} <= names
+
+
+def test_wheel_holds_the_page_template(wheel):
+    templates = "share/jupyter/voila/templates/nanoconf/"
+    names = [name for name in wheel.namelist() if f".data/data/{templates}" in name]
+    assert len(names) == len([path for path in (ROOT / templates).rglob("*") if path.is_file()]) > 0
 
 
 def test_wheel_holds_nothing_else(wheel):
@@ -114,6 +121,20 @@ def imported_packages(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and not node.level:
             names.add(node.module.partition(".")[0])
     return names
+
+
+def test_every_package_that_the_code_imports_is_declared():
+    declared = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
+    provided = packages_distributions()
+    at_home = {"backend", "nanoconf", *sys.stdlib_module_names}
+    undeclared = {
+        name
+        for package in ("backend", "nanoconf")
+        for path in (ROOT / package).rglob("*.py")
+        for name in imported_packages(path) - at_home
+        if declared.isdisjoint(map(canonicalize_name, provided.get(name, [])))
+    }
+    assert undeclared == set()
 
 
 def test_backend_stands_alone():
