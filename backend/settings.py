@@ -21,6 +21,7 @@ CHOICES = {
 
 ALLOWED = {
     "duration_ns": Range(0.001, 1000.0, "ns"),
+    "target_error": Range(0.0002, 0.5, ""),
     "seed": Range(0, MAXIMUM_SEED, ""),
     "replicas": Range(1, 64, ""),
     "time_step": Range(0.0001, 0.02, "τ"),
@@ -28,6 +29,9 @@ ALLOWED = {
     "image_split": Range(1, 8, ""),
 }
 
+
+OPTIONAL = ("target_error",)
+"""Settings that may be left open."""
 
 WHOLE = ("seed", "replicas", "direct_split", "image_split")
 """Settings that are whole numbers."""
@@ -40,7 +44,9 @@ class RunSettings:
     Parameters
     ----------
     duration_ns : float
-        Production time (ns), summed over the replicas.
+        Production time (ns), summed over the replicas; with a target error, the most there may be.
+    target_error : float, optional
+        Ends the run as soon as it has converged to this median relative error (0.005 is 0.5 %).
     seed : int
         Seed of all random numbers; it reproduces a result bit for bit on one machine.
     replicas : int
@@ -69,6 +75,7 @@ class RunSettings:
     """
 
     duration_ns: float = 5.0
+    target_error: float | None = None
     seed: int = 1
     replicas: int = 2
     engine: str = "numba"
@@ -81,6 +88,8 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         for name, allowed in ALLOWED.items():
+            if getattr(self, name) is None and name in OPTIONAL:
+                continue
             value = checked(name, getattr(self, name), allowed, whole=name in WHOLE)
             object.__setattr__(self, name, value)
         for name, choices in CHOICES.items():
@@ -96,8 +105,8 @@ class RunSettings:
         return self.direct_split * self.image_split
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings as plain JSON values; `from_dict` reads them back."""
-        return asdict(self)
+        """The settings as plain JSON values, less those left open; `from_dict` reads them back."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

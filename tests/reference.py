@@ -19,5 +19,7 @@ def published(name: str) -> np.ndarray:
     """A published table as a structured array; skips the test where it is not at hand."""
     path = FOLDER / name
     if not path.exists():
-        pytest.skip(f"PUBLISHED DATA NOT FOUND: put {name} into a folder and set NANOCONF_REFERENCE")
+        pytest.skip(
+            f"PUBLISHED DATA NOT FOUND: put {name} into a folder and set NANOCONF_REFERENCE"
+        )
     return np.genfromtxt(path, delimiter=",", names=True, dtype=None, encoding="utf-8")

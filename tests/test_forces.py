@@ -6,8 +6,8 @@ import pytest
 from backend.md.electrostatics import fit_correction
 from backend.md.forces import (
     build_pairs,
-    coulomb_buffer,
     contact_forces,
+    coulomb_buffer,
     direct_forces,
     force_field,
     image_forces,

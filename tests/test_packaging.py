@@ -59,8 +59,9 @@ def test_conda_environment_takes_python_and_pip_and_leaves_the_rest_to_the_lock(
 
 
 def test_version_stands_in_one_place():
-    import backend
     import nanoconf
+
+    import backend
 
     assert "version" in PROJECT["dynamic"]
     assert nanoconf.__version__ == backend.__version__

@@ -1,80 +1,27 @@
-"""Runs a simulation: independent replicas, side by side, sampled in chunks."""
+"""Runs a simulation: independent replicas, side by side, sampled in stages."""
 
 from __future__ import annotations
 
 import math
-import platform
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from typing import Any
+from functools import partial
 
-import numba
-import numpy as np
-
-from backend import __version__
 from backend.md import estimators
-from backend.md.electrostatics import fit_correction
+from backend.md.estimators import Samples
 from backend.md.replica import Replica
 from backend.md.schedule import BLOCKS_PER_REPLICA, Schedule
+from backend.md.summary import summary
+from backend.md.verdict import Verdict, judge
 from backend.profiles import SlitProfiles
 from backend.result import Cancelled, Progress, SimulationResult
 from backend.settings import RunSettings
-from backend.system import SPECIES, SlitSystem
+from backend.system import SlitSystem
 
 REPORT_SECONDS = 1.0
-
-
-class _Run:
-    """The replicas of one run, advanced by worker threads, watched by the caller's."""
-
-    def __init__(self, system: SlitSystem, settings: RunSettings):
-        self.system, self.settings = system, settings
-        self.schedule = Schedule.of(system, settings)
-        self.replicas = [Replica(system, settings, i) for i in range(settings.replicas)]
-        self.stop = threading.Event()
-        self.started = time.monotonic()
-
-    def simulate(self, replica: Replica) -> None:
-        """Equilibrate and sample one replica; ends early when `stop` is set."""
-        for _ in range(self.schedule.equilibration):
-            if not self.stop.is_set():
-                replica.equilibrate(self.schedule)
-        for _ in range(self.schedule.tallies):
-            if not self.stop.is_set():
-                replica.sample(self.schedule, self.stop)
-
-    def samples(self) -> estimators.Samples | None:
-        """Blocks of what has been sampled so far; None while that is too little."""
-        sampled = [list(replica.tallies) for replica in self.replicas]
-        parts = [estimators.Samples.of(t) for t in sampled if len(t) >= BLOCKS_PER_REPLICA]
-        if not parts:
-            return None
-        length = min(part.blocks for part in parts) // BLOCKS_PER_REPLICA
-        return estimators.Samples.joined([part.merged(length) for part in parts])
-
-    def progress(self) -> Progress:
-        """How far the run has come."""
-        steps = sum(replica.steps_done for replica in self.replicas)
-        total = self.schedule.steps(self.settings)
-        seconds = time.monotonic() - self.started
-        speed = steps / seconds if steps else None
-        tallies = sum(len(replica.tallies) for replica in self.replicas)
-        interval = self.settings.steps_per_sample * self.settings.time_step
-        tally_ns = self.schedule.samples_per_tally * interval * self.system.time_unit_ns
-        samples = self.samples()
-        profiles = estimators.density_profiles(self.system, samples) if samples else None
-        phase = "sampling" if tallies else "equilibrating" if steps else "compiling"
-        return Progress(
-            phase=phase,
-            fraction=steps / total,
-            seconds_left=(total - steps) / speed if speed else None,
-            steps_per_second=speed,
-            simulated_ns=tallies * tally_ns,
-            median_relative_error=estimators.median_relative_error(profiles) if profiles else None,
-            profiles=profiles,
-        )
+WATCH_SECONDS = 0.1
 
 
 def run(
@@ -111,90 +58,131 @@ def run(
     """
     job = _Run(system, settings)
     with ThreadPoolExecutor(max(1, min(threads, settings.replicas))) as pool:
-        futures = [pool.submit(job.simulate, replica) for replica in job.replicas]
+
+        def side_by_side(task: Callable[[Replica], None]) -> None:
+            pending = {pool.submit(task, replica) for replica in job.replicas}
+            while pending:
+                finished, pending = wait(pending, WATCH_SECONDS, return_when=FIRST_EXCEPTION)
+                for future in finished:
+                    future.result()
+                if should_stop():
+                    raise Cancelled("cancelled")
+                if job.report_due():
+                    on_progress(job.progress())
+
         try:
-            _watch(job, futures, on_progress, should_stop)
+            side_by_side(job.equilibrate)
+            for tallies in job.schedule.stages:
+                side_by_side(partial(job.sample, tallies))
+                if settings.target_error is not None and job.verdict().converged:
+                    break
         finally:
             job.stop.set()
-    return _result(job)
+    return job.result()
 
 
-def _watch(
-    job: _Run,
-    futures: list[Any],
-    on_progress: Callable[[Progress], None],
-    should_stop: Callable[[], bool],
-) -> None:
-    reported = -math.inf
-    pending = set(futures)
-    while pending:
-        finished, pending = wait(pending, timeout=0.1, return_when=FIRST_EXCEPTION)
-        for future in finished:
-            future.result()
-        if should_stop():
-            raise Cancelled("cancelled")
-        if time.monotonic() - reported >= REPORT_SECONDS:
-            reported = time.monotonic()
-            on_progress(job.progress())
+class _Run:
+    """The replicas of one run and what they have sampled together."""
 
+    def __init__(self, system: SlitSystem, settings: RunSettings):
+        self.system, self.settings = system, settings
+        self.schedule = Schedule.of(system, settings)
+        self.replicas = [Replica(system, settings, i) for i in range(settings.replicas)]
+        self.stop = threading.Event()
+        self.started = time.monotonic()
+        self.moving: float | None = None
+        self._reported = -math.inf
 
-def _result(job: _Run) -> SimulationResult:
-    samples = job.samples()
-    assert samples is not None
-    profiles = estimators.density_profiles(job.system, samples)
-    return SimulationResult(job.system, job.settings, profiles, _summary(job, samples, profiles))
+    # --- what the worker threads do ---------------------------------------------------------
 
+    def equilibrate(self, replica: Replica) -> None:
+        """Bring one replica to equilibrium; ends early when `stop` is set."""
+        replica.prepare()
+        self.moving = self.moving or time.monotonic()
+        for _ in range(self.schedule.equilibration):
+            if self.stop.is_set():
+                return
+            replica.equilibrate(self.schedule)
 
-def _summary(job: _Run, samples: estimators.Samples, profiles: SlitProfiles) -> dict[str, Any]:
-    seconds = time.monotonic() - job.started
-    steps = sum(replica.steps_done for replica in job.replicas)
-    return {
-        "counts": dict(zip(SPECIES, job.system.counts, strict=True)),
-        "box_length_nm": job.system.box_length,
-        "densities_M": {
-            species: {
-                "contact": profile.contact_density(job.system, species),
-                "peak": profile.peak_density,
-                "mid": profile.mid_density,
-                "mean": profile.mean_density,
-            }
-            for species, profile in profiles.by_species().items()
-        },
-        "median_relative_error": estimators.median_relative_error(profiles),
-        "error_bars": f"standard errors of the mean from {samples.blocks} blocks",
-        "checks": _checks(job, samples),
-        "timings": {
-            "seconds": seconds,
-            "steps": steps,
-            "steps_per_second": steps / seconds,
-        },
-        "versions": {
-            "nanoconf": __version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "numba": numba.__version__,
-        },
-    }
+    def sample(self, tallies: int, replica: Replica) -> None:
+        """Sample one replica until it has so many tallies; ends early when `stop` is set."""
+        while len(replica.tallies) < tallies and not self.stop.is_set():
+            replica.sample(self.schedule, self.stop)
 
+    # --- what the caller's thread sees ------------------------------------------------------
 
-def _checks(job: _Run, samples: estimators.Samples) -> dict[str, Any]:
-    """What should hold of every good run, as numbers."""
-    series = [np.concatenate([t.series for t in r.tallies]) for r in job.replicas]
-    temperature = np.concatenate([s[:, 0] for s in series])
-    slowest = max(
-        estimators.autocorrelation_rows(s[:, column])
-        for s in series
-        for column in range(1, len(estimators.SERIES))
-    )
-    interval = job.settings.time_step * job.settings.steps_per_sample
-    raw = estimators.force_blocks(job.system, samples).mean(axis=-1)
-    norm, norm_error = estimators.block_mean(raw / estimators.mean_densities(job.system))
-    width = job.system.confinement_length / job.system.box_length
-    return {
-        "temperature": float(temperature.mean()),
-        "autocorrelation_time_tau": slowest * interval * job.schedule.samples_per_row,
-        "block_length_tau": samples.samples * interval,
-        "force_to_count_ratio": dict(zip(SPECIES, norm.tolist(), strict=True)),
-        "force_to_count_ratio_error": dict(zip(SPECIES, norm_error.tolist(), strict=True)),
-        "image_correction_error": fit_correction(width).error,
-    }
+    @property
+    def steps(self) -> int:
+        """Time steps done by all replicas together."""
+        return sum(replica.steps_done for replica in self.replicas)
+
+    @property
+    def steps_per_second(self) -> float | None:
+        """Time steps a second since the engine was compiled; None until some are done."""
+        if self.moving is None or not self.steps:
+            return None
+        return self.steps / (time.monotonic() - self.moving)
+
+    def samples(self) -> Samples | None:
+        """Blocks of what has been sampled so far; None while that is too little."""
+        sampled = [list(replica.tallies) for replica in self.replicas]
+        parts = [Samples.of(t) for t in sampled if len(t) >= BLOCKS_PER_REPLICA]
+        if not parts:
+            return None
+        length = min(part.blocks for part in parts) // BLOCKS_PER_REPLICA
+        return Samples.joined([part.merged(length) for part in parts])
+
+    def verdict(self) -> Verdict:
+        """Whether what has been sampled so far has converged."""
+        samples = self.samples()
+        assert samples is not None
+        profiles = estimators.density_profiles(self.system, samples)
+        return self._verdict(samples, profiles)
+
+    def _verdict(self, samples: Samples, profiles: SlitProfiles) -> Verdict:
+        series = [replica.series() for replica in self.replicas]
+        return judge(samples, profiles, series, self.settings.target_error)
+
+    def report_due(self) -> bool:
+        """Whether it is time to report progress again."""
+        if time.monotonic() - self._reported < REPORT_SECONDS:
+            return False
+        self._reported = time.monotonic()
+        return True
+
+    def progress(self) -> Progress:
+        """How far the run has come."""
+        total = self.schedule.steps(self.settings)
+        speed = self.steps_per_second
+        tallies = sum(len(replica.tallies) for replica in self.replicas)
+        samples = self.samples()
+        profiles = estimators.density_profiles(self.system, samples) if samples else None
+        return Progress(
+            phase="sampling" if tallies else "equilibrating" if self.steps else "compiling",
+            fraction=self.steps / total,
+            seconds_left=(total - self.steps) / speed if speed else None,
+            steps_per_second=speed,
+            simulated_ns=tallies * self.schedule.tally_ns(self.system, self.settings),
+            median_relative_error=estimators.median_relative_error(profiles) if profiles else None,
+            profiles=profiles,
+        )
+
+    def result(self) -> SimulationResult:
+        """What the run gives."""
+        samples = self.samples()
+        assert samples is not None
+        profiles = estimators.density_profiles(self.system, samples)
+        timings = {
+            "seconds": time.monotonic() - self.started,
+            "steps": self.steps,
+            "steps_per_second": self.steps_per_second,
+        }
+        about = summary(
+            self.system,
+            self.settings,
+            samples,
+            profiles,
+            [replica.series() for replica in self.replicas],
+            self._verdict(samples, profiles),
+        )
+        return SimulationResult(self.system, self.settings, profiles, {**about, "timings": timings})

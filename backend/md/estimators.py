@@ -15,12 +15,22 @@ import numpy as np
 from numba import njit
 
 from backend.md.compiled import FAST
+from backend.md.forces import wall_forces_at
 from backend.profiles import DensityProfile, SlitProfiles, bin_centres
 from backend.system import MOLAR, SlitSystem
 
-SERIES = ("temperature", "dipole", "middle", "contact")
-"""What is recorded in time: kinetic temperature (1 = k_BT), Σ z_i Z_i (e nm), and the numbers of
-ions in the middle fifth of the slit and within a tenth of a diameter of contact."""
+SERIES = (
+    "temperature",
+    "dipole",
+    "middle",
+    "contact",
+    "left_wall",
+    "right_wall",
+    "left_half",
+)
+"""What is recorded in time: kinetic temperature (1 = k_BT); Σ z_i Z_i (e nm); numbers of ions in
+the middle fifth of the slit and within a tenth of a diameter of contact; z forces of the left and
+of the right wall on all ions, and of all ions on those in the left half (k_BT/nm)."""
 
 
 class Tally(NamedTuple):
@@ -71,6 +81,7 @@ def tally(state, field, record, sample):  # pragma: no cover - compiled
     scale = bins / (2.0 * half)
     count = state.positions.shape[1]
     kinetic, dipole, inner, outer = 0.0, 0.0, 0, 0
+    left_wall, right_wall, left_half = 0.0, 0.0, 0.0
     for i in range(count):
         z = state.positions[2, i]
         species = int(i >= field.positive_count)
@@ -83,6 +94,11 @@ def tally(state, field, record, sample):  # pragma: no cover - compiled
         for a in range(3):
             kinetic += state.velocities[a, i] ** 2
         dipole += field.valency[i] * z
+        left, right = wall_forces_at(z, species, field)
+        left_wall += left
+        right_wall += right
+        if z < 0.0:
+            left_half += force - left - right
         inner += abs(z) < middle
         outer += abs(z) > contact
     row = record.series[sample // record.samples_per_row]
@@ -91,6 +107,9 @@ def tally(state, field, record, sample):  # pragma: no cover - compiled
     row[1] += share * dipole
     row[2] += share * inner
     row[3] += share * outer
+    row[4] += share * left_wall
+    row[5] += share * right_wall
+    row[6] += share * left_half
 
 
 @dataclass(frozen=True)
@@ -235,6 +254,20 @@ def median_relative_error(profiles: SlitProfiles) -> float:
         counted = profile.density >= 0.05 * profile.density.max()
         medians.append(float(np.median(profile.error[counted] / profile.density[counted])))
     return max(medians)
+
+
+def block_averages(series: list[np.ndarray], blocks: int) -> dict[str, np.ndarray]:
+    """Averages of what was recorded, over so many blocks of each replica, by name.
+
+    Parameters
+    ----------
+    series : list of ndarray, each of shape (rows, len(SERIES))
+        What every replica recorded in time.
+    blocks : int
+        Blocks of each replica.
+    """
+    parts = [part.mean(axis=0) for each in series for part in np.array_split(each, blocks)]
+    return dict(zip(SERIES, np.array(parts).T, strict=True))
 
 
 def autocorrelation_rows(series: np.ndarray) -> float:

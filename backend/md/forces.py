@@ -304,16 +304,22 @@ def contact_forces(positions, field, pairs, pair_count, forces):  # pragma: no c
 def wall_forces(positions, field, forces):  # pragma: no cover - compiled
     """Forces (k_BT/nm) of both walls, written to `forces`; the x and y parts are zero."""
     for i in range(positions.shape[1]):
-        species = int(i >= field.positive_count)
-        size2 = field.wall_size[species] ** 2
-        z = positions[2, i]
-        left = z + field.wall_position[species]
-        right = z - field.wall_position[species]
+        left, right = wall_forces_at(positions[2, i], int(i >= field.positive_count), field)
         forces[0, i] = 0.0
         forces[1, i] = 0.0
-        forces[2, i] = left * wca_force_over_r(left * left, size2) + right * wca_force_over_r(
-            right * right, size2
-        )
+        forces[2, i] = left + right
+
+
+@njit(**FAST)
+def wall_forces_at(z, species, field):  # pragma: no cover - compiled
+    """Z forces (k_BT/nm) of the left and of the right wall on an ion."""
+    size2 = field.wall_size[species] ** 2
+    left = z + field.wall_position[species]
+    right = z - field.wall_position[species]
+    return (
+        left * wca_force_over_r(left * left, size2),
+        right * wca_force_over_r(right * right, size2),
+    )
 
 
 @njit(**EXACT)

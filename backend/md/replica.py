@@ -28,6 +28,9 @@ SKIN = 0.5
 RELAXATION_STEPS = 200
 """Steps that undo what overlaps there are on the first lattice."""
 
+TEMPERATURE_TOLERANCE = 0.25
+"""By what share the temperature of a chunk may be off: six standard deviations and more."""
+
 TROUBLE = {
     integrators.NOT_FINITE: "a position is no longer a finite number",
     integrators.THROUGH_WALL: "an ion went through a wall",
@@ -76,6 +79,14 @@ class Replica:
         integrators.start(state, self.force_field, self.stepping)
         return state
 
+    def prepare(self) -> None:
+        """Make the first state, which compiles the engine where it is not yet compiled."""
+        _ = self.state
+
+    def series(self) -> np.ndarray:
+        """What was recorded in time, shape (rows, len(SERIES))."""
+        return np.concatenate([tally.series for tally in self.tallies])
+
     def equilibrate(self, schedule: Schedule) -> None:
         """Advance by one chunk without keeping anything of it."""
         self._advance(self._empty_tally(schedule, 1), 0, schedule)
@@ -100,10 +111,17 @@ class Replica:
         )
         self.steps_done += samples * self.settings.steps_per_sample
         if trouble != integrators.OK:
-            raise SimulationError(
-                f"{TROUBLE[trouble]} at step {self.steps_done} of replica {self.index}: "
-                f"try a smaller time step than {self.settings.time_step:g} τ"
-            )
+            raise self._error(TROUBLE[trouble])
+        rows = slice(first // schedule.samples_per_row, None)
+        temperature = tally.series[rows, 0][: schedule.rows_per_chunk].mean()
+        if abs(temperature - 1) > TEMPERATURE_TOLERANCE and self.settings.thermostat != "none":
+            raise self._error(f"the ions are at {temperature:.2f} times the temperature set")
+
+    def _error(self, what: str) -> SimulationError:
+        return SimulationError(
+            f"{what} at step {self.steps_done} of replica {self.index}: "
+            f"try a smaller time step than {self.settings.time_step:g} τ"
+        )
 
 
 def stepping(system: SlitSystem, settings: RunSettings) -> Stepping:

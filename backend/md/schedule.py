@@ -23,6 +23,9 @@ BLOCKS_PER_REPLICA = 20
 TALLIES_PER_REPLICA = 200
 """Tallies kept of a replica, about; blocks are made of them."""
 
+STAGE_GROWTH = 1.25
+"""With a target error, how much longer a run is each time it is judged."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -38,15 +41,16 @@ class Schedule:
         Chunks in a tally.
     equilibration : int
         Chunks before sampling starts.
-    tallies : int
-        Tallies of the production phase.
+    stages : tuple of int
+        Tallies at the end of each stage of the production phase; there are several only where a
+        target error may end the run before the last.
     """
 
     samples_per_row: int
     rows_per_chunk: int
     chunks_per_tally: int
     equilibration: int
-    tallies: int
+    stages: tuple[int, ...]
 
     @classmethod
     def of(cls, system: SlitSystem, settings: RunSettings) -> Schedule:
@@ -57,13 +61,15 @@ class Schedule:
         row = samples_per_row * interval
         rows_per_chunk = max(1, round(min(CHUNK_TIME, length / BLOCKS_PER_REPLICA) / row))
         chunk = rows_per_chunk * row
-        chunks_per_tally = max(1, round(length / TALLIES_PER_REPLICA / chunk))
+        tallied = length / TALLIES_PER_REPLICA if settings.target_error is None else chunk
+        chunks_per_tally = max(1, round(tallied / chunk))
+        tallies = max(BLOCKS_PER_REPLICA, round(length / (chunks_per_tally * chunk)))
         return cls(
             samples_per_row=samples_per_row,
             rows_per_chunk=rows_per_chunk,
             chunks_per_tally=chunks_per_tally,
             equilibration=math.ceil(EQUILIBRATION_TIME / chunk),
-            tallies=max(BLOCKS_PER_REPLICA, round(length / (chunks_per_tally * chunk))),
+            stages=_stages(tallies) if settings.target_error is not None else (tallies,),
         )
 
     @property
@@ -76,7 +82,19 @@ class Schedule:
         """Samples in a tally."""
         return self.samples_per_chunk * self.chunks_per_tally
 
+    def tally_ns(self, system: SlitSystem, settings: RunSettings) -> float:
+        """Time (ns) that a tally spans."""
+        interval = settings.steps_per_sample * settings.time_step
+        return self.samples_per_tally * interval * system.time_unit_ns
+
     def steps(self, settings: RunSettings) -> int:
         """Time steps of all replicas together."""
-        chunks = self.equilibration + self.tallies * self.chunks_per_tally
+        chunks = self.equilibration + self.stages[-1] * self.chunks_per_tally
         return chunks * self.samples_per_chunk * settings.steps_per_sample * settings.replicas
+
+
+def _stages(tallies: int) -> tuple[int, ...]:
+    stages = [BLOCKS_PER_REPLICA]
+    while stages[-1] < tallies:
+        stages.append(min(tallies, math.ceil(stages[-1] * STAGE_GROWTH)))
+    return tuple(stages)
