@@ -1,0 +1,51 @@
+"""Runs workers on this computer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def cores() -> int:
+    """Cores that this process may use; ``NANOCONF_CORES`` where it is set."""
+    chosen = os.environ.get("NANOCONF_CORES", "")
+    if chosen.isdigit() and int(chosen) > 0:
+        return int(chosen)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cores_of(settings: Mapping[str, Any]) -> int:
+    """Cores that a run with these settings takes: one for each replica, as far as there are."""
+    replicas = settings.get("replicas")
+    return max(1, min(replicas if isinstance(replicas, int) else 1, cores()))
+
+
+def start(folder: Path, *, threads: int = 1, nice: bool = False) -> subprocess.Popen[bytes]:
+    """Start a worker for a run folder; it outlives whoever starts it.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    threads : int
+        Replicas that are advanced at the same time.
+    nice : bool
+        Give way to everything else on this computer.
+    """
+    command = [sys.executable, "-P", "-m", "backend.worker", str(folder), "--threads", str(threads)]
+    with open(folder / "worker.log", "ab") as log:
+        return subprocess.Popen(
+            command + (["--nice"] if nice else []),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder.parent,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            start_new_session=True,
+        )

@@ -1,0 +1,108 @@
+"""What the tests of archive, worker, keeper and command line share."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from backend.archive import Archive
+from backend.keeper import stop_keeper
+from backend.run import Run
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+
+SYSTEM = SlitSystem(positive_valency=3, positive_diameter=0.5)
+"""A system with few ions."""
+
+QUICK = RunSettings(duration_ns=0.001, replicas=1, time_step=0.02)
+"""Over in a second or two; no settings to learn physics from."""
+
+LONG = RunSettings(duration_ns=100.0, replicas=1)
+"""Never over within a test."""
+
+STEADY = RunSettings(duration_ns=0.2, replicas=1, time_step=0.02)
+"""Takes several seconds, long enough to be disturbed."""
+
+UNSTABLE = RunSettings(
+    duration_ns=0.01,
+    replicas=1,
+    time_step=0.02,
+    thermostat="none",
+    direct_split=9,
+    image_split=8,
+)
+"""Fails: with so long a time step ions go through walls."""
+
+PATIENCE = 120.0
+
+
+def until(condition: Callable[[], object], what: str = "", patience: float = PATIENCE) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {patience:g} s in vain: {what or condition}"
+        time.sleep(0.01)
+
+
+def processes(of: Path, module: str = "backend.") -> list[psutil.Process]:
+    """Workers and keepers that have a folder, or one below it, on their command line."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+        except psutil.Error:
+            continue
+        if any(word.startswith(module) for word in words) and any(str(of) in w for w in words):
+            found.append(process)
+    return found
+
+
+def keepers(home: Path) -> list[psutil.Process]:
+    return processes(home, "backend.keeper")
+
+
+def workers(home: Path) -> list[psutil.Process]:
+    return processes(home, "backend.worker")
+
+
+def clean_up(home: Path) -> None:
+    """End the keeper and the workers of a home."""
+    stop_keeper(home)
+    for process in processes(home):
+        process.kill()
+    until(lambda: not processes(home), "processes to end")
+
+
+def submit(home: Path, settings: RunSettings = QUICK, **options: object) -> Run:
+    return Archive(home).submit(SYSTEM, settings, **options)
+
+
+def begun(run: Run) -> bool:
+    """Whether a worker is past its start."""
+    progress = run.progress()
+    return progress is not None and progress.phase != "compiling"
+
+
+def python(code: str, *arguments: str, **options: object) -> subprocess.Popen[str]:
+    """Start another Python."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def obey_permissions() -> None:
+    """In a new process: take from root its power to write where it may not."""
+    if os.geteuid() == 0:
+        drop_capability, write_anywhere = 24, 1
+        ctypes.CDLL(None).prctl(drop_capability, write_anywhere, 0, 0, 0)
