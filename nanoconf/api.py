@@ -1,0 +1,121 @@
+"""Simulating from Python: submit, wait, get the result."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from backend.archive import Archive, Run
+from backend.keeper import follow
+from backend.result import Progress, SimulationResult
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+
+SHOW_AFTER_SECONDS = 2.0
+BAR = "{desc} {n:.0f} %|{bar}| "
+
+
+def simulate(
+    system: SlitSystem,
+    *,
+    duration_ns: float = 5.0,
+    seed: int = 1,
+    progress: bool | None = None,
+    reuse: bool = True,
+    name: str = "",
+    home: str | Path | None = None,
+    **settings: Any,
+) -> SimulationResult:
+    """Simulate a system by molecular dynamics, and wait for the result.
+
+    The run goes to the archive and is executed by a process of its own: it goes on when this one
+    dies, and asking for it again joins it. Ctrl-C cancels it.
+
+    Parameters
+    ----------
+    system : SlitSystem
+        What is simulated.
+    duration_ns : float
+        Production time (ns).
+    seed : int
+        Seed of all random numbers.
+    progress : bool, optional
+        Show a progress bar; where it is left out, on a terminal.
+    reuse : bool
+        Return the result of an equal run where the archive has one.
+    name : str
+        A name for the run, for people.
+    home : path, optional
+        Folder of the archive; `backend.archive.default_home` where it is left out.
+    **settings
+        Other `backend.settings.RunSettings`.
+
+    Returns
+    -------
+    SimulationResult
+        With ``.positive`` and ``.negative``: ``.z`` (nm), ``.density`` (M), ``.error`` (M).
+
+    Raises
+    ------
+    InvalidInput
+        One line with the parameter, its value and what is allowed; nothing was started.
+    SimulationError
+        The run failed; the message says why.
+    Cancelled
+        Somebody cancelled the run.
+    """
+    chosen = RunSettings.from_dict({"duration_ns": duration_ns, "seed": seed, **settings})
+    run = Archive(home).submit(system, chosen, name=name, reuse=reuse)
+    return wait_for(run, progress=progress).result()
+
+
+def wait_for(run: Run, *, progress: bool | None = None) -> Run:
+    """Wait for the end of a run behind a progress bar; Ctrl-C cancels it, unless it was joined."""
+    try:
+        with progress_bar(progress) as show:
+            follow(run, show)
+    except KeyboardInterrupt:
+        if not run.joined:
+            run.cancel()
+            run.wait(timeout=3.0)
+        raise
+    return run
+
+
+@contextlib.contextmanager
+def progress_bar(wanted: bool | None) -> Iterator[Callable[[Progress | None], None]]:
+    """A progress bar for what takes longer than two seconds; on a terminal, unless told."""
+    from tqdm import tqdm
+
+    with tqdm(
+        total=100,
+        desc="waiting",
+        disable=None if wanted is None else not wanted,
+        delay=SHOW_AFTER_SECONDS,
+        bar_format=BAR,
+        dynamic_ncols=True,
+        leave=False,
+    ) as bar:
+        shown: list[Progress | None] = [None]
+
+        def show(progress: Progress | None) -> None:
+            if progress is None or progress == shown[-1]:
+                return
+            shown.append(progress)
+            bar.set_description_str(progress.phase, refresh=False)
+            bar.n = 100 * progress.fraction
+            bar.bar_format = BAR + _in_words(progress)
+            bar.update(0)
+
+        yield show
+
+
+def _in_words(progress: Progress) -> str:
+    words = []
+    if progress.median_relative_error is not None:
+        words.append(f"converged to {progress.median_relative_error:.1%}")
+    if progress.seconds_left is not None:
+        words.append(f"{progress.seconds_left:.0f} s left")
+    return ", ".join(words)

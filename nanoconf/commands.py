@@ -1,0 +1,358 @@
+"""What the verbs of the command line do: each a thin call into the library."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from backend.archive import Archive
+from backend.result import SimulationResult
+from backend.run import CANCELLED, DONE, FAILED, DamagedRun, Run
+from backend.settings import RunSettings, duration_of_steps
+from backend.system import InvalidInput, SlitSystem
+from nanoconf import output
+from nanoconf.typed import (
+    MAXIMUM_ROWS,
+    SYSTEM_INPUTS,
+    in_row,
+    parsed,
+    settings_of,
+    system_of,
+    table,
+    whole_number,
+)
+
+# --- simulate -------------------------------------------------------------------------------
+
+
+def simulate(options: argparse.Namespace) -> int:
+    """``nanoconf simulate``."""
+    from backend.keeper import ensure_keeper
+    from nanoconf.api import wait_for
+
+    _refuse_clusters(options)
+    system = system_of(vars(options))
+    settings = run_settings(options, system)
+    _refuse_lammps(settings)
+    archive = Archive()
+    archive.prepare()
+    output.prepare(options.output)
+    run = archive.submit(system, settings, name=options.name, reuse=not options.again)
+    ensure_keeper(archive.home)
+    try:
+        wait_for(run)
+    except KeyboardInterrupt:
+        output.write_run(options.output, run)
+        if run.state != CANCELLED:
+            print(f"nanoconf: run {run.id} goes on; others wait for it", file=sys.stderr)
+            return 1
+        raise
+    output.write_run(options.output, run)
+    result = run.result()
+    _print_densities(result)
+    print(f"profiles in {options.output}")
+    return 0
+
+
+def _refuse_lammps(settings: RunSettings) -> None:
+    if settings.engine == "lammps":
+        raise InvalidInput("engine", "lammps", "LAMMPS is not there yet; leave --engine out")
+
+
+def _refuse_clusters(options: argparse.Namespace) -> None:
+    if options.cluster is not None:
+        name = options.cluster or "(the first)"
+        raise InvalidInput("cluster", name, "clusters are not there yet; leave --cluster out")
+
+
+def _print_densities(result: SimulationResult) -> None:
+    for species in ("positive", "negative"):
+        profile = getattr(result, species)
+        contact = profile.contact_density(result.system, species)
+        print(
+            f"{species} ions: contact {contact:.3f} M, peak {profile.peak_density:.3f} M, "
+            f"middle {profile.mid_density:.3f} M"
+        )
+
+
+def run_settings(options: argparse.Namespace, system: SlitSystem) -> RunSettings:
+    """The settings that were typed for a run of a system."""
+    chosen = {
+        name: parsed(name, getattr(options, name))
+        for name in ("duration_ns", "seed", "replicas", "engine")
+        if getattr(options, name) is not None
+    }
+    if options.steps is not None:
+        steps = whole_number("steps", options.steps, 1, 10**12)
+        chosen["duration_ns"] = duration_of_steps(system, steps)
+    return RunSettings.from_dict({**chosen, **settings_of(options.set)})
+
+
+# --- predict --------------------------------------------------------------------------------
+
+
+def predict(options: argparse.Namespace) -> int:
+    """``nanoconf predict``."""
+    if options.batch is not None:
+        return _predict_batch(options)
+    system = system_of(vars(options))
+    prediction = _surrogate(options).predict(system)
+    output.prepare(options.output)
+    output.write_files(options.output, prediction.files())
+    print(f"profiles in {options.output}")
+    return 0
+
+
+def _predict_batch(options: argparse.Namespace) -> int:
+    given = [name for name in SYSTEM_INPUTS if getattr(options, name, None) is not None]
+    if given:
+        raise InvalidInput(given[0], getattr(options, given[0]), "goes into the --batch file")
+    systems = systems_of(options.batch)
+    surrogate = _surrogate(options)
+    for row, system in enumerate(systems, 1):
+        try:
+            surrogate.learnt.check(system)
+        except InvalidInput as error:
+            raise in_row(error, options.batch, row) from error
+    output.prepare(options.output)
+    for row, prediction in enumerate(surrogate.predict_many(systems), 1):
+        folder = options.output / f"row_{row}"
+        folder.mkdir(exist_ok=True)
+        output.write_files(folder, prediction.files())
+    print(f"profiles of {len(systems)} systems in {options.output}")
+    return 0
+
+
+def systems_of(file: Path) -> list[SlitSystem]:
+    """The systems of a CSV file, whose columns are inputs of `SlitSystem`."""
+    systems = []
+    for number, row in enumerate(table(file, "batch", SYSTEM_INPUTS), 1):
+        try:
+            systems.append(system_of(row))
+        except InvalidInput as error:
+            raise in_row(error, file, number) from error
+    return systems
+
+
+def _surrogate(options: argparse.Namespace) -> Any:
+    from nanoconf.surrogate import Surrogate
+
+    return Surrogate.load(options.model, runtime=options.runtime)
+
+
+# --- sweep, train, evaluate -----------------------------------------------------------------
+
+
+def sweep(options: argparse.Namespace) -> int:
+    """``nanoconf sweep``."""
+    from nanoconf.sweep import Sweep, random_plan, read_plan, report
+
+    seed = whole_number("seed", options.seed, 0, 2**31)
+    durations = [parsed("duration_ns", text) for text in options.duration_ns]
+    settings = settings_of(options.set)
+    if options.plan is not None:
+        plan = read_plan(options.plan, seed, durations, **settings)
+    else:
+        number = whole_number("random", options.random, 1, MAXIMUM_ROWS)
+        plan = random_plan(number, seed, durations, **settings)
+    archive = Archive()
+    archive.prepare()
+    output.prepare(options.output)
+    work = Sweep(
+        plan, options.output, archive, command=shlex.join(options.command_line), add=options.add
+    )
+    work.execute()
+    return report(work)
+
+
+def train(options: argparse.Namespace) -> int:
+    """``nanoconf train``."""
+    from nanoconf.surrogate.training import train as train_model
+
+    chosen: dict[str, Any] = {"seed": whole_number("seed", options.seed, 0, 2**31)}
+    if options.epochs is not None:
+        chosen["epochs"] = whole_number("epochs", options.epochs, 1, 1_000_000)
+    train_model(options.data, options.output, **chosen)
+    print(f"model in {options.output}")
+    return 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """``nanoconf evaluate``."""
+    from nanoconf.surrogate.evaluation import evaluate as compare
+    from nanoconf.surrogate.evaluation import format_report
+
+    metrics = compare(options.model, options.data)
+    print(_json(metrics) if options.json else format_report(metrics))
+    return 0
+
+
+def models(options: argparse.Namespace) -> int:
+    """``nanoconf models``."""
+    from nanoconf.surrogate.registry import models as found
+
+    rows: list[dict[str, Any]] = [
+        {
+            "name": model.name,
+            "current": model.current,
+            "source": model.source,
+            "folder": str(model.folder),
+            "card": model.card,
+        }
+        for model in found()
+    ]
+    if options.json:
+        print(_json(rows))
+    else:
+        _print_table(
+            ["", "MODEL", "CREATED", "FOLDER"],
+            [
+                ["*" if r["current"] else "", r["name"], r["card"].get("created", ""), r["folder"]]
+                for r in rows
+            ],
+            "no trained model; `nanoconf train` makes one",
+        )
+    return 0
+
+
+# --- runs -----------------------------------------------------------------------------------
+
+
+def runs(options: argparse.Namespace) -> int:
+    """``nanoconf runs``."""
+    archive = Archive()
+    if options.action == "list":
+        if options.ids:
+            raise InvalidInput("runs", options.ids[0], "must be list, show, cancel or remove")
+        return _list_runs(archive, options)
+    if not options.ids:
+        raise InvalidInput("id", "", f"which run to {options.action}? `nanoconf runs` lists them")
+    chosen = [archive.get(run_id) for run_id in options.ids]
+    status = 0
+    for run in chosen:
+        status = max(status, _ACTIONS[options.action](run, options))
+    return status
+
+
+def _list_runs(archive: Archive, options: argparse.Namespace) -> int:
+    found = archive.runs()[: options.newest]
+    if options.json:
+        print(_json([as_json(run) for run in found]))
+    else:
+        _print_table(
+            ["ID", "STATE", "CREATED (UTC)", "SYSTEM", "NS", "NAME OR REASON"],
+            [_row(run) for run in found],
+            f"no runs in {archive.home}",
+        )
+    return 0
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    """A run as ``nanoconf runs --json`` shows it."""
+    values = output.describe(run)
+    values["inputs"] = values.pop("system")
+    progress = run.progress() if values["state"] in ("queued", "running") else None
+    values["fraction"] = progress.fraction if progress else None
+    return values
+
+
+def _row(run: Run) -> list[str]:
+    system, settings = run.request["system"], run.request["settings"]
+    state = run.state
+    progress = run.progress() if state == "running" else None
+    return [
+        run.id[:8],
+        f"{state} {progress.fraction:.0%}" if progress else state,
+        run.created[:16].replace("T", " "),
+        _system_in_words(system),
+        f"{settings.get('duration_ns', '?'):g}",
+        run.reason or run.name,
+    ]
+
+
+def _system_in_words(system: Mapping[str, Any]) -> str:
+    """Like ``h 3.0  1:-1  c 0.5  d 0.714``."""
+    words = (
+        f"h {system['confinement_length']:g}  "
+        f"{system['positive_valency']}:{system['negative_valency']}  "
+        f"c {system['salt_concentration']:g}  d {system['positive_diameter']:g}"
+    )
+    if system.get("negative_diameter") != system["positive_diameter"]:
+        words += f"/{system['negative_diameter']:g}"
+    if system.get("surface_charge_density"):
+        words += f"  σ {system['surface_charge_density']:g}"
+    return words
+
+
+def _show(run: Run, options: argparse.Namespace) -> int:
+    if options.output is not None:
+        output.prepare(options.output)
+        output.write_run(options.output, run)
+    values = as_json(run)
+    if run.state == DONE:
+        values["summary"] = run.result().summary
+    if options.json:
+        print(_json(values))
+        return 0
+    for name, value in values.items():
+        if value not in (None, ""):
+            print(f"{name}: {json.dumps(value) if isinstance(value, dict) else value}")
+    print("log:", *run.log_tail(20), sep="\n  ")
+    return 0
+
+
+def _cancel(run: Run, options: argparse.Namespace) -> int:
+    run.cancel()
+    state = run.wait(timeout=5.0)
+    if state == CANCELLED:
+        print(f"{run.id}: cancelled")
+        return 0
+    print(f"{run.id}: {state}" + (", cannot be cancelled" if run.finished else ", not yet ended"))
+    return 0 if state in (DONE, FAILED) else 1
+
+
+def _remove(run: Run, options: argparse.Namespace) -> int:
+    try:
+        run.remove()
+    except DamagedRun as error:
+        print(f"nanoconf: {error}", file=sys.stderr)
+        return 1
+    print(f"{run.id}: removed")
+    return 0
+
+
+_ACTIONS = {"show": _show, "cancel": _cancel, "remove": _remove}
+
+
+# --- app ------------------------------------------------------------------------------------
+
+
+def app(options: argparse.Namespace) -> int:
+    """``nanoconf app``."""
+    from nanoconf.gui.serve import serve
+
+    serve(options.host, options.port, not options.no_browser)
+    return 0
+
+
+# --- printing -------------------------------------------------------------------------------
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False)
+
+
+def _print_table(header: list[str], rows: list[list[str]], if_empty: str) -> None:
+    if not rows:
+        print(if_empty)
+        return
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    for row in [header, *rows]:
+        print(
+            "  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip()
+        )

@@ -1,0 +1,108 @@
+"""What people type, at the command line or in a table: text in, inputs out."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from backend import settings, system
+from backend.settings import RunSettings
+from backend.system import InvalidInput, SlitSystem
+
+SYSTEM_INPUTS = tuple(field.name for field in fields(SlitSystem))
+SETTINGS = tuple(field.name for field in fields(RunSettings))
+
+WORDS = ("wall", *settings.CHOICES)
+"""Inputs and settings that are words, not numbers."""
+
+RANGES = {**system.ALLOWED, **settings.ALLOWED}
+MAXIMUM_ROWS = 100_000
+
+
+def parsed(name: str, text: str) -> Any:
+    """The number that was typed for an input; a word for what takes words.
+
+    Raises
+    ------
+    InvalidInput
+        It is not a number.
+    """
+    if name in WORDS:
+        return text
+    if "_" not in text:  # which Python takes for part of a number
+        for kind in (int, float):
+            try:
+                return kind(text)
+            except ValueError:
+                continue
+    allowed = f"{RANGES[name]}, as a number" if name in RANGES else "must be a number"
+    raise InvalidInput(name, text, allowed)
+
+
+def whole_number(name: str, text: str, low: int, high: int) -> int:
+    """The whole number that was typed, between two others."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        raise InvalidInput(name, text, f"must be a whole number between {low} and {high}")
+    return value
+
+
+def system_of(texts: Mapping[str, Any]) -> SlitSystem:
+    """The system of inputs as they were typed; what is missing or empty has its default."""
+    return SlitSystem(
+        **{name: parsed(name, texts[name]) for name in SYSTEM_INPUTS if texts.get(name)}
+    )
+
+
+def settings_of(assignments: Sequence[str]) -> dict[str, Any]:
+    """Settings typed as NAME=VALUE."""
+    chosen = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals or name not in SETTINGS:
+            raise InvalidInput(
+                "set", assignment, f"must be NAME=VALUE, NAME one of {', '.join(SETTINGS)}"
+            )
+        chosen[name] = parsed(name, text)
+    return chosen
+
+
+def table(file: Path, parameter: str, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of a CSV file.
+
+    Parameters
+    ----------
+    file : Path
+        The file: a header and at least one row.
+    parameter : str
+        What the file was given for, to be named in a refusal.
+    columns : sequence of str
+        The columns it may have.
+    """
+    try:
+        with open(file, encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, skipinitialspace=True, restval="")
+            rows = [{str(name).strip(): text for name, text in row.items()} for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput(parameter, str(file), f"cannot be read ({error})") from error
+    if not 1 <= len(rows) <= MAXIMUM_ROWS:
+        allowed = f"must have a header and 1 to {MAXIMUM_ROWS} rows"
+        raise InvalidInput(parameter, str(file), allowed)
+    for row in rows:
+        for name in row:
+            if name not in columns:
+                problem = "more cells than its header" if name == "None" else f"a column {name!r}"
+                allowed = f"has {problem}; its columns may be {', '.join(columns)}"
+                raise InvalidInput(parameter, str(file), allowed)
+    return rows
+
+
+def in_row(error: InvalidInput, file: Path, row: int) -> InvalidInput:
+    """The same refusal, with the row of a table (counted from 1) where it arose."""
+    return InvalidInput(f"{file}, row {row}: {error.parameter}", error.value, error.allowed)
