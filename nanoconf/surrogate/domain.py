@@ -1,0 +1,165 @@
+"""The inputs of the network: which systems a model has learnt, and the refusal of all others."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from backend.system import ALLOWED, InvalidInput, Range, SlitSystem
+
+INPUTS = (
+    "confinement_length",
+    "positive_valency",
+    "negative_valency",
+    "salt_concentration",
+    "positive_diameter",
+)
+"""The network's inputs (h, z₊, z₋, c, d), in its order."""
+
+FIXED = ("wall", "surface_charge_density", "temperature", "relative_permittivity")
+"""Inputs of a system that are no inputs of the network: it has learnt one value of each."""
+
+EDGE = 0.05
+"""Ranges begin and end at multiples of this."""
+
+TOLERANCE = 1e-9
+"""Relative slack at the edges, so that 3 × 1.1 nm counts as 3.3 nm."""
+
+
+class ExtrapolationWarning(UserWarning):
+    """A prediction outside the range that the model has learnt; its error is not known."""
+
+
+def network_inputs(systems: Sequence[SlitSystem]) -> np.ndarray:
+    """The network's inputs, shape (systems, 5), in nm, e and M."""
+    rows = [[getattr(system, name) for name in INPUTS] for system in systems]
+    return np.array(rows, dtype=float).reshape(-1, len(INPUTS))
+
+
+def mean_density(system: SlitSystem, species: str) -> float:
+    """Mean density (M) of the ions over the slit, which the inputs fix: c, or c|z₋|/z₊."""
+    negative = system.salt_concentration
+    if species == "negative":
+        return negative
+    return -system.negative_valency * negative / system.positive_valency
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The systems that a model has learnt.
+
+    Attributes
+    ----------
+    ranges : dict of str to Range
+        Learnt range of each of the network's inputs.
+    fixed : dict of str to object
+        The one value it has learnt of each other input. Both ions have the same diameter.
+    """
+
+    ranges: dict[str, Range]
+    fixed: dict[str, Any]
+
+    @classmethod
+    def of(cls, systems: Sequence[SlitSystem]) -> Self:
+        """The domain of training systems.
+
+        Each range is that of the systems, rounded outward to a multiple of 0.05: systems drawn at
+        random between bounds never quite reach them.
+
+        Raises
+        ------
+        ValueError
+            The systems differ in what is no input of the network.
+        """
+        fixed = {name: _only_value(systems, name) for name in FIXED}
+        if any(system.diameters[0] != system.diameters[1] for system in systems):
+            raise ValueError("the network learns ions of equal diameters only")
+        rows = network_inputs(systems)
+        bounds = zip(INPUTS, rows.min(axis=0), rows.max(axis=0), strict=True)
+        return cls(
+            {
+                name: Range(_floor(low), _ceil(high), ALLOWED[name].unit)
+                for name, low, high in bounds
+            },
+            fixed,
+        )
+
+    def check(self, system: SlitSystem, extrapolate: bool = False) -> None:
+        """Refuse a system outside the domain.
+
+        Parameters
+        ----------
+        system : SlitSystem
+            What is to be predicted.
+        extrapolate : bool
+            Warn (`ExtrapolationWarning`) instead of refusing, where an input that the network has
+            seen vary lies outside its range. An input that it never saw vary is always refused: the
+            answer would not depend on it.
+
+        Raises
+        ------
+        InvalidInput
+            One line with the parameter, its value and the learnt range.
+        """
+        for name, learnt in self.fixed.items():
+            if getattr(system, name) != learnt:
+                raise InvalidInput(name, getattr(system, name), self._only(name, learnt))
+        if not math.isclose(*system.diameters, rel_tol=TOLERANCE):
+            raise InvalidInput(
+                "negative_diameter",
+                system.negative_diameter,
+                f"must equal positive_diameter, {system.positive_diameter:g} nm: "
+                "the surrogate has learnt ions of equal size only",
+            )
+        for name, learnt in self.ranges.items():
+            self._check_range(name, getattr(system, name), learnt, extrapolate)
+
+    def _check_range(self, name: str, value: float, learnt: Range, extrapolate: bool) -> None:
+        slack = TOLERANCE * max(abs(learnt.low), abs(learnt.high))
+        if learnt.low - slack <= value <= learnt.high + slack:
+            return
+        if learnt.low == learnt.high:
+            raise InvalidInput(name, value, self._only(name, learnt.low))
+        problem = InvalidInput(name, value, f"{learnt}, the range that the surrogate has learnt")
+        if not extrapolate:
+            raise problem
+        warnings.warn(f"{problem}; its error out there is not known", ExtrapolationWarning, 4)
+
+    @staticmethod
+    def _only(name: str, learnt: object) -> str:
+        unit = ALLOWED[name].unit if name in ALLOWED else ""
+        value = f"{learnt:g}" if isinstance(learnt, float | int) else str(learnt)
+        return f"must be {value} {unit}".rstrip() + ", the only value that the surrogate has learnt"
+
+    # --- on disk ----------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """The domain as plain JSON values; `from_dict` reads them back."""
+        ranges = {name: asdict(allowed) for name, allowed in self.ranges.items()}
+        return {"ranges": ranges, "fixed": self.fixed}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The domain of `to_dict`."""
+        ranges = {name: Range(**allowed) for name, allowed in values["ranges"].items()}
+        return cls(ranges, values["fixed"])
+
+
+def _only_value(systems: Sequence[SlitSystem], name: str) -> Any:
+    values = {getattr(system, name) for system in systems}
+    if len(values) != 1:
+        raise ValueError(f"the network learns one {name} only, and the data have {sorted(values)}")
+    return values.pop()
+
+
+def _floor(value: float) -> float:
+    return round(math.floor(value / EDGE + TOLERANCE) * EDGE, 10)
+
+
+def _ceil(value: float) -> float:
+    return round(math.ceil(value / EDGE - TOLERANCE) * EDGE, 10)
