@@ -1,0 +1,1 @@
+"""The page: a state without widgets, panels that show it, and what starts it."""

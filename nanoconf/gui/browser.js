@@ -1,0 +1,134 @@
+// What only a browser can do: remember what the user typed, measure the room for figures, notice
+// that the kernel is gone, and end the kernel when the page closes. See browser.py.
+
+const KEY = "nanoconf";
+const PULSE_MS = 3000;
+const PATIENCE_MS = 9000;
+const SETTLE_MS = 120;
+
+function recall() {
+  try {
+    return JSON.parse(localStorage.getItem(KEY)) ?? {};
+  } catch {
+    return {}; // storage is off, or holds something else
+  }
+}
+
+function remember(memory) {
+  try {
+    localStorage.setItem(KEY, JSON.stringify(memory));
+  } catch {
+    // storage is off: a page loaded again starts afresh
+  }
+}
+
+// 128 random bits; crypto.randomUUID is missing on pages that are not served over https.
+function newOwner() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function open(model) {
+  const memory = recall();
+  memory.owner ??= newOwner();
+  remember(memory);
+  model.on("change:memory", () => remember({ ...recall(), ...model.get("memory") }));
+  model.send({ type: "opened", memory });
+}
+
+// The size of what is below the tabs, for figures that fill it.
+function measure(model, el) {
+  const stage = el.closest(".nc-app")?.querySelector(".nc-tabs > .widget-tab-contents");
+  if (!stage) return () => {};
+  let timer = null;
+  const tell = ({ width, height }) => {
+    if (width <= 0 || height <= 0) return;
+    model.set("stage", [Math.floor(width), Math.floor(height)]);
+    model.save_changes();
+  };
+  // Not for every step of a window being dragged.
+  const observer = new ResizeObserver(([{ contentRect }]) => {
+    clearTimeout(timer);
+    timer = setTimeout(tell, model.get("stage")[0] ? SETTLE_MS : 0, contentRect);
+  });
+  observer.observe(stage);
+  return () => {
+    clearTimeout(timer);
+    observer.disconnect();
+  };
+}
+
+// A killed kernel says nothing, and is replaced by an empty one: only a lack of answers tells.
+function listen(model, el) {
+  const app = el.closest(".nc-app");
+  let asked = null;
+  const tick = () => {
+    const silent = asked !== null && performance.now() - asked > PATIENCE_MS;
+    app?.classList.toggle("nc-lost", silent && !document.hidden);
+    asked ??= performance.now();
+    try {
+      model.send({ type: "pulse" });
+    } catch {
+      // The connection is down; the silence shows it.
+    }
+  };
+  const heard = (message) => {
+    if (message.type !== "alive") return;
+    asked = null;
+    app?.classList.remove("nc-lost");
+  };
+  // Timers of a hidden page hardly run: begin to count afresh when it is seen again.
+  const seen = () => {
+    asked = null;
+    tick();
+  };
+  model.on("msg:custom", heard);
+  document.addEventListener("visibilitychange", seen);
+  const timer = setInterval(tick, PULSE_MS);
+  tick();
+  return () => {
+    clearInterval(timer);
+    document.removeEventListener("visibilitychange", seen);
+    model.off("msg:custom", heard);
+  };
+}
+
+// Voila ends the kernel of a closed page only when asked with a token against cross-site requests,
+// which it hands to nobody. The token is a cookie repeated in the request: bring both.
+function endKernelWithPage() {
+  const config = JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}");
+  if (!config.kernelId || !document.body.dataset.voila) return () => {};
+  const bye = () => {
+    let token = document.cookie.match(/(?:^|; )_xsrf=([^;]+)/)?.[1];
+    if (!token) {
+      token = newOwner();
+      document.cookie = `_xsrf=${token}; path=${config.baseUrl}; SameSite=Strict`;
+    }
+    const form = new FormData();
+    form.set("_xsrf", decodeURIComponent(token));
+    navigator.sendBeacon(`${config.baseUrl}voila/api/shutdown/${config.kernelId}`, form);
+  };
+  window.addEventListener("pagehide", bye);
+  return () => window.removeEventListener("pagehide", bye);
+}
+
+export default {
+  render({ model, el }) {
+    // The rest of the page may be attached a moment later.
+    const stops = [];
+    const frame = requestAnimationFrame(() => {
+      stops.push(measure(model, el), listen(model, el), endKernelWithPage());
+      el.querySelector("button")?.addEventListener("click", () => location.reload());
+      open(model);
+    });
+    el.className = "nc-lost-notice";
+    el.setAttribute("role", "alert");
+    el.innerHTML =
+      "<span>This page has lost its connection. Simulations go on without it.</span>" +
+      "<button type='button'>Reload the page</button>";
+    return () => {
+      cancelAnimationFrame(frame);
+      for (const stop of stops) stop();
+    };
+  },
+};

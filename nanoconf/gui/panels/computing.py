@@ -1,0 +1,76 @@
+"""How long to simulate, where, and the buttons."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+
+from nanoconf.gui import words
+from nanoconf.gui.fields import DURATION
+from nanoconf.gui.panels.inputs import NumberInput
+from nanoconf.gui.state import AppState
+from nanoconf.gui.work import Work
+
+
+class ComputingPanel(widgets.VBox):
+    """Length of the simulation, Cluster mode, Predict using ML, Run or Cancel, progress."""
+
+    def __init__(self, state: AppState, work: Work):
+        self._state, self._work = state, work
+        self.estimate = widgets.HTML().add_class("nc-estimate")
+        self.cluster = widgets.ToggleButton(
+            description="Cluster mode", tooltip="Simulate on a Slurm cluster"
+        ).add_class("nc-cluster")
+        self.cluster_note = widgets.HTML().add_class("nc-note")
+        self.predict = widgets.Button(description="Predict using ML").add_class("nc-predict")
+        self.run = widgets.Button(description="Run").add_class("nc-run")
+        self.progress = widgets.FloatProgress(max=1.0).add_class("nc-progress")
+        super().__init__(
+            [
+                widgets.HTML("<h2>Computing</h2>"),
+                NumberInput(state, DURATION),
+                widgets.HBox([self.estimate, self.cluster]).add_class("nc-row"),
+                self.cluster_note,
+                self.predict,
+                self.run,
+                self.progress,
+            ]
+        )
+        self.predict.on_click(lambda _button: work.predict())
+        self.run.on_click(lambda _button: self._pressed())
+        self.cluster.observe(self._toggled, "value")
+        state.observe(
+            self._show,
+            ["valid", "simulation", "starting", "cancelling", "predicting", "estimate"],
+        )
+        state.observe(self._show_cluster, ["cluster_mode", "cluster_note"])
+        self._show()
+
+    def _pressed(self) -> None:
+        if self._state.simulating:
+            self._work.cancel()
+        else:
+            self._work.run()
+
+    def _toggled(self, change: dict[str, Any]) -> None:
+        if change["new"] != self._state.cluster_mode:
+            self._work.cluster_mode(change["new"])
+            self.cluster.value = self._state.cluster_mode
+
+    def _show_cluster(self, _change: Any = None) -> None:
+        self.cluster.value = self._state.cluster_mode
+        self.cluster_note.value = escape(self._state.cluster_note)
+
+    def _show(self, _change: Any = None) -> None:
+        state = self._state
+        going = state.simulating
+        self.predict.disabled = not state.valid
+        self.run.description = "Cancel" if going else "Run"
+        self.run.disabled = state.starting or state.cancelling or not (going or state.valid)
+        (self.run.add_class if going else self.run.remove_class)("nc-cancel")
+        self.estimate.value = escape(words.estimate(state.estimate if state.valid else None))
+        progress = state.simulation.progress if going and state.simulation else None
+        self.progress.value = progress.fraction if progress else 0.0
+        (self.progress.add_class if going else self.progress.remove_class)("nc-going")

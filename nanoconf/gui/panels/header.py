@@ -1,0 +1,37 @@
+"""The page's name, and what a prediction is worth."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+
+from nanoconf.gui import words
+from nanoconf.gui.state import AppState
+
+
+class HeaderPanel(widgets.HBox):
+    """Title at the left, model at the right."""
+
+    def __init__(self, state: AppState):
+        self._state = state
+        self.model = widgets.HTML().add_class("nc-model")
+        title = widgets.HTML(
+            "<h1>Ions in Nanoconfinement</h1>"
+            "<p>Density profiles of an electrolyte between two walls</p>"
+        )
+        super().__init__([title.add_class("nc-title"), self.model])
+        self.add_class("nc-header")
+        state.observe(self._show, "model")
+
+    def _show(self, _change: Any = None) -> None:
+        card = self._state.model
+        error = words.percent(card["metrics"]["typical_error"])
+        text = f"model {card['name']} · typical error {error}"
+        self.model.value = f"<span title='{escape(card_hint(card))}'>{escape(text)}</span>"
+
+
+def card_hint(card: dict[str, Any]) -> str:
+    """What the typical error is."""
+    return "Median deviation (relative L2) from simulations that the network never saw"

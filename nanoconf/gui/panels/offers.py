@@ -1,0 +1,46 @@
+"""Simulations in progress that this page may watch."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+
+from nanoconf.gui import words
+from nanoconf.gui.state import AppState, Offer
+from nanoconf.gui.work import Work
+
+
+class OffersPanel(widgets.VBox):
+    """A line each, with a button; nothing at all where there is nothing to offer."""
+
+    def __init__(self, state: AppState, work: Work):
+        self._state, self._work = state, work
+        super().__init__()
+        self.add_class("nc-offers")
+        state.observe(self._show, ["offers", "simulation", "starting"])
+
+    def _show(self, _change: Any = None) -> None:
+        state = self._state
+        if state.simulating:
+            shown = state.simulation
+            rows = [self._watching()] if shown is not None and not shown.mine else []
+        else:
+            rows = [self._row(offer) for offer in state.offers]
+        self.children = rows
+
+    def _row(self, offer: Offer) -> widgets.HBox:
+        text = f"Simulation in progress: {words.describe(offer.system)}, {offer.fraction:.0%} done"
+        button = widgets.Button(description="Watch", tooltip="Show this simulation here")
+        button.on_click(lambda _button: self._work.attach(offer.run_id))
+        return _line(text, button)
+
+    def _watching(self) -> widgets.HBox:
+        button = widgets.Button(description="Leave", tooltip="The simulation goes on")
+        button.on_click(lambda _button: self._work.leave())
+        return _line("Watching a simulation that was started in another browser.", button)
+
+
+def _line(text: str, button: widgets.Button) -> widgets.HBox:
+    return widgets.HBox([widgets.HTML(escape(text)), button]).add_class("nc-row")

@@ -1,0 +1,368 @@
+"""What takes time: predicting, asking for runs, watching them. It reports to the state.
+
+Nothing here runs on the kernel's main thread, so the page stays live; whatever touches the state is
+handed to `post`, which runs it there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from backend.archive import Archive
+from backend.system import SlitSystem
+from nanoconf.gui.state import FINISHED, AppState, MachineLearning, Offer, Simulation
+
+if TYPE_CHECKING:
+    from backend.run import Run
+    from nanoconf.surrogate import Surrogate
+
+POLL_SECONDS = 0.4
+PROFILE_SECONDS = 1.0
+KEEPER_SECONDS = 5.0
+OFFER_SECONDS = 5.0
+MOST_OFFERS = 3
+LOG_TAIL = 60
+
+CLUSTER_CONFIG = "NANOCONF_CLUSTER_CONFIG"
+
+
+def on_this_thread(action: Callable[[], None]) -> None:
+    """The `post` of tests: run it here and now."""
+    action()
+
+
+class Work:
+    """Does what the buttons say.
+
+    Parameters
+    ----------
+    state : AppState
+        What the page knows; everything is reported there.
+    archive : Archive, optional
+        Where the runs are.
+    post : callable
+        Runs a function on the main thread, soon.
+    """
+
+    def __init__(
+        self,
+        state: AppState,
+        archive: Archive | None = None,
+        post: Callable[[Callable[[], None]], None] = on_this_thread,
+    ):
+        self.state = state
+        self.archive = archive or Archive()
+        self.owner = ""
+        self._post = post
+        self._predictor = ThreadPoolExecutor(1, "nanoconf-predict")
+        self._runner = ThreadPoolExecutor(1, "nanoconf-run")
+        self._closed = threading.Event()
+        self._watched: Run | None = None
+        self._watch_number = 0
+        self._slowdown = 1.0
+        state.observe(self._estimate, "values")
+        self._estimate()
+
+    def close(self) -> None:
+        """Stop watching; runs go on."""
+        self._closed.set()
+        self._watch_number += 1
+        self._predictor.shutdown(wait=False, cancel_futures=True)
+        self._runner.shutdown(wait=False, cancel_futures=True)
+
+    def post(self, action: Callable[..., None], *arguments: Any) -> None:
+        """Run it on the main thread, unless the page is gone."""
+        if not self._closed.is_set():
+            self._post(lambda: action(*arguments))
+
+    # --- predicting -------------------------------------------------------------------------
+
+    @cached_property
+    def _surrogate(self) -> Surrogate:
+        from nanoconf.surrogate import Surrogate
+
+        return Surrogate.load()
+
+    def preload(self) -> None:
+        """Load the network while the user still looks at the page."""
+        self._predictor.submit(self._preload)
+
+    def _preload(self) -> None:
+        try:
+            surrogate = self._surrogate
+            self.post(setattr, self.state, "model", surrogate.card)
+            surrogate.predict(SlitSystem())  # warms it up
+        except Exception as error:
+            self.post(self.state.note, f"The network is not ready: {_one_line(error)}")
+
+    def predict(self) -> None:
+        """Ask the network about the inputs at the left."""
+        if self.state.valid and not self.state.predicting:
+            self.state.ask_prediction()
+            self._predictor.submit(self._predict, self.state.system, time.perf_counter())
+
+    def _predict(self, system: Any, clicked: float) -> None:
+        try:
+            prediction = self._surrogate.predict(system)
+            answer = MachineLearning(
+                system=system,
+                positive=prediction.positive,
+                negative=prediction.negative,
+                files=prediction.files(),
+                seconds=time.perf_counter() - clicked,
+            )
+        except Exception as error:
+            self.post(self.state.not_predicted, f"No prediction: {_one_line(error)}")
+        else:
+            self.post(self.state.predicted, answer)
+
+    # --- simulating -------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Ask for a simulation of the inputs at the left."""
+        if self.state.valid and not self.state.simulating:
+            self.state.start()
+            self._runner.submit(self._run, self.state.system, self.state.settings)
+
+    def _run(self, system: Any, settings: Any) -> None:
+        from backend.keeper import ensure_keeper
+
+        try:
+            run = self.archive.submit(system, settings, owner=self.owner)
+            ensure_keeper(self.archive.home)
+        except Exception as error:
+            self.post(self.state.fail, f"The simulation could not be started: {_one_line(error)}")
+            return
+        # An equal run that was there already may be somebody else's.
+        self._watch(run, mine=not run.joined or self._owns(run), joined=run.joined)
+
+    def cancel(self) -> None:
+        """End the simulation; one of another browser only when asked twice."""
+        shown, run = self.state.simulation, self._watched
+        if not self.state.simulating or shown is None or run is None:
+            return
+        if not shown.mine and not self.state.confirm_cancel:
+            self.state.ask_before_cancelling()
+            return
+        self.state.cancel_requested()
+        self._runner.submit(self._cancel, run)
+
+    def _cancel(self, run: Run) -> None:
+        try:
+            run.cancel()
+        except OSError as error:
+            self.post(self.state.fail, f"The simulation could not be ended: {_one_line(error)}")
+
+    def leave(self) -> None:
+        """Stop watching the simulation; it goes on."""
+        self._watch_number += 1
+        self.state.leave()
+
+    def attach(self, run_id: str) -> None:
+        """Show a run of the archive, and watch it while it goes on."""
+        self._runner.submit(self._attach, run_id)
+
+    def _attach(self, run_id: str) -> None:
+        try:
+            run = self.archive.get(run_id)
+        except KeyError as error:
+            self.post(self.state.note, str(error))
+            return
+        self._watch(run, mine=self._owns(run))
+
+    def _owns(self, run: Run) -> bool:
+        return bool(self.owner) and run.request.get("owner") == self.owner
+
+    # --- how long, and where ----------------------------------------------------------------
+
+    def calibrate(self) -> None:
+        """Learn from the last simulation how fast this computer is."""
+        self._runner.submit(self._calibrate)
+
+    def _calibrate(self) -> None:
+        from backend.md.cost import seconds_per_step
+
+        for run in self.archive.runs():
+            if run.state != "done" or run.where != "local":
+                continue
+            try:
+                rate = run.result().summary["timings"]["steps_per_second"]
+                at_once = min(run.settings.replicas, _cores())
+                self._slowdown = at_once / rate / seconds_per_step(run.system, run.settings)
+            except (RuntimeError, LookupError, ValueError, ZeroDivisionError):
+                continue
+            self.post(self._estimate)
+            return
+
+    def _estimate(self, _change: Any = None) -> None:
+        from backend.md.cost import estimated_seconds
+
+        state = self.state
+        state.estimate = (
+            estimated_seconds(state.system, state.settings, _cores(), self._slowdown)
+            if state.valid
+            else None
+        )
+
+    def cluster_mode(self, wanted: bool) -> None:
+        """Simulate on a cluster, where one is configured; else say what to configure."""
+        self.state.cluster_note = _cluster_refusal() if wanted else ""
+        self.state.cluster_mode = wanted and not self.state.cluster_note
+
+    # --- watching ---------------------------------------------------------------------------
+
+    def _watch(self, run: Run, *, mine: bool, joined: bool = False) -> None:
+        """Report on a run, from a thread of its own, until it is over or another is watched."""
+        self._watch_number += 1
+        self._watched = run
+        first = Simulation(run.id, run.system, run.settings, mine=mine, joined=joined)
+        watch = threading.Thread(
+            target=self._report, args=(run, first, self._watch_number), daemon=True
+        )
+        watch.start()
+
+    def _report(self, run: Run, simulation: Simulation, number: int) -> None:
+        from backend.keeper import ensure_keeper
+
+        kept = profiled = float("-inf")
+        while number == self._watch_number:
+            try:
+                now = time.monotonic()
+                simulation = _look(run, simulation, profiles=now - profiled >= PROFILE_SECONDS)
+                if now - profiled >= PROFILE_SECONDS:
+                    profiled = now
+                if simulation.active and now - kept >= KEEPER_SECONDS:
+                    ensure_keeper(self.archive.home)
+                    kept = now
+            except Exception as error:
+                self.post(self._show_trouble, f"The run cannot be read: {_one_line(error)}", number)
+                return
+            self.post(self._show, simulation, tuple(run.log_tail(LOG_TAIL)), number)
+            if not simulation.active:
+                return
+            if self._closed.wait(POLL_SECONDS):
+                return
+
+    def _show(self, simulation: Simulation, log: tuple[str, ...], number: int) -> None:
+        if number != self._watch_number:
+            return
+        if log != self.state.worker_log:
+            self.state.worker_log = log
+        self.state.show(simulation)
+
+    def _show_trouble(self, what: str, number: int) -> None:
+        if number == self._watch_number:
+            self.leave()
+            self.state.fail(what)
+
+    # --- what goes on already ---------------------------------------------------------------
+
+    def resume(self, last_run: str, *, predicted: bool) -> None:
+        """Go on where this browser left off: its simulation, its prediction."""
+        if predicted:
+            self.predict()
+        self._runner.submit(self._resume, last_run)
+
+    def _resume(self, last_run: str) -> None:
+        try:
+            mine = [run for run in self.archive.runs() if self._owns(run)]
+            going = [run for run in mine if run.state not in FINISHED]
+            last = [run for run in mine if run.id == last_run]
+        except OSError as error:
+            self.post(self.state.note, f"The archive cannot be read: {_one_line(error)}")
+            return
+        for run in [*[each for each in going if each.id == last_run], *going, *last]:
+            self._watch(run, mine=True)
+            return
+
+    def watch_archive(self) -> None:
+        """Offer the simulations in progress that other pages have started, as long as we live."""
+        threading.Thread(target=self._offer, daemon=True).start()
+
+    def _offer(self) -> None:
+        while True:
+            try:
+                offers = self.offers()
+            except OSError:
+                offers = ()
+            if offers != self.state.offers:
+                self.post(setattr, self.state, "offers", offers)
+            if self._closed.wait(OFFER_SECONDS):
+                return
+
+    def offers(self) -> tuple[Offer, ...]:
+        """Interactive simulations in progress, the newest first, less the one on this page."""
+        shown = self._watched.id if self._watched and self.state.simulating else None
+        found = []
+        for run in self.archive.runs():
+            if run.id == shown or run.queue != "interactive" or run.finished:
+                continue
+            progress = run.progress()
+            found.append(Offer(run.id, run.system, run.state, progress.fraction if progress else 0))
+            if len(found) == MOST_OFFERS:
+                break
+        return tuple(found)
+
+
+def _look(run: Run, before: Simulation, *, profiles: bool) -> Simulation:
+    """The simulation as its run folder tells it now."""
+    state = run.state
+    if state == "done":
+        result = run.result()
+        return replace(
+            before,
+            state=state,
+            progress=None,
+            profiles=result.profiles,
+            result=result,
+            files=result_files(run, result),
+        )
+    return replace(
+        before,
+        state=state,
+        reason=run.reason,
+        progress=run.progress() or before.progress,
+        profiles=(run.partial_profiles() if profiles else None) or before.profiles,
+    )
+
+
+def result_files(run: Run, result: Any) -> dict[str, str]:
+    """Text of each file of a result, by name: those of ``nanoconf simulate -o``."""
+    from nanoconf.output import describe
+
+    about = {**describe(run), "summary": result.summary}
+    return {**result.profiles.files(), "run.json": json.dumps(about, indent=1) + "\n"}
+
+
+def _cores() -> int:
+    """Processor cores that this process, and so a simulation, may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cluster_refusal() -> str:
+    """Why Run stays on this computer."""
+    config = os.environ.get(CLUSTER_CONFIG, "")
+    if not config:
+        return (
+            "No cluster is configured: describe one in a TOML file and put its path into "
+            f"{CLUSTER_CONFIG}. Run stays on this computer."
+        )
+    if not os.path.isfile(config):
+        return f"{CLUSTER_CONFIG} = {config}: there is no such file. Run stays on this computer."
+    return "This version cannot use a cluster yet. Run stays on this computer."
+
+
+def _one_line(error: BaseException) -> str:
+    """An error in one line, without a traceback."""
+    text = " ".join(str(error).split())
+    return text or type(error).__name__

@@ -1,0 +1,283 @@
+"""The page as a person uses it: typed, clicked, watched, downloaded, reloaded, killed."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+from backend.archive import Archive
+from backend.system import SlitSystem
+from nanoconf import Surrogate
+from nanoconf.gui.state import TABS
+from tests.browser.conftest import SEEN, Window
+from tests.homes import until
+
+NUMBERS = {
+    "Confinement length h (nm)": ("3.00", "must be a number between 3.0 and 4.0 nm"),
+    "Positive ion valency z₊": ("1", "must be 1, 2 or 3"),
+    "Negative ion valency z₋": ("−1", "must be −1"),
+    "Salt concentration c (M)": ("0.50", "must be a number between 0.3 and 0.9 M"),
+    "Ion diameter d (nm)": ("0.714", "must be a number between 0.5 and 0.75 nm"),
+    "Simulation length (ns)": ("5.0", "must be a number between 0.01 and 100 ns"),
+}
+FITTING = {
+    ("Salt concentration c (M)", "0,5"),
+    ("Ion diameter d (nm)", "0,5"),
+    ("Simulation length (ns)", "0,5"),
+    ("Simulation length (ns)", "7"),
+}
+SHORT, LONG = "0.02", "20"
+
+
+def same(curve: dict, profile) -> None:
+    """A curve on the page is a profile of the library."""
+    np.testing.assert_allclose(curve["z_nm"], profile.z, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(curve["density_M"], profile.density, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(curve["error_M"], profile.error, rtol=1e-5, atol=1e-9)
+
+
+def start_long_run(window: Window) -> str:
+    """Press Run for a simulation that outlives the test; its id."""
+    window.type("Simulation length (ns)", LONG)
+    window.button("Run").click()
+    window.wait_for_curves("MD")
+    (run,) = Archive(window.server.home).runs()
+    return run.id
+
+
+def running(window: Window, run_id: str) -> bool:
+    return Archive(window.server.home).get(run_id).state == "running"
+
+
+# --- what one sees --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)], ids=lambda size: f"{size[0]}")
+def test_plain_voila_shows_the_whole_page(browser, server, size):
+    server.start(plain=True)
+    window = Window(browser, server, size).open()
+    page = window.page
+    assert page.title() == "Ions in Nanoconfinement"
+    assert page.get_by_role("heading", level=1).inner_text() == "Ions in Nanoconfinement"
+    assert page.get_by_role("tab").all_inner_texts() == list(TABS)
+    for label, (default, _allowed) in NUMBERS.items():
+        assert window.field(label).input_value() == default
+    for words in ("Run", "Predict using ML", "Cluster mode"):
+        assert window.button(words).is_enabled()
+    window.page.get_by_text("typical error").wait_for()
+    window.picture(f"page-{size[0]}")
+    assert not page.evaluate(CUT_OFF, list(size))
+    window.close()
+    assert window.trouble == []
+
+
+# Whatever reaches out of the window, or does not fit into its own box.
+CUT_OFF = """([width, height]) => [...document.querySelectorAll(
+    '.nc-app label, .nc-app button, .nc-app input, .nc-app h1, .nc-app h2, .nc-app p, .nc-app span,'
+    + ' .nc-app .nc-end, .nc-app .lm-TabBar-tabLabel, .nc-figure canvas')]
+  .filter(e => e.offsetParent && !e.closest('.jupyter-matplotlib-toolbar'))
+  .filter(e => {
+    const box = e.getBoundingClientRect();
+    const out = box.left < -1 || box.top < -1 || box.right > width + 1 || box.bottom > height + 1;
+    return out || (e.tagName !== 'SPAN' && e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0);
+  })
+  .map(e => `${e.tagName} ${e.className} ${e.textContent}`)"""
+
+
+def refuse_everything_wrong(window: Window, label: str) -> None:
+    default, allowed = NUMBERS[label]
+    for typed in ("abc", "0,5", "1e999", "", "7"):
+        window.type(label, typed)
+        fits = (label, typed) in FITTING
+        refusal = window.page.get_by_role("alert").filter(has_text=allowed)
+        if fits:
+            refusal.wait_for(state="detached")
+        else:
+            refusal.filter(has_text=typed or "is empty").wait_for()
+        assert window.field(label).input_value() == typed
+        for words in ("Run", "Predict using ML"):
+            button = window.page.get_by_role("button", name=words, exact=True, disabled=not fits)
+            button.wait_for()
+    window.type(label, default)
+    window.page.get_by_role("alert").filter(has_text=allowed).wait_for(state="detached")
+
+
+def test_wrong_numbers_are_refused_and_stay_as_typed(server, window):
+    server.start()
+    window.open()
+    for label in NUMBERS:
+        refuse_everything_wrong(window, label)
+    window.wait("document.querySelectorAll('.nc-app button:disabled').length === 0")
+    window.type("Salt concentration c (M)", "7")
+    window.type("Confinement length h (nm)", "abc")
+    window.wait_for_status("Run and Predict are off")
+    window.picture("refused")
+    # A slider mends its number.
+    slider = window.page.locator(".nc-number", has_text="Salt concentration").get_by_role("slider")
+    slider.focus()
+    slider.press("ArrowRight")
+    window.page.get_by_role("alert").filter(has_text="Salt").wait_for(state="detached")
+    assert window.field("Salt concentration c (M)").input_value() == "0.51"
+
+
+def test_cluster_mode_says_what_to_configure(server, window, monkeypatch):
+    monkeypatch.delenv("NANOCONF_CLUSTER_CONFIG", raising=False)
+    server.start()
+    window.open()
+    window.button("Cluster mode").click()
+    window.page.get_by_text("NANOCONF_CLUSTER_CONFIG").wait_for()
+    assert "mod-active" not in window.button("Cluster mode").get_attribute("class")
+
+
+# --- predicting and simulating --------------------------------------------------------------
+
+
+def test_predict_and_run_end_in_one_figure_and_in_files(server, window):
+    server.start()
+    window.open()
+    inputs = {"confinement_length": 3.2, "salt_concentration": 0.4, "positive_diameter": 0.6}
+    window.type("Confinement length h (nm)", "3.2")
+    window.type("Salt concentration c (M)", "0,4")
+    window.type("Ion diameter d (nm)", "0.6")
+    window.type("Simulation length (ns)", SHORT)
+    predicted = Surrogate.load().predict(SlitSystem(**inputs))
+
+    clicked = time.monotonic()
+    window.button("Predict using ML").click()
+    positive, negative = window.wait_for_curves("ML", "ML")
+    assert time.monotonic() - clicked < 2.0  # 1 s is promised, and the machine may be busy
+    same(positive, predicted.positive)
+    same(negative, predicted.negative)
+
+    # Run and Predict work side by side.
+    window.button("Run").click()
+    window.button("Cancel").wait_for()
+    window.button("Predict using ML").click()
+    window.wait_for_curves("MD", "ML")
+    window.wait_for_status("Done")
+    (run,) = Archive(server.home).runs()
+    assert run.system == SlitSystem(**inputs)
+    simulated = run.result()
+    for tab, species in ((0, "positive"), (1, "negative")):
+        window.tab(TABS[tab])
+        md, ml = window.wait_for_curves("MD", "ML")
+        assert not md["stale"] and not ml["stale"]
+        same(md, getattr(simulated, species))
+        same(ml, getattr(predicted, species))
+        window.picture(f"both-{species}")
+
+    window.tab("Downloads")
+    expected = {**simulated.profiles.files(), **predicted.files()}
+    assert {name: window.download(name) for name in expected} == expected
+    about = json.loads(window.download("run.json"))
+    assert about["id"] == run.id and about["summary"] == simulated.summary
+    assert about["system"] == run.system.to_dict()
+    window.page.screenshot(path="test-results/downloads.png")
+
+    window.button("Log").click()
+    log = window.page.get_by_label("Log of this page").inner_text()
+    assert "Run: h 3.2 nm, 1:−1, 0.4 M, d 0.6 nm, 0.02 ns" in log
+    assert window.page.get_by_label("Log of the simulation").inner_text().strip()
+
+    # Other inputs: what is on screen says that it is not theirs.
+    window.tab("Positive Ion Density")
+    window.type("Salt concentration c (M)", "0.5")
+    window.wait(f"JSON.parse({SEEN}.dataset.curves).every(curve => curve.stale)")
+    assert window.page.get_by_text("not the inputs at the left").count() >= 2
+    window.picture("stale")
+
+
+def test_the_profile_is_redrawn_while_it_converges_and_cancel_ends_it(server, window):
+    server.start()
+    window.open()
+    run_id = start_long_run(window)
+    window.page.evaluate(f"window.first = {SEEN}.dataset.curves")
+    window.wait(f"{SEEN}.dataset.curves !== window.first")
+    window.wait_for_status("Simulating:")
+    window.picture("running")
+    assert window.page.get_by_role("progressbar").is_visible()
+
+    clicked = time.monotonic()
+    window.button("Cancel").click()
+    window.wait_for_status("Cancelled")
+    assert time.monotonic() - clicked < 3.0  # 2 s are promised, and the machine may be busy
+    assert window.button("Run").is_enabled()
+    assert Archive(server.home).get(run_id).state == "cancelled"
+
+
+# --- losing the page ------------------------------------------------------------------------
+
+
+def test_a_reloaded_page_shows_its_run_and_its_inputs_again(server, window):
+    server.start()
+    window.open()
+    window.type("Salt concentration c (M)", "0,6")
+    run_id = start_long_run(window)
+    (before,) = server.kernels()
+    window.reload()
+    window.wait_for_status("Simulating:")
+    assert window.field("Salt concentration c (M)").input_value() == "0,6"
+    assert window.field("Simulation length (ns)").input_value() == LONG
+    assert running(window, run_id)
+    window.tab("Positive Ion Density")
+    (curve,) = window.wait_for_curves("MD")
+    assert not curve["stale"]
+    # The kernel of the page that is gone is gone too.
+    until(lambda: not before.is_running(), "the first kernel to end")
+    window.button("Cancel").click()
+    window.wait_for_status("Cancelled")
+
+
+def test_a_killed_kernel_is_noticed_and_its_run_goes_on(server, window):
+    server.start()
+    window.open()
+    run_id = start_long_run(window)
+    (kernel,) = server.kernels()
+    kernel.kill()
+    window.page.get_by_text("lost its connection").wait_for()
+    window.page.screenshot(path="test-results/lost.png")
+    assert running(window, run_id)
+    window.page.get_by_role("button", name="Reload the page").click()
+    window.ready()
+    window.wait_for_status("Simulating:")
+    window.button("Cancel").click()
+    window.wait_for_status("Cancelled")
+
+
+def test_a_killed_server_leaves_the_run_to_the_next_one(browser, server):
+    server.start()
+    window = Window(browser, server).open()
+    run_id = start_long_run(window)
+    server.kill()
+    until(lambda: not server.kernels(), "the kernel to notice")
+    assert running(window, run_id)
+    server.start()
+    window.reload()
+    window.wait_for_status("Simulating:")
+    window.button("Cancel").click()
+    window.wait_for_status("Cancelled")
+    # The dead server's errors stand in the console; only foreign requests would be wrong here.
+    assert not [each for each in window.trouble if each.startswith("a request")]
+    window.close()
+
+
+def test_another_browser_is_offered_the_run_and_does_not_take_it_over(browser, server, window):
+    server.start()
+    window.open()
+    run_id = start_long_run(window)
+    other = Window(browser, server).open()
+    other.page.get_by_text("Simulation in progress").wait_for()
+    assert other.button("Run").is_enabled()
+    other.button("Watch").click()
+    other.wait_for_status("Simulating:")
+    other.button("Cancel").click()
+    other.wait_for_status("This simulation was started in another browser.")
+    other.button("Leave").click()
+    other.wait_for_status("Ready.")
+    other.close()
+    assert other.trouble == []
+    assert running(window, run_id)
+    until(lambda: len(server.kernels()) == 1, "the closed page's kernel to end")

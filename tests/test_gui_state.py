@@ -1,0 +1,394 @@
+"""What the page knows and says, without a browser."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from backend.archive import Archive
+from backend.profiles import DensityProfile, SlitProfiles, bin_centres
+from backend.result import Progress
+from backend.settings import RunSettings
+from backend.system import InvalidInput, SlitSystem
+from nanoconf.gui import words
+from nanoconf.gui.curves import density_curves, prediction_curves
+from nanoconf.gui.fields import DURATION, FIELDS, SYSTEM_FIELDS
+from nanoconf.gui.state import TABS, AppState, MachineLearning, Simulation
+from nanoconf.gui.work import Work
+from tests.homes import LONG, QUICK, SYSTEM, until
+
+HEAVY = ("tensorflow", "numba", "pandas", "ai_edge_litert", "matplotlib")
+
+
+def profiles(system: SlitSystem, height: float = 1.0) -> SlitProfiles:
+    z = bin_centres(system)
+    one = DensityProfile(z, np.full(len(z), height), np.full(len(z), 0.01))
+    return SlitProfiles(one, one)
+
+
+def prediction(system: SlitSystem) -> MachineLearning:
+    both = profiles(system)
+    return MachineLearning(system, both.positive, both.negative, {"ml.csv": "z"}, 0.004)
+
+
+@pytest.fixture
+def state() -> AppState:
+    return AppState()
+
+
+# --- typing numbers -------------------------------------------------------------------------
+
+
+def test_the_page_opens_with_the_papers_defaults(state):
+    assert state.valid and not state.problems
+    assert state.system == SlitSystem()
+    assert state.settings.duration_ns == 5.0
+    assert state.texts["confinement_length"] == "3.00"
+    assert state.texts["positive_diameter"] == "0.714"
+    assert TABS[state.tab] == "Prediction Graph"
+
+
+@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("typed", ["abc", "", "  ", "1e999", "nan", "inf", "1_0", "0x1", "1,000.5"])
+def test_what_is_no_number_is_refused_and_stays_as_typed(state, name, typed):
+    state.type(name, typed)
+    assert state.texts[name] == typed
+    assert not state.valid
+    message = state.problems[name]
+    assert "\n" not in message
+    assert FIELDS[name].title in message and FIELDS[name].allowed in message
+    assert typed.strip() in message
+
+
+@pytest.mark.parametrize("field", SYSTEM_FIELDS, ids=lambda field: field.name)
+def test_seven_is_refused_with_what_is_allowed(state, field):
+    state.type(field.name, "7")
+    assert state.problems == {field.name: f"{field.title} = 7: {field.allowed}"}
+
+
+def test_every_range_names_its_bounds_and_unit():
+    assert FIELDS["confinement_length"].allowed == "must be a number between 3.0 and 4.0 nm"
+    assert FIELDS["positive_valency"].allowed == "must be 1, 2 or 3"
+    assert FIELDS["negative_valency"].allowed == "must be −1"
+    assert FIELDS["positive_diameter"].allowed == "must be a number between 0.5 and 0.75 nm"
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "value"),
+    [
+        ("salt_concentration", "0,5", 0.5),
+        ("salt_concentration", " .5 ", 0.5),
+        ("confinement_length", "3.", 3.0),
+        ("confinement_length", "3,25e0", 3.25),
+        ("positive_valency", "2.0", 2),
+        ("negative_valency", "−1", -1),
+        ("negative_valency", "-1", -1),
+        ("duration_ns", "0.01", 0.01),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(state, name, typed, value):
+    state.type(name, typed)
+    assert state.valid, state.problems
+    assert state.values[name] == value
+    assert state.texts[name] == typed
+
+
+def test_a_valency_is_a_whole_number(state):
+    state.type("positive_valency", "1,5")
+    assert "must be 1, 2 or 3" in state.problems["positive_valency"]
+
+
+def test_both_ends_of_every_range_are_allowed(state):
+    for name, field in FIELDS.items():
+        for value in (field.low, field.high):
+            state.type(name, field.text(value))
+            assert state.values[name] == value
+    assert state.valid
+
+
+def test_what_the_page_writes_is_read_back_exactly():
+    for field in (field for field in FIELDS.values() if not field.whole):
+        for value in np.linspace(field.low, field.high, 7):
+            assert field.parse(field.text(value)) == pytest.approx(value, rel=1e-5)
+    assert DURATION.text(0.02) == "0.02" and DURATION.text(5.0) == "5.0"
+
+
+def test_a_long_text_is_clipped_in_the_message_but_not_in_the_field(state):
+    state.type("salt_concentration", "x" * 500)
+    assert len(state.problems["salt_concentration"]) < 120
+    assert len(state.texts["salt_concentration"]) == 500
+
+
+def test_what_only_the_engine_objects_to_stands_beside_the_number(state, monkeypatch):
+    def refuse(**_inputs):
+        raise InvalidInput("salt_concentration", 0.9, "the ions would fill the slit")
+
+    monkeypatch.setattr("nanoconf.gui.state.SlitSystem", refuse)
+    state.type("salt_concentration", "0.9")
+    assert state.problems == {
+        "salt_concentration": "Salt concentration c = 0.90: the ions would fill the slit"
+    }
+
+
+def test_the_status_line_says_why_the_buttons_are_off(state):
+    state.type("salt_concentration", "7")
+    text, mood = state.status_line
+    assert "Salt concentration c" in text and mood == "bad"
+    state.type("salt_concentration", "0.7")
+    assert state.status_line == ("Ready.", "idle")
+
+
+def test_remembered_texts_come_back_and_rubbish_does_not(state):
+    state.restore({"salt_concentration": "0.6", "confinement_length": "oops", "evil": 1})
+    assert state.values["salt_concentration"] == 0.6
+    assert "confinement_length" in state.problems
+    assert "evil" not in state.texts
+
+
+# --- what is shown belongs to which inputs --------------------------------------------------
+
+
+def test_results_turn_stale_with_the_inputs_and_fresh_again(state):
+    system = SlitSystem()
+    state.show(Simulation("1", system, RunSettings(), state="done", profiles=profiles(system)))
+    state.predicted(prediction(system))
+    assert not state.simulation_stale and not state.prediction_stale
+    state.type("salt_concentration", "0.6")
+    assert state.simulation_stale and state.prediction_stale
+    assert all(curve.stale for curve in density_curves(state, "positive"))
+    state.type("salt_concentration", "abc")
+    assert state.simulation_stale and state.prediction_stale
+    state.type("salt_concentration", "0,50")
+    assert not state.simulation_stale and not state.prediction_stale
+
+
+def test_density_tabs_show_both_and_the_prediction_graph_both_ions(state):
+    system = SlitSystem()
+    assert density_curves(state, "positive") == [] == prediction_curves(state)
+    state.show(Simulation("1", system, RunSettings(), profiles=profiles(system)))
+    state.predicted(prediction(system))
+    assert [curve.source for curve in density_curves(state, "negative")] == ["MD", "ML"]
+    assert [curve.species for curve in prediction_curves(state)] == ["positive", "negative"]
+    values = density_curves(state, "positive")[0].as_json()
+    assert len(values["z_nm"]) == len(values["density_M"]) == len(values["error_M"]) == 300
+    json.dumps(values, allow_nan=False)
+
+
+def test_an_ion_that_the_model_has_not_learnt_is_left_out(state):
+    state.predicted(replace(prediction(SlitSystem()), negative=None))
+    assert [curve.species for curve in prediction_curves(state)] == ["positive"]
+    assert density_curves(state, "negative") == []
+    assert "positive ions" in state.status
+
+
+# --- what is going on, in words -------------------------------------------------------------
+
+
+def test_the_status_line_follows_a_run(state):
+    state.start()
+    assert state.simulating and "Starting" in state.status
+    assert TABS[state.tab] == "Positive Ion Density"
+    run = Simulation("abcdef0123", SlitSystem(), RunSettings())
+    state.show(run)
+    assert not state.starting and state.simulating
+    assert "Waiting for a free processor" in state.status
+    state.show(replace(run, state="running", progress=Progress("compiling", 0.0)))
+    assert "Preparing" in state.status
+    sampling = Progress("sampling", 0.62, seconds_left=5.0, median_relative_error=0.0132)
+    state.show(replace(run, state="running", progress=sampling))
+    assert state.status == "Simulating: 62 %, converged to 1.3 % so far, about 5 s left."
+    result = SimpleNamespace(summary={"median_relative_error": 0.004})
+    state.show(replace(run, state="done", result=result))
+    assert "typical error of the profile 0.4 %" in state.status and state.mood == "good"
+    assert not state.simulating
+    assert any("h 3 nm, 1:−1, 0.5 M, d 0.714 nm, 5 ns" in line for line in state.log)
+
+
+def test_a_failed_run_says_why(state):
+    run = Simulation("1", SlitSystem(), RunSettings(), state="failed", reason="try a smaller step")
+    state.show(run)
+    assert "try a smaller step" in state.status and state.mood == "bad"
+
+
+def test_a_prediction_during_a_run_leaves_the_status_to_the_run(state):
+    state.show(Simulation("1", SlitSystem(), RunSettings(), state="running"))
+    before = state.status
+    state.predicted(prediction(SlitSystem()))
+    assert state.status == before
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "1 s"), (13.7, "14 s"), (600, "10 min"), (9000, "2.5 h")]
+)
+def test_times_are_no_more_exact_than_they_are_known(seconds, text):
+    assert words.duration(seconds) == text
+
+
+# --- working --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def work(state, home):
+    work = Work(state, Archive(home))
+    work.owner = "me"
+    yield work
+    work.close()
+
+
+def test_the_estimate_follows_the_inputs(state, work):
+    short = state.estimate
+    state.type("duration_ns", "50")
+    assert state.estimate > 5 * short
+    state.type("duration_ns", "abc")
+    assert state.estimate is None
+
+
+def test_cluster_mode_says_what_to_configure_and_stays_off(state, work, monkeypatch, tmp_path):
+    monkeypatch.delenv("NANOCONF_CLUSTER_CONFIG", raising=False)
+    work.cluster_mode(True)
+    assert not state.cluster_mode
+    assert "NANOCONF_CLUSTER_CONFIG" in state.cluster_note
+    monkeypatch.setenv("NANOCONF_CLUSTER_CONFIG", str(tmp_path / "missing.toml"))
+    work.cluster_mode(True)
+    assert "no such file" in state.cluster_note
+    work.cluster_mode(False)
+    assert not state.cluster_note
+
+
+def small(state: AppState, monkeypatch: pytest.MonkeyPatch, settings: RunSettings) -> None:
+    """Make the page ask for a run that is over at once, or never."""
+    monkeypatch.setattr(AppState, "system", SYSTEM)
+    monkeypatch.setattr(AppState, "settings", settings)
+
+
+def test_a_run_goes_to_the_archive_and_comes_back_with_its_files(state, work, monkeypatch):
+    small(state, monkeypatch, QUICK)
+    work.run()
+    until(lambda: state.simulation and not state.simulating)
+    assert state.simulation.state == "done", state.log
+    (run,) = work.archive.runs()
+    assert run.request["owner"] == "me"
+    expected = run.result().profiles.files()
+    assert {name: state.simulation.files[name] for name in expected} == expected
+    about = json.loads(state.simulation.files["run.json"])
+    assert about["id"] == run.id and about["summary"] == run.result().summary
+    assert state.worker_log
+
+
+def test_a_stored_result_is_shown_at_once(state, work, monkeypatch):
+    small(state, monkeypatch, QUICK)
+    work.run()
+    until(lambda: state.simulation and not state.simulating)
+    work.run()
+    until(lambda: not state.simulating and "Stored" in state.status)
+    assert len(work.archive.runs()) == 1
+
+
+def test_cancel_ends_the_run_and_says_so(state, work, monkeypatch):
+    small(state, monkeypatch, LONG)
+    work.run()
+    until(lambda: state.simulation and state.simulation.state == "running")
+    work.cancel()
+    assert state.cancelling
+    until(lambda: not state.simulating)
+    assert state.simulation.state == "cancelled" and "Cancelled" in state.status
+
+
+def test_another_page_of_this_browser_finds_its_run_again(state, work, monkeypatch):
+    small(state, monkeypatch, LONG)
+    work.run()
+    until(lambda: state.simulation and state.simulation.state == "running")
+    run_id = state.simulation.run_id
+    work.close()
+    fresh = AppState()
+    again = Work(fresh, work.archive)
+    again.owner = "me"
+    again.resume("", predicted=False)
+    until(lambda: fresh.simulation and fresh.simulation.state == "running")
+    assert fresh.simulation.run_id == run_id and fresh.simulation.mine
+    again.cancel()
+    until(lambda: not fresh.simulating)
+    again.close()
+
+
+def test_a_strangers_run_is_offered_and_ended_only_when_asked_twice(state, work, monkeypatch):
+    run = work.archive.submit(SYSTEM, LONG, owner="somebody else")
+    work.resume("", predicted=False)
+    (offer,) = work.offers()
+    assert offer.run_id == run.id
+    assert state.simulation is None
+    work.attach(run.id)
+    until(lambda: state.simulation and state.simulation.state == "running")
+    assert work.offers() == ()
+    work.cancel()
+    assert state.confirm_cancel and "once more" in state.status and not run.cancel_requested
+    work.leave()
+    assert not state.simulating and not run.finished
+    work.attach(run.id)
+    until(lambda: state.simulation and state.simulation.active)
+    work.cancel()
+    work.cancel()
+    until(lambda: not state.simulating)
+    assert run.state == "cancelled"
+
+
+def test_a_home_that_cannot_be_written_is_told_in_words(state, tmp_path):
+    blocked = tmp_path / "a file"
+    blocked.write_text("")
+    work = Work(state, Archive(blocked))
+    work.run()
+    until(lambda: state.mood == "bad")
+    assert "NANOCONF_HOME" in state.status and not state.simulating
+    work.close()
+
+
+def test_predicting_answers_or_says_what_the_model_has_not_learnt(state, work, monkeypatch):
+    class Surrogate:
+        card = {"name": "1", "metrics": {"typical_error": 0.01}}
+
+        def predict(self, system):
+            if system.salt_concentration > 0.8:
+                raise InvalidInput("salt_concentration", 0.9, "has not been learnt")
+            both = profiles(system)
+            return SimpleNamespace(
+                positive=both.positive, negative=both.negative, files=lambda: {"a.csv": "z"}
+            )
+
+    monkeypatch.setattr(Work, "_surrogate", Surrogate())
+    work.preload()
+    work.predict()
+    until(lambda: state.prediction)
+    assert state.prediction.system == SlitSystem() and state.prediction.files == {"a.csv": "z"}
+    assert state.model["name"] == "1"
+    state.type("salt_concentration", "0.9")
+    work.predict()
+    until(lambda: state.mood == "bad")
+    assert "has not been learnt" in state.status and not state.predicting
+
+
+def test_nothing_starts_while_a_number_is_refused(state, work):
+    state.type("salt_concentration", "7")
+    work.run()
+    work.predict()
+    assert not state.simulating and not state.predicting and work.archive.runs() == []
+
+
+# --- importing ------------------------------------------------------------------------------
+
+
+def test_the_page_is_up_before_anything_heavy_is_imported():
+    code = (
+        "import sys, nanoconf.gui.app\n"
+        "from nanoconf.gui.state import AppState\n"
+        "from nanoconf.gui.work import Work\n"
+        "Work(AppState()).close()\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.stdout.strip() == "[]", answer.stdout + answer.stderr
