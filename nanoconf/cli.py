@@ -243,7 +243,11 @@ def _add_sweep(verbs) -> None:
 def _add_train(verbs) -> None:
     verb = _add_verb(verbs, "train", "train a network on a dataset")
     verb.add_argument(
-        "--data", type=Path, default=Path("data"), metavar="DIR", help="the dataset (data)"
+        "--data",
+        type=Path,
+        default=Path("data/training"),
+        metavar="DIR",
+        help="the dataset (data/training)",
     )
     verb.add_argument("--epochs", metavar="N", help="passes through the dataset")
     verb.add_argument("--seed", default="1", metavar="N", help="seed of split and weights (1)")
@@ -259,7 +263,11 @@ def _add_evaluate(verbs) -> None:
     )
     verb.add_argument("--model", type=Path, metavar="DIR", help="folder of the model (the current)")
     verb.add_argument(
-        "--data", type=Path, default=Path("data"), metavar="DIR", help="the dataset (data)"
+        "--data",
+        type=Path,
+        default=Path("data/training"),
+        metavar="DIR",
+        help="the dataset (data/training)",
     )
     verb.add_argument("--json", action="store_true", help="for programs")
     verb.set_defaults(command="evaluate")

@@ -59,9 +59,8 @@ def test_conda_environment_takes_python_and_pip_and_leaves_the_rest_to_the_lock(
 
 
 def test_version_stands_in_one_place():
-    import nanoconf
-
     import backend
+    import nanoconf
 
     assert "version" in PROJECT["dynamic"]
     assert nanoconf.__version__ == backend.__version__
