@@ -13,7 +13,7 @@ PUBLISHED_TIME_STEP = 0.001
 MAXIMUM_SEED = 2**63 - 1
 
 CHOICES = {
-    "engine": ("numba",),
+    "engine": ("numba", "lammps"),
     "electrostatics": ("periodic",),
     "thermostat": ("langevin", "none"),
     "precision": ("single", "double"),
@@ -51,8 +51,8 @@ class RunSettings:
         Seed of all random numbers; it reproduces a result bit for bit on one machine.
     replicas : int
         Independent simulations that are averaged; they run side by side where there are cores.
-    engine : {"numba"}
-        What computes the run.
+    engine : {"numba", "lammps"}
+        What computes the run: this package, or LAMMPS where it is installed.
     electrostatics : {"periodic"}
         Long range of the Coulomb interaction in x and y.
     thermostat : {"langevin", "none"}

@@ -52,7 +52,7 @@ WATCH_SECONDS = 0.2
 GRACE_SECONDS = 0.6
 """How long the engine may take to stop by itself; it cannot while it is being compiled."""
 
-LOW_PRIORITY = 15
+LOW_PRIORITY = 10
 
 ENGINES = {"numba": "backend.md.engine", "lammps": "backend.lammps.engine"}
 """The module that executes a run, by `RunSettings.engine`."""

@@ -192,6 +192,12 @@ def _add_simulate(verbs) -> None:
     length.add_argument(
         "-S", "--steps", metavar="N", help="the same in the published tool's steps of 0.001 tau"
     )
+    how.add_argument(
+        "--target-error",
+        metavar="SHARE",
+        help="end as soon as the profiles have converged to this, e.g. 0.5%%; the length is then "
+        "the most it may be (50 ns)",
+    )
     how.add_argument("--seed", metavar="N", help="seed of the random numbers (1)")
     how.add_argument("--replicas", metavar="N", help="independent simulations, averaged (2)")
     how.add_argument("--engine", metavar="{numba,lammps}", help="what computes it (numba)")

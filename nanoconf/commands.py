@@ -27,6 +27,9 @@ from nanoconf.typed import (
     whole_number,
 )
 
+LONGEST_NS = 50.0
+"""The most that a run with a target error simulates unless told otherwise."""
+
 # --- simulate -------------------------------------------------------------------------------
 
 
@@ -38,7 +41,6 @@ def simulate(options: argparse.Namespace) -> int:
     _refuse_clusters(options)
     system = system_of(vars(options))
     settings = run_settings(options, system)
-    _refuse_lammps(settings)
     archive = Archive()
     archive.prepare()
     output.prepare(options.output)
@@ -57,11 +59,6 @@ def simulate(options: argparse.Namespace) -> int:
     _print_densities(result)
     print(f"profiles in {options.output}")
     return 0
-
-
-def _refuse_lammps(settings: RunSettings) -> None:
-    if settings.engine == "lammps":
-        raise InvalidInput("engine", "lammps", "LAMMPS is not there yet; leave --engine out")
 
 
 def _refuse_clusters(options: argparse.Namespace) -> None:
@@ -84,9 +81,11 @@ def run_settings(options: argparse.Namespace, system: SlitSystem) -> RunSettings
     """The settings that were typed for a run of a system."""
     chosen = {
         name: parsed(name, getattr(options, name))
-        for name in ("duration_ns", "seed", "replicas", "engine")
+        for name in ("duration_ns", "target_error", "seed", "replicas", "engine")
         if getattr(options, name) is not None
     }
+    if "target_error" in chosen:
+        chosen.setdefault("duration_ns", LONGEST_NS)
     if options.steps is not None:
         steps = whole_number("steps", options.steps, 1, 10**12)
         chosen["duration_ns"] = duration_of_steps(system, steps)

@@ -334,9 +334,11 @@ class Sweep:
         return ""
 
     def _let_go(self) -> None:
-        """End the runs that this sweep began and nobody else waits for."""
-        for _, _, run in self._active.values():
-            if not run.joined and run.queue == "sweep":
+        """Keep what has finished; end the runs that this sweep began and nobody else waits for."""
+        for item, _, run in self._active.values():
+            if run.finished:
+                self._take(item, run)
+            elif not run.joined and run.queue == "sweep":
                 run.cancel()
 
     def save(self) -> None:

@@ -32,6 +32,8 @@ def parsed(name: str, text: str) -> Any:
     """
     if name in WORDS:
         return text
+    if name == "target_error" and text.endswith("%"):
+        return parsed(name, text.removesuffix("%")) / 100
     if "_" not in text:  # which Python takes for part of a number
         for kind in (int, float):
             try:

@@ -139,8 +139,6 @@ def test_flags_of_the_published_code_have_long_names(capsys):
         ("--seed -1", "seed = -1: must lie"),
         ("--seed 1.5", "seed = 1.5: .*whole number"),
         ("--replicas 0", "replicas = 0: must lie"),
-        ("--engine lammps", "engine = lammps: .*not there yet"),
-        ("--set engine=lammps", "engine = lammps: .*not there yet"),
         ("--engine gromacs", "engine = gromacs: must be one of"),
         ("--cluster", "cluster = .*not there yet"),
         ("--cluster big", "cluster = big: .*not there yet"),

@@ -1,5 +1,5 @@
 // What only a browser can do: remember what the user typed, measure the room for figures, notice
-// that the kernel is gone, and end the kernel when the page closes. See browser.py.
+// that the kernel is gone, and end it with the page. See browser.py.
 
 const KEY = "nanoconf";
 const PULSE_MS = 3000;
@@ -23,14 +23,14 @@ function remember(memory) {
 }
 
 // 128 random bits; crypto.randomUUID is missing on pages that are not served over https.
-function newOwner() {
+function randomHex() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function open(model) {
   const memory = recall();
-  memory.owner ??= newOwner();
+  memory.owner ??= randomHex();
   remember(memory);
   model.on("change:memory", () => remember({ ...recall(), ...model.get("memory") }));
   model.send({ type: "opened", memory });
@@ -64,7 +64,8 @@ function listen(model, el) {
   let asked = null;
   const tick = () => {
     const silent = asked !== null && performance.now() - asked > PATIENCE_MS;
-    app?.classList.toggle("nc-lost", silent && !document.hidden);
+    const cut = document.querySelector(".nc-app .jupyter-widgets-disconnected") !== null;
+    app?.classList.toggle("nc-lost", cut || (silent && !document.hidden));
     asked ??= performance.now();
     try {
       model.send({ type: "pulse" });
@@ -93,23 +94,32 @@ function listen(model, el) {
   };
 }
 
-// Voila ends the kernel of a closed page only when asked with a token against cross-site requests,
-// which it hands to nobody. The token is a cookie repeated in the request: bring both.
+// Before a page unloads, Voila's script asks its server to end the kernel, and is refused: it has no
+// token against cross-site requests, which is a cookie repeated in the request. So bring the cookie,
+// and ask for pages that vanish without that event, as those of telephones do.
 function endKernelWithPage() {
-  const config = JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}");
-  if (!config.kernelId || !document.body.dataset.voila) return () => {};
-  const bye = () => {
-    let token = document.cookie.match(/(?:^|; )_xsrf=([^;]+)/)?.[1];
-    if (!token) {
-      token = newOwner();
-      document.cookie = `_xsrf=${token}; path=${config.baseUrl}; SameSite=Strict`;
-    }
-    const form = new FormData();
-    form.set("_xsrf", decodeURIComponent(token));
-    navigator.sendBeacon(`${config.baseUrl}voila/api/shutdown/${config.kernelId}`, form);
+  const { kernelId, baseUrl } = JSON.parse(
+    document.getElementById("jupyter-config-data")?.textContent ?? "{}",
+  );
+  if (!kernelId || !document.body.dataset.voila) return () => {};
+  const token = () => document.cookie.match(/(?:^|; )_xsrf=([^;]+)/)?.[1];
+  if (!token()) document.cookie = `_xsrf=${randomHex()}; path=${baseUrl}; SameSite=Strict`;
+  let asked = false;
+  const unload = () => {
+    asked = true;
   };
-  window.addEventListener("pagehide", bye);
-  return () => window.removeEventListener("pagehide", bye);
+  const hide = () => {
+    if (asked) return;
+    const form = new FormData();
+    form.set("_xsrf", token() ?? "");
+    navigator.sendBeacon(`${baseUrl}voila/api/shutdown/${kernelId}`, form);
+  };
+  window.addEventListener("beforeunload", unload);
+  window.addEventListener("pagehide", hide);
+  return () => {
+    window.removeEventListener("beforeunload", unload);
+    window.removeEventListener("pagehide", hide);
+  };
 }
 
 export default {

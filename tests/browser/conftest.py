@@ -207,13 +207,16 @@ class Window:
         )
         return self.curves()
 
-    def painted(self) -> int:
-        """Dark pixels of the figure that is seen."""
-        return self.page.evaluate(PAINTED)
+    def settle(self) -> None:
+        """Wait until the figure is painted and stays as it is."""
+        self.wait(f"{PAINTED} > 100")
+        self.page.evaluate("window.paint = null")
+        same = f"(now => window.paint === (window.paint = now))({PAINTED})"
+        self.page.wait_for_function(same, polling=300)
 
     def picture(self, name: str) -> None:
-        """Keep what is on screen, once the figure is painted."""
-        self.wait(f"{PAINTED} > 100")
+        """Keep what is on screen."""
+        self.settle()
         PICTURES.mkdir(exist_ok=True)
         self.page.screenshot(path=PICTURES / f"{name}.png")
 
@@ -222,8 +225,12 @@ class Window:
     def tab(self, title: str) -> None:
         self.page.get_by_role("tab", name=title, exact=True).click()
 
+    def paste(self, label: str, text: str) -> None:
+        """Replace a number at one go."""
+        self.field(label).fill(text)
+
     def type(self, label: str, text: str) -> None:
-        """Replace a number, key by key."""
+        """Replace a number key by key; what stands in between may be refused for a moment."""
         field = self.field(label)
         field.click()
         field.press("ControlOrMeta+a")

@@ -78,11 +78,13 @@ class FigurePanel(widgets.VBox):
         if self._canvas is None:
             from nanoconf.gui.canvas import new_canvas
 
-            self._canvas = new_canvas()
+            # The browser asks for the image when it has its side of the canvas.
+            self._canvas = new_canvas(*self._figure_size())
+            draw(self._canvas.figure, curves, width, HINTS[self._tab])
             self.children = (self.caption, self._canvas, self.numbers)
-        self._canvas.fit(*self._figure_size())
-        draw(self._canvas.figure, curves, width, HINTS[self._tab])
-        self._canvas.draw()
+        else:
+            draw(self._canvas.figure, curves, width, HINTS[self._tab])
+            self._canvas.show(*self._figure_size())
 
     def _figure_size(self) -> tuple[int, int]:
         width, height = self.stage

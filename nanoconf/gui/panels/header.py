@@ -10,6 +10,8 @@ import ipywidgets as widgets
 from nanoconf.gui import words
 from nanoconf.gui.state import AppState
 
+HINT = "Median deviation (relative L2) from simulations that the network never saw"
+
 
 class HeaderPanel(widgets.HBox):
     """Title at the left, model at the right."""
@@ -28,10 +30,5 @@ class HeaderPanel(widgets.HBox):
     def _show(self, _change: Any = None) -> None:
         card = self._state.model
         error = words.percent(card["metrics"]["typical_error"])
-        text = f"model {card['name']} · typical error {error}"
-        self.model.value = f"<span title='{escape(card_hint(card))}'>{escape(text)}</span>"
-
-
-def card_hint(card: dict[str, Any]) -> str:
-    """What the typical error is."""
-    return "Median deviation (relative L2) from simulations that the network never saw"
+        name = f"model {card['name'].removeprefix('model').lstrip('-')}"
+        self.model.value = f"<span title='{HINT}'>{escape(name)} · typical error {error}</span>"
