@@ -1,0 +1,1 @@
+"""The same system through LAMMPS, as a second engine."""
