@@ -1,0 +1,85 @@
+"""``python -m benchmarks``: measure the engine beside LAMMPS, on one core."""
+
+from __future__ import annotations
+
+import os
+
+# before NumPy is loaded, which asks only once
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from backend.files import write_json
+from backend.lammps.program import Program, find
+from backend.md.replica import Replica
+from backend.md.schedule import Schedule
+from backend.result import SimulationError
+from backend.system import SlitSystem
+from benchmarks import cost, exactness, speed
+from benchmarks.contenders import MULTIPLE, OURS, SYSTEMS, lammps
+from benchmarks.report import Machine, Results, as_json
+
+
+def equilibrated(system: SlitSystem) -> np.ndarray:
+    """A configuration that the system may well be found in (nm), shape (3, ions)."""
+    replica = Replica(system, MULTIPLE.settings, 0)
+    replica.prepare()
+    schedule = Schedule.of(system, MULTIPLE.settings)
+    for _ in range(schedule.equilibration):
+        replica.equilibrate(schedule)
+    return replica.state.positions.copy()
+
+
+def measure(name: str, program: Program, with_cost: bool) -> Results:
+    """All benchmarks of one system."""
+    system = SYSTEMS[name]
+    contenders = OURS + lammps(program, system)
+    positions = equilibrated(system)
+    say(f"{name}: steps per second")
+    speeds = speed.measure(system, positions, contenders)
+    say(f"{name}: forces")
+    errors = exactness.measure(system, positions, contenders)
+    costs = []
+    if with_cost:
+        say(f"{name}: core-seconds to a given error")
+        by_name = {each.contender: each.steps_per_second for each in speeds}
+        # of LAMMPS, the fastest way: how it computes the forces hardly changes the errors
+        costs = cost.measure(system, contenders[: len(OURS) + 1], by_name)
+    return Results(name, system.ion_count, speeds, errors, costs)
+
+
+def say(what: str) -> None:
+    """Tell whoever waits what is being done."""
+    print(f"measuring {what} …", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--system", choices=SYSTEMS, help="one system only (all)")
+    parser.add_argument("--no-cost", action="store_true", help="speeds and forces only")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+    options = parser.parse_args()
+    try:
+        program = find()
+    except SimulationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    machine = Machine.here(program)
+    names = [options.system] if options.system else list(SYSTEMS)
+    results = [measure(name, program, not options.no_cost) for name in names]
+    print(f"{machine.processor}, load {machine.load_before:.1f}, LAMMPS {program.version}")
+    print("\n\n".join(each.table() for each in results))
+    if options.json:
+        write_json(options.json, as_json(machine, results))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""What is compared: our engine and LAMMPS, each in a few ways of computing the forces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backend.lammps.program import Program
+from backend.lammps.script import Method
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+
+SYSTEMS = {
+    "default": SlitSystem(),
+    "paper II": SlitSystem(3.6, 3, -1, 0.9, 0.75),
+}
+"""424 and 284 ions."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to simulate a system.
+
+    Attributes
+    ----------
+    name : str
+    settings : RunSettings
+    method : Method or None
+        How LAMMPS computes the forces; None for our own engine.
+    """
+
+    name: str
+    settings: RunSettings
+    method: Method | None = None
+
+
+EVERY_STEP = Contender(
+    "nanoconf, all forces every step",
+    RunSettings(replicas=1, direct_split=1, image_split=1),
+)
+MULTIPLE = Contender("nanoconf, multiple time steps (default)", RunSettings(replicas=1))
+
+OURS = [EVERY_STEP, MULTIPLE]
+
+FAST_LAMMPS = "LAMMPS, PPPM 1e-3, 6 σ, order 5, slab 3"
+"""The row that ratios are given against."""
+
+
+def lammps(program: Program, system: SlitSystem) -> list[Contender]:
+    """The ways of LAMMPS, with the fastest styles that it was built with."""
+    suffix = "opt" if "lj/cut/coul/long/opt" in program.styles else ""
+    settings = RunSettings(replicas=1, engine="lammps")
+    gap = Method.of(system).slab
+    methods = {
+        FAST_LAMMPS: Method(6.0, 1e-3, 5, 3.0, suffix=suffix),
+        "LAMMPS, PPPM 1e-4, 7 σ, order 6, slab 3": Method(7.0, 1e-4, 6, 3.0, suffix=suffix),
+        f"LAMMPS, PPPM 1e-3, 6 σ, order 5, slab {gap:.1f}": Method(
+            6.0, 1e-3, 5, gap, suffix=suffix
+        ),
+    }
+    return [Contender(name, settings, method) for name, method in methods.items()]

@@ -1,0 +1,146 @@
+"""Core-seconds to a profile that is exact to 0.3 %, equilibration included.
+
+Errors fall with the square root of the time that is sampled. So a run of each contender, long
+enough to tell its error well, says how long one has to be, and the measured speed what it costs.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from backend.lammps.engine import Job
+from backend.md import estimators
+from backend.md.estimators import Samples
+from backend.md.replica import Replica
+from backend.md.schedule import EQUILIBRATION_TIME, Schedule
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+from benchmarks.contenders import Contender
+
+TARGET = 0.003
+"""Median relative standard error of the density in a bin."""
+
+BIN_WIDTHS = (0.01, 0.05)
+"""nm."""
+
+LENGTH = 400.0
+"""Time sampled to tell the error (τ)."""
+
+BLOCKS = 50
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What it takes to reach the target error.
+
+    Attributes
+    ----------
+    species : str
+    bin_width : float
+        nm.
+    error : float
+        Median relative standard error after `sampled` (τ).
+    sampled, needed : float
+        Time sampled here, and to the target error (τ).
+    core_seconds : float
+        For equilibration and the time needed.
+    """
+
+    contender: str
+    species: str
+    bin_width: float
+    error: float
+    sampled: float
+    needed: float
+    core_seconds: float
+
+
+def measure(
+    system: SlitSystem, contenders: list[Contender], speeds: dict[str, float]
+) -> list[Cost]:
+    """Cost of each contender for each species and bin width.
+
+    Parameters
+    ----------
+    speeds : dict
+        Time steps a second of each, by name.
+    """
+    costs = []
+    for contender in contenders:
+        settings = replace(contender.settings, duration_ns=LENGTH * system.time_unit_ns, seed=2)
+        blocks, sampled = _run(system, replace(contender, settings=settings))
+        step_seconds = 1 / speeds[contender.name]
+        for width in BIN_WIDTHS:
+            coarse = _coarse(blocks, system, width)
+            errors = _median_errors(system, coarse, contender)
+            for species, error in zip(("positive", "negative"), errors, strict=True):
+                needed = sampled * (error / TARGET) ** 2
+                steps = (EQUILIBRATION_TIME + needed) / settings.time_step
+                costs.append(
+                    Cost(
+                        contender.name,
+                        species,
+                        system.confinement_length / coarse.shape[-1],
+                        error,
+                        sampled,
+                        needed,
+                        steps * step_seconds,
+                    )
+                )
+    return costs
+
+
+def _run(system: SlitSystem, contender: Contender) -> tuple[np.ndarray, float]:
+    """Densities of blocks (M), shape (blocks, 2, bins), and the time sampled (τ)."""
+    settings = contender.settings
+    if contender.method:
+        samples = _lammps(system, contender)
+        blocks = estimators.histogram_blocks(system, samples)
+    else:
+        samples = _ours(system, settings)
+        blocks = estimators.force_blocks(system, samples)
+    interval = settings.time_step * settings.steps_per_sample
+    return blocks, samples.samples * samples.blocks * interval
+
+
+def _ours(system: SlitSystem, settings: RunSettings) -> Samples:
+    replica = Replica(system, settings, 0)
+    replica.prepare()
+    schedule = Schedule.of(system, settings)
+    for _ in range(schedule.equilibration):
+        replica.equilibrate(schedule)
+    for _ in range(schedule.stages[-1]):
+        replica.sample(schedule, threading.Event())
+    samples = Samples.of(replica.tallies)
+    return samples.merged(max(1, samples.blocks // BLOCKS))
+
+
+def _lammps(system: SlitSystem, contender: Contender) -> Samples:
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job(system, contender.settings, Path(folder), contender.method)
+        tallies = job.simulate(threads=1)
+        samples = job.replicas[0].samples(tallies)
+    return samples.merged(max(1, samples.blocks // BLOCKS))
+
+
+def _coarse(blocks: np.ndarray, system: SlitSystem, width: float) -> np.ndarray:
+    """The same densities in bins of about another width."""
+    merged = max(1, round(width * blocks.shape[-1] / system.confinement_length))
+    while blocks.shape[-1] % merged:
+        merged -= 1
+    return blocks.reshape(*blocks.shape[:-1], -1, merged).mean(axis=-1)
+
+
+def _median_errors(system: SlitSystem, blocks: np.ndarray, contender: Contender) -> list[float]:
+    """Median relative error of each species, over bins of at least 5 % of the maximum."""
+    if contender.method:
+        density, error = estimators.block_mean(blocks)
+    else:
+        density, error = estimators.normed_mean(blocks, estimators.mean_densities(system))
+    counted = density >= 0.05 * density.max(axis=-1, keepdims=True)
+    return [float(np.median(error[s][counted[s]] / density[s][counted[s]])) for s in range(2)]

@@ -1,0 +1,116 @@
+"""Time steps a second on one core, with integrator, thermostat and sampling."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from backend.lammps import script
+from backend.lammps.program import Process, find
+from backend.md.replica import FRICTION, Replica
+from backend.md.schedule import Schedule
+from backend.result import SimulationError
+from backend.system import SPECIES, SlitSystem
+from benchmarks.contenders import Contender
+
+ROUNDS = 5
+SECONDS = 2.0
+"""Of processor time, for each measurement; a machine's speed changes within minutes."""
+
+SAMPLE_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Time steps a second of processor time: the median of the rounds, and all of them."""
+
+    contender: str
+    steps_per_second: float
+    rounds: list[float]
+
+
+def measure(system: SlitSystem, positions: np.ndarray, contenders: list[Contender]) -> list[Speed]:
+    """Measure all in turn, several times over, so that a slow minute slows them all.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (3, ions)
+        Where all start from (nm).
+    """
+    timers = [_timer(system, positions, contender) for contender in contenders]
+    rounds = [[timer() for timer in timers] for _ in range(ROUNDS)]
+    return [
+        Speed(contender.name, statistics.median(speeds), list(speeds))
+        for contender, speeds in zip(contenders, zip(*rounds, strict=True), strict=True)
+    ]
+
+
+def _timer(system: SlitSystem, positions: np.ndarray, contender: Contender) -> Callable[[], float]:
+    """A function that measures steps per second; it has run once, so that all is compiled."""
+    measure_once = _lammps if contender.method else _ours
+    steps = 2000
+    speed = measure_once(system, positions, contender, steps)
+    steps = max(steps, int(SECONDS * speed / 1000) * 1000)
+    return lambda: measure_once(system, positions, contender, steps)
+
+
+def _ours(system: SlitSystem, positions: np.ndarray, contender: Contender, steps: int) -> float:
+    replica = Replica(system, contender.settings, 0)
+    replica.prepare()
+    replica.state.positions[:] = positions
+    schedule = Schedule.of(system, contender.settings)
+    chunk = schedule.samples_per_chunk * contender.settings.steps_per_sample
+    replica.equilibrate(schedule)  # comes to terms with the new positions
+    before, started = replica.steps_done, time.process_time()
+    while replica.steps_done < before + steps - chunk / 2:
+        replica.sample(schedule, threading.Event())
+    return (replica.steps_done - before) / (time.process_time() - started)
+
+
+def _lammps(system: SlitSystem, positions: np.ndarray, contender: Contender, steps: int) -> float:
+    assert contender.method
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / script.DATA_FILE).write_text(script.data_text(system, positions))
+        (folder / script.RUN_FILE).write_text(_input(system, contender, steps))
+        lines: list[str] = []
+        command = find().command("-in", script.RUN_FILE, *contender.method.options)
+        process = Process(command, folder, lines.append)
+        process.wait()
+        if problem := process.problem():
+            raise SimulationError(problem)
+    text = "".join(lines)
+    seconds = float(re.findall(r"Loop time of (\S+)", text)[-1])
+    share = float(re.findall(r"([\d.]+)% CPU", text)[-1]) / 100
+    return steps / (seconds * share)
+
+
+def _input(system: SlitSystem, contender: Contender, steps: int) -> str:
+    """No more than LAMMPS needs for a histogram: what a run records besides costs it 3 %."""
+    assert contender.method
+    width = system.confinement_length / system.positive_diameter / 300
+    counts = "\n".join(
+        f"fix count_{name} {name} ave/chunk {SAMPLE_EVERY} 100 {100 * SAMPLE_EVERY} bins "
+        f"density/number norm all file {name}.histograms"
+        for name in SPECIES
+    )
+    return f"""\
+{script.interactions(system, contender.method)}
+timestep {contender.settings.time_step}
+velocity all create 1.0 1 dist gaussian
+fix move all nve
+fix bath all langevin 1.0 1.0 {1 / FRICTION:g} 1
+thermo 0
+run 400
+compute bins all chunk/atom bin/1d z lower {width:.15g} units box
+{counts}
+run {steps}
+"""
