@@ -29,7 +29,7 @@ RELAXATION_STEPS = 200
 """Steps that undo what overlaps there are on the first lattice."""
 
 TEMPERATURE_TOLERANCE = 0.25
-"""By what share the temperature of a chunk may be off: six standard deviations and more."""
+"""By what share the temperature of a tally may be off: five standard deviations and more."""
 
 TROUBLE = {
     integrators.NOT_FINITE: "a position is no longer a finite number",
@@ -98,6 +98,7 @@ class Replica:
             if stop.is_set():
                 return
             self._advance(tally, chunk * schedule.samples_per_chunk, schedule)
+        self._check_temperature(tally)
         self.tallies.append(tally)
 
     def _empty_tally(self, schedule: Schedule, chunks: int) -> estimators.Tally:
@@ -112,9 +113,12 @@ class Replica:
         self.steps_done += samples * self.settings.steps_per_sample
         if trouble != integrators.OK:
             raise self._error(TROUBLE[trouble])
-        rows = slice(first // schedule.samples_per_row, None)
-        temperature = tally.series[rows, 0][: schedule.rows_per_chunk].mean()
-        if abs(temperature - 1) > TEMPERATURE_TOLERANCE and self.settings.thermostat != "none":
+
+    def _check_temperature(self, tally: estimators.Tally) -> None:
+        """Too large a time step heats the ions long before anything breaks."""
+        temperature = tally.series[:, estimators.SERIES.index("temperature")].mean()
+        off = abs(temperature - 1) > TEMPERATURE_TOLERANCE
+        if off and self.settings.thermostat != "none":
             raise self._error(f"the ions are at {temperature:.2f} times the temperature set")
 
     def _error(self, what: str) -> SimulationError:

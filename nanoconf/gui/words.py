@@ -108,4 +108,4 @@ def predicted(prediction: MachineLearning) -> str:
 
 def estimate(seconds: float | None) -> str:
     """How long a simulation would take."""
-    return "" if seconds is None else f"≈ {duration(seconds)} on this computer"
+    return "" if seconds is None else f"≈ {duration(seconds)} here"

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 
 from nanoconf.gui import words
 from nanoconf.gui.curves import Curve, density_curves, prediction_curves
@@ -16,12 +17,7 @@ from nanoconf.gui.state import TABS, AppState
 CAPTION_HEIGHT = 46
 FOOTER_HEIGHT = 26
 SMALLEST = (320, 220)
-
-HINTS = {
-    0: "Press Run to simulate this system,\nor Predict using ML for an answer at once.",
-    1: "Press Run to simulate this system,\nor Predict using ML for an answer at once.",
-    2: "Press Predict using ML for an answer at once.",
-}
+DEFAULT_WIDTH = 3.0
 
 
 class FigurePanel(widgets.VBox):
@@ -40,39 +36,36 @@ class FigurePanel(widgets.VBox):
     def __init__(self, state: AppState, tab: int, curves: Callable[[AppState], list[Curve]]):
         self._state, self._tab, self._curves = state, tab, curves
         self._canvas: Any = None
-        self._dirty = True
+        self._shown: tuple[Any, ...] = ()
         self.caption = widgets.HTML().add_class("nc-caption")
         self.numbers = widgets.HTML().add_class("nc-numbers")
         super().__init__([self.caption, self.numbers])
         self.add_class("nc-figure")
         self.stage = (0, 0)
-        shown = ["simulation", "prediction", "simulation_stale", "prediction_stale", "values"]
-        state.observe(self._changed, shown)
-        state.observe(self._refresh, "tab")
+        inputs = ["values", "simulation_stale", "prediction_stale"]
+        state.observe(self._refresh, ["simulation", "starting", "prediction", "tab", *inputs])
 
     def resize(self, stage: tuple[int, int]) -> None:
         """There is so much room for caption and figure (CSS pixels)."""
-        if stage != self.stage:
-            self.stage = stage
-            self._dirty = True
-            self._refresh()
-
-    def _changed(self, change: dict[str, Any]) -> None:
-        # Typing moves the walls only where nothing is drawn yet.
-        if change["name"] != "values" or not self._curves(self._state):
-            self._dirty = True
-            self._refresh()
+        self.stage = stage
+        self._refresh()
 
     def _refresh(self, _change: Any = None) -> None:
-        if self._dirty and self._state.tab == self._tab and self.stage != (0, 0):
-            self._dirty = False
-            self._draw()
+        if self._state.tab != self._tab or self.stage == (0, 0):
+            return
+        curves = self._curves(self._state)
+        width = self._state.values["confinement_length"] or DEFAULT_WIDTH
+        hint = "" if curves else _hint(self._state, self._tab)
+        # A run reports twice a second; a figure takes time, so only what is new is drawn.
+        profiles = [value for curve in curves for value in (curve.density, curve.label)]
+        shown = (self.stage, hint, *profiles) if curves else (self.stage, hint, width)
+        if not _same(shown, self._shown):
+            self._shown = shown
+            self._draw(curves, width, hint)
 
-    def _draw(self) -> None:
+    def _draw(self, curves: list[Curve], width: float, hint: str) -> None:
         from nanoconf.gui.figures import draw
 
-        curves = self._curves(self._state)
-        width = self._state.values["confinement_length"] or 3.0
         self.caption.value = _caption(self._state, self._tab)
         self.numbers.value = _numbers(TABS[self._tab], curves)
         if self._canvas is None:
@@ -80,16 +73,33 @@ class FigurePanel(widgets.VBox):
 
             # The browser asks for the image when it has its side of the canvas.
             self._canvas = new_canvas(*self._figure_size())
-            draw(self._canvas.figure, curves, width, HINTS[self._tab])
+            draw(self._canvas.figure, curves, width, hint)
             self.children = (self.caption, self._canvas, self.numbers)
         else:
-            draw(self._canvas.figure, curves, width, HINTS[self._tab])
+            draw(self._canvas.figure, curves, width, hint)
             self._canvas.show(*self._figure_size())
 
     def _figure_size(self) -> tuple[int, int]:
         width, height = self.stage
         height -= CAPTION_HEIGHT + FOOTER_HEIGHT
         return max(SMALLEST[0], width), max(SMALLEST[1], height)
+
+
+def _same(these: tuple[Any, ...], those: tuple[Any, ...]) -> bool:
+    """Whether two figures show the same: arrays are the same only if they are one."""
+    return len(these) == len(those) and all(
+        a is b or (not isinstance(a, np.ndarray) and a == b)
+        for a, b in zip(these, those, strict=True)
+    )
+
+
+def _hint(state: AppState, tab: int) -> str:
+    """What an empty figure says."""
+    if tab == TABS.index("Prediction Graph"):
+        return "Press Predict using ML for an answer at once."
+    if state.simulating:
+        return "The profile appears here as soon as there is one,\nand converges as you watch."
+    return "Press Run to simulate this system,\nor Predict using ML for an answer at once."
 
 
 def _caption(state: AppState, tab: int) -> str:
