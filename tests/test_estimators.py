@@ -26,10 +26,10 @@ def ideal(request):
     replica = Replica(system, RunSettings(seed=4), 0)
     replica.force_field = force_field(system, coulomb=False, wca=False)
     tallies = []
-    for _ in range(40):
-        tally = estimators.empty_tally(system, 300, 200)
+    for _ in range(60):
+        tally = estimators.empty_tally(system, 300, 400)
         integrators.advance(
-            replica.state, replica.force_field, replica.stepping, 0, 200, replica.rng, tally
+            replica.state, replica.force_field, replica.stepping, 0, 400, replica.rng, tally
         )
         tallies.append(tally)
     return system, Samples.of(tallies[10:])

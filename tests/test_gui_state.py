@@ -328,6 +328,8 @@ def test_a_strangers_run_is_offered_and_ended_only_when_asked_twice(state, work,
     assert work.offers() == ()
     work.cancel()
     assert state.confirm_cancel and "once more" in state.status and not run.cancel_requested
+    state.show(replace(state.simulation, progress=Progress("equilibrating", 0.1)))
+    assert "once more" in state.status
     work.leave()
     assert not state.simulating and not run.finished
     work.attach(run.id)

@@ -115,7 +115,7 @@ def test_a_killed_worker_is_replaced_and_the_result_is_the_same(home):
     run = submit(home, STEADY)
     ensure_keeper(home)
     for deaths in range(1, MAXIMUM_CRASHES):
-        until(lambda n=deaths: len(run.attempts()) == n and run.state == RUNNING)
+        until(lambda n=deaths: run.finished or (len(run.attempts()) == n and run.state == RUNNING))
         fraction = moments.choice([0.0, 0.1, 0.5, 0.9])
         until(lambda f=fraction: run.finished or come_to(run, f))
         kill_worker(run)

@@ -23,6 +23,9 @@ from backend.system import SlitSystem
 REPORT_SECONDS = 1.0
 WATCH_SECONDS = 0.1
 
+PREVIEW_BLOCKS = 4
+"""Blocks of a replica from which on a run in progress shows a profile."""
+
 
 def run(
     system: SlitSystem,
@@ -123,13 +126,13 @@ class _Run:
             return None
         return self.steps / (time.monotonic() - self.moving)
 
-    def samples(self) -> Samples | None:
-        """Blocks of what has been sampled so far; None while that is too little."""
+    def samples(self, least: int = BLOCKS_PER_REPLICA) -> Samples | None:
+        """At least so many blocks a replica of what was sampled; None while that is too little."""
         sampled = [list(replica.tallies) for replica in self.replicas]
-        parts = [Samples.of(t) for t in sampled if len(t) >= BLOCKS_PER_REPLICA]
+        parts = [Samples.of(t) for t in sampled if len(t) >= least]
         if not parts:
             return None
-        length = min(part.blocks for part in parts) // BLOCKS_PER_REPLICA
+        length = max(1, min(part.blocks for part in parts) // BLOCKS_PER_REPLICA)
         return Samples.joined([part.merged(length) for part in parts])
 
     def verdict(self) -> Verdict:
@@ -155,7 +158,7 @@ class _Run:
         total = self.schedule.steps(self.settings)
         speed = self.steps_per_second
         tallies = sum(len(replica.tallies) for replica in self.replicas)
-        samples = self.samples()
+        samples = self.samples(PREVIEW_BLOCKS)
         profiles = estimators.density_profiles(self.system, samples) if samples else None
         return Progress(
             phase="sampling" if tallies else "equilibrating" if self.steps else "compiling",

@@ -54,6 +54,8 @@ class App:
         ).add_class("nc-tabs")
         self.widget = self._layout()
         self._connect()
+        if under_voila():
+            self._watchdog = self._loop.create_task(self._end_when_abandoned())
 
     def _layout(self) -> widgets.Widget:
         style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
@@ -90,8 +92,6 @@ class App:
         self.work.resume(str(memory.get("run", "")), predicted=bool(memory.get("predicted")))
         self.work.calibrate()
         self.work.watch_archive()
-        if under_voila():
-            self._loop.create_task(self._end_when_abandoned())
 
     def _resized(self, change: dict[str, Any]) -> None:
         for figure in self.figures:

@@ -198,10 +198,14 @@ class AppState(HasTraits):
         with self.hold_trait_notifications():
             self.starting, self.cancelling, self.confirm_cancel = True, False, False
             self.worker_log = ()
-            if self.tab > 1:
-                self.tab = 0
+            self.look_at_densities()
         self.say("Starting the simulation …", "busy")
         self.note(f"Run: {words.describe(self.system)}, {self.settings.duration_ns:g} ns")
+
+    def look_at_densities(self) -> None:
+        """Turn to a tab where a simulation is seen."""
+        if TABS[self.tab] not in TABS[:2]:
+            self.tab = 0
 
     def show(self, simulation: Simulation) -> None:
         """A run is there, has come further or is over."""
@@ -218,7 +222,8 @@ class AppState(HasTraits):
         )
         if changed:
             self.note(words.milestone(simulation))
-        if changed or simulation.active:
+        # A question stands until it is answered.
+        if changed or (simulation.active and not self.confirm_cancel):
             self.say(words.status(simulation, cancelling=self.cancelling), words.mood(simulation))
 
     def cancel_requested(self) -> None:

@@ -168,6 +168,7 @@ class Work:
 
     def attach(self, run_id: str) -> None:
         """Show a run of the archive, and watch it while it goes on."""
+        self.state.look_at_densities()
         self._runner.submit(self._attach, run_id)
 
     def _attach(self, run_id: str) -> None:
