@@ -73,9 +73,11 @@ def main() -> int:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     machine = Machine.here(program)
     names = [options.system] if options.system else list(SYSTEMS)
-    results = [measure(name, program, not options.no_cost) for name in names]
     print(f"{machine.processor}, load {machine.load_before:.1f}, LAMMPS {program.version}")
-    print("\n\n".join(each.table() for each in results))
+    results = []
+    for name in names:
+        results.append(measure(name, program, not options.no_cost))
+        print(f"\n{results[-1].table()}", flush=True)
     if options.json:
         write_json(options.json, as_json(machine, results))
     return 0

@@ -47,7 +47,7 @@ FAST_LAMMPS = "LAMMPS, PPPM 1e-3, 6 σ, order 5, slab 3"
 
 def lammps(program: Program, system: SlitSystem) -> list[Contender]:
     """The ways of LAMMPS, with the fastest styles that it was built with."""
-    suffix = "opt" if "lj/cut/coul/long/opt" in program.styles else ""
+    suffix = program.suffix
     settings = RunSettings(replicas=1, engine="lammps")
     gap = Method.of(system).slab
     methods = {

@@ -52,7 +52,7 @@ class Job:
     ):
         self.system, self.settings = system, settings
         self.program = find()
-        self.method = method or Method.of(system)
+        self.method = method or Method.of(system, self.program.suffix)
         self.schedule = Schedule.of(system, settings)
         self.replicas = [Replica(system, settings, i, folder) for i in range(settings.replicas)]
         self.started = time.monotonic()

@@ -49,6 +49,11 @@ class Program:
     styles: frozenset[str]
     launcher: str
 
+    @property
+    def suffix(self) -> str:
+        """The fastest variant of the pair style that it has, as for ``-sf``."""
+        return "opt" if "lj/cut/coul/long/opt" in self.styles else ""
+
     def command(self, *options: str, ranks: int = 1) -> list[str]:
         """Its command line for so many MPI ranks; one without an mpiexec."""
         parallel = [self.launcher, "-n", str(ranks)] if ranks > 1 and self.launcher else []

@@ -27,7 +27,7 @@ RUN_FILE, FORCE_INPUT = "in.run", "in.forces"
 ACCURACY = 1e-3
 """Accuracy of the Coulomb forces, over that between ions at their mean distance."""
 
-NEIGHBOURS = 100
+NEIGHBOURS = 140
 """Ions within the real-space cut-off of the Coulomb forces, about: where PPPM is fastest."""
 
 RELAXATION_STEPS = 1000
@@ -72,7 +72,7 @@ class Method:
         return ["-sf", self.suffix] if self.suffix else []
 
     @classmethod
-    def of(cls, system: SlitSystem) -> Method:
+    def of(cls, system: SlitSystem, suffix: str = "") -> Method:
         """The method of a run: a gap as wide as the box, and a cut-off that PPPM is fast with."""
         unit = system.positive_diameter
         width, length = system.confinement_length, system.box_length
@@ -85,6 +85,7 @@ class Method:
             cutoff / unit,
             ACCURACY * _typical_force(system) * unit,
             slab=max(3.0, 1 + length / width),
+            suffix=suffix,
         )
 
 
