@@ -17,7 +17,7 @@ from backend.lammps.script import Method
 from backend.md import estimators
 from backend.md.estimators import Samples
 from backend.md.replica import TEMPERATURE_TOLERANCE
-from backend.md.schedule import BLOCKS_PER_REPLICA, Schedule
+from backend.md.schedule import BLOCKS_PER_REPLICA, PREVIEW_BLOCKS, Schedule
 from backend.md.summary import summary
 from backend.md.verdict import Verdict, judge
 from backend.result import Cancelled, Progress, SimulationError, SimulationResult
@@ -116,7 +116,7 @@ class Job:
 
     def samples(self, tallies: int) -> Samples:
         """Blocks of the first so many tallies of each replica."""
-        length = tallies // BLOCKS_PER_REPLICA
+        length = max(1, tallies // BLOCKS_PER_REPLICA)
         return Samples.joined([r.samples(tallies).merged(length) for r in self.replicas])
 
     def stage_reached(self) -> int:
@@ -148,7 +148,7 @@ class Job:
         seconds = time.monotonic() - self.started
         tallies = [replica.read_tallies() for replica in self.replicas]
         profiles = None
-        if min(tallies) >= BLOCKS_PER_REPLICA:
+        if min(tallies) >= PREVIEW_BLOCKS:
             profiles = estimators.histogram_profiles(self.system, self.samples(min(tallies)))
         phase = "sampling" if any(tallies) else "equilibrating" if self.steps else "compiling"
         return Progress(

@@ -12,7 +12,7 @@ from functools import partial
 from backend.md import estimators
 from backend.md.estimators import Samples
 from backend.md.replica import Replica
-from backend.md.schedule import BLOCKS_PER_REPLICA, Schedule
+from backend.md.schedule import BLOCKS_PER_REPLICA, PREVIEW_BLOCKS, Schedule
 from backend.md.summary import summary
 from backend.md.verdict import Verdict, judge
 from backend.profiles import SlitProfiles
@@ -22,9 +22,6 @@ from backend.system import SlitSystem
 
 REPORT_SECONDS = 1.0
 WATCH_SECONDS = 0.1
-
-PREVIEW_BLOCKS = 4
-"""Blocks of a replica from which on a run in progress shows a profile."""
 
 
 def run(

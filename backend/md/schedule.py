@@ -20,6 +20,9 @@ CHUNK_TIME = 2.0
 BLOCKS_PER_REPLICA = 20
 """Blocks that error bars come from, at least."""
 
+PREVIEW_BLOCKS = 4
+"""Blocks of a replica from which on a run in progress shows a profile."""
+
 TALLIES_PER_REPLICA = 200
 """Tallies kept of a replica, about; blocks are made of them."""
 
