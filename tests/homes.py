@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -106,3 +107,8 @@ def obey_permissions() -> None:
     if os.geteuid() == 0:
         drop_capability, write_anywhere = 24, 1
         ctypes.CDLL(None).prctl(drop_capability, write_anywhere, 0, 0, 0)
+
+
+def interruptible():
+    """Hear Ctrl-C, even in tests that a shell runs in the background, where it is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -17,7 +17,7 @@ from backend.result import SimulationResult
 from backend.run import CANCELLED, DONE, RUNNING
 from backend.system import SlitSystem
 from nanoconf.cli import main
-from tests.homes import LONG, begun, python, submit, until
+from tests.homes import LONG, begun, interruptible, python, submit, until
 
 QUICK = [
     "-p",
@@ -286,7 +286,10 @@ def test_a_run_that_fails_says_why_and_leaves_no_profile_of_another(home, tmp_pa
 def test_interrupting_the_command_cancels_its_run(home, tmp_path):
     command = [sys.executable, "-m", "nanoconf.cli", "simulate", "--duration-ns", "100"]
     process = subprocess.Popen(
-        [*command, "-o", str(tmp_path / "output")], stderr=subprocess.PIPE, text=True
+        [*command, "-o", str(tmp_path / "output")],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,
     )
     until(lambda: Archive(home).runs() and begun(Archive(home).runs()[0]))
     asked = time.monotonic()
@@ -306,6 +309,7 @@ def test_interrupting_a_command_that_joined_a_run_leaves_it_to_the_others(home, 
         [*command, "--replicas", "1", "-o", str(tmp_path / "output")],
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=interruptible,
     )
     until(lambda: begun(run))
     process.send_signal(signal.SIGINT)

@@ -16,7 +16,7 @@ from backend.system import InvalidInput
 from nanoconf import dataset
 from nanoconf.cli import main
 from nanoconf.sweep import PAPER_RANGES, random_plan, read_plan
-from tests.homes import until, workers
+from tests.homes import interruptible, until, workers
 
 FEW = ["--duration-ns", "0.001", "--set", "time_step=0.02"]
 """Two or three seconds a system."""
@@ -126,7 +126,9 @@ def test_a_sweep_that_is_interrupted_calms_the_computer_and_keeps_what_it_has(ho
     folder = tmp_path / "data"
     command = ["sweep", "--plan", str(plan), "--set", "time_step=0.02", "-o", str(folder)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "nanoconf.cli", *command], stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "nanoconf.cli", *command],
+        stderr=subprocess.DEVNULL,
+        preexec_fn=interruptible,
     )
     until(lambda: any(run.state == "done" for run in Archive(home).runs()))
     process.send_signal(signal.SIGINT)
