@@ -22,7 +22,7 @@ from backend.system import SPECIES, SlitSystem
 from benchmarks.contenders import Contender
 
 ROUNDS = 5
-SECONDS = 2.0
+SECONDS = 1.0
 """Of processor time, for each measurement; a machine's speed changes within minutes."""
 
 SAMPLE_EVERY = 10
