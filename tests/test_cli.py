@@ -406,10 +406,12 @@ def test_simulate_from_python_raises_what_went_wrong(home):
         simulate(system, colour=1)
 
 
-def test_a_long_simulation_shows_how_far_it_is(home, capsys):
-    from nanoconf import simulate
-    from tests.homes import STEADY, SYSTEM
-
-    simulate(SYSTEM, **STEADY.to_dict(), progress=True)
-    said = capsys.readouterr().err
-    assert re.search(r"(equilibrating|sampling) \d+ %.*s left", said), said
+def test_a_long_simulation_shows_how_far_it_is(home, tmp_path):
+    said = tmp_path / "said"
+    code = "import nanoconf as n; n.simulate(n.SlitSystem(), duration_ns=100, progress=True)"
+    with said.open("w") as stream:
+        process = subprocess.Popen([sys.executable, "-c", code], stderr=stream)
+    shown = re.compile(r"(equilibrating|sampling) +\d+ %.*s left")
+    until(lambda: shown.search(said.read_text()), "a progress bar")
+    Archive(home).runs()[0].cancel()
+    assert process.wait(20) == 1
