@@ -10,12 +10,16 @@ from backend.system import InvalidInput, Range, SlitSystem, checked
 PUBLISHED_TIME_STEP = 0.001
 """Time step of the published runs (τ): what a number of steps (`-S`) counts."""
 
+SAMPLE_TIME = 0.05
+"""Time from one sample of the profile to the next (τ), about: more would leave the errors as they
+are, half as many would raise them by an eighth."""
+
 MAXIMUM_SEED = 2**63 - 1
 
 CHOICES = {
     "engine": ("numba", "lammps"),
-    "electrostatics": ("periodic",),
-    "thermostat": ("langevin", "none"),
+    "electrostatics": ("periodic", "sheets"),
+    "thermostat": ("langevin", "nose-hoover", "none"),
     "precision": ("single", "double"),
 }
 
@@ -25,15 +29,14 @@ ALLOWED = {
     "seed": Range(0, MAXIMUM_SEED, ""),
     "replicas": Range(1, 64, ""),
     "time_step": Range(0.0001, 0.02, "τ"),
-    "direct_split": Range(1, 9, ""),
-    "image_split": Range(1, 8, ""),
+    "coulomb_split": Range(1, 9, ""),
 }
 
 
 OPTIONAL = ("target_error",)
 """Settings that may be left open."""
 
-WHOLE = ("seed", "replicas", "direct_split", "image_split")
+WHOLE = ("seed", "replicas", "coulomb_split")
 """Settings that are whole numbers."""
 
 
@@ -53,18 +56,16 @@ class RunSettings:
         Independent simulations that are averaged; they run side by side where there are cores.
     engine : {"numba", "lammps"}
         What computes the run: this package, or LAMMPS where it is installed.
-    electrostatics : {"periodic"}
-        Long range of the Coulomb interaction in x and y.
-    thermostat : {"langevin", "none"}
-        BAOAB Langevin dynamics, or constant energy.
+    electrostatics : {"periodic", "sheets"}
+        Long range of the Coulomb interaction in x and y: all periodic images, or the nearest and
+        charged sheets in place of the others (as the published in-house code has it).
+    thermostat : {"langevin", "nose-hoover", "none"}
+        BAOAB Langevin dynamics, a Nosé-Hoover chain, or constant energy.
     time_step : float
         Time step (τ).
-    direct_split : int
-        Coulomb forces between nearest images are evaluated every so many time steps (reversible
-        multiple time steps); an odd number, 1 for every step.
-    image_split : int
-        Coulomb forces of all other images, which hardly vary, are evaluated every so many of those
-        times; each is one sample of the profile.
+    coulomb_split : int
+        Coulomb forces are evaluated every so many time steps (reversible multiple time steps); an
+        odd number, 1 for every step.
     precision : {"single", "double"}
         Arithmetic of the pair forces.
 
@@ -82,8 +83,7 @@ class RunSettings:
     electrostatics: str = "periodic"
     thermostat: str = "langevin"
     time_step: float = 0.005
-    direct_split: int = 5
-    image_split: int = 2
+    coulomb_split: int = 5
     precision: str = "single"
 
     def __post_init__(self) -> None:
@@ -96,13 +96,16 @@ class RunSettings:
             if getattr(self, name) not in choices:
                 allowed_words = f"must be one of {', '.join(choices)}"
                 raise InvalidInput(name, getattr(self, name), allowed_words)
-        if self.direct_split % 2 == 0:
-            raise InvalidInput("direct_split", self.direct_split, "must be odd (1, 3, 5, 7 or 9)")
+        if self.engine == "lammps" and self.electrostatics != "periodic":
+            raise InvalidInput("electrostatics", self.electrostatics, "LAMMPS only has periodic")
+        if self.coulomb_split % 2 == 0:
+            raise InvalidInput("coulomb_split", self.coulomb_split, "must be odd (1, 3, 5, 7 or 9)")
 
     @property
     def steps_per_sample(self) -> int:
         """Time steps from one sample of the profile to the next."""
-        return self.direct_split * self.image_split
+        interval = self.time_step * self.coulomb_split
+        return self.coulomb_split * max(1, round(SAMPLE_TIME / interval))
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain JSON values, less those left open; `from_dict` reads them back."""

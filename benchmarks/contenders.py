@@ -35,11 +35,15 @@ class Contender:
 
 EVERY_STEP = Contender(
     "nanoconf, all forces every step",
-    RunSettings(replicas=1, direct_split=1, image_split=1),
+    RunSettings(replicas=1, coulomb_split=1),
+)
+SHEETS = Contender(
+    "nanoconf, sheets, all forces every step",
+    RunSettings(replicas=1, coulomb_split=1, electrostatics="sheets"),
 )
 MULTIPLE = Contender("nanoconf, multiple time steps (default)", RunSettings(replicas=1))
 
-OURS = [EVERY_STEP, MULTIPLE]
+OURS = [EVERY_STEP, SHEETS, MULTIPLE]
 
 FAST_LAMMPS = "LAMMPS, PPPM 1e-3, 6 σ, order 5, slab 3"
 """The row that ratios are given against."""

@@ -7,15 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.lammps.engine import forces as lammps_forces
+from backend.md.contact import build_pairs, contact_forces
+from backend.md.coulomb import coulomb_buffer, coulomb_forces
 from backend.md.electrostatics import ewald_pair
-from backend.md.forces import (
-    build_pairs,
-    contact_forces,
-    coulomb_buffer,
-    direct_forces,
-    force_field,
-    image_forces,
-)
+from backend.md.forces import ForceField, force_field
 from backend.md.integrators import PAIRS_PER_ION
 from backend.system import SlitSystem
 from benchmarks.contenders import Contender
@@ -44,15 +39,16 @@ def measure(
 ) -> list[ForceError]:
     """Errors of all contenders for a configuration (nm), shape (3, ions)."""
     coulomb = exact_coulomb(system, positions)
-    contact = _contact(system, positions, "double")
+    contact = _contact(positions, force_field(system, "double"))
     scale = np.sqrt(np.mean(coulomb**2))
     errors = []
     for contender in contenders:
         if contender.method:
             forces = lammps_forces(system, positions, contender.method)
         else:
-            precision = contender.settings.precision
-            forces = _contact(system, positions, precision) + _coulomb(system, positions, precision)
+            settings = contender.settings
+            field = force_field(system, settings.precision, settings.electrostatics)
+            forces = _contact(positions, field) + _coulomb(positions, field)
         squares = np.mean((forces - coulomb - contact) ** 2, axis=1)
         errors.append(
             ForceError(
@@ -81,8 +77,7 @@ def exact_coulomb(system: SlitSystem, positions: np.ndarray) -> np.ndarray:
     return forces * system.bjerrum_length / length**2
 
 
-def _contact(system: SlitSystem, positions: np.ndarray, precision: str) -> np.ndarray:
-    field = force_field(system, precision)
+def _contact(positions: np.ndarray, field: ForceField) -> np.ndarray:
     forces = np.zeros_like(positions)
     pairs = np.zeros((PAIRS_PER_ION * positions.shape[1], 2), dtype=np.int32)
     count = build_pairs(positions, field, 0.1, pairs)
@@ -90,9 +85,8 @@ def _contact(system: SlitSystem, positions: np.ndarray, precision: str) -> np.nd
     return forces
 
 
-def _coulomb(system: SlitSystem, positions: np.ndarray, precision: str) -> np.ndarray:
-    field = force_field(system, precision)
-    direct, images = np.zeros((2, *positions.shape))
-    direct_forces(positions, field, coulomb_buffer(field), direct)
-    image_forces(positions, field, coulomb_buffer(field), images)
-    return direct + images
+def _coulomb(positions: np.ndarray, field: ForceField) -> np.ndarray:
+    forces = np.zeros_like(positions)
+    buffer = coulomb_buffer(field.valency, type(field.coulomb.zero))
+    coulomb_forces(positions, field, buffer, forces)
+    return forces

@@ -36,8 +36,7 @@ UNSTABLE = RunSettings(
     replicas=1,
     time_step=0.02,
     thermostat="none",
-    direct_split=9,
-    image_split=8,
+    coulomb_split=9,
 )
 """Fails: with so long a time step ions go through walls."""
 

@@ -272,7 +272,7 @@ def test_a_run_that_fails_says_why_and_leaves_no_profile_of_another(home, tmp_pa
         "--set",
         "time_step=0.02",
     ]
-    for setting in ("thermostat=none", "direct_split=9", "image_split=8"):
+    for setting in ("thermostat=none", "coulomb_split=9"):
         unstable += ["--set", setting]
     capsys.readouterr()
     assert nanoconf("simulate", *unstable, "-o", tmp_path / "o") == 1

@@ -3,14 +3,9 @@
 import numpy as np
 import pytest
 
-from backend.md.electrostatics import (
-    ewald_pair,
-    fit_correction,
-    harmonic_polynomials,
-    polynomial_energy,
-    polynomial_force,
-)
-from backend.md.forces import coulomb_buffer, direct_forces, force_field, image_forces
+from backend.md.coulomb import coulomb_buffer, coulomb_forces
+from backend.md.electrostatics import ewald_pair, sheet_force, splitting
+from backend.md.forces import force_field
 from backend.md.lattice import lattice
 from backend.system import SlitSystem
 
@@ -36,7 +31,7 @@ def test_far_apart_a_pair_feels_the_field_of_a_charged_plane():
 
 @pytest.mark.parametrize("axis", range(3))
 def test_pair_forces_are_gradients_of_their_energies(axis):
-    pairs = random_pairs(20, 0.8)
+    pairs = random_pairs(20, 0.4)
     step = np.zeros(3)
     step[axis] = 1e-5
 
@@ -46,43 +41,66 @@ def test_pair_forces_are_gradients_of_their_energies(axis):
     assert slope(lambda d: ewald_pair(d)[0]) == pytest.approx(
         ewald_pair(pairs)[1][:, axis], abs=1e-6
     )
-    harmonics = harmonic_polynomials()
-    assert slope(lambda d: polynomial_energy(harmonics, d)) == pytest.approx(
-        polynomial_force(harmonics, pairs)[..., axis], rel=1e-6, abs=1e-5
-    )
+    for electrostatics in ("periodic", "sheets"):
+        split = splitting(0.4, electrostatics)
+        assert slope(split.pair_energy) == pytest.approx(
+            split.pair_force(pairs)[:, axis], rel=1e-6, abs=1e-5
+        )
 
 
-def test_harmonics_solve_the_laplace_equation():
-    pairs, step = random_pairs(20, 0.8), 1e-3
-    shifts = step * np.concatenate([np.eye(3), -np.eye(3)])
-    harmonics = harmonic_polynomials()
-    centre = polynomial_energy(harmonics, pairs)
-    laplacian = sum(polynomial_energy(harmonics, pairs + s) for s in shifts) - 6 * centre
-    scale = np.abs(harmonics).max(axis=(1, 2, 3))[:, None]
-    assert laplacian / step**2 / scale == pytest.approx(0, abs=1e-4)
+@pytest.mark.parametrize("width_to_box", [0.02, 0.1, 0.2, 0.3, 0.417])
+def test_splitting_has_the_stated_error(width_to_box):
+    pairs = random_pairs(2000, 2 * width_to_box)
+    split = splitting(width_to_box)
+    error = split.pair_force(pairs) - ewald_pair(pairs)[1]
+    assert np.sqrt(np.mean(error**2)) < 1.2 * split.error
+    assert split.error < 0.003
 
 
-@pytest.mark.parametrize("width_to_box", [0.1, 0.2, 0.4])
-def test_fitted_correction_has_the_stated_error(width_to_box):
-    assert fit_correction(width_to_box).error < 0.007
+def test_short_ranged_forces_end_without_a_step():
+    split = splitting(0.2)
+    edge = split.short_range * np.array([[0.6, 0.8, 0.0]])
+    inside, outside = (split.pair_force(edge * (1 + step)) for step in (-1e-9, 1e-9))
+    assert inside == pytest.approx(outside, abs=1e-6)
+
+
+@pytest.mark.parametrize("width_to_box", [0.05, 0.2, 0.417])
+def test_sheets_are_nearest_images_and_sheets_with_a_hole(width_to_box):
+    pairs = random_pairs(500, 2 * width_to_box)
+    direct = pairs / np.linalg.norm(pairs, axis=1)[:, None] ** 3
+    error = splitting(width_to_box, "sheets").pair_force(pairs) - direct - sheet_force(pairs)
+    assert np.abs(error).max() < 2e-4
+    assert np.sqrt(np.mean(error**2)) < 1e-5 * 2 * np.pi
 
 
 @pytest.mark.parametrize("positive_valency", [1, 2, 3])
 def test_ion_forces_agree_with_the_ewald_sum(positive_valency):
     """Per-ion forces of a whole configuration, to 1e-3 of their root mean square."""
+    exact, forces = forces_beside_ewald(positive_valency, "periodic")
+    deviation = np.sqrt(np.mean((forces - exact) ** 2, axis=1))
+    assert np.all(deviation < 1e-3 * np.sqrt(np.mean(exact**2)))
+
+
+@pytest.mark.parametrize("positive_valency", [1, 2, 3])
+def test_sheets_are_off_along_the_walls_rather_than_across(positive_valency):
+    exact, forces = forces_beside_ewald(positive_valency, "sheets")
+    x, y, z = np.sqrt(np.mean((forces - exact) ** 2, axis=1)) / np.sqrt(np.mean(exact**2))
+    print(f"sheets, valency {positive_valency}: lateral {x:.2%} {y:.2%}, normal {z:.2%}")
+    assert min(x, y) > 0.005
+    assert max(x, y) < 0.15
+    assert z < 0.02
+
+
+def forces_beside_ewald(positive_valency, electrostatics):
+    """Exact and computed Coulomb forces on some ions of a disturbed lattice, shape (3, 40)."""
     system = SlitSystem(positive_valency=positive_valency)
     rng = np.random.default_rng(3)
     positions = lattice(system, rng) + 0.1 * rng.standard_normal((3, system.ion_count))
-    field = force_field(system)
-    direct, images = np.zeros((2, *positions.shape))
-    buffer = coulomb_buffer(field)
-    direct_forces(positions, field, buffer, direct)
-    image_forces(positions, field, buffer, images)
-    forces = direct + images
+    field = force_field(system, electrostatics=electrostatics)
+    forces = np.zeros_like(positions)
+    coulomb_forces(positions, field, coulomb_buffer(field.valency, np.float32), forces)
     some = rng.choice(system.ion_count, 40, replace=False)
-    exact = direct_ewald_forces(system, positions, field.valency, some)
-    deviation = np.sqrt(np.mean((forces[:, some] - exact) ** 2, axis=1))
-    assert np.all(deviation < 1e-3 * np.sqrt(np.mean(exact**2)))
+    return direct_ewald_forces(system, positions, field.valency, some), forces[:, some]
 
 
 def direct_ewald_forces(system, positions, valency, ions):

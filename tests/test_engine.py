@@ -39,7 +39,7 @@ def test_a_run_ends_early_when_asked():
 
 
 def test_too_large_a_time_step_is_an_error_with_advice():
-    settings = RunSettings(duration_ns=0.01, time_step=0.02, direct_split=9)
+    settings = RunSettings(duration_ns=0.01, time_step=0.02, coulomb_split=9)
     with pytest.raises(SimulationError, match="try a smaller time step"):
         run(SlitSystem(positive_valency=3, positive_diameter=0.15), settings)
 
@@ -76,7 +76,7 @@ def test_first_positions_leave_room_between_ions_and_to_the_walls(system):
 
 
 def test_settings_refuse_what_cannot_be_done():
-    for changes in ({"seed": -1}, {"duration_ns": 0}, {"direct_split": 2}, {"engine": "magic"}):
+    for changes in ({"seed": -1}, {"duration_ns": 0}, {"coulomb_split": 2}, {"engine": "magic"}):
         with pytest.raises(InvalidInput):
             RunSettings(**changes)
     assert RunSettings.from_dict(SHORT.to_dict()) == SHORT

@@ -28,9 +28,7 @@ def ideal(request):
     tallies = []
     for _ in range(60):
         tally = estimators.empty_tally(system, 300, 400)
-        integrators.advance(
-            replica.state, replica.force_field, replica.stepping, 0, 400, replica.rng, tally
-        )
+        integrators.advance(replica.state, replica.force_field, replica.stepping, 0, 400, tally)
         tallies.append(tally)
     return system, Samples.of(tallies[10:])
 
@@ -43,7 +41,7 @@ def test_ions_that_do_not_interact_follow_the_boltzmann_factor(ideal, estimate):
     counted = exact > 0.05 * exact.max()
     deviation = (profile.density - exact)[counted] / profile.error[counted]
     relative = np.abs(profile.density[counted] / exact[counted] - 1)
-    assert np.max(relative) < 0.05
+    assert np.max(np.abs(deviation)) < 5
     assert np.mean(relative) < 0.01
     assert np.mean(deviation**2) < 4  # neighbouring bins move together: few independent numbers
 

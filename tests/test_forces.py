@@ -3,16 +3,9 @@
 import numpy as np
 import pytest
 
-from backend.md.electrostatics import fit_correction
-from backend.md.forces import (
-    build_pairs,
-    contact_forces,
-    coulomb_buffer,
-    direct_forces,
-    force_field,
-    image_forces,
-    potential_energy,
-)
+from backend.md.contact import build_pairs, contact_forces
+from backend.md.coulomb import coulomb_buffer, coulomb_forces
+from backend.md.forces import force_field, potential_energy
 from backend.md.lattice import lattice
 from backend.system import SlitSystem
 
@@ -30,36 +23,56 @@ def configuration(system):
     return positions + rng.uniform(-0.08, 0.08, positions.shape)
 
 
-def total_forces(system, positions, precision):
-    field = force_field(system, precision)
-    contact, direct, images = np.zeros((3, *positions.shape))
-    direct_forces(positions, field, coulomb_buffer(field), direct)
-    image_forces(positions, field, coulomb_buffer(field), images)
+def total_forces(system, positions, precision, electrostatics="periodic"):
+    field = force_field(system, precision, electrostatics)
+    contact, coulomb = np.zeros((2, *positions.shape))
+    buffer = coulomb_buffer(field.valency, type(field.coulomb.zero))
+    coulomb_forces(positions, field, buffer, coulomb)
     pairs = np.zeros((32 * positions.shape[1], 2), dtype=np.int32)
     count = build_pairs(positions, field, 0.1, pairs)
     assert count <= len(pairs)
     contact_forces(positions, field, pairs, count, contact)
     assert np.abs(contact).max() > 1, "no ion touches another: the test would show nothing"
-    return contact + direct + images
+    return contact + coulomb
 
 
+@pytest.mark.parametrize("electrostatics", ["periodic", "sheets"])
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_forces_are_the_gradient_of_the_energy(system):
+def test_forces_are_the_gradient_of_the_energy(system, electrostatics):
     positions = configuration(system)
-    forces = total_forces(system, positions, "double")
-    field = force_field(system, "double")
-    polynomial = fit_correction(system.confinement_length / system.box_length).polynomial
+    forces = total_forces(system, positions, "double", electrostatics)
+    field = force_field(system, "double", electrostatics)
     step = 1e-5
-    ions = np.random.default_rng(6).choice(system.ion_count, 12, replace=False)
+    ions = np.random.default_rng(6).choice(system.ion_count, 6, replace=False)
     for ion in ions:
         for axis in range(3):
             energies = []
             for sign in (1, -1):
                 moved = positions.copy()
                 moved[axis, ion] += sign * step
-                energies.append(potential_energy(moved, field, polynomial))
+                energies.append(potential_energy(moved, field))
             slope = -(energies[0] - energies[1]) / (2 * step)
-            assert forces[axis, ion] == pytest.approx(slope, rel=1e-6, abs=1e-5)
+            assert forces[axis, ion] == pytest.approx(slope, rel=1e-6, abs=2e-5)
+
+
+@pytest.mark.parametrize("width", [0.9, 3.0])
+def test_neighbours_are_found_however_many_columns_there_are(width):
+    system = SlitSystem(confinement_length=width, salt_concentration=0.5, positive_diameter=0.5)
+    rng = np.random.default_rng(8)
+    count, length = system.ion_count, system.box_length
+    positions = rng.uniform(-1, 2, (3, count)) * length
+    positions[2] = rng.uniform(-0.4, 0.4, count) * width
+    for skin in (0.2, 0.3 * length):  # with the second there are but two columns
+        reach = force_field(system).pair_size.max() * 2 ** (1 / 6) + skin
+        away = positions[:, :, None] - positions[:, None, :]
+        away[:2] -= length * np.rint(away[:2] / length)
+        near = np.triu((away**2).sum(axis=0) < reach**2, 1)
+        pairs = np.zeros((count**2, 2), dtype=np.int32)
+        found = build_pairs(positions, force_field(system), skin, pairs)
+        listed = np.zeros_like(near)
+        listed[tuple(pairs[:found].T)] = True
+        assert np.array_equal(listed, near)
+        assert found == near.sum() > count / 10
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

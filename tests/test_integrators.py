@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from backend.md import estimators, integrators
-from backend.md.electrostatics import fit_correction
+from backend.md import estimators, integrators, thermostats
 from backend.md.forces import potential_energy
 from backend.md.replica import Replica
-from backend.settings import RunSettings
+from backend.settings import SAMPLE_TIME, RunSettings
 from backend.system import SlitSystem
 
 SYSTEM = SlitSystem()
@@ -23,7 +22,7 @@ def equilibrated(seed=1):
 def advance(replica, samples):
     tally = estimators.empty_tally(SYSTEM, 300, samples)
     outcome = integrators.advance(
-        replica.state, replica.force_field, replica.stepping, 0, samples, replica.rng, tally
+        replica.state, replica.force_field, replica.stepping, 0, samples, tally
     )
     assert outcome == integrators.OK
     return tally
@@ -32,18 +31,17 @@ def advance(replica, samples):
 def energy_fluctuation(start, time_step, duration=1.0):
     """Standard deviation of the total energy (k_BT) without a thermostat, in double precision."""
     settings = RunSettings(
-        thermostat="none", precision="double", time_step=time_step, direct_split=1, image_split=1
+        thermostat="none", precision="double", time_step=time_step, coulomb_split=1
     )
     replica = Replica(SYSTEM, settings, 0)
     state, field = replica.state, replica.force_field
     state.positions[:], state.velocities[:] = start
     integrators.start(state, field, replica.stepping)
-    polynomial = fit_correction(SYSTEM.confinement_length / SYSTEM.box_length).polynomial
     energies = []
-    for _ in range(round(duration / time_step)):
+    for _ in range(round(duration / SAMPLE_TIME)):
         advance(replica, 1)
         kinetic = integrators.kinetic_energy(state.velocities)
-        energies.append(kinetic + potential_energy(state.positions, field, polynomial))
+        energies.append(kinetic + potential_energy(state.positions, field))
     return np.std(energies)
 
 
@@ -59,12 +57,11 @@ def test_multiple_time_steps_conserve_energy_as_well_as_single_ones():
     replica = Replica(SYSTEM, settings, 0)
     replica.state.positions[:], replica.state.velocities[:] = start
     integrators.start(replica.state, replica.force_field, replica.stepping)
-    polynomial = fit_correction(SYSTEM.confinement_length / SYSTEM.box_length).polynomial
     energies = []
     for _ in range(80):
         advance(replica, 1)
         kinetic = integrators.kinetic_energy(replica.state.velocities)
-        potential = potential_energy(replica.state.positions, replica.force_field, polynomial)
+        potential = potential_energy(replica.state.positions, replica.force_field)
         energies.append(kinetic + potential)
     assert np.std(energies) < 0.004 * kinetic
 
@@ -74,6 +71,44 @@ def test_thermostat_keeps_the_temperature():
     advance(replica, 200)
     temperature = advance(replica, 1000).series[:, 0]
     assert temperature.mean() == pytest.approx(1, abs=0.01)
+
+
+def test_random_numbers_are_normal_as_far_as_a_thermostat_asks():
+    noise = np.array([5], dtype=np.uint64)
+    numbers = np.array([thermostats.next_normal(noise) for _ in range(200_000)])
+    assert numbers.mean() == pytest.approx(0, abs=0.01)
+    assert numbers.var() == pytest.approx(1, abs=0.01)
+    assert (numbers**3).mean() == pytest.approx(0, abs=0.03)
+    assert (numbers**4).mean() == pytest.approx(2.7, abs=0.05)
+    assert np.corrcoef(numbers[:-1], numbers[1:])[0, 1] == pytest.approx(0, abs=0.01)
+
+
+def test_noise_makes_velocities_gaussian():
+    velocities = np.zeros((3, 20_000))
+    noise = np.array([6], dtype=np.uint64)
+    for _ in range(400):
+        thermostats.add_noise(velocities, np.exp(-0.0125), noise)
+    assert velocities.var() == pytest.approx(1, abs=0.03)
+    assert (velocities**4).mean() / velocities.var() ** 2 == pytest.approx(3, abs=0.07)
+
+
+def test_a_chain_keeps_the_temperature_and_its_own_energy():
+    """The energy as well as ions without a thermostat keep theirs."""
+    replica = Replica(SYSTEM, RunSettings(thermostat="nose-hoover", precision="double"), 0)
+    advance(replica, 1000)
+    state, stepping = replica.state, replica.stepping
+    conserved = []
+    for _ in range(80):
+        advance(replica, 1)
+        conserved.append(
+            integrators.kinetic_energy(state.velocities)
+            + potential_energy(state.positions, replica.force_field)
+            + thermostats.chain_energy(state.chain, stepping.chain_inertia, stepping.degrees)
+        )
+    assert np.std(conserved) < 0.004 * stepping.degrees / 2
+    temperature = advance(replica, 2000).series[:, 0]
+    assert temperature.mean() == pytest.approx(1, abs=0.01)
+    assert temperature.std() == pytest.approx(np.sqrt(2 / stepping.degrees), rel=0.3)
 
 
 def test_same_seed_gives_the_same_trajectory_bit_for_bit():

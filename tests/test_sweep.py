@@ -170,7 +170,7 @@ def test_a_dataset_of_other_systems_is_not_overwritten(home, tmp_path, capsys):
 
 def test_a_system_that_fails_is_tried_with_other_seeds_and_reported(home, tmp_path, capsys):
     plan = plan_file(tmp_path, ["3,0.5,1"])
-    unstable = ["thermostat=none", "direct_split=9", "image_split=8", "time_step=0.02"]
+    unstable = ["thermostat=none", "coulomb_split=9", "time_step=0.02"]
     settings = [word for setting in unstable for word in ("--set", setting)]
     folder = tmp_path / "data"
     command = ["sweep", "--plan", str(plan), "--duration-ns", "0.01", *settings]

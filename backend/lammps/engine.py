@@ -181,7 +181,7 @@ class Job:
         }
         about["versions"]["lammps"] = self.program.version
         # of our own forces, not of those that were used
-        del about["checks"]["image_correction_error"]
+        del about["checks"]["pair_force_error"]
         return SimulationResult(self.system, self.settings, profiles, about)
 
 

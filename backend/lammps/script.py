@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.md import estimators
-from backend.md.forces import WCA_RANGE
-from backend.md.replica import FRICTION
+from backend.md.contact import WCA_RANGE
+from backend.md.replica import CHAIN_TIME, FRICTION
 from backend.md.schedule import Schedule
+from backend.md.thermostats import CHAIN_LENGTH
 from backend.md.walls import wall_geometry
 from backend.profiles import BINS
 from backend.settings import RunSettings
@@ -201,8 +202,7 @@ unfix cool
 
 print "phase equilibrating"
 reset_timestep 0
-fix move all nve
-{_thermostat_line(settings, seed)}
+{_integration_lines(settings, seed)}
 run {equilibration_steps(schedule, settings)}
 
 print "phase sampling"
@@ -225,10 +225,11 @@ def samples_per_row(schedule: Schedule) -> int:
     return max(rows) * schedule.samples_per_row
 
 
-def _thermostat_line(settings: RunSettings, seed: int) -> str:
-    if settings.thermostat == "none":
-        return ""
-    return f"fix bath all langevin 1.0 1.0 {1 / FRICTION:g} {seed}"
+def _integration_lines(settings: RunSettings, seed: int) -> str:
+    if settings.thermostat == "nose-hoover":
+        return f"fix move all nvt temp 1.0 1.0 {CHAIN_TIME:g} tchain {CHAIN_LENGTH}"
+    bath = f"\nfix bath all langevin 1.0 1.0 {1 / FRICTION:g} {seed}"
+    return "fix move all nve" + (bath if settings.thermostat == "langevin" else "")
 
 
 def _series_lines(system: SlitSystem, samples: int, every: int) -> str:

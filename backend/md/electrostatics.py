@@ -1,9 +1,13 @@
 """Coulomb interaction of ions that repeat periodically in x and y but not in z.
 
-The exact interaction of a pair is the minimum-image 1/r plus a correction due to all other images.
-Those lie outside the cell, so inside it the correction is harmonic; it is even in x, y and z and
-symmetric under x ↔ y. A few solid harmonics r^l P_l^m(z/r) cos mφ (l even, m = 0, 4, 8, …)
-therefore replace the two-dimensional Ewald sum for every pair, to any wanted accuracy.
+The interaction of a pair is split, as Ewald's, but for a slit: a short-ranged part between nearest
+images that ends smoothly at half the box, 1/r³ − Q(r²) times the displacement, and a rest so smooth
+that a few plane waves make it up,
+
+    Σ c_abm cos(2πa x) cos(2πb y) cos(2πm z/H).
+
+All coefficients are fitted at once, by least squares, to the forces wanted: those of a
+two-dimensional Ewald sum (`periodic`), or those of charged sheets (`sheets`).
 
 Everything here is in units of the box side L: distances of L, pair energies of k_BT l_B z_i z_j/L,
 pair forces of k_BT l_B z_i z_j/L².
@@ -11,19 +15,191 @@ pair forces of k_BT l_B z_i z_j/L².
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.polynomial import Legendre, Polynomial
 from scipy.special import erf, erfc
 
-DEGREE = 10
-"""Highest degree l of the fitted harmonics."""
+SHORT_TERMS = 5
+"""Coefficients of the polynomial Q."""
 
-HARMONICS = tuple((l, m) for l in range(2, DEGREE + 1, 2) for m in range(0, l + 1, 4))
-"""Degree and order (l, m) of each of them."""
+SHORT_RANGE = 0.5
+"""Where the short-ranged part ends: half the box, so that only nearest images are within."""
+
+LATERAL_WAVES = 5
+"""Largest a² + b²."""
+
+NORMAL_WAVES = 4
+"""Largest m."""
+
+
+@dataclass(frozen=True)
+class Splitting:
+    """The interaction of a pair as a short-ranged part and plane waves.
+
+    Attributes
+    ----------
+    short : ndarray, shape (SHORT_TERMS,)
+        Coefficients of Q: the short-ranged force is (1/r³ − Σ short_p r^2p) times the displacement.
+    short_range : float
+        Where it ends.
+    waves : ndarray, shape (a, b, m)
+        Coefficients of the waves' energy.
+    height : float
+        H, the period of the waves along z; ions are never farther apart than a fraction of it.
+    error : float
+        Root-mean-square error of a component of the pair force.
+    """
+
+    short: np.ndarray
+    short_range: float
+    waves: np.ndarray
+    height: float
+    error: float
+
+    def pair_energy(self, displacements: np.ndarray) -> np.ndarray:
+        """Energy of pairs at displacements of shape (n, 3), |x| and |y| ≤ 1/2; shape (n,)."""
+        displacements = np.asarray(displacements, dtype=float)
+        r2 = np.minimum((displacements**2).sum(axis=1), self.short_range**2)
+        energy = self._short_energy(r2) - self._short_energy(np.array([self.short_range**2]))
+        for factor, wave in self._weighted_waves():
+            energy = energy + factor * _wave_energy(displacements, wave, self.height)
+        return energy
+
+    def pair_force(self, displacements: np.ndarray) -> np.ndarray:
+        """Force on the ion that is displaced, shape (n, 3)."""
+        displacements = np.asarray(displacements, dtype=float)
+        r2 = (displacements**2).sum(axis=1)
+        strength = r2**-1.5 - np.polynomial.polynomial.polyval(r2, self.short)
+        force = np.where(r2 < self.short_range**2, strength, 0.0)[:, None] * displacements
+        for factor, wave in self._weighted_waves():
+            force = force + factor * _wave_force(displacements, wave, self.height)
+        return force
+
+    def _short_energy(self, r2: np.ndarray) -> np.ndarray:
+        powers = 2 * (np.arange(len(self.short)) + 1)
+        return 1 / np.sqrt(r2) + r2 * np.polynomial.polynomial.polyval(r2, self.short / powers)
+
+    def _weighted_waves(self) -> Iterator[tuple[float, tuple[int, int, int]]]:
+        for a, b, m in np.argwhere(self.waves):
+            yield self.waves[a, b, m], (a, b, m)
+
+
+def splitting(width_to_box: float, electrostatics: str = "periodic") -> Splitting:
+    """How the forces are computed in a slit whose width is a fraction h/L of the box.
+
+    Parameters
+    ----------
+    width_to_box : float
+    electrostatics : {"periodic", "sheets"}
+        All images of every ion, exactly; or those nearest, and in place of the others of an ion an
+        infinite charged sheet with a square hole of side L around it (G. M. Torrie, J. P. Valleau,
+        J. Chem. Phys. 73, 5807 (1980)).
+    """
+    return {"periodic": _periodic, "sheets": _sheets}[electrostatics](width_to_box)
+
+
+@lru_cache(maxsize=64)
+def _periodic(width_to_box: float) -> Splitting:
+    sample = _random_displacements(width_to_box)
+    height = _wave_height(width_to_box)
+    r2 = (sample**2).sum(axis=1)
+    inside = (r2 < SHORT_RANGE**2)[:, None] * sample
+    # Q(r²) = 1/r³ where the short range ends: there the force ends without a step
+    end = SHORT_RANGE**-3
+    wanted = ewald_pair(sample)[1] - inside * (r2**-1.5 - end)[:, None]
+    powers = [(r2 - SHORT_RANGE**2) * r2**p for p in range(SHORT_TERMS - 1)]
+    waves = [
+        (a, b, m)
+        for a in range(4)
+        for b in range(a + 1)
+        for m in range(NORMAL_WAVES + 1)
+        if a * a + b * b <= LATERAL_WAVES and a + b + m > 0
+    ]
+    basis = [-inside * power[:, None] for power in powers]
+    basis += [_square_wave_force(sample, wave, height) for wave in waves]
+    coefficients, error = _least_squares(basis, wanted)
+    short = np.polynomial.polynomial.polymul(coefficients[: len(powers)], [-(SHORT_RANGE**2), 1])
+    short[0] += end
+    size = max(a for a, _, _ in waves) + 1
+    table = np.zeros((size, size, NORMAL_WAVES + 1))
+    for (a, b, m), factor in zip(waves, coefficients[len(powers) :], strict=True):
+        table[a, b, m] += factor / 2
+        table[b, a, m] += factor / 2
+    return Splitting(short, SHORT_RANGE, table, height, error)
+
+
+@lru_cache(maxsize=64)
+def _sheets(width_to_box: float) -> Splitting:
+    sample = np.zeros((400, 3))
+    sample[:, 2] = np.linspace(-width_to_box, width_to_box, len(sample))
+    height = _wave_height(width_to_box)
+    basis = [_wave_force(sample, (0, 0, m), height) for m in range(1, NORMAL_WAVES + 1)]
+    coefficients, error = _least_squares(basis, sheet_force(sample))
+    # nearest images interact at any distance: beyond every one of them
+    everywhere = 1.0
+    table = np.concatenate([[0.0], coefficients]).reshape(1, 1, -1)
+    return Splitting(np.zeros(SHORT_TERMS), everywhere, table, height, error)
+
+
+def _random_displacements(width_to_box: float) -> np.ndarray:
+    """Displacements of pairs of ions that may be anywhere, shape (n, 3)."""
+    sample = np.random.default_rng(20).random((3000, 3)) - 0.5
+    heights = np.random.default_rng(21).random((2, len(sample)))
+    sample[:, 2] = width_to_box * (heights[0] - heights[1])
+    return sample
+
+
+def _wave_height(width_to_box: float) -> float:
+    """Period of the waves along z, long enough that few fit the forces within the slit."""
+    return max(7 * width_to_box, 0.8)
+
+
+def _least_squares(basis: list[np.ndarray], wanted: np.ndarray) -> tuple[np.ndarray, float]:
+    """Coefficients that come closest to the forces wanted, and the error that is left."""
+    matrix = np.array(basis).reshape(len(basis), -1).T
+    coefficients, *_ = np.linalg.lstsq(matrix, wanted.ravel(), rcond=1e-10)
+    return coefficients, float(np.sqrt(np.mean((matrix @ coefficients - wanted.ravel()) ** 2)))
+
+
+def _square_wave_force(
+    displacements: np.ndarray, wave: tuple[int, int, int], height: float
+) -> np.ndarray:
+    """Force of a wave and its mirror image x ↔ y, half each."""
+    a, b, m = wave
+    mirrored = _wave_force(displacements, (b, a, m), height)
+    return (_wave_force(displacements, wave, height) + mirrored) / 2
+
+
+def _wave_energy(
+    displacements: np.ndarray, wave: tuple[int, int, int], height: float
+) -> np.ndarray:
+    return np.cos(displacements * _wave_vector(wave, height)).prod(axis=1)
+
+
+def _wave_force(displacements: np.ndarray, wave: tuple[int, int, int], height: float) -> np.ndarray:
+    vector = _wave_vector(wave, height)
+    cosine, sine = np.cos(displacements * vector), np.sin(displacements * vector)
+    others = np.stack([cosine[:, [1, 2]], cosine[:, [0, 2]], cosine[:, [0, 1]]], axis=1)
+    return vector * sine * others.prod(axis=2)
+
+
+def _wave_vector(wave: tuple[int, int, int], height: float) -> np.ndarray:
+    a, b, m = wave
+    return 2 * np.pi * np.array([a, b, m / height])
+
+
+def sheet_force(displacements: np.ndarray) -> np.ndarray:
+    """Force of an infinite sheet of unit charge per L² with a square hole, shape (n, 3).
+
+    The displacements, shape (n, 3), are counted from the middle of the hole; only z matters.
+    """
+    z = np.asarray(displacements, dtype=float)[:, 2]
+    force = np.zeros((len(z), 3))
+    force[:, 2] = 4 * np.arctan(4 * z * np.sqrt(z * z + 0.5))
+    return force
 
 
 def ewald_pair(
@@ -107,104 +283,3 @@ def _plane(displacements: np.ndarray, screening: float) -> tuple[np.ndarray, np.
     force = np.zeros_like(displacements)
     force[:, 2] = 2 * np.pi * erf(screening * z)
     return energy, force
-
-
-def image_correction(displacements: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What all other images add to the energy and force of the minimum image."""
-    energy, force = ewald_pair(displacements)
-    r = np.linalg.norm(displacements, axis=1)
-    return energy - 1 / r, force - displacements / r[:, None] ** 3
-
-
-def harmonic_polynomials() -> np.ndarray:
-    """The harmonics as polynomials in u = x² + y², w = z² and v = Re (x + iy)⁴.
-
-    Returns
-    -------
-    ndarray, shape (len(HARMONICS), DEGREE/2 + 1, DEGREE/2 + 1, 3)
-        Coefficient of u^a w^b v^k of each harmonic.
-    """
-    size = DEGREE // 2 + 1
-    result = np.zeros((len(HARMONICS), size, size, 3))
-    for harmonic, (degree, order) in zip(result, HARMONICS, strict=True):
-        # r^l P_l^m(z/r) without its factor (x² + y²)^(m/2): a sum over z^2b (u + w)^n
-        factors = Legendre.basis(degree).deriv(order).convert(kind=Polynomial).coef[::2]
-        even = np.zeros((size, size))
-        for power, factor in enumerate(factors):
-            n = len(factors) - 1 - power
-            for a in range(n + 1):
-                even[a, power + n - a] += factor * math.comb(n, a)
-        if order == 0:
-            harmonic[:, :, 0] = even
-        elif order == 4:
-            harmonic[:, :, 1] = even
-        else:  # Re (x + iy)⁸ = 2 v² − u⁴
-            harmonic[:, :, 2] = 2 * even
-            harmonic[4:, :, 0] = -even[:-4]
-    return result
-
-
-def gradient_polynomials(polynomial: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Derivatives by u, w and v of a polynomial in them; shapes (..., a, b, k) as given."""
-    derivatives = []
-    for axis in (-3, -2, -1):
-        powers = np.arange(polynomial.shape[axis]).reshape([-1] + [1] * (-axis - 1))
-        derivatives.append(np.roll(powers * polynomial, -1, axis=axis))
-    by_u, by_w, by_v = derivatives
-    return by_u, by_w, by_v
-
-
-def _values(polynomial: np.ndarray, displacements: np.ndarray) -> np.ndarray:
-    """A polynomial, shape (..., a, b, k), at each displacement; shape (..., n)."""
-    x, y, z = displacements.T
-    u, w, v = x * x + y * y, z * z, (x * x - y * y) ** 2 - (2 * x * y) ** 2
-    powers = [
-        np.vander(t, polynomial.shape[i - 3], increasing=True) for i, t in enumerate((u, w, v))
-    ]
-    return np.einsum("...abk,na,nb,nk->...n", polynomial, *powers, optimize=True)
-
-
-def polynomial_energy(polynomial: np.ndarray, displacements: np.ndarray) -> np.ndarray:
-    """Energy of each pair, shape (..., n), from a polynomial of shape (..., a, b, k)."""
-    return _values(polynomial, np.asarray(displacements, dtype=float))
-
-
-def polynomial_force(polynomial: np.ndarray, displacements: np.ndarray) -> np.ndarray:
-    """Minus the gradient of `polynomial_energy`, shape (..., n, 3)."""
-    displacements = np.asarray(displacements, dtype=float)
-    x, y, z = displacements.T
-    by_u, by_w, by_v = (_values(p, displacements) for p in gradient_polynomials(polynomial))
-    force_x = -x * (2 * by_u + 4 * (x * x - 3 * y * y) * by_v)
-    force_y = -y * (2 * by_u + 4 * (y * y - 3 * x * x) * by_v)
-    return np.stack([force_x, force_y, -2 * z * by_w], axis=-1)
-
-
-@dataclass(frozen=True)
-class ImageCorrection:
-    """The fitted correction for all images beyond the nearest.
-
-    Attributes
-    ----------
-    polynomial : ndarray
-        Its energy as coefficients of u^a w^b v^k (see `harmonic_polynomials`).
-    error : float
-        Root-mean-square error of a component of the pair force, in units of k_BT l_B z_i z_j/L².
-    """
-
-    polynomial: np.ndarray
-    error: float
-
-
-@lru_cache(maxsize=64)
-def fit_correction(width_to_box: float) -> ImageCorrection:
-    """Fit the correction for pairs of ions in a slit whose width is a fraction h/L of the box."""
-    sample = np.random.default_rng(20).random((3000, 3)) - 0.5
-    # two ions anywhere in the slit: the difference of two uniform heights
-    heights = np.random.default_rng(21).random((2, len(sample)))
-    sample[:, 2] = width_to_box * (heights[0] - heights[1])
-    _, force = image_correction(sample)
-    harmonics = harmonic_polynomials()
-    basis = polynomial_force(harmonics, sample).reshape(len(harmonics), -1).T
-    coefficients, *_ = np.linalg.lstsq(basis, force.ravel(), rcond=None)
-    error = np.sqrt(np.mean((basis @ coefficients - force.ravel()) ** 2))
-    return ImageCorrection(np.tensordot(coefficients, harmonics, axes=1), float(error))

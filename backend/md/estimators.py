@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from backend.md.compiled import FAST
-from backend.md.forces import wall_forces_at
+from backend.md.contact import wall_forces_at
 from backend.profiles import DensityProfile, SlitProfiles, bin_centres
 from backend.system import MOLAR, SlitSystem
 
@@ -74,8 +74,11 @@ def empty_tally(system: SlitSystem, bins: int, rows: int, samples_per_row: int =
 
 
 @njit(**FAST)
-def tally(state, field, record, sample):  # pragma: no cover - compiled
-    """Add the present configuration to the sums, as sample number `sample` of the tally."""
+def tally(state, field, degrees, record, sample):  # pragma: no cover - compiled
+    """Add the present configuration to the sums, as sample number `sample` of the tally.
+
+    `degrees` is the number of degrees of freedom that the temperature counts.
+    """
     bins = record.counts.shape[1]
     half, middle, contact = record.limits
     scale = bins / (2.0 * half)
@@ -87,7 +90,7 @@ def tally(state, field, record, sample):  # pragma: no cover - compiled
         species = int(i >= field.positive_count)
         place = (z + half) * scale
         k = min(int(place), bins - 1)
-        force = state.contact[2, i] + state.direct[2, i] + state.images[2, i]
+        force = state.contact[2, i] + state.coulomb[2, i]
         record.counts[species, k] += 1.0
         record.forces[species, k] += force
         record.tails[species, k] += force * (k + 1 - place)
@@ -103,7 +106,7 @@ def tally(state, field, record, sample):  # pragma: no cover - compiled
         outer += abs(z) > contact
     row = record.series[sample // record.samples_per_row]
     share = 1.0 / record.samples_per_row
-    row[0] += share * kinetic / (3 * count)
+    row[0] += share * kinetic / degrees
     row[1] += share * dipole
     row[2] += share * inner
     row[3] += share * outer

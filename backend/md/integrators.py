@@ -1,11 +1,10 @@
 """Time integration: velocity Verlet and Langevin BAOAB with multiple time steps.
 
 Units: lengths nm, energies k_BT, mass 1, so that velocities have unit variance and the unit of time
-is nm √(m/k_BT). Forces that vary slowly are evaluated less often (reversible multiple time steps:
-Tuckerman, Berne, Martyna, J. Chem. Phys. 97, 1990 (1992)): contact forces every time step, Coulomb
-forces of nearest images every `direct_split` time steps, those of all other images every
-`image_split` times as seldom. Langevin noise acts in the middle of a Coulomb interval (BAOAB:
-Leimkuhler, Matthews, Appl. Math. Res. Express 2013, 34).
+is nm √(m/k_BT). Coulomb forces vary slowly and are evaluated less often than contact forces, every
+`coulomb_split` time steps (reversible multiple time steps: Tuckerman, Berne, Martyna, J. Chem.
+Phys. 97, 1990 (1992)). Langevin noise acts in the middle of such an interval (BAOAB: Leimkuhler,
+Matthews, Appl. Math. Res. Express 2013, 34), a Nosé-Hoover chain at both its ends.
 """
 
 from __future__ import annotations
@@ -16,15 +15,11 @@ import numpy as np
 from numba import njit
 
 from backend.md.compiled import EXACT, FAST
+from backend.md.contact import build_pairs, contact_forces
+from backend.md.coulomb import coulomb_buffer, coulomb_forces
 from backend.md.estimators import tally
-from backend.md.forces import (
-    ForceField,
-    build_pairs,
-    contact_forces,
-    coulomb_buffer,
-    direct_forces,
-    image_forces,
-)
+from backend.md.forces import ForceField
+from backend.md.thermostats import CHAIN_LENGTH, add_noise, move_chain
 
 PAIRS_PER_ION = 32
 
@@ -39,24 +34,29 @@ class State(NamedTuple):
     ----------
     positions, velocities : ndarray, shape (3, ions)
         x and y are not wrapped into the box.
-    contact, direct, images : ndarray, shape (3, ions)
-        Forces of WCA pairs and walls; Coulomb forces of nearest images; of all others (k_BT/nm).
+    contact, coulomb : ndarray, shape (3, ions)
+        Forces of WCA pairs and walls; Coulomb forces (k_BT/nm).
     pairs : ndarray of int32, shape (capacity, 2)
         Neighbours for the WCA forces; `pair_count`, shape (1,), of them are valid.
     listed : ndarray, shape (3, ions)
         Positions at which the list was made.
+    noise : ndarray of uint64, shape (1,)
+        State of the thermostat's random numbers.
+    chain : ndarray, shape (2, CHAIN_LENGTH)
+        Positions and velocities of a Nosé-Hoover chain.
     buffer : ndarray
-        Work space of the Coulomb loop.
+        Work space of the Coulomb loops.
     """
 
     positions: np.ndarray
     velocities: np.ndarray
     contact: np.ndarray
-    direct: np.ndarray
-    images: np.ndarray
+    coulomb: np.ndarray
     pairs: np.ndarray
     pair_count: np.ndarray
     listed: np.ndarray
+    noise: np.ndarray
+    chain: np.ndarray
     buffer: np.ndarray
 
 
@@ -67,13 +67,16 @@ class Stepping(NamedTuple):
     ----------
     dt : float
         Time step (nm √(m/k_BT)).
-    direct_split : int
-        Time steps for each evaluation of the Coulomb forces of nearest images.
-    image_split : int
-        Of these evaluations, how many for each one of the other images' forces.
+    coulomb_split : int
+        Time steps for each evaluation of the Coulomb forces.
+    intervals : int
+        Such evaluations for each sample.
     memory : float
-        Share of a velocity that survives the Langevin step, exp(−γ direct_split dt); 1 without
-        thermostat.
+        Share of a velocity that survives the Langevin step, exp(−γ coulomb_split dt); 1 without.
+    chain_inertia : ndarray, shape (CHAIN_LENGTH,)
+        Masses of the Nosé-Hoover chain; zero without.
+    degrees : float
+        Degrees of freedom of the ions.
     skin : float
         Thickness of the neighbour list's margin (nm).
     half_width : float
@@ -81,26 +84,31 @@ class Stepping(NamedTuple):
     """
 
     dt: float
-    direct_split: int
-    image_split: int
+    coulomb_split: int
+    intervals: int
     memory: float
+    chain_inertia: np.ndarray
+    degrees: float
     skin: float
     half_width: float
 
 
-def initial_state(positions: np.ndarray, velocities: np.ndarray, field: ForceField) -> State:
-    """A state whose forces are still to be computed by `start`."""
+def initial_state(
+    positions: np.ndarray, velocities: np.ndarray, field: ForceField, noise: int
+) -> State:
+    """A state whose forces are still to be computed by `start`; `noise` is a seed of 64 bits."""
     count = positions.shape[1]
     return State(
         positions=positions,
         velocities=velocities,
         contact=np.zeros((3, count)),
-        direct=np.zeros((3, count)),
-        images=np.zeros((3, count)),
+        coulomb=np.zeros((3, count)),
         pairs=np.zeros((PAIRS_PER_ION * count, 2), dtype=np.int32),
         pair_count=np.zeros(1, dtype=np.int64),
         listed=np.full((3, count), np.inf),
-        buffer=coulomb_buffer(field),
+        noise=np.array([noise], dtype=np.uint64),
+        chain=np.zeros((2, CHAIN_LENGTH)),
+        buffer=coulomb_buffer(field.valency, type(field.coulomb.zero)),
     )
 
 
@@ -109,8 +117,7 @@ def start(state, field, stepping):  # pragma: no cover - compiled
     """Compute all forces at the present positions."""
     relist(state, field, stepping.skin)
     refresh_contact(state, field, stepping.skin)
-    direct_forces(state.positions, field, state.buffer, state.direct)
-    image_forces(state.positions, field, state.buffer, state.images)
+    coulomb_forces(state.positions, field, state.buffer, state.coulomb)
 
 
 @njit(**FAST)
@@ -125,8 +132,8 @@ def relax(state, field, stepping, steps, largest_move):  # pragma: no cover - co
 
 
 @njit(**FAST)
-def advance(state, field, stepping, first, samples, rng, record):  # pragma: no cover - compiled
-    """Advance by some cycles of `image_split` Coulomb intervals; each ends as a sample.
+def advance(state, field, stepping, first, samples, record):  # pragma: no cover - compiled
+    """Advance by some samples, each of them `intervals` Coulomb intervals after the last.
 
     `first` is the number of the first of these samples within the tally.
 
@@ -135,43 +142,43 @@ def advance(state, field, stepping, first, samples, rng, record):  # pragma: no 
     int
         OK, or what went wrong.
     """
-    half = 0.5 * stepping.dt * stepping.direct_split * stepping.image_split
     for sample in range(first, first + samples):
-        kick(state.velocities, state.images, half)
-        for _ in range(stepping.image_split):
-            coulomb_interval(state, field, stepping, rng)
-        image_forces(state.positions, field, state.buffer, state.images)
-        kick(state.velocities, state.images, half)
+        for _ in range(stepping.intervals):
+            coulomb_interval(state, field, stepping)
         if state.pair_count[0] > state.pairs.shape[0]:
             return TOO_MANY_PAIRS
         trouble = inspect(state.positions, stepping.half_width)
         if trouble != OK:
             return trouble
-        tally(state, field, record, sample)
+        tally(state, field, stepping.degrees, record, sample)
     return OK
 
 
 @njit(**FAST)
-def coulomb_interval(state, field, stepping, rng):  # pragma: no cover - compiled
-    """`direct_split` time steps between two kicks by the Coulomb forces of nearest images."""
-    half = 0.5 * stepping.dt * stepping.direct_split
-    middle = stepping.direct_split // 2
-    kick(state.velocities, state.direct, half)
-    for step in range(stepping.direct_split):
-        memory = stepping.memory if step == middle else 1.0
-        time_step(state, field, stepping, memory, rng)
-    direct_forces(state.positions, field, state.buffer, state.direct)
-    kick(state.velocities, state.direct, half)
+def coulomb_interval(state, field, stepping):  # pragma: no cover - compiled
+    """`coulomb_split` time steps between two kicks by the Coulomb forces."""
+    half = 0.5 * stepping.dt * stepping.coulomb_split
+    middle = stepping.coulomb_split // 2
+    chained = stepping.chain_inertia[0] > 0.0
+    if chained:
+        move_chain(state.velocities, state.chain, stepping.chain_inertia, stepping.degrees, half)
+    kick(state.velocities, state.coulomb, half)
+    for step in range(stepping.coulomb_split):
+        time_step(state, field, stepping, stepping.memory if step == middle else 1.0)
+    coulomb_forces(state.positions, field, state.buffer, state.coulomb)
+    kick(state.velocities, state.coulomb, half)
+    if chained:
+        move_chain(state.velocities, state.chain, stepping.chain_inertia, stepping.degrees, half)
 
 
 @njit(**FAST)
-def time_step(state, field, stepping, memory, rng):  # pragma: no cover - compiled
+def time_step(state, field, stepping, memory):  # pragma: no cover - compiled
     """Half kick by contact forces, half drift, noise, half drift, new forces, half kick."""
     half = 0.5 * stepping.dt
     kick(state.velocities, state.contact, half)
     drift(state.positions, state.velocities, half)
     if memory < 1.0:
-        add_noise(state.velocities, memory, rng)
+        add_noise(state.velocities, memory, state.noise)
     drift(state.positions, state.velocities, half)
     refresh_contact(state, field, stepping.skin)
     kick(state.velocities, state.contact, half)
@@ -194,27 +201,24 @@ def drift(positions, velocities, time):  # pragma: no cover - compiled
 
 
 @njit(**FAST)
-def add_noise(velocities, memory, rng):  # pragma: no cover - compiled
-    """Exact Ornstein-Uhlenbeck step of the velocities at k_BT = 1, m = 1."""
-    fresh = np.sqrt(1.0 - memory * memory)
-    for a in range(3):
-        for i in range(velocities.shape[1]):
-            velocities[a, i] = memory * velocities[a, i] + fresh * rng.standard_normal()
+def refresh_contact(state, field, skin):  # pragma: no cover - compiled
+    """Contact forces; the neighbour list is made anew once an ion has moved half the skin."""
+    if farthest_move2(state) > 0.25 * skin * skin:
+        relist(state, field, skin)
+    count = min(state.pair_count[0], state.pairs.shape[0])
+    contact_forces(state.positions, field, state.pairs, count, state.contact)
 
 
 @njit(**FAST)
-def refresh_contact(state, field, skin):  # pragma: no cover - compiled
-    """Contact forces; the neighbour list is made anew once an ion has moved half the skin."""
-    limit = 0.25 * skin * skin
+def farthest_move2(state):  # pragma: no cover - compiled
+    """Square of the longest way (nm²) that an ion has gone since the neighbour list was made."""
+    farthest = 0.0
     for i in range(state.positions.shape[1]):
-        moved = 0.0
-        for a in range(3):
-            moved += (state.positions[a, i] - state.listed[a, i]) ** 2
-        if moved > limit:
-            relist(state, field, skin)
-            break
-    count = min(state.pair_count[0], state.pairs.shape[0])
-    contact_forces(state.positions, field, state.pairs, count, state.contact)
+        x = state.positions[0, i] - state.listed[0, i]
+        y = state.positions[1, i] - state.listed[1, i]
+        z = state.positions[2, i] - state.listed[2, i]
+        farthest = max(farthest, x * x + y * y + z * z)
+    return farthest
 
 
 @njit(**FAST)

@@ -14,6 +14,7 @@ from backend.md.forces import ForceField, force_field
 from backend.md.integrators import State, Stepping
 from backend.md.lattice import lattice
 from backend.md.schedule import Schedule
+from backend.md.thermostats import CHAIN_LENGTH
 from backend.profiles import BINS
 from backend.result import SimulationError
 from backend.settings import RunSettings
@@ -21,6 +22,9 @@ from backend.system import SlitSystem
 
 FRICTION = 0.5
 """Friction of the Langevin thermostat (1/τ): weak enough to let ions diffuse across freely."""
+
+CHAIN_TIME = 0.5
+"""Time in which a Nosé-Hoover chain answers (τ)."""
 
 SKIN = 0.5
 """Margin of the neighbour list, in diameters of the larger ion."""
@@ -58,7 +62,7 @@ class Replica:
 
     @cached_property
     def force_field(self) -> ForceField:
-        return force_field(self.system, self.settings.precision)
+        return force_field(self.system, self.settings.precision, self.settings.electrostatics)
 
     @cached_property
     def rng(self) -> np.random.Generator:
@@ -73,7 +77,10 @@ class Replica:
         """The state at present; made from a lattice, and relaxed, when first asked for."""
         positions = lattice(self.system, self.rng)
         velocities = self.rng.standard_normal(positions.shape)
-        state = integrators.initial_state(positions, velocities, self.force_field)
+        if self.settings.thermostat != "langevin":  # nothing else would stop a drift
+            velocities[:2] -= velocities[:2].mean(axis=1, keepdims=True)
+        noise = int(self.rng.integers(2**64, dtype=np.uint64))
+        state = integrators.initial_state(positions, velocities, self.force_field, noise)
         largest_move = 0.01 * min(self.system.diameters)
         integrators.relax(state, self.force_field, self.stepping, RELAXATION_STEPS, largest_move)
         integrators.start(state, self.force_field, self.stepping)
@@ -108,7 +115,7 @@ class Replica:
     def _advance(self, tally: estimators.Tally, first: int, schedule: Schedule) -> None:
         samples = schedule.samples_per_chunk
         trouble = integrators.advance(
-            self.state, self.force_field, self.stepping, first, samples, self.rng, tally
+            self.state, self.force_field, self.stepping, first, samples, tally
         )
         self.steps_done += samples * self.settings.steps_per_sample
         if trouble != integrators.OK:
@@ -131,13 +138,21 @@ class Replica:
 def stepping(system: SlitSystem, settings: RunSettings) -> Stepping:
     """Constants of the integrator for a system (τ is one diameter long in its units)."""
     tau = system.positive_diameter
-    interval = settings.time_step * settings.direct_split
+    interval = settings.time_step * settings.coulomb_split
     friction = FRICTION if settings.thermostat == "langevin" else 0.0
+    # without noise the momenta along x and y never change
+    degrees = 3 * system.ion_count - (2 if settings.thermostat != "langevin" else 0)
+    inertia = np.zeros(CHAIN_LENGTH)
+    if settings.thermostat == "nose-hoover":
+        inertia[:] = (CHAIN_TIME * tau) ** 2
+        inertia[0] *= degrees
     return Stepping(
         dt=settings.time_step * tau,
-        direct_split=settings.direct_split,
-        image_split=settings.image_split,
+        coulomb_split=settings.coulomb_split,
+        intervals=settings.steps_per_sample // settings.coulomb_split,
         memory=math.exp(-friction * interval),
+        chain_inertia=inertia,
+        degrees=float(degrees),
         skin=SKIN * max(system.diameters),
         half_width=system.confinement_length / 2,
     )

@@ -11,7 +11,7 @@ from scipy import constants
 
 from backend import __version__
 from backend.md import estimators
-from backend.md.electrostatics import fit_correction
+from backend.md.electrostatics import splitting
 from backend.md.estimators import SERIES, Samples, block_averages, block_mean
 from backend.md.schedule import BLOCKS_PER_REPLICA
 from backend.md.verdict import Verdict
@@ -63,8 +63,8 @@ def summary(
             "block_length_tau": verdict.block_length * row_time,
             "effective_samples": len(np.concatenate(series)) / (2 * verdict.autocorrelation_time),
             **_force_to_count(system, samples),
-            "image_correction_error": fit_correction(
-                system.confinement_length / system.box_length
+            "pair_force_error": splitting(
+                system.confinement_length / system.box_length, settings.electrostatics
             ).error,
         },
         "versions": {
