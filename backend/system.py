@@ -124,6 +124,9 @@ class SlitSystem:
         Temperature (K).
     relative_permittivity : float
         Relative permittivity of the uniform dielectric.
+    negative_ions : int, optional
+        Number of negative ions, which sets the size of the periodic box; where it is left out, 212
+        or as many more as the box needs.
 
     Raises
     ------
@@ -141,6 +144,7 @@ class SlitSystem:
     surface_charge_density: float = 0.0
     temperature: float = 298.0
     relative_permittivity: float = 78.5
+    negative_ions: int | None = None
 
     def __post_init__(self) -> None:
         if self.negative_diameter is None:
@@ -152,6 +156,7 @@ class SlitSystem:
             raise InvalidInput("wall", self.wall, f"must be one of {', '.join(WALLS)}")
         self._check_fit()
         self._check_packing()
+        self._check_negative_ions()
         self._check_ion_count()
 
     def _check_fit(self) -> None:
@@ -173,6 +178,18 @@ class SlitSystem:
                 f"ions of {max(self.diameters):g} nm would fill {self.packing_fraction:.0%} of the "
                 f"slit; at most {MAXIMUM_PACKING:.0%} can be reached ({reachable:.3g} M here)",
             )
+
+    def _check_negative_ions(self) -> None:
+        """How many there are by default need not be said."""
+        if self.negative_ions is None:
+            return
+        multiple, least = self._negative_multiple, self._fewest_negative_ions
+        allowed = Range(least, MAXIMUM_IONS, f"and be a multiple of {multiple}")
+        number = checked("negative_ions", self.negative_ions, allowed, whole=True)
+        if number % multiple:
+            raise InvalidInput("negative_ions", self.negative_ions, str(allowed))
+        usual = max(_whole_multiple(MINIMUM_NEGATIVE_IONS, multiple), least)
+        object.__setattr__(self, "negative_ions", None if number == usual else number)
 
     def _check_ion_count(self) -> None:
         if self.ion_count > MAXIMUM_IONS:
@@ -197,6 +214,21 @@ class SlitSystem:
         assert self.negative_diameter is not None
         return self.positive_diameter, self.negative_diameter
 
+    @property
+    def _negative_multiple(self) -> int:
+        """What the number of negative ions must be a multiple of, to make N₊ whole."""
+        return self.positive_valency // math.gcd(self.positive_valency, -self.negative_valency)
+
+    @property
+    def _fewest_negative_ions(self) -> int:
+        """As many as make the box large enough."""
+        side = max(
+            MINIMUM_BOX_TO_WIDTH * self.confinement_length,
+            MINIMUM_BOX_TO_DEBYE * self.debye_length,
+        )
+        density = self.salt_concentration * MOLAR * self.confinement_length
+        return _whole_multiple(density * side**2, self._negative_multiple)
+
     @cached_property
     def counts(self) -> tuple[int, int]:
         """Numbers of ions (N₊, N₋).
@@ -204,18 +236,9 @@ class SlitSystem:
         N₋ is 212 or more: as many as make N₊ whole and the box large enough. Charged walls add
         counterions, rounded to whole ions.
         """
-        multiple = self.positive_valency // math.gcd(self.positive_valency, -self.negative_valency)
-        smallest_area = (
-            max(
-                MINIMUM_BOX_TO_WIDTH * self.confinement_length,
-                MINIMUM_BOX_TO_DEBYE * self.debye_length,
-            )
-            ** 2
-        )
-        density = self.salt_concentration * MOLAR * self.confinement_length
-        needed = max(MINIMUM_NEGATIVE_IONS, density * smallest_area)
-        negative = multiple * math.ceil(needed / multiple - 1e-9)
-        area = negative / density
+        usual = _whole_multiple(MINIMUM_NEGATIVE_IONS, self._negative_multiple)
+        negative = self.negative_ions or max(usual, self._fewest_negative_ions)
+        area = negative / (self.salt_concentration * MOLAR * self.confinement_length)
         wall_charge = -2 * self.surface_charge_density * area * 1e-18 / constants.e
         counterions = round(wall_charge / self.positive_valency)
         positive = -self.negative_valency * negative // self.positive_valency + counterions
@@ -280,8 +303,8 @@ class SlitSystem:
     # --- on disk ----------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """The inputs as plain JSON values; `from_dict` reads them back."""
-        return asdict(self)
+        """The inputs as plain JSON values, less those left open; `from_dict` reads them back."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -295,6 +318,11 @@ class SlitSystem:
     def replace(self, **changes: Any) -> Self:
         """The same system with some inputs changed."""
         return replace(self, **changes)
+
+
+def _whole_multiple(number: float, multiple: int) -> int:
+    """The least multiple that is not below a number."""
+    return multiple * math.ceil(number / multiple - 1e-9)
 
 
 def canonical_hash(values: dict[str, Any]) -> str:

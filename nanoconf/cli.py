@@ -158,6 +158,9 @@ def _add_system(verb: Parser) -> None:
             "C/M2",
             "charge of each wall, zero or negative (0)",
         ),
+        (("--temperature",), "temperature", "K", "temperature (298)"),
+        (("--permittivity",), "relative_permittivity", "EPS", "relative permittivity (78.5)"),
+        (("--negative-ions",), "negative_ions", "N", "negative ions in the box (212 or more)"),
     ):
         inputs.add_argument(*flags, dest=name, metavar=metavar, help=text)
     inputs.add_argument(

@@ -64,3 +64,18 @@ def test_a_system_survives_json():
     assert SlitSystem.from_dict(system.to_dict()) == system
     with pytest.raises(InvalidInput, match="confinement_lenght"):
         SlitSystem.from_dict({"confinement_lenght": 3.0})
+
+
+def test_more_ions_make_the_box_larger_and_leave_the_concentration():
+    usual, more = SlitSystem(), SlitSystem(negative_ions=424)
+    assert more.counts == (424, 424)
+    assert more.box_length == pytest.approx(usual.box_length * 2**0.5)
+    assert SlitSystem(negative_ions=212) == usual
+    assert SlitSystem.from_dict(more.to_dict()) == more
+    assert "negative_ions" not in usual.to_dict()
+
+
+@pytest.mark.parametrize("changes", [{"negative_ions": 20}, {"negative_ions": 301}])
+def test_too_small_a_box_and_ions_in_halves_are_refused(changes):
+    with pytest.raises(InvalidInput, match=r"negative_ions = .*: must lie between .* multiple of 3"):
+        SlitSystem(positive_valency=3, **changes)

@@ -48,7 +48,8 @@ class Simulations:
             There is none in the folder, or it lacks one ion's profile of a simulation.
         """
         folder = Path(folder)
-        names = [field.name for field in fields(SlitSystem)]
+        # the size of the box leaves the profile as it is
+        names = [field.name for field in fields(SlitSystem) if field.name != "negative_ions"]
         pairs: dict[tuple[Any, ...], dict[str, dict[str, Any]]] = {}
         for row in dataset.load(folder).to_dict("records"):
             inputs = tuple(row[name] for name in names)
