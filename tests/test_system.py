@@ -77,5 +77,7 @@ def test_more_ions_make_the_box_larger_and_leave_the_concentration():
 
 @pytest.mark.parametrize("changes", [{"negative_ions": 20}, {"negative_ions": 301}])
 def test_too_small_a_box_and_ions_in_halves_are_refused(changes):
-    with pytest.raises(InvalidInput, match=r"negative_ions = .*: must lie between .* multiple of 3"):
+    with pytest.raises(
+        InvalidInput, match=r"negative_ions = .*: must lie between .* multiple of 3"
+    ):
         SlitSystem(positive_valency=3, **changes)

@@ -1,0 +1,1 @@
+"""Long studies that the defaults and the docs rest on: ``python -m benchmarks.studies``."""

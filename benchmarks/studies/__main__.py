@@ -1,0 +1,47 @@
+"""``python -m benchmarks.studies [STUDY …]``: simulate, print, and write to ``docs/studies``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from benchmarks.report import aligned
+from benchmarks.studies import agreement, plots, scaling, seeds, shift
+from benchmarks.studies.report import keep, say
+
+OTHERS = {"agreement": agreement, "error bars": seeds, "scaling": scaling}
+
+
+def study(name: str) -> str:
+    """Carry out a study, keep its results and plot; returns its table."""
+    if name in shift.STUDIES:
+        shifts = shift.measure(name)
+        keep(name, [each.to_dict() for each in shifts])
+        plots.draw_shifts(name, shifts)
+        return aligned(shift.rows(shifts))
+    module = OTHERS[name]
+    measured = module.measure()
+    keep(name, [e.to_dict() for e in measured] if isinstance(measured, list) else measured)
+    module.draw(measured)
+    return aligned(module.rows(measured))
+
+
+def main() -> int:
+    """The studies asked for, or all of them."""
+    names = [*shift.STUDIES, *OTHERS]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.studies", description=__doc__)
+    parser.add_argument("study", nargs="*", help=f"{', '.join(names)} (all)")
+    chosen = parser.parse_args().study or names
+    for name in chosen:
+        if name not in names:
+            parser.error(f"study = {name!r}: must be one of {', '.join(names)}")
+    for name in chosen:
+        started = time.monotonic()
+        print(f"\n{name}\n{study(name)}", flush=True)
+        say(f"{name}: {time.monotonic() - started:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""Whether our engine and LAMMPS give the same profiles.
+
+Six systems with all valencies and both walls; the seeds are those written here. LAMMPS's profile is
+its histogram, from 40 blocks. Deviations are counted in 0.05 nm bins and in units of both engines'
+error bars; with so many blocks Student's t makes a perfect agreement a reduced χ² of 1.05.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from backend.lammps.engine import run as run_lammps
+from backend.md.engine import run
+from backend.result import SimulationResult
+from backend.settings import RunSettings
+from backend.system import SPECIES, SlitSystem
+from benchmarks.studies.report import figure, save, say
+
+SYSTEMS = {
+    "1:−1, default": SlitSystem(),
+    "3:−1, paper II": SlitSystem(3.6, 3, -1, 0.9, 0.75),
+    "1:−1, plane wall": SlitSystem(3.0, 1, -1, 0.9, 0.5, wall="plane"),
+    "2:−1, plane wall": SlitSystem(3.3, 2, -1, 0.5, 0.6, wall="plane"),
+    "1:−2": SlitSystem(3.5, 1, -2, 0.35, 0.65),
+    "2:−1, sizes, charged walls": SlitSystem(
+        3.0, 2, -1, 0.6, 0.5, 0.7, surface_charge_density=-0.02
+    ),
+}
+
+OURS = RunSettings(duration_ns=10.0, seed=11)
+LAMMPS = RunSettings(duration_ns=1.5, seed=12, engine="lammps")
+BIN_WIDTH = 0.05
+LEAST_SHARE = 0.05
+"""Bins count from this share of the highest density on."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Deviations of the two engines for one system and species, in standard errors."""
+
+    system: str
+    species: str
+    z: list[float]
+    deviations: list[float]
+    relative: list[float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+def measure() -> list[Agreement]:
+    """Run both engines for all systems."""
+    found = []
+    for name, system in SYSTEMS.items():
+        ours = run(system, OURS, threads=2)
+        theirs = run_lammps(system, LAMMPS, threads=2)
+        for species in SPECIES:
+            found.append(_compared(name, species, ours, theirs))
+            chi2 = np.mean(np.square(found[-1].deviations))
+            say(f"{name}, {species}: reduced χ² {chi2:.2f}")
+    return found
+
+
+def _compared(
+    name: str, species: str, ours: SimulationResult, theirs: SimulationResult
+) -> Agreement:
+    z, density, error = _coarse(ours, species, together=True)
+    _, other, other_error = _coarse(theirs, species, together=False)
+    counted = density >= LEAST_SHARE * density.max()
+    deviation = (other - density) / np.hypot(error, other_error)
+    relative = other / density - 1
+    return Agreement(
+        name,
+        species,
+        z[counted].tolist(),
+        deviation[counted].tolist(),
+        relative[counted].tolist(),
+    )
+
+
+def _coarse(
+    result: SimulationResult, species: str, together: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """z, density and error of the left half in wider bins.
+
+    Errors of bins side by side go `together` where a profile is integrated from forces; those of
+    counted ions are independent.
+    """
+    profile = result.profiles.by_species()[species]
+    half = len(profile.z) // 2
+    width = profile.z[1] - profile.z[0]
+    merged = max(n for n in range(1, 11) if half % n == 0 and n * width < 1.2 * BIN_WIDTH)
+    z, density, error = (
+        each[:half].reshape(-1, merged) for each in (profile.z, profile.density, profile.error)
+    )
+    means = error.mean(axis=1) if together else np.sqrt((error**2).sum(axis=1)) / merged
+    return z.mean(axis=1), density.mean(axis=1), means
+
+
+def summary(found: list[Agreement]) -> dict[str, Any]:
+    """Reduced χ² over all systems and species, and the largest deviation."""
+    deviations = np.concatenate([each.deviations for each in found])
+    return {
+        "bins": len(deviations),
+        "reduced_chi2": float(np.mean(deviations**2)),
+        "largest_deviation": float(np.abs(deviations).max()),
+    }
+
+
+def rows(found: list[Agreement]) -> list[list[str]]:
+    """The agreement as a table."""
+    table = [["", "ions", "bins", "reduced χ²", "largest deviation", "rms difference"]]
+    for each in found:
+        deviations = np.array(each.deviations)
+        table.append(
+            [
+                each.system,
+                each.species,
+                str(len(deviations)),
+                f"{np.mean(deviations**2):.2f}",
+                f"{np.abs(deviations).max():.1f}",
+                f"{np.sqrt(np.mean(np.square(each.relative))):.2%}",
+            ]
+        )
+    total = summary(found)
+    table.append(
+        [
+            "all",
+            "",
+            str(total["bins"]),
+            f"{total['reduced_chi2']:.2f}",
+            f"{total['largest_deviation']:.1f}",
+            "",
+        ]
+    )
+    return table
+
+
+def draw(found: list[Agreement]) -> None:
+    """Deviations over z, a panel for each system."""
+    picture, axes = figure(2, 3, sharey=True)
+    for axis, name in zip(axes.ravel(), SYSTEMS, strict=True):
+        axis.axhspan(-2, 2, color="0.92", zorder=0)
+        for each, marker in zip([e for e in found if e.system == name], "os", strict=True):
+            axis.plot(each.z, each.deviations, marker, markersize=3, label=each.species)
+        axis.set_title(name, fontsize=9)
+        axis.set_xlabel("z (nm)")
+        axis.set_ylabel("LAMMPS − ours (standard errors)", fontsize=8)
+    axes[0, 0].legend(fontsize=7)
+    save(picture, "agreement")

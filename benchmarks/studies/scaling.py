@@ -1,0 +1,86 @@
+"""How the cost of a step grows with the number of ions, and how replicas use several cores."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from backend.md.engine import run
+from backend.md.replica import Replica
+from backend.md.schedule import Schedule
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+from benchmarks.studies.report import figure, save, say
+
+IONS = (106, 212, 424, 848, 1500, 3000, 6000, 10000)
+SECONDS = 3.0
+
+
+def measure() -> dict[str, Any]:
+    """Steps a second of one core by number of ions; time of a run by number of cores."""
+    return {"ions": [_speed(ions) for ions in IONS], "cores": _cores()}
+
+
+def _speed(ions: int) -> dict[str, Any]:
+    system = SlitSystem(salt_concentration=0.9, positive_diameter=0.5, negative_ions=ions // 2)
+    found: dict[str, Any] = {"ions": system.ion_count}
+    for name, split in (("multiple_time_steps", 5), ("every_step", 1)):
+        settings = RunSettings(replicas=1, coulomb_split=split)
+        replica = Replica(system, settings, 0)
+        replica.prepare()
+        schedule = Schedule.of(system, settings)
+        replica.equilibrate(schedule)
+        before, started = replica.steps_done, time.process_time()
+        while time.process_time() - started < SECONDS:
+            replica.equilibrate(schedule)
+        found[name] = (replica.steps_done - before) / (time.process_time() - started)
+    say(f"{ions} ions: {found['multiple_time_steps']:.0f} and {found['every_step']:.0f} steps/s")
+    return found
+
+
+def _cores() -> list[dict[str, Any]]:
+    available = os.cpu_count() or 1
+    found = []
+    for threads in sorted({1, 2, available}):
+        if threads > available:
+            continue
+        settings = RunSettings(duration_ns=2.0, replicas=max(2, available))
+        started = time.monotonic()
+        run(SlitSystem(), settings, threads=threads)
+        found.append({"cores": threads, "seconds": time.monotonic() - started})
+        say(f"{threads} cores: {found[-1]['seconds']:.1f} s")
+    return found
+
+
+def rows(measured: dict[str, Any]) -> list[list[str]]:
+    """The study as a table."""
+    table = [["ions", "steps/s, multiple time steps", "steps/s, all forces every step"]]
+    for each in measured["ions"]:
+        table.append(
+            [
+                str(each["ions"]),
+                f"{each['multiple_time_steps']:,.0f}",
+                f"{each['every_step']:,.0f}",
+            ]
+        )
+    for each in measured["cores"]:
+        table.append([f"{each['cores']} cores", f"{each['seconds']:.1f} s", ""])
+    return table
+
+
+def draw(measured: dict[str, Any]) -> None:
+    """Steps a second over the number of ions."""
+    picture, axes = figure(1, 1)
+    axis = axes[0, 0]
+    ions = [each["ions"] for each in measured["ions"]]
+    for name, style, label in (
+        ("multiple_time_steps", "o-", "multiple time steps (default)"),
+        ("every_step", "s--", "all forces every step"),
+    ):
+        axis.loglog(ions, [each[name] for each in measured["ions"]], style, label=label)
+    axis.set_xlabel("ions")
+    axis.set_ylabel("time steps a second, one core")
+    axis.grid(True, which="both", linewidth=0.3)
+    axis.legend(fontsize=8)
+    save(picture, "scaling")

@@ -1,0 +1,66 @@
+"""Whether error bars say how far independent runs lie apart: twenty seeds of one system."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backend.md.engine import run
+from backend.settings import RunSettings
+from backend.system import SPECIES, SlitSystem
+from benchmarks.studies.report import figure, save, say
+
+SEEDS = range(201, 221)
+SETTINGS = {"duration_ns": 1.0}
+
+
+def measure() -> dict[str, Any]:
+    """Spread of twenty runs over their mean error bar, bin by bin."""
+    system = SlitSystem()
+    profiles = []
+    for seed in SEEDS:
+        result = run(system, RunSettings(seed=seed, **SETTINGS), threads=2)
+        profiles.append(result.profiles.by_species())
+        say(f"seed {seed}: {result.summary['median_relative_error']:.2%}")
+    measured: dict[str, Any] = {"z": profiles[0]["positive"].z.tolist()}
+    for species in SPECIES:
+        density = np.array([each[species].density for each in profiles])
+        error = np.array([each[species].error for each in profiles])
+        mean = density.mean(axis=0)
+        counted = mean >= 0.05 * mean.max()
+        spread = density.std(axis=0, ddof=1)
+        bars = np.sqrt((error**2).mean(axis=0))
+        ratio = np.where(counted, spread / np.where(counted, bars, 1), np.nan)
+        measured[species] = {
+            "median_ratio": float(np.nanmedian(ratio)),
+            "ratio_of_means": float(
+                np.sqrt((spread[counted] ** 2).sum() / (bars[counted] ** 2).sum())
+            ),
+            "ratio": [None if np.isnan(value) else float(value) for value in ratio],
+        }
+    return measured
+
+
+def rows(measured: dict[str, Any]) -> list[list[str]]:
+    """The study as a table."""
+    table = [["ions", "spread over bars, median over bins", "root mean square over bins"]]
+    for species in SPECIES:
+        found = measured[species]
+        table.append([species, f"{found['median_ratio']:.2f}", f"{found['ratio_of_means']:.2f}"])
+    return table
+
+
+def draw(measured: dict[str, Any]) -> None:
+    """The ratio over z."""
+    picture, axes = figure(1, 1)
+    axis = axes[0, 0]
+    axis.axhspan(0.8, 1.25, color="0.92", zorder=0)
+    for species, style in zip(SPECIES, ("-", "--"), strict=True):
+        ratio = [np.nan if r is None else r for r in measured[species]["ratio"]]
+        axis.plot(measured["z"], ratio, style, label=f"{species} ions")
+    axis.set_xlabel("z (nm)")
+    axis.set_ylabel("spread of 20 runs over their error bars")
+    axis.set_ylim(0, 2)
+    axis.legend(fontsize=8)
+    save(picture, "error bars")

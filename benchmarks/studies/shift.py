@@ -1,0 +1,179 @@
+"""How far a profile moves when something about the simulation is changed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from backend.md.engine import run
+from backend.profiles import SlitProfiles
+from backend.result import SimulationResult
+from backend.settings import RunSettings
+from backend.system import SPECIES, SlitSystem
+from benchmarks.studies.report import say
+
+SYSTEMS = {
+    "default": SlitSystem(),
+    "paper II": SlitSystem(3.6, 3, -1, 0.9, 0.75),
+}
+"""One with weak and one with strong Coulomb forces."""
+
+DURATION_NS = 10.0
+BIN_WIDTH = 0.05
+"""nm; the bins that profiles are compared in."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to simulate; the first of a study is what the others are compared with."""
+
+    name: str
+    settings: dict[str, Any]
+    system: dict[str, Any] | None = None
+
+
+STUDIES = {
+    "time step": [
+        Variant("0.001 τ, all forces every step", {"time_step": 0.001, "coulomb_split": 1}),
+        Variant("0.0025 τ", {"time_step": 0.0025}),
+        Variant("0.005 τ, all forces every step", {"coulomb_split": 1}),
+        Variant("0.005 τ (default)", {}),
+        Variant("0.005 τ, Coulomb every 9", {"coulomb_split": 9}),
+        Variant("0.0075 τ", {"time_step": 0.0075}),
+        Variant("0.01 τ", {"time_step": 0.01}),
+    ],
+    "thermostat": [
+        Variant("Nosé-Hoover chain", {"thermostat": "nose-hoover"}),
+        Variant("Langevin (default)", {}),
+        Variant("none", {"thermostat": "none"}),
+    ],
+    "box": [
+        Variant("four times the area", {}, {"negative_ions": 4}),
+        Variant("twice the area", {}, {"negative_ions": 2}),
+        Variant("default", {}),
+        Variant("half the area", {}, {"negative_ions": 0.5}),
+    ],
+    "precision": [
+        Variant("double", {"precision": "double"}),
+        Variant("single (default)", {}),
+    ],
+    "electrostatics": [
+        Variant("periodic, twice the area", {}, {"negative_ions": 2}),
+        Variant("periodic (default)", {}),
+        Variant("sheets", {"electrostatics": "sheets"}),
+        Variant("sheets, twice the area", {"electrostatics": "sheets"}, {"negative_ions": 2}),
+    ],
+}
+"""Variants by study; `negative_ions` is counted in those of the default."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How far the profile of a species lies from that of the first variant.
+
+    Attributes
+    ----------
+    z, relative, error : list of float
+        Middle of each bin (nm), difference over the density there, and its standard error.
+    shift, noise : float
+        Root mean square over the bins, weighted with the density, of the difference, and of what
+        the error bars let one expect if there were none.
+    """
+
+    study: str
+    system: str
+    variant: str
+    species: str
+    z: list[float]
+    relative: list[float]
+    error: list[float]
+    shift: float
+    noise: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+def measure(study: str) -> list[Shift]:
+    """Simulate all variants of a study and compare them with the first."""
+    shifts = []
+    for name, system in SYSTEMS.items():
+        reference: SimulationResult | None = None
+        for seed, variant in enumerate(STUDIES[study], start=101):
+            result = _simulate(system, variant, seed)
+            say(f"{study}, {name}, {variant.name}: {result.summary['timings']['seconds']:.0f} s")
+            if reference is None:
+                reference = result
+                continue
+            for species in SPECIES:
+                shifts.append(_shift(study, name, variant.name, species, result, reference))
+    return shifts
+
+
+def _simulate(system: SlitSystem, variant: Variant, seed: int) -> SimulationResult:
+    if variant.system:
+        multiple = system.positive_valency
+        ions = round(variant.system["negative_ions"] * system.counts[1] / multiple) * multiple
+        system = system.replace(negative_ions=ions)
+    settings = RunSettings(duration_ns=DURATION_NS, seed=seed, **variant.settings)
+    return run(system, settings, threads=2)
+
+
+def _shift(
+    study: str,
+    system: str,
+    variant: str,
+    species: str,
+    result: SimulationResult,
+    reference: SimulationResult,
+) -> Shift:
+    z, density, error = _coarse(result.profiles, species)
+    _, other, other_error = _coarse(reference.profiles, species)
+    counted = other >= 0.05 * other.max()
+    z, density, other = z[counted], density[counted], other[counted]
+    both = np.hypot(error, other_error)[counted]
+    return Shift(
+        study,
+        system,
+        variant,
+        species,
+        z.tolist(),
+        (density / other - 1).tolist(),
+        (both / other).tolist(),
+        float(np.linalg.norm(density - other) / np.linalg.norm(other)),
+        float(np.linalg.norm(both) / np.linalg.norm(other)),
+    )
+
+
+def _coarse(profiles: SlitProfiles, species: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """z, density and error of the left half in bins of about `BIN_WIDTH`.
+
+    Errors of neighbouring bins go together: that of their mean is the mean of theirs.
+    """
+    profile = profiles.by_species()[species]
+    half = len(profile.z) // 2
+    merged = max(
+        n for n in range(1, 11) if half % n == 0 and n * _step(profile.z) < 1.2 * BIN_WIDTH
+    )
+    values = (profile.z, profile.density, profile.error)
+    z, density, error = (each[:half].reshape(-1, merged).mean(axis=1) for each in values)
+    return z, density, error
+
+
+def rows(shifts: list[Shift]) -> list[list[str]]:
+    """The study as a table."""
+    table = [["", "system", "ions", "shift", "expected from the error bars"]]
+    for each in shifts:
+        table.append(
+            [
+                each.variant,
+                each.system,
+                each.species,
+                f"{each.shift:.2%}",
+                f"{each.noise:.2%}",
+            ]
+        )
+    return table
