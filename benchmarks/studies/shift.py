@@ -155,9 +155,8 @@ def _coarse(profiles: SlitProfiles, species: str) -> tuple[np.ndarray, np.ndarra
     """
     profile = profiles.by_species()[species]
     half = len(profile.z) // 2
-    merged = max(
-        n for n in range(1, 11) if half % n == 0 and n * _step(profile.z) < 1.2 * BIN_WIDTH
-    )
+    width = profile.z[1] - profile.z[0]
+    merged = max(n for n in range(1, 11) if half % n == 0 and n * width < 1.2 * BIN_WIDTH)
     values = (profile.z, profile.density, profile.error)
     z, density, error = (each[:half].reshape(-1, merged).mean(axis=1) for each in values)
     return z, density, error
