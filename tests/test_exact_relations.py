@@ -27,8 +27,10 @@ UNEQUAL_IONS_CHARGED_WALLS = SlitSystem(
     negative_diameter=0.8,
     surface_charge_density=-0.03,
 )
-DIVALENT_CATIONS = SlitSystem(2.0, 2, -1, 0.6, 0.5)
-DIVALENT_ANIONS = SlitSystem(2.0, 1, -2, 0.3, 0.5)
+DIVALENT_CATIONS = SlitSystem(2.0, 2, -1, 0.6, 0.5, negative_ions=424)
+DIVALENT_ANIONS = SlitSystem(2.0, 1, -2, 0.3, 0.5, negative_ions=212)
+"""The same ions with opposite charges, in a box of the same size."""
+
 WEAKLY_COUPLED = SlitSystem(
     confinement_length=4.0,
     salt_concentration=0.1,
@@ -96,8 +98,10 @@ def test_counting_ions_agrees_with_force_sampling(result):
 
 
 def test_divalent_anions_behave_as_divalent_cations_do():
-    """Reversing the sign of every charge changes nothing."""
-    reversed_charges = result_of(DIVALENT_ANIONS, 0.15)
+    """Reversing the sign of every charge changes nothing but the sign of the potential."""
+    assert DIVALENT_CATIONS.counts == DIVALENT_ANIONS.counts[::-1]
+    assert DIVALENT_CATIONS.box_length == pytest.approx(DIVALENT_ANIONS.box_length)
+    reversed_charges = result_of(DIVALENT_ANIONS, 0.3)
     assert deviation(divalent(), reversed_charges, "positive", "negative") < STANDARD_ERRORS
     assert deviation(divalent(), reversed_charges, "negative", "positive") < STANDARD_ERRORS
     assert deviation(divalent(), reversed_charges, "positive") > 3 * STANDARD_ERRORS
