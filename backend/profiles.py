@@ -51,19 +51,11 @@ class DensityProfile:
     @property
     def mid_density(self) -> float:
         """Density at z = 0 (M)."""
-        return float(np.interp(0.0, self.z, self.density))
+        return mid_density(self.density)
 
     def contact_density(self, system: SlitSystem, species: str) -> float:
-        """Density (M) at |z| = h/2 − d/2, where U_wall = k_BT, mean of both walls.
-
-        Interpolated in y(z) = ρ exp(βU_wall), which is smooth through the soft wall, where ρ itself
-        changes by half from bin to bin.
-        """
-        plane = system.contact_planes[SPECIES.index(species)]
-        factor = _binned_boltzmann_factor(system, species, len(self.z))
-        reached = factor > 0.05
-        y = np.interp([-plane, plane], self.z[reached], (self.density[reached] / factor[reached]))
-        return float(y.mean() / np.e)
+        """Density (M) at |z| = h/2 − d/2, where U_wall = k_BT, mean of both walls."""
+        return contact_density(system, species, self.density)
 
     # --- on disk ----------------------------------------------------------------------------
 
@@ -111,6 +103,11 @@ class SlitProfiles:
         """The profiles by the name of their species."""
         return {"positive": self.positive, "negative": self.negative}
 
+    @property
+    def densities(self) -> np.ndarray:
+        """Densities (M) of both species, positive ions first, shape (2, bins)."""
+        return np.array([self.positive.density, self.negative.density])
+
     def files(self) -> dict[str, str]:
         """Text of each file that holds these profiles, by file name."""
         texts = {}
@@ -134,6 +131,25 @@ class SlitProfiles:
                 for names in cls.FILES.values()
             )
         )
+
+
+def mid_density(density: np.ndarray) -> float:
+    """Density at z = 0 of a profile of shape (bins,)."""
+    return float(np.interp((len(density) - 1) / 2, np.arange(len(density)), density))
+
+
+def contact_density(system: SlitSystem, species: str, density: np.ndarray) -> float:
+    """Density (M) of a profile of shape (bins,) at |z| = h/2 − d/2, mean of both walls.
+
+    Interpolated in y(z) = ρ exp(βU_wall), which is smooth through the soft wall, where ρ itself
+    changes by half from bin to bin.
+    """
+    plane = system.contact_planes[SPECIES.index(species)]
+    factor = _binned_boltzmann_factor(system, species, len(density))
+    reached = factor > 0.05
+    z = bin_centres(system, len(density))[reached]
+    y = np.interp([-plane, plane], z, density[reached] / factor[reached])
+    return float(y.mean() / np.e)
 
 
 def bin_edges(system: SlitSystem, bins: int = BINS) -> np.ndarray:

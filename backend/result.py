@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
+from backend.blocks import BlockResiduals
+from backend.charge import ChargeProfile
 from backend.profiles import DensityProfile, SlitProfiles
 from backend.settings import RunSettings
-from backend.system import SlitSystem
+from backend.system import SPECIES, SlitSystem
 
 
 @dataclass(frozen=True)
@@ -56,12 +61,22 @@ class SimulationResult:
         Density profiles of both species, mirror averaged, with standard errors from blocks.
     summary : dict
         JSON values: contact, peak and mid densities with errors, checks, timings, versions.
+    residuals : BlockResiduals or None
+        The blocks that errors come from; None for a run of an earlier version.
     """
 
     system: SlitSystem
     settings: RunSettings
     profiles: SlitProfiles
     summary: dict[str, Any] = field(default_factory=dict)
+    residuals: BlockResiduals | None = None
+
+    FILES = (
+        *(name for names in SlitProfiles.FILES.values() for name in names),
+        ChargeProfile.FILE,
+        BlockResiduals.FILE,
+    )
+    """All files of `save`."""
 
     @property
     def positive(self) -> DensityProfile:
@@ -72,6 +87,43 @@ class SimulationResult:
     def negative(self) -> DensityProfile:
         """Profile of the negative ions."""
         return self.profiles.negative
+
+    @cached_property
+    def charge(self) -> ChargeProfile:
+        """Net charge density, integrated charge and potential, screening length."""
+        return ChargeProfile.of(self.system, self.profiles, self.residuals)
+
+    def covariance(self, species: str = "positive", other: str | None = None) -> np.ndarray:
+        """Covariance of the densities in each two bins, from blocks.
+
+        Errors of a profile are collective: they make a few independent numbers, far fewer than
+        bins, so the matrix has no inverse.
+
+        Parameters
+        ----------
+        species, other : {"positive", "negative"}
+            Whose densities; `other` is the same species where it is left out.
+
+        Returns
+        -------
+        ndarray, shape (bins, bins)
+            M²; rows are bins of `species`, columns of `other`. The diagonal is the squared `error`.
+
+        Raises
+        ------
+        ValueError
+            The run is of an earlier version and has no blocks.
+        """
+        if self.residuals is None:
+            raise ValueError("this run was made before blocks were kept: run it again")
+        return self.residuals.covariance(SPECIES.index(species), SPECIES.index(other or species))
+
+    def save(self, folder: Path) -> None:
+        """Write the profiles, ``charge.csv`` and ``blocks.npz`` into a folder."""
+        self.profiles.save(folder)
+        self.charge.save(folder)
+        if self.residuals is not None:
+            self.residuals.save(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -85,6 +137,7 @@ class SimulationResult:
             RunSettings.from_dict(run["settings"]),
             SlitProfiles.load(folder),
             read_json(summary)["summary"] if summary.exists() else run["summary"],
+            BlockResiduals.load(folder),
         )
 
 

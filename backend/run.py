@@ -312,6 +312,13 @@ def profile_files() -> list[str]:
     return [name for pair in SlitProfiles.FILES.values() for name in pair]
 
 
+def result_files() -> tuple[str, ...]:
+    """Names of all files of a result but ``result.json``; runs of earlier versions have fewer."""
+    from backend.result import SimulationResult
+
+    return SimulationResult.FILES
+
+
 def now() -> str:
     """The time, UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -38,7 +38,7 @@ from backend.run import (
     Run,
     boot_id,
     now,
-    profile_files,
+    result_files,
 )
 
 # The lock is taken before NumPy and Numba are loaded, which takes a second.
@@ -227,7 +227,7 @@ class Worker:
         say(line)
 
     def _save(self, result: SimulationResult) -> None:
-        result.profiles.save(self.run.folder)
+        result.save(self.run.folder)
         self._close_attempt("done")
         write_json(self.run.folder / "result.json", {"summary": result.summary})
         shutil.rmtree(self.run.folder / "partial", ignore_errors=True)
@@ -282,7 +282,7 @@ class Worker:
         """On a full disk, let half a result make room for the word why."""
         self._remove_leftovers()
         shutil.rmtree(self.run.folder / "partial", ignore_errors=True)
-        for name in profile_files():
+        for name in result_files():
             with contextlib.suppress(OSError):
                 (self.run.folder / name).unlink()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.files import write_json, write_text
-from backend.run import DONE, Run, profile_files
+from backend.run import DONE, Run, result_files
 from backend.system import InvalidInput
 
 
@@ -32,17 +32,17 @@ def prepare(folder: Path) -> None:
 
 
 def write_run(folder: Path, run: Run) -> None:
-    """Write what a run gave: its profiles, and ``run.json`` last.
+    """Write what a run gave: the files of its result, and ``run.json`` last.
 
     Files of an earlier run in the same folder go first, so that what lies there together belongs
     together. A run that failed leaves its last profiles in ``partial/``.
     """
-    for name in ["run.json", *profile_files()]:
+    for name in ["run.json", *result_files()]:
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / "partial", ignore_errors=True)
     if run.state == DONE:
         result = run.result()
-        result.profiles.save(folder)
+        result.save(folder)
         summary = result.summary
     else:
         summary = {}

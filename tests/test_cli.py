@@ -38,6 +38,8 @@ SYSTEM_FILES = {
     "negative_density.csv",
     "p_density_profile.dat",
     "n_density_profile.dat",
+    "charge.csv",
+    "blocks.npz",
     "run.json",
 }
 
@@ -228,6 +230,8 @@ def test_simulate_leaves_all_files_of_the_result(home, tmp_path, capsys):
     assert {"contact", "mid", "peak"} <= set(summary["densities_M"]["positive"])
     result = SimulationResult.load(output)
     assert result.summary == summary
+    variance = np.diag(result.covariance("negative"))
+    np.testing.assert_allclose(np.sqrt(variance), result.negative.error, rtol=1e-4, atol=1e-6)
     assert result.positive.mean_density == pytest.approx(0.5 / 3)
     assert "contact" in capsys.readouterr().out
 

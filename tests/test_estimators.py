@@ -1,9 +1,12 @@
 """The estimators against what is known exactly."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from backend.md import estimators, integrators
+from backend.md.agreement import agreement
 from backend.md.estimators import Samples
 from backend.md.forces import force_field
 from backend.md.replica import Replica
@@ -69,6 +72,17 @@ def test_both_estimators_agree_where_forces_and_temperature_are_right(ideal):
     assert np.all(np.abs(mean - estimators.mean_densities(system)) < 4 * error)
 
 
+def test_agreement_tells_ions_counted_in_the_wrong_place(ideal):
+    system, samples = ideal
+    right = agreement(system, samples)
+    assert right["probability"] > 0.001
+    assert right["largest_difference"] < 0.03
+    shift = np.where(np.abs(bin_centres(system)) > 0.8, 1.05, 0.95)
+    wrong = agreement(system, replace(samples, counts=samples.counts * shift))
+    assert wrong["probability"] < 1e-6
+    assert wrong["largest_difference"] > 0.03
+
+
 def test_wall_energy_is_one_at_contact_and_infinite_behind_the_wall():
     for wall in ("ion", "plane"):
         system = SlitSystem(wall=wall)
@@ -79,10 +93,10 @@ def test_wall_energy_is_one_at_contact_and_infinite_behind_the_wall():
 
 def test_merging_blocks_keeps_the_sums():
     rng = np.random.default_rng(0)
-    samples = Samples(*rng.random((3, 10, 2, 6)), 7)
+    samples = Samples(*rng.random((3, 10, 2, 6)), 7, 4)
     merged = samples.merged(3)
     assert merged.blocks == 3
-    assert merged.samples == 21
+    assert (merged.samples, merged.rows) == (21, 12)
     assert merged.counts.sum() == pytest.approx(samples.counts[1:].sum())
 
 

@@ -34,6 +34,8 @@ RESULT = {
     "negative_density.csv",
     "p_density_profile.dat",
     "n_density_profile.dat",
+    "charge.csv",
+    "blocks.npz",
     "result.json",
 }
 
@@ -68,6 +70,17 @@ def test_the_result_is_that_of_the_engine(home):
         found, true = getattr(run.result(), species), getattr(expected, species)
         np.testing.assert_allclose(found.density, true.density, rtol=1e-7, atol=1e-12)
         np.testing.assert_allclose(found.error, true.error, rtol=1e-7, atol=1e-12)
+    assert np.array_equal(run.result().residuals.left, expected.residuals.left)
+
+
+def test_a_result_from_before_there_were_blocks_is_still_read(home):
+    run = submit(home)
+    work(run).wait()
+    for name in ("charge.csv", "blocks.npz"):
+        (run.folder / name).unlink()
+    assert run.has_result_files()
+    assert run.result().residuals is None
+    assert np.all(np.isfinite(run.result().charge.potential))
 
 
 def test_progress_and_profiles_can_be_read_while_it_runs(home):

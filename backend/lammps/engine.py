@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from backend.blocks import BlockResiduals
 from backend.lammps import script
 from backend.lammps.program import SMALLER_STEP, Process, find
 from backend.lammps.replica import Replica
@@ -164,11 +165,13 @@ class Job:
     def result(self, tallies: int) -> SimulationResult:
         """What the first so many tallies of each replica give."""
         samples = self.samples(tallies)
-        profiles = estimators.histogram_profiles(self.system, samples)
+        estimate = estimators.histogram(self.system, samples)
+        profiles = estimators.profiles_of(self.system, estimate)
+        residuals = BlockResiduals.of(estimate.residuals)
         series = [replica.series(tallies) for replica in self.replicas]
         seconds = time.monotonic() - self.started
         about = summary(
-            self.system, self.settings, samples, profiles, series, self.verdict(tallies)
+            self.system, self.settings, samples, profiles, residuals, series, self.verdict(tallies)
         )
         temperature = about["checks"]["temperature"]
         if abs(temperature - 1) > TEMPERATURE_TOLERANCE and self.settings.thermostat != "none":
@@ -182,7 +185,7 @@ class Job:
         about["versions"]["lammps"] = self.program.version
         # of our own forces, not of those that were used
         del about["checks"]["pair_force_error"]
-        return SimulationResult(self.system, self.settings, profiles, about)
+        return SimulationResult(self.system, self.settings, profiles, about, residuals)
 
 
 def run(

@@ -89,7 +89,11 @@ class Replica:
         means = np.array([self.tallies[name][:tallies] for name in SPECIES])
         sums = self.schedule.samples_per_tally * np.moveaxis(means, 0, 1)
         return Samples(
-            sums[..., 0], sums[..., 1] / unit, sums[..., 2] / unit, self.schedule.samples_per_tally
+            sums[..., 0],
+            sums[..., 1] / unit,
+            sums[..., 2] / unit,
+            self.schedule.samples_per_tally,
+            self._rows_per_tally,
         )
 
     def series(self, tallies: int) -> np.ndarray:

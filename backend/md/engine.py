@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import partial
 
+from backend.blocks import BlockResiduals
 from backend.md import estimators
 from backend.md.estimators import Samples
 from backend.md.replica import Replica
@@ -171,7 +172,9 @@ class _Run:
         """What the run gives."""
         samples = self.samples()
         assert samples is not None
-        profiles = estimators.density_profiles(self.system, samples)
+        estimate = estimators.force_sampling(self.system, samples)
+        profiles = estimators.profiles_of(self.system, estimate)
+        residuals = BlockResiduals.of(estimate.residuals)
         timings = {
             "seconds": time.monotonic() - self.started,
             "steps": self.steps,
@@ -182,7 +185,9 @@ class _Run:
             self.settings,
             samples,
             profiles,
+            residuals,
             [replica.series() for replica in self.replicas],
             self._verdict(samples, profiles),
         )
-        return SimulationResult(self.system, self.settings, profiles, {**about, "timings": timings})
+        about["timings"] = timings
+        return SimulationResult(self.system, self.settings, profiles, about, residuals)

@@ -125,12 +125,15 @@ class Samples:
         As in `Tally`.
     samples : int
         Samples in each block.
+    rows : int
+        Rows of the recorded series that each block spans.
     """
 
     counts: np.ndarray
     forces: np.ndarray
     tails: np.ndarray
     samples: int
+    rows: int
 
     @property
     def blocks(self) -> int:
@@ -145,6 +148,7 @@ class Samples:
             np.array([t.forces for t in tallies]),
             np.array([t.tails for t in tallies]),
             len(tallies[0].series) * tallies[0].samples_per_row,
+            len(tallies[0].series),
         )
 
     def merged(self, length: int) -> Samples:
@@ -156,7 +160,11 @@ class Samples:
             return sums[first:].reshape(count, length, *sums.shape[1:]).sum(axis=1)
 
         return Samples(
-            added(self.counts), added(self.forces), added(self.tails), self.samples * length
+            added(self.counts),
+            added(self.forces),
+            added(self.tails),
+            self.samples * length,
+            self.rows * length,
         )
 
     @staticmethod
@@ -167,6 +175,7 @@ class Samples:
             np.concatenate([p.forces for p in parts]),
             np.concatenate([p.tails for p in parts]),
             parts[0].samples,
+            parts[0].rows,
         )
 
 
@@ -206,8 +215,28 @@ def block_mean(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return blocks.mean(axis=0), blocks.std(axis=0, ddof=1) / np.sqrt(len(blocks))
 
 
-def normed_mean(blocks: np.ndarray, mean_density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of force-sampled blocks, scaled to the known mean density, and its standard error.
+class Estimate(NamedTuple):
+    """Density profiles with the blocks that their errors come from.
+
+    Attributes
+    ----------
+    density : ndarray, shape (2, bins)
+        Mean density of each species (M).
+    residuals : ndarray, shape (blocks, 2, bins)
+        What each block deviates by (M); the sum over blocks is zero.
+    """
+
+    density: np.ndarray
+    residuals: np.ndarray
+
+    @property
+    def error(self) -> np.ndarray:
+        """Standard error of the mean (M), shape (2, bins)."""
+        return block_mean(self.residuals)[1]
+
+
+def normed(blocks: np.ndarray, mean_density: np.ndarray) -> Estimate:
+    """Mean of force-sampled blocks, scaled to the known mean density.
 
     Parameters
     ----------
@@ -217,15 +246,20 @@ def normed_mean(blocks: np.ndarray, mean_density: np.ndarray) -> tuple[np.ndarra
 
     Returns
     -------
-    density, error : ndarray, shape (2, bins)
-        The error is that of a ratio estimator: of blocks less the share that scaling takes out.
+    Estimate
+        Its residuals are those of a ratio estimator: blocks less the share that scaling takes out.
     """
     raw = blocks.mean(axis=0)
     factor = mean_density / raw.mean(axis=-1)
     density = raw * factor[:, None]
     norm = blocks.mean(axis=-1, keepdims=True) / raw.mean(axis=-1)[None, :, None]
-    residual = blocks * factor[None, :, None] - density * norm
-    return density, residual.std(axis=0, ddof=1) / np.sqrt(len(blocks))
+    return Estimate(density, blocks * factor[None, :, None] - density * norm)
+
+
+def normed_mean(blocks: np.ndarray, mean_density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Density and standard error of `normed`, each of shape (2, bins)."""
+    estimate = normed(blocks, mean_density)
+    return estimate.density, estimate.error
 
 
 def mean_densities(system: SlitSystem) -> np.ndarray:
@@ -234,20 +268,33 @@ def mean_densities(system: SlitSystem) -> np.ndarray:
     return np.array(system.counts) / (volume * MOLAR)
 
 
-def density_profiles(system: SlitSystem, samples: Samples) -> SlitProfiles:
+def force_sampling(system: SlitSystem, samples: Samples) -> Estimate:
     """The best estimate from the blocks of a simulation: force sampling with its norm fixed."""
-    density, error = normed_mean(force_blocks(system, samples), mean_densities(system))
-    return _profiles(system, density, error)
+    return normed(force_blocks(system, samples), mean_densities(system))
+
+
+def histogram(system: SlitSystem, samples: Samples) -> Estimate:
+    """The histogram estimate from the blocks of a simulation."""
+    blocks = histogram_blocks(system, samples)
+    density = blocks.mean(axis=0)
+    return Estimate(density, blocks - density)
+
+
+def density_profiles(system: SlitSystem, samples: Samples) -> SlitProfiles:
+    """The profiles of `force_sampling`."""
+    return profiles_of(system, force_sampling(system, samples))
 
 
 def histogram_profiles(system: SlitSystem, samples: Samples) -> SlitProfiles:
-    """The histogram estimate from the blocks of a simulation."""
-    return _profiles(system, *block_mean(histogram_blocks(system, samples)))
+    """The profiles of `histogram`."""
+    return profiles_of(system, histogram(system, samples))
 
 
-def _profiles(system: SlitSystem, density: np.ndarray, error: np.ndarray) -> SlitProfiles:
-    z = bin_centres(system, density.shape[-1])
-    return SlitProfiles(*(DensityProfile(z, density[s], error[s]) for s in range(2)))
+def profiles_of(system: SlitSystem, estimate: Estimate) -> SlitProfiles:
+    """The profiles of an estimate, with their standard errors."""
+    z = bin_centres(system, estimate.density.shape[-1])
+    both = zip(estimate.density, estimate.error, strict=True)
+    return SlitProfiles(*(DensityProfile(z, density, error) for density, error in both))
 
 
 def median_relative_error(profiles: SlitProfiles) -> float:

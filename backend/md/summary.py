@@ -10,12 +10,14 @@ import numpy as np
 from scipy import constants
 
 from backend import __version__
+from backend.blocks import BlockResiduals
+from backend.charge import ChargeProfile
 from backend.md import estimators
+from backend.md.agreement import agreement
 from backend.md.electrostatics import splitting
-from backend.md.estimators import SERIES, Samples, block_averages, block_mean
-from backend.md.schedule import BLOCKS_PER_REPLICA
+from backend.md.estimators import SERIES, Samples, block_mean
 from backend.md.verdict import Verdict
-from backend.profiles import SlitProfiles
+from backend.profiles import SlitProfiles, contact_density, mid_density
 from backend.settings import RunSettings
 from backend.system import MOLAR, SPECIES, SlitSystem
 
@@ -25,6 +27,7 @@ def summary(
     settings: RunSettings,
     samples: Samples,
     profiles: SlitProfiles,
+    residuals: BlockResiduals,
     series: list[np.ndarray],
     verdict: Verdict,
 ) -> dict[str, Any]:
@@ -32,28 +35,21 @@ def summary(
 
     Parameters
     ----------
-    system, settings, samples, profiles
-        What was simulated, how, its blocks, and the profiles they give.
+    system, settings, samples, profiles, residuals
+        What was simulated, how, its blocks, the profiles they give, and the blocks' deviations.
     series : list of ndarray, each of shape (rows, len(SERIES))
         What every replica recorded in time.
     verdict : Verdict
         Whether it has converged.
     """
-    row_time = _row_time(settings, samples, series)
+    row_time = samples.samples / samples.rows * settings.time_step * settings.steps_per_sample
     return {
         "counts": dict(zip(SPECIES, system.counts, strict=True)),
         "box_length_nm": system.box_length,
         "surface_charge_density": system.actual_surface_charge_density,
-        "densities_M": {
-            species: {
-                "contact": profile.contact_density(system, species),
-                "peak": profile.peak_density,
-                "mid": profile.mid_density,
-                "mean": profile.mean_density,
-            }
-            for species, profile in profiles.by_species().items()
-        },
-        "pressures_MPa": _pressures(system, profiles, series),
+        **_densities(system, profiles, residuals),
+        "charge": _charge(ChargeProfile.of(system, profiles, residuals)),
+        "pressures_MPa": _pressures(system, samples, profiles, residuals, series),
         "median_relative_error": verdict.median_relative_error,
         "error_bars": f"standard errors of the mean from {samples.blocks} blocks",
         "convergence": verdict.to_dict(),
@@ -63,6 +59,7 @@ def summary(
             "block_length_tau": verdict.block_length * row_time,
             "effective_samples": len(np.concatenate(series)) / (2 * verdict.autocorrelation_time),
             **_force_to_count(system, samples),
+            "estimators": agreement(system, samples),
             "pair_force_error": splitting(
                 system.confinement_length / system.box_length, settings.electrostatics
             ).error,
@@ -76,11 +73,35 @@ def summary(
     }
 
 
-def _row_time(settings: RunSettings, samples: Samples, series: list[np.ndarray]) -> float:
-    """Time (τ) that one row of the series spans."""
-    rows_per_block = sum(len(each) for each in series) / samples.blocks
-    interval = settings.time_step * settings.steps_per_sample
-    return round(samples.samples / rows_per_block) * interval
+def _densities(
+    system: SlitSystem, profiles: SlitProfiles, residuals: BlockResiduals
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Contact, peak and mid densities with standard errors; the mean is exact."""
+    values, errors = {}, {}
+    for s, species in enumerate(SPECIES):
+
+        def densities(both: np.ndarray, s: int = s, species: str = species) -> np.ndarray:
+            contact = contact_density(system, species, both[s])
+            return np.array([contact, both[s].max(), mid_density(both[s])])
+
+        names = ("contact", "peak", "mid")
+        found = densities(profiles.densities)
+        error = residuals.standard_error(densities, profiles.densities)
+        values[species] = dict(zip(names, found.tolist(), strict=True))
+        values[species]["mean"] = profiles.by_species()[species].mean_density
+        errors[species] = dict(zip(names, error.tolist(), strict=True))
+    return {"densities_M": values, "density_errors_M": errors}
+
+
+def _charge(charge: ChargeProfile) -> dict[str, float | None]:
+    """Screening length and wall potential with standard errors; None where there is none."""
+    values = {
+        "screening_length_nm": charge.screening_length,
+        "screening_length_error_nm": charge.screening_length_error,
+        "wall_potential_mV": charge.wall_potential,
+        "wall_potential_error_mV": charge.wall_potential_error,
+    }
+    return {name: float(v) if np.isfinite(v) else None for name, v in values.items()}
 
 
 def _force_to_count(system: SlitSystem, samples: Samples) -> dict[str, Any]:
@@ -94,26 +115,37 @@ def _force_to_count(system: SlitSystem, samples: Samples) -> dict[str, Any]:
 
 
 def _pressures(
-    system: SlitSystem, profiles: SlitProfiles, series: list[np.ndarray]
+    system: SlitSystem,
+    samples: Samples,
+    profiles: SlitProfiles,
+    residuals: BlockResiduals,
+    series: list[np.ndarray],
 ) -> dict[str, dict[str, float]]:
     """Pressure on the left wall, on the right wall and across the mid-plane, with errors (MPa).
 
     The mid-plane's is the ideal part ρ(0) k_BT plus the force with which the ions on the right push
     those on the left; all three are equal in equilibrium.
     """
-    column = block_averages(series, BLOCKS_PER_REPLICA)
+    recorded = _recorded_in_blocks(samples, series) / system.box_length**2
+    # block by block: where ions crowd in the middle, they also push harder
+    ideal = profiles.densities + residuals.full
+    middle = MOLAR * np.apply_along_axis(mid_density, -1, ideal).sum(axis=-1)
+    blocks = {
+        "left": recorded[:, SERIES.index("left_wall")],
+        "right": -recorded[:, SERIES.index("right_wall")],
+        "middle": middle - recorded[:, SERIES.index("left_half")],
+    }
     # k_BT per nm³ in MPa
     unit = constants.k * system.temperature * 1e27 * 1e-6
-    area = system.box_length**2
-    forces = {
-        "left": column["left_wall"],
-        "right": -column["right_wall"],
-        "middle": -column["left_half"],
-    }
     pressures = {}
-    for name, values in forces.items():
-        mean, error = block_mean(values / area)
+    for name, values in blocks.items():
+        mean, error = block_mean(values)
         pressures[name] = {"pressure": float(mean * unit), "error": float(error * unit)}
-    ideal = MOLAR * sum(profile.mid_density for profile in profiles.by_species().values())
-    pressures["middle"]["pressure"] += float(ideal * unit)
     return pressures
+
+
+def _recorded_in_blocks(samples: Samples, series: list[np.ndarray]) -> np.ndarray:
+    """What was recorded, averaged over the very blocks of the profiles, shape (blocks, series)."""
+    blocks = samples.blocks // len(series)
+    aligned = [each[-blocks * samples.rows :] for each in series]
+    return np.concatenate(aligned).reshape(samples.blocks, samples.rows, -1).mean(axis=1)
