@@ -17,6 +17,7 @@ from backend.md.engine import run
 from backend.result import SimulationResult
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
+from benchmarks.studies.coarse import coarse
 from benchmarks.studies.report import figure, save, say
 
 SYSTEMS = {
@@ -32,7 +33,6 @@ SYSTEMS = {
 
 OURS = RunSettings(duration_ns=10.0, seed=11)
 LAMMPS = RunSettings(duration_ns=1.5, seed=12, engine="lammps")
-BIN_WIDTH = 0.05
 LEAST_SHARE = 0.05
 """Bins count from this share of the highest density on."""
 
@@ -68,37 +68,17 @@ def measure() -> list[Agreement]:
 def _compared(
     name: str, species: str, ours: SimulationResult, theirs: SimulationResult
 ) -> Agreement:
-    z, density, error = _coarse(ours, species, together=True)
-    _, other, other_error = _coarse(theirs, species, together=False)
+    z, density, error = coarse(ours, species)
+    _, other, other_error = coarse(theirs, species)
     counted = density >= LEAST_SHARE * density.max()
-    deviation = (other - density) / np.hypot(error, other_error)
-    relative = other / density - 1
+    difference = (other - density)[counted]
     return Agreement(
         name,
         species,
         z[counted].tolist(),
-        deviation[counted].tolist(),
-        relative[counted].tolist(),
+        (difference / np.hypot(error, other_error)[counted]).tolist(),
+        (difference / density[counted]).tolist(),
     )
-
-
-def _coarse(
-    result: SimulationResult, species: str, together: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """z, density and error of the left half in wider bins.
-
-    Errors of bins side by side go `together` where a profile is integrated from forces; those of
-    counted ions are independent.
-    """
-    profile = result.profiles.by_species()[species]
-    half = len(profile.z) // 2
-    width = profile.z[1] - profile.z[0]
-    merged = max(n for n in range(1, 11) if half % n == 0 and n * width < 1.2 * BIN_WIDTH)
-    z, density, error = (
-        each[:half].reshape(-1, merged) for each in (profile.z, profile.density, profile.error)
-    )
-    means = error.mean(axis=1) if together else np.sqrt((error**2).sum(axis=1)) / merged
-    return z.mean(axis=1), density.mean(axis=1), means
 
 
 def summary(found: list[Agreement]) -> dict[str, Any]:

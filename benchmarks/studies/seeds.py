@@ -12,7 +12,7 @@ from backend.system import SPECIES, SlitSystem
 from benchmarks.studies.report import figure, save, say
 
 SEEDS = range(201, 221)
-SETTINGS = {"duration_ns": 1.0}
+DURATION_NS = 1.0
 
 
 def measure() -> dict[str, Any]:
@@ -20,7 +20,7 @@ def measure() -> dict[str, Any]:
     system = SlitSystem()
     profiles = []
     for seed in SEEDS:
-        result = run(system, RunSettings(seed=seed, **SETTINGS), threads=2)
+        result = run(system, RunSettings(duration_ns=DURATION_NS, seed=seed), threads=2)
         profiles.append(result.profiles.by_species())
         say(f"seed {seed}: {result.summary['median_relative_error']:.2%}")
     measured: dict[str, Any] = {"z": profiles[0]["positive"].z.tolist()}

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from backend.md.engine import run
-from backend.profiles import SlitProfiles
 from backend.result import SimulationResult
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
+from benchmarks.studies.coarse import coarse
 from benchmarks.studies.report import say
 
 SYSTEMS = {
@@ -21,8 +21,6 @@ SYSTEMS = {
 """One with weak and one with strong Coulomb forces."""
 
 DURATION_NS = 10.0
-BIN_WIDTH = 0.05
-"""nm; the bins that profiles are compared in."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +128,8 @@ def _shift(
     result: SimulationResult,
     reference: SimulationResult,
 ) -> Shift:
-    z, density, error = _coarse(result.profiles, species)
-    _, other, other_error = _coarse(reference.profiles, species)
+    z, density, error = coarse(result, species)
+    _, other, other_error = coarse(reference, species)
     counted = other >= 0.05 * other.max()
     z, density, other = z[counted], density[counted], other[counted]
     both = np.hypot(error, other_error)[counted]
@@ -146,20 +144,6 @@ def _shift(
         float(np.linalg.norm(density - other) / np.linalg.norm(other)),
         float(np.linalg.norm(both) / np.linalg.norm(other)),
     )
-
-
-def _coarse(profiles: SlitProfiles, species: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """z, density and error of the left half in bins of about `BIN_WIDTH`.
-
-    Errors of neighbouring bins go together: that of their mean is the mean of theirs.
-    """
-    profile = profiles.by_species()[species]
-    half = len(profile.z) // 2
-    width = profile.z[1] - profile.z[0]
-    merged = max(n for n in range(1, 11) if half % n == 0 and n * width < 1.2 * BIN_WIDTH)
-    values = (profile.z, profile.density, profile.error)
-    z, density, error = (each[:half].reshape(-1, merged).mean(axis=1) for each in values)
-    return z, density, error
 
 
 def rows(shifts: list[Shift]) -> list[list[str]]:

@@ -1,0 +1,26 @@
+"""Profiles in wider bins, with the errors that their blocks give."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backend.result import SimulationResult
+from backend.system import SPECIES
+
+BIN_WIDTH = 0.05
+"""nm, about."""
+
+
+def coarse(result: SimulationResult, species: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Z (nm), density and standard error (M) in the wider bins of the left half."""
+    assert result.residuals is not None
+    profile = result.profiles.by_species()[species]
+    half = len(profile.z) // 2
+    width = profile.z[1] - profile.z[0]
+    merged = max(n for n in range(1, 11) if half % n == 0 and n * width < 1.2 * BIN_WIDTH)
+    blocks = result.residuals.left[:, SPECIES.index(species)].astype(float)
+    blocks = blocks.reshape(len(blocks), -1, merged).mean(axis=2)
+    z, density = (
+        each[:half].reshape(-1, merged).mean(axis=1) for each in (profile.z, profile.density)
+    )
+    return z, density, blocks.std(axis=0, ddof=1) / np.sqrt(len(blocks))
