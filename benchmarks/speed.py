@@ -55,7 +55,7 @@ def measure(system: SlitSystem, positions: np.ndarray, contenders: list[Contende
 
 def _timer(system: SlitSystem, positions: np.ndarray, contender: Contender) -> Callable[[], float]:
     """A function that measures steps per second; it has run once, so that all is compiled."""
-    measure_once = _lammps if contender.method else _ours
+    measure_once = lammps_speed if contender.method else _ours
     steps = 2000
     speed = measure_once(system, positions, contender, steps)
     steps = max(steps, int(SECONDS * speed / 1000) * 1000)
@@ -75,7 +75,10 @@ def _ours(system: SlitSystem, positions: np.ndarray, contender: Contender, steps
     return (replica.steps_done - before) / (time.process_time() - started)
 
 
-def _lammps(system: SlitSystem, positions: np.ndarray, contender: Contender, steps: int) -> float:
+def lammps_speed(
+    system: SlitSystem, positions: np.ndarray, contender: Contender, steps: int
+) -> float:
+    """Time steps a second of processor time that LAMMPS makes."""
     assert contender.method
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

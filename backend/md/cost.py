@@ -15,6 +15,9 @@ SECONDS_PER_ION = 40e-9
 SECONDS_PER_STEP_AND_ION = 35e-9
 """Everything else in one time step, for each ion."""
 
+LAMMPS_SECONDS_PER_ION = 1.8e-6
+"""All that LAMMPS does in one time step, for each ion."""
+
 START_UP_SECONDS = 2.0
 """A worker's start and its first report."""
 
@@ -43,5 +46,7 @@ def estimated_seconds(
 def seconds_per_step(system: SlitSystem, settings: RunSettings) -> float:
     """Estimate of the seconds that one time step of one replica takes."""
     ions = system.ion_count
+    if settings.engine == "lammps":
+        return ions * LAMMPS_SECONDS_PER_ION
     coulomb = ions * (ions - 1) / 2 * SECONDS_PER_PAIR + ions * SECONDS_PER_ION
     return coulomb / settings.coulomb_split + ions * SECONDS_PER_STEP_AND_ION

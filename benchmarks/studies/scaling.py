@@ -1,4 +1,7 @@
-"""How the cost of a step grows with the number of ions, and how replicas use several cores."""
+"""How the cost of a step grows with the number of ions, and how replicas use several cores.
+
+LAMMPS stands beside: a mesh grows more slowly than a loop over pairs, and somewhere overtakes it.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,25 @@ import os
 import time
 from typing import Any
 
+from backend.lammps.program import find
 from backend.md.engine import run
 from backend.md.replica import Replica
 from backend.md.schedule import Schedule
 from backend.settings import RunSettings
 from backend.system import SlitSystem
+from benchmarks.contenders import lammps
+from benchmarks.speed import lammps_speed
 from benchmarks.studies.report import figure, save, say
 
 IONS = (106, 212, 424, 848, 1500, 3000, 6000, 10000)
 SECONDS = 3.0
+
+CURVES = {
+    "multiple_time_steps": ("o-", "nanoconf, multiple time steps (default)"),
+    "every_step": ("s--", "nanoconf, all forces every step"),
+    "lammps": ("^:", "LAMMPS, PPPM 1e-3, 6 σ"),
+}
+"""What is measured, how it is drawn and called."""
 
 
 def measure() -> dict[str, Any]:
@@ -26,17 +39,24 @@ def _speed(ions: int) -> dict[str, Any]:
     system = SlitSystem(salt_concentration=0.9, positive_diameter=0.5, negative_ions=ions // 2)
     found: dict[str, Any] = {"ions": system.ion_count}
     for name, split in (("multiple_time_steps", 5), ("every_step", 1)):
-        settings = RunSettings(replicas=1, coulomb_split=split)
-        replica = Replica(system, settings, 0)
+        replica = Replica(system, RunSettings(replicas=1, coulomb_split=split), 0)
         replica.prepare()
-        schedule = Schedule.of(system, settings)
-        replica.equilibrate(schedule)
-        before, started = replica.steps_done, time.process_time()
-        while time.process_time() - started < SECONDS:
-            replica.equilibrate(schedule)
-        found[name] = (replica.steps_done - before) / (time.process_time() - started)
-    say(f"{ions} ions: {found['multiple_time_steps']:.0f} and {found['every_step']:.0f} steps/s")
+        found[name] = _steps_per_second(replica)
+    contender = lammps(find(), system)[0]
+    found["lammps"] = lammps_speed(
+        system, replica.state.positions, contender, max(100, 1_000_000 // ions)
+    )
+    say(f"{ions} ions: " + ", ".join(f"{found[name]:.0f} steps/s ({name})" for name in CURVES))
     return found
+
+
+def _steps_per_second(replica: Replica) -> float:
+    schedule = Schedule.of(replica.system, replica.settings)
+    replica.equilibrate(schedule)
+    before, started = replica.steps_done, time.process_time()
+    while time.process_time() - started < SECONDS:
+        replica.equilibrate(schedule)
+    return (replica.steps_done - before) / (time.process_time() - started)
 
 
 def _cores() -> list[dict[str, Any]]:
@@ -55,17 +75,11 @@ def _cores() -> list[dict[str, Any]]:
 
 def rows(measured: dict[str, Any]) -> list[list[str]]:
     """The study as a table."""
-    table = [["ions", "steps/s, multiple time steps", "steps/s, all forces every step"]]
+    table = [["ions", *(f"{label}, steps/s" for _, label in CURVES.values())]]
     for each in measured["ions"]:
-        table.append(
-            [
-                str(each["ions"]),
-                f"{each['multiple_time_steps']:,.0f}",
-                f"{each['every_step']:,.0f}",
-            ]
-        )
+        table.append([str(each["ions"]), *(f"{each[name]:,.0f}" for name in CURVES)])
     for each in measured["cores"]:
-        table.append([f"{each['cores']} cores", f"{each['seconds']:.1f} s", ""])
+        table.append([f"{each['cores']} cores", f"{each['seconds']:.1f} s", "", ""])
     return table
 
 
@@ -74,10 +88,7 @@ def draw(measured: dict[str, Any]) -> None:
     picture, axes = figure(1, 1)
     axis = axes[0, 0]
     ions = [each["ions"] for each in measured["ions"]]
-    for name, style, label in (
-        ("multiple_time_steps", "o-", "multiple time steps (default)"),
-        ("every_step", "s--", "all forces every step"),
-    ):
+    for name, (style, label) in CURVES.items():
         axis.loglog(ions, [each[name] for each in measured["ions"]], style, label=label)
     axis.set_xlabel("ions")
     axis.set_ylabel("time steps a second, one core")
