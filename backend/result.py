@@ -89,7 +89,19 @@ class SimulationResult:
 
 
 class SimulationError(RuntimeError):
-    """A simulation that went wrong: its message says what happened and what to try."""
+    """A simulation that went wrong.
+
+    Parameters
+    ----------
+    message : str
+        One line: what happened, where, the likely cause, and what to try.
+    name : str
+        A short word for it that never changes, such as ``"not-finite"``: see docs/engine.md.
+    """
+
+    def __init__(self, message: str, name: str = ""):
+        super().__init__(message)
+        self.name = name
 
 
 class Cancelled(Exception):

@@ -65,6 +65,7 @@ def describe(run: Run) -> dict[str, Any]:
     return {
         "id": run.id,
         "state": run.state,
+        "error": run.error,
         "reason": run.reason,
         "name": run.name,
         "owner": request.get("owner", ""),

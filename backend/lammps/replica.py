@@ -66,7 +66,7 @@ class Replica:
             return
         self.steps_done = int(words[0])
         if self.phase == "sampling":
-            self.steps_done += script.equilibration_steps(self.schedule, self.settings)
+            self.steps_done += self.schedule.equilibration_steps(self.settings)
             if words[0] != "0":  # nothing has been averaged yet
                 self.rows.append([float(word) for word in words[1:]])
 

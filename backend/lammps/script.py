@@ -203,7 +203,7 @@ print "phase equilibrating"
 reset_timestep 0
 fix move all nve
 {_thermostat_line(settings, seed)}
-run {equilibration_steps(schedule, settings)}
+run {schedule.equilibration_steps(settings)}
 
 print "phase sampling"
 reset_timestep 0
@@ -212,11 +212,6 @@ reset_timestep 0
 run {schedule.stages[-1] * schedule.samples_per_tally * every}
 print "phase done"
 """
-
-
-def equilibration_steps(schedule: Schedule, settings: RunSettings) -> int:
-    """Steps of a replica before sampling starts."""
-    return schedule.equilibration * schedule.samples_per_chunk * settings.steps_per_sample
 
 
 def samples_per_row(schedule: Schedule) -> int:

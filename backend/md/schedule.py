@@ -90,6 +90,10 @@ class Schedule:
         interval = settings.steps_per_sample * settings.time_step
         return self.samples_per_tally * interval * system.time_unit_ns
 
+    def equilibration_steps(self, settings: RunSettings) -> int:
+        """Time steps of a replica before sampling starts."""
+        return self.equilibration * self.samples_per_chunk * settings.steps_per_sample
+
     def steps(self, settings: RunSettings) -> int:
         """Time steps of all replicas together."""
         chunks = self.equilibration + self.stages[-1] * self.chunks_per_tally
