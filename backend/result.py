@@ -9,6 +9,7 @@ from typing import Any, Self
 from backend.profiles import DensityProfile, SlitProfiles
 from backend.settings import RunSettings
 from backend.system import SlitSystem
+from backend.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,15 @@ class SimulationResult:
         Density profiles of both species, mirror averaged, with standard errors from blocks.
     summary : dict
         JSON values: contact, peak and mid densities with errors, checks, timings, versions.
+    trajectory : Trajectory, optional
+        The snapshots, where the engine has just taken some; they are not read back from disk.
     """
 
     system: SlitSystem
     settings: RunSettings
     profiles: SlitProfiles
     summary: dict[str, Any] = field(default_factory=dict)
+    trajectory: Trajectory | None = None
 
     @property
     def positive(self) -> DensityProfile:

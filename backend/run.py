@@ -336,6 +336,13 @@ def profile_files() -> list[str]:
     return [name for pair in SlitProfiles.FILES.values() for name in pair]
 
 
+def trajectory_files() -> list[str]:
+    """Names of the files that hold the snapshots of a result that has any."""
+    from backend.trajectory import FILES
+
+    return list(FILES)
+
+
 def now() -> str:
     """The time, UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -27,13 +27,14 @@ ALLOWED = {
     "time_step": Range(0.0001, 0.02, "τ"),
     "direct_split": Range(1, 9, ""),
     "image_split": Range(1, 8, ""),
+    "snapshots": Range(0, 100_000, ""),
 }
 
 
 OPTIONAL = ("target_error",)
 """Settings that may be left open."""
 
-WHOLE = ("seed", "replicas", "direct_split", "image_split")
+WHOLE = ("seed", "replicas", "direct_split", "image_split", "snapshots")
 """Settings that are whole numbers."""
 
 
@@ -67,6 +68,9 @@ class RunSettings:
         times; each is one sample of the profile.
     precision : {"single", "double"}
         Arithmetic of the pair forces.
+    snapshots : int
+        Configurations of the first replica to keep, evenly spaced over the (longest) run; how
+        many there may be depends on the number of ions (`backend.trajectory.check_snapshots`).
 
     Raises
     ------
@@ -85,6 +89,7 @@ class RunSettings:
     direct_split: int = 5
     image_split: int = 2
     precision: str = "single"
+    snapshots: int = 0
 
     def __post_init__(self) -> None:
         for name, allowed in ALLOWED.items():

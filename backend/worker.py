@@ -39,6 +39,7 @@ from backend.run import (
     boot_id,
     now,
     profile_files,
+    trajectory_files,
 )
 
 # The lock is taken before NumPy and Numba are loaded, which takes a second.
@@ -251,6 +252,8 @@ class Worker:
 
     def _save(self, result: SimulationResult) -> None:
         result.profiles.save(self.run.folder)
+        if result.trajectory:
+            result.trajectory.save(self.run.folder)
         self._close_attempt("done")
         write_json(self.run.folder / "result.json", {"summary": result.summary})
         shutil.rmtree(self.run.folder / "partial", ignore_errors=True)
@@ -307,7 +310,7 @@ class Worker:
         self._remove_leftovers()
         shutil.rmtree(self.run.folder / "partial", ignore_errors=True)
         self.run.remove_checkpoints()
-        for name in profile_files():
+        for name in [*profile_files(), *trajectory_files()]:
             with contextlib.suppress(OSError):
                 (self.run.folder / name).unlink()
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from backend.files import write_json, write_text
-from backend.run import DONE, Run, profile_files
+from backend.files import write_json, write_text, written_whole
+from backend.run import DONE, Run, profile_files, trajectory_files
 from backend.system import InvalidInput
 
 
@@ -37,12 +37,13 @@ def write_run(folder: Path, run: Run) -> None:
     Files of an earlier run in the same folder go first, so that what lies there together belongs
     together. A run that failed leaves its last profiles in ``partial/``.
     """
-    for name in ["run.json", *profile_files()]:
+    for name in ["run.json", *profile_files(), *trajectory_files()]:
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / "partial", ignore_errors=True)
     if run.state == DONE:
         result = run.result()
         result.profiles.save(folder)
+        _copy_trajectory(run.folder, folder)
         summary = result.summary
     else:
         summary = {}
@@ -51,6 +52,13 @@ def write_run(folder: Path, run: Run) -> None:
             (folder / "partial").mkdir()
             partial.save(folder / "partial")
     write_json(folder / "run.json", {**describe(run), "summary": summary})
+
+
+def _copy_trajectory(source: Path, target: Path) -> None:
+    for name in trajectory_files():
+        if (source / name).exists():
+            with open(source / name, "rb") as original, written_whole(target / name) as copy:
+                shutil.copyfileobj(original, copy)
 
 
 def write_files(folder: Path, texts: Mapping[str, str]) -> None:

@@ -24,7 +24,7 @@ from backend.run import DONE, FAILED, QUEUED, Run
 from backend.settings import RunSettings
 from tests.homes import QUICK, STEADY, SYSTEM, obey_permissions, submit, until
 
-TWO_REPLICAS = replace(STEADY, duration_ns=0.4, replicas=2)
+TWO_REPLICAS = replace(STEADY, duration_ns=0.4, replicas=2, snapshots=7)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,8 @@ def same(one: SimulationResult, other: SimulationResult) -> bool:
         numbers.append(np.array([(profile.density, profile.error) for profile in profiles]))
         steps = result.summary["timings"]["steps"]
         about.append(json.dumps({**result.summary, "timings": steps}))
-    return np.array_equal(*numbers) and about[0] == about[1]
+    trajectories = [result.trajectory and result.trajectory.files() for result in (one, other)]
+    return np.array_equal(*numbers) and about[0] == about[1] and trajectories[0] == trajectories[1]
 
 
 def interrupt(settings: RunSettings, folder: Path, tallies: int, threads: int = 1) -> None:
@@ -96,7 +97,7 @@ def test_killed_at_twenty_random_moments_a_run_ends_with_the_same_result(home):
         if kill % 2:  # else while it starts
             until(lambda before=before: stamp(run) != before, "a new checkpoint")
         with contextlib.suppress(subprocess.TimeoutExpired):
-            worker.wait(moments.uniform(0, 0.1 if kill % 2 else 1.2))
+            worker.wait(moments.uniform(0, 0.1 if kill % 2 else 0.6))
         worker.kill()
         worker.wait()
     assert run.state == QUEUED

@@ -23,6 +23,7 @@ from backend.md.verdict import Verdict, judge
 from backend.result import Cancelled, Progress, SimulationError, SimulationResult
 from backend.settings import RunSettings
 from backend.system import SlitSystem
+from backend.trajectory import Trajectory
 
 REPORT_SECONDS = 1.0
 POLL_SECONDS = 0.1
@@ -182,7 +183,9 @@ class Job:
         about["versions"]["lammps"] = self.program.version
         # of our own forces, not of those that were used
         del about["checks"]["image_correction_error"]
-        return SimulationResult(self.system, self.settings, profiles, about)
+        snapshots = self.replicas[0].snapshots(tallies)
+        trajectory = Trajectory.of(self.system, self.settings, snapshots) if snapshots else None
+        return SimulationResult(self.system, self.settings, profiles, about, trajectory)
 
 
 def run(

@@ -23,6 +23,7 @@ from backend.system import SPECIES, SlitSystem
 
 DATA_FILE, FORCE_FILE = "ions.data", "ions.forces"
 RUN_FILE, FORCE_INPUT = "in.run", "in.forces"
+SNAPSHOT_FILE = "ions.snapshots"
 
 ACCURACY = 1e-3
 """Accuracy of the Coulomb forces, over that between ions at their mean distance."""
@@ -169,7 +170,12 @@ run 0
 
 
 def run_text(
-    system: SlitSystem, settings: RunSettings, schedule: Schedule, method: Method, seed: int
+    system: SlitSystem,
+    settings: RunSettings,
+    schedule: Schedule,
+    method: Method,
+    seed: int,
+    snapshots: int = 0,
 ) -> str:
     """The input of a run: relax, equilibrate, sample.
 
@@ -177,6 +183,8 @@ def run_text(
     ----------
     seed : int
         Of the velocities and of the thermostat, 1 to 9 × 10⁸.
+    snapshots : int
+        Configurations to keep.
     """
     every = settings.steps_per_sample
     row = every * samples_per_row(schedule)
@@ -209,9 +217,19 @@ print "phase sampling"
 reset_timestep 0
 {_series_lines(system, samples_per_row(schedule), every)}
 {_histogram_lines(system, schedule.samples_per_tally, every)}
+{_snapshot_lines(schedule, every, snapshots)}
 run {schedule.stages[-1] * schedule.samples_per_tally * every}
 print "phase done"
 """
+
+
+def _snapshot_lines(schedule: Schedule, every: int, snapshots: int) -> str:
+    if not snapshots:
+        return ""
+    return (
+        f"dump snapshots all custom {every * schedule.samples_per_snapshot(snapshots)} "
+        f"{SNAPSHOT_FILE} id x y z\ndump_modify snapshots sort id format float %.10g"
+    )
 
 
 def samples_per_row(schedule: Schedule) -> int:

@@ -23,6 +23,7 @@ from backend.profiles import SlitProfiles
 from backend.result import Cancelled, Progress, SimulationResult
 from backend.settings import RunSettings
 from backend.system import SlitSystem
+from backend.trajectory import Trajectory
 
 REPORT_SECONDS = 1.0
 WATCH_SECONDS = 0.1
@@ -248,4 +249,11 @@ class _Run:
             [replica.series() for replica in self.replicas],
             self._verdict(samples, profiles),
         )
-        return SimulationResult(self.system, self.settings, profiles, {**about, "timings": timings})
+        snapshots = self.replicas[0].snapshots
+        return SimulationResult(
+            self.system,
+            self.settings,
+            profiles,
+            {**about, "timings": timings},
+            Trajectory.of(self.system, self.settings, snapshots) if snapshots else None,
+        )

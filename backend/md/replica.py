@@ -51,6 +51,7 @@ class Replica:
     open_tally: estimators.Tally | None = None
     chunks_in_open_tally: int = 0
     first_energy: float = math.nan
+    snapshots: list[np.ndarray] = field(default_factory=list)
 
     @cached_property
     def force_field(self) -> ForceField:
@@ -89,7 +90,7 @@ class Replica:
 
     def equilibrate(self, schedule: Schedule) -> None:
         """Advance by one chunk without keeping anything of it."""
-        self._advance(self._empty_tally(schedule, 1), 0, schedule)
+        self._advance(self._empty_tally(schedule, 1), 0, schedule.samples_per_chunk)
 
     def sample(
         self,
@@ -106,19 +107,34 @@ class Replica:
             if stop.is_set():
                 return
             first = self.chunks_in_open_tally * schedule.samples_per_chunk
-            self._advance(tally, first, schedule)
+            self._sample_chunk(tally, first, schedule)
             self.chunks_in_open_tally += 1
             after_chunk()
         self._check(tally)
         self.tallies.append(tally)
         self.open_tally = None
 
+    def _sample_chunk(self, tally: estimators.Tally, first: int, schedule: Schedule) -> None:
+        """Advance by a chunk, from snapshot to snapshot where there are any."""
+        wanted = self.settings.snapshots if self.index == 0 else 0
+        if not wanted:
+            self._advance(tally, first, schedule.samples_per_chunk)
+            return
+        every = schedule.samples_per_snapshot(wanted)
+        before = len(self.tallies) * schedule.samples_per_tally
+        last = first + schedule.samples_per_chunk
+        while first < last:
+            samples = min(last - first, every - (before + first) % every)
+            self._advance(tally, first, samples)
+            first += samples
+            if (before + first) % every == 0 and len(self.snapshots) < wanted:
+                self.snapshots.append(self.state.positions.copy())
+
     def _empty_tally(self, schedule: Schedule, chunks: int) -> estimators.Tally:
         rows = chunks * schedule.rows_per_chunk
         return estimators.empty_tally(self.system, BINS, rows, schedule.samples_per_row)
 
-    def _advance(self, tally: estimators.Tally, first: int, schedule: Schedule) -> None:
-        samples = schedule.samples_per_chunk
+    def _advance(self, tally: estimators.Tally, first: int, samples: int) -> None:
         outcome = integrators.advance(
             self.state, self.force_field, self.stepping, first, samples, self.rng, tally
         )
@@ -160,6 +176,7 @@ class Replica:
             "tallies_done": np.array(len(self.tallies)),
             "chunks_in_open_tally": np.array(self.chunks_in_open_tally),
             "first_energy": np.array(self.first_energy),
+            "snapshots": np.array(self.snapshots),
         }
 
     def resume(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -174,6 +191,7 @@ class Replica:
         self.steps_done = int(arrays["steps_done"])
         self.chunks_in_open_tally = int(arrays["chunks_in_open_tally"])
         self.first_energy = float(arrays["first_energy"])
+        self.snapshots = list(arrays["snapshots"])
 
 
 def stepping(system: SlitSystem, settings: RunSettings) -> Stepping:
