@@ -182,7 +182,12 @@ class Archive:
         ------
         UnusableHome
             The archive's folder cannot be written.
+        InvalidInput
+            More snapshots than there may be.
         """
+        from backend.trajectory import check_snapshots
+
+        check_snapshots(system, settings)
         if queue not in QUEUES:
             raise ValueError(f"queue = {queue!r}: must be one of {', '.join(QUEUES)}")
         if where != LOCAL:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from backend.files import write_bytes
+from backend.files import written_whole
 
 
 @dataclass(frozen=True)
@@ -72,9 +71,8 @@ class BlockResiduals:
 
     def save(self, folder: Path) -> None:
         """Write ``blocks.npz`` into a folder: one array, ``residuals_M``."""
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, residuals_M=self.left)
-        write_bytes(folder / self.FILE, buffer.getvalue())
+        with written_whole(folder / self.FILE) as stream:
+            np.savez_compressed(stream, residuals_M=self.left)
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that no reader ever sees half of it, and a crash leaves the old one."""
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """A stream to a file of which no reader ever sees half, and a crash leaves the old one."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     # not mkstemp, which would hide the file from everybody else whatever the user's umask
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)
@@ -27,7 +30,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text as UTF-8, whole."""
-    write_bytes(path, text.encode())
+    with written_whole(path) as stream:
+        stream.write(text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -262,7 +262,7 @@ class Keeper:
             "memory: see worker.log in the run folder, or try a smaller system"
         )
         try:
-            run.settle(FAILED, reason, "\n".join(tail))
+            run.settle(FAILED, reason, "\n".join(tail), "crashed")
         except OSError as error:
             say(f"{run.id}: {error}")
             self.hopeless.add(run.id)

@@ -99,6 +99,12 @@ class SlitProfiles:
         "negative": ("negative_density.csv", "n_density_profile.dat"),
     }
 
+    @property
+    def finite(self) -> bool:
+        """Whether all densities and errors are finite numbers."""
+        numbers = [(p.density, p.error) for p in self.by_species().values()]
+        return bool(np.isfinite(numbers).all())
+
     def by_species(self) -> dict[str, DensityProfile]:
         """The profiles by the name of their species."""
         return {"positive": self.positive, "negative": self.negative}

@@ -14,6 +14,8 @@ from backend.charge import ChargeProfile
 from backend.profiles import DensityProfile, SlitProfiles
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
+from backend.trajectory import FILES as TRAJECTORY_FILES
+from backend.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class SimulationResult:
         JSON values: contact, peak and mid densities with errors, checks, timings, versions.
     residuals : BlockResiduals or None
         The blocks that errors come from; None for a run of an earlier version.
+    trajectory : Trajectory, optional
+        The snapshots, where the engine has just taken some; they are not read back from disk.
     """
 
     system: SlitSystem
@@ -70,11 +74,13 @@ class SimulationResult:
     profiles: SlitProfiles
     summary: dict[str, Any] = field(default_factory=dict)
     residuals: BlockResiduals | None = None
+    trajectory: Trajectory | None = None
 
     FILES = (
         *(name for names in SlitProfiles.FILES.values() for name in names),
         ChargeProfile.FILE,
         BlockResiduals.FILE,
+        *TRAJECTORY_FILES,
     )
     """All files of `save`."""
 
@@ -119,11 +125,13 @@ class SimulationResult:
         return self.residuals.covariance(SPECIES.index(species), SPECIES.index(other or species))
 
     def save(self, folder: Path) -> None:
-        """Write the profiles, ``charge.csv`` and ``blocks.npz`` into a folder."""
+        """Write the profiles, ``charge.csv``, ``blocks.npz`` and snapshots into a folder."""
         self.profiles.save(folder)
         self.charge.save(folder)
         if self.residuals is not None:
             self.residuals.save(folder)
+        if self.trajectory is not None:
+            self.trajectory.save(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -142,7 +150,19 @@ class SimulationResult:
 
 
 class SimulationError(RuntimeError):
-    """A simulation that went wrong: its message says what happened and what to try."""
+    """A simulation that went wrong.
+
+    Parameters
+    ----------
+    message : str
+        One line: what happened, where, the likely cause, and what to try.
+    name : str
+        A short word for it that never changes, such as ``"not-finite"``: see docs/engine.md.
+    """
+
+    def __init__(self, message: str, name: str = ""):
+        super().__init__(message)
+        self.name = name
 
 
 class Cancelled(Exception):

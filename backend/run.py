@@ -152,6 +152,12 @@ class Run:
         return failure
 
     @property
+    def error(self) -> str:
+        """A short word for why the run failed, such as ``not-finite``; else empty."""
+        failure = None if self.state == DONE else self.failure()
+        return failure.get("error", "") if failure else ""
+
+    @property
     def reason(self) -> str:
         """One line that says why the run failed or was cancelled; else empty."""
         failure = None if self.state == DONE else self.failure()
@@ -225,7 +231,7 @@ class Run:
 
         state = self.state
         if state == FAILED:
-            raise SimulationError(self.reason)
+            raise SimulationError(self.reason, self.error)
         if state == CANCELLED:
             raise Cancelled(self.reason)
         if state != DONE:
@@ -273,7 +279,7 @@ class Run:
             lock.release()
         shutil.rmtree(doomed, ignore_errors=True)
 
-    def settle(self, state: str, reason: str, detail: str = "") -> bool:
+    def settle(self, state: str, reason: str, detail: str = "", error: str = "") -> bool:
         """End a run that no worker has; False when one has it, or it is over already."""
         lock = Lock(self.folder / "worker.lock")
         if not lock.acquire():
@@ -281,15 +287,33 @@ class Run:
         try:
             if self.finished:
                 return False
-            self.write_failure(state, reason, detail)
+            self.write_failure(state, reason, detail, error)
             return True
         finally:
             lock.release()
 
-    def write_failure(self, state: str, reason: str, detail: str = "") -> None:
+    def write_failure(self, state: str, reason: str, detail: str = "", error: str = "") -> None:
         """End the run without a result; only for whoever holds its lock."""
-        failure = {"state": state, "reason": reason, "detail": detail, "time": now()}
+        failure = {
+            "state": state,
+            "error": error,
+            "reason": reason,
+            "detail": detail,
+            "time": now(),
+        }
         write_json(self.folder / "failure.json", failure)
+        self.remove_checkpoints()
+
+    # --- checkpoints ------------------------------------------------------------------------
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """What an interrupted run goes on from; gone when it is over."""
+        return self.folder / "checkpoint"
+
+    def remove_checkpoints(self) -> None:
+        """Remove what a run that is over needs no more; only for whoever holds its lock."""
+        shutil.rmtree(self.checkpoint_folder, ignore_errors=True)
 
     # --- how often it was tried -------------------------------------------------------------
 

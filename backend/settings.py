@@ -30,13 +30,14 @@ ALLOWED = {
     "replicas": Range(1, 64, ""),
     "time_step": Range(0.0001, 0.02, "τ"),
     "coulomb_split": Range(1, 9, ""),
+    "snapshots": Range(0, 100_000, ""),
 }
 
 
 OPTIONAL = ("target_error",)
 """Settings that may be left open."""
 
-WHOLE = ("seed", "replicas", "coulomb_split")
+WHOLE = ("seed", "replicas", "coulomb_split", "snapshots")
 """Settings that are whole numbers."""
 
 
@@ -68,6 +69,9 @@ class RunSettings:
         odd number, 1 for every step.
     precision : {"single", "double"}
         Arithmetic of the pair forces.
+    snapshots : int
+        Configurations of the first replica to keep, evenly spaced over the (longest) run; how
+        many there may be depends on the number of ions (`backend.trajectory.check_snapshots`).
 
     Raises
     ------
@@ -85,6 +89,7 @@ class RunSettings:
     time_step: float = 0.005
     coulomb_split: int = 5
     precision: str = "single"
+    snapshots: int = 0
 
     def __post_init__(self) -> None:
         for name, allowed in ALLOWED.items():

@@ -57,12 +57,19 @@ LOW_PRIORITY = 10
 ENGINES = {"numba": "backend.md.engine", "lammps": "backend.lammps.engine"}
 """The module that executes a run, by `RunSettings.engine`."""
 
+RESUMABLE = ("numba",)
+"""Engines that go on from checkpoints; others start anew."""
+
 ADVICE = {
-    errno.ENOSPC: "the disk is full: free some space, then run it again",
-    errno.EDQUOT: "the disk quota is used up: free some space, then run it again",
-    errno.EROFS: "the run folder is read-only: choose another with NANOCONF_HOME",
-    errno.EACCES: "the run folder cannot be written: choose another with NANOCONF_HOME",
+    errno.ENOSPC: ("disk-full", "the disk is full: free some space, then run it again"),
+    errno.EDQUOT: ("disk-full", "the disk quota is used up: free some space, then run it again"),
+    errno.EROFS: ("read-only", "the run folder is read-only: choose another with NANOCONF_HOME"),
+    errno.EACCES: (
+        "read-only",
+        "the run folder cannot be written: choose another with NANOCONF_HOME",
+    ),
 }
+"""Name of an error, and the line for people."""
 
 
 class Watch(threading.Thread):
@@ -176,22 +183,38 @@ class Worker:
                 f"asked for by nanoconf {self.run.version or '(unknown)'}, but this is "
                 f"{__version__}: run it again"
             )
-        self._write_progress({"phase": "compiling", "fraction": 0.0})
+        self._write_progress({"phase": "compiling", "fraction": self._fraction_so_far()})
+
+    def _fraction_so_far(self) -> float:
+        """Where the progress bar stood, for a run that goes on; 0 for one that starts anew."""
+        progress = self.run.progress() if self.run.checkpoint_folder.exists() else None
+        return progress.fraction if progress else 0.0
 
     def _simulate(self) -> SimulationResult:
+        from backend.result import SimulationError
+
         system, settings = self.run.system, self.run.settings
         say("system: " + _listed(system.to_dict()))
         say("settings: " + _listed(settings.to_dict()))
         positive, negative = system.counts
         say(f"{positive} positive and {negative} negative ions, box {system.box_length:.2f} nm")
         engine = importlib.import_module(ENGINES[settings.engine])
-        return engine.run(
+        resuming = {"checkpoint": self.run.checkpoint_folder, "say": say}
+        result = engine.run(
             system,
             settings,
             threads=self.threads,
             on_progress=self._on_progress,
             should_stop=self.watch.stop_wanted,
+            **(resuming if settings.engine in RESUMABLE else {}),
         )
+        if not result.profiles.finite:
+            raise SimulationError(
+                "the density profiles are not finite numbers: forces were likely too large for "
+                f"the time step; try a smaller time step than {settings.time_step:g} τ",
+                "not-finite",
+            )
+        return result
 
     def _on_progress(self, progress: Progress) -> None:
         self._tell(progress)
@@ -231,6 +254,7 @@ class Worker:
         self._close_attempt("done")
         write_json(self.run.folder / "result.json", {"summary": result.summary})
         shutil.rmtree(self.run.folder / "partial", ignore_errors=True)
+        self.run.remove_checkpoints()
 
     # --- the ways it can end otherwise ------------------------------------------------------
 
@@ -254,14 +278,14 @@ class Worker:
             return OVER
         if isinstance(error, Cancelled) and self.watch.wanted:
             return self.end_early(self.watch.wanted)
-        reason, detail = explain(error)
+        name, reason, detail = explain(error)
         if isinstance(error, OSError):
             self._make_room()
-        say(f"failed: {reason}")
+        say(f"failed ({name}): {reason}")
         if detail:
             say(detail)
         try:
-            self.run.write_failure(FAILED, reason, detail)
+            self.run.write_failure(FAILED, reason, detail, name)
         except OSError as problem:
             say(f"and failure.json cannot be written: {problem}")
         return FAILURE
@@ -274,7 +298,7 @@ class Worker:
 
     def _remove_leftovers(self) -> None:
         """Remove what a worker that was killed left half written."""
-        for leftover in self.run.folder.glob(".*"):
+        for leftover in self.run.folder.rglob(".*"):
             with contextlib.suppress(OSError):
                 leftover.unlink()
 
@@ -282,6 +306,7 @@ class Worker:
         """On a full disk, let half a result make room for the word why."""
         self._remove_leftovers()
         shutil.rmtree(self.run.folder / "partial", ignore_errors=True)
+        self.run.remove_checkpoints()
         for name in result_files():
             with contextlib.suppress(OSError):
                 (self.run.folder / name).unlink()
@@ -291,21 +316,27 @@ class Refused(Exception):
     """A run that this worker must not execute; the message says why."""
 
 
-def explain(error: BaseException) -> tuple[str, str]:
-    """One line that says what happened and what to do, and the detail behind it."""
+def explain(error: BaseException) -> tuple[str, str, str]:
+    """The error's name, one line that says what happened and what to do, and the detail."""
     from backend.result import SimulationError
     from backend.system import InvalidInput
 
-    if isinstance(error, (InvalidInput, SimulationError, Refused)):
-        return str(error), ""
+    if isinstance(error, SimulationError):
+        return error.name, str(error), ""
+    if isinstance(error, InvalidInput):
+        return "bad-input", str(error), ""
+    if isinstance(error, Refused):
+        return "other-version", str(error), ""
     detail = "".join(traceback.format_exception(error))
     if isinstance(error, OSError):
-        advice = ADVICE.get(error.errno or 0)
-        return advice or f"a file could not be written: {error}", detail
+        unknown = ("cannot-write", f"a file could not be written: {error}")
+        return (*ADVICE.get(error.errno or 0, unknown), detail)
     if isinstance(error, MemoryError):
-        return "not enough memory: close other programs, or simulate a smaller system", detail
+        advice = "not enough memory: close other programs, or simulate a smaller system"
+        return "memory", advice, detail
     first_line = (str(error).splitlines() or [""])[0]
     return (
+        "unexpected",
         f"unexpected {type(error).__name__}: {first_line} (this is a mistake in nanoconf; "
         "please report it with the run's worker.log)",
         detail,

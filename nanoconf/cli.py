@@ -43,7 +43,8 @@ examples:
   nanoconf simulate -d 0.474 -a 0.627 -i -0.01 --seed 7 -o result
 
 The folder receives positive_density.csv and negative_density.csv (z_nm, density_M, error_M), the
-same as p_density_profile.dat and n_density_profile.dat, and run.json with everything else."""
+same as p_density_profile.dat and n_density_profile.dat, and run.json with everything else; with
+--snapshots also trajectory.xyz and trajectory.lammpstrj (in Angstrom)."""
 
 PREDICT = """\
 Predicts the density profiles of a system with a trained neural network, within a second."""
@@ -203,6 +204,11 @@ def _add_simulate(verbs) -> None:
     )
     how.add_argument("--seed", metavar="N", help="seed of the random numbers (1)")
     how.add_argument("--replicas", metavar="N", help="independent simulations, averaged (2)")
+    how.add_argument(
+        "--snapshots",
+        metavar="N",
+        help="configurations to keep, in trajectory.* (0)",
+    )
     how.add_argument("--engine", metavar="{numba,lammps}", help="what computes it (numba)")
     how.add_argument(
         "--cluster", nargs="?", const="", metavar="NAME", help="run on a cluster, not here"

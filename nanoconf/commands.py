@@ -15,6 +15,7 @@ from backend.result import SimulationResult
 from backend.run import CANCELLED, DONE, FAILED, DamagedRun, Run
 from backend.settings import RunSettings, duration_of_steps
 from backend.system import InvalidInput, SlitSystem
+from backend.trajectory import check_snapshots
 from nanoconf import output
 from nanoconf.typed import (
     MAXIMUM_ROWS,
@@ -81,7 +82,7 @@ def run_settings(options: argparse.Namespace, system: SlitSystem) -> RunSettings
     """The settings that were typed for a run of a system."""
     chosen = {
         name: parsed(name, getattr(options, name))
-        for name in ("duration_ns", "target_error", "seed", "replicas", "engine")
+        for name in ("duration_ns", "target_error", "seed", "replicas", "engine", "snapshots")
         if getattr(options, name) is not None
     }
     if "target_error" in chosen:
@@ -89,7 +90,9 @@ def run_settings(options: argparse.Namespace, system: SlitSystem) -> RunSettings
     if options.steps is not None:
         steps = whole_number("steps", options.steps, 1, 10**12)
         chosen["duration_ns"] = duration_of_steps(system, steps)
-    return RunSettings.from_dict({**chosen, **settings_of(options.set)})
+    settings = RunSettings.from_dict({**chosen, **settings_of(options.set)})
+    check_snapshots(system, settings)
+    return settings
 
 
 # --- predict --------------------------------------------------------------------------------

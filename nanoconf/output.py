@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from backend.files import write_json, write_text
+from backend.files import write_json, write_text, written_whole
 from backend.run import DONE, Run, result_files
 from backend.system import InvalidInput
+from backend.trajectory import FILES as TRAJECTORY_FILES
 
 
 def prepare(folder: Path) -> None:
@@ -43,6 +44,7 @@ def write_run(folder: Path, run: Run) -> None:
     if run.state == DONE:
         result = run.result()
         result.save(folder)
+        _copy_trajectory(run.folder, folder)
         summary = result.summary
     else:
         summary = {}
@@ -51,6 +53,13 @@ def write_run(folder: Path, run: Run) -> None:
             (folder / "partial").mkdir()
             partial.save(folder / "partial")
     write_json(folder / "run.json", {**describe(run), "summary": summary})
+
+
+def _copy_trajectory(source: Path, target: Path) -> None:
+    for name in TRAJECTORY_FILES:
+        if (source / name).exists():
+            with open(source / name, "rb") as original, written_whole(target / name) as copy:
+                shutil.copyfileobj(original, copy)
 
 
 def write_files(folder: Path, texts: Mapping[str, str]) -> None:
@@ -65,6 +74,7 @@ def describe(run: Run) -> dict[str, Any]:
     return {
         "id": run.id,
         "state": run.state,
+        "error": run.error,
         "reason": run.reason,
         "name": run.name,
         "owner": request.get("owner", ""),

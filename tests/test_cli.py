@@ -340,7 +340,7 @@ def test_a_killed_command_leaves_its_run_and_the_next_one_joins_it(home, tmp_pat
 def test_runs_are_listed_for_people_and_for_programs(home, capsys):
     waiting = submit(home, name="mine")
     failed = submit(home, LONG)
-    failed.settle("failed", "an ion went through a wall")
+    failed.settle("failed", "an ion went through a wall", error="ion-through-wall")
     assert nanoconf("runs") == 0
     table = capsys.readouterr().out.splitlines()
     assert len(table) == 3
@@ -350,6 +350,7 @@ def test_runs_are_listed_for_people_and_for_programs(home, capsys):
     rows = json.loads(capsys.readouterr().out)
     assert [row["id"] for row in rows] == [failed.id, waiting.id]
     assert rows[0]["state"] == "failed" and rows[0]["reason"] == "an ion went through a wall"
+    assert rows[0]["error"] == "ion-through-wall"
     assert rows[1]["where"] == "local" and rows[1]["name"] == "mine"
     assert rows[1]["inputs"]["positive_diameter"] == 0.5
     assert nanoconf("runs", "--newest", 1, "--json") == 0

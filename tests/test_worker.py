@@ -122,7 +122,7 @@ def test_cancelling_does_not_wait_for_the_compiler(home, monkeypatch, tmp_path):
     assert worker.wait(10) == 0
 
 
-def test_terminated_it_is_queued_again_and_starts_anew(home):
+def test_terminated_it_is_queued_again_and_taken_up_again(home):
     run = submit(home, LONG)
     worker = work(run)
     until(lambda: begun(run))
@@ -183,6 +183,7 @@ def test_what_the_engine_reports_is_the_reason(home):
     run = submit(home, UNSTABLE)
     assert work(run).wait() == 1
     assert run.state == FAILED
+    assert run.error in ("ion-through-wall", "not-finite")
     assert "smaller time step" in run.reason
     assert "\n" not in run.reason
 
@@ -191,6 +192,7 @@ def test_bad_input_is_the_reason(home):
     run = submit(home)
     rewrite(run, system=run.request["system"] | {"salt_concentration": 9.0})
     assert work(run).wait() == 1
+    assert run.error == "bad-input"
     assert run.reason.startswith("salt_concentration = 9.0: must lie between")
 
 
@@ -198,6 +200,7 @@ def test_a_request_of_another_version_is_refused(home):
     run = submit(home)
     rewrite(run, version="0.0.0")
     assert work(run).wait() == 1
+    assert run.error == "other-version"
     assert "asked for by nanoconf 0.0.0" in run.reason and "run it again" in run.reason
 
 
@@ -205,6 +208,7 @@ def test_an_unexpected_mistake_is_told_with_its_detail(home):
     run = submit(home)
     rewrite(run, settings=None)
     assert work(run).wait() == 1
+    assert run.error == "unexpected"
     assert run.reason.startswith("unexpected ") and "\n" not in run.reason
     assert "Traceback" in run.failure()["detail"]
 

@@ -12,18 +12,19 @@ import numpy as np
 
 from backend.blocks import BlockResiduals
 from backend.lammps import script
-from backend.lammps.program import SMALLER_STEP, Process, find
+from backend.lammps.program import FAILED, SMALLER_STEP, Process, find
 from backend.lammps.replica import Replica
 from backend.lammps.script import Method
 from backend.md import estimators
+from backend.md.checks import TEMPERATURE, TEMPERATURE_TOLERANCE
 from backend.md.estimators import Samples
-from backend.md.replica import TEMPERATURE_TOLERANCE
 from backend.md.schedule import BLOCKS_PER_REPLICA, PREVIEW_BLOCKS, Schedule
 from backend.md.summary import summary
 from backend.md.verdict import Verdict, judge
 from backend.result import Cancelled, Progress, SimulationError, SimulationResult
 from backend.settings import RunSettings
 from backend.system import SlitSystem
+from backend.trajectory import Trajectory
 
 REPORT_SECONDS = 1.0
 POLL_SECONDS = 0.1
@@ -85,7 +86,8 @@ class Job:
                     replica.process.end()
         tallies = converged_at or self.converged_at() or self.schedule.stages[-1]
         if min(replica.read_tallies() for replica in self.replicas) < tallies:
-            raise SimulationError("LAMMPS ended before it had sampled all: run it again")
+            problem = "LAMMPS ended before it had sampled all: run it again"
+            raise SimulationError(problem, FAILED)
         return tallies
 
     def _advance(self, threads: int) -> bool:
@@ -103,10 +105,9 @@ class Job:
                 raise self._error(problem, replica)
         return running > 0
 
-    def _error(self, problem: str, replica: Replica) -> SimulationError:
-        return SimulationError(
-            f"{problem}, at step {replica.steps_done} of replica {replica.index}"
-        )
+    def _error(self, problem: SimulationError, replica: Replica) -> SimulationError:
+        where = f"at step {replica.steps_done} of replica {replica.index}"
+        return SimulationError(f"{problem}, {where}", problem.name)
 
     # --- what they have told ----------------------------------------------------------------
 
@@ -176,7 +177,7 @@ class Job:
         temperature = about["checks"]["temperature"]
         if abs(temperature - 1) > TEMPERATURE_TOLERANCE and self.settings.thermostat != "none":
             problem = f"the ions are at {temperature:.2f} times the temperature set"
-            raise SimulationError(f"{problem}: {SMALLER_STEP}")
+            raise SimulationError(f"{problem}: {SMALLER_STEP}", TEMPERATURE.name)
         about["timings"] = {
             "seconds": seconds,
             "steps": self.steps,
@@ -185,7 +186,9 @@ class Job:
         about["versions"]["lammps"] = self.program.version
         # of our own forces, not of those that were used
         del about["checks"]["pair_force_error"]
-        return SimulationResult(self.system, self.settings, profiles, about, residuals)
+        snapshots = self.replicas[0].snapshots(tallies)
+        trajectory = Trajectory.of(self.system, self.settings, snapshots) if snapshots else None
+        return SimulationResult(self.system, self.settings, profiles, about, residuals, trajectory)
 
 
 def run(
@@ -258,6 +261,6 @@ def forces(
         process = Process(command, folder)
         process.wait()
         if problem := process.problem():
-            raise SimulationError(problem)
+            raise problem
         table = np.loadtxt(folder / script.FORCE_FILE, skiprows=9)
     return table[:, 1:].T / system.positive_diameter

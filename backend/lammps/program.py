@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.md.checks import NOT_FINITE, THROUGH_WALL
 from backend.result import SimulationError
 
 NAMES = ("lmp", "lmp_mpi", "lmp_serial", "lammps")
@@ -76,7 +77,7 @@ def find() -> Program:
             return Program(path, _version(text), frozenset(text.split()), _launcher(path, text))
         reason = failure or f"it was built without {', '.join(missing)}"
         problem = f"{path} cannot be used: {reason}: {INSTALL}"
-    raise SimulationError(problem)
+    raise SimulationError(problem, FAILED)
 
 
 def _candidates() -> list[str]:
@@ -171,33 +172,50 @@ class Process:
         assert self._process.stdout is not None
         self._process.stdout.close()
 
-    def problem(self) -> str:
-        """What went wrong, in one line; empty after a good end."""
+    def problem(self) -> SimulationError | None:
+        """What went wrong; None after a good end."""
         return explain(list(self._lines), self._process.returncode)
 
+
+FAILED = "lammps"
+"""Name of the errors that our own engine does not know."""
 
 SMALLER_STEP = "try a smaller time step"
 
 EXPLANATIONS = (
-    (r"inside fix wall surface|Lost atoms", f"an ion went through a wall: {SMALLER_STEP}"),
-    (r"Non-numeric|Non-finite|\bnan\b", f"a position is no longer a finite number: {SMALLER_STEP}"),
     (
+        THROUGH_WALL.name,
+        r"inside fix wall surface|Lost atoms",
+        f"an ion went through a wall: {SMALLER_STEP}",
+    ),
+    (
+        NOT_FINITE.name,
+        r"Non-numeric|Non-finite|\bnan\b",
+        f"a position is no longer a finite number: {SMALLER_STEP}",
+    ),
+    (
+        FAILED,
         r"Out of range atoms|too far|too many neighbor|Neighbor list overflow|out of bounds",
         f"ions move too far in a step: {SMALLER_STEP}",
     ),
-    (r"allocate|[Ii]nsufficient memory|bad_alloc", "not enough memory: close other programs"),
     (
+        "memory",
+        r"allocate|[Ii]nsufficient memory|bad_alloc",
+        "not enough memory: close other programs",
+    ),
+    (
+        "cannot-write",
         r"No space left|Cannot open|Could not open|Error writing",
         "its temporary files cannot be written: free some space, or choose a folder with TMPDIR",
     ),
-    (r"[Uu]nrecognized|[Uu]nknown", f"this LAMMPS lacks a part that is needed: {INSTALL}"),
-    (r"shared librar|libmpi|dyld|Library not loaded", f"it cannot start: {INSTALL}"),
+    (FAILED, r"[Uu]nrecognized|[Uu]nknown", f"this LAMMPS lacks a part that is needed: {INSTALL}"),
+    (FAILED, r"shared librar|libmpi|dyld|Library not loaded", f"it cannot start: {INSTALL}"),
 )
-"""What LAMMPS's own words mean; the first that fits counts."""
+"""Names of errors, and what LAMMPS's own words mean; the first that fits counts."""
 
 
-def explain(lines: list[str], status: int) -> str:
-    """One line that says why a LAMMPS that printed these lines ended with this status.
+def explain(lines: list[str], status: int) -> SimulationError | None:
+    """Why a LAMMPS that printed these lines ended with this status, in one line.
 
     Parameters
     ----------
@@ -208,20 +226,23 @@ def explain(lines: list[str], status: int) -> str:
 
     Returns
     -------
-    str
-        Empty where nothing went wrong.
+    SimulationError or None
+        None where nothing went wrong.
     """
     if status == 0:
-        return ""
+        return None
     errors = [line for line in lines if "ERROR" in line] or [line for line in lines if line][-5:]
-    for pattern, meaning in EXPLANATIONS:
+    for name, pattern, meaning in EXPLANATIONS:
         for line in errors:
             if re.search(pattern, line):
-                return f"LAMMPS: {meaning} ({_without_source_position(line)})"
+                text = f"LAMMPS: {meaning} ({_without_source_position(line)})"
+                return SimulationError(text, name)
     said = _without_source_position(errors[0]) if errors else ""
-    if (name := _signal(status)) and not said.startswith("ERROR"):
-        return f"LAMMPS was ended by {name}: is there enough memory? Run it again"
-    return f"LAMMPS ended with status {status}: {said or 'it said nothing'}; run it again"
+    if (killer := _signal(status)) and not said.startswith("ERROR"):
+        text = f"LAMMPS was ended by {killer}: is there enough memory? Run it again"
+    else:
+        text = f"LAMMPS ended with status {status}: {said or 'it said nothing'}; run it again"
+    return SimulationError(text, FAILED)
 
 
 def _signal(status: int) -> str:

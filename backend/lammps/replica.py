@@ -49,7 +49,8 @@ class Replica:
         rng = np.random.default_rng([self.settings.seed, self.index])
         positions = lattice(self.system, rng)
         seed = int(rng.integers(1, LARGEST_SEED))
-        text = script.run_text(self.system, self.settings, self.schedule, method, seed)
+        snapshots = self.settings.snapshots if self.index == 0 else 0
+        text = script.run_text(self.system, self.settings, self.schedule, method, seed, snapshots)
         self.folder.mkdir()
         (self.folder / script.DATA_FILE).write_text(script.data_text(self.system, positions))
         (self.folder / script.RUN_FILE).write_text(text)
@@ -66,7 +67,7 @@ class Replica:
             return
         self.steps_done = int(words[0])
         if self.phase == "sampling":
-            self.steps_done += script.equilibration_steps(self.schedule, self.settings)
+            self.steps_done += self.schedule.equilibration_steps(self.settings)
             if words[0] != "0":  # nothing has been averaged yet
                 self.rows.append([float(word) for word in words[1:]])
 
@@ -82,6 +83,18 @@ class Replica:
     @property
     def _rows_per_tally(self) -> int:
         return self.schedule.samples_per_tally // script.samples_per_row(self.schedule)
+
+    def snapshots(self, tallies: int) -> list[np.ndarray]:
+        """The configurations kept in the first so many tallies (nm), each of shape (3, ions)."""
+        path = self.folder / script.SNAPSHOT_FILE
+        if not path.exists():
+            return []
+        wanted = self.settings.snapshots
+        taken = tallies * self.schedule.samples_per_tally
+        kept = min(wanted, taken // self.schedule.samples_per_snapshot(wanted))
+        # the first is that before the first step
+        frames = read_snapshots(path, self.system.ion_count)[1 : kept + 1]
+        return [frame * self.system.positive_diameter for frame in frames]
 
     def samples(self, tallies: int) -> Samples:
         """The first so many tallies, a block each."""
@@ -99,6 +112,13 @@ class Replica:
     def series(self, tallies: int) -> np.ndarray:
         """What was recorded in time during so many tallies, shape (rows, len(SERIES))."""
         return np.array(self.rows[: tallies * self._rows_per_tally])
+
+
+def read_snapshots(path: Path, ions: int) -> list[np.ndarray]:
+    """Positions in LAMMPS's units, each of shape (3, ions), in a file of its dumps."""
+    lines = path.read_text().splitlines()
+    starts = range(9, len(lines) - ions + 1, 9 + ions)
+    return [np.loadtxt(lines[start : start + ions])[:, 1:].T for start in starts]
 
 
 def read_tallies(path: Path, offset: int) -> tuple[list[np.ndarray], int]:

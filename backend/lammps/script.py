@@ -24,6 +24,7 @@ from backend.system import SPECIES, SlitSystem
 
 DATA_FILE, FORCE_FILE = "ions.data", "ions.forces"
 RUN_FILE, FORCE_INPUT = "in.run", "in.forces"
+SNAPSHOT_FILE = "ions.snapshots"
 
 ACCURACY = 1e-3
 """Accuracy of the Coulomb forces, over that between ions at their mean distance."""
@@ -170,7 +171,12 @@ run 0
 
 
 def run_text(
-    system: SlitSystem, settings: RunSettings, schedule: Schedule, method: Method, seed: int
+    system: SlitSystem,
+    settings: RunSettings,
+    schedule: Schedule,
+    method: Method,
+    seed: int,
+    snapshots: int = 0,
 ) -> str:
     """The input of a run: relax, equilibrate, sample.
 
@@ -178,6 +184,8 @@ def run_text(
     ----------
     seed : int
         Of the velocities and of the thermostat, 1 to 9 × 10⁸.
+    snapshots : int
+        Configurations to keep.
     """
     every = settings.steps_per_sample
     row = every * samples_per_row(schedule)
@@ -203,20 +211,25 @@ unfix cool
 print "phase equilibrating"
 reset_timestep 0
 {_integration_lines(settings, seed)}
-run {equilibration_steps(schedule, settings)}
+run {schedule.equilibration_steps(settings)}
 
 print "phase sampling"
 reset_timestep 0
 {_series_lines(system, samples_per_row(schedule), every)}
 {_histogram_lines(system, schedule.samples_per_tally, every)}
+{_snapshot_lines(schedule, every, snapshots)}
 run {schedule.stages[-1] * schedule.samples_per_tally * every}
 print "phase done"
 """
 
 
-def equilibration_steps(schedule: Schedule, settings: RunSettings) -> int:
-    """Steps of a replica before sampling starts."""
-    return schedule.equilibration * schedule.samples_per_chunk * settings.steps_per_sample
+def _snapshot_lines(schedule: Schedule, every: int, snapshots: int) -> str:
+    if not snapshots:
+        return ""
+    return (
+        f"dump snapshots all custom {every * schedule.samples_per_snapshot(snapshots)} "
+        f"{SNAPSHOT_FILE} id x y z\ndump_modify snapshots sort id format float %.10g"
+    )
 
 
 def samples_per_row(schedule: Schedule) -> int:

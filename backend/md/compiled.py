@@ -21,11 +21,16 @@ EXACT: dict[str, Any] = FAST | {"fastmath": False}
 """The same with every operation as written, for what tests for NaN or serves as a reference."""
 
 
-def _cache_folder() -> Path:
+def engine_digest() -> str:
+    """Tells one state of the engine, and of its compiler, from another."""
     digest = hashlib.sha256(numba.__version__.encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
-    return Path(platformdirs.user_cache_dir("nanoconf")) / "numba" / digest.hexdigest()[:16]
+    return digest.hexdigest()
+
+
+def _cache_folder() -> Path:
+    return Path(platformdirs.user_cache_dir("nanoconf")) / "numba" / engine_digest()[:16]
 
 
 if not numba.config.CACHE_DIR:

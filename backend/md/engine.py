@@ -8,18 +8,23 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import partial
+from pathlib import Path
+
+import numpy as np
 
 from backend.blocks import BlockResiduals
 from backend.md import estimators
+from backend.md.checkpoint import Checkpoints
 from backend.md.estimators import Samples
 from backend.md.replica import Replica
 from backend.md.schedule import BLOCKS_PER_REPLICA, PREVIEW_BLOCKS, Schedule
-from backend.md.summary import summary
+from backend.md.summary import energies, summary
 from backend.md.verdict import Verdict, judge
 from backend.profiles import SlitProfiles
 from backend.result import Cancelled, Progress, SimulationResult
 from backend.settings import RunSettings
 from backend.system import SlitSystem
+from backend.trajectory import Trajectory
 
 REPORT_SECONDS = 1.0
 WATCH_SECONDS = 0.1
@@ -32,6 +37,8 @@ def run(
     threads: int = 1,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
+    checkpoint: Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> SimulationResult:
     """Simulate a system.
 
@@ -45,6 +52,11 @@ def run(
         Called about once a second.
     should_stop : callable
         Asked several times a second whether to end early.
+    checkpoint : Path, optional
+        Folder of the checkpoints: the run goes on from those that are there, and leaves others
+        every few seconds and when it ends early. Without it, a run that ends early is lost.
+    say : callable
+        Told, in a line, what is worth knowing about checkpoints.
 
     Returns
     -------
@@ -58,7 +70,24 @@ def run(
         The simulation went wrong; the message says where and what to try.
     """
     job = _Run(system, settings)
-    with ThreadPoolExecutor(max(1, min(threads, settings.replicas))) as pool:
+    if checkpoint is not None:
+        job.resume(Checkpoints(checkpoint, system, settings, say), say)
+    try:
+        _simulate(job, threads, on_progress, should_stop)
+    except Cancelled:
+        job.save()
+        raise
+    return job.result()
+
+
+def _simulate(
+    job: _Run,
+    threads: int,
+    on_progress: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Take all replicas to the end of the run; when it returns or raises, none moves any more."""
+    with ThreadPoolExecutor(max(1, min(threads, len(job.replicas)))) as pool:
 
         def side_by_side(task: Callable[[Replica], None]) -> None:
             pending = {pool.submit(task, replica) for replica in job.replicas}
@@ -73,13 +102,12 @@ def run(
 
         try:
             side_by_side(job.equilibrate)
-            for tallies in job.schedule.stages:
+            for tallies in job.stages_left():
                 side_by_side(partial(job.sample, tallies))
-                if settings.target_error is not None and job.verdict().converged:
+                if job.settings.target_error is not None and job.verdict().converged:
                     break
         finally:
             job.stop.set()
-    return job.result()
 
 
 class _Run:
@@ -93,6 +121,42 @@ class _Run:
         self.started = time.monotonic()
         self.moving: float | None = None
         self._reported = -math.inf
+        self._checkpoints: Checkpoints | None = None
+
+    # --- checkpoints ------------------------------------------------------------------------
+
+    def resume(self, checkpoints: Checkpoints, say: Callable[[str], None]) -> None:
+        """Go on from the checkpoints there are, and keep others from now on."""
+        self._checkpoints = checkpoints
+        seconds = 0.0
+        for replica in self.replicas:
+            arrays = checkpoints.load(replica.index)
+            if arrays is not None:
+                replica.resume(arrays)
+                seconds = max(seconds, float(arrays["seconds"]))
+                say(f"replica {replica.index} goes on from step {replica.steps_done}")
+        if self.steps:
+            self.started = self.moving = time.monotonic() - seconds
+
+    def save(self) -> None:
+        """Save all replicas that have moved; none may be moving now."""
+        for replica in self.replicas:
+            if replica.steps_done:
+                self._save(replica)
+
+    def _save(self, replica: Replica) -> None:
+        if self._checkpoints and self.moving:
+            seconds = np.array(time.monotonic() - self.moving)
+            self._checkpoints.save(replica.index, {**replica.to_arrays(), "seconds": seconds})
+
+    def _save_if_due(self, replica: Replica) -> None:
+        if self._checkpoints and self._checkpoints.due(replica.index):
+            self._save(replica)
+
+    def stages_left(self) -> list[int]:
+        """The stages to go through: those that a replica went beyond have been judged before."""
+        furthest = max(len(replica.tallies) for replica in self.replicas)
+        return [stage for stage in self.schedule.stages if stage >= furthest]
 
     # --- what the worker threads do ---------------------------------------------------------
 
@@ -100,15 +164,15 @@ class _Run:
         """Bring one replica to equilibrium; ends early when `stop` is set."""
         replica.prepare()
         self.moving = self.moving or time.monotonic()
-        for _ in range(self.schedule.equilibration):
-            if self.stop.is_set():
-                return
+        steps = self.schedule.equilibration_steps(self.settings)
+        while replica.steps_done < steps and not self.stop.is_set():
             replica.equilibrate(self.schedule)
+            self._save_if_due(replica)
 
     def sample(self, tallies: int, replica: Replica) -> None:
         """Sample one replica until it has so many tallies; ends early when `stop` is set."""
         while len(replica.tallies) < tallies and not self.stop.is_set():
-            replica.sample(self.schedule, self.stop)
+            replica.sample(self.schedule, self.stop, partial(self._save_if_due, replica))
 
     # --- what the caller's thread sees ------------------------------------------------------
 
@@ -189,5 +253,10 @@ class _Run:
             [replica.series() for replica in self.replicas],
             self._verdict(samples, profiles),
         )
+        about["energy_per_ion_kT"] = energies(
+            self.system, [replica.energies() for replica in self.replicas], about["checks"]
+        )
         about["timings"] = timings
-        return SimulationResult(self.system, self.settings, profiles, about, residuals)
+        snapshots = self.replicas[0].snapshots
+        trajectory = Trajectory.of(self.system, self.settings, snapshots) if snapshots else None
+        return SimulationResult(self.system, self.settings, profiles, about, residuals, trajectory)

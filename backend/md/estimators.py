@@ -48,6 +48,8 @@ class Tally(NamedTuple):
         Averages over `samples_per_row` successive samples.
     limits : ndarray, shape (3,)
         h/2 and the bounds of |z| of the two counted regions (nm).
+    energy : ndarray, shape (1,)
+        Potential energy (k_BT) at the end; nan where it is not known.
     samples_per_row : int
     """
 
@@ -56,6 +58,7 @@ class Tally(NamedTuple):
     tails: np.ndarray
     series: np.ndarray
     limits: np.ndarray
+    energy: np.ndarray
     samples_per_row: int
 
 
@@ -69,6 +72,7 @@ def empty_tally(system: SlitSystem, bins: int, rows: int, samples_per_row: int =
         tails=np.zeros((2, bins)),
         series=np.zeros((rows, len(SERIES))),
         limits=np.array([half, 0.2 * half, contact]),
+        energy=np.full(1, np.nan),
         samples_per_row=samples_per_row,
     )
 

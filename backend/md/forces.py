@@ -106,8 +106,10 @@ def potential_energy(positions, field):  # pragma: no cover - compiled
             size = field.pair_size[species, int(j >= field.positive_count)]
             energy += wca_energy((x * x + y * y + z * z) * length**2, size**2)
             charge = field.valency[i] * field.valency[j]
-            energy += field.coulomb_scale * length * charge * coulomb_energy(x, y, z, field.exact)
-    return energy
+            pair_energy = short_energy(x * x + y * y + z * z, field.exact)
+            energy += field.coulomb_scale * length * charge * pair_energy
+    waves = wave_energy(positions / length, field.valency, field.exact)
+    return energy + field.coulomb_scale * length * waves
 
 
 @njit(**EXACT)
@@ -118,25 +120,37 @@ def wca_energy(r2, size2):  # pragma: no cover - compiled
 
 
 @njit(**EXACT)
-def coulomb_energy(x, y, z, c):  # pragma: no cover - compiled
-    """Reduced energy of two unit charges, as `Splitting.pair_energy` has it."""
-    r2 = x * x + y * y + z * z
-    energy = 0.0
-    if r2 < c.short_range2:
-        energy = short_energy(r2, c.short) - short_energy(c.short_range2, c.short)
-    for a in range(c.waves.shape[0]):
-        for b in range(c.waves.shape[1]):
-            across = np.cos(2 * np.pi * a * x) * np.cos(2 * np.pi * b * y)
-            for m in range(c.waves.shape[2]):
-                energy += c.waves[a, b, m] * across * np.cos(c.normal_numbers[m] * z)
+def short_energy(r2, c):  # pragma: no cover - compiled
+    """Reduced energy of two unit charges whose force is the short-ranged one."""
+    if r2 >= c.short_range2:
+        return 0.0
+    energy = 1.0 / np.sqrt(r2) - 1.0 / np.sqrt(c.short_range2)
+    power, end = r2, c.short_range2
+    for p in range(len(c.short)):
+        energy += c.short[p] * (power - end) / (2 * p + 2)
+        power *= r2
+        end *= c.short_range2
     return energy
 
 
 @njit(**EXACT)
-def short_energy(r2, short):  # pragma: no cover - compiled
-    """Energy whose force over the distance is 1/r³ − Q(r²)."""
-    energy, power = 1.0 / np.sqrt(r2), r2
-    for p in range(len(short)):
-        energy += short[p] * power / (2 * p + 2)
-        power *= r2
+def wave_energy(reduced, valency, c):  # pragma: no cover - compiled
+    """Reduced energy of all pairs due to the plane waves.
+
+    A product of three cosines of differences is the mean, over the signs, of plane waves; the sum
+    of one over all pairs is half the square of its sum over all ions, less what every ion adds
+    with itself.
+    """
+    energy = 0.0
+    itself = np.sum(valency * valency)
+    for a in range(c.waves.shape[0]):
+        for b in range(c.waves.shape[1]):
+            for m in range(c.waves.shape[2]):
+                squares = 0.0
+                for sign_y, sign_z in ((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)):
+                    phase = 2 * np.pi * (a * reduced[0] + sign_y * b * reduced[1])
+                    phase += sign_z * c.normal_numbers[m] * reduced[2]
+                    squares += np.sum(valency * np.cos(phase)) ** 2
+                    squares += np.sum(valency * np.sin(phase)) ** 2
+                energy += 0.5 * c.waves[a, b, m] * (squares / 4 - itself)
     return energy

@@ -108,8 +108,13 @@ def initial_state(
         listed=np.full((3, count), np.inf),
         noise=np.array([noise], dtype=np.uint64),
         chain=np.zeros((2, CHAIN_LENGTH)),
-        buffer=coulomb_buffer(field.valency, type(field.coulomb.zero)),
+        buffer=work_space(field),
     )
+
+
+def work_space(field: ForceField) -> np.ndarray:
+    """What the Coulomb loops write in; nothing of it outlasts a step."""
+    return coulomb_buffer(field.valency, type(field.coulomb.zero))
 
 
 @njit(**FAST)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from backend.md import estimators, integrators
-from backend.md.forces import ForceField, force_field
+from backend.md import checks, estimators, integrators
+from backend.md.forces import ForceField, force_field, potential_energy
 from backend.md.integrators import State, Stepping
 from backend.md.lattice import lattice
 from backend.md.schedule import Schedule
@@ -32,15 +34,6 @@ SKIN = 0.5
 RELAXATION_STEPS = 200
 """Steps that undo what overlaps there are on the first lattice."""
 
-TEMPERATURE_TOLERANCE = 0.25
-"""By what share the temperature of a tally may be off: five standard deviations and more."""
-
-TROUBLE = {
-    integrators.NOT_FINITE: "a position is no longer a finite number",
-    integrators.THROUGH_WALL: "an ion went through a wall",
-    integrators.TOO_MANY_PAIRS: "ions crowd together beyond what the neighbour list holds",
-}
-
 
 @dataclass
 class Replica:
@@ -59,6 +52,10 @@ class Replica:
     index: int
     tallies: list[estimators.Tally] = field(default_factory=list)
     steps_done: int = 0
+    open_tally: estimators.Tally | None = None
+    chunks_in_open_tally: int = 0
+    first_energy: float = math.nan
+    snapshots: list[np.ndarray] = field(default_factory=list)
 
     @cached_property
     def force_field(self) -> ForceField:
@@ -84,6 +81,11 @@ class Replica:
         largest_move = 0.01 * min(self.system.diameters)
         integrators.relax(state, self.force_field, self.stepping, RELAXATION_STEPS, largest_move)
         integrators.start(state, self.force_field, self.stepping)
+        force = checks.largest_force(state, self.system)
+        self._demand(checks.OVERLAP, force, checks.LARGEST_FIRST_FORCE)
+        if self.settings.thermostat == "none":
+            kinetic = integrators.kinetic_energy(state.velocities)
+            self.first_energy = kinetic + potential_energy(state.positions, self.force_field)
         return state
 
     def prepare(self) -> None:
@@ -94,45 +96,117 @@ class Replica:
         """What was recorded in time, shape (rows, len(SERIES))."""
         return np.concatenate([tally.series for tally in self.tallies])
 
+    def energies(self) -> np.ndarray:
+        """Potential energy (k_BT) at the end of every tally, shape (tallies,)."""
+        return np.concatenate([tally.energy for tally in self.tallies])
+
     def equilibrate(self, schedule: Schedule) -> None:
         """Advance by one chunk without keeping anything of it."""
-        self._advance(self._empty_tally(schedule, 1), 0, schedule)
+        self._advance(self._empty_tally(schedule, 1), 0, schedule.samples_per_chunk)
 
-    def sample(self, schedule: Schedule, stop: threading.Event) -> None:
-        """Advance by one tally, chunk by chunk, and keep it; nothing is kept if `stop` is set."""
-        tally = self._empty_tally(schedule, schedule.chunks_per_tally)
-        for chunk in range(schedule.chunks_per_tally):
+    def sample(
+        self,
+        schedule: Schedule,
+        stop: threading.Event,
+        after_chunk: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Advance to the end of a tally, chunk by chunk; if `stop` is set, the tally stays open."""
+        if self.open_tally is None:
+            self.open_tally = self._empty_tally(schedule, schedule.chunks_per_tally)
+            self.chunks_in_open_tally = 0
+        tally = self.open_tally
+        while self.chunks_in_open_tally < schedule.chunks_per_tally:
             if stop.is_set():
                 return
-            self._advance(tally, chunk * schedule.samples_per_chunk, schedule)
-        self._check_temperature(tally)
+            first = self.chunks_in_open_tally * schedule.samples_per_chunk
+            self._sample_chunk(tally, first, schedule)
+            self.chunks_in_open_tally += 1
+            after_chunk()
+        tally.energy[0] = potential_energy(self.state.positions, self.force_field)
+        self._check(tally)
         self.tallies.append(tally)
+        self.open_tally = None
+
+    def _sample_chunk(self, tally: estimators.Tally, first: int, schedule: Schedule) -> None:
+        """Advance by a chunk, from snapshot to snapshot where there are any."""
+        wanted = self.settings.snapshots if self.index == 0 else 0
+        if not wanted:
+            self._advance(tally, first, schedule.samples_per_chunk)
+            return
+        every = schedule.samples_per_snapshot(wanted)
+        before = len(self.tallies) * schedule.samples_per_tally
+        last = first + schedule.samples_per_chunk
+        while first < last:
+            samples = min(last - first, every - (before + first) % every)
+            self._advance(tally, first, samples)
+            first += samples
+            if (before + first) % every == 0 and len(self.snapshots) < wanted:
+                self.snapshots.append(self.state.positions.copy())
 
     def _empty_tally(self, schedule: Schedule, chunks: int) -> estimators.Tally:
         rows = chunks * schedule.rows_per_chunk
         return estimators.empty_tally(self.system, BINS, rows, schedule.samples_per_row)
 
-    def _advance(self, tally: estimators.Tally, first: int, schedule: Schedule) -> None:
-        samples = schedule.samples_per_chunk
-        trouble = integrators.advance(
+    def _advance(self, tally: estimators.Tally, first: int, samples: int) -> None:
+        outcome = integrators.advance(
             self.state, self.force_field, self.stepping, first, samples, tally
         )
+        if outcome != integrators.OK:
+            taken = round(tally.counts.sum() / self.system.ion_count) - first
+            self.steps_done += (taken + 1) * self.settings.steps_per_sample
+            raise self._error(checks.OF_INTEGRATOR[outcome])
         self.steps_done += samples * self.settings.steps_per_sample
-        if trouble != integrators.OK:
-            raise self._error(TROUBLE[trouble])
 
-    def _check_temperature(self, tally: estimators.Tally) -> None:
-        """Too large a time step heats the ions long before anything breaks."""
-        temperature = tally.series[:, estimators.SERIES.index("temperature")].mean()
-        off = abs(temperature - 1) > TEMPERATURE_TOLERANCE
-        if off and self.settings.thermostat != "none":
-            raise self._error(f"the ions are at {temperature:.2f} times the temperature set")
+    # --- whether all is well ----------------------------------------------------------------
 
-    def _error(self, what: str) -> SimulationError:
-        return SimulationError(
-            f"{what} at step {self.steps_done} of replica {self.index}: "
-            f"try a smaller time step than {self.settings.time_step:g} τ"
-        )
+    def _check(self, tally: estimators.Tally) -> None:
+        if self.settings.thermostat != "none":
+            error = checks.temperature_error(tally)
+            self._demand(checks.TEMPERATURE, error, checks.TEMPERATURE_TOLERANCE)
+            return
+        kinetic = float(integrators.kinetic_energy(self.state.velocities))
+        share = (kinetic + tally.energy[0] - self.first_energy) / kinetic
+        self._demand(checks.ENERGY, share, checks.ENERGY_TOLERANCE)
+
+    def _demand(self, trouble: checks.Trouble, value: float, limit: float) -> None:
+        if not checks.within(value, limit):
+            raise self._error(trouble, value)
+
+    def _error(self, trouble: checks.Trouble, value: float = math.nan) -> SimulationError:
+        return trouble.error(self.settings, self.steps_done, self.index, value)
+
+    # --- what a checkpoint holds ------------------------------------------------------------
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """All that changes, by name: `resume` goes on from it."""
+        tallies = [*self.tallies, *([self.open_tally] if self.open_tally else [])]
+        kept = [name for name in State._fields if name != "buffer"]
+        arrays = {f"state.{name}": getattr(self.state, name) for name in kept}
+        for name in estimators.Tally._fields:
+            arrays[f"tallies.{name}"] = np.array([getattr(tally, name) for tally in tallies])
+        return arrays | {
+            "random": np.array(json.dumps(self.rng.bit_generator.state)),
+            "steps_done": np.array(self.steps_done),
+            "tallies_done": np.array(len(self.tallies)),
+            "chunks_in_open_tally": np.array(self.chunks_in_open_tally),
+            "first_energy": np.array(self.first_energy),
+            "snapshots": np.array(self.snapshots),
+        }
+
+    def resume(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Go on from what `to_arrays` gave of an equal replica."""
+        kept = {name: arrays[f"state.{name}"] for name in State._fields if name != "buffer"}
+        self.state = State(**kept, buffer=integrators.work_space(self.force_field))
+        fields = [arrays[f"tallies.{name}"] for name in estimators.Tally._fields]
+        tallies = [estimators.Tally(*values) for values in zip(*fields, strict=True)]
+        done = int(arrays["tallies_done"])
+        self.tallies, rest = tallies[:done], tallies[done:]
+        self.open_tally = rest[0] if rest else None
+        self.rng.bit_generator.state = json.loads(str(arrays["random"]))
+        self.steps_done = int(arrays["steps_done"])
+        self.chunks_in_open_tally = int(arrays["chunks_in_open_tally"])
+        self.first_energy = float(arrays["first_energy"])
+        self.snapshots = list(arrays["snapshots"])
 
 
 def stepping(system: SlitSystem, settings: RunSettings) -> Stepping:

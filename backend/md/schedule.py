@@ -85,10 +85,23 @@ class Schedule:
         """Samples in a tally."""
         return self.samples_per_chunk * self.chunks_per_tally
 
+    @property
+    def samples_per_replica(self) -> int:
+        """Samples of a replica in the longest run."""
+        return self.stages[-1] * self.samples_per_tally
+
+    def samples_per_snapshot(self, snapshots: int) -> int:
+        """Samples from one snapshot to the next, so that so many span the longest run."""
+        return self.samples_per_replica // snapshots
+
     def tally_ns(self, system: SlitSystem, settings: RunSettings) -> float:
         """Time (ns) that a tally spans."""
         interval = settings.steps_per_sample * settings.time_step
         return self.samples_per_tally * interval * system.time_unit_ns
+
+    def equilibration_steps(self, settings: RunSettings) -> int:
+        """Time steps of a replica before sampling starts."""
+        return self.equilibration * self.samples_per_chunk * settings.steps_per_sample
 
     def steps(self, settings: RunSettings) -> int:
         """Time steps of all replicas together."""

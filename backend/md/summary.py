@@ -16,6 +16,7 @@ from backend.md import estimators
 from backend.md.agreement import agreement
 from backend.md.electrostatics import splitting
 from backend.md.estimators import SERIES, Samples, block_mean
+from backend.md.schedule import BLOCKS_PER_REPLICA
 from backend.md.verdict import Verdict
 from backend.profiles import SlitProfiles, contact_density, mid_density
 from backend.settings import RunSettings
@@ -70,6 +71,26 @@ def summary(
             "numpy": np.__version__,
             "numba": numba.__version__,
         },
+    }
+
+
+def energies(
+    system: SlitSystem, potential: list[np.ndarray], checks: dict[str, Any]
+) -> dict[str, float]:
+    """Kinetic and potential energy per ion (k_BT), the latter with its standard error.
+
+    Parameters
+    ----------
+    potential : list of ndarray, each of shape (tallies,)
+        Potential energies (k_BT) of each replica, in time; Coulomb energies are counted from ions
+        that are infinitely far apart but for a constant of the periodic box.
+    """
+    parts = [part.mean() for each in potential for part in np.array_split(each, BLOCKS_PER_REPLICA)]
+    mean, error = block_mean(np.array(parts) / system.ion_count)
+    return {
+        "kinetic": 1.5 * checks["temperature"],
+        "potential": float(mean),
+        "potential_error": float(error),
     }
 
 
