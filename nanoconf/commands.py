@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shlex
 import sys
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from backend.archive import Archive
 from backend.result import SimulationResult
 from backend.run import CANCELLED, DONE, FAILED, DamagedRun, Run
 from backend.settings import RunSettings, duration_of_steps
-from backend.system import InvalidInput, SlitSystem
+from backend.system import SPECIES, InvalidInput, SlitSystem
 from backend.trajectory import check_snapshots
 from nanoconf import output
 from nanoconf.typed import (
@@ -58,6 +59,7 @@ def simulate(options: argparse.Namespace) -> int:
     output.write_run(options.output, run)
     result = run.result()
     _print_densities(result)
+    _print_verdict(result)
     print(f"profiles in {options.output}")
     return 0
 
@@ -69,13 +71,25 @@ def _refuse_clusters(options: argparse.Namespace) -> None:
 
 
 def _print_densities(result: SimulationResult) -> None:
-    for species in ("positive", "negative"):
-        profile = getattr(result, species)
-        contact = profile.contact_density(result.system, species)
-        print(
-            f"{species} ions: contact {contact:.3f} M, peak {profile.peak_density:.3f} M, "
-            f"middle {profile.mid_density:.3f} M"
+    values, errors = result.summary["densities_M"], result.summary["density_errors_M"]
+    for species in SPECIES:
+        contact, peak, middle = (
+            f"{values[species][name]:.3f} ± {errors[species][name]:.3f} M"
+            for name in ("contact", "peak", "mid")
         )
+        print(f"{species} ions: contact {contact}, peak {peak}, middle {middle}")
+
+
+def _print_verdict(result: SimulationResult) -> None:
+    verdict = result.summary["convergence"]
+    error = f"median error of the profiles: {verdict['median_relative_error']:.2%}"
+    if verdict["converged"]:
+        print(f"{error}; converged")
+        return
+    print(f"{error}; not converged: {'; '.join(verdict['reasons'])}")
+    if verdict["times_longer"] > 1:
+        times = math.ceil(10 * verdict["times_longer"]) / 10
+        print(f"a run {times:g} times as long would reach the target")
 
 
 def run_settings(options: argparse.Namespace, system: SlitSystem) -> RunSettings:

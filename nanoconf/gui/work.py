@@ -340,7 +340,11 @@ def result_files(run: Run, result: Any) -> dict[str, str]:
     from nanoconf.output import describe
 
     about = {**describe(run), "summary": result.summary}
-    return {**result.profiles.files(), "run.json": json.dumps(about, indent=1) + "\n"}
+    return {
+        **result.profiles.files(),
+        result.charge.FILE: result.charge.to_csv(),
+        "run.json": json.dumps(about, indent=1) + "\n",
+    }
 
 
 def _cores() -> int:
