@@ -183,7 +183,7 @@ class SlitSystem:
         """How many there are by default need not be said."""
         if self.negative_ions is None:
             return
-        multiple, least = self._negative_multiple, self._fewest_negative_ions
+        multiple, least = self._negative_multiple, self.fewest_negative_ions
         allowed = Range(least, MAXIMUM_IONS, f"and be a multiple of {multiple}")
         number = checked("negative_ions", self.negative_ions, allowed, whole=True)
         if number % multiple:
@@ -220,8 +220,8 @@ class SlitSystem:
         return self.positive_valency // math.gcd(self.positive_valency, -self.negative_valency)
 
     @property
-    def _fewest_negative_ions(self) -> int:
-        """As many as make the box large enough."""
+    def fewest_negative_ions(self) -> int:
+        """As many negative ions as make the box large enough."""
         side = max(
             MINIMUM_BOX_TO_WIDTH * self.confinement_length,
             MINIMUM_BOX_TO_DEBYE * self.debye_length,
@@ -237,7 +237,7 @@ class SlitSystem:
         counterions, rounded to whole ions.
         """
         usual = _whole_multiple(MINIMUM_NEGATIVE_IONS, self._negative_multiple)
-        negative = self.negative_ions or max(usual, self._fewest_negative_ions)
+        negative = self.negative_ions or max(usual, self.fewest_negative_ions)
         area = negative / (self.salt_concentration * MOLAR * self.confinement_length)
         wall_charge = -2 * self.surface_charge_density * area * 1e-18 / constants.e
         counterions = round(wall_charge / self.positive_valency)

@@ -45,13 +45,12 @@ STUDIES = {
     "thermostat": [
         Variant("Nosé-Hoover chain", {"thermostat": "nose-hoover"}),
         Variant("Langevin (default)", {}),
-        Variant("none", {"thermostat": "none"}),
     ],
     "box": [
         Variant("four times the area", {}, {"negative_ions": 4}),
         Variant("twice the area", {}, {"negative_ions": 2}),
         Variant("default", {}),
-        Variant("half the area", {}, {"negative_ions": 0.5}),
+        Variant("half the area, or the smallest allowed", {}, {"negative_ions": 0.5}),
     ],
     "precision": [
         Variant("double", {"precision": "double"}),
@@ -115,7 +114,7 @@ def _simulate(system: SlitSystem, variant: Variant, seed: int) -> SimulationResu
     if variant.system:
         multiple = system.positive_valency
         ions = round(variant.system["negative_ions"] * system.counts[1] / multiple) * multiple
-        system = system.replace(negative_ions=ions)
+        system = system.replace(negative_ions=max(ions, system.fewest_negative_ions))
     settings = RunSettings(duration_ns=DURATION_NS, seed=seed, **variant.settings)
     return run(system, settings, threads=2)
 
