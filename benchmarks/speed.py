@@ -17,7 +17,6 @@ from backend.lammps import script
 from backend.lammps.program import Process, find
 from backend.md.replica import FRICTION, Replica
 from backend.md.schedule import Schedule
-from backend.result import SimulationError
 from backend.system import SPECIES, SlitSystem
 from benchmarks.contenders import Contender
 
@@ -89,7 +88,7 @@ def lammps_speed(
         process = Process(command, folder, lines.append)
         process.wait()
         if problem := process.problem():
-            raise SimulationError(problem)
+            raise problem
     text = "".join(lines)
     seconds = float(re.findall(r"Loop time of (\S+)", text)[-1])
     share = float(re.findall(r"([\d.]+)% CPU", text)[-1]) / 100
