@@ -75,6 +75,19 @@ def test_first_positions_leave_room_between_ions_and_to_the_walls(system):
     assert distance.min() > 0.6 * np.mean(system.diameters)
 
 
+@pytest.mark.parametrize("changes", [{"electrostatics": "sheets"}, {"thermostat": "nose-hoover"}])
+def test_other_electrostatics_and_thermostats_give_the_same_middle(changes):
+    usual = run(SlitSystem(), RunSettings(duration_ns=0.5, seed=5), threads=2)
+    other = run(SlitSystem(), RunSettings(duration_ns=0.5, seed=6, **changes), threads=2)
+    assert other.summary["checks"]["temperature"] == pytest.approx(1, abs=0.01)
+    for species in ("positive", "negative"):
+        values, errors = (
+            [each.summary[key][species]["mid"] for each in (usual, other)]
+            for key in ("densities_M", "density_errors_M")
+        )
+        assert abs(values[0] - values[1]) < 4 * np.hypot(*errors) < 0.1 * values[0]
+
+
 def test_settings_refuse_what_cannot_be_done():
     for changes in ({"seed": -1}, {"duration_ns": 0}, {"coulomb_split": 2}, {"engine": "magic"}):
         with pytest.raises(InvalidInput):

@@ -13,19 +13,14 @@ from backend.lammps import engine, program, replica, script
 from backend.lammps.script import Method
 from backend.md import engine as numba_engine
 from backend.md import schedule
-from backend.md.forces import (
-    build_pairs,
-    contact_forces,
-    coulomb_buffer,
-    direct_forces,
-    force_field,
-    image_forces,
-)
+from backend.md.contact import build_pairs, contact_forces
+from backend.md.coulomb import coulomb_buffer, coulomb_forces
+from backend.md.forces import force_field
 from backend.md.lattice import lattice
 from backend.result import Cancelled, SimulationError
 from backend.run import DONE, RUNNING
 from backend.settings import RunSettings
-from backend.system import SlitSystem
+from backend.system import InvalidInput, SlitSystem
 from tests.homes import SYSTEM as FEW_IONS
 from tests.homes import submit, until
 
@@ -65,12 +60,11 @@ def configuration(system):
 def our_forces(system, positions):
     """Contact and Coulomb forces of the Numba engine, in double precision."""
     field = force_field(system, "double")
-    contact, direct, images = np.zeros((3, *positions.shape))
-    direct_forces(positions, field, coulomb_buffer(field), direct)
-    image_forces(positions, field, coulomb_buffer(field), images)
+    contact, coulomb = np.zeros((2, *positions.shape))
+    coulomb_forces(positions, field, coulomb_buffer(field.valency, np.float64), coulomb)
     pairs = np.zeros((64 * positions.shape[1], 2), dtype=np.int32)
     contact_forces(positions, field, pairs, build_pairs(positions, field, 0.1, pairs), contact)
-    return contact, direct + images
+    return contact, coulomb
 
 
 def rms(values):
@@ -220,6 +214,16 @@ def test_forces_tell_of_as_many_ions_as_there_are_and_of_one_pressure(profiles):
 def test_a_target_error_ends_a_run_before_its_time(hasty):
     settings = replace(QUICK, duration_ns=10.0, target_error=0.2, replicas=2)
     assert engine.run(DIVALENT, settings).summary["timings"]["steps"] < 400_000
+
+
+def test_a_nose_hoover_chain_keeps_the_temperature_too():
+    result = engine.run(DIVALENT, replace(QUICK, duration_ns=0.02, thermostat="nose-hoover"))
+    assert result.summary["checks"]["temperature"] == pytest.approx(1, abs=0.05)
+
+
+def test_charged_sheets_are_refused():
+    with pytest.raises(InvalidInput, match="electrostatics = 'sheets'"):
+        replace(QUICK, electrostatics="sheets")
 
 
 # --- how a run goes -------------------------------------------------------------------------
