@@ -6,7 +6,7 @@ from backend.md.schedule import Schedule
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 
-SECONDS_PER_PAIR = 0.8e-9
+SECONDS_PER_PAIR = 0.85e-9
 """The Coulomb force of a pair, on a plain core with 256-bit vectors."""
 
 SECONDS_PER_ION = 40e-9

@@ -36,7 +36,7 @@ def measure() -> dict[str, Any]:
 
 
 def _speed(ions: int) -> dict[str, Any]:
-    system = SlitSystem(salt_concentration=0.9, positive_diameter=0.5, negative_ions=ions // 2)
+    system = SlitSystem(2.2, 1, -1, 0.9, 0.5, negative_ions=ions // 2)
     found: dict[str, Any] = {"ions": system.ion_count}
     for name, split in (("multiple_time_steps", 5), ("every_step", 1)):
         replica = Replica(system, RunSettings(replicas=1, coulomb_split=split), 0)
