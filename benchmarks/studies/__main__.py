@@ -13,10 +13,10 @@ from benchmarks.studies.report import keep, say
 OTHERS = {"agreement": agreement, "error bars": seeds, "scaling": scaling}
 
 
-def study(name: str) -> str:
+def study(name: str, duration_ns: float) -> str:
     """Carry out a study, keep its results and plot; returns its table."""
     if name in shift.STUDIES:
-        shifts = shift.measure(name)
+        shifts = shift.measure(name, duration_ns)
         keep(name, [each.to_dict() for each in shifts])
         plots.draw_shifts(name, shifts)
         return aligned(shift.rows(shifts))
@@ -32,13 +32,21 @@ def main() -> int:
     names = [*shift.STUDIES, *OTHERS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.studies", description=__doc__)
     parser.add_argument("study", nargs="*", help=f"{', '.join(names)} (all)")
-    chosen = parser.parse_args().study or names
+    parser.add_argument(
+        "--duration-ns",
+        type=float,
+        default=shift.DURATION_NS,
+        metavar="NS",
+        help="length of each run that a setting is changed in (%(default)g)",
+    )
+    options = parser.parse_args()
+    chosen = options.study or names
     for name in chosen:
         if name not in names:
             parser.error(f"study = {name!r}: must be one of {', '.join(names)}")
     for name in chosen:
         started = time.monotonic()
-        print(f"\n{name}\n{study(name)}", flush=True)
+        print(f"\n{name}\n{study(name, options.duration_ns)}", flush=True)
         say(f"{name}: {time.monotonic() - started:.0f} s")
     return 0
 

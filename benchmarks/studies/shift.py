@@ -94,13 +94,13 @@ class Shift:
         return asdict(self)
 
 
-def measure(study: str) -> list[Shift]:
+def measure(study: str, duration_ns: float = DURATION_NS) -> list[Shift]:
     """Simulate all variants of a study and compare them with the first."""
     shifts = []
     for name, system in SYSTEMS.items():
         reference: SimulationResult | None = None
         for seed, variant in enumerate(STUDIES[study], start=101):
-            result = _simulate(system, variant, seed)
+            result = _simulate(system, variant, seed, duration_ns)
             say(f"{study}, {name}, {variant.name}: {result.summary['timings']['seconds']:.0f} s")
             if reference is None:
                 reference = result
@@ -110,12 +110,14 @@ def measure(study: str) -> list[Shift]:
     return shifts
 
 
-def _simulate(system: SlitSystem, variant: Variant, seed: int) -> SimulationResult:
+def _simulate(
+    system: SlitSystem, variant: Variant, seed: int, duration_ns: float
+) -> SimulationResult:
     if variant.system:
         multiple = system.positive_valency
         ions = round(variant.system["negative_ions"] * system.counts[1] / multiple) * multiple
         system = system.replace(negative_ions=max(ions, system.fewest_negative_ions))
-    settings = RunSettings(duration_ns=DURATION_NS, seed=seed, **variant.settings)
+    settings = RunSettings(duration_ns=duration_ns, seed=seed, **variant.settings)
     return run(system, settings, threads=2)
 
 
