@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from benchmarks.contenders import SYSTEMS
 from benchmarks.studies.report import MARKERS, STYLES, figure, save
-from benchmarks.studies.shift import SYSTEMS, Shift
+from benchmarks.studies.shift import Shift
 
 BAND = 0.5
 """Per cent within which a profile is to stay."""

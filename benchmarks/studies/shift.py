@@ -11,14 +11,9 @@ from backend.md.engine import run
 from backend.result import SimulationResult
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
+from benchmarks.contenders import SYSTEMS
 from benchmarks.studies.coarse import coarse
 from benchmarks.studies.report import say
-
-SYSTEMS = {
-    "default": SlitSystem(),
-    "paper II": SlitSystem(3.6, 3, -1, 0.9, 0.75),
-}
-"""One with weak and one with strong Coulomb forces."""
 
 DURATION_NS = 10.0
 
