@@ -37,17 +37,28 @@ def check_snapshots(system: SlitSystem, settings: RunSettings) -> None:
     Raises
     ------
     InvalidInput
-        Their files would be too large, or the run too short.
+        Their files would be too large, or the run too short, or it may end before the first.
     """
     by_size = LARGEST_FILES // (BYTES_PER_ION * system.ion_count)
-    by_time = Schedule.of(system, settings).samples_per_replica
+    schedule = Schedule.of(system, settings)
+    by_time = schedule.samples_per_replica
     if settings.snapshots > by_size:
         limit = f"at most {by_size} with {system.ion_count} ions (files of 50 MB)"
     elif settings.snapshots > by_time:
         limit = f"at most {by_time} in so short a run"
+    elif settings.snapshots and _may_end_before_the_first(schedule, settings.snapshots):
+        limit = (
+            "the target error may end the run before the first of them: "
+            "ask for more, or for a run without a target error"
+        )
     else:
         return
     raise InvalidInput("snapshots", settings.snapshots, limit)
+
+
+def _may_end_before_the_first(schedule: Schedule, snapshots: int) -> bool:
+    first_end = schedule.stages[0] * schedule.samples_per_tally
+    return first_end < schedule.samples_per_snapshot(snapshots)
 
 
 @dataclass(frozen=True)

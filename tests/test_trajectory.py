@@ -9,6 +9,7 @@ import pytest
 
 from backend.lammps import engine as lammps_engine
 from backend.md import engine
+from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
 from backend.trajectory import FILES, LARGEST_FILES, Trajectory, check_snapshots
 from nanoconf.cli import main
@@ -126,3 +127,11 @@ def test_the_command_line_copies_the_trajectory(home, tmp_path):
     assert universe.atoms.n_atoms == SlitSystem().ion_count and len(universe.trajectory) == 3
     assert main(typed) == 0
     assert not {*FILES} & set(os.listdir(folder))
+
+
+def test_snapshots_that_a_target_error_may_leave_no_time_for_are_refused():
+    settings = RunSettings(duration_ns=100.0, target_error=0.01, snapshots=5)
+    with pytest.raises(InvalidInput, match="snapshots = 5: the target error may end the run"):
+        check_snapshots(SlitSystem(), settings)
+    check_snapshots(SlitSystem(), replace(settings, snapshots=1000))
+    check_snapshots(SlitSystem(), replace(settings, target_error=None))
