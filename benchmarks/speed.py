@@ -20,7 +20,7 @@ from backend.md.schedule import Schedule
 from backend.system import SPECIES, SlitSystem
 from benchmarks.contenders import Contender
 
-ROUNDS = 5
+ROUNDS = 9
 SECONDS = 1.0
 """Of processor time, for each measurement; a machine's speed changes within minutes."""
 
@@ -34,6 +34,11 @@ class Speed:
     contender: str
     steps_per_second: float
     rounds: list[float]
+
+    def against(self, peer: Speed) -> tuple[float, float, float]:
+        """Median, lowest and highest ratio to a peer, both measured in the same round."""
+        ratios = [ours / theirs for ours, theirs in zip(self.rounds, peer.rounds, strict=True)]
+        return statistics.median(ratios), min(ratios), max(ratios)
 
 
 def measure(system: SlitSystem, positions: np.ndarray, contenders: list[Contender]) -> list[Speed]:

@@ -37,22 +37,29 @@ def build_pairs(positions, field, skin, pairs):  # pragma: no cover - compiled
     if side < 3:  # the columns on both sides of one would be the same
         side, around = 1, 0
     column, newest, previous = fill_columns(positions, length, side)
+    inverse = 1.0 / length
     found = 0
     for i in range(count):
         species = int(i >= field.positive_count)
         row, place = divmod(column[i], side)
         for u in range(row - around, row + around + 1):
             for v in range(place - around, place + around + 1):
-                j = newest[(u % side) * side + v % side]
+                j = newest[wrapped(u, side) * side + wrapped(v, side)]
                 while j > i:  # in every column, from the highest number down
                     limit = reach[species, int(j >= field.positive_count)]
-                    if distance2(positions, i, j, length) < limit * limit:
+                    if distance2(positions, i, j, length, inverse) < limit * limit:
                         if found < pairs.shape[0]:
                             pairs[found, 0] = i
                             pairs[found, 1] = j
                         found += 1
                     j = previous[j]
     return found
+
+
+@njit(**FAST)
+def wrapped(u, side):  # pragma: no cover - compiled
+    """The column in the box that column u, next to one in the box, is an image of."""
+    return u + side if u < 0 else u - side if u >= side else u
 
 
 @njit(**FAST)
@@ -72,9 +79,11 @@ def fill_columns(positions, length, side):  # pragma: no cover - compiled
     column = np.empty(count, np.int64)
     newest = np.full(side * side, -1)
     previous = np.empty(count, np.int64)
+    inverse = 1.0 / length
     for i in range(count):
-        row = int(side * (positions[0, i] / length - np.floor(positions[0, i] / length))) % side
-        place = int(side * (positions[1, i] / length - np.floor(positions[1, i] / length))) % side
+        x, y = positions[0, i] * inverse, positions[1, i] * inverse
+        row = min(int(side * (x - np.floor(x))), side - 1)
+        place = min(int(side * (y - np.floor(y))), side - 1)
         column[i] = row * side + place
         previous[i] = newest[column[i]]
         newest[column[i]] = i
@@ -82,13 +91,13 @@ def fill_columns(positions, length, side):  # pragma: no cover - compiled
 
 
 @njit(**FAST)
-def distance2(positions, i, j, length):  # pragma: no cover - compiled
-    """Squared distance (nm²) of the nearest images of two ions."""
+def distance2(positions, i, j, length, inverse):  # pragma: no cover - compiled
+    """Squared distance (nm²) of the nearest images of two ions; `inverse` is 1/length."""
     x = positions[0, i] - positions[0, j]
     y = positions[1, i] - positions[1, j]
     z = positions[2, i] - positions[2, j]
-    x -= length * np.rint(x / length)
-    y -= length * np.rint(y / length)
+    x -= length * np.rint(x * inverse)
+    y -= length * np.rint(y * inverse)
     return x * x + y * y + z * z
 
 

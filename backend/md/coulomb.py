@@ -30,11 +30,13 @@ CACHE_LINE = 64
 # Whole cache lines, 640 bytes over a power of two: equal low address bits would make loads wait
 # for unrelated stores.
 STRIDE = MAXIMUM_IONS + 160
-ROWS = 11
-X, Y, Z, CHARGE, FORCE_X, FORCE_Y, FORCE_Z, DX, DY, DZ, STRENGTH = (
-    np.uint64(row * STRIDE) for row in range(ROWS)
-)
+X, Y, Z, CHARGE, FIELD_X, FIELD_Y, FIELD_Z = (np.uint64(row * STRIDE) for row in range(7))
+FIRST_SHARED = 7
+"""Rows from here on are used by both loops, one after the other, so that fewer leave the cache."""
+DX, DY, STRENGTH = (np.uint64((FIRST_SHARED + row) * STRIDE) for row in range(3))
 ZERO, ONE, LAST_LANE = np.uint64(0), np.uint64(1), np.uint64(LANES - 1)
+UNIT = np.float32(1)
+"""Known at compile time, and no wider than what it meets."""
 
 GHOST_Z = 0.49
 """Where ghosts are: far from all ions, which are less than half a slit from the middle."""
@@ -44,7 +46,7 @@ LATERAL, NORMAL = 2 * ORDERS + 1, 2 * NORMAL_WAVES + 1
 """Functions of one coordinate, across and along z: 1, cos, sin, cos 2·, sin 2·, …"""
 
 LENGTH, TWICE = np.uint64(STRIDE), np.uint64(2 * STRIDE)
-OF_X, OF_Y, OF_Z = (np.uint64((ROWS + i * LATERAL) * STRIDE) for i in range(3))
+OF_X, OF_Y, OF_Z = (np.uint64((FIRST_SHARED + i * LATERAL) * STRIDE) for i in range(3))
 """Where in the buffer the rows of these functions begin."""
 
 
@@ -53,7 +55,7 @@ class Coulomb(NamedTuple):
 
     Attributes
     ----------
-    zero, one : float
+    zero : float
     short, short_range2 : tuple of floats, float
         As in `Splitting`, the range squared.
     waves : ndarray, shape (ORDERS + 1, ORDERS + 1, NORMAL_WAVES + 1)
@@ -69,7 +71,6 @@ class Coulomb(NamedTuple):
     """
 
     zero: np.floating
-    one: np.floating
     short: tuple
     short_range2: np.floating
     waves: np.ndarray
@@ -89,7 +90,6 @@ class Coulomb(NamedTuple):
         signs = np.where(np.arange(LATERAL) % 2, -1, 1)
         return cls(
             zero=dtype(0),
-            one=dtype(1),
             short=tuple(dtype(factor) for factor in splitting.short),
             short_range2=dtype(splitting.short_range**2),
             waves=waves,
@@ -112,7 +112,7 @@ def _power_series(function: Callable[[np.ndarray], np.ndarray], dtype: type) -> 
 
 def coulomb_buffer(valency: np.ndarray, dtype: type) -> np.ndarray:
     """The flat array of the loops; charges and ghosts filled in."""
-    buffer = _aligned_zeros((ROWS + 2 * LATERAL + NORMAL) * STRIDE, dtype)
+    buffer = _aligned_zeros((FIRST_SHARED + 2 * LATERAL + NORMAL) * STRIDE, dtype)
     charges = buffer[int(CHARGE) :]
     charges[: len(valency)] = valency
     buffer[int(Z) + len(valency) : int(Z) + STRIDE] = GHOST_Z
@@ -136,14 +136,15 @@ def coulomb_forces(positions, field, buffer, forces):  # pragma: no cover - comp
     wave_loop(buffer, np.uint64(count), field.coulomb)
     for k in range(count):
         i = np.uint64(k)
-        forces[0, k] = field.coulomb_scale * buffer[FORCE_X + i]
-        forces[1, k] = field.coulomb_scale * buffer[FORCE_Y + i]
-        forces[2, k] = field.coulomb_scale * buffer[FORCE_Z + i]
+        scale = field.coulomb_scale * field.valency[k]
+        forces[0, k] = scale * buffer[FIELD_X + i]
+        forces[1, k] = scale * buffer[FIELD_Y + i]
+        forces[2, k] = scale * buffer[FIELD_Z + i]
 
 
 @njit(**FAST)
 def fill_buffer(positions, field, buffer):  # pragma: no cover - compiled
-    """Reduced positions into the buffer, zero into its forces."""
+    """Reduced positions into the buffer, zero into its electric field."""
     inverse = 1.0 / field.box_length
     for k in range(positions.shape[1]):
         i = np.uint64(k)
@@ -152,14 +153,14 @@ def fill_buffer(positions, field, buffer):  # pragma: no cover - compiled
         buffer[X + i] = x - np.rint(x)
         buffer[Y + i] = y - np.rint(y)
         buffer[Z + i] = positions[2, k] * inverse
-        buffer[FORCE_X + i] = field.coulomb.zero
-        buffer[FORCE_Y + i] = field.coulomb.zero
-        buffer[FORCE_Z + i] = field.coulomb.zero
+        buffer[FIELD_X + i] = field.coulomb.zero
+        buffer[FIELD_Y + i] = field.coulomb.zero
+        buffer[FIELD_Z + i] = field.coulomb.zero
 
 
 @njit(**FAST)
 def pair_loop(buffer, count, c):  # pragma: no cover - compiled
-    """Short-ranged forces of nearest images, added to those in the buffer."""
+    """Short-ranged field of nearest images, added to that in the buffer."""
     end = (count + LAST_LANE) & ~LAST_LANE
     for i in range(ZERO, count):
         first = (i + ONE) & ~LAST_LANE
@@ -172,37 +173,34 @@ def pair_loop(buffer, count, c):  # pragma: no cover - compiled
             dy -= np.rint(dy)
             buffer[DX + j] = dx
             buffer[DY + j] = dy
-            buffer[DZ + j] = dz
             buffer[STRENGTH + j] = dx * dx + dy * dy + dz * dz
-        charge = buffer[CHARGE + i]
         for j in range(first, end):
-            strength = short_strength(buffer[STRENGTH + j], c)
-            buffer[STRENGTH + j] = charge * buffer[CHARGE + j] * strength
+            buffer[STRENGTH + j] = short_strength(buffer[STRENGTH + j], c)
         # the ion itself, and those before it
         for j in range(first, i + ONE):
             buffer[STRENGTH + j] = c.zero
-        fx, fy, fz = c.zero, c.zero, c.zero
+        charge = buffer[CHARGE + i]
+        field_x, field_y, field_z = c.zero, c.zero, c.zero
         for j in range(first, end):
             strength = buffer[STRENGTH + j]
-            dx = strength * buffer[DX + j]
-            dy = strength * buffer[DY + j]
-            dz = strength * buffer[DZ + j]
-            fx += dx
-            fy += dy
-            fz += dz
-            buffer[FORCE_X + j] -= dx
-            buffer[FORCE_Y + j] -= dy
-            buffer[FORCE_Z + j] -= dz
-        buffer[FORCE_X + i] += fx
-        buffer[FORCE_Y + i] += fy
-        buffer[FORCE_Z + i] += fz
+            theirs, ours = strength * buffer[CHARGE + j], strength * charge
+            dx, dy, dz = buffer[DX + j], buffer[DY + j], z - buffer[Z + j]
+            field_x += theirs * dx
+            field_y += theirs * dy
+            field_z += theirs * dz
+            buffer[FIELD_X + j] -= ours * dx
+            buffer[FIELD_Y + j] -= ours * dy
+            buffer[FIELD_Z + j] -= ours * dz
+        buffer[FIELD_X + i] += field_x
+        buffer[FIELD_Y + i] += field_y
+        buffer[FIELD_Z + i] += field_z
 
 
 @njit(**FAST)
 def short_strength(r2, c):  # pragma: no cover - compiled
     """1/r³ − Q(r²); it vanishes at the short range, and beyond."""
     r2 = min(r2, c.short_range2)
-    inverse = c.one / np.sqrt(r2)
+    inverse = UNIT / np.sqrt(r2)
     s = c.short
     return inverse * inverse * inverse - (
         s[0] + r2 * (s[1] + r2 * (s[2] + r2 * (s[3] + r2 * s[4])))
@@ -211,13 +209,13 @@ def short_strength(r2, c):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def wave_loop(buffer, count, c):  # pragma: no cover - compiled
-    """Forces of all plane waves, added to those in the buffer.
+    """Field of all plane waves, added to that in the buffer.
 
     The cosine of a difference is a sum of products; so the sum over the partners of an ion becomes
     a few sums over all ions, the same for each of them.
     """
-    fill_functions(buffer, X, c.one, OF_X, LATERAL, count, c)
-    fill_functions(buffer, Y, c.one, OF_Y, LATERAL, count, c)
+    fill_functions(buffer, X, UNIT, OF_X, LATERAL, count, c)
+    fill_functions(buffer, Y, UNIT, OF_Y, LATERAL, count, c)
     fill_functions(buffer, Z, c.inverse_height, OF_Z, NORMAL, count, c)
     for a in range(LATERAL):
         for b in range(LATERAL):
@@ -232,7 +230,7 @@ def fill_functions(buffer, row, scale, first, many, count, c):  # pragma: no cov
     cosine, sine = first + LENGTH, first + TWICE
     for i in range(ZERO, count):
         t = scale * buffer[row + i]
-        buffer[first + i] = c.one
+        buffer[first + i] = UNIT
         buffer[cosine + i] = polynomial(t * t, c.cosine)
         buffer[sine + i] = t * polynomial(t * t, c.sine)
     for n in range(3, many, 2):
@@ -276,7 +274,7 @@ def product(f, g):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def add_waves(buffer, count, a, b, weights, c):  # pragma: no cover - compiled
-    """Forces of all waves along z that are function a of x times function b of y."""
+    """Field of all waves along z that are function a of x times function b of y."""
     x, slope_x = OF_X + np.uint64(a) * LENGTH, OF_X + np.uint64(partner(a)) * LENGTH
     y, slope_y = OF_Y + np.uint64(b) * LENGTH, OF_Y + np.uint64(partner(b)) * LENGTH
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = c.zero
@@ -310,11 +308,10 @@ def add_waves(buffer, count, a, b, weights, c):  # pragma: no cover - compiled
     factor_x, factor_y = c.slopes[a], c.slopes[b]
     for i in range(ZERO, count):
         z = along_z(buffer, i)
-        charge = buffer[CHARGE + i]
-        value = charge * (s0 + product(values, z))
-        buffer[FORCE_X + i] -= factor_x * value * buffer[slope_x + i] * buffer[y + i]
-        buffer[FORCE_Y + i] -= factor_y * value * buffer[slope_y + i] * buffer[x + i]
-        buffer[FORCE_Z + i] -= charge * buffer[x + i] * buffer[y + i] * product(slopes, z)
+        value = s0 + product(values, z)
+        buffer[FIELD_X + i] -= factor_x * value * buffer[slope_x + i] * buffer[y + i]
+        buffer[FIELD_Y + i] -= factor_y * value * buffer[slope_y + i] * buffer[x + i]
+        buffer[FIELD_Z + i] -= buffer[x + i] * buffer[y + i] * product(slopes, z)
 
 
 @njit(**FAST)

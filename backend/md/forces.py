@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from backend.md.compiled import EXACT
+from backend.md.compiled import FAST
+from backend.md.contact import WCA_RANGE
 from backend.md.coulomb import Coulomb
 from backend.md.electrostatics import splitting
 from backend.md.walls import wall_geometry
@@ -79,7 +80,7 @@ def force_field(
     )
 
 
-@njit(**EXACT)
+@njit(**FAST)
 def potential_energy(positions, field):  # pragma: no cover - compiled
     """Potential energy (k_BT) of all pairs and walls, in double precision.
 
@@ -89,51 +90,68 @@ def potential_energy(positions, field):  # pragma: no cover - compiled
         nm.
     field : ForceField
     """
-    count = positions.shape[1]
-    length = field.box_length
+    reduced = positions / field.box_length
+    coulomb = pair_energy(reduced, field.valency, field.exact)
+    coulomb += wave_energy(reduced, field.valency, field.exact)
+    contact = contact_energy(reduced, field)
+    return contact + field.coulomb_scale * field.box_length * coulomb
+
+
+@njit(**FAST)
+def contact_energy(reduced, field):  # pragma: no cover - compiled
+    """WCA energy (k_BT) of all pairs, and of all ions with the walls."""
     energy = 0.0
-    for i in range(count):
+    for i in range(reduced.shape[1]):
         species = int(i >= field.positive_count)
         for side in (-1.0, 1.0):
-            distance = positions[2, i] + side * field.wall_position[species]
+            distance = field.box_length * reduced[2, i] + side * field.wall_position[species]
             energy += wca_energy(distance**2, field.wall_size[species] ** 2)
-        for j in range(i + 1, count):
-            x = (positions[0, i] - positions[0, j]) / length
-            y = (positions[1, i] - positions[1, j]) / length
-            z = (positions[2, i] - positions[2, j]) / length
-            x -= np.rint(x)
-            y -= np.rint(y)
-            size = field.pair_size[species, int(j >= field.positive_count)]
-            energy += wca_energy((x * x + y * y + z * z) * length**2, size**2)
-            charge = field.valency[i] * field.valency[j]
-            pair_energy = short_energy(x * x + y * y + z * z, field.exact)
-            energy += field.coulomb_scale * length * charge * pair_energy
-    waves = wave_energy(positions / length, field.valency, field.exact)
-    return energy + field.coulomb_scale * length * waves
-
-
-@njit(**EXACT)
-def wca_energy(r2, size2):  # pragma: no cover - compiled
-    """WCA energy (k_BT)."""
-    s6 = (size2 / r2) ** 3
-    return 4.0 * (s6 * s6 - s6) + 1.0 if s6 > 0.5 else 0.0
-
-
-@njit(**EXACT)
-def short_energy(r2, c):  # pragma: no cover - compiled
-    """Reduced energy of two unit charges whose force is the short-ranged one."""
-    if r2 >= c.short_range2:
-        return 0.0
-    energy = 1.0 / np.sqrt(r2) - 1.0 / np.sqrt(c.short_range2)
-    power, end = r2, c.short_range2
-    for p in range(len(c.short)):
-        energy += c.short[p] * (power - end) / (2 * p + 2)
-        power *= r2
-        end *= c.short_range2
+        for j in range(i + 1, reduced.shape[1]):
+            size = field.pair_size[species, int(j >= field.positive_count)] / field.box_length
+            energy += wca_energy(reduced_distance2(reduced, i, j), size * size)
     return energy
 
 
-@njit(**EXACT)
+@njit(**FAST)
+def wca_energy(r2, size2):  # pragma: no cover - compiled
+    """WCA energy (k_BT)."""
+    if r2 >= WCA_RANGE**2 * size2:
+        return 0.0
+    s6 = (size2 / r2) ** 3
+    return 4.0 * (s6 * s6 - s6) + 1.0
+
+
+@njit(**FAST)
+def reduced_distance2(reduced, i, j):  # pragma: no cover - compiled
+    """Squared distance of the nearest images of two ions, in units of the box side."""
+    x = reduced[0, i] - reduced[0, j]
+    y = reduced[1, i] - reduced[1, j]
+    z = reduced[2, i] - reduced[2, j]
+    x -= np.rint(x)
+    y -= np.rint(y)
+    return x * x + y * y + z * z
+
+
+@njit(**FAST)
+def pair_energy(reduced, valency, c):  # pragma: no cover - compiled
+    """Reduced energy of all pairs due to the short-ranged force."""
+    end = short_antiderivative(c.short_range2, c.short)
+    energy = 0.0
+    for i in range(reduced.shape[1]):
+        for j in range(i + 1, reduced.shape[1]):
+            r2 = min(reduced_distance2(reduced, i, j), c.short_range2)
+            energy += valency[i] * valency[j] * (short_antiderivative(r2, c.short) - end)
+    return energy
+
+
+@njit(**FAST)
+def short_antiderivative(r2, s):  # pragma: no cover - compiled
+    """What −(1/r³ − Q(r²)) r is the derivative of."""
+    high = s[2] / 6 + r2 * (s[3] / 8 + r2 * s[4] / 10)
+    return 1.0 / np.sqrt(r2) + r2 * (s[0] / 2 + r2 * (s[1] / 4 + r2 * high))
+
+
+@njit(**FAST)
 def wave_energy(reduced, valency, c):  # pragma: no cover - compiled
     """Reduced energy of all pairs due to the plane waves.
 
@@ -141,16 +159,40 @@ def wave_energy(reduced, valency, c):  # pragma: no cover - compiled
     of one over all pairs is half the square of its sum over all ions, less what every ion adds
     with itself.
     """
-    energy = 0.0
+    x = phases(reduced[0], c.waves.shape[0])
+    y = phases(reduced[1], c.waves.shape[1])
+    z = phases(reduced[2] * c.inverse_height, c.waves.shape[2])
     itself = np.sum(valency * valency)
+    energy = 0.0
     for a in range(c.waves.shape[0]):
         for b in range(c.waves.shape[1]):
             for m in range(c.waves.shape[2]):
-                squares = 0.0
-                for sign_y, sign_z in ((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)):
-                    phase = 2 * np.pi * (a * reduced[0] + sign_y * b * reduced[1])
-                    phase += sign_z * c.normal_numbers[m] * reduced[2]
-                    squares += np.sum(valency * np.cos(phase)) ** 2
-                    squares += np.sum(valency * np.sin(phase)) ** 2
-                energy += 0.5 * c.waves[a, b, m] * (squares / 4 - itself)
+                if c.waves[a, b, m] != 0.0:
+                    squares = sum_squares(valency, x[a], y[b], z[m])
+                    energy += 0.5 * c.waves[a, b, m] * (squares - itself)
     return energy
+
+
+@njit(**FAST)
+def phases(t, count):  # pragma: no cover - compiled
+    """exp 2πint for n < count, shape (count, ions)."""
+    values = np.ones((count, len(t)), np.complex128)
+    for n in range(1, count):
+        for i in range(len(t)):
+            turn = 2 * np.pi * n * t[i]
+            values[n, i] = complex(np.cos(turn), np.sin(turn))
+    return values
+
+
+@njit(**FAST)
+def sum_squares(valency, x, y, z):  # pragma: no cover - compiled
+    """Mean, over the signs of the wave numbers, of the squared sum of all charges with phases."""
+    total = 0.0
+    for y_or_mirror in (y, np.conj(y)):
+        plus, minus = 0j, 0j
+        for i in range(len(valency)):
+            across = valency[i] * x[i] * y_or_mirror[i]
+            plus += across * z[i]
+            minus += across * np.conj(z[i])
+        total += plus.real**2 + plus.imag**2 + minus.real**2 + minus.imag**2
+    return total / 4

@@ -19,39 +19,44 @@ INCREMENT, FIRST_FACTOR, SECOND_FACTOR = (
     np.uint64(0x94D049BB133111EB),
 )
 SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)
-PART, PARTS_MASK = np.uint64(16), np.uint64(0xFFFF)
-
-MEAN_SUM = 2.0 * 0xFFFF
+PART_BITS, PART = np.uint64(16), np.uint64(0xFFFF)
 INVERSE_DEVIATION = 1.0 / np.sqrt((2.0**32 - 1.0) / 3.0)
 
 
 @njit(**FAST)
-def next_normal(noise):  # pragma: no cover - compiled
-    """A random number of mean 0 and variance 1, nearly Gaussian: a sum of four uniform ones.
+def next_normals(noise):  # pragma: no cover - compiled
+    """Three uncorrelated random numbers of mean 0 and variance 1, nearly Gaussian.
 
-    `noise`, shape (1,) of uint64, is the state of the generator. A thermostat needs no more than
-    the right moments (B. Dünweg, W. Paul, Int. J. Mod. Phys. C 2, 817 (1991)); a velocity, the sum
-    of hundreds of such numbers, is Gaussian: its kurtosis is 0.004 short of 3.
+    `noise`, shape (1,) of uint64, is the state of the generator. The four parts of its next number
+    are uniform; each number is the sum of two less the sum of the others. A thermostat needs no
+    more than the right moments (B. Dünweg, W. Paul, Int. J. Mod. Phys. C 2, 817 (1991)): a
+    velocity, the sum of hundreds of such numbers, is Gaussian; its kurtosis is 0.004 short of 3.
     """
     noise[0] += INCREMENT
     word = noise[0]
     word = (word ^ (word >> SHIFTS[0])) * FIRST_FACTOR
     word = (word ^ (word >> SHIFTS[1])) * SECOND_FACTOR
     word ^= word >> SHIFTS[2]
-    total = np.float64(word & PARTS_MASK)
-    for _ in range(3):
-        word >>= PART
-        total += np.float64(word & PARTS_MASK)
-    return (total - MEAN_SUM) * INVERSE_DEVIATION
+    a = np.float64(word & PART)
+    b = np.float64((word >> PART_BITS) & PART)
+    c = np.float64((word >> (PART_BITS + PART_BITS)) & PART)
+    d = np.float64(word >> (PART_BITS + PART_BITS + PART_BITS))
+    return (
+        INVERSE_DEVIATION * (a + b - c - d),
+        INVERSE_DEVIATION * (a - b + c - d),
+        INVERSE_DEVIATION * (a - b - c + d),
+    )
 
 
 @njit(**FAST)
 def add_noise(velocities, memory, noise):  # pragma: no cover - compiled
     """Ornstein-Uhlenbeck step: a share `memory` of every velocity survives."""
     fresh = np.sqrt(1.0 - memory * memory)
-    for a in range(3):
-        for i in range(velocities.shape[1]):
-            velocities[a, i] = memory * velocities[a, i] + fresh * next_normal(noise)
+    for i in range(velocities.shape[1]):
+        x, y, z = next_normals(noise)
+        velocities[0, i] = memory * velocities[0, i] + fresh * x
+        velocities[1, i] = memory * velocities[1, i] + fresh * y
+        velocities[2, i] = memory * velocities[2, i] + fresh * z
 
 
 @njit(**FAST)
