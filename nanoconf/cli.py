@@ -69,6 +69,7 @@ examples:
   nanoconf sweep --random 300 --seed 1 -o data
   nanoconf sweep --random 300 --duration-ns 1.5 2 2.5 -o data      # for z+ = 1, 2, 3
   nanoconf sweep --plan systems.csv --duration-ns 5 -o data
+  nanoconf sweep --grid --set target_error=0.007 --duration-ns 20 -o data    # till converged
 
 The folder receives profiles.parquet and card.json. A plan has a column for each input it sets
 (confinement_length, positive_valency, salt_concentration, ...), also duration_ns and seed."""
@@ -240,6 +241,7 @@ def _add_sweep(verbs) -> None:
     verb = _add_verb(verbs, "sweep", "simulate many systems", SWEEP, SWEEP_EXAMPLES)
     which = verb.add_mutually_exclusive_group(required=True)
     which.add_argument("--random", metavar="N", help="N systems spread over the paper's ranges")
+    which.add_argument("--grid", action="store_true", help="the 3,432 systems of the paper")
     which.add_argument("--plan", type=Path, metavar="FILE", help="the systems of a CSV file")
     verb.add_argument("--seed", default="1", metavar="N", help="seed of systems and runs (1)")
     verb.add_argument(

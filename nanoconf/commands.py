@@ -166,13 +166,15 @@ def _surrogate(options: argparse.Namespace) -> Any:
 
 def sweep(options: argparse.Namespace) -> int:
     """``nanoconf sweep``."""
-    from nanoconf.sweep import Sweep, random_plan, read_plan, report
+    from nanoconf.sweep import Sweep, grid_plan, random_plan, read_plan, report
 
     seed = whole_number("seed", options.seed, 0, 2**31)
     durations = [parsed("duration_ns", text) for text in options.duration_ns]
     settings = settings_of(options.set)
     if options.plan is not None:
         plan = read_plan(options.plan, seed, durations, **settings)
+    elif options.grid:
+        plan = grid_plan(seed, durations, **settings)
     else:
         number = whole_number("random", options.random, 1, MAXIMUM_ROWS)
         plan = random_plan(number, seed, durations, **settings)

@@ -57,6 +57,9 @@ COLUMNS = {
     "negative_ions": "int32",
     "box_length": "double",
     "duration_ns": "double",
+    "target_error": "double",
+    "simulated_ns": "double",
+    "converged": "bool",
     "seed": "int64",
     "replicas": "int16",
     "engine": "string",
@@ -78,7 +81,9 @@ UNITS = {
     "surface_charge_density": "C/m²",
     "temperature": "K",
     "box_length": "nm",
-    "duration_ns": "ns",
+    "duration_ns": "ns; with a target error, the most that the run could have taken",
+    "target_error": "relative: the run ended when its median error was below",
+    "simulated_ns": "ns of production that the profile comes from",
     "density": "M (mol/L)",
     "error": "M (mol/L), standard error of the mean from blocks",
 }
@@ -181,6 +186,9 @@ def rows_of(result: SimulationResult, *, number: int, inputs_hash: str) -> list[
         "negative_ions": negative_ions,
         "box_length": system.box_length,
         "duration_ns": settings.duration_ns,
+        "target_error": settings.target_error,
+        "simulated_ns": result.summary["simulated_ns"],
+        "converged": result.summary["convergence"]["converged"],
         "seed": settings.seed,
         "replicas": settings.replicas,
         "engine": settings.engine,
@@ -252,10 +260,11 @@ def describe(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         },
         "ranges": {
             name: [min(row[name] for row in rows), max(row[name] for row in rows)]
-            for name in (*INPUTS, "duration_ns")
+            for name in (*INPUTS, "simulated_ns")
         }
         if rows
         else {},
+        "converged_rows": sum(row["converged"] for row in rows),
         "relative_error": {
             "of": "standard error / density, over bins with at least 5 % of the profile's maximum",
             **error_statistics(rows),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import platform
 import sys
@@ -33,6 +34,14 @@ PAPER_RANGES = {
 """Ranges of the paper's data set (nm, M, nm); besides, z₊ = 1, 2, 3 and z₋ = −1."""
 
 POSITIVE_VALENCIES = (1, 2, 3)
+
+PAPER_GRID: dict[str, tuple[Any, ...]] = {
+    "confinement_length": tuple(round(3.0 + 0.1 * i, 1) for i in range(11)),
+    "positive_valency": POSITIVE_VALENCIES,
+    "salt_concentration": tuple(round(0.3 + 0.05 * i, 2) for i in range(13)),
+    "positive_diameter": (0.5, 0.55, 0.553, 0.6, 0.65, 0.7, 0.714, 0.75),
+}
+"""The 3,432 systems of the paper's data set."""
 DIGITS = 4
 
 TRIES = 3
@@ -113,6 +122,33 @@ def random_plan(
             )
         )
     return items
+
+
+def grid_plan(seed: int = 1, durations_ns: Sequence[float] = (2.5,), **settings: Any) -> list[Item]:
+    """The systems of the paper's data set, in an order in which any part is spread over all of it.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the order and of the simulations.
+    durations_ns, **settings
+        As for `random_plan`.
+    """
+    systems = [
+        SlitSystem(negative_valency=-1, **dict(zip(PAPER_GRID, values, strict=True)))
+        for values in itertools.product(*PAPER_GRID.values())
+    ]
+    order = np.random.default_rng(seed).permutation(len(systems))
+    return [
+        Item(
+            i,
+            systems[place],
+            _settings(
+                durations_ns, systems[place].positive_valency, seed * 1_000_000 + i, settings
+            ),
+        )
+        for i, place in enumerate(order.tolist())
+    ]
 
 
 def read_plan(
@@ -312,7 +348,7 @@ class Sweep:
                 continue
             del self._active[number]
             problem = self._take(item, run)
-            if problem and run.state == FAILED and attempt + 1 < TRIES:
+            if problem and run.state in (DONE, FAILED) and attempt + 1 < TRIES:
                 self._submit(item, attempt + 1)
                 continue
             if problem:
@@ -328,6 +364,9 @@ class Sweep:
             result = run.result()
         except DamagedRun as error:
             return str(error)
+        verdict = result.summary["convergence"]
+        if item.settings.target_error is not None and not verdict["converged"]:
+            return "; ".join(verdict["reasons"])
         self._rows[item.number] = dataset.rows_of(
             result, number=item.number, inputs_hash=run.inputs_hash
         )
@@ -360,7 +399,7 @@ class Sweep:
                 "failed": {str(number): reason for number, reason in sorted(self.failed.items())},
                 "simulation_hours": round(sum(seconds.values()) / 3600, 3),
                 "simulated_ns": round(
-                    sum({row["inputs_hash"]: row["duration_ns"] for row in rows}.values()), 3
+                    sum({row["inputs_hash"]: row["simulated_ns"] for row in rows}.values()), 3
                 ),
                 "versions": {
                     "nanoconf": __version__,

@@ -15,7 +15,7 @@ from backend.run import FINAL
 from backend.system import InvalidInput
 from nanoconf import dataset
 from nanoconf.cli import main
-from nanoconf.sweep import PAPER_RANGES, random_plan, read_plan
+from nanoconf.sweep import PAPER_RANGES, grid_plan, random_plan, read_plan
 from tests.homes import interruptible, until, workers
 
 FEW = ["--duration-ns", "0.001", "--set", "time_step=0.02"]
@@ -73,6 +73,25 @@ def test_a_plan_sets_any_input_and_the_rest_has_its_default(tmp_path):
 def test_a_bad_row_is_named(tmp_path, row, refusal):
     with pytest.raises(InvalidInput, match=refusal):
         read_plan(plan_file(tmp_path, [row]))
+
+
+def test_the_grid_is_that_of_the_paper():
+    plan = grid_plan(seed=1)
+    assert len({item.system for item in plan}) == len(plan) == 3432
+    assert {item.system.positive_diameter for item in plan} == {
+        *(0.5, 0.55, 0.553, 0.6, 0.65, 0.7, 0.714, 0.75)
+    }
+    first = [item.system for item in plan[:200]]
+    assert len({system.confinement_length for system in first}) == 11
+    assert len({system.salt_concentration for system in first}) == 13
+
+
+def test_runs_that_do_not_converge_are_tried_again_and_reported(home, tmp_path, capsys):
+    plan = plan_file(tmp_path, ["3"], columns="confinement_length")
+    command = ["sweep", "--plan", str(plan), "--duration-ns", "0.005", "-o", str(tmp_path / "out")]
+    assert main([*command, "--set", "target_error=0.001"]) == 1
+    assert "failed 3 times: the median error is" in capsys.readouterr().err
+    assert len({run.settings.seed for run in Archive(home).runs()}) == 3
 
 
 def test_an_unknown_column_is_named(tmp_path):
@@ -188,6 +207,7 @@ def test_a_dataset_is_written_whole(tmp_path):
         "engine": "numba",
         "version": "0",
         "inputs_hash": "0",
+        "converged": True,
         "density": np.ones(150, np.float32),
         "error": np.ones(150, np.float32),
     }

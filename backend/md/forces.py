@@ -175,7 +175,7 @@ def wave_energy(reduced, valency, c):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def phases(t, count):  # pragma: no cover - compiled
-    """exp 2πint for n < count, shape (count, ions)."""
+    """The phases exp 2πint for n < count, shape (count, ions)."""
     values = np.ones((count, len(t)), np.complex128)
     for n in range(1, count):
         for i in range(len(t)):

@@ -43,8 +43,10 @@ def summary(
     verdict : Verdict
         Whether it has converged.
     """
-    row_time = samples.samples / samples.rows * settings.time_step * settings.steps_per_sample
+    block_time = samples.samples * settings.time_step * settings.steps_per_sample
+    row_time = block_time / samples.rows
     return {
+        "simulated_ns": samples.blocks * block_time * system.time_unit_ns,
         "counts": dict(zip(SPECIES, system.counts, strict=True)),
         "box_length_nm": system.box_length,
         "surface_charge_density": system.actual_surface_charge_density,
