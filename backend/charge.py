@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import constants
 
+from backend import constants
 from backend.blocks import BlockResiduals
 from backend.files import write_text
 from backend.profiles import SlitProfiles, bin_centres

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Self
 
-from scipy import constants
+from backend import constants
 
 SPECIES = ("positive", "negative")
 """Names of the two ion species, in the order of every array that has both."""

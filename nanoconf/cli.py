@@ -262,12 +262,18 @@ def _add_train(verbs) -> None:
     verb.add_argument(
         "--data",
         type=Path,
-        default=Path("data/training"),
+        default=Path("data/grid"),
         metavar="DIR",
-        help="the dataset (data/training)",
+        help="the dataset (data/grid)",
+    )
+    verb.add_argument(
+        "--validation",
+        type=Path,
+        metavar="DIR",
+        help="dataset that sets the error band and judges the model (a tenth of the other)",
     )
     verb.add_argument("--epochs", metavar="N", help="passes through the dataset")
-    verb.add_argument("--seed", default="1", metavar="N", help="seed of split and weights (1)")
+    verb.add_argument("--seed", default="1", metavar="N", help="seed of the weights (1)")
     _add_output(verb, "the model")
     verb.set_defaults(command="train")
 
@@ -276,15 +282,20 @@ def _add_evaluate(verbs) -> None:
     verb = _add_verb(
         verbs,
         "evaluate",
-        "compare a network with simulations that it never saw",
+        "compare a model with simulations that it never saw",
     )
     verb.add_argument("--model", type=Path, metavar="DIR", help="folder of the model (the current)")
     verb.add_argument(
         "--data",
         type=Path,
-        default=Path("data/training"),
+        default=Path("data/test"),
         metavar="DIR",
-        help="the dataset (data/training)",
+        help="the dataset (data/test)",
+    )
+    verb.add_argument(
+        "--seen-too",
+        action="store_true",
+        help="also systems that the model was trained on or calibrated with",
     )
     verb.add_argument("--json", action="store_true", help="for programs")
     verb.set_defaults(command="evaluate")

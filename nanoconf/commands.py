@@ -195,7 +195,7 @@ def train(options: argparse.Namespace) -> int:
     chosen: dict[str, Any] = {"seed": whole_number("seed", options.seed, 0, 2**31)}
     if options.epochs is not None:
         chosen["epochs"] = whole_number("epochs", options.epochs, 1, 1_000_000)
-    train_model(options.data, options.output, **chosen)
+    train_model(options.data, options.output, validation_folder=options.validation, **chosen)
     print(f"model in {options.output}")
     return 0
 
@@ -205,7 +205,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from nanoconf.surrogate.evaluation import evaluate as compare
     from nanoconf.surrogate.evaluation import format_report
 
-    metrics = compare(options.model, options.data)
+    metrics = compare(options.model, options.data, options.seen_too)
     print(_json(metrics) if options.json else format_report(metrics))
     return 0
 

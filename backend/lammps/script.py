@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.md import estimators
-from backend.md.contact import WCA_RANGE
 from backend.md.replica import CHAIN_TIME, FRICTION
 from backend.md.schedule import Schedule
 from backend.md.thermostats import CHAIN_LENGTH
-from backend.md.walls import wall_geometry
+from backend.md.walls import WCA_RANGE, wall_geometry
 from backend.profiles import BINS
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem

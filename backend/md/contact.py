@@ -9,9 +9,7 @@ import numpy as np
 from numba import njit
 
 from backend.md.compiled import FAST
-
-WCA_RANGE = 2 ** (1 / 6)
-"""Cut-off of the WCA potential in units of σ."""
+from backend.md.walls import WCA_RANGE
 
 
 @njit(**FAST)

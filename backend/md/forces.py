@@ -12,10 +12,9 @@ import numpy as np
 from numba import njit
 
 from backend.md.compiled import FAST
-from backend.md.contact import WCA_RANGE
 from backend.md.coulomb import Coulomb
 from backend.md.electrostatics import splitting
-from backend.md.walls import wall_geometry
+from backend.md.walls import WCA_RANGE, wall_geometry
 from backend.system import SlitSystem
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import numba
 import numpy as np
-from scipy import constants
 
-from backend import __version__
+from backend import __version__, constants
 from backend.blocks import BlockResiduals
 from backend.charge import ChargeProfile
 from backend.md import estimators

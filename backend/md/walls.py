@@ -6,6 +6,9 @@ import numpy as np
 
 from backend.system import SPECIES, SlitSystem
 
+WCA_RANGE = 2 ** (1 / 6)
+"""Cut-off of the WCA potential in units of σ."""
+
 
 def wall_geometry(system: SlitSystem) -> tuple[np.ndarray, np.ndarray]:
     """WCA size and |z| of the repelling plane for each species.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -75,6 +76,26 @@ class Simulations:
     def mean_densities(self, species: str) -> np.ndarray:
         """Mean density (M) that the inputs of each simulation fix; shape (simulations,)."""
         return np.array([mean_density(system, species) for system in self.systems])
+
+    def relative(self) -> tuple[np.ndarray, np.ndarray]:
+        """Densities and errors of both ions / mean density, each (simulations, 2, 150)."""
+        means = np.stack([self.mean_densities(species) for species in SPECIES], axis=1)[..., None]
+        density, error = (
+            np.stack([values[species] for species in SPECIES], axis=1)
+            for values in (self.density, self.error)
+        )
+        return density / means, error / means
+
+    def __getitem__(self, rows: Sequence[int] | np.ndarray) -> Simulations:
+        """Some of the simulations."""
+        rows = np.asarray(rows)
+        return Simulations(
+            [self.systems[row] for row in rows],
+            {species: values[rows] for species, values in self.density.items()},
+            {species: values[rows] for species, values in self.error.items()},
+            self.sha256,
+            self.folder,
+        )
 
 
 def system_key(system: SlitSystem) -> str:

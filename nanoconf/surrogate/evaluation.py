@@ -1,8 +1,7 @@
-"""What a model is worth on systems it never saw, from the files alone."""
+"""What a model is worth, from the files alone."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,29 +9,30 @@ from typing import Any
 import numpy as np
 
 from backend.profiles import SPECIES, DensityProfile, bin_centres
-from backend.system import InvalidInput
+from backend.system import InvalidInput, SlitSystem
+from nanoconf.surrogate import band
+from nanoconf.surrogate.band import HALF_WIDTH, valency_key
 from nanoconf.surrogate.data import Simulations
-from nanoconf.surrogate.model import HALF, Prediction, Surrogate, accessible
-from nanoconf.surrogate.uncertainty import valency_key
-
-STANDARD_ERRORS = (1.0, 1.96, 3.0)
-"""Half widths of the error bars, in standard errors, for which the paper's A is given."""
+from nanoconf.surrogate.model import Surrogate
+from nanoconf.surrogate.shape import HALF, Slits
 
 POINTS = ("contact", "mid", "peak")
 
 
 def evaluate(
-    model: Surrogate | str | Path | None, data: Simulations | str | Path
+    model: Surrogate | str | Path | None, data: Simulations | str | Path, seen_too: bool = False
 ) -> dict[str, Any]:
-    """Compare a model with simulations of systems that took no part in its training.
+    """Compare a model with simulations.
 
     Parameters
     ----------
     model : Surrogate or path, optional
         The model, or its folder; the current one where it is left out.
     data : path or Simulations
-        Folder of a data set. Systems that the model was trained on, or that chose its epoch, are
-        left out: its card lists them.
+        Folder of a data set.
+    seen_too : bool
+        Also systems that the model was trained on or calibrated with; else they are left out (its
+        card lists them).
 
     Returns
     -------
@@ -49,30 +49,38 @@ def evaluate(
         model = Surrogate.load(model)
     if not isinstance(data, Simulations):
         data = Simulations.load(data)
-    rows = unseen(model, data)
+    rows = list(range(len(data))) if seen_too else unseen(model, data)
     if not rows:
         problem = f"every system in it took part in the training of {model.name}"
         raise InvalidInput("data", data.folder, problem)
-    predictions = model.predict_many([data.systems[row] for row in rows])
+    data = data[rows]
+    predicted = model.predict_halves(data.systems)
     comparisons = {
         species: [
-            Comparison(prediction, data, row, species)
-            for prediction, row in zip(predictions, rows, strict=True)
+            Comparison(system, species, *values)
+            for system, *values in zip(
+                data.systems,
+                predicted.density[:, ion],
+                predicted.error[:, ion],
+                data.density[species],
+                data.error[species],
+                strict=True,
+            )
         ]
-        for species in SPECIES
+        for ion, species in enumerate(SPECIES)
     }
-    both = [comparison.error for species in SPECIES for comparison in comparisons[species]]
+    both = [comparison.observed for species in SPECIES for comparison in comparisons[species]]
     return {
         "model": model.name,
         "data_sha256": data.sha256,
-        "systems": len({data.keys[row] for row in rows}),
+        "systems": len(set(data.keys)),
         "typical_error": _tidy(np.median(both)),
         "worst_error": _tidy(max(both)),
-    } | {species: _by_valency(comparisons[species]) for species in SPECIES}
+    } | {species: _by_valency(comparisons[species], data) for species in SPECIES}
 
 
 def unseen(model: Surrogate, data: Simulations) -> list[int]:
-    """Simulations whose systems the model was neither trained on nor chosen by."""
+    """Simulations whose systems neither trained the model nor set its error band."""
     seen = {*model.card["systems"]["training"], *model.card["systems"]["validation"]}
     return [row for row, key in enumerate(data.keys) if key not in seen]
 
@@ -82,138 +90,152 @@ class Comparison:
 
     Attributes
     ----------
-    error : float
-        Relative L2 error, ‖ML − MD‖/‖MD‖.
-    noise : float
-        What the simulation's own statistical error adds to it on average.
-    ratio : ndarray, shape (points,)
-        |ML − MD| in standard errors of the simulation, in the bins where ions can be.
+    observed, noise, beyond : float
+        Relative L2 error ‖ML − MD‖/‖MD‖; what the simulation's own statistical error adds to it on
+        average; the root of the difference of their squares (0 where noise is larger).
     points : dict of str to float
         Relative error of the contact, mid and peak density.
+    inside : dict of str to ndarray of bool
+        By region of the slit: which bins lie within the 90 % band, the simulation's error added in
+        quadrature.
+    width : float
+        Mean half width of the band, relative to the density, in bins with at least 5 % of the peak.
     """
 
-    def __init__(self, prediction: Prediction, data: Simulations, row: int, species: str):
-        self.system = prediction.system
-        self.key = data.keys[row]
-        predicted: DensityProfile = getattr(prediction, species)
-        density, error = data.density[species][row], data.error[species][row]
-        deviation = predicted.density[:HALF] - density
-        self.error = float(np.linalg.norm(deviation) / np.linalg.norm(density))
-        self.noise = float(np.linalg.norm(error) / np.linalg.norm(density))
-        there = accessible(self.system, species) & (error > 0)
-        self.ratio = np.abs(deviation[there]) / error[there]
-        simulated = DensityProfile(
-            bin_centres(self.system), *(np.append(half, half[::-1]) for half in (density, error))
-        )
-        found, true = (self._points(profile, species) for profile in (predicted, simulated))
+    def __init__(
+        self,
+        system: SlitSystem,
+        species: str,
+        predicted: np.ndarray,
+        expected: np.ndarray,
+        density: np.ndarray,
+        error: np.ndarray,
+    ):
+        self.system = system
+        size = np.linalg.norm(density)
+        self.observed = float(np.linalg.norm(predicted - density) / size)
+        self.noise = float(np.linalg.norm(error) / size)
+        self.beyond = float(np.sqrt(max(0.0, self.observed**2 - self.noise**2)))
+        found, true = (_points(system, species, half) for half in (predicted, density))
         self.points = {name: found[name] / true[name] - 1 for name in POINTS}
-
-    def _points(self, profile: DensityProfile, species: str) -> dict[str, float]:
-        return {
-            "contact": profile.contact_density(self.system, species),
-            "mid": profile.mid_density,
-            "peak": profile.peak_density,
+        within = np.abs(predicted - density) <= HALF_WIDTH * np.hypot(expected, error)
+        there = predicted > 0
+        _, place = Slits.of([system]).bins()
+        region = band.regions([system], place)[0]
+        self.inside = {
+            name: within[there & (region == number)] for number, name in enumerate(band.REGIONS)
         }
+        main = density >= 0.05 * density.max()
+        self.width = float(np.mean(HALF_WIDTH * expected[main] / density[main]))
 
 
-def compared(comparisons: Sequence[Comparison]) -> dict[str, Any]:
-    """Summary of comparisons.
+def _points(system: SlitSystem, species: str, half: np.ndarray) -> dict[str, float]:
+    full = np.concatenate([half, half[::-1]])
+    profile = DensityProfile(bin_centres(system, 2 * HALF), full, np.zeros_like(full))
+    return {
+        "contact": profile.contact_density(system, species),
+        "mid": profile.mid_density,
+        "peak": profile.peak_density,
+    }
+
+
+def compared(comparisons: Sequence[Comparison], keys: Sequence[str]) -> dict[str, Any]:
+    """Summary of comparisons; `keys` name their systems.
 
     Returns
     -------
     dict
-        ``profiles``, their number; ``error``, the relative L2 error (median, worst, system of the
-        worst); ``noise``, the median of what the simulations' statistical error contributes;
-        ``error_beyond_noise``, the median of √(error² − noise²); ``contact``, ``mid``, ``peak``,
-        the relative errors of these densities (median and worst of the absolute value); ``A``, the
-        paper's success rate: the share of points (system and bin) where ML and MD differ by less
-        than k standard errors of the simulation, with its smallest value in any one system and the
-        ceiling that the exact answer would reach on average.
+        ``profiles``, their number; ``observed`` and ``beyond``, the relative L2 error as it is and
+        without the simulations' noise (median, worst; system of the worst); ``noise``, its median;
+        ``contact``, ``mid``, ``peak``, the relative errors of these densities (median and worst of
+        the absolute value); ``coverage``, the share of bins within the 90 % band, by region and in
+        all; ``width``, the mean half width of the band relative to the density.
     """
-    error = np.array([comparison.error for comparison in comparisons])
-    noise = np.array([comparison.noise for comparison in comparisons])
+    observed = np.array([comparison.observed for comparison in comparisons])
+    beyond = np.array([comparison.beyond for comparison in comparisons])
+    inside = {
+        region: np.concatenate([comparison.inside[region] for comparison in comparisons])
+        for region in band.REGIONS
+    }
+    inside["all"] = np.concatenate(list(inside.values()))
     return {
         "profiles": len(comparisons),
-        "error": {
-            "median": _tidy(np.median(error)),
-            "worst": _tidy(error.max()),
-            "worst_system": comparisons[int(error.argmax())].key,
+        "observed": {
+            "median": _tidy(np.median(observed)),
+            "worst": _tidy(observed.max()),
+            "worst_system": keys[int(observed.argmax())],
         },
-        "noise": _tidy(np.median(noise)),
-        "error_beyond_noise": _tidy(np.median(np.sqrt(np.clip(error**2 - noise**2, 0, None)))),
+        "noise": _tidy(np.median([comparison.noise for comparison in comparisons])),
+        "beyond": {"median": _tidy(np.median(beyond)), "worst": _tidy(beyond.max())},
         **{name: _point_errors(comparisons, name) for name in POINTS},
-        "A": {f"{k:g}": _success(comparisons, k) for k in STANDARD_ERRORS},
+        "coverage": {
+            region: _tidy(np.mean(values)) if len(values) else None
+            for region, values in inside.items()
+        },
+        "width": _tidy(np.mean([comparison.width for comparison in comparisons])),
     }
 
 
 def format_report(metrics: dict[str, Any]) -> str:
     """The metrics of `evaluate` as text."""
-    lines = [
-        f"Model {metrics['model']} on {metrics['systems']} systems that it never saw "
-        "(relative errors in %)",
-        "",
-        f"{'ion':<9} {'z+:z-':<6} {'profiles':>8} {'median':>7} {'worst':>7} {'MD noise':>8} "
-        f"{'beyond':>7} {'contact':>8} {'mid':>6} {'peak':>6} "
-        + " ".join(f"{'A(k=' + f'{k:g})':>9}" for k in STANDARD_ERRORS),
-    ]
-    lines += [
+    header = (
+        f"{'ion':<9} {'z+:z-':<6} {'profiles':>8}  {'observed':>12} {'noise':>6}  {'beyond':>12} "
+        f"{'contact':>8} {'mid':>5} {'peak':>5}  {'in band':>7} {'tail':>5} {'cont.':>5} "
+        f"{'mid.':>5} {'width':>6}"
+    )
+    rows = [
         _report_row(species, valencies, values)
         for species in SPECIES
         for valencies, values in metrics[species].items()
     ]
-    ceilings = [
-        f"{metrics['positive']['all']['A'][f'{k:g}']['ceiling']:.3f}" for k in STANDARD_ERRORS
-    ]
     return "\n".join(
         [
-            *lines,
+            f"Model {metrics['model']} on {metrics['systems']} systems (all numbers in %)",
             "",
-            "median, worst: relative L2 error of the profile, |ML - MD| / |MD|. MD noise: what the",
-            "simulations' own statistical error adds to it; beyond: the median without it.",
-            "contact, mid, peak: median error of these densities. A(k): share of points with",
-            "|ML - MD| below k standard errors of the simulation; even the exact answer reaches",
-            f"only {', '.join(ceilings)} on average.",
+            header,
+            *rows,
+            "",
+            "observed: relative L2 error of the profile, |ML - MD| / |MD|, median and worst.",
+            "noise: what the simulations' own statistical error adds to it; beyond: without it.",
+            "contact, mid, peak: median error of these densities. in band: share of bins within",
+            "the 90 % band, the simulation's error in quadrature; by region: behind the contact",
+            "plane, near contact, in the middle. width: mean half width of the band.",
         ]
     )
 
 
 def _report_row(species: str, valencies: str, values: dict[str, Any]) -> str:
-    percent = [
-        (values["error"]["median"], 7),
-        (values["error"]["worst"], 7),
-        (values["noise"], 8),
-        (values["error_beyond_noise"], 7),
-        (values["contact"]["median"], 8),
-        (values["mid"]["median"], 6),
-        (values["peak"]["median"], 6),
-    ]
-    return " ".join(
-        [f"{species:<9} {valencies:<6} {values['profiles']:>8}"]
-        + [f"{100 * value:>{width}.2f}" for value, width in percent]
-        + [f"{values['A'][f'{k:g}']['value']:>9.3f}" for k in STANDARD_ERRORS]
+    def percent(value: float | None, width: int, digits: int = 2) -> str:
+        return f"{'-' if value is None else f'{100 * value:.{digits}f}':>{width}}"
+
+    pairs = {
+        name: percent(values[name]["median"], 6) + percent(values[name]["worst"], 6)
+        for name in ("observed", "beyond")
+    }
+    coverage = values["coverage"]
+    return (
+        f"{species:<9} {valencies:<6} {values['profiles']:>8}  {pairs['observed']} "
+        f"{percent(values['noise'], 6)}  {pairs['beyond']} "
+        f"{percent(values['contact']['median'], 8)} {percent(values['mid']['median'], 5)} "
+        f"{percent(values['peak']['median'], 5)}  {percent(coverage['all'], 7, 1)} "
+        f"{percent(coverage['tail'], 5, 1)} {percent(coverage['contact'], 5, 1)} "
+        f"{percent(coverage['middle'], 5, 1)} {percent(values['width'], 6)}"
     )
 
 
-def _by_valency(comparisons: Sequence[Comparison]) -> dict[str, Any]:
-    groups = {"all": list(comparisons)}
-    for comparison in sorted(comparisons, key=lambda item: item.system.valencies):
-        groups.setdefault(valency_key(comparison.system), []).append(comparison)
-    return {name: compared(group) for name, group in groups.items()}
+def _by_valency(comparisons: Sequence[Comparison], data: Simulations) -> dict[str, Any]:
+    groups: dict[str, list[int]] = {"all": list(range(len(comparisons)))}
+    for row in sorted(groups["all"], key=lambda row: comparisons[row].system.valencies):
+        groups.setdefault(valency_key(comparisons[row].system), []).append(row)
+    return {
+        name: compared([comparisons[row] for row in rows], [data.keys[row] for row in rows])
+        for name, rows in groups.items()
+    }
 
 
 def _point_errors(comparisons: Sequence[Comparison], name: str) -> dict[str, float]:
     errors = np.abs([comparison.points[name] for comparison in comparisons])
     return {"median": _tidy(np.median(errors)), "worst": _tidy(errors.max())}
-
-
-def _success(comparisons: Sequence[Comparison], k: float) -> dict[str, float]:
-    by_system = [float(np.mean(comparison.ratio < k)) for comparison in comparisons]
-    everywhere = np.concatenate([comparison.ratio for comparison in comparisons])
-    return {
-        "value": _tidy(np.mean(everywhere < k)),
-        "smallest_of_a_system": _tidy(min(by_system)),
-        "ceiling": _tidy(math.erf(k / math.sqrt(2))),
-    }
 
 
 def _tidy(value: Any) -> float:

@@ -1,12 +1,8 @@
-"""The published network: five inputs, two hidden layers, the densities in half of the slit's bins.
+"""The network: from the five inputs to the coefficients of both ions' profiles.
 
-Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107 (2020), section 3: 512 units (relu), 256
-units (sigmoid in the published code), dropout 0.15, Adam at 1e-4, Xavier initialisation, batches of
-25, inputs and outputs scaled to [0, 1] by their minima and maxima.
-
-One thing differs: it learns the density in units of the mean density, which the inputs fix, so that
-it need not learn that twice the salt has twice the density. With a few hundred systems to learn
-from that halves the error.
+A deep ensemble (B. Lakshminarayanan, A. Pritzel, C. Blundell, NeurIPS 2017): several small
+networks, alike but for their first weights and the order of their lessons. Their mean is the
+prediction, their spread tells how sure it is. All of them are one network here, evaluated at once.
 """
 
 from __future__ import annotations
@@ -19,56 +15,51 @@ from typing import Any
 
 import numpy as np
 
-HIDDEN_UNITS = (512, 256)
-ACTIVATIONS = ("relu", "sigmoid")
-DROPOUT = 0.15
-LEARNING_RATE = 1e-4
-BATCH_SIZE = 25
+from backend.profiles import SPECIES
+from nanoconf.surrogate.domain import INPUTS
+from nanoconf.surrogate.runtime import NAME
+from nanoconf.surrogate.shape import TERMS
+
+MEMBERS = 8
+HIDDEN_UNITS = (64, 64)
+ACTIVATION = "silu"
 
 ARCHITECTURE = {
+    "members": MEMBERS,
     "hidden_units": list(HIDDEN_UNITS),
-    "activations": list(ACTIVATIONS),
-    "dropout": DROPOUT,
-    "initialiser": "Glorot (Xavier) uniform",
-    "optimiser": "Adam",
-    "learning_rate": LEARNING_RATE,
-    "batch_size": BATCH_SIZE,
-    "scaling": "min-max, input by input and bin by bin, of density / mean density",
-    "loss": "mean squared error of the scaled outputs",
+    "activation": ACTIVATION,
+    "outputs": f"{TERMS} coefficients of even Chebyshev polynomials, whose sum is the logarithm of "
+    "density · exp(βU_wall), for each ion",
 }
 
 
 @dataclass(frozen=True)
-class MinMax:
-    """Scales each column to [0, 1]; a constant column becomes 0 and comes back as the constant.
+class Scaling:
+    """Moves columns to mean 0 and size 1; a constant column becomes 0 and comes back as it was.
 
     Attributes
     ----------
-    low, high : ndarray, shape (columns,)
-        Minimum and maximum of each column.
+    centre, size : ndarray, shape (columns,)
     """
 
-    low: np.ndarray
-    high: np.ndarray
+    centre: np.ndarray
+    size: np.ndarray
 
     @classmethod
-    def of(cls, values: np.ndarray) -> MinMax:
-        """The scaling of values, shape (rows, columns)."""
-        return cls(values.min(axis=0), values.max(axis=0))
+    def of_ranges(cls, values: np.ndarray) -> Scaling:
+        """Takes the range of each column, shape (rows, columns), to [−1, 1]."""
+        low, high = values.min(axis=0), values.max(axis=0)
+        return cls((high + low) / 2, (high - low) / 2)
+
+    @classmethod
+    def of_spread(cls, values: np.ndarray) -> Scaling:
+        """Takes each column, shape (rows, columns), to mean 0 and standard deviation 1."""
+        return cls(values.mean(axis=0), values.std(axis=0))
 
     @property
-    def span(self) -> np.ndarray:
-        """Maximum minus minimum, shape (columns,)."""
-        return self.high - self.low
-
-    @property
-    def inverse_span(self) -> np.ndarray:
-        """1/span, and 0 for a constant column; shape (columns,)."""
-        return np.divide(1.0, self.span, out=np.zeros_like(self.span), where=self.span > 0)
-
-    def scaled(self, values: np.ndarray) -> np.ndarray:
-        """Values, shape (rows, columns), scaled to [0, 1]."""
-        return (values - self.low) * self.inverse_span
+    def inverse_size(self) -> np.ndarray:
+        """1/size, and 0 for a constant column; shape (columns,)."""
+        return np.divide(1.0, self.size, out=np.zeros_like(self.size), where=self.size > 0)
 
 
 def import_tensorflow() -> Any:
@@ -93,51 +84,38 @@ def import_tensorflow() -> Any:
     return tensorflow
 
 
-def hidden_layers(outputs: int, seed: int) -> list[Any]:
-    """The layers that learn; every random number in them follows from the seed."""
-    import_tensorflow()
-    from keras import initializers, layers
+def build(inputs: Scaling, outputs: Scaling, seed: int) -> Any:
+    """Keras network from physical inputs (batch, 5) to coefficients (batch, members, 2, TERMS).
 
-    stack: list[Any] = []
-    for index, (units, activation) in enumerate(zip(HIDDEN_UNITS, ACTIVATIONS, strict=True)):
-        start = initializers.GlorotUniform(seed=seed + 2 * index)
-        stack += [
-            layers.Dense(units, activation, kernel_initializer=start, name=f"hidden_{index + 1}"),
-            layers.Dropout(DROPOUT, seed=seed + 2 * index + 1, name=f"dropout_{index + 1}"),
-        ]
-    start = initializers.GlorotUniform(seed=seed + 2 * len(HIDDEN_UNITS))
-    return [*stack, layers.Dense(outputs, kernel_initializer=start, name="scaled_density")]
-
-
-def scaled_network(inputs: int, outputs: int, seed: int) -> Any:
-    """Keras network from scaled inputs (batch, inputs) to scaled outputs (batch, outputs)."""
-    layers = hidden_layers(outputs, seed)
-    import keras
-
-    return keras.Sequential([keras.layers.Input((inputs,)), *layers])
-
-
-def physical_network(scaled: Any, inputs: MinMax, outputs: MinMax, name: str) -> Any:
-    """The same network from physical inputs (nm, e, M) to density / mean density.
-
-    The scaling goes inside, so that no table of minima and maxima must travel with the network.
+    Parameters
+    ----------
+    inputs, outputs : Scaling
+        Go inside the network, so that no table must travel with it; `outputs` over 2·TERMS columns.
+    seed : int
+        Every first weight follows from it.
     """
-    import keras
+    import_tensorflow()
+    from keras import Model, initializers, layers
 
-    scale_in, span_out = inputs.inverse_span, outputs.span
-    return keras.Sequential(
-        [
-            keras.layers.Input((len(scale_in),), name="h_zp_zn_c_d"),
-            keras.layers.Rescaling(
-                scale_in.tolist(), (-inputs.low * scale_in).tolist(), name="scale_inputs"
+    scale = inputs.inverse_size
+    first = layers.Input((len(INPUTS),), name="h_zp_zn_c_d")
+    flow = layers.Rescaling(scale.tolist(), (-inputs.centre * scale).tolist())(first)
+    flow = layers.RepeatVector(MEMBERS)(flow)
+    for index, units in enumerate((*HIDDEN_UNITS, len(SPECIES) * TERMS)):
+        last = index == len(HIDDEN_UNITS)
+        flow = layers.EinsumDense(
+            "bmi,mio->bmo",
+            output_shape=(MEMBERS, units),
+            bias_axes="mo",
+            activation=None if last else ACTIVATION,
+            kernel_initializer=initializers.RandomNormal(
+                stddev=(0.3 if last else 1.0) / np.sqrt(flow.shape[-1]), seed=seed + index
             ),
-            *scaled.layers,
-            keras.layers.Rescaling(
-                span_out.tolist(), outputs.low.tolist(), name="density_over_mean"
-            ),
-        ],
-        name=name,
-    )
+            name="coefficients" if last else f"hidden_{index + 1}",
+        )(flow)
+    flow = layers.Rescaling(outputs.size.tolist(), outputs.centre.tolist())(flow)
+    flow = layers.Reshape((MEMBERS, len(SPECIES), TERMS))(flow)
+    return Model(first, flow, name=NAME)
 
 
 def litert_bytes(network: Any) -> bytes:
@@ -148,7 +126,7 @@ def litert_bytes(network: Any) -> bytes:
         return tensorflow.lite.TFLiteConverter.from_saved_model(folder).convert()
 
 
-def save(network: Any, folder: Path, species: str) -> None:
-    """Write ``SPECIES.keras`` and ``SPECIES.tflite`` into a folder."""
-    network.save(folder / f"{species}.keras")
-    (folder / f"{species}.tflite").write_bytes(litert_bytes(network))
+def save(network: Any, folder: Path) -> None:
+    """Write ``profiles.keras`` and ``profiles.tflite`` into a folder."""
+    network.save(folder / f"{NAME}.keras")
+    (folder / f"{NAME}.tflite").write_bytes(litert_bytes(network))

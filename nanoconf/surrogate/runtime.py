@@ -13,20 +13,20 @@ class Network(Protocol):
     """Evaluates a network; safe to call from several threads."""
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
-        """Outputs, shape (batch, outputs), for inputs, shape (batch, inputs)."""
+        """Coefficients, (batch, members, 2, terms), for inputs, shape (batch, inputs)."""
         ...
 
 
 class LiteRTNetwork:
     """A network in TensorFlow's light runtime: 0.1 s to load, where TensorFlow takes 5 s."""
 
-    def __init__(self, folder: Path, species: str):
+    def __init__(self, folder: Path):
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         # Without the XNNPACK delegate: it announces itself on stderr, and costs more to set up
         # than it saves on a network of this size.
         self._interpreter = Interpreter(
-            model_content=(folder / f"{species}.tflite").read_bytes(),
+            model_content=(folder / f"{NAME}.tflite").read_bytes(),
             num_threads=1,
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         )
@@ -36,7 +36,7 @@ class LiteRTNetwork:
         self._lock = threading.Lock()
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
-        """Outputs, shape (batch, outputs), for inputs, shape (batch, inputs)."""
+        """Coefficients, (batch, members, 2, terms), for inputs, shape (batch, inputs)."""
         with self._lock:
             if inputs.shape != self._shape:
                 self._interpreter.resize_tensor_input(self._input, inputs.shape)
@@ -50,20 +50,23 @@ class LiteRTNetwork:
 class TensorFlowNetwork:
     """The network as it was trained, in TensorFlow."""
 
-    def __init__(self, folder: Path, species: str):
+    def __init__(self, folder: Path):
         from nanoconf.surrogate.network import import_tensorflow
 
         import_tensorflow()
         import keras
 
-        self._model = keras.models.load_model(folder / f"{species}.keras", compile=False)
+        self._model = keras.models.load_model(folder / f"{NAME}.keras", compile=False)
         self._lock = threading.Lock()
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
-        """Outputs, shape (batch, outputs), for inputs, shape (batch, inputs)."""
+        """Coefficients, (batch, members, 2, terms), for inputs, shape (batch, inputs)."""
         with self._lock:
             return self._model(inputs.astype(np.float32), training=False).numpy()
 
+
+NAME = "profiles"
+"""Of the network's files."""
 
 RUNTIMES: dict[str, type[LiteRTNetwork] | type[TensorFlowNetwork]] = {
     "litert": LiteRTNetwork,
