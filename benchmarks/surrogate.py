@@ -1,0 +1,99 @@
+"""How fast the surrogate answers: LiteRT beside TensorFlow, in the same run.
+
+``python -m benchmarks.surrogate [--model DIR] [--json FILE]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backend.files import write_json
+from backend.system import SlitSystem
+from benchmarks.report import aligned
+from nanoconf.surrogate import Surrogate
+from nanoconf.surrogate.runtime import RUNTIMES
+
+WARM = 500
+BATCH = 20_000
+
+COLD = """
+import json, sys, time
+started = time.perf_counter()
+from backend.system import SlitSystem
+from nanoconf.surrogate import Surrogate
+Surrogate.load(sys.argv[1] or None, runtime=sys.argv[2]).predict(SlitSystem())
+seconds = time.perf_counter() - started
+import psutil
+print(json.dumps({"seconds": seconds, "MB": psutil.Process().memory_info().rss / 2**20}))
+"""
+
+
+def measure(model: Path | None, runtime: str) -> dict[str, float]:
+    """What one runtime takes: a new process, one system after the other, many at once."""
+    command = [sys.executable, "-c", COLD, str(model or ""), runtime]
+    cold = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    surrogate = Surrogate.load(model, runtime=runtime)
+    systems = _systems(max(WARM, BATCH))
+    surrogate.predict(systems[0])
+    singles = [_seconds(lambda s=system: surrogate.predict(s)) for system in systems[:WARM]]
+    together = _seconds(lambda: surrogate.predict_halves(systems[:BATCH]))
+    return {
+        "cold_seconds": cold["seconds"],
+        "cold_MB": cold["MB"],
+        "warm_ms_median": 1e3 * float(np.median(singles)),
+        "warm_ms_95": 1e3 * float(np.percentile(singles, 95)),
+        "profiles_per_second": 2 * BATCH / together,
+    }
+
+
+def _systems(count: int) -> list[SlitSystem]:
+    random = np.random.default_rng(1)
+    rows = random.uniform((3.0, 1, 0.3, 0.5), (4.0, 3.999, 0.9, 0.75), (count, 4))
+    return [SlitSystem(h, int(z), -1, c, d) for h, z, c, d in rows.tolist()]
+
+
+def _seconds(task: Any) -> float:
+    started = time.perf_counter()
+    task()
+    return time.perf_counter() - started
+
+
+def table(measured: dict[str, dict[str, float]]) -> str:
+    """All runtimes side by side."""
+    names = {
+        "cold_seconds": "first answer of a new process (s)",
+        "cold_MB": "its memory (MB)",
+        "warm_ms_median": "one system, median (ms)",
+        "warm_ms_95": "one system, 95th percentile (ms)",
+        "profiles_per_second": f"{BATCH:,} systems at once, profiles/s",
+    }
+    rows = [["", *measured]]
+    for key, text in names.items():
+        values = [each[key] for each in measured.values()]
+        rows.append([text, *(f"{v:,.0f}" if v > 100 else f"{v:.2f}" for v in values)])
+    return aligned(rows)
+
+
+def main() -> None:
+    """Measure all runtimes and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, help="folder of the model (the current)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
+    options = parser.parse_args()
+    measured = {runtime: measure(options.model, runtime) for runtime in RUNTIMES}
+    print("Both ions, 300 bins, error band included\n")
+    print(table(measured))
+    if options.json:
+        write_json(options.json, measured)
+
+
+if __name__ == "__main__":
+    main()
