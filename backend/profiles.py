@@ -18,6 +18,7 @@ BINS = 300
 """Uniform bins over the slit."""
 
 CSV_HEADER = ("z_nm", "density_M", "error_M")
+BOTH_HEADER = ("z_nm", "positive_M", "positive_error_M", "negative_M", "negative_error_M")
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,23 @@ class SlitProfiles:
         """Write the CSV and .dat files of both species into a folder."""
         for name, text in self.files().items():
             write_text(folder / name, text)
+
+    def to_csv(self) -> str:
+        """CSV text of both species side by side, with the header `BOTH_HEADER`."""
+        columns = [self.positive.z]
+        for profile in self.by_species().values():
+            columns += [profile.density, profile.error]
+        rows = (",".join(f"{x:.8g}" for x in row) for row in zip(*columns, strict=True))
+        return "\n".join([",".join(BOTH_HEADER), *rows]) + "\n"
+
+    @classmethod
+    def from_csv(cls, text: str) -> Self:
+        """The profiles of `to_csv`."""
+        header, *rows = csv.reader(io.StringIO(text))
+        if tuple(header) != BOTH_HEADER:
+            raise ValueError(f"not two density profiles: header {header}")
+        z, *columns = np.array(rows, dtype=float).T
+        return cls(DensityProfile(z, *columns[:2]), DensityProfile(z, *columns[2:]))
 
     @classmethod
     def load(cls, folder: Path) -> Self:

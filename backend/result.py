@@ -11,6 +11,7 @@ import numpy as np
 
 from backend.blocks import BlockResiduals
 from backend.charge import ChargeProfile
+from backend.files import write_text
 from backend.profiles import DensityProfile, SlitProfiles
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
@@ -65,6 +66,9 @@ class SimulationResult:
         JSON values: contact, peak and mid densities with errors, checks, timings, versions.
     residuals : BlockResiduals or None
         The blocks that errors come from; None for a run of an earlier version.
+    histogram : SlitProfiles or None
+        The profiles from counting ions alone, with errors from the same blocks; None for a run of
+        an earlier version.
     trajectory : Trajectory, optional
         The snapshots, where the engine has just taken some; they are not read back from disk.
     """
@@ -74,12 +78,15 @@ class SimulationResult:
     profiles: SlitProfiles
     summary: dict[str, Any] = field(default_factory=dict)
     residuals: BlockResiduals | None = None
+    histogram: SlitProfiles | None = None
     trajectory: Trajectory | None = None
 
+    HISTOGRAM = "histogram.csv"
     FILES = (
         *(name for names in SlitProfiles.FILES.values() for name in names),
         ChargeProfile.FILE,
         BlockResiduals.FILE,
+        HISTOGRAM,
         *TRAJECTORY_FILES,
     )
     """All files of `save`."""
@@ -125,11 +132,13 @@ class SimulationResult:
         return self.residuals.covariance(SPECIES.index(species), SPECIES.index(other or species))
 
     def save(self, folder: Path) -> None:
-        """Write the profiles, ``charge.csv``, ``blocks.npz`` and snapshots into a folder."""
+        """Write the profiles, what follows from them, blocks and snapshots into a folder."""
         self.profiles.save(folder)
         self.charge.save(folder)
         if self.residuals is not None:
             self.residuals.save(folder)
+        if self.histogram is not None:
+            write_text(folder / self.HISTOGRAM, self.histogram.to_csv())
         if self.trajectory is not None:
             self.trajectory.save(folder)
 
@@ -139,13 +148,14 @@ class SimulationResult:
         from backend.files import read_json
 
         run = read_json(folder / "run.json")
-        summary = folder / "result.json"
+        summary, histogram = folder / "result.json", folder / cls.HISTOGRAM
         return cls(
             SlitSystem.from_dict(run["system"]),
             RunSettings.from_dict(run["settings"]),
             SlitProfiles.load(folder),
             read_json(summary)["summary"] if summary.exists() else run["summary"],
             BlockResiduals.load(folder),
+            SlitProfiles.from_csv(histogram.read_text()) if histogram.exists() else None,
         )
 
 

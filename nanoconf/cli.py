@@ -253,6 +253,9 @@ def _add_sweep(verbs) -> None:
     )
     _add_settings(verb)
     verb.add_argument("--add", action="store_true", help="keep the folder's other systems")
+    verb.add_argument(
+        "--histogram", action="store_true", help="keep the profiles from counting alone, too"
+    )
     _add_output(verb, "the dataset")
     verb.set_defaults(command="sweep")
 

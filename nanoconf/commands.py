@@ -182,7 +182,12 @@ def sweep(options: argparse.Namespace) -> int:
     archive.prepare()
     output.prepare(options.output)
     work = Sweep(
-        plan, options.output, archive, command=shlex.join(options.command_line), add=options.add
+        plan,
+        options.output,
+        archive,
+        command=shlex.join(options.command_line),
+        add=options.add,
+        histogram=options.histogram,
     )
     work.execute()
     return report(work)

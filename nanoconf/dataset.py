@@ -38,6 +38,9 @@ INPUTS = (
 )
 """The five inputs of the paper, in its order."""
 
+PROFILES = ("density", "error", "histogram", "histogram_error")
+"""Columns that hold a value for each bin; the last two may be null."""
+
 FILE, CARD = "profiles.parquet", "card.json"
 
 COLUMNS = {
@@ -69,6 +72,9 @@ COLUMNS = {
     "inputs_hash": "string",
     "density": "list<float>",
     "error": "list<float>",
+    "histogram": "list<float>",
+    "histogram_error": "list<float>",
+    "blocks": "int32",
 }
 
 UNITS = {
@@ -86,6 +92,8 @@ UNITS = {
     "simulated_ns": "ns of production that the profile comes from",
     "density": "M (mol/L)",
     "error": "M (mol/L), standard error of the mean from blocks",
+    "histogram": "M (mol/L), from counting ions alone; null where it was not kept",
+    "histogram_error": "M (mol/L), standard error of the mean from as many blocks as `blocks` says",
 }
 
 
@@ -156,15 +164,18 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise InvalidInput("data", str(folder), f"holds no dataset ({FILE}): {error}") from error
     for row in rows:
-        for name in ("density", "error"):
-            row[name] = np.array(row[name], dtype=np.float32)
+        for name in PROFILES:
+            if row.get(name) is not None:
+                row[name] = np.array(row[name], dtype=np.float32)
     return rows
 
 
 # --- writing --------------------------------------------------------------------------------
 
 
-def rows_of(result: SimulationResult, *, number: int, inputs_hash: str) -> list[dict[str, Any]]:
+def rows_of(
+    result: SimulationResult, *, number: int, inputs_hash: str, histogram: bool = False
+) -> list[dict[str, Any]]:
     """The two rows of a simulation.
 
     Parameters
@@ -175,6 +186,8 @@ def rows_of(result: SimulationResult, *, number: int, inputs_hash: str) -> list[
         Number of the system within the dataset.
     inputs_hash : str
         Of `backend.archive.inputs_hash`.
+    histogram : bool
+        Keep what counting alone gives, too.
     """
     system, settings = result.system, result.settings
     positive_ions, negative_ions = system.counts
@@ -203,9 +216,21 @@ def rows_of(result: SimulationResult, *, number: int, inputs_hash: str) -> list[
             "species": species,
             "density": _half(getattr(result, species).density),
             "error": _half(getattr(result, species).error),
+            **(_histogram(result, species) if histogram else {}),
         }
         for species in SPECIES
     ]
+
+
+def _histogram(result: SimulationResult, species: str) -> dict[str, Any]:
+    if result.histogram is None or result.residuals is None:
+        return {}
+    counted = result.histogram.by_species()[species]
+    return {
+        "histogram": _half(counted.density),
+        "histogram_error": _half(counted.error),
+        "blocks": len(result.residuals.left),
+    }
 
 
 def _half(values: np.ndarray) -> np.ndarray:
@@ -218,7 +243,7 @@ def save(folder: Path, rows: Sequence[dict[str, Any]], card: dict[str, Any]) -> 
     import pyarrow.parquet
 
     ordered = sorted(rows, key=lambda row: (row["system"], SPECIES.index(row["species"])))
-    columns = {name: [row[name] for row in ordered] for name in COLUMNS}
+    columns = {name: [row.get(name) for row in ordered] for name in COLUMNS}
     table = pyarrow.table(columns, schema=_schema())
     folder.mkdir(parents=True, exist_ok=True)
     half_made = folder / f".{FILE}.{os.getpid()}"

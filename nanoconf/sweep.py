@@ -213,6 +213,8 @@ class Sweep:
         The command that makes this dataset, for its card.
     add : bool
         Keep systems in the folder's dataset that are not in the plan.
+    histogram : bool
+        Keep the profiles from counting alone, too.
 
     Attributes
     ----------
@@ -225,6 +227,7 @@ class Sweep:
     archive: Archive
     command: str = ""
     add: bool = False
+    histogram: bool = False
     failed: dict[int, str] = field(default_factory=dict)
     _rows: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     _kept: list[dict[str, Any]] = field(default_factory=list)
@@ -368,7 +371,10 @@ class Sweep:
         if item.settings.target_error is not None and not verdict["converged"]:
             return "; ".join(verdict["reasons"])
         self._rows[item.number] = dataset.rows_of(
-            result, number=item.number, inputs_hash=run.inputs_hash
+            result,
+            number=item.number,
+            inputs_hash=run.inputs_hash,
+            histogram=self.histogram,
         )
         return ""
 

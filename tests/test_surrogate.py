@@ -67,6 +67,7 @@ def synthetic_rows(count: int, repeats: int = 0) -> list[dict]:
                         "species": species,
                         "seed": seed,
                         "converged": True,
+                        **dict.fromkeys(("histogram", "histogram_error")),
                         "density": density + error * random.normal(size=HALF) * (density > 0.01),
                         "error": error,
                         **dict.fromkeys(("engine", "version", "inputs_hash"), ""),

@@ -101,7 +101,7 @@ def test_an_unknown_column_is_named(tmp_path):
 
 def test_a_sweep_makes_a_dataset_that_says_what_it_is(home, tmp_path):
     folder = tmp_path / "data"
-    command = ["sweep", "--random", "3", *FEW, "-o", str(folder)]
+    command = ["sweep", "--random", "3", *FEW, "--histogram", "-o", str(folder)]
     assert main(command) == 0
     assert sorted(os.listdir(folder)) == ["card.json", "profiles.parquet"]
     frame = dataset.load(folder)
@@ -111,6 +111,13 @@ def test_a_sweep_makes_a_dataset_that_says_what_it_is(home, tmp_path):
     assert data.inputs.shape == (3, 5) and data.density.shape == data.error.shape == (3, 150)
     # ∫ρ = c over the whole width
     np.testing.assert_allclose(data.density.mean(axis=1), data.inputs[:, 3], rtol=1e-5)
+    # counting finds the same ions, with larger errors
+    counted, errors = (np.stack(frame[name].to_list()) for name in ("histogram", "histogram_error"))
+    np.testing.assert_allclose(
+        counted.mean(axis=1), np.stack(frame["density"].to_list()).mean(axis=1), rtol=1e-5
+    )
+    assert errors.sum() > np.stack(frame["error"].to_list()).sum()
+    assert (frame["blocks"] >= 20).all()
     card = dataset.load_card(folder)
     assert card["systems"] == 3 and card["made"]["complete"]
     assert card["made"]["command"] == "nanoconf " + " ".join(command)
@@ -208,6 +215,8 @@ def test_a_dataset_is_written_whole(tmp_path):
         "version": "0",
         "inputs_hash": "0",
         "converged": True,
+        "histogram": None,
+        "histogram_error": None,
         "density": np.ones(150, np.float32),
         "error": np.ones(150, np.float32),
     }

@@ -36,6 +36,7 @@ RESULT = {
     "n_density_profile.dat",
     "charge.csv",
     "blocks.npz",
+    "histogram.csv",
     "result.json",
 }
 
@@ -76,7 +77,7 @@ def test_the_result_is_that_of_the_engine(home):
 def test_a_result_from_before_there_were_blocks_is_still_read(home):
     run = submit(home)
     work(run).wait()
-    for name in ("charge.csv", "blocks.npz"):
+    for name in ("charge.csv", "blocks.npz", "histogram.csv"):
         (run.folder / name).unlink()
     assert run.has_result_files()
     assert run.result().residuals is None

@@ -188,7 +188,9 @@ class Job:
         del about["checks"]["pair_force_error"]
         snapshots = self.replicas[0].snapshots(tallies)
         trajectory = Trajectory.of(self.system, self.settings, snapshots) if snapshots else None
-        return SimulationResult(self.system, self.settings, profiles, about, residuals, trajectory)
+        return SimulationResult(
+            self.system, self.settings, profiles, about, residuals, profiles, trajectory
+        )
 
 
 def run(

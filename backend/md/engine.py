@@ -259,4 +259,7 @@ class _Run:
         about["timings"] = timings
         snapshots = self.replicas[0].snapshots
         trajectory = Trajectory.of(self.system, self.settings, snapshots) if snapshots else None
-        return SimulationResult(self.system, self.settings, profiles, about, residuals, trajectory)
+        histogram = estimators.histogram_profiles(self.system, samples)
+        return SimulationResult(
+            self.system, self.settings, profiles, about, residuals, histogram, trajectory
+        )

@@ -17,6 +17,7 @@ WHAT = {
     "negative_density.csv": "Negative ions, CSV (z_nm, density_M, error_M)",
     "n_density_profile.dat": "Negative ions, tab separated, as the published tool writes it",
     "charge.csv": "Net charge density, integrated charge and potential, CSV",
+    "histogram.csv": "Both ions by counting alone, without the forces, CSV",
     "run.json": "Inputs, seed, versions, timings, contact, peak and mid densities, checks",
 }
 TYPES = {"csv": "text/csv", "dat": "text/plain", "json": "application/json"}
