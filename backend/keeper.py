@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend import __version__, local
+from backend import __version__, learning, local
 from backend.archive import QUIET_SECONDS, Archive
 from backend.files import read_json
 from backend.locks import Lock, is_locked
@@ -155,6 +155,8 @@ class Keeper:
     _open: dict[str, Run] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
     _quiet: dict[str, int] = field(default_factory=dict)
+    _trainer: subprocess.Popen[bytes] | None = None
+    _ended: bool = False
 
     def look(self) -> bool:
         """Look at every open run once and start what can be started; whether any is open."""
@@ -162,7 +164,17 @@ class Keeper:
         self._reap()
         running, waiting = self._sort()
         self._start_some(running, waiting)
+        if self._ended and not (running or waiting):
+            self._teach()
         return bool(running or waiting)
+
+    def _teach(self) -> None:
+        """Let the surrogate learn from the archive, if enough runs are new."""
+        self._ended = False
+        if self._trainer is not None and self._trainer.poll() is None:
+            return
+        if learning.may_be_due(self.archive):
+            self._trainer = learning.start_training(self.archive.home)
 
     def _learn(self) -> None:
         """Take in new runs. Finished ones are looked at once."""
@@ -202,6 +214,7 @@ class Keeper:
                 running.append(run)
             elif state != QUEUED:
                 del self._open[run.id]
+                self._ended = True
             elif run.id not in self.hopeless:
                 waiting.append(run)
         waiting.sort(key=lambda run: (QUEUES.index(run.queue), run.created, run.id))

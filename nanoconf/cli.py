@@ -275,9 +275,15 @@ def _add_train(verbs) -> None:
         metavar="DIR",
         help="dataset that sets the error band and judges the model (a tenth of the other)",
     )
+    verb.add_argument(
+        "--if-due",
+        action="store_true",
+        help="only if enough runs of the archive are new (NANOCONF_RETRAIN_AFTER, 100); learn from "
+        "them, too, and replace the current model unless the new one is worse",
+    )
     verb.add_argument("--epochs", metavar="N", help="passes through the dataset")
     verb.add_argument("--seed", default="1", metavar="N", help="seed of the weights (1)")
-    _add_output(verb, "the model")
+    verb.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the model")
     verb.set_defaults(command="train")
 
 
@@ -321,7 +327,15 @@ def _add_runs(verbs) -> None:
 
 
 def _add_models(verbs) -> None:
-    verb = _add_verb(verbs, "models", "list trained networks")
+    verb = _add_verb(verbs, "models", "list trained models, compare, promote, roll back")
+    verb.add_argument(
+        "action",
+        nargs="?",
+        default="list",
+        choices=("list", "compare", "promote", "rollback"),
+        help="what to do (list); compare prints the metrics of all models side by side",
+    )
+    verb.add_argument("name", nargs="?", default="", help="the model to promote")
     verb.add_argument("--json", action="store_true", help="for programs")
     verb.set_defaults(command="models")
 

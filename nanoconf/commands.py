@@ -195,6 +195,13 @@ def sweep(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """``nanoconf train``."""
+    if options.if_due:
+        from nanoconf.surrogate.retraining import train_if_due
+
+        print(train_if_due())
+        return 0
+    if options.output is None:
+        raise InvalidInput("output", "", "where to? give -o DIR")
     from nanoconf.surrogate.training import train as train_model
 
     chosen: dict[str, Any] = {"seed": whole_number("seed", options.seed, 0, 2**31)}
@@ -218,29 +225,65 @@ def evaluate(options: argparse.Namespace) -> int:
 def models(options: argparse.Namespace) -> int:
     """``nanoconf models``."""
     from nanoconf.surrogate.registry import models as found
+    from nanoconf.surrogate.registry import promote, roll_back
 
+    if options.action == "promote" and not options.name:
+        raise InvalidInput("name", "", "which model to promote? `nanoconf models` lists them")
+    if options.action in ("promote", "rollback"):
+        model = promote(options.name) if options.action == "promote" else roll_back()
+        print(f"{model.name} is the model now")
+        return 0
     rows: list[dict[str, Any]] = [
         {
             "name": model.name,
             "current": model.current,
             "source": model.source,
             "folder": str(model.folder),
+            "kept_aside": model.kept_aside,
             "card": model.card,
         }
         for model in found()
     ]
     if options.json:
         print(_json(rows))
+    elif options.action == "compare":
+        _print_table(["", "MODEL", *MODEL_FIGURES], [_figures(row) for row in rows], NO_MODEL)
     else:
         _print_table(
-            ["", "MODEL", "CREATED", "FOLDER"],
+            ["", "MODEL", "CREATED", "FOLDER", "KEPT ASIDE"],
             [
-                ["*" if r["current"] else "", r["name"], r["card"].get("created", ""), r["folder"]]
+                [
+                    "*" if r["current"] else "",
+                    r["name"],
+                    r["card"].get("created", ""),
+                    r["folder"],
+                    r["kept_aside"],
+                ]
                 for r in rows
             ],
-            "no trained model; `nanoconf train` makes one",
+            NO_MODEL,
         )
     return 0
+
+
+NO_MODEL = "no trained model; `nanoconf train` makes one"
+MODEL_FIGURES = ("SYSTEMS", "TYPICAL", "WORST", "90 % BAND HOLDS", "DATA")
+
+
+def _figures(row: dict[str, Any]) -> list[str]:
+    """What a model's card says it is worth, on its own validation systems."""
+    card = row["card"]
+    metrics, data = card.get("metrics", {}), card.get("data", {})
+    covered = [metrics[s]["all"]["coverage"]["all"] for s in SPECIES if s in metrics]
+    return [
+        "*" if row["current"] else "",
+        row["name"],
+        str(data.get("training", {}).get("systems", "")),
+        f"{metrics.get('typical_error', float('nan')):.3%}",
+        f"{metrics.get('worst_error', float('nan')):.3%}",
+        ", ".join(f"{share:.1%}" for share in covered),
+        data.get("training", {}).get("sha256", "")[:12],
+    ]
 
 
 # --- runs -----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +25,7 @@ from nanoconf.surrogate.data import Simulations, system_key
 from nanoconf.surrogate.domain import INPUTS, Domain
 from nanoconf.surrogate.evaluation import evaluate
 from nanoconf.surrogate.fitting import EPOCHS, THREADS, TRAINING, Fit, Lessons, fit, thinned
+from nanoconf.surrogate.harvest import merged
 from nanoconf.surrogate.model import KIND, Surrogate
 from nanoconf.surrogate.network import ARCHITECTURE, save
 from nanoconf.surrogate.published import KEPT_OUT
@@ -42,8 +44,10 @@ def train(
     output_folder: str | Path,
     *,
     validation_folder: str | Path | None = None,
+    more: Simulations | None = None,
     epochs: int = EPOCHS,
     seed: int = 1,
+    notes: Mapping[str, Any] | None = None,
     progress: bool = True,
     background: bool = True,
 ) -> dict[str, Any]:
@@ -59,11 +63,16 @@ def train(
     validation_folder : path, optional
         Data set that sets the error band and gives the card's metrics; its systems are left out of
         the training. Where it is left out, a tenth of the systems is held back for that.
+    more : Simulations, optional
+        Runs to learn from besides; those of one system are averaged. They leave the domain as the
+        data set makes it.
     epochs : int
         Passes through the training systems.
     seed : int
         Seed of the first weights, the order of the lessons and of what is held back. On one machine
         the same seed and data give the same model.
+    notes : mapping, optional
+        More JSON values for the card.
     progress : bool
         Show a progress bar on stderr.
     background : bool
@@ -83,6 +92,8 @@ def train(
     if epochs < 1:
         raise InvalidInput("epochs", epochs, "must be 1 or more")
     training, validation, domain = learnable(data_folder, validation_folder, seed)
+    if more is not None and len(more):
+        training = merged([training, more])
     if background:
         _lower_priority()
     output = Path(output_folder).absolute()
@@ -121,7 +132,7 @@ def train(
                 "validation": sorted(set(validation.keys)),
             },
         }
-        card = _judged(card, folder, validation)
+        card = _judged(card | dict(notes or {}), folder, validation)
         _put_in_place(folder, output)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
