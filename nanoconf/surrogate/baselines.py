@@ -292,13 +292,16 @@ class GaussianProcess(_ByValencies):
         InvalidInput
             The simulations differ in what is no input of the network.
         """
+        from threadpoolctl import threadpool_limits
+
         domain, learnt = _domain(simulations), {}
         random = np.random.default_rng(seed)
         for pair, rows in _by_valencies(simulations.systems).items():
             chosen = random.permutation(rows)[:MOST_POINTS]
             x = _coordinates([simulations.systems[row] for row in chosen])
             y = _profiles(simulations, chosen)
-            learnt[pair] = _Processes(x, y)
+            with threadpool_limits(1):  # threads cost more than they gain on matrices so small
+                learnt[pair] = _Processes(x, y)
         return cls(domain, learnt)
 
 

@@ -84,9 +84,11 @@ def _draw_elimination(axis: Axes, elimination: Elimination) -> None:
         axis.plot(positions, values, marker=marker, color=colour, markersize=4, label=point)
     scores = [step.score for step in steps]
     axis.plot(positions, scores, color=MARKS[-1][0], linestyle="--", label="mean")
-    axis.axvline(steps.index(elimination.chosen), color="0.8", linewidth=6, zorder=0)
-    dropped = ["all", *(f"without {step.dropped}" for step in steps[:-1])]
-    axis.set_xticks(positions, dropped, rotation=60, ha="right", fontsize=8)
+    axis.axvline(
+        steps.index(elimination.chosen), color="0.85", linewidth=6, zorder=0, label="chosen"
+    )
+    dropped = ["all", *(f"− {step.dropped}" for step in steps[:-1])]
+    axis.set_xticks(positions, dropped, fontsize=8)
     axis.set_title(f"{elimination.model} model", fontsize=10)
 
 
