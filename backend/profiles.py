@@ -169,7 +169,7 @@ def contact_density(system: SlitSystem, species: str, density: np.ndarray) -> fl
     changes by half from bin to bin.
     """
     plane = system.contact_planes[SPECIES.index(species)]
-    factor = _binned_boltzmann_factor(system, species, len(density))
+    factor = binned_boltzmann_factor(system, species, len(density))
     reached = factor > 0.05
     z = bin_centres(system, len(density))[reached]
     y = np.interp([-plane, plane], z, density[reached] / factor[reached])
@@ -188,7 +188,7 @@ def bin_centres(system: SlitSystem, bins: int = BINS) -> np.ndarray:
     return (edges[1:] + edges[:-1]) / 2
 
 
-def _binned_boltzmann_factor(system: SlitSystem, species: str, bins: int) -> np.ndarray:
+def binned_boltzmann_factor(system: SlitSystem, species: str, bins: int) -> np.ndarray:
     """exp(−βU_wall) averaged over each bin, shape (bins,)."""
     points_per_bin = 20
     points = bin_centres(system, bins * points_per_bin)

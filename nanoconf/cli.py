@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from backend import __version__
+from nanoconf.verbs import compare, select_inputs
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -68,6 +69,7 @@ SWEEP_EXAMPLES = """\
 examples:
   nanoconf sweep --random 300 --seed 1 -o data
   nanoconf sweep --random 300 --duration-ns 1.5 2 2.5 -o data      # for z+ = 1, 2, 3
+  nanoconf sweep --varied 200 -o data/inputs
   nanoconf sweep --plan systems.csv --duration-ns 5 -o data
   nanoconf sweep --grid --set target_error=0.007 --duration-ns 20 -o data    # till converged
 
@@ -115,6 +117,9 @@ def parser() -> Parser:
     _add_train(verbs)
     _add_evaluate(verbs)
     _add_models(verbs)
+    for module in (compare, select_inputs):
+        words = module.NAME, module.TEXT, module.DESCRIPTION, module.EXAMPLES
+        module.add_options(_add_verb(verbs, *words))
     return main_parser
 
 
@@ -241,6 +246,9 @@ def _add_sweep(verbs) -> None:
     verb = _add_verb(verbs, "sweep", "simulate many systems", SWEEP, SWEEP_EXAMPLES)
     which = verb.add_mutually_exclusive_group(required=True)
     which.add_argument("--random", metavar="N", help="N systems spread over the paper's ranges")
+    which.add_argument(
+        "--varied", metavar="N", help="N systems that vary z-, T, permittivity and d-/d+ as well"
+    )
     which.add_argument("--grid", action="store_true", help="the 3,432 systems of the paper")
     which.add_argument("--plan", type=Path, metavar="FILE", help="the systems of a CSV file")
     verb.add_argument("--seed", default="1", metavar="N", help="seed of systems and runs (1)")
@@ -359,6 +367,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from nanoconf import commands
 
+        if callable(options.command):
+            return options.command(options)
         return getattr(commands, options.command)(options)
     except KeyboardInterrupt:
         print("nanoconf: cancelled", file=sys.stderr)

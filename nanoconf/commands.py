@@ -166,7 +166,7 @@ def _surrogate(options: argparse.Namespace) -> Any:
 
 def sweep(options: argparse.Namespace) -> int:
     """``nanoconf sweep``."""
-    from nanoconf.sweep import Sweep, grid_plan, random_plan, read_plan, report
+    from nanoconf.sweep import Sweep, grid_plan, random_plan, read_plan, report, varied_plan
 
     seed = whole_number("seed", options.seed, 0, 2**31)
     durations = [parsed("duration_ns", text) for text in options.duration_ns]
@@ -175,6 +175,9 @@ def sweep(options: argparse.Namespace) -> int:
         plan = read_plan(options.plan, seed, durations, **settings)
     elif options.grid:
         plan = grid_plan(seed, durations, **settings)
+    elif options.varied is not None:
+        number = whole_number("varied", options.varied, 1, MAXIMUM_ROWS)
+        plan = varied_plan(number, seed, durations, **settings)
     else:
         number = whole_number("random", options.random, 1, MAXIMUM_ROWS)
         plan = random_plan(number, seed, durations, **settings)

@@ -35,6 +35,16 @@ PAPER_RANGES = {
 
 POSITIVE_VALENCIES = (1, 2, 3)
 
+VARIED_VALENCIES = tuple(itertools.product(POSITIVE_VALENCIES, (-1, -2)))
+"""Pairs (z₊, z₋) of `varied_plan`."""
+
+VARIED_RANGES = PAPER_RANGES | {
+    "temperature": (278.0, 358.0),
+    "relative_permittivity": (60.0, 90.0),
+    "diameter_ratio": (0.7, 1.4),
+}
+"""Ranges of `varied_plan`: besides the paper's, T (K), relative permittivity and d₋/d₊."""
+
 PAPER_GRID: dict[str, tuple[Any, ...]] = {
     "confinement_length": tuple(round(3.0 + 0.1 * i, 1) for i in range(11)),
     "positive_valency": POSITIVE_VALENCIES,
@@ -101,19 +111,14 @@ def random_plan(
     **settings
         Other `RunSettings`.
     """
-    from scipy.stats import qmc
-
-    low, high = np.array(list(PAPER_RANGES.values())).T
-    points = {}
-    for valency in POSITIVE_VALENCIES:
-        sequence = qmc.Sobol(len(low), scramble=True, seed=np.random.default_rng([seed, valency]))
-        power = math.ceil(math.log2(max(2, number)))
-        points[valency] = np.round(qmc.scale(sequence.random_base2(power), low, high), DIGITS)
+    points = {
+        valency: _spread(PAPER_RANGES, number, [seed, valency]) for valency in POSITIVE_VALENCIES
+    }
     items = []
     for i in range(number):
         turn, index = divmod(i, len(POSITIVE_VALENCIES))
         valency = POSITIVE_VALENCIES[index]
-        inputs = dict(zip(PAPER_RANGES, points[valency][turn].tolist(), strict=True))
+        inputs = points[valency][turn]
         items.append(
             Item(
                 i,
@@ -122,6 +127,77 @@ def random_plan(
             )
         )
     return items
+
+
+def varied_plan(
+    number: int,
+    seed: int = 1,
+    durations_ns: Sequence[float] = (2.5,),
+    **settings: Any,
+) -> list[Item]:
+    """Systems that also vary z₋, temperature, permittivity and d₋/d₊, to see which inputs matter.
+
+    A scrambled Sobol sequence in the other inputs for each pair of valencies; every pair gets a
+    sixth of the systems. Points that `SlitSystem` refuses, where large ions at high concentrations
+    would fill the slit, are passed over. A longer plan with the same seed begins with the shorter
+    one.
+
+    Parameters
+    ----------
+    number : int
+        How many systems.
+    seed, durations_ns, **settings
+        As for `random_plan`.
+    """
+    pairs = len(VARIED_VALENCIES)
+    turns = -(-number // pairs)
+    systems = [_varied_systems(turns, seed, *pair) for pair in VARIED_VALENCIES]
+    items = []
+    for i in range(number):
+        turn, index = divmod(i, pairs)
+        valency = VARIED_VALENCIES[index][0]
+        chosen = _settings(durations_ns, valency, seed * 1_000_000 + i, settings)
+        items.append(Item(i, systems[index][turn], chosen))
+    return items
+
+
+def _varied_systems(number: int, seed: int, positive: int, negative: int) -> list[SlitSystem]:
+    """The first systems of a pair of valencies that can be simulated."""
+    drawn = number
+    while True:
+        points = _spread(VARIED_RANGES, drawn, [seed, positive, -negative])
+        systems = [_varied_system(point, positive, negative) for point in points]
+        possible = [system for system in systems if system is not None]
+        if len(possible) >= number:
+            return possible[:number]
+        drawn *= 2
+
+
+def _varied_system(point: dict[str, Any], positive: int, negative: int) -> SlitSystem | None:
+    inputs = dict(point)
+    diameter = round(inputs.pop("diameter_ratio") * inputs["positive_diameter"], DIGITS)
+    try:
+        return SlitSystem(
+            positive_valency=positive,
+            negative_valency=negative,
+            negative_diameter=diameter,
+            **inputs,
+        )
+    except InvalidInput:
+        return None
+
+
+def _spread(
+    ranges: dict[str, tuple[float, float]], number: int, seed: list[int]
+) -> list[dict[str, Any]]:
+    """A scrambled Sobol sequence in some ranges; a longer one begins with the shorter one."""
+    from scipy.stats import qmc
+
+    low, high = np.array(list(ranges.values())).T
+    sequence = qmc.Sobol(len(low), scramble=True, seed=np.random.default_rng(seed))
+    power = math.ceil(math.log2(max(2, number)))
+    points = np.round(qmc.scale(sequence.random_base2(power), low, high), DIGITS)
+    return [dict(zip(ranges, point, strict=True)) for point in points.tolist()]
 
 
 def grid_plan(seed: int = 1, durations_ns: Sequence[float] = (2.5,), **settings: Any) -> list[Item]:

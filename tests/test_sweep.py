@@ -12,10 +12,17 @@ import pytest
 from backend.archive import Archive
 from backend.files import read_json
 from backend.run import FINAL
-from backend.system import InvalidInput
+from backend.system import MAXIMUM_PACKING, InvalidInput, SlitSystem
 from nanoconf import dataset
 from nanoconf.cli import main
-from nanoconf.sweep import PAPER_RANGES, grid_plan, random_plan, read_plan
+from nanoconf.sweep import (
+    PAPER_RANGES,
+    VARIED_RANGES,
+    grid_plan,
+    random_plan,
+    read_plan,
+    varied_plan,
+)
 from tests.homes import interruptible, until, workers
 
 FEW = ["--duration-ns", "0.001", "--set", "time_step=0.02"]
@@ -45,6 +52,48 @@ def test_random_systems_cover_the_ranges_evenly():
 def test_a_longer_plan_begins_with_the_shorter_one():
     assert random_plan(50, seed=3)[:20] == random_plan(20, seed=3)
     assert random_plan(20, seed=4)[0].system != random_plan(20, seed=3)[0].system
+
+
+def varied_inputs(system):
+    ratio = system.negative_diameter / system.positive_diameter
+    return [getattr(system, name, ratio) for name in VARIED_RANGES]
+
+
+def test_varied_systems_vary_every_input_within_its_range():
+    plan = varied_plan(600, seed=3)
+    low, high = np.array(list(VARIED_RANGES.values())).T
+    for pair in [(1, -1), (1, -2), (2, -1), (2, -2), (3, -1), (3, -2)]:
+        group = [item.system for item in plan if item.system.valencies == pair]
+        assert len(group) == 100
+        values = (np.array([varied_inputs(system) for system in group]) - low) / (high - low)
+        assert values.min() > -1e-3 and values.max() < 1 + 1e-3  # the ratio is of rounded diameters
+        for name, column in zip(VARIED_RANGES, values.T, strict=True):
+            counts, _ = np.histogram(column.clip(0, 1), bins=5, range=(0, 1))
+            assert counts.min() >= 12 and counts.max() <= 28, (pair, name)
+    assert len({item.settings.seed for item in plan}) == 600
+    assert [item.system.valencies for item in plan[:2]] == [(1, -1), (1, -2)]
+
+
+def test_varied_systems_are_all_possible_where_the_ranges_are_not():
+    """A slit too full to simulate is passed over: its corner of the ranges is left empty."""
+    assert max(item.system.packing_fraction for item in varied_plan(2000)) <= MAXIMUM_PACKING
+    full = {"salt_concentration": 0.9, "positive_diameter": 0.75, "negative_diameter": 1.05}
+    with pytest.raises(InvalidInput, match="salt_concentration"):
+        SlitSystem(negative_valency=-2, **full)
+
+
+@pytest.mark.parametrize("number", [1, 20, 63])
+def test_a_longer_varied_plan_begins_with_the_shorter_one(number):
+    longer = varied_plan(400, seed=3)
+    assert varied_plan(number, seed=3) == longer[:number]
+    assert varied_plan(number, seed=4)[0].system != longer[0].system
+
+
+def test_the_random_plan_stays_what_it_is():
+    """The data in the repository were made of such plans, and are to be made again."""
+    system = random_plan(2, seed=7)[1].system
+    first = (system.confinement_length, system.salt_concentration, system.positive_diameter)
+    assert first == (3.3985, 0.5705, 0.6584)  # of 330 with this seed
 
 
 def test_durations_may_differ_by_valency():

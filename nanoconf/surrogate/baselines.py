@@ -1,0 +1,360 @@
+"""What a network must beat: interpolation of the paper's grid, and a Gaussian process.
+
+Both predict both ions' profiles over the left half of the slit, and both learn
+y = ρ exp(βU_wall)/ρ̄, which is smooth through the soft wall and of order one, as a function of
+t = |z|/(h/2 − d/2), in which the middle (0) and the contact plane (1) of all systems coincide. Each
+pair of valencies is learnt apart. The mean density ρ̄ is fixed by the inputs, and predictions are
+normalised to it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from backend.profiles import BINS, SPECIES, bin_centres, binned_boltzmann_factor
+from backend.system import InvalidInput, SlitSystem
+from nanoconf.dataset import BINS as HALF
+from nanoconf.surrogate.data import Simulations
+from nanoconf.surrogate.domain import Domain, mean_density
+
+COORDINATES = ("confinement_length", "salt_concentration", "positive_diameter")
+"""Inputs that a baseline interpolates in (h, c, d)."""
+
+PLACES = np.linspace(0.0, 1.04, 160)
+"""Values of t where y is learnt; as fine as the bins. Ions are hardly found beyond the last."""
+
+REACHED = 0.05
+"""Least share of ions that the wall lets pass in a bin whose y is used; elsewhere it is noise."""
+
+NEIGHBOURS = 30
+FEWEST = 0.05
+"""A grid of which less than this share was simulated is none."""
+
+COMPONENTS = 10
+MOST_POINTS = 1200
+POINTS_FOR_KERNEL = 300
+LEAST_DENSITY = 1e-4
+"""Least y of which the logarithm is taken."""
+
+Valencies = tuple[int, int]
+
+
+class Baseline(Protocol):
+    """Predicts profiles."""
+
+    def predict(self, systems: Sequence[SlitSystem]) -> dict[str, np.ndarray]:
+        """Densities (M), shape (systems, 150), from the wall to the middle, by species."""
+        ...
+
+
+# --- the common coordinate ------------------------------------------------------------------
+
+
+def to_common(system: SlitSystem, species: str, density: np.ndarray) -> np.ndarray:
+    """Values of y at `PLACES`, shape (160,), of a profile (M) of shape (150,), from the wall on."""
+    from scipy.interpolate import CubicSpline
+
+    factor, t = _wall_factor(system, species), _place(system, species)
+    reached = factor > REACHED
+    y = density[reached] / factor[reached] / mean_density(system, species)
+    curve = CubicSpline(t[reached][::-1], y[::-1])
+    return curve(PLACES.clip(t[reached].min(), t[reached].max()))
+
+
+def from_common(system: SlitSystem, species: str, y: np.ndarray) -> np.ndarray:
+    """The profile (M), shape (150,), of y at `PLACES`, shape (160,): the inverse of `to_common`."""
+    from scipy.interpolate import CubicSpline
+
+    t = _place(system, species).clip(PLACES[0], PLACES[-1])
+    density = CubicSpline(PLACES, y)(t) * _wall_factor(system, species)
+    return density * mean_density(system, species) / density.mean()
+
+
+def _wall_factor(system: SlitSystem, species: str) -> np.ndarray:
+    return binned_boltzmann_factor(system, species, BINS)[:HALF]
+
+
+def _place(system: SlitSystem, species: str) -> np.ndarray:
+    """Value of t in each bin, shape (150,)."""
+    plane = system.contact_planes[SPECIES.index(species)]
+    return np.abs(bin_centres(system)[:HALF]) / plane
+
+
+# --- what both share ------------------------------------------------------------------------
+
+
+def _domain(data: Simulations) -> Domain:
+    try:
+        return Domain.of(data.systems)
+    except ValueError as problem:
+        raise InvalidInput("data", data.folder, str(problem)) from None
+
+
+def _coordinates(systems: Sequence[SlitSystem]) -> np.ndarray:
+    """(h, c, d), shape (systems, 3), in nm, M, nm."""
+    return np.array([[getattr(system, name) for name in COORDINATES] for system in systems])
+
+
+def _by_valencies(systems: Sequence[SlitSystem]) -> dict[Valencies, np.ndarray]:
+    """Positions of the systems with each pair of valencies."""
+    pairs: dict[Valencies, list[int]] = {}
+    for position, system in enumerate(systems):
+        pairs.setdefault(system.valencies, []).append(position)
+    return {pair: np.array(positions) for pair, positions in sorted(pairs.items())}
+
+
+def _profiles(data: Simulations, rows: np.ndarray) -> np.ndarray:
+    """Values of y of some simulations, shape (rows, 2, 160), positive ions first."""
+    return np.array(
+        [
+            [
+                to_common(data.systems[row], species, data.density[species][row])
+                for species in SPECIES
+            ]
+            for row in rows
+        ]
+    )
+
+
+class _ByValencies:
+    """Predicts with what has been learnt of each pair of valencies."""
+
+    def __init__(self, domain: Domain, learnt: dict[Valencies, Any]):
+        self._domain, self._learnt = domain, learnt
+
+    def predict(self, systems: Sequence[SlitSystem]) -> dict[str, np.ndarray]:
+        """Profiles of systems.
+
+        Parameters
+        ----------
+        systems : sequence of SlitSystem
+            Within the ranges of the data.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (systems, 150)
+            Densities (M) by species, from the wall to the middle.
+
+        Raises
+        ------
+        InvalidInput
+            A system lies outside these ranges.
+        """
+        for system in systems:
+            self._check(system)
+        densities = {species: np.empty((len(systems), HALF)) for species in SPECIES}
+        for pair, rows in _by_valencies(systems).items():
+            members = [systems[row] for row in rows]
+            y = self._learnt[pair](_coordinates(members))
+            for row, system, both in zip(rows, members, y, strict=True):
+                for species, curve in zip(SPECIES, both, strict=True):
+                    densities[species][row] = from_common(system, species, curve)
+        return densities
+
+    def _check(self, system: SlitSystem) -> None:
+        self._domain.check(system)
+        if system.valencies not in self._learnt:
+            known = ", ".join("{}:{}".format(*pair) for pair in self._learnt)
+            value = "{}:{}".format(*system.valencies)
+            raise InvalidInput("positive_valency", value, f"must be one of {known}, as in the data")
+
+
+# --- interpolation --------------------------------------------------------------------------
+
+
+class GridInterpolation(_ByValencies):
+    """Multilinear interpolation in (h, c, d) of simulations on a grid.
+
+    Attributes
+    ----------
+    filled : dict of (int, int) to int
+        How many points of the grid were missing and have been filled from their neighbours, by
+        valencies (z₊, z₋).
+    """
+
+    def __init__(self, domain: Domain, learnt: dict[Valencies, Any], filled: dict[Valencies, int]):
+        super().__init__(domain, learnt)
+        self.filled = filled
+
+    @classmethod
+    def fit(cls, simulations: Simulations) -> Self:
+        """Learn from simulations on a grid, of which some points may be missing.
+
+        A missing point is filled by a thin-plate spline with a linear part through its nearest
+        thirty; repeats of a system are averaged.
+
+        Raises
+        ------
+        InvalidInput
+            The simulations do not lie on a grid, or differ in what is no input of the network.
+        """
+        domain, learnt, filled = _domain(simulations), {}, {}
+        for pair, rows in _by_valencies(simulations.systems).items():
+            grid = _Grid.of(_coordinates([simulations.systems[row] for row in rows]), simulations)
+            values = grid.averaged(_profiles(simulations, rows))
+            filled[pair] = int(np.isnan(values[..., 0, 0]).sum())
+            learnt[pair] = _interpolator(grid.axes, grid.completed(values))
+        return cls(domain, learnt, filled)
+
+
+def _interpolator(axes: list[np.ndarray], values: np.ndarray) -> Any:
+    from scipy.interpolate import RegularGridInterpolator
+
+    return RegularGridInterpolator(axes, values, bounds_error=False, fill_value=None)
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The grid that points lie on.
+
+    Attributes
+    ----------
+    axes : list of ndarray
+        Values of h, c and d, ascending.
+    places : tuple of ndarray of int
+        Where each point is on the axes.
+    folder : str
+        Where the points come from.
+    """
+
+    axes: list[np.ndarray]
+    places: tuple[np.ndarray, ...]
+    folder: str
+
+    @classmethod
+    def of(cls, points: np.ndarray, data: Simulations) -> Self:
+        found = [np.unique(column.round(9), return_inverse=True) for column in points.T]
+        axes, places = [axis for axis, _ in found], tuple(place for _, place in found)
+        size = np.prod([len(axis) for axis in axes])
+        if min(len(axis) for axis in axes) < 2 or len(points) < FEWEST * size:
+            problem = "must lie on a grid in h, c and d, two values of each or more"
+            raise InvalidInput("data", data.folder, problem)
+        return cls(axes, places, data.folder)
+
+    def averaged(self, values: np.ndarray) -> np.ndarray:
+        """Values of the points on the grid, shape (h, c, d, …); NaN where there is no point."""
+        shape = tuple(len(axis) for axis in self.axes)
+        total, count = np.zeros(shape + values.shape[1:]), np.zeros(shape)
+        np.add.at(total, self.places, values)
+        np.add.at(count, self.places, 1)
+        count[count == 0] = np.nan
+        return total / count.reshape(shape + (1,) * (values.ndim - 1))
+
+    def completed(self, values: np.ndarray) -> np.ndarray:
+        """Values on the grid, missing ones filled."""
+        from scipy.interpolate import RBFInterpolator
+
+        missing = np.isnan(values.reshape(*values.shape[:3], -1)[..., 0])
+        if not missing.any():
+            return values
+        # distances count in steps of the grid
+        steps = [np.median(np.diff(axis)) for axis in self.axes]
+        points = np.stack(np.meshgrid(*self.axes, indexing="ij"), axis=-1) / steps
+        known = values[~missing].reshape(np.sum(~missing), -1)
+        try:
+            spline = RBFInterpolator(points[~missing], known, neighbors=NEIGHBOURS)
+            filled = spline(points[missing])
+        except (ValueError, np.linalg.LinAlgError):
+            problem = "has too few points of its grid for the missing ones to be filled"
+            raise InvalidInput("data", self.folder, problem) from None
+        whole = values.copy()
+        whole[missing] = filled.reshape(-1, *values.shape[3:])
+        return whole
+
+
+# --- Gaussian process -----------------------------------------------------------------------
+
+
+class GaussianProcess(_ByValencies):
+    """Gaussian processes in (h, c, d) for the principal components of log y."""
+
+    @classmethod
+    def fit(cls, simulations: Simulations, seed: int = 1) -> Self:
+        """Learn from simulations, on a grid or not.
+
+        Each ion's log y is reduced to its ten principal components, and each of these has a process
+        of its own: an anisotropic Matérn kernel (ν = 5/2) and white noise.
+
+        Parameters
+        ----------
+        simulations : Simulations
+            At most 1,200 of each pair of valencies are used, drawn at random.
+        seed : int
+            Seed of the draw.
+
+        Raises
+        ------
+        InvalidInput
+            The simulations differ in what is no input of the network.
+        """
+        from threadpoolctl import threadpool_limits
+
+        domain, learnt = _domain(simulations), {}
+        random = np.random.default_rng(seed)
+        for pair, rows in _by_valencies(simulations.systems).items():
+            chosen = random.permutation(rows)[:MOST_POINTS]
+            x = _coordinates([simulations.systems[row] for row in chosen])
+            y = _profiles(simulations, chosen)
+            with threadpool_limits(1):  # threads cost more than they gain on matrices so small
+                learnt[pair] = _Processes(x, y)
+        return cls(domain, learnt)
+
+
+class _Processes:
+    """Gaussian processes of one pair of valencies, from (h, c, d) to y of both ions."""
+
+    def __init__(self, x: np.ndarray, y: np.ndarray):
+        self._low, span = x.min(axis=0), np.ptp(x, axis=0)
+        self._span = np.where(span > 0, span, 1.0)
+        scaled = (x - self._low) / self._span
+        logarithm = np.log(y.clip(LEAST_DENSITY))
+        self._ions = [_Components(scaled, logarithm[:, ion]) for ion in range(len(SPECIES))]
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Values of y, shape (systems, 2, 160), for (h, c, d), shape (systems, 3)."""
+        scaled = (x - self._low) / self._span
+        return np.exp(np.stack([ion(scaled) for ion in self._ions], axis=1))
+
+
+class _Components:
+    """Principal components of curves, and a Gaussian process for each."""
+
+    def __init__(self, x: np.ndarray, curves: np.ndarray):
+        from sklearn.decomposition import PCA
+
+        self._pca = PCA(min(COMPONENTS, *curves.shape), svd_solver="full")
+        scores = self._pca.fit_transform(curves)
+        self._processes = [_process(x, score) for score in _worth_learning(scores)]
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        scores = np.zeros((len(x), self._pca.n_components_))
+        for column, process in enumerate(self._processes):
+            scores[:, column] = process.predict(x)
+        return self._pca.inverse_transform(scores)
+
+
+def _worth_learning(scores: np.ndarray) -> Iterator[np.ndarray]:
+    """The components that vary beyond rounding."""
+    spread = scores.std(axis=0)
+    return iter(scores[:, spread > 1e-9 * max(1.0, spread.max())].T)
+
+
+def _process(x: np.ndarray, score: np.ndarray) -> Any:
+    """A Gaussian process; its kernel is chosen on some of the points, which is quick enough."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+    smooth = Matern(np.ones(x.shape[1]), (0.05, 100.0), nu=2.5)
+    kernel = ConstantKernel(1.0, (1e-3, 1e4)) * smooth + WhiteKernel(1e-2, (1e-8, 10.0))
+    few = slice(POINTS_FOR_KERNEL)
+    with warnings.catch_warnings():
+        # a component that does not depend on an input drives its length scale to the bound
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        chosen = GaussianProcessRegressor(kernel, normalize_y=True).fit(x[few], score[few])
+    return GaussianProcessRegressor(chosen.kernel_, optimizer=None, normalize_y=True).fit(x, score)

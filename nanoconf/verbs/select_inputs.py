@@ -1,0 +1,58 @@
+"""``nanoconf select-inputs``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+NAME, TEXT = "select-inputs", "choose a network's inputs by backward elimination"
+
+DESCRIPTION = """\
+Chooses the inputs of a network by backward elimination on adjusted R², as the paper does: ordinary
+least squares of contact, mid and peak density of the positive ions on h, z+, z-, c, d, d-/d+, the
+temperature T and the relative permittivity eps; by a linear model, and by one with squares and
+products."""
+
+EXAMPLES = """\
+examples:
+  nanoconf sweep --varied 200 -o data/inputs      # simulations that vary all of them
+  nanoconf select-inputs
+
+The folder receives select-inputs.json and select-inputs.png."""
+
+
+def add_options(verb: argparse.ArgumentParser) -> None:
+    """What can be typed."""
+    verb.add_argument(
+        "--data",
+        type=Path,
+        default=Path("data/inputs"),
+        metavar="DIR",
+        help="the dataset (data/inputs)",
+    )
+    verb.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("docs/results"),
+        metavar="DIR",
+        help="folder for the table and the figure (docs/results)",
+    )
+    verb.set_defaults(command=execute)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Choose, print each step, write the steps and the figure."""
+    from backend.files import write_json
+    from nanoconf import output
+    from nanoconf.surrogate.data import Simulations
+    from nanoconf.surrogate.plots import draw_elimination
+    from nanoconf.surrogate.select_inputs import format_choice, select_inputs
+
+    choice = select_inputs(Simulations.load(options.data))
+    output.prepare(options.output)
+    write_json(options.output / "select-inputs.json", choice.to_dict())
+    draw_elimination(choice, options.output / "select-inputs.png")
+    print(format_choice(choice))
+    print(f"select-inputs.json and select-inputs.png in {options.output}")
+    return 0
