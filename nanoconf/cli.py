@@ -238,6 +238,11 @@ def _add_predict(verbs) -> None:
         default="litert",
         help="what evaluates the network; they agree to 1e-5 (litert)",
     )
+    how.add_argument(
+        "--extrapolate",
+        action="store_true",
+        help="answer, with a warning, where h, c or d lie outside what the model has learnt",
+    )
     _add_output(verb, "the profiles")
     verb.set_defaults(command="predict")
 

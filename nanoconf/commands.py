@@ -7,7 +7,9 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +119,8 @@ def predict(options: argparse.Namespace) -> int:
     if options.batch is not None:
         return _predict_batch(options)
     system = system_of(vars(options))
-    prediction = _surrogate(options).predict(system)
+    with _warnings_as_lines():
+        prediction = _surrogate(options).predict(system, options.extrapolate)
     output.prepare(options.output)
     output.write_files(options.output, prediction.files())
     print(f"profiles in {options.output}")
@@ -130,13 +133,15 @@ def _predict_batch(options: argparse.Namespace) -> int:
         raise InvalidInput(given[0], getattr(options, given[0]), "goes into the --batch file")
     systems = systems_of(options.batch)
     surrogate = _surrogate(options)
-    for row, system in enumerate(systems, 1):
-        try:
-            surrogate.learnt.check(system)
-        except InvalidInput as error:
-            raise in_row(error, options.batch, row) from error
+    with _warnings_as_lines():
+        for row, system in enumerate(systems, 1):
+            try:
+                surrogate.learnt.check(system, options.extrapolate)
+            except InvalidInput as error:
+                raise in_row(error, options.batch, row) from error
+        predictions = surrogate.predict_many(systems, options.extrapolate)
     output.prepare(options.output)
-    for row, prediction in enumerate(surrogate.predict_many(systems), 1):
+    for row, prediction in enumerate(predictions, 1):
         folder = options.output / f"row_{row}"
         folder.mkdir(exist_ok=True)
         output.write_files(folder, prediction.files())
@@ -153,6 +158,16 @@ def systems_of(file: Path) -> list[SlitSystem]:
         except InvalidInput as error:
             raise in_row(error, file, number) from error
     return systems
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Print warnings as what they say, each once, instead of with the line of code."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for text in dict.fromkeys(str(warning.message) for warning in caught):
+        print(f"warning: {text}", file=sys.stderr)
 
 
 def _surrogate(options: argparse.Namespace) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nanoconf.gui.curves import MD, Curve
+from nanoconf.surrogate.band import HALF_WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,13 +108,13 @@ def _draw_line(axes: Axes, curve: Curve) -> Any:
         linestyle=style["linestyle"],
         lw=2,
         alpha=alpha,
-        label=f"{curve.label} ± typical error",
+        label=f"{curve.label}, 90 % band",
         zorder=3,
     )
     axes.fill_between(
         curve.z,
-        curve.density - curve.error,
-        curve.density + curve.error,
+        curve.density - HALF_WIDTH * curve.error,
+        curve.density + HALF_WIDTH * curve.error,
         color=line.get_color(),
         alpha=0.2 * alpha,
         lw=0,
