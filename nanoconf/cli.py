@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from backend import __version__
+from nanoconf import paper_cli
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -115,6 +116,7 @@ def parser() -> Parser:
     _add_train(verbs)
     _add_evaluate(verbs)
     _add_models(verbs)
+    _add_paper(verbs)
     return main_parser
 
 
@@ -318,6 +320,11 @@ def _add_app(verbs) -> None:
     verb.add_argument("--port", type=int, default=8866, help="port to serve on (8866)")
     verb.add_argument("--no-browser", action="store_true", help="only print the address")
     verb.set_defaults(command="app")
+
+
+def _add_paper(verbs) -> None:
+    text = "the published network and the paper's figures, with this project's data"
+    paper_cli.add_verbs(_add_verb(verbs, "paper", text, paper_cli.DESCRIPTION, paper_cli.EXAMPLES))
 
 
 # --- carrying it out ------------------------------------------------------------------------

@@ -238,6 +238,13 @@ def models(options: argparse.Namespace) -> int:
     return 0
 
 
+def paper(options: argparse.Namespace) -> int:
+    """``nanoconf paper``."""
+    from nanoconf.surrogate.paper.command import run
+
+    return run(options)
+
+
 # --- runs -----------------------------------------------------------------------------------
 
 
