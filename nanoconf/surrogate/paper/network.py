@@ -121,6 +121,7 @@ def import_tensorflow() -> Any:
         import tensorflow
 
         tensorflow.config.list_physical_devices()  # CUDA is looked for here, not at import
+        tensorflow.get_logger().setLevel("ERROR")  # a search compiles many networks, as it must
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
