@@ -268,25 +268,27 @@ def draw(found: dict[str, Any]) -> Any:
 
     picture, (left, right) = figure(2, 1, size=(8.5, 7.0))
     curves, points = left[0], right[0]
-    names = list(found["systems"])
+    labels = {name: name.replace(", ", "\n") for name in found["systems"]}
     for index, k in enumerate(STANDARD_ERRORS):
         success, colour = found["A"][f"{k:g}"], COLOURS[index]
         in_bins = [np.nan if value is None else value for value in success["A_n"]]
         label = f"k = {k:g}: A = {success['value']:.3f}, at most {success['ceiling']:.3f}"
         curves.plot(found["bins"]["n"], in_bins, STYLES[index], color=colour, label=label)
         curves.axhline(success["ceiling"], color=colour, linestyle=":", linewidth=1)
-        values = [found["systems"][name]["A"][f"{k:g}"] for name in names]
+        values = [found["systems"][name]["A"][f"{k:g}"] for name in labels]
         points.plot(
-            names,
+            list(labels.values()),
             [value["value"] for value in values],
             MARKERS[index],
             color=colour,
             label=f"k = {k:g}",
         )
-        points.plot(names, [value["ceiling"] for value in values], "_", ms=22, color=colour)
+        points.plot(
+            list(labels.values()), [value["ceiling"] for value in values], "_", ms=22, color=colour
+        )
     low, high = PAPER_A_N
     curves.axhspan(low, high, color="0.9", zorder=0, label=f"paper: {low:g} to {high:g}")
-    shown = {name: value for name, value in PAPER_A_I.items() if name in names}
+    shown = {name: value for name, value in PAPER_A_I.items() if name in labels}
     points.plot(list(shown), list(shown.values()), "x", color="black", label="paper")
     curves.set_xlabel("n, bin from the wall (1) to the middle (150)")
     curves.set_ylabel("$A_n$")

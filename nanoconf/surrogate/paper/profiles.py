@@ -269,7 +269,7 @@ def draw_trends(found: dict[str, Comparison]) -> Any:
         axis.set_ylabel("density of positive ions (M)")
         if any(found[name].published is not None for name in shown):
             axis.plot([], [], linewidth=0.7, color="black", label="the published network")
-        axis.legend(fontsize=8)
+        axis.legend(fontsize=8, loc="upper right", ncols=2)
     return picture
 
 
