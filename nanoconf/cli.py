@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from backend import __version__
-from nanoconf.verbs import compare, select_inputs
+from nanoconf.verbs import compare, paper, select_inputs
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -117,7 +117,7 @@ def parser() -> Parser:
     _add_train(verbs)
     _add_evaluate(verbs)
     _add_models(verbs)
-    for module in (compare, select_inputs):
+    for module in (compare, select_inputs, paper):
         words = module.NAME, module.TEXT, module.DESCRIPTION, module.EXAMPLES
         module.add_options(_add_verb(verbs, *words))
     return main_parser

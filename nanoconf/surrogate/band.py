@@ -22,7 +22,8 @@ HALF_WIDTH = 1.6448536269514722
 REGIONS = ("tail", "contact", "middle")
 """Behind the contact plane |z| = h/2 − d/2; up to half a diameter before it; the rest."""
 
-LARGEST_SCALE = 5.0
+SMALLEST_SCALE, LARGEST_SCALE = 0.5, 5.0
+"""Where the simulations' own errors hide those of the model, the spread still counts for a half."""
 
 MEANING = (
     "The error of a predicted density is the root of (scale · spread)² + (share · density)²; the "
@@ -133,7 +134,7 @@ def _scale_and_share(
 
 def _factor(deviation: np.ndarray, size: np.ndarray, noise: np.ndarray) -> float:
     """The factor of the errors that puts the wanted share of deviations inside, by bisection."""
-    low, high = 0.0, LARGEST_SCALE
+    low, high = SMALLEST_SCALE, LARGEST_SCALE
     for _ in range(40):
         factor = (low + high) / 2
         inside = deviation <= HALF_WIDTH * np.hypot(factor * size, noise)

@@ -1,0 +1,99 @@
+"""What ``nanoconf paper …`` does: each verb a table, a figure and its numbers."""
+
+from __future__ import annotations
+
+import argparse
+
+from nanoconf import output
+from nanoconf.surrogate.data import Simulations
+from nanoconf.surrogate.paper import accuracy, grid_search, profiles, speed_up, training
+from nanoconf.surrogate.paper.histograms import Histograms
+from nanoconf.surrogate.paper.network import PaperNetwork
+from nanoconf.surrogate.paper.report import keep, print_table, save_figure
+from nanoconf.typed import whole_number
+
+MOST_EPOCHS = 1_000_000
+
+
+def run(options: argparse.Namespace) -> int:
+    """``nanoconf paper VERB``."""
+    output.prepare(options.results)
+    _VERBS[options.paper_verb](options)
+    return 0
+
+
+def _train(options: argparse.Namespace) -> None:
+    card = training.train(
+        options.data, options.output, epochs=_epochs(options, "epochs"), seed=_seed(options)
+    )
+    print_table(training.rows(card))
+    keep(options.results, "paper-training", training.numbers(card))
+    save_figure(options.results, "paper-training", training.draw(card))
+
+
+def _grid_search(options: argparse.Namespace) -> None:
+    found = grid_search.search(
+        options.data,
+        options.output,
+        epochs=_epochs(options, "epochs"),
+        full_epochs=_epochs(options, "full_epochs"),
+        seed=_seed(options),
+    )
+    print_table(grid_search.rows(found))
+    keep(options.results, "paper-grid-search", grid_search.numbers(found))
+    save_figure(options.results, "paper-grid-search", grid_search.draw(found))
+
+
+def _accuracy(options: argparse.Namespace) -> None:
+    histograms = Histograms.load(options.data)
+    references = accuracy.references_of(
+        [Simulations.load(folder) for folder in (options.data, *options.reference)]
+    )
+    network = PaperNetwork.load(options.network)
+    seen = network.card["systems"]["training"]
+    found = accuracy.judge(network, histograms, references, seen)
+    print_table(accuracy.rows(found))
+    print(accuracy.NOTE)
+    keep(options.results, "paper-accuracy", found)
+    save_figure(options.results, "paper-accuracy", accuracy.draw(found))
+
+
+def _profiles(options: argparse.Namespace) -> None:
+    published = None if options.published is None else profiles.read_published(options.published)
+    data = Simulations.load(options.data)
+    found = profiles.compare(PaperNetwork.load(options.network), data, published)
+    print_table(profiles.rows(found))
+    keep(options.results, "paper-profiles", {name: one.to_dict() for name, one in found.items()})
+    save_figure(options.results, "paper-profiles", profiles.draw_profiles(found))
+    save_figure(options.results, "paper-trends", profiles.draw_trends(found))
+
+
+def _speed_up(options: argparse.Namespace) -> None:
+    cores = speed_up.scaling(options.scaling)
+    times = speed_up.measured_times(options.data, PaperNetwork.load(options.network), cores)
+    tables = [speed_up.time_rows(times), speed_up.rows(times)]
+    if cores:
+        tables.append(speed_up.scaling_rows(cores))
+    for number, table in enumerate(tables):
+        if number:
+            print()
+        print_table(table)
+    keep(options.results, "paper-speed-up", speed_up.numbers(times, cores))
+    save_figure(options.results, "paper-speed-up", speed_up.draw(times, cores))
+
+
+_VERBS = {
+    "train": _train,
+    "grid-search": _grid_search,
+    "accuracy": _accuracy,
+    "profiles": _profiles,
+    "speed-up": _speed_up,
+}
+
+
+def _epochs(options: argparse.Namespace, name: str) -> int:
+    return whole_number(name, getattr(options, name), 1, MOST_EPOCHS)
+
+
+def _seed(options: argparse.Namespace) -> int:
+    return whole_number("seed", options.seed, 0, 2**31)

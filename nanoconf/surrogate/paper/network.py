@@ -1,0 +1,250 @@
+"""The published network: five inputs, two hidden layers, 150 densities of the positive ions.
+
+Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107 (2020), section 3: 512 and 256 hidden
+units (relu, and sigmoid in the published code), dropout 0.15, batches of 25, Adam at 1e-4, Xavier
+initialisation, inputs and outputs scaled to [0, 1] by their minima and maxima, mean squared error.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from backend.files import read_json
+from backend.system import InvalidInput, SlitSystem
+from nanoconf.surrogate.domain import INPUTS, network_inputs
+
+KIND = "paper-network"
+NETWORK, CARD = "network.keras", "card.json"
+
+SPECIES = "positive"
+"""The ions whose density the paper's network learns."""
+
+ACTIVATIONS = ("relu", "sigmoid")
+
+Predict = Callable[[Sequence[SlitSystem]], np.ndarray]
+"""Systems to densities (M) of positive ions in the left half of the slit, (systems, 150)."""
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What the paper's grid search chose; the defaults are its choice.
+
+    Attributes
+    ----------
+    hidden_units : (int, int)
+        Units of the two hidden layers.
+    learning_rate : float
+        Of Adam.
+    batch_size : int
+        Systems a step.
+    dropout : float
+        Share of hidden units left out in each step of training, after both hidden layers.
+    """
+
+    hidden_units: tuple[int, int] = (512, 256)
+    learning_rate: float = 1e-4
+    batch_size: int = 25
+    dropout: float = 0.15
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self) | {"hidden_units": list(self.hidden_units)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The values of `to_dict`."""
+        return cls(**{**values, "hidden_units": tuple(values["hidden_units"])})
+
+    def __str__(self) -> str:
+        first, second = self.hidden_units
+        return (
+            f"{first}/{second}, rate {self.learning_rate:g}, batch {self.batch_size}, "
+            f"dropout {self.dropout:g}"
+        )
+
+
+PAPER = Hyperparameters()
+
+ARCHITECTURE = {
+    "activations": list(ACTIVATIONS),
+    "initialiser": "Glorot (Xavier) uniform",
+    "optimiser": "Adam",
+    "scaling": "min-max over the training systems, input by input and bin by bin",
+    "loss": "mean squared error of the scaled outputs",
+}
+
+
+@dataclass(frozen=True)
+class MinMax:
+    """Scales each column to [0, 1]; a constant column becomes 0.
+
+    Attributes
+    ----------
+    low, span : ndarray, shape (columns,)
+        Minimum of each column, and maximum minus minimum. The span of a constant column is 1, as in
+        scikit-learn's MinMaxScaler, which the paper used.
+    """
+
+    low: np.ndarray
+    span: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Self:
+        """The scaling of values, shape (rows, columns)."""
+        low, span = values.min(axis=0), np.ptp(values, axis=0)
+        return cls(low, np.where(span > 0, span, 1.0))
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """Values, shape (rows, columns), scaled."""
+        return (values - self.low) / self.span
+
+
+def import_tensorflow() -> Any:
+    """TensorFlow, imported without its start-up chatter and without a search for GPUs.
+
+    The network is far too small for a GPU to help.
+    """
+    quiet = {
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "KERAS_BACKEND": "tensorflow",
+    }
+    before = {name: os.environ.get(name) for name in quiet}
+    os.environ.update(quiet)
+    try:
+        import tensorflow
+
+        tensorflow.config.list_physical_devices()  # CUDA is looked for here, not at import
+        tensorflow.get_logger().setLevel("ERROR")  # a search compiles many networks, as it must
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+    return tensorflow
+
+
+def scaled_network(inputs: int, outputs: int, seed: int, chosen: Hyperparameters = PAPER) -> Any:
+    """Keras network from scaled inputs (batch, inputs) to scaled outputs (batch, outputs).
+
+    Every random number in it, initial weights and dropout, follows from the seed.
+    """
+    import_tensorflow()
+    from keras import Sequential, initializers, layers
+
+    stack: list[Any] = [layers.Input((inputs,))]
+    pairs = zip(chosen.hidden_units, ACTIVATIONS, strict=True)
+    for index, (units, activation) in enumerate(pairs):
+        start = initializers.GlorotUniform(seed=seed + 2 * index)
+        stack += [
+            layers.Dense(units, activation, kernel_initializer=start, name=f"hidden_{index + 1}"),
+            layers.Dropout(chosen.dropout, seed=seed + 2 * index + 1, name=f"dropout_{index + 1}"),
+        ]
+    start = initializers.GlorotUniform(seed=seed + 2 * len(ACTIVATIONS))
+    return Sequential([*stack, layers.Dense(outputs, kernel_initializer=start, name="output")])
+
+
+def adam(chosen: Hyperparameters = PAPER) -> Any:
+    """The optimiser."""
+    import_tensorflow()
+    import keras
+
+    return keras.optimizers.Adam(chosen.learning_rate)
+
+
+def physical_network(scaled: Any, inputs: MinMax, outputs: MinMax) -> Any:
+    """The same network from physical inputs (nm, e, M) to densities (M).
+
+    The scaling goes inside, so that no table of minima and maxima must travel with the network.
+    """
+    import keras
+
+    return keras.Sequential(
+        [
+            keras.layers.Input((len(inputs.low),), name="h_zp_zn_c_d"),
+            keras.layers.Rescaling(
+                (1 / inputs.span).tolist(),
+                (-inputs.low / inputs.span).tolist(),
+                name="scale_inputs",
+            ),
+            *scaled.layers,
+            keras.layers.Rescaling(outputs.span.tolist(), outputs.low.tolist(), name="density"),
+        ],
+        name=KIND,
+    )
+
+
+def check_inputs(systems: Sequence[SlitSystem]) -> None:
+    """Refuse systems that its five inputs do not describe.
+
+    Raises
+    ------
+    InvalidInput
+        Walls, temperature, permittivity or the other ion's diameter are not the default ones.
+    """
+    for system in systems:
+        described = SlitSystem(**{name: getattr(system, name) for name in INPUTS})
+        known = described.to_dict()
+        for name, value in system.to_dict().items():
+            if name != "negative_ions" and value != known[name]:
+                raise InvalidInput(
+                    name, value, f"must be {known[name]}: the paper's network knows nothing else"
+                )
+
+
+class PaperNetwork:
+    """A trained network of the paper; `PaperNetwork.load` makes one. It is a `Predict`.
+
+    Attributes
+    ----------
+    card : dict
+        How it was trained, and on what.
+    """
+
+    def __init__(self, network: Any, card: dict[str, Any]):
+        self.card = card
+        tensorflow = import_tensorflow()
+        shape = tensorflow.TensorSpec((None, len(INPUTS)), tensorflow.float32)
+        self._evaluate = tensorflow.function(
+            lambda inputs: network(inputs, training=False), input_signature=[shape]
+        )
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """The network in a folder that `nanoconf paper train` wrote.
+
+        Raises
+        ------
+        InvalidInput
+            There is none.
+        """
+        folder = Path(folder)
+        try:
+            card = read_json(folder / CARD)
+        except (OSError, ValueError) as error:
+            problem = f"holds no network of `nanoconf paper train` ({error})"
+            raise InvalidInput("network", str(folder), problem) from error
+        if card.get("kind") != KIND:
+            problem = f"holds a model of kind {card.get('kind')!r}, not {KIND!r}"
+            raise InvalidInput("network", str(folder), problem)
+        import_tensorflow()
+        import keras
+
+        return cls(keras.saving.load_model(folder / NETWORK, compile=False), card)
+
+    def __call__(self, systems: Sequence[SlitSystem]) -> np.ndarray:
+        """Densities (M) of positive ions from the wall to the middle, shape (systems, 150).
+
+        As the network gives them: below zero, even, where ions cannot be.
+
+        Raises
+        ------
+        InvalidInput
+            A system differs in what is no input of the network.
+        """
+        check_inputs(systems)
+        return self._evaluate(network_inputs(systems).astype(np.float32)).numpy().astype(float)

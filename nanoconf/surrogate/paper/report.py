@@ -1,0 +1,63 @@
+"""Tables, JSON files and figures of ``nanoconf paper``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backend.files import write_json, written_whole
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's, which people with any kind of colour vision can tell apart."""
+
+STYLES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "x")
+
+
+def tidy(value: Any, digits: int = 5) -> Any:
+    """A number, or an array or list of them, as JSON values of so many significant digits."""
+    if np.ndim(value):
+        return [tidy(each, digits) for each in value]
+    number = float(value)
+    return float(f"{number:.{digits}g}") if np.isfinite(number) else None
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print a table, its first row the header; numbers stand on the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = [f"{row[0]:<{widths[0]}}"]
+        cells += [f"{text:>{width}}" for text, width in zip(row[1:], widths[1:], strict=True)]
+        print("  ".join(cells).rstrip())
+
+
+def keep(folder: Path, name: str, values: Any) -> None:
+    """Write a figure's numbers as JSON."""
+    write_json(folder / f"{name}.json", values)
+    _say(folder / f"{name}.json")
+
+
+def figure(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Any, Any]:
+    """A figure that needs no display, and its axes, shape (rows, columns)."""
+    from matplotlib.figure import Figure
+
+    picture = Figure(figsize=size, layout="constrained")
+    axes = picture.subplots(rows, columns, squeeze=False, **options)
+    for axis in axes.flat:
+        axis.grid(True, linewidth=0.3)
+    return picture, axes
+
+
+def save_figure(folder: Path, name: str, picture: Any) -> None:
+    """Write a figure as PNG."""
+    with written_whole(folder / f"{name}.png") as stream:
+        picture.savefig(stream, format="png", dpi=120)
+    _say(folder / f"{name}.png")
+
+
+def _say(path: Path) -> None:
+    print(f"written: {path}", file=sys.stderr)
