@@ -71,7 +71,7 @@ def simulations(
         for species in SPECIES:
             exact = half_profile(system, species, shape, normed)
             rows.append(
-                dict.fromkeys(dataset.COLUMNS, 0)
+                dict.fromkeys(dataset.COLUMNS)
                 | system.to_dict()
                 | dict.fromkeys(("engine", "version", "inputs_hash"), "")
                 | {

@@ -10,17 +10,17 @@ import pytest
 from backend.profiles import SPECIES, contact_density
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.cli import main
-from nanoconf.surrogate import regressors
 from nanoconf.surrogate.baselines import (
     GaussianProcess,
     GridInterpolation,
     from_common,
     to_common,
 )
-from nanoconf.surrogate.compare import FOLDS, STANDARD_ERRORS, ceiling, compare, success_rate
 from nanoconf.surrogate.domain import mean_density
-from nanoconf.surrogate.points import POINTS, PointDensities, point_densities
-from nanoconf.surrogate.regressors import NAMES, NeuralNetwork, regressor
+from nanoconf.surrogate.paper.compare import FOLDS, STANDARD_ERRORS, ceiling, compare, success_rate
+from nanoconf.surrogate.paper.network import Hyperparameters
+from nanoconf.surrogate.paper.points import POINTS, PointDensities, point_densities
+from nanoconf.surrogate.paper.regressors import NAMES, NeuralNetwork, regressor
 from nanoconf.sweep import random_plan
 from nanoconf.verbs.compare import REGRESSORS
 from tests.analytic import half_profile, layers, simulations
@@ -96,12 +96,12 @@ def test_the_network_is_that_of_the_paper():
     assert {config["kernel_initializer"]["class_name"] for config in found[::2]} == {
         "GlorotUniform"
     }
-    assert (network.learning_rate, network.batch_size) == (1e-4, 25)
+    assert (network.chosen.learning_rate, network.chosen.batch_size) == (1e-4, 25)
 
 
-def network(epochs, **changes) -> NeuralNetwork:
-    chosen = {**regressors.HYPERPARAMETERS["ann"], "learning_rate": 3e-3, **changes}
-    return NeuralNetwork(epochs, 2, lambda: None, **chosen)
+def network(epochs, dropout: float) -> NeuralNetwork:
+    chosen = Hyperparameters(learning_rate=3e-3, dropout=dropout)
+    return NeuralNetwork(epochs, 2, chosen=chosen)
 
 
 def test_the_network_learns_and_its_seed_decides_how():

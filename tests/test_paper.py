@@ -18,7 +18,7 @@ from nanoconf import cli, dataset
 from nanoconf.dataset import BINS
 from nanoconf.surrogate.data import Simulations, system_key
 from nanoconf.surrogate.domain import mean_density
-from nanoconf.surrogate.paper import accuracy, grid_search, profiles, speed_up
+from nanoconf.surrogate.paper import accuracy, grid_search, network, profiles, speed_up
 from nanoconf.surrogate.paper.grid_search import GRID, search
 from nanoconf.surrogate.paper.histograms import Histograms
 from nanoconf.surrogate.paper.network import (
@@ -163,10 +163,8 @@ def test_the_network_is_the_papers():
 
 
 def test_an_epoch_takes_the_papers_batches(grid, monkeypatch):
-    from nanoconf.surrogate.paper import training
-
     used = []
-    monkeypatch.setattr(training, "adam", lambda chosen: used.append(adam(chosen)) or used[-1])
+    monkeypatch.setattr(network, "adam", lambda chosen: used.append(adam(chosen)) or used[-1])
     task = Task.of(Simulations.load(grid), seed=1)
     fit(task, epochs=3, seed=1)
     assert int(used[0].iterations.numpy()) == 3 * np.ceil(len(task.training) / 25)
@@ -384,7 +382,7 @@ def test_of_repeats_the_most_precise_is_the_reference(tmp_path):
 
 
 def test_data_without_histograms_are_refused(grid, tmp_path):
-    with pytest.raises(InvalidInput, match="no column histogram"):
+    with pytest.raises(InvalidInput, match="no histograms"):
         Histograms.load(grid)
     folder = save(tmp_path, random_systems(2))
     frame = pandas.read_parquet(folder / dataset.FILE)

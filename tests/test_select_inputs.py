@@ -9,8 +9,8 @@ from scipy import stats
 
 from backend.system import InvalidInput
 from nanoconf.cli import main
-from nanoconf.surrogate.points import POINTS
-from nanoconf.surrogate.select_inputs import (
+from nanoconf.surrogate.paper.points import POINTS
+from nanoconf.surrogate.paper.select_inputs import (
     CANDIDATES,
     Inputs,
     eliminate,

@@ -60,14 +60,13 @@ def synthetic_rows(count: int, repeats: int = 0) -> list[dict]:
                 density = profile(system, species)
                 error = np.full(HALF, RELATIVE_ERROR * mean_density(system, species))
                 rows.append(
-                    dict.fromkeys(dataset.COLUMNS, 0)
+                    dict.fromkeys(dataset.COLUMNS)
                     | system.to_dict()
                     | {
                         "system": number,
                         "species": species,
                         "seed": seed,
                         "converged": True,
-                        **dict.fromkeys(("histogram", "histogram_error")),
                         "density": density + error * random.normal(size=HALF) * (density > 0.01),
                         "error": error,
                         **dict.fromkeys(("engine", "version", "inputs_hash"), ""),

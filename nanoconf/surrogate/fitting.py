@@ -16,8 +16,9 @@ import numpy as np
 from backend.profiles import SPECIES
 from nanoconf.surrogate.data import Simulations
 from nanoconf.surrogate.domain import network_inputs
-from nanoconf.surrogate.network import Scaling, build, import_tensorflow
+from nanoconf.surrogate.network import Scaling, build
 from nanoconf.surrogate.shape import HALF, TERMS, Slits, coefficients_of
+from nanoconf.surrogate.tf import import_tensorflow, limit_threads
 
 EPOCHS = 600
 BATCH_SIZE = 64
@@ -36,8 +37,6 @@ TRAINING = {
     "schedule": "cosine",
     "batch_size": BATCH_SIZE,
 }
-
-THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def fit(
     after_epoch : callable
         Called after every epoch.
     """
-    _limit_threads()
+    limit_threads()
     random = np.random.default_rng(seed)
     network = build(
         Scaling.of_ranges(training.inputs), Scaling.of_spread(training.coefficients), seed
@@ -196,15 +195,6 @@ def _profiles(tf: Any, coefficients: Any, basis: Any, factor: Any) -> Any:
     weight = factor[:, None] * tf.exp(logarithm - tf.reduce_max(logarithm, -1, keepdims=True))
     profile = weight / tf.reduce_mean(weight, -1, keepdims=True)
     return tf.reshape(profile, (-1, members, len(SPECIES), HALF))
-
-
-def _limit_threads() -> None:
-    threading = import_tensorflow().config.threading
-    try:
-        threading.set_intra_op_parallelism_threads(THREADS)
-        threading.set_inter_op_parallelism_threads(1)
-    except RuntimeError:
-        pass  # TensorFlow is in use already in this process, and keeps the threads it has
 
 
 def thinned(values: list[float], points: int = 200) -> dict[str, list]:

@@ -7,7 +7,6 @@ prediction, their spread tells how sure it is. All of them are one network here,
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +18,7 @@ from backend.profiles import SPECIES
 from nanoconf.surrogate.domain import INPUTS
 from nanoconf.surrogate.runtime import NAME
 from nanoconf.surrogate.shape import TERMS
+from nanoconf.surrogate.tf import import_tensorflow
 
 MEMBERS = 8
 HIDDEN_UNITS = (64, 64)
@@ -60,28 +60,6 @@ class Scaling:
     def inverse_size(self) -> np.ndarray:
         """1/size, and 0 for a constant column; shape (columns,)."""
         return np.divide(1.0, self.size, out=np.zeros_like(self.size), where=self.size > 0)
-
-
-def import_tensorflow() -> Any:
-    """TensorFlow, imported without its start-up chatter and without a search for GPUs.
-
-    The network is far too small for a GPU to help.
-    """
-    quiet = {
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "KERAS_BACKEND": "tensorflow",
-    }
-    before = {name: os.environ.get(name) for name in quiet}
-    os.environ.update(quiet)
-    try:
-        import tensorflow
-
-        tensorflow.config.list_physical_devices()  # CUDA is looked for here, not at import
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-    return tensorflow
 
 
 def build(inputs: Scaling, outputs: Scaling, seed: int) -> Any:

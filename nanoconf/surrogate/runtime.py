@@ -51,7 +51,7 @@ class TensorFlowNetwork:
     """The network as it was trained, in TensorFlow."""
 
     def __init__(self, folder: Path):
-        from nanoconf.surrogate.network import import_tensorflow
+        from nanoconf.surrogate.tf import import_tensorflow
 
         import_tensorflow()
         import keras

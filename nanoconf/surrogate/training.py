@@ -24,12 +24,13 @@ from nanoconf.surrogate import band
 from nanoconf.surrogate.data import Simulations, system_key
 from nanoconf.surrogate.domain import INPUTS, Domain
 from nanoconf.surrogate.evaluation import evaluate
-from nanoconf.surrogate.fitting import EPOCHS, THREADS, TRAINING, Fit, Lessons, fit, thinned
+from nanoconf.surrogate.fitting import EPOCHS, TRAINING, Fit, Lessons, fit, thinned
 from nanoconf.surrogate.harvest import merged
 from nanoconf.surrogate.model import KIND, Surrogate
 from nanoconf.surrogate.network import ARCHITECTURE, save
 from nanoconf.surrogate.published import KEPT_OUT
 from nanoconf.surrogate.shape import HALF
+from nanoconf.surrogate.tf import THREADS
 
 NICENESS = 10
 HELD_OUT = 0.1

@@ -64,9 +64,9 @@ def execute(options: argparse.Namespace) -> int:
     """Compare, print the table, write it and the figure."""
     from backend.files import write_json
     from nanoconf import output
-    from nanoconf.surrogate.compare import compare, format_table, regressors_to_try
     from nanoconf.surrogate.data import Simulations
-    from nanoconf.surrogate.plots import draw_parity
+    from nanoconf.surrogate.paper.compare import compare, format_table, regressors_to_try
+    from nanoconf.surrogate.paper.plots import draw_parity
     from nanoconf.typed import whole_number
 
     epochs = whole_number("epochs", options.epochs, 1, 1_000_000)

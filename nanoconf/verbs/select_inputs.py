@@ -46,8 +46,8 @@ def execute(options: argparse.Namespace) -> int:
     from backend.files import write_json
     from nanoconf import output
     from nanoconf.surrogate.data import Simulations
-    from nanoconf.surrogate.plots import draw_elimination
-    from nanoconf.surrogate.select_inputs import format_choice, select_inputs
+    from nanoconf.surrogate.paper.plots import draw_elimination
+    from nanoconf.surrogate.paper.select_inputs import format_choice, select_inputs
 
     choice = select_inputs(Simulations.load(options.data))
     output.prepare(options.output)

@@ -17,7 +17,7 @@ from backend.files import read_json, write_json
 from backend.system import canonical_hash
 from nanoconf import output
 from nanoconf.surrogate.data import Simulations
-from nanoconf.surrogate.paper.network import PAPER, Hyperparameters, import_tensorflow
+from nanoconf.surrogate.paper.network import PAPER, Hyperparameters
 from nanoconf.surrogate.paper.training import (
     EPOCHS,
     PAPER_LOSS,
@@ -26,6 +26,7 @@ from nanoconf.surrogate.paper.training import (
     epoch_bar,
     fit,
 )
+from nanoconf.surrogate.tf import import_tensorflow
 
 SEARCH_EPOCHS = 300
 BEST = 3

@@ -31,18 +31,17 @@ from nanoconf.surrogate.paper.network import (
     SPECIES,
     Hyperparameters,
     MinMax,
-    adam,
     check_inputs,
-    import_tensorflow,
+    compiled_epoch,
     physical_network,
     scaled_network,
 )
 from nanoconf.surrogate.paper.report import tidy
 from nanoconf.surrogate.published import KEPT_OUT
+from nanoconf.surrogate.tf import THREADS, import_tensorflow, limit_threads
 
 EPOCHS = 4000
 TEST_FRACTION = 0.2
-THREADS = 2
 CURVE_POINTS = 200
 PACKAGES = ("tensorflow", "keras", "numpy")
 
@@ -231,17 +230,17 @@ def fit(
     after_epoch: Callable[[], Any] = lambda: None,
 ) -> Fit:
     """Fit a network; `after_epoch` is called after every epoch."""
-    _limit_threads()
+    limit_threads()
     clock, cpu_clock = time.monotonic(), time.process_time()
     random = np.random.default_rng(seed)
     training, test = task.scaled(task.training), task.scaled(task.test)
     network = scaled_network(training[0].shape[1], training[1].shape[1], seed, chosen)
-    run_epoch, validation_loss = _compiled(network, training, test, chosen)
+    run_epoch = compiled_epoch(network, *training, chosen)
+    validation_loss = _validation_loss(network, *test)
     training_losses, validation_losses = [], []
     for _ in range(epochs):
-        order = random.permutation(len(training[0])).astype(np.int32)
-        training_losses.append(float(run_epoch(order)))
-        validation_losses.append(float(validation_loss()))
+        training_losses.append(run_epoch(random.permutation(len(training[0]))))
+        validation_losses.append(validation_loss())
         after_epoch()
     return Fit(
         network,
@@ -252,52 +251,15 @@ def fit(
     )
 
 
-def _compiled(
-    network: Any,
-    training: tuple[np.ndarray, np.ndarray],
-    test: tuple[np.ndarray, np.ndarray],
-    chosen: Hyperparameters,
-) -> tuple[Callable[[np.ndarray], Any], Callable[[], Any]]:
-    """One epoch, and the validation loss, as TensorFlow graphs.
-
-    A whole epoch in one graph: `keras.Model.fit` spends ten times as long on its bookkeeping as
-    this small network takes to learn from a batch.
-    """
+def _validation_loss(network: Any, inputs: np.ndarray, outputs: np.ndarray) -> Callable[[], float]:
     tf = import_tensorflow()
-    x, y = (tf.constant(values, tf.float32) for values in training)
-    x_test, y_test = (tf.constant(values, tf.float32) for values in test)
-    optimiser = adam(chosen)
-    optimiser.build(network.trainable_variables)
-    size = chosen.batch_size
-    batches = -(-len(training[0]) // size)
+    x, y = (tf.constant(values, tf.float32) for values in (inputs, outputs))
 
     @tf.function
-    def run_epoch(order: Any) -> Any:
-        total = tf.constant(0.0)
-        for batch in tf.range(batches):
-            rows = order[batch * size : (batch + 1) * size]
-            with tf.GradientTape() as tape:
-                error = network(tf.gather(x, rows), training=True) - tf.gather(y, rows)
-                loss = tf.reduce_mean(tf.square(error))
-            gradients = tape.gradient(loss, network.trainable_variables)
-            optimiser.apply(gradients, network.trainable_variables)
-            total += loss * tf.cast(tf.size(rows), tf.float32)
-        return total / len(training[0])
+    def loss() -> Any:
+        return tf.reduce_mean(tf.square(network(x, training=False) - y))
 
-    @tf.function
-    def validation_loss() -> Any:
-        return tf.reduce_mean(tf.square(network(x_test, training=False) - y_test))
-
-    return lambda order: run_epoch(tf.constant(order)), validation_loss
-
-
-def _limit_threads() -> None:
-    threading = import_tensorflow().config.threading
-    try:
-        threading.set_intra_op_parallelism_threads(THREADS)
-        threading.set_inter_op_parallelism_threads(1)
-    except RuntimeError:
-        pass  # TensorFlow is in use already in this process, and keeps the threads it has
+    return lambda: float(loss())
 
 
 def epoch_bar(epochs: int, progress: bool) -> Any:

@@ -19,8 +19,8 @@ import numpy as np
 from backend.system import InvalidInput
 from nanoconf.surrogate.data import Simulations
 from nanoconf.surrogate.domain import network_inputs
-from nanoconf.surrogate.points import POINTS, PointDensities, point_densities
-from nanoconf.surrogate.regressors import ANN, HYPERPARAMETERS, NAMES, regressor
+from nanoconf.surrogate.paper.points import POINTS, PointDensities, point_densities
+from nanoconf.surrogate.paper.regressors import ANN, HYPERPARAMETERS, NAMES, regressor
 
 if TYPE_CHECKING:
     from tqdm import tqdm

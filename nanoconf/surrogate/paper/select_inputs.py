@@ -17,7 +17,7 @@ import numpy as np
 
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.surrogate.data import Simulations
-from nanoconf.surrogate.points import POINTS, point_densities
+from nanoconf.surrogate.paper.points import POINTS, point_densities
 
 CANDIDATES: dict[str, Callable[[SlitSystem], float]] = {
     "h": lambda system: system.confinement_length,

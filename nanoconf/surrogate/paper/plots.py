@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backend.files import written_whole
-from nanoconf.surrogate.compare import Comparison
-from nanoconf.surrogate.points import POINTS
-from nanoconf.surrogate.select_inputs import Choice, Elimination
+from nanoconf.surrogate.paper.compare import Comparison
+from nanoconf.surrogate.paper.points import POINTS
+from nanoconf.surrogate.paper.select_inputs import Choice, Elimination
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,41 @@
+"""TensorFlow, loaded only by what trains or asks for it, and kept quiet."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+THREADS = 2
+
+
+def import_tensorflow() -> Any:
+    """TensorFlow, imported without its start-up chatter and without a search for GPUs.
+
+    The networks are far too small for a GPU to help.
+    """
+    quiet = {
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "KERAS_BACKEND": "tensorflow",
+    }
+    before = {name: os.environ.get(name) for name in quiet}
+    os.environ.update(quiet)
+    try:
+        import tensorflow
+
+        tensorflow.config.list_physical_devices()  # CUDA is looked for here, not at import
+        tensorflow.get_logger().setLevel("ERROR")  # a search compiles many networks, as it must
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+    return tensorflow
+
+
+def limit_threads() -> None:
+    """Let TensorFlow use `THREADS` threads in this process."""
+    threading = import_tensorflow().config.threading
+    try:
+        threading.set_intra_op_parallelism_threads(THREADS)
+        threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        pass  # TensorFlow is in use already in this process, and keeps the threads it has
