@@ -23,7 +23,7 @@ from nanoconf.surrogate.domain import INPUTS, Domain, mean_density, network_inpu
 from nanoconf.surrogate.evaluation import evaluate, format_report, unseen
 from nanoconf.surrogate.fitting import Lessons, fit
 from nanoconf.surrogate.model import Prediction
-from nanoconf.surrogate.network import MEMBERS, Scaling, build
+from nanoconf.surrogate.network import SHIPPED, Scaling, build
 from nanoconf.surrogate.published import KEPT_OUT
 from nanoconf.surrogate.registry import ModelNotFound, models, package_models
 from nanoconf.surrogate.shape import HALF, TERMS
@@ -117,7 +117,7 @@ def test_a_seed_gives_the_initial_weights_and_every_member_its_own():
     first, again, other = (build(*SAME, seed).get_weights() for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first[0], other[0])
-    assert len({weights.tobytes() for weights in first[0]}) == MEMBERS
+    assert len({weights.tobytes() for weights in first[0]}) == SHIPPED.members
 
 
 def test_scaling_bears_a_constant_column():
@@ -277,7 +277,7 @@ def test_whatever_the_network_says_the_profile_is_physical(model):
     random = np.random.default_rng(5)
 
     def nonsense(inputs: np.ndarray) -> np.ndarray:
-        return random.normal(size=(len(inputs), MEMBERS, 2, TERMS)).astype(np.float32)
+        return random.normal(size=(len(inputs), SHIPPED.members, 2, TERMS)).astype(np.float32)
 
     for prediction in Surrogate(model.folder, model.card, nonsense).predict_many(
         random_systems(10)

@@ -16,7 +16,7 @@ import numpy as np
 from backend.profiles import SPECIES
 from nanoconf.surrogate.data import Simulations
 from nanoconf.surrogate.domain import network_inputs
-from nanoconf.surrogate.network import Scaling, build
+from nanoconf.surrogate.network import SHIPPED, Architecture, Scaling, build
 from nanoconf.surrogate.shape import HALF, TERMS, Slits, coefficients_of
 from nanoconf.surrogate.tf import import_tensorflow, limit_threads
 
@@ -48,11 +48,11 @@ class Lessons:
     inputs : ndarray, shape (simulations, 5)
     factor : ndarray, shape (simulations, 150)
         Of `Slits.bins`.
-    basis : ndarray, shape (simulations, 150, TERMS)
+    basis : ndarray, shape (simulations, 150, terms)
         Of `Slits.basis`.
     relative, weight : ndarray, shape (simulations, 2, 150)
         Density / mean density of both ions, and 1/variance; 0 where ions cannot be.
-    coefficients : ndarray, shape (simulations, 2·TERMS)
+    coefficients : ndarray, shape (simulations, 2·terms)
         Of `coefficients_of`.
     """
 
@@ -64,7 +64,7 @@ class Lessons:
     coefficients: np.ndarray
 
     @classmethod
-    def of(cls, data: Simulations) -> Lessons:
+    def of(cls, data: Simulations, terms: int = TERMS) -> Lessons:
         """The lessons of some simulations."""
         slits = Slits.of(data.systems)
         factor, place = slits.bins()
@@ -73,10 +73,10 @@ class Lessons:
         arrays = (
             network_inputs(data.systems),
             factor,
-            slits.basis(place),
+            slits.basis(place, terms),
             relative,
             weight,
-            coefficients_of(slits, relative, error).reshape(len(data), -1),
+            coefficients_of(slits, relative, error, terms).reshape(len(data), -1),
         )
         return cls(*(array.astype(np.float32) for array in arrays))
 
@@ -107,6 +107,7 @@ def fit(
     epochs: int = EPOCHS,
     seed: int = 1,
     after_epoch: Callable[[], Any] = lambda: None,
+    architecture: Architecture = SHIPPED,
 ) -> Fit:
     """Fit a network.
 
@@ -120,11 +121,16 @@ def fit(
         Seed of the first weights and of the order of the lessons.
     after_epoch : callable
         Called after every epoch.
+    architecture : Architecture
+        Its size; the lessons must have as many terms.
     """
     limit_threads()
     random = np.random.default_rng(seed)
     network = build(
-        Scaling.of_ranges(training.inputs), Scaling.of_spread(training.coefficients), seed
+        Scaling.of_ranges(training.inputs),
+        Scaling.of_spread(training.coefficients),
+        seed,
+        architecture,
     )
     run_epoch = _epoch(network, training, epochs)
     training_loss, validation_loss = [], []
@@ -179,18 +185,23 @@ def _epoch(network: Any, lessons: Lessons, epochs: int) -> Callable[[np.ndarray]
     return lambda order: run_epoch(tf.constant(order))
 
 
-def _mean_loss(network: Any, lessons: Lessons) -> float:
-    """The loss of the members' mean profile."""
+def predicted(network: Any, lessons: Lessons) -> np.ndarray:
+    """Density / mean density, mean of the members, shape (simulations, 2, 150)."""
     tf = import_tensorflow()
     coefficients = network(lessons.inputs, training=False)
-    found = _profiles(tf, coefficients, lessons.basis, lessons.factor).numpy().mean(axis=1)
-    return float(np.mean(lessons.weight * (found - lessons.relative) ** 2))
+    return _profiles(tf, coefficients, lessons.basis, lessons.factor).numpy().mean(axis=1)
+
+
+def _mean_loss(network: Any, lessons: Lessons) -> float:
+    """The loss of the members' mean profile."""
+    deviation = predicted(network, lessons) - lessons.relative
+    return float(np.mean(lessons.weight * deviation**2))
 
 
 def _profiles(tf: Any, coefficients: Any, basis: Any, factor: Any) -> Any:
     """`shape.profile_of` in TensorFlow; shape (systems, members, 2, 150)."""
     members = coefficients.shape[1]
-    columns = tf.reshape(coefficients, (-1, members * len(SPECIES), TERMS))
+    columns = tf.reshape(coefficients, (-1, members * len(SPECIES), coefficients.shape[3]))
     logarithm = tf.matmul(columns, basis, transpose_b=True)
     weight = factor[:, None] * tf.exp(logarithm - tf.reduce_max(logarithm, -1, keepdims=True))
     profile = weight / tf.reduce_mean(weight, -1, keepdims=True)

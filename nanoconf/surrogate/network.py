@@ -7,7 +7,7 @@ prediction, their spread tells how sure it is. All of them are one network here,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,17 +20,39 @@ from nanoconf.surrogate.runtime import NAME
 from nanoconf.surrogate.shape import TERMS
 from nanoconf.surrogate.tf import import_tensorflow
 
-MEMBERS = 8
-HIDDEN_UNITS = (64, 64)
-ACTIVATION = "silu"
 
-ARCHITECTURE = {
-    "members": MEMBERS,
-    "hidden_units": list(HIDDEN_UNITS),
-    "activation": ACTIVATION,
-    "outputs": f"{TERMS} coefficients of even Chebyshev polynomials, whose sum is the logarithm of "
-    "density · exp(βU_wall), for each ion",
-}
+@dataclass(frozen=True)
+class Architecture:
+    """Size and kind of the network.
+
+    Attributes
+    ----------
+    members : int
+        Of the ensemble.
+    hidden_units : tuple of int
+        Of each member's layers.
+    activation : str
+        Of the hidden layers, as Keras calls it.
+    terms : int
+        Coefficients of each ion's profile.
+    """
+
+    members: int = 8
+    hidden_units: tuple[int, ...] = (64, 64)
+    activation: str = "silu"
+    terms: int = TERMS
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, with what the outputs are."""
+        return asdict(self) | {
+            "hidden_units": list(self.hidden_units),
+            "outputs": f"{self.terms} coefficients of even Chebyshev polynomials, whose sum is the "
+            "logarithm of density · exp(βU_wall), for each ion",
+        }
+
+
+SHIPPED = Architecture()
+"""That of the model that ships; `python -m benchmarks.variants` compares it with others."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +84,15 @@ class Scaling:
         return np.divide(1.0, self.size, out=np.zeros_like(self.size), where=self.size > 0)
 
 
-def build(inputs: Scaling, outputs: Scaling, seed: int) -> Any:
-    """Keras network from physical inputs (batch, 5) to coefficients (batch, members, 2, TERMS).
+def build(
+    inputs: Scaling, outputs: Scaling, seed: int, architecture: Architecture = SHIPPED
+) -> Any:
+    """Keras network from physical inputs (batch, 5) to coefficients (batch, members, 2, terms).
 
     Parameters
     ----------
     inputs, outputs : Scaling
-        Go inside the network, so that no table must travel with it; `outputs` over 2·TERMS columns.
+        Go inside the network, so that no table must travel with it; `outputs` over 2·terms columns.
     seed : int
         Every first weight follows from it.
     """
@@ -78,21 +102,22 @@ def build(inputs: Scaling, outputs: Scaling, seed: int) -> Any:
     scale = inputs.inverse_size
     first = layers.Input((len(INPUTS),), name="h_zp_zn_c_d")
     flow = layers.Rescaling(scale.tolist(), (-inputs.centre * scale).tolist())(first)
-    flow = layers.RepeatVector(MEMBERS)(flow)
-    for index, units in enumerate((*HIDDEN_UNITS, len(SPECIES) * TERMS)):
-        last = index == len(HIDDEN_UNITS)
+    members, terms = architecture.members, architecture.terms
+    flow = layers.RepeatVector(members)(flow)
+    for index, units in enumerate((*architecture.hidden_units, len(SPECIES) * terms)):
+        last = index == len(architecture.hidden_units)
         flow = layers.EinsumDense(
             "bmi,mio->bmo",
-            output_shape=(MEMBERS, units),
+            output_shape=(members, units),
             bias_axes="mo",
-            activation=None if last else ACTIVATION,
+            activation=None if last else architecture.activation,
             kernel_initializer=initializers.RandomNormal(
                 stddev=(0.3 if last else 1.0) / np.sqrt(flow.shape[-1]), seed=seed + index
             ),
             name="coefficients" if last else f"hidden_{index + 1}",
         )(flow)
     flow = layers.Rescaling(outputs.size.tolist(), outputs.centre.tolist())(flow)
-    flow = layers.Reshape((MEMBERS, len(SPECIES), TERMS))(flow)
+    flow = layers.Reshape((members, len(SPECIES), terms))(flow)
     return Model(first, flow, name=NAME)
 
 

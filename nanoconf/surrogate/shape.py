@@ -91,12 +91,12 @@ class Slits:
         distance = (self.plane[:, None] - np.abs(z)) / self.size[:, None]
         return _boltzmann(distance)
 
-    def basis(self, z: np.ndarray) -> np.ndarray:
-        """Polynomials that ln y is a sum of, at z (nm), shape (systems, points, TERMS)."""
+    def basis(self, z: np.ndarray, terms: int = TERMS) -> np.ndarray:
+        """Polynomials that ln y is a sum of, at z (nm), shape (systems, points, terms)."""
         reach = self.plane - REACH * self.size
         square = np.minimum((z / reach[:, None]) ** 2, 1.0)
         # T_2k(x) = T_k(2x² − 1)
-        return np.polynomial.chebyshev.chebvander(2 * square - 1, TERMS)[..., 1:]
+        return np.polynomial.chebyshev.chebvander(2 * square - 1, terms)[..., 1:]
 
 
 _EDGES = 0.5 - np.arange(HALF + 1) / BINS
@@ -152,7 +152,9 @@ def profile_of(logarithm: np.ndarray, factor: np.ndarray) -> np.ndarray:
     return weight / weight.mean(axis=-1, keepdims=True)
 
 
-def coefficients_of(slits: Slits, relative: np.ndarray, error: np.ndarray) -> np.ndarray:
+def coefficients_of(
+    slits: Slits, relative: np.ndarray, error: np.ndarray, terms: int = TERMS
+) -> np.ndarray:
     """Coefficients that give simulated profiles, by least squares.
 
     They serve to scale a network's outputs; noise in the profile is in them too.
@@ -165,13 +167,13 @@ def coefficients_of(slits: Slits, relative: np.ndarray, error: np.ndarray) -> np
 
     Returns
     -------
-    ndarray, shape (systems, 2, TERMS)
+    ndarray, shape (systems, 2, terms)
     """
     factor, place = slits.bins()
-    basis = slits.basis(place)
+    basis = slits.basis(place, terms)
     # higher polynomials are held back, so that noise does not blow them up
-    penalty = np.diag(np.append(0.0, 0.1 * np.arange(1, TERMS + 1)))
-    found = np.zeros((len(relative), len(SPECIES), TERMS))
+    penalty = np.diag(np.append(0.0, 0.1 * np.arange(1, terms + 1)))
+    found = np.zeros((len(relative), len(SPECIES), terms))
     for row, ion in np.ndindex(found.shape[:2]):
         used = (factor[row] > 0.01) & (relative[row, ion] > 0)
         density = relative[row, ion, used]
@@ -179,7 +181,7 @@ def coefficients_of(slits: Slits, relative: np.ndarray, error: np.ndarray) -> np
         design = np.column_stack([np.ones(used.sum()), basis[row, used]]) * weight[:, None]
         target = np.log(density / factor[row, used]) * weight
         solution = np.linalg.lstsq(
-            np.vstack([design, penalty]), np.append(target, np.zeros(TERMS + 1)), rcond=None
+            np.vstack([design, penalty]), np.append(target, np.zeros(terms + 1)), rcond=None
         )
         found[row, ion] = solution[0][1:]
     return found

@@ -27,7 +27,7 @@ from nanoconf.surrogate.evaluation import evaluate
 from nanoconf.surrogate.fitting import EPOCHS, TRAINING, Fit, Lessons, fit, thinned
 from nanoconf.surrogate.harvest import merged
 from nanoconf.surrogate.model import KIND, Surrogate
-from nanoconf.surrogate.network import ARCHITECTURE, save
+from nanoconf.surrogate.network import SHIPPED, save
 from nanoconf.surrogate.published import KEPT_OUT
 from nanoconf.surrogate.shape import HALF
 from nanoconf.surrogate.tf import THREADS
@@ -117,7 +117,7 @@ def train(
                 "training": _described(training),
                 "validation": _described(validation),
             },
-            "architecture": ARCHITECTURE,
+            "architecture": SHIPPED.to_dict(),
             "training": TRAINING
             | {
                 "seed": seed,

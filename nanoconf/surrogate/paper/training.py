@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -18,7 +18,7 @@ import numpy as np
 
 from backend import __version__
 from backend.files import write_json
-from backend.system import InvalidInput
+from backend.system import InvalidInput, SlitSystem
 from nanoconf import output
 from nanoconf.surrogate.data import Simulations, system_key
 from nanoconf.surrogate.domain import INPUTS, network_inputs
@@ -249,6 +249,13 @@ def fit(
         time.monotonic() - clock,
         time.process_time() - cpu_clock,
     )
+
+
+def densities(task: Task, fitted: Fit, systems: Sequence[SlitSystem]) -> np.ndarray:
+    """What a network says that has just been fitted: densities (M), shape (systems, 150)."""
+    inputs = task.scale_inputs.scaled(network_inputs(systems)).astype(np.float32)
+    scaled = fitted.network(inputs, training=False).numpy()
+    return scaled * task.scale_outputs.span + task.scale_outputs.low
 
 
 def _validation_loss(network: Any, inputs: np.ndarray, outputs: np.ndarray) -> Callable[[], float]:

@@ -1,0 +1,84 @@
+"""How the error falls with the systems learnt from: ``python -m benchmarks.learning_curve``.
+
+Every point has as many steps of the optimiser. The first systems of the grid are spread over all of
+it, so each part is a smaller grid with gaps.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backend.files import read_json, write_json
+from backend.profiles import SPECIES
+from benchmarks.judging import EXPLANATION, HEADER, cells, ensemble, judged
+from benchmarks.report import aligned
+from nanoconf.surrogate.fitting import BATCH_SIZE
+from nanoconf.surrogate.training import learnable
+
+RESULTS = Path("docs/results")
+SIZES = (50, 100, 200, 400, 800, 1600)
+STEPS = 16_000
+
+
+def sizes(systems: int) -> list[int]:
+    """The numbers of systems that are learnt from: the last is all of them."""
+    return [size for size in SIZES if size < systems] + [systems]
+
+
+def table(results: dict[str, Any]) -> str:
+    """The errors by number of systems."""
+    head = ["systems", *(f"{species[:3]}. {name}" for species in SPECIES for name in HEADER)]
+    return aligned([head, *([size, *cells(found)] for size, found in results.items())])
+
+
+def draw(results: dict[str, Any], file: Path) -> None:
+    """Error without noise, and worst error, over the number of systems."""
+    from nanoconf.surrogate.paper.report import COLOURS, figure
+
+    picture, axes = figure(1, 1, size=(6.0, 3.8))
+    axis = axes[0, 0]
+    counts = [int(size) for size in results]
+    for species, colour in zip(SPECIES, COLOURS, strict=False):
+        for name, style, words in (
+            ("mean_beyond", "o-", "without noise, root mean square"),
+            ("worst", "s--", "worst, with noise"),
+        ):
+            values = [found[species][name] for found in results.values()]
+            axis.loglog(counts, values, style, color=colour, label=f"{species}: {words}")
+    axis.set_xlabel("systems learnt from")
+    axis.set_ylabel("relative L2 error (%)")
+    axis.legend()
+    picture.savefig(file)
+
+
+def main() -> None:
+    """Measure what is missing, print the table, draw the figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("data/grid"), metavar="DIR")
+    parser.add_argument("--validation", type=Path, default=Path("data/validation"), metavar="DIR")
+    parser.add_argument("-o", "--output", type=Path, default=RESULTS, metavar="DIR")
+    options = parser.parse_args()
+    training, data, _ = learnable(options.data, options.validation, seed=1)
+    file = options.output / "learning-curve.json"
+    about = {"data": training.sha256, "validation": data.sha256, "steps": STEPS}
+    known = read_json(file) if file.is_file() else {}
+    results = known.get("results", {}) if known.get("about") == about else {}
+    options.output.mkdir(parents=True, exist_ok=True)
+    for size in sizes(len(training)):
+        if str(size) not in results:
+            print(f"{size} systems …", flush=True)
+            epochs = round(STEPS / np.ceil(size / BATCH_SIZE))
+            part = training[range(size)]
+            results[str(size)] = judged(ensemble(part, data, epochs), data)
+            write_json(file, {"about": about, "results": results})
+    print(f"\n{len(data)} systems to judge by.\n{EXPLANATION}\n")
+    print(table(results))
+    draw(results, options.output / "learning-curve.png")
+
+
+if __name__ == "__main__":
+    main()
