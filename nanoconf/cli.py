@@ -255,6 +255,7 @@ def _add_sweep(verbs) -> None:
         "--varied", metavar="N", help="N systems that vary z-, T, permittivity and d-/d+ as well"
     )
     which.add_argument("--grid", action="store_true", help="the 3,432 systems of the paper")
+    which.add_argument("--published", action="store_true", help="the ten that the paper shows")
     which.add_argument("--plan", type=Path, metavar="FILE", help="the systems of a CSV file")
     verb.add_argument("--seed", default="1", metavar="N", help="seed of systems and runs (1)")
     verb.add_argument(

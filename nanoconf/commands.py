@@ -181,21 +181,24 @@ def _surrogate(options: argparse.Namespace) -> Any:
 
 def sweep(options: argparse.Namespace) -> int:
     """``nanoconf sweep``."""
-    from nanoconf.sweep import Sweep, grid_plan, random_plan, read_plan, report, varied_plan
+    from nanoconf import plans
+    from nanoconf.sweep import Sweep, report
 
     seed = whole_number("seed", options.seed, 0, 2**31)
     durations = [parsed("duration_ns", text) for text in options.duration_ns]
     settings = settings_of(options.set)
     if options.plan is not None:
-        plan = read_plan(options.plan, seed, durations, **settings)
+        plan = plans.read_plan(options.plan, seed, durations, **settings)
+    elif options.published:
+        plan = plans.published_plan(seed, durations, **settings)
     elif options.grid:
-        plan = grid_plan(seed, durations, **settings)
+        plan = plans.grid_plan(seed, durations, **settings)
     elif options.varied is not None:
         number = whole_number("varied", options.varied, 1, MAXIMUM_ROWS)
-        plan = varied_plan(number, seed, durations, **settings)
+        plan = plans.varied_plan(number, seed, durations, **settings)
     else:
         number = whole_number("random", options.random, 1, MAXIMUM_ROWS)
-        plan = random_plan(number, seed, durations, **settings)
+        plan = plans.random_plan(number, seed, durations, **settings)
     archive = Archive()
     archive.prepare()
     output.prepare(options.output)

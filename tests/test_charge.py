@@ -154,12 +154,15 @@ def test_errors_of_linear_quantities_are_those_of_the_covariance():
 
 def test_a_result_is_read_back_with_its_blocks(tmp_path):
     densities, residuals = next(runs(1))
-    result = SimulationResult(CHARGED, RunSettings(), profiles(densities), {}, residuals)
+    counted = profiles(densities * 1.01)
+    result = SimulationResult(CHARGED, RunSettings(), profiles(densities), {}, residuals, counted)
     result.save(tmp_path)
     without_snapshots = set(SimulationResult.FILES) - set(trajectory.FILES)
     assert {path.name for path in tmp_path.iterdir()} == without_snapshots
     again = BlockResiduals.load(tmp_path)
     assert np.array_equal(again.left, residuals.left)
+    histogram = SlitProfiles.from_csv((tmp_path / SimulationResult.HISTOGRAM).read_text())
+    np.testing.assert_allclose(histogram.densities, counted.densities, rtol=1e-7)
     with open(tmp_path / "charge.csv", newline="") as stream:
         header, *rows = csv.reader(stream)
     assert tuple(header) == tuple(ChargeProfile.COLUMNS)

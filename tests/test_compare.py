@@ -10,6 +10,7 @@ import pytest
 from backend.profiles import SPECIES, contact_density
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.cli import main
+from nanoconf.plans import random_plan
 from nanoconf.surrogate.baselines import (
     GaussianProcess,
     GridInterpolation,
@@ -21,7 +22,6 @@ from nanoconf.surrogate.paper.compare import FOLDS, STANDARD_ERRORS, ceiling, co
 from nanoconf.surrogate.paper.network import Hyperparameters
 from nanoconf.surrogate.paper.points import POINTS, PointDensities, point_densities
 from nanoconf.surrogate.paper.regressors import NAMES, NeuralNetwork, regressor
-from nanoconf.sweep import random_plan
 from nanoconf.verbs.compare import REGRESSORS
 from tests.analytic import half_profile, layers, simulations
 

@@ -9,6 +9,7 @@ from scipy import stats
 
 from backend.system import InvalidInput
 from nanoconf.cli import main
+from nanoconf.plans import random_plan, varied_plan
 from nanoconf.surrogate.paper.points import POINTS
 from nanoconf.surrogate.paper.select_inputs import (
     CANDIDATES,
@@ -19,7 +20,6 @@ from nanoconf.surrogate.paper.select_inputs import (
     p_values,
     select_inputs,
 )
-from nanoconf.sweep import random_plan, varied_plan
 from tests.analytic import simulations
 
 

@@ -15,14 +15,16 @@ from backend.run import FINAL
 from backend.system import MAXIMUM_PACKING, InvalidInput, SlitSystem
 from nanoconf import dataset
 from nanoconf.cli import main
-from nanoconf.sweep import (
+from nanoconf.plans import (
     PAPER_RANGES,
     VARIED_RANGES,
     grid_plan,
+    published_plan,
     random_plan,
     read_plan,
     varied_plan,
 )
+from nanoconf.surrogate.published import KEPT_OUT
 from tests.homes import interruptible, until, workers
 
 FEW = ["--duration-ns", "0.001", "--set", "time_step=0.02"]
@@ -281,3 +283,10 @@ def test_a_dataset_is_written_whole(tmp_path):
 def test_what_is_no_dataset_is_refused_in_words(tmp_path):
     with pytest.raises(InvalidInput, match="holds no dataset"):
         dataset.load(tmp_path)
+
+
+def test_the_published_systems_are_a_plan_of_their_own():
+    plan = published_plan(seed=4, durations_ns=(5.0,))
+    assert [item.system for item in plan] == list(KEPT_OUT)
+    assert {item.settings.duration_ns for item in plan} == {5.0}
+    assert len({item.settings.seed for item in plan}) == 10

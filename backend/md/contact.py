@@ -80,8 +80,9 @@ def fill_columns(positions, length, side):  # pragma: no cover - compiled
     inverse = 1.0 / length
     for i in range(count):
         x, y = positions[0, i] * inverse, positions[1, i] * inverse
-        row = min(int(side * (x - np.floor(x))), side - 1)
-        place = min(int(side * (y - np.floor(y))), side - 1)
+        # an ion whose position is no number is put somewhere too, until `inspect` notices
+        row = max(0, min(int(side * (x - np.floor(x))), side - 1))
+        place = max(0, min(int(side * (y - np.floor(y))), side - 1))
         column[i] = row * side + place
         previous[i] = newest[column[i]]
         newest[column[i]] = i
