@@ -295,7 +295,9 @@ def _add_train(verbs) -> None:
         help="only if enough runs of the archive are new (NANOCONF_RETRAIN_AFTER, 100); learn from "
         "them, too, and replace the current model unless the new one is worse",
     )
-    verb.add_argument("--epochs", metavar="N", help="passes through the dataset")
+    verb.add_argument(
+        "--epochs", metavar="N", help="passes through the dataset (some 30,000 steps)"
+    )
     verb.add_argument("--seed", default="1", metavar="N", help="seed of the weights (1)")
     verb.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the model")
     verb.set_defaults(command="train")

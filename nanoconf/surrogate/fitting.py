@@ -20,7 +20,9 @@ from nanoconf.surrogate.network import SHIPPED, Architecture, Scaling, build
 from nanoconf.surrogate.shape import HALF, TERMS, Slits, coefficients_of
 from nanoconf.surrogate.tf import import_tensorflow, limit_threads
 
-EPOCHS = 600
+STEPS = 30_000
+"""Of the optimiser, unless a number of epochs is asked for: many passes through few systems."""
+
 BATCH_SIZE = 64
 LEARNING_RATE = 3e-3
 LAST_LEARNING_RATE = 3e-6
@@ -84,6 +86,11 @@ class Lessons:
         return len(self.inputs)
 
 
+def usual_epochs(systems: int) -> int:
+    """Passes through so many systems that make `STEPS` steps."""
+    return max(1, round(STEPS / math.ceil(systems / BATCH_SIZE)))
+
+
 @dataclass(frozen=True)
 class Fit:
     """How a network came out.
@@ -104,7 +111,7 @@ class Fit:
 def fit(
     training: Lessons,
     validation: Lessons,
-    epochs: int = EPOCHS,
+    epochs: int,
     seed: int = 1,
     after_epoch: Callable[[], Any] = lambda: None,
     architecture: Architecture = SHIPPED,

@@ -17,7 +17,6 @@ from backend.learning import Learning, retrain_after
 from backend.locks import Lock
 from nanoconf.surrogate import registry
 from nanoconf.surrogate.data import Simulations, system_key
-from nanoconf.surrogate.fitting import EPOCHS
 from nanoconf.surrogate.harvest import simulations, teachable
 from nanoconf.surrogate.model import Surrogate
 from nanoconf.surrogate.promotion import Promotion, decide
@@ -32,14 +31,14 @@ def package_data() -> Path:
     return registry.package_models().parent / "data"
 
 
-def train_if_due(archive: Archive | None = None, epochs: int = EPOCHS) -> str:
+def train_if_due(archive: Archive | None = None, epochs: int | None = None) -> str:
     """Train and decide, if enough runs are new; returns what came of it, in a line.
 
     Parameters
     ----------
     archive : Archive, optional
         What to learn from; the user's, where it is left out.
-    epochs : int
+    epochs : int, optional
         As in `train`.
     """
     archive = archive or Archive()
@@ -88,7 +87,7 @@ def _judges() -> set[str]:
     return keys
 
 
-def _retrain(archive: Archive, learning: Learning, current: Surrogate, epochs: int) -> str:
+def _retrain(archive: Archive, learning: Learning, current: Surrogate, epochs: int | None) -> str:
     known = {run.id: run for run in archive.runs()}
     wanted = (learning.learnt | learning.fresh) & known.keys()
     more = simulations(known[run_id] for run_id in sorted(wanted))

@@ -24,7 +24,7 @@ from nanoconf.surrogate import band
 from nanoconf.surrogate.data import Simulations, system_key
 from nanoconf.surrogate.domain import INPUTS, Domain
 from nanoconf.surrogate.evaluation import evaluate
-from nanoconf.surrogate.fitting import EPOCHS, TRAINING, Fit, Lessons, fit, thinned
+from nanoconf.surrogate.fitting import TRAINING, Fit, Lessons, fit, thinned, usual_epochs
 from nanoconf.surrogate.harvest import merged
 from nanoconf.surrogate.model import KIND, Surrogate
 from nanoconf.surrogate.network import SHIPPED, save
@@ -46,7 +46,7 @@ def train(
     *,
     validation_folder: str | Path | None = None,
     more: Simulations | None = None,
-    epochs: int = EPOCHS,
+    epochs: int | None = None,
     seed: int = 1,
     notes: Mapping[str, Any] | None = None,
     progress: bool = True,
@@ -67,8 +67,8 @@ def train(
     more : Simulations, optional
         Runs to learn from besides; those of one system are averaged. They leave the domain as the
         data set makes it.
-    epochs : int
-        Passes through the training systems.
+    epochs : int, optional
+        Passes through the training systems; `usual_epochs` where they are left out.
     seed : int
         Seed of the first weights, the order of the lessons and of what is held back. On one machine
         the same seed and data give the same model.
@@ -90,11 +90,12 @@ def train(
         A parameter is out of range, or the data are too few or cannot be learnt by this network.
     """
     started = time.monotonic()
-    if epochs < 1:
+    if epochs is not None and epochs < 1:
         raise InvalidInput("epochs", epochs, "must be 1 or more")
     training, validation, domain = learnable(data_folder, validation_folder, seed)
     if more is not None and len(more):
         training = merged([training, more])
+    epochs = epochs or usual_epochs(len(training))
     if background:
         _lower_priority()
     output = Path(output_folder).absolute()
