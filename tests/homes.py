@@ -28,7 +28,7 @@ QUICK = RunSettings(duration_ns=0.001, replicas=1, time_step=0.02)
 LONG = RunSettings(duration_ns=100.0, replicas=1)
 """Never over within a test."""
 
-STEADY = RunSettings(duration_ns=1.0, replicas=1, time_step=0.02)
+STEADY = RunSettings(duration_ns=2.0, replicas=1, time_step=0.02)
 """Takes a few seconds on a quiet computer, long enough to be disturbed."""
 
 UNSTABLE = RunSettings(
