@@ -114,12 +114,12 @@ class Trajectory:
             str(self.system.ion_count),
             f'Lattice="{length:.4f} 0 0 0 {length:.4f} 0 0 0 {width:.4f}" '
             f'Origin="0 0 {-width / 2:.4f}" pbc="T T F" '
-            "Properties=species:S:1:pos:R:3:charge:R:1:diameter:R:1 "
+            "Properties=species:S:1:pos:R:3:charge:R:1:radius:R:1 "
             f"Time={self.steps[k] * self.step_ps:.6g}",
         ]
         for s, (x, y, z) in zip(self._species(), self._folded(k), strict=True):
-            charge, diameter = self.system.valencies[s], self.system.diameters[s] * ANGSTROM
-            lines.append(f"{NAMES[s]} {x:.4f} {y:.4f} {z:.4f} {charge} {diameter:.6g}")
+            charge, radius = self.system.valencies[s], self.system.diameters[s] * ANGSTROM / 2
+            lines.append(f"{NAMES[s]} {x:.4f} {y:.4f} {z:.4f} {charge} {radius:.6g}")
         return "\n".join(lines) + "\n"
 
     def _dump(self, k: int) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from backend.md.coulomb import coulomb_buffer, coulomb_forces
 from backend.md.electrostatics import ewald_pair, sheet_force, splitting
-from backend.md.forces import force_field
+from backend.md.forces import constant_energy, force_field, potential_energy
 from backend.md.lattice import lattice
 from backend.system import SlitSystem
 
@@ -113,3 +113,22 @@ def direct_ewald_forces(system, positions, valency, ions):
         pair = ewald_pair(displacement)[1]
         forces.append(valency[i] * np.delete(valency, i) @ pair)
     return system.bjerrum_length / length**2 * np.array(forces).T
+
+
+@pytest.mark.parametrize("valency", [1, 3])
+def test_energy_is_that_of_ions_with_all_images(valency):
+    system = SlitSystem(positive_valency=valency, negative_ions=90)
+    positions = lattice(system, np.random.default_rng(3))
+    charges = np.repeat(system.valencies, system.counts)
+    i, j = np.triu_indices(system.ion_count, 1)
+    pairs = ((positions[:, i] - positions[:, j]) / system.box_length).T
+    pairs[:, :2] -= np.rint(pairs[:, :2])
+    energy = np.dot(charges[i] * charges[j], ewald_pair(pairs)[0])
+    # an ion with its own images: what is left of a pair at the same place without the pair
+    near = np.array([[1e-5, 0, 0]])
+    energy += 0.5 * np.sum(charges**2) * (ewald_pair(near)[0] - 1e5).item()
+    energy *= system.bjerrum_length / system.box_length
+    found = potential_energy(positions, force_field(system, "double", wca=False))
+    walls = potential_energy(positions, force_field(system, "double", wca=False, coulomb=False))
+    found += constant_energy(system, "periodic") - walls
+    assert found / system.ion_count == pytest.approx(energy / system.ion_count, abs=2e-3)

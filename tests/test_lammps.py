@@ -211,6 +211,15 @@ def test_forces_tell_of_as_many_ions_as_there_are_and_of_one_pressure(profiles):
         assert abs(left["pressure"] - other["pressure"]) < 5 * error
 
 
+def test_energies_agree_with_the_numba_engine(profiles):
+    result, ours = profiles
+    one, other = (r.summary["energy_per_ion_kT"] for r in (result, ours["ion"]))
+    assert one["kinetic"] == pytest.approx(other["kinetic"], rel=0.01)
+    error = np.hypot(one["potential_error"], other["potential_error"])
+    assert error < 0.01 * abs(other["potential"])
+    assert abs(one["potential"] - other["potential"]) < 5 * error + 0.003 * abs(other["potential"])
+
+
 def test_a_target_error_ends_a_run_before_its_time(hasty):
     settings = replace(QUICK, duration_ns=10.0, target_error=0.2, replicas=2)
     assert engine.run(DIVALENT, settings).summary["timings"]["steps"] < 400_000

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -210,6 +211,31 @@ def test_on_a_full_disk_nothing_half_written_is_left(home):
     assert "could not be written" in run.reason
     assert not run.checkpoint_folder.exists()
     assert not list(run.folder.rglob(".*"))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 600 kB of its own."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "none", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only the superuser may mount a disk; file-size limits are tested instead")
+    yield tmp_path
+    subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
+def test_a_run_on_a_disk_that_is_really_full_is_named_so_and_can_be_run_again(small_disk):
+    run = submit(small_disk, STEADY)
+    filling = small_disk / "other files"
+    # room for what tells the progress, not for profiles
+    filling.write_bytes(bytes(shutil.disk_usage(small_disk).free - 90_000))
+    assert work_under(run, None).returncode == 1
+    assert (run.state, run.error) == (FAILED, "disk-full")
+    assert "free some space" in run.reason
+    assert not [file for file in run.folder.rglob("*") if file.suffix not in (".json", ".lock")]
+    filling.unlink()
+    again = submit(small_disk, STEADY)
+    assert work_under(again, None).returncode == 0
+    assert again.state == DONE
 
 
 def test_a_run_whose_checkpoints_cannot_be_written_says_so_and_ends_well(home):

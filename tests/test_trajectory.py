@@ -59,9 +59,9 @@ def test_extended_xyz_can_be_read_back(trajectory, tmp_path):
     assert int(count) == SYSTEM.ion_count
     side = f"{10 * SYSTEM.box_length:.4f}"
     assert f'Lattice="{side} 0 0 0 {side} 0 0 0 30.0000" Origin="0 0 -15.0000"' in header
-    assert 'pbc="T T F" Properties=species:S:1:pos:R:3:charge:R:1:diameter:R:1' in header
+    assert 'pbc="T T F" Properties=species:S:1:pos:R:3:charge:R:1:radius:R:1' in header
     assert f"Time={trajectory.steps[0] * trajectory.step_ps:.6g}" in header
-    assert first.split()[0] == "Na" and first.split()[4:] == ["3", "5"]
+    assert first.split()[0] == "Na" and first.split()[4:] == ["3", "2.5"]
 
 
 def test_a_lammps_dump_can_be_read_back(trajectory, tmp_path):

@@ -19,7 +19,7 @@ from backend.md import estimators
 from backend.md.checks import TEMPERATURE, TEMPERATURE_TOLERANCE
 from backend.md.estimators import Samples
 from backend.md.schedule import BLOCKS_PER_REPLICA, PREVIEW_BLOCKS, Schedule
-from backend.md.summary import summary
+from backend.md.summary import energies, summary
 from backend.md.verdict import Verdict, judge
 from backend.result import Cancelled, Progress, SimulationError, SimulationResult
 from backend.settings import RunSettings
@@ -178,6 +178,8 @@ class Job:
         if abs(temperature - 1) > TEMPERATURE_TOLERANCE and self.settings.thermostat != "none":
             problem = f"the ions are at {temperature:.2f} times the temperature set"
             raise SimulationError(f"{problem}: {SMALLER_STEP}", TEMPERATURE.name)
+        potential = [replica.potential_energies(tallies) for replica in self.replicas]
+        about["energy_per_ion_kT"] = energies(self.system, potential, temperature)
         about["timings"] = {
             "seconds": seconds,
             "steps": self.steps,

@@ -40,6 +40,7 @@ class Replica:
         self.phase = "relaxing"
         self.steps_done = 0
         self.rows: list[list[float]] = []
+        self.energies: list[float] = []
         self.tallies: dict[str, list[np.ndarray]] = {name: [] for name in SPECIES}
         self.process: Process | None = None
         self._read_up_to = dict.fromkeys(SPECIES, 0)
@@ -62,14 +63,16 @@ class Replica:
         if words[:1] == ["phase"]:
             self.phase = words[1]
             return
-        width = {"equilibrating": 1, "sampling": 1 + len(SERIES)}.get(self.phase)
+        width = {"equilibrating": 1, "sampling": 2 + len(SERIES)}.get(self.phase)
         if len(words) != width or not words[0].isdigit():
             return
         self.steps_done = int(words[0])
         if self.phase == "sampling":
             self.steps_done += self.schedule.equilibration_steps(self.settings)
             if words[0] != "0":  # nothing has been averaged yet
-                self.rows.append([float(word) for word in words[1:]])
+                energy, *row = (float(word) for word in words[1:])
+                self.energies.append(energy)
+                self.rows.append(row)
 
     def read_tallies(self) -> int:
         """Read what has been written since the last time; returns how many tallies there are."""
@@ -112,6 +115,11 @@ class Replica:
     def series(self, tallies: int) -> np.ndarray:
         """What was recorded in time during so many tallies, shape (rows, len(SERIES))."""
         return np.array(self.rows[: tallies * self._rows_per_tally])
+
+    def potential_energies(self, tallies: int) -> np.ndarray:
+        """Potential energies of all ions during so many tallies (k_BT), shape (rows,)."""
+        per_ion = np.array(self.energies[: tallies * self._rows_per_tally])
+        return self.system.ion_count * per_ion
 
 
 def read_snapshots(path: Path, ions: int) -> list[np.ndarray]:

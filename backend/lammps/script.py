@@ -156,6 +156,7 @@ def _wall_lines(system: SlitSystem) -> str:
         d, z = size / unit, plane / unit
         wca = f"1.0 {d:.12g} {WCA_RANGE * d:.12g}"
         lines.append(f"fix wall_{name} {name} wall/lj126 zlo {-z:.12g} {wca} zhi {z:.12g} {wca}")
+        lines.append(f"fix_modify wall_{name} energy yes")
     return "\n".join(lines)
 
 
@@ -270,8 +271,9 @@ def _series_lines(system: SlitSystem, samples: int, every: int) -> str:
     columns = " ".join(series[name] for name in estimators.SERIES)
     shown = " ".join(f"f_series[{i + 1}]" for i in range(len(estimators.SERIES)))
     lines.append(f"fix series all ave/time {every} {samples} {every * samples} {columns}")
-    lines.append(f"thermo_style custom step {shown}")
-    lines.append("thermo_modify flush yes format float %.10g")
+    # the energy is that of this very step, over the ions
+    lines.append(f"thermo_style custom step pe {shown}")
+    lines.append("thermo_modify flush yes norm yes format float %.10g")
     return "\n".join(lines)
 
 

@@ -16,7 +16,7 @@ pair forces of k_BT l_B z_i z_j/L².
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -33,6 +33,9 @@ LATERAL_WAVES = 5
 
 NORMAL_WAVES = 4
 """Largest m."""
+
+OWN_IMAGES = -3.900264920
+"""Energy of a unit charge with its own images and a neutral background: a square lattice's."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,9 @@ class Splitting:
         H, the period of the waves along z; ions are never farther apart than a fraction of it.
     error : float
         Root-mean-square error of a component of the pair force.
+    constant : float
+        What the energies of all pairs lack of the energy of the periodic system, over Σ z²: half
+        of what an ion has with its own images, and of what `pair_energy` has too much of.
     """
 
     short: np.ndarray
@@ -58,6 +64,7 @@ class Splitting:
     waves: np.ndarray
     height: float
     error: float
+    constant: float = 0.0
 
     def pair_energy(self, displacements: np.ndarray) -> np.ndarray:
         """Energy of pairs at displacements of shape (n, 3), |x| and |y| ≤ 1/2; shape (n,)."""
@@ -109,7 +116,8 @@ def _periodic(width_to_box: float) -> Splitting:
     inside = (r2 < SHORT_RANGE**2)[:, None] * sample
     # Q(r²) = 1/r³ where the short range ends: there the force ends without a step
     end = SHORT_RANGE**-3
-    wanted = ewald_pair(sample)[1] - inside * (r2**-1.5 - end)[:, None]
+    energy, force = ewald_pair(sample)
+    wanted = force - inside * (r2**-1.5 - end)[:, None]
     powers = [(r2 - SHORT_RANGE**2) * r2**p for p in range(SHORT_TERMS - 1)]
     waves = [
         (a, b, m)
@@ -128,7 +136,8 @@ def _periodic(width_to_box: float) -> Splitting:
     for (a, b, m), factor in zip(waves, coefficients[len(powers) :], strict=True):
         table[a, b, m] += factor / 2
         table[b, a, m] += factor / 2
-    return Splitting(short, SHORT_RANGE, table, height, error)
+    split = Splitting(short, SHORT_RANGE, table, height, error)
+    return _with_constant(split, energy - split.pair_energy(sample))
 
 
 @lru_cache(maxsize=64)
@@ -141,7 +150,15 @@ def _sheets(width_to_box: float) -> Splitting:
     # nearest images interact at any distance: beyond every one of them
     everywhere = 1.0
     table = np.concatenate([[0.0], coefficients]).reshape(1, 1, -1)
-    return Splitting(np.zeros(SHORT_TERMS), everywhere, table, height, error)
+    split = Splitting(np.zeros(SHORT_TERMS), everywhere, table, height, error)
+    sample = _random_displacements(width_to_box)
+    return _with_constant(split, ewald_pair(sample)[0] - split.pair_energy(sample))
+
+
+def _with_constant(split: Splitting, lacking: np.ndarray) -> Splitting:
+    """The splitting with its constant, from what the energies of a sample of pairs lack."""
+    # ions are neutral together: Σ z_i z_j over all pairs is −Σ z²/2
+    return replace(split, constant=(OWN_IMAGES - float(lacking.mean())) / 2)
 
 
 def _random_displacements(width_to_box: float) -> np.ndarray:

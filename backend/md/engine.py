@@ -254,7 +254,9 @@ class _Run:
             self._verdict(samples, profiles),
         )
         about["energy_per_ion_kT"] = energies(
-            self.system, [replica.energies() for replica in self.replicas], about["checks"]
+            self.system,
+            [replica.potential_energies() for replica in self.replicas],
+            about["checks"]["temperature"],
         )
         about["timings"] = timings
         snapshots = self.replicas[0].snapshots

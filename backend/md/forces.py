@@ -79,6 +79,13 @@ def force_field(
     )
 
 
+def constant_energy(system: SlitSystem, electrostatics: str) -> float:
+    """What `potential_energy` lacks of the energy of ions with all images (k_BT)."""
+    split = splitting(system.confinement_length / system.box_length, electrostatics)
+    squares = np.dot(system.counts, np.square(system.valencies))
+    return float(system.bjerrum_length / system.box_length * split.constant * squares)
+
+
 @njit(**FAST)
 def potential_energy(positions, field):  # pragma: no cover - compiled
     """Potential energy (k_BT) of all pairs and walls, in double precision.

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from backend.md import checks, estimators, integrators
-from backend.md.forces import ForceField, force_field, potential_energy
+from backend.md.forces import ForceField, constant_energy, force_field, potential_energy
 from backend.md.integrators import State, Stepping
 from backend.md.lattice import lattice
 from backend.md.schedule import Schedule
@@ -96,9 +96,10 @@ class Replica:
         """What was recorded in time, shape (rows, len(SERIES))."""
         return np.concatenate([tally.series for tally in self.tallies])
 
-    def energies(self) -> np.ndarray:
-        """Potential energy (k_BT) at the end of every tally, shape (tallies,)."""
-        return np.concatenate([tally.energy for tally in self.tallies])
+    def potential_energies(self) -> np.ndarray:
+        """Potential energy of all ions (k_BT) at the end of every tally, shape (tallies,)."""
+        constant = constant_energy(self.system, self.settings.electrostatics)
+        return constant + np.concatenate([tally.energy for tally in self.tallies])
 
     def equilibrate(self, schedule: Schedule) -> None:
         """Advance by one chunk without keeping anything of it."""

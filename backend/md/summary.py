@@ -76,20 +76,22 @@ def summary(
 
 
 def energies(
-    system: SlitSystem, potential: list[np.ndarray], checks: dict[str, Any]
+    system: SlitSystem, potential: list[np.ndarray], temperature: float
 ) -> dict[str, float]:
     """Kinetic and potential energy per ion (k_BT), the latter with its standard error.
 
     Parameters
     ----------
-    potential : list of ndarray, each of shape (tallies,)
-        Potential energies (k_BT) of each replica, in time; Coulomb energies are counted from ions
-        that are infinitely far apart but for a constant of the periodic box.
+    potential : list of ndarray, each of shape (times,)
+        Potential energies (k_BT) of each replica, in time, counted from ions that are infinitely
+        far apart, each with its images (but for a constant where the walls are charged).
+    temperature : float
+        That of the ions, over the one set.
     """
     parts = [part.mean() for each in potential for part in np.array_split(each, BLOCKS_PER_REPLICA)]
     mean, error = block_mean(np.array(parts) / system.ion_count)
     return {
-        "kinetic": 1.5 * checks["temperature"],
+        "kinetic": 1.5 * temperature,
         "potential": float(mean),
         "potential_error": float(error),
     }
