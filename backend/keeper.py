@@ -26,6 +26,7 @@ from backend.archive import QUIET_SECONDS, Archive
 from backend.files import read_json
 from backend.locks import Lock, is_locked
 from backend.run import CANCELLED, CANCELLED_REASON, FAILED, LOCAL, QUEUED, QUEUES, RUNNING, Run
+from backend.system import InvalidInput
 
 if TYPE_CHECKING:
     from backend.result import Progress
@@ -173,8 +174,11 @@ class Keeper:
         self._ended = False
         if self._trainer is not None and self._trainer.poll() is None:
             return
-        if learning.may_be_due(self.archive):
-            self._trainer = learning.start_training(self.archive.home)
+        try:
+            if learning.may_be_due(self.archive):
+                self._trainer = learning.start_training(self.archive.home)
+        except InvalidInput as error:
+            say(f"nothing is learnt from runs: {error}")
 
     def _learn(self) -> None:
         """Take in new runs. Finished ones are looked at once."""

@@ -16,16 +16,26 @@ from typing import Any, Self
 
 from backend.archive import Archive
 from backend.files import read_json, write_json
+from backend.system import InvalidInput
 
 FILE = "learning.json"
+VARIABLE = "NANOCONF_RETRAIN_AFTER"
 EVERY = 100
 """New runs after which a surrogate learns again, unless ``NANOCONF_RETRAIN_AFTER`` says else."""
 
 
 def retrain_after() -> int:
-    """New runs that start a training; 0 is never."""
-    text = os.environ.get("NANOCONF_RETRAIN_AFTER", str(EVERY))
-    return int(text) if text.isdigit() else EVERY
+    """New runs that start a training; 0 is never.
+
+    Raises
+    ------
+    InvalidInput
+        ``NANOCONF_RETRAIN_AFTER`` is no such number.
+    """
+    text = os.environ.get(VARIABLE, str(EVERY))
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidInput(VARIABLE, text, "must be a whole number of runs; 0 is never")
+    return int(text)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from backend import __version__
 from nanoconf.verbs import compare, paper, select_inputs
+from nanoconf.verbs.options import add_data, add_seed
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -257,7 +258,7 @@ def _add_sweep(verbs) -> None:
     which.add_argument("--grid", action="store_true", help="the 3,432 systems of the paper")
     which.add_argument("--published", action="store_true", help="the ten that the paper shows")
     which.add_argument("--plan", type=Path, metavar="FILE", help="the systems of a CSV file")
-    verb.add_argument("--seed", default="1", metavar="N", help="seed of systems and runs (1)")
+    add_seed(verb, "systems and runs")
     verb.add_argument(
         "--duration-ns",
         nargs="+",
@@ -276,13 +277,7 @@ def _add_sweep(verbs) -> None:
 
 def _add_train(verbs) -> None:
     verb = _add_verb(verbs, "train", "train a network on a dataset")
-    verb.add_argument(
-        "--data",
-        type=Path,
-        default=Path("data/grid"),
-        metavar="DIR",
-        help="the dataset (data/grid)",
-    )
+    add_data(verb, Path("data/grid"))
     verb.add_argument(
         "--validation",
         type=Path,
@@ -298,7 +293,7 @@ def _add_train(verbs) -> None:
     verb.add_argument(
         "--epochs", metavar="N", help="passes through the dataset (some 30,000 steps)"
     )
-    verb.add_argument("--seed", default="1", metavar="N", help="seed of the weights (1)")
+    add_seed(verb, "the weights")
     verb.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the model")
     verb.set_defaults(command="train")
 
@@ -310,13 +305,7 @@ def _add_evaluate(verbs) -> None:
         "compare a model with simulations that it never saw",
     )
     verb.add_argument("--model", type=Path, metavar="DIR", help="folder of the model (the current)")
-    verb.add_argument(
-        "--data",
-        type=Path,
-        default=Path("data/test"),
-        metavar="DIR",
-        help="the dataset (data/test)",
-    )
+    add_data(verb, Path("data/test"))
     verb.add_argument(
         "--seen-too",
         action="store_true",

@@ -20,6 +20,7 @@ from backend.result import SimulationResult
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
 from nanoconf import dataset
+from nanoconf.cli import main
 from nanoconf.surrogate import Surrogate, harvest, promotion, registry
 from nanoconf.surrogate.data import Simulations, system_key
 from nanoconf.surrogate.domain import mean_density
@@ -151,6 +152,16 @@ def test_zero_turns_learning_off(home, monkeypatch):
     finished(home, SlitSystem())
     assert not learning.may_be_due(Archive(home))
     assert "off" in train_if_due()
+
+
+@pytest.mark.parametrize("text", ["often", "-1", "1.5", ""])
+def test_a_number_of_runs_that_is_none_is_refused_in_one_line(home, monkeypatch, capsys, text):
+    monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", text)
+    for command in (["train", "--if-due"], ["app", "--no-browser"]):
+        assert main(command) == 2
+        line = capsys.readouterr().err
+        assert f"NANOCONF_RETRAIN_AFTER = {text}: must be a whole number" in line
+        assert line.count("\n") == 1
 
 
 def test_the_keeper_starts_a_training_once_its_runs_have_ended(home, monkeypatch):

@@ -13,6 +13,8 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from backend.learning import retrain_after
+
 START_SECONDS = 60.0
 
 
@@ -33,6 +35,7 @@ def serve(host: str = "127.0.0.1", port: int = 8866, open_browser: bool = True) 
     SystemExit
         The port cannot be used; the message says what to do.
     """
+    retrain_after()  # refuses now what the keeper could only log
     _check_port(host, port)
     print("Starting the page …", flush=True)
     threading.Thread(target=_announce, args=(host, port, open_browser), daemon=True).start()

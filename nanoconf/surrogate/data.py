@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -96,6 +96,14 @@ class Simulations:
             self.sha256,
             self.folder,
         )
+
+    def only(self, keys: Collection[str]) -> Simulations:
+        """Those of the systems with some keys."""
+        return self[[row for row, key in enumerate(self.keys) if key in keys]]
+
+    def without(self, keys: Collection[str]) -> Simulations:
+        """Those of all other systems."""
+        return self[[row for row, key in enumerate(self.keys) if key not in keys]]
 
 
 def system_key(system: SlitSystem) -> str:

@@ -7,6 +7,7 @@ molecular dynamics simulations of soft materials", J. Comput. Sci. 42, 101107 (2
 from __future__ import annotations
 
 from backend.system import SlitSystem
+from nanoconf.surrogate.data import system_key
 
 
 def _system(h: float, z: int, c: float, d: float) -> SlitSystem:
@@ -32,3 +33,6 @@ TRENDS = {f"c = {c}, z₊ = {z}": _system(3.0, z, c, 0.7) for c in (0.5, 0.9) fo
 
 KEPT_OUT = (*SYSTEMS.values(), *TRENDS.values())
 """All ten."""
+
+KEPT_OUT_KEYS = frozenset(system_key(system) for system in KEPT_OUT)
+"""`system_key` of each."""

@@ -16,11 +16,11 @@ from backend.files import read_json, write_json
 from backend.learning import Learning, retrain_after
 from backend.locks import Lock
 from nanoconf.surrogate import registry
-from nanoconf.surrogate.data import Simulations, system_key
+from nanoconf.surrogate.data import Simulations
 from nanoconf.surrogate.harvest import simulations, teachable
 from nanoconf.surrogate.model import Surrogate
 from nanoconf.surrogate.promotion import Promotion, decide
-from nanoconf.surrogate.published import KEPT_OUT
+from nanoconf.surrogate.published import KEPT_OUT_KEYS
 from nanoconf.surrogate.training import train
 
 NUMBERED = re.compile(r"model-(\d+)")
@@ -80,7 +80,7 @@ def _look(archive: Archive, current: Surrogate) -> Learning:
 
 def _judges() -> set[str]:
     """Keys of the systems that nothing may be learnt from."""
-    keys = {system_key(system) for system in KEPT_OUT}
+    keys = set(KEPT_OUT_KEYS)
     for name in ("validation", "test"):
         if (package_data() / name).is_dir():
             keys |= set(Simulations.load(package_data() / name).keys)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+from importlib.metadata import version
 from typing import Any
 
 THREADS = 2
@@ -29,6 +31,12 @@ def import_tensorflow() -> Any:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
     return tensorflow
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Versions of Python, TensorFlow and what else a network was made with, for its card."""
+    names = ("tensorflow", "keras", "numpy", *packages)
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
 
 
 def limit_threads() -> None:

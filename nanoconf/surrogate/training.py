@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +19,21 @@ from backend.files import write_json
 from backend.profiles import BINS
 from backend.system import InvalidInput
 from nanoconf.surrogate import band
-from nanoconf.surrogate.data import Simulations, system_key
+from nanoconf.surrogate.data import Simulations
 from nanoconf.surrogate.domain import INPUTS, Domain
 from nanoconf.surrogate.evaluation import evaluate
 from nanoconf.surrogate.fitting import TRAINING, Fit, Lessons, fit, thinned, usual_epochs
 from nanoconf.surrogate.harvest import merged
 from nanoconf.surrogate.model import KIND, Surrogate
 from nanoconf.surrogate.network import SHIPPED, save
-from nanoconf.surrogate.published import KEPT_OUT
+from nanoconf.surrogate.published import KEPT_OUT_KEYS
 from nanoconf.surrogate.shape import HALF
-from nanoconf.surrogate.tf import THREADS
+from nanoconf.surrogate.tf import THREADS, versions
 
 NICENESS = 10
 HELD_OUT = 0.1
 FEWEST = 10
 """Systems of a pair of valencies: fewer are too few to learn from."""
-
-PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy")
 
 
 def train(
@@ -109,8 +105,7 @@ def train(
             "kind": KIND,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "version": __version__,
-            "packages": {"python": platform.python_version()}
-            | {package: version(package) for package in PACKAGES},
+            "packages": versions("ai-edge-litert"),
             "inputs": list(INPUTS),
             "bins": {"slit": BINS, "learnt": HALF},
             "domain": domain.to_dict(),
@@ -155,7 +150,7 @@ def learnable(
     InvalidInput
         The data differ in what is no input of the network, or are too few.
     """
-    data = _without(Simulations.load(data_folder), {system_key(system) for system in KEPT_OUT})
+    data = Simulations.load(data_folder).without(KEPT_OUT_KEYS)
     try:
         domain = Domain.of(data.systems)
         held_out = None if validation_folder else split(data, seed)
@@ -166,9 +161,9 @@ def learnable(
         validation = Simulations.load(validation_folder)
         for system in validation.systems:
             domain.check(system)
-        return _without(data, set(validation.keys)), validation, domain
+        return data.without(set(validation.keys)), validation, domain
     assert held_out is not None
-    return _without(data, held_out), _only(data, held_out), domain
+    return data.without(held_out), data.only(held_out), domain
 
 
 def split(data: Simulations, seed: int, share: float = HELD_OUT) -> set[str]:
@@ -196,14 +191,6 @@ def _demand_enough(data: Simulations) -> None:
                 f"{len(keys)} systems with valencies {pair[0]}:{pair[1]} are too few to learn "
                 f"from: {FEWEST} are the least"
             )
-
-
-def _without(data: Simulations, keys: set[str]) -> Simulations:
-    return data[[row for row, key in enumerate(data.keys) if key not in keys]]
-
-
-def _only(data: Simulations, keys: set[str]) -> Simulations:
-    return data[[row for row, key in enumerate(data.keys) if key in keys]]
 
 
 def _described(data: Simulations) -> dict[str, Any]:

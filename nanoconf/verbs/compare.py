@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from nanoconf.verbs.options import add_data, add_results, add_seed
+
 NAME, TEXT = "compare", "compare six regressors, the paper's Table 1"
 
 DESCRIPTION = """\
@@ -25,13 +27,7 @@ REGRESSORS = ("polynomial", "kernel ridge", "svr", "tree", "forest", "ann")
 
 def add_options(verb: argparse.ArgumentParser) -> None:
     """What can be typed."""
-    verb.add_argument(
-        "--data",
-        type=Path,
-        default=Path("data/grid"),
-        metavar="DIR",
-        help="the dataset (data/grid)",
-    )
+    add_data(verb, Path("data/grid"))
     verb.add_argument(
         "--epochs",
         default="4000",
@@ -48,15 +44,8 @@ def add_options(verb: argparse.ArgumentParser) -> None:
         choices=REGRESSORS,
         help="leave a regressor out (repeatable)",
     )
-    verb.add_argument("--seed", default="1", metavar="N", help="seed of split and regressors (1)")
-    verb.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        default=Path("docs/results"),
-        metavar="DIR",
-        help="folder for the table and the figure (docs/results)",
-    )
+    add_seed(verb, "split and regressors")
+    add_results(verb, "-o", "--output")
     verb.set_defaults(command=execute)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
 
+from nanoconf.verbs.options import add_data, add_results, add_seed
+
 NAME, TEXT = "paper", "the published network and the paper's figures, with this project's data"
 
 DESCRIPTION = """\
@@ -51,7 +53,7 @@ def execute(options: Namespace) -> int:
 def _add_train(verbs) -> None:
     verb = _add_verb(verbs, "train", "train the network; its loss beside the paper's", GRID)
     verb.add_argument("--epochs", default="4000", metavar="N", help="passes through them (4000)")
-    _add_seed(verb)
+    add_seed(verb, "split and weights")
     _add_output(verb, "the network")
 
 
@@ -61,7 +63,7 @@ def _add_grid_search(verbs) -> None:
     )
     verb.add_argument("--epochs", default="300", metavar="N", help="of each combination (300)")
     verb.add_argument("--full-epochs", default="4000", metavar="N", help="of the best three (4000)")
-    _add_seed(verb)
+    add_seed(verb, "split and weights")
     _add_output(verb, "the finished combinations")
 
 
@@ -112,21 +114,9 @@ def _add_verb(verbs, name: str, text: str, data: Path) -> ArgumentParser:
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    verb.add_argument(
-        "--data", type=Path, default=data, metavar="DIR", help=f"the dataset ({data})"
-    )
-    verb.add_argument(
-        "--results",
-        type=Path,
-        default=Path("docs/results"),
-        metavar="DIR",
-        help="folder for figure and numbers (docs/results)",
-    )
+    add_data(verb, data)
+    add_results(verb, "--results")
     return verb
-
-
-def _add_seed(verb: ArgumentParser) -> None:
-    verb.add_argument("--seed", default="1", metavar="N", help="seed of split and weights (1)")
 
 
 def _add_network(verb: ArgumentParser) -> None:

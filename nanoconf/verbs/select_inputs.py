@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from nanoconf.verbs.options import add_data, add_results
+
 NAME, TEXT = "select-inputs", "choose a network's inputs by backward elimination"
 
 DESCRIPTION = """\
@@ -23,21 +25,8 @@ The folder receives select-inputs.json and select-inputs.png."""
 
 def add_options(verb: argparse.ArgumentParser) -> None:
     """What can be typed."""
-    verb.add_argument(
-        "--data",
-        type=Path,
-        default=Path("data/inputs"),
-        metavar="DIR",
-        help="the dataset (data/inputs)",
-    )
-    verb.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        default=Path("docs/results"),
-        metavar="DIR",
-        help="folder for the table and the figure (docs/results)",
-    )
+    add_data(verb, Path("data/inputs"))
+    add_results(verb, "-o", "--output")
     verb.set_defaults(command=execute)
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,7 +18,7 @@ from backend import __version__
 from backend.files import write_json
 from backend.system import InvalidInput, SlitSystem
 from nanoconf import output
-from nanoconf.surrogate.data import Simulations, system_key
+from nanoconf.surrogate.data import Simulations
 from nanoconf.surrogate.domain import INPUTS, network_inputs
 from nanoconf.surrogate.paper.network import (
     ARCHITECTURE,
@@ -37,18 +35,15 @@ from nanoconf.surrogate.paper.network import (
     scaled_network,
 )
 from nanoconf.surrogate.paper.report import tidy
-from nanoconf.surrogate.published import KEPT_OUT
-from nanoconf.surrogate.tf import THREADS, import_tensorflow, limit_threads
+from nanoconf.surrogate.published import KEPT_OUT_KEYS
+from nanoconf.surrogate.tf import THREADS, import_tensorflow, limit_threads, versions
 
 EPOCHS = 4000
 TEST_FRACTION = 0.2
 CURVE_POINTS = 200
-PACKAGES = ("tensorflow", "keras", "numpy")
 
 PAPER_LOSS = {"training": 1.94e-4, "validation": 2.4e-5}
 """Mean squared errors that the paper's training ended with."""
-
-PUBLISHED_KEYS = frozenset(system_key(system) for system in KEPT_OUT)
 
 
 @dataclass(frozen=True)
@@ -77,7 +72,7 @@ class Task:
             The data have too few systems, or what the network does not know.
         """
         check_inputs(data.systems)
-        keys = sorted(set(data.keys) - PUBLISHED_KEYS)
+        keys = sorted(set(data.keys) - KEPT_OUT_KEYS)
         held_out = round(TEST_FRACTION * len(keys))
         if not held_out:
             problem = f"{len(keys)} systems, the published ones left out, are too few to train on"
@@ -208,8 +203,7 @@ def train(
         "kind": KIND,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": __version__,
-        "packages": {"python": platform.python_version()}
-        | {package: version(package) for package in PACKAGES},
+        "packages": versions(),
         "inputs": list(INPUTS),
         "outputs": "density (M) of positive ions in each bin of the left half, from the wall",
         "architecture": PAPER.to_dict() | ARCHITECTURE,
