@@ -36,11 +36,15 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def comparison(data):
-    """With few folds: a network has to be compiled for each."""
+def few_folds():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nanoconf.surrogate.paper.compare.FOLDS", FEW_FOLDS)
-        return compare(data, epochs=3, fold_epochs=1, progress=False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def comparison(data, few_folds):
+    return compare(data, epochs=3, fold_epochs=1, progress=False)
 
 
 # --- contact, mid and peak density ----------------------------------------------------------
