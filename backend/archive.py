@@ -8,6 +8,7 @@ import secrets
 import shutil
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ __all__ = ["Archive", "Run", "UnknownRun", "UnusableHome", "default_home", "inpu
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 LEFTOVER_SECONDS = 3600.0
+
+GO_ON = ("time-limit", "node-failed", "preempted", "interrupted", "job-lost")
+"""Errors of runs on clusters that leave a checkpoint there, which an equal run goes on from."""
 
 QUIET_SECONDS = 1.0
 """A folder untouched for so long shows by its time stamp that it is as it was."""
@@ -117,13 +121,31 @@ class Archive:
             raise UnknownRun(f"{problem} {run_id} in {self.home}")
         return found[0]
 
-    def find(self, key: str) -> Run | None:
-        """The best run for an `inputs_hash`: done, else running, else queued; or None."""
+    def find(self, key: str, where: str | None = None) -> Run | None:
+        """The best run for an `inputs_hash`: done anywhere, else running, else queued; or None.
+
+        Parameters
+        ----------
+        key : str
+        where : str, optional
+            Where a run must be to be worth waiting for; anywhere, if left out.
+        """
+        candidates = self._with_hash(key)
+        usable = [run for run in candidates if _answers(run)]
+        if where is not None:
+            usable = [run for run in usable if run.state == DONE or run.where == where]
+        return min(usable, key=lambda run: (run.state != DONE, run.created), default=None)
+
+    def _with_hash(self, key: str) -> list[Run]:
         with self._guard:
             self._refresh()
-            candidates = list(self._by_hash.get(key, ()))
-        usable = [run for run in candidates if _answers(run)]
-        return min(usable, key=lambda run: (run.state != DONE, run.created), default=None)
+            return list(self._by_hash.get(key, ()))
+
+    def _unfinished(self, key: str, where: str) -> str:
+        """The last equal run on a cluster if it stopped half-way, so that another may go on."""
+        equal = [run for run in self._with_hash(key) if run.where == where and run.finished]
+        last = max(equal, key=lambda run: run.created, default=None)
+        return last.id if last is not None and last.error in GO_ON else ""
 
     def _refresh(self) -> None:
         """Learn of runs that came and went; ``run.json`` never changes, so it is read once."""
@@ -160,6 +182,7 @@ class Archive:
         owner: str = "",
         queue: str = QUEUES[0],
         where: str = LOCAL,
+        cluster: Mapping[str, Any] | None = None,
         reuse: bool = True,
     ) -> Run:
         """Ask for a run. It is started by the keeper: see `backend.keeper.ensure_keeper`.
@@ -174,6 +197,9 @@ class Archive:
             Runs of a sweep wait for interactive ones, and give way to them.
         where : str
             ``"local"``, or a cluster's name.
+        cluster : mapping, optional
+            What a run on a cluster asks of it: ``config`` (the file that describes it), ``cores``
+            and ``minutes``.
         reuse : bool
             An equal run that is done, running or queued is returned (its `joined` is True)
             instead of a new one.
@@ -190,11 +216,11 @@ class Archive:
         check_snapshots(system, settings)
         if queue not in QUEUES:
             raise ValueError(f"queue = {queue!r}: must be one of {', '.join(QUEUES)}")
-        if where != LOCAL:
-            raise ValueError(f"where = {where!r}: runs are local so far")
+        if (where == LOCAL) != (cluster is None):
+            raise ValueError("cluster: say what a run asks of its cluster, and of no other")
         key = inputs_hash(system, settings)
         with self.submission_lock():
-            same = self.find(key) if reuse else None
+            same = self.find(key, where) if reuse else None
             if same is not None:
                 return self._join(same, queue)
             request = {
@@ -209,6 +235,9 @@ class Archive:
                 "inputs_hash": key,
                 "version": __version__,
             }
+            if cluster is not None:
+                request["cluster"] = dict(cluster)
+                request["continues"] = self._unfinished(key, where)
             return Run(self._make_folder(request))
 
     def _join(self, run: Run, queue: str) -> Run:

@@ -29,6 +29,7 @@ from backend.run import CANCELLED, CANCELLED_REASON, FAILED, LOCAL, QUEUED, QUEU
 from backend.system import InvalidInput
 
 if TYPE_CHECKING:
+    from backend.cluster.dispatcher import Dispatcher
     from backend.result import Progress
 
 IDLE_SECONDS = 60.0
@@ -155,6 +156,7 @@ class Keeper:
     hopeless: set[str] = field(default_factory=set)
     _open: dict[str, Run] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
+    _clusters: dict[tuple[str, Path], Dispatcher] = field(default_factory=dict)
     _quiet: dict[str, int] = field(default_factory=dict)
     _trainer: subprocess.Popen[bytes] | None = None
     _ended: bool = False
@@ -167,7 +169,7 @@ class Keeper:
         self._start_some(running, waiting)
         if self._ended and not (running or waiting):
             self._teach()
-        return bool(running or waiting)
+        return bool(running or waiting) or any(each.busy for each in self._clusters.values())
 
     def _teach(self) -> None:
         """Let the surrogate learn from the archive, if enough runs are new."""
@@ -185,11 +187,26 @@ class Keeper:
         runs = {run.id: run for run in self.archive.runs()}
         for run_id in runs.keys() - self._seen:
             run = runs[run_id]
-            if run.where == LOCAL and not run.finished:
+            if run.finished:
+                continue
+            if run.where == LOCAL:
                 self._open[run_id] = run
+            else:
+                self._dispatch(run)
         for run_id in self._open.keys() - runs.keys():
             del self._open[run_id]
         self._seen = set(runs)
+
+    def _dispatch(self, run: Run) -> None:
+        """Hand a run to whoever looks after its cluster."""
+        from backend.cluster.dispatcher import Dispatcher
+
+        name, file = run.where, Path(run.resources.get("config", ""))
+        dispatcher = self._clusters.get((name, file))
+        if dispatcher is None:
+            dispatcher = self._clusters[name, file] = Dispatcher(self.archive, name, file, say)
+            dispatcher.start()
+        dispatcher.add(run)
 
     def _reap(self) -> None:
         """Note how the workers that have ended did so."""

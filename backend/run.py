@@ -78,6 +78,11 @@ class Run:
         return self.request.get("where", LOCAL)
 
     @property
+    def resources(self) -> dict[str, Any]:
+        """What a run on a cluster asks of it: ``config``, ``cores``, ``minutes``; else empty."""
+        return self.request.get("cluster", {})
+
+    @property
     def version(self) -> str:
         """Version of whoever asked for the run."""
         return self.request.get("version", "")
@@ -121,13 +126,22 @@ class Run:
         failure = self.failure()
         if failure:
             return failure["state"]
-        if is_locked(self.folder / "worker.lock"):
+        if self._at_work():
             return RUNNING
         # The worker may have finished between the first look and the last.
         if (self.folder / "result.json").exists():
             return DONE
         failure = self.failure()
         return failure["state"] if failure else QUEUED
+
+    def _at_work(self) -> bool:
+        if self.where != LOCAL:
+            return self.cluster_status().get("state") == RUNNING
+        return is_locked(self.folder / "worker.lock")
+
+    def cluster_status(self) -> dict[str, Any]:
+        """``cluster.json``: how a run on a cluster is, as the keeper has last seen it."""
+        return _read_json_if_there(self.folder / "cluster.json") or {}
 
     @property
     def finished(self) -> bool:
@@ -268,6 +282,8 @@ class Run:
         DamagedRun
             The run is running: it has to be cancelled first.
         """
+        if self.where != LOCAL and not self.finished:
+            raise DamagedRun(f"run {self.id} is on cluster {self.where}: cancel it first")
         lock = Lock(self.folder / "worker.lock")
         if not lock.acquire(wait_seconds=0.5):
             raise DamagedRun(f"run {self.id} is running: cancel it first")

@@ -12,6 +12,7 @@ from backend.keeper import follow
 from backend.result import Progress, SimulationResult
 from backend.settings import RunSettings
 from backend.system import SlitSystem
+from nanoconf.clusters import default_engine, destination, status_in_words
 
 SHOW_AFTER_SECONDS = 2.0
 BAR = "{desc} {n:.0f} %|{bar}| "
@@ -26,6 +27,9 @@ def simulate(
     reuse: bool = True,
     name: str = "",
     home: str | Path | None = None,
+    cluster: str | None = None,
+    cores: int | None = None,
+    walltime_minutes: int | None = None,
     **settings: Any,
 ) -> SimulationResult:
     """Simulate a system by molecular dynamics, and wait for the result.
@@ -49,6 +53,10 @@ def simulate(
         A name for the run, for people.
     home : path, optional
         Folder of the archive; `backend.archive.default_home` where it is left out.
+    cluster : str, optional
+        The cluster to run on, by its name in ``NANOCONF_CLUSTER_CONFIG``; empty is the first.
+    cores, walltime_minutes : int, optional
+        What to ask of the cluster; estimated where they are left out.
     **settings
         Other `backend.settings.RunSettings`.
 
@@ -66,8 +74,10 @@ def simulate(
     Cancelled
         Somebody cancelled the run.
     """
-    chosen = RunSettings.from_dict({"duration_ns": duration_ns, "seed": seed, **settings})
-    run = Archive(home).submit(system, chosen, name=name, reuse=reuse)
+    wanted = {"duration_ns": duration_ns, "seed": seed, **default_engine(cluster), **settings}
+    chosen = RunSettings.from_dict(wanted)
+    place = destination(cluster, system, chosen, cores=cores, minutes=walltime_minutes)
+    run = Archive(home).submit(system, chosen, name=name, reuse=reuse, **place)
     return wait_for(run, progress=progress).result()
 
 
@@ -75,7 +85,7 @@ def wait_for(run: Run, *, progress: bool | None = None) -> Run:
     """Wait for the end of a run behind a progress bar; Ctrl-C cancels it, unless it was joined."""
     try:
         with progress_bar(progress) as show:
-            follow(run, show)
+            follow(run, lambda found: show(found, status_in_words(run)))
     except KeyboardInterrupt:
         if not run.joined:
             run.cancel()
@@ -85,7 +95,7 @@ def wait_for(run: Run, *, progress: bool | None = None) -> Run:
 
 
 @contextlib.contextmanager
-def progress_bar(wanted: bool | None) -> Iterator[Callable[[Progress | None], None]]:
+def progress_bar(wanted: bool | None) -> Iterator[Callable[[Progress | None, str], None]]:
     """A progress bar for what takes longer than two seconds; on a terminal, unless told."""
     from tqdm import tqdm
 
@@ -98,24 +108,27 @@ def progress_bar(wanted: bool | None) -> Iterator[Callable[[Progress | None], No
         dynamic_ncols=True,
         leave=False,
     ) as bar:
-        shown: list[Progress | None] = [None]
+        shown: list[tuple[Progress | None, str]] = [(None, "")]
 
-        def show(progress: Progress | None) -> None:
-            if progress is None or progress == shown[-1]:
+        def show(progress: Progress | None, on_cluster: str) -> None:
+            if (progress, on_cluster) == shown[-1]:
                 return
-            shown.append(progress)
-            bar.set_description_str(progress.phase, refresh=False)
-            bar.n = 100 * progress.fraction
-            bar.bar_format = BAR + _in_words(progress)
+            shown.append((progress, on_cluster))
+            words = [on_cluster] if on_cluster else []
+            if progress is not None:
+                bar.set_description_str(progress.phase, refresh=False)
+                bar.n = 100 * progress.fraction
+                words += _in_words(progress)
+            bar.bar_format = BAR + ", ".join(words).replace("{", "").replace("}", "")
             bar.update(0)
 
         yield show
 
 
-def _in_words(progress: Progress) -> str:
+def _in_words(progress: Progress) -> list[str]:
     words = []
     if progress.median_relative_error is not None:
         words.append(f"converged to {progress.median_relative_error:.1%}")
     if progress.seconds_left is not None:
         words.append(f"{progress.seconds_left:.0f} s left")
-    return ", ".join(words)
+    return words

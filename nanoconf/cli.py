@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from backend import __version__
-from nanoconf.verbs import compare, paper, select_inputs
+from nanoconf.verbs import cluster, compare, paper, select_inputs
 from nanoconf.verbs.options import add_data, add_seed
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
@@ -118,7 +118,7 @@ def parser() -> Parser:
     _add_train(verbs)
     _add_evaluate(verbs)
     _add_models(verbs)
-    for module in (compare, select_inputs, paper):
+    for module in (cluster, compare, select_inputs, paper):
         words = module.NAME, module.TEXT, module.DESCRIPTION, module.EXAMPLES
         module.add_options(_add_verb(verbs, *words))
     return main_parser
@@ -218,7 +218,15 @@ def _add_simulate(verbs) -> None:
     )
     how.add_argument("--engine", metavar="{numba,lammps}", help="what computes it (numba)")
     how.add_argument(
-        "--cluster", nargs="?", const="", metavar="NAME", help="run on a cluster, not here"
+        "--cluster",
+        nargs="?",
+        const="",
+        metavar="NAME",
+        help="run on a cluster, not here: see nanoconf cluster",
+    )
+    how.add_argument("--cores", metavar="N", help="cores on the cluster (one for each replica)")
+    how.add_argument(
+        "--walltime", metavar="MINUTES", help="time limit on the cluster (three times the estimate)"
     )
     _add_settings(how)
     how.add_argument("--again", action="store_true", help="also if the archive has the result")
@@ -384,6 +392,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _explained(error: Exception, options: argparse.Namespace) -> tuple[str, int]:
     """One line for an error that users can do something about, and the exit status."""
     from backend.archive import UnknownRun, UnusableHome
+    from backend.cluster.problems import ClusterProblem
     from backend.result import Cancelled, SimulationError
     from backend.run import DamagedRun
     from backend.system import InvalidInput
@@ -394,7 +403,7 @@ def _explained(error: Exception, options: argparse.Namespace) -> tuple[str, int]
         return f"{error.parameter} = {value}: {error.allowed}", BAD_INPUT
     if isinstance(error, (UnknownRun, UnusableHome)):
         return str(error), BAD_INPUT
-    if isinstance(error, (SimulationError, Cancelled, DamagedRun)):
+    if isinstance(error, (SimulationError, Cancelled, DamagedRun, ClusterProblem)):
         return str(error), FAILED
     if isinstance(error, OSError):
         return str(error), FAILED

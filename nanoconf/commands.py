@@ -20,6 +20,7 @@ from backend.settings import RunSettings, duration_of_steps
 from backend.system import SPECIES, InvalidInput, SlitSystem
 from backend.trajectory import check_snapshots
 from nanoconf import output
+from nanoconf.clusters import default_engine, destination
 from nanoconf.typed import (
     MAXIMUM_ROWS,
     SYSTEM_INPUTS,
@@ -42,13 +43,13 @@ def simulate(options: argparse.Namespace) -> int:
     from backend.keeper import ensure_keeper
     from nanoconf.api import wait_for
 
-    _refuse_clusters(options)
     system = system_of(vars(options))
     settings = run_settings(options, system)
+    place = _destination(options, system, settings)
     archive = Archive()
     archive.prepare()
     output.prepare(options.output)
-    run = archive.submit(system, settings, name=options.name, reuse=not options.again)
+    run = archive.submit(system, settings, name=options.name, reuse=not options.again, **place)
     ensure_keeper(archive.home)
     try:
         wait_for(run)
@@ -66,10 +67,19 @@ def simulate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _refuse_clusters(options: argparse.Namespace) -> None:
-    if options.cluster is not None:
-        name = options.cluster or "(the first)"
-        raise InvalidInput("cluster", name, "clusters are not there yet; leave --cluster out")
+def _destination(
+    options: argparse.Namespace, system: SlitSystem, settings: RunSettings
+) -> dict[str, Any]:
+    """Where the run goes: here, or to the cluster that was typed."""
+    asked = {
+        word: whole_number(option, getattr(options, option), 1, 10**6)
+        for word, option in (("cores", "cores"), ("minutes", "walltime"))
+        if getattr(options, option) is not None
+    }
+    if asked and options.cluster is None:
+        word = "cores" if options.cores is not None else "walltime"
+        raise InvalidInput(word, getattr(options, word), "is for --cluster only")
+    return destination(options.cluster, system, settings, **asked)
 
 
 def _print_densities(result: SimulationResult) -> None:
@@ -101,6 +111,8 @@ def run_settings(options: argparse.Namespace, system: SlitSystem) -> RunSettings
         for name in ("duration_ns", "target_error", "seed", "replicas", "engine", "snapshots")
         if getattr(options, name) is not None
     }
+    if "engine" not in chosen:
+        chosen |= default_engine(getattr(options, "cluster", None))
     if "target_error" in chosen:
         chosen.setdefault("duration_ns", LONGEST_NS)
     if options.steps is not None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numba
-import platformdirs
 
 FAST: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "nogil": True, "cache": True}
 """Options of the inner loops: SIMD, no Python lock, kept on disk."""
@@ -30,6 +29,8 @@ def engine_digest() -> str:
 
 
 def _cache_folder() -> Path:
+    import platformdirs  # which a cluster need not have: there NUMBA_CACHE_DIR is set
+
     return Path(platformdirs.user_cache_dir("nanoconf")) / "numba" / engine_digest()[:16]
 
 

@@ -1,0 +1,56 @@
+"""Whether a cluster can be used: step by step, up to the first thing that keeps it from that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backend.cluster import hosts, ssh
+from backend.cluster.config import Cluster
+from backend.cluster.problems import ClusterProblem
+from backend.cluster.remote import Remote
+
+
+def steps(cluster: Cluster) -> Iterator[tuple[str, str]]:
+    """What works, one after the other: what was tried, and what was found.
+
+    Raises
+    ------
+    ClusterProblem
+        What does not work, and what to do about it.
+    """
+    target = hosts.target_of(cluster)
+    yield "the entry is understood", f"{target}, jobs in {cluster.work_dir}"
+    key = ssh.server_key(target)
+    yield "the host answers", str(key.fingerprint)
+    if key not in ssh.known_keys(target):
+        line = f"the host key of {target} is not the one in {target.known_hosts}, or not there"
+        advice = f"compare the fingerprint, then nanoconf cluster trust {cluster.name}"
+        raise ClusterProblem("host-key", f"{line}: {advice}")
+    yield "its host key is known", str(target.known_hosts)
+    remote = Remote(cluster)
+    try:
+        remote.connection.run("true")
+        yield "the login works", target.user
+        site = remote.site
+        yield "Python and the worker are there", site.python
+        found = remote.ask("hello")
+        yield "the work folder can be written", str(found["work_dir"])
+        yield "Slurm answers", str(found["slurm"])
+        if cluster.partition and cluster.partition not in found["partitions"]:
+            allowed = ", ".join(found["partitions"]) or "none"
+            line = f"there is no partition {cluster.partition}: set partition to one of {allowed}"
+            raise ClusterProblem("slurm-refused", line)
+        yield "the partition exists", cluster.partition or "the cluster's default"
+        _start_the_engine(remote)
+        yield "the worker starts", f"nanoconf {found['version']}, Python {found['python']}"
+    finally:
+        remote.close()
+
+
+def _start_the_engine(remote: Remote) -> None:
+    """Load what a simulation needs, on the login node."""
+    command = remote.site.command(remote.cluster, "backend.cluster.engines")
+    answer = remote.connection.run(command)
+    if answer.status:
+        line = f"the engine cannot be loaded on the cluster ({answer.last_line()})"
+        raise ClusterProblem("worker-start", f"{line}: see python and setup in its entry")

@@ -1,0 +1,219 @@
+"""Which clusters there are: one TOML file, ``NANOCONF_CLUSTER_CONFIG``."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from backend.settings import CHOICES
+from backend.system import InvalidInput
+
+VARIABLE = "NANOCONF_CLUSTER_CONFIG"
+
+LIMITS = ("max_runs", "max_cores", "max_minutes")
+"""What an entry must limit before everybody on a server may use it."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One cluster, as its entry ``[clusters.NAME]`` says.
+
+    Parameters
+    ----------
+    name : str
+        Its name here.
+    host : str
+        Its login node: a host name, or an alias of ``~/.ssh/config``.
+    port : int
+        SSH port; 0 is that of ``~/.ssh/config``, or 22.
+    user, key_file, known_hosts, jump_host : str
+        As in SSH; empty is what ``~/.ssh/config`` says, or SSH's own default.
+    work_dir : str
+        Folder on the cluster, below the home folder unless it begins with a slash.
+    partition, account, qos : str
+        As in Slurm; empty is the cluster's default.
+    cores : int
+        Cores that one run may take.
+    max_walltime_minutes : int
+        The longest that a job may ask for.
+    max_tasks : int
+        Jobs (tasks of an array) that a sweep is divided into, at most.
+    max_running : int
+        Tasks of a sweep that may run at the same time.
+    engine : {"numba", "lammps"}
+        What computes a run unless the user chooses.
+    mpi : str
+        The command that starts MPI ranks in a job.
+    python : str
+        The Python (3.11 or later, with NumPy, SciPy and Numba) on the cluster; where it is empty,
+        an environment is made in `work_dir`.
+    setup : tuple of str
+        Shell lines that are run first, such as ``module load python/3.12``.
+    shared : bool
+        Whether everybody on a shared server may use it, within the limits:
+    max_runs, max_cores, max_minutes : int
+        Runs at the same time, cores and minutes of each; 0 is no limit.
+    """
+
+    name: str
+    host: str
+    port: int = 0
+    user: str = ""
+    key_file: str = ""
+    known_hosts: str = ""
+    jump_host: str = ""
+    work_dir: str = "nanoconf-runs"
+    partition: str = ""
+    account: str = ""
+    qos: str = ""
+    cores: int = 2
+    max_walltime_minutes: int = 24 * 60
+    max_tasks: int = 20
+    max_running: int = 10
+    engine: str = "numba"
+    mpi: str = "srun --mpi=pmix"
+    python: str = ""
+    setup: tuple[str, ...] = ()
+    shared: bool = False
+    max_runs: int = 0
+    max_cores: int = 0
+    max_minutes: int = 0
+
+    @classmethod
+    def from_dict(cls, name: str, values: dict[str, Any]) -> Cluster:
+        """The cluster of an entry; `InvalidInput` names the key that cannot be used."""
+        known = {each.name: each.type for each in fields(cls) if each.name != "name"}
+        for key, value in values.items():
+            parameter = f"clusters.{name}.{key}"
+            if key not in known:
+                raise InvalidInput(parameter, value, f"is not known; known: {', '.join(known)}")
+            _check(parameter, value, str(known[key]))
+        if not values.get("host"):
+            raise InvalidInput(f"clusters.{name}.host", "", "must name the login node")
+        chosen: dict[str, Any] = {**values, "setup": tuple(values.get("setup", ()))}
+        cluster = cls(name, **chosen)
+        cluster._check_values()
+        return cluster
+
+    def _check_values(self) -> None:
+        def refuse(key: str, allowed: str) -> None:
+            raise InvalidInput(f"clusters.{self.name}.{key}", getattr(self, key), allowed)
+
+        if self.engine not in CHOICES["engine"]:
+            refuse("engine", f"must be one of {', '.join(CHOICES['engine'])}")
+        if not 0 <= self.port <= 65535:
+            refuse("port", "must be a port, 1 to 65535")
+        if not self.work_dir.strip():
+            refuse("work_dir", "must name a folder on the cluster")
+        for key in ("cores", "max_walltime_minutes", "max_tasks", "max_running"):
+            if getattr(self, key) < 1:
+                refuse(key, "must be 1 or more")
+        for key in LIMITS:
+            if getattr(self, key) < 0 or (self.shared and not getattr(self, key)):
+                refuse(key, "must be 1 or more where shared = true")
+
+
+def _check(parameter: str, value: Any, kind: str) -> None:
+    """Refuse a value of the wrong type, or with what no command line can hold."""
+    texts = value if isinstance(value, list) else [value]
+    if kind == "int":
+        right, words = isinstance(value, int) and not isinstance(value, bool), "a whole number"
+    elif kind == "bool":
+        right, words = isinstance(value, bool), "true or false"
+    elif kind == "str":
+        right, words = isinstance(value, str), "a text"
+    else:
+        right, words = isinstance(value, list) and all(isinstance(t, str) for t in texts), "a list"
+    if not right:
+        raise InvalidInput(parameter, value, f"must be {words}")
+    if any("\0" in text for text in texts if isinstance(text, str)):
+        raise InvalidInput(parameter, value, "must not contain a zero byte")
+
+
+def config_path() -> Path:
+    """The file: ``NANOCONF_CLUSTER_CONFIG``, or clusters.toml in the user's folder of settings."""
+    chosen = os.environ.get(VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("nanoconf")) / "clusters.toml"
+
+
+def load(path: Path | None = None) -> dict[str, Cluster]:
+    """All clusters, by name, in the order of the file; none where there is no file.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read, or says what is not understood.
+    """
+    path = path or config_path()
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if os.environ.get(VARIABLE):
+            raise InvalidInput(VARIABLE, str(path), "there is no such file") from None
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInput(VARIABLE, str(path), f"cannot be read: {error}") from error
+    for key in content:
+        if key != "clusters":
+            raise InvalidInput(key, str(path), "is not known; entries are named [clusters.NAME]")
+    entries = content.get("clusters", {})
+    if not isinstance(entries, dict) or not all(isinstance(e, dict) for e in entries.values()):
+        raise InvalidInput("clusters", str(path), "entries must be tables named [clusters.NAME]")
+    return {name: Cluster.from_dict(name, entry) for name, entry in entries.items()}
+
+
+def get(name: str = "", path: Path | None = None) -> Cluster:
+    """A cluster by its name; the first where it is empty.
+
+    Raises
+    ------
+    InvalidInput
+        There is none of this name, or none at all.
+    """
+    path = path or config_path()
+    clusters = load(path)
+    if not clusters:
+        advice = f"no cluster is described in {path}: begin with nanoconf cluster init"
+        raise InvalidInput("cluster", name or "(the first)", advice)
+    if name and name not in clusters:
+        raise InvalidInput("cluster", name, f"must be one of {', '.join(clusters)} ({path})")
+    return clusters[name] if name else next(iter(clusters.values()))
+
+
+EXAMPLE = """\
+# The clusters that nanoconf may use. Only host is needed; what stands behind # is the default.
+
+[clusters.example]
+host = "login.example.org"      # a host name, or an alias of ~/.ssh/config, whose settings are used
+# port = 22
+# user = ""                     # as here
+# key_file = ""                 # as ~/.ssh/config says, or the agent's keys
+# known_hosts = ""              # ~/.ssh/known_hosts; see: nanoconf cluster trust example
+# jump_host = ""                # a host to go through, as user@host:port
+# work_dir = "nanoconf-runs"    # on the cluster, below the home folder; made if missing
+
+# partition = ""                # as in Slurm; empty is the cluster's own default
+# account = ""
+# qos = ""
+# cores = 2                     # that one run may take
+# max_walltime_minutes = 1440
+# max_tasks = 20                # a sweep becomes one array of so many tasks at most,
+# max_running = 10              # so many at a time
+
+# python = ""                   # 3.11 or later; empty: an environment is made in work_dir
+# setup = []                    # shell lines that come first: ["module load python/3.12"]
+# engine = "numba"              # or "lammps": then the cluster's own LAMMPS,
+# mpi = "srun --mpi=pmix"       # started by this where a run has several ranks
+
+# shared = false                # true: everybody who reaches the page may use it, within limits:
+# max_runs = 4                  # runs at the same time,
+# max_cores = 4                 # cores of a run,
+# max_minutes = 60              # minutes of a run
+"""

@@ -1,0 +1,494 @@
+"""Looks after the runs of a home on one cluster; a thread of the keeper.
+
+It keeps nothing in memory that it could not find again: the jobs' files here, the folders there,
+and what Slurm says. So it may be killed at any moment, and nothing is submitted twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backend.archive import GO_ON, Archive, UnknownRun
+from backend.cluster import config, endings, jobs, wire
+from backend.cluster.config import Cluster
+from backend.cluster.jobs import Job
+from backend.cluster.problems import ClusterProblem
+from backend.cluster.remote import Remote
+from backend.files import write_json, written_whole
+from backend.locks import Lock
+from backend.run import CANCELLED, CANCELLED_REASON, FAILED, QUEUED, QUEUES, RUNNING, Run
+from backend.system import InvalidInput
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+PAUSE_SHARE = 0.05
+"""Time from one poll to the next, over that since something last happened."""
+
+GATHER_SECONDS = 2.0
+"""A sweep's runs are gathered until none has come for so long."""
+
+MOST_RUNS = 2000
+"""Runs in one job."""
+
+SURE_SECONDS = 3.0
+"""How long a job must be over before a run without a result is given up: files travel, too."""
+
+MOST_TRIES = 3
+"""Jobs that a sweep's run is sent with."""
+
+IDLE_SECONDS = 30.0
+WATCH_SECONDS = 0.5
+LAST_FILES = ("result.json", "failure.json")
+
+
+@dataclass
+class Watched:
+    """What is remembered of an open run.
+
+    Attributes
+    ----------
+    run : Run
+    since : float
+        When it came.
+    job : str
+        Name of its job; empty while it has none.
+    stamp : str
+        When its progress was written that is known here.
+    over_since : float or None
+        When its job was first seen to be over without a result of it.
+    told : bool
+        Whether the cluster has been told to cancel it.
+    status : dict
+        What ``cluster.json`` says.
+    """
+
+    run: Run
+    since: float = field(default_factory=time.monotonic)
+    job: str = ""
+    stamp: str = ""
+    over_since: float | None = None
+    told: bool = False
+    status: dict[str, Any] = field(default_factory=dict)
+
+
+class Dispatcher(threading.Thread):
+    """Sends runs to a cluster, and brings back what comes of them.
+
+    Parameters
+    ----------
+    archive : Archive
+        Whose runs.
+    name : str
+        The cluster's name.
+    config_file : Path
+        The file that describes it.
+    say : callable
+        Told, in a line, what is worth a line in the keeper's log.
+    """
+
+    def __init__(
+        self, archive: Archive, name: str, config_file: Path, say: Callable[[str], None]
+    ) -> None:
+        super().__init__(name=f"cluster {name}", daemon=True)
+        self.archive, self.cluster_name, self.config_file = archive, name, config_file
+        self.polls = 0
+        self._say = say
+        self._open: dict[str, Watched] = {}
+        self._jobs = {job.name: job for job in jobs.load(archive.home, name)}
+        self._remote: Remote | None = None
+        self._guard = threading.Lock()
+        self._arrived: list[Run] = []
+        self._wake = threading.Event()
+        self._troubles = 0
+        self._changed = time.monotonic()
+
+    # --- for the keeper's main thread -------------------------------------------------------
+
+    def add(self, run: Run) -> None:
+        """Look after a run from now on."""
+        with self._guard:
+            self._arrived.append(run)
+        self._wake.set()
+
+    def nudge(self) -> None:
+        """Look now: somebody has asked for something."""
+        self._changed = time.monotonic()
+        self._wake.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is a run to look after."""
+        with self._guard:
+            return bool(self._arrived or self._open)
+
+    # --- the thread -------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Look after runs, for ever."""
+        while True:
+            try:
+                pause = self.look()
+                self._troubles = 0
+            except ClusterProblem as problem:
+                pause = self._trouble(problem)
+            except Exception as error:
+                self._say(f"cluster {self.cluster_name}: {traceback.format_exc()}")
+                pause = self._trouble(ClusterProblem("unexpected", str(error)))
+            self._wait(pause)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, but not when a run has come or is to be cancelled."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self._wake.wait(min(left, WATCH_SECONDS)):
+                self._wake.clear()
+                return
+            if any(w.run.cancel_requested and not w.told for w in self._open.values()):
+                return
+
+    def look(self) -> float:
+        """Look after all runs once; returns the seconds until the next time."""
+        self._take_in()
+        if not self._open:
+            self._hang_up()
+            return IDLE_SECONDS
+        cluster = self._cluster()
+        self._drop_cancelled()
+        self._make_jobs(cluster)
+        for job in [job for job in self._jobs.values() if job.job_id is None]:
+            self._submit(job, cluster)
+        self._cancel()
+        self._poll()
+        self._tidy()
+        return self._pause()
+
+    def _cluster(self) -> Cluster:
+        try:
+            return config.get(self.cluster_name, self.config_file)
+        except InvalidInput as error:
+            raise ClusterProblem("cluster-config", str(error)) from error
+
+    def _connected(self) -> Remote:
+        """The cluster as its entry says now."""
+        cluster = self._cluster()
+        if self._remote is None or self._remote.cluster != cluster:
+            self._hang_up()
+            self._remote = Remote(cluster, self._tell_waiting)
+        return self._remote
+
+    def _ask(self, action: str, **words: Any) -> Any:
+        return self._connected().ask(action, **words)
+
+    def _hang_up(self) -> None:
+        if self._remote is not None:
+            self._remote.close()
+            self._remote = None
+
+    def _pause(self) -> float:
+        if not self._open:
+            return SHORTEST_PAUSE
+        quiet = time.monotonic() - self._changed
+        return min(max(SHORTEST_PAUSE, PAUSE_SHARE * quiet), LONGEST_PAUSE)
+
+    def _trouble(self, problem: ClusterProblem) -> float:
+        """Say what keeps us; runs that no job has cannot wait for what does not pass."""
+        self._troubles += 1
+        pause = min(SHORTEST_PAUSE * 2 ** (self._troubles - 1), LONGEST_PAUSE)
+        if self._troubles in (1, 10):
+            self._say(f"cluster {self.cluster_name}: {problem}")
+        for watched in list(self._open.values()):
+            job = self._jobs.get(watched.job)
+            if not problem.passing and (job is None or not job.asked):
+                self._settle(watched, FAILED, str(problem), problem.name)
+            else:
+                self._note(watched, note=f"{problem}; trying again in {pause:.0f} s")
+        if not problem.passing:
+            for job in [job for job in self._jobs.values() if not job.asked]:
+                self._forget(job)
+        return pause
+
+    # --- runs -------------------------------------------------------------------------------
+
+    def _take_in(self) -> None:
+        """Take in what has come, and let go of what is over or gone."""
+        with self._guard:
+            arrived, self._arrived = self._arrived, []
+            for run in arrived:
+                self._open[run.id] = Watched(run, status=run.cluster_status())
+        for job in self._jobs.values():
+            for run_id in job.runs:
+                if run_id in self._open and not self._open[run_id].job:
+                    self._open[run_id].job = job.name
+        for watched in list(self._open.values()):
+            if watched.run.finished or not watched.run.folder.exists():
+                self._let_go(watched)
+        if arrived:
+            self._changed = time.monotonic()
+
+    def _let_go(self, watched: Watched) -> None:
+        with self._guard:
+            self._open.pop(watched.run.id, None)
+
+    def _drop_cancelled(self) -> None:
+        """End what is to be cancelled and was never sent."""
+        for watched in list(self._open.values()):
+            if not watched.job and watched.run.cancel_requested:
+                self._settle(watched, CANCELLED, CANCELLED_REASON)
+
+    def _settle(self, watched: Watched, state: str, reason: str, error: str = "") -> None:
+        """End a run without a result."""
+        detail = "\n".join(watched.run.log_tail(20))
+        if watched.run.settle(state, reason, detail, error):
+            self._say(f"{watched.run.id}: {state}: {reason}")
+        self._let_go(watched)
+
+    def _note(self, watched: Watched, **words: Any) -> None:
+        """Write down how a run is, where it is another way than before."""
+        status = {"state": QUEUED, "reason": "", "note": "", **watched.status, **words}
+        status["cluster"] = self.cluster_name
+        if status == watched.status:
+            return
+        with contextlib.suppress(OSError):
+            write_json(watched.run.folder / "cluster.json", status)
+            watched.status = status
+
+    def _tell_waiting(self, line: str) -> None:
+        self._say(f"cluster {self.cluster_name}: {line}")
+        for watched in self._open.values():
+            self._note(watched, note=line)
+
+    # --- jobs -------------------------------------------------------------------------------
+
+    def _make_jobs(self, cluster: Cluster) -> None:
+        """Make jobs of the runs that have none: one for each, but a sweep's go together."""
+        homeless = [w for w in self._open.values() if not w.job]
+        for watched in [w for w in homeless if w.run.queue == QUEUES[0]]:
+            self._make_job(cluster, [watched])
+        gathered = [w for w in homeless if w.run.queue != QUEUES[0]]
+        if not gathered:
+            return
+        quiet = time.monotonic() - max(w.since for w in gathered)
+        if quiet < GATHER_SECONDS and len(gathered) < MOST_RUNS:
+            return
+        kinds: dict[tuple[Any, ...], list[Watched]] = {}
+        for watched in gathered:
+            kind = (watched.run.resources["cores"], watched.run.request["settings"]["engine"])
+            kinds.setdefault(kind, []).append(watched)
+        for alike in kinds.values():
+            for first in range(0, len(alike), MOST_RUNS):
+                self._make_job(cluster, alike[first : first + MOST_RUNS])
+
+    def _make_job(self, cluster: Cluster, members: list[Watched]) -> None:
+        job = Job.of(cluster, [watched.run for watched in members])
+        job.save(self.archive.home)
+        self._jobs[job.name] = job
+        for watched in members:
+            watched.job = job.name
+            self._note(watched, job=job.name, note="being sent")
+
+    def _submit(self, job: Job, cluster: Cluster) -> None:
+        """Submit a job, or learn that it has been."""
+        members = self._members(job)
+        wanted = [watched for watched in members if not watched.run.cancel_requested]
+        if not job.asked and not wanted:
+            for watched in members:
+                self._settle(watched, CANCELLED, CANCELLED_REASON)
+            self._forget(job)
+            return
+        requests = [watched.run.request for watched in members]
+        engine = requests[0]["settings"]["engine"] if requests else "numba"
+        _ = self._connected().site  # where this fails, nothing has been asked for yet
+        if not job.asked:
+            job.asked = True
+            job.save(self.archive.home)
+        try:
+            reply = self._ask(
+                "submit",
+                job=job.name,
+                requests=requests,
+                options=job.options(cluster, engine),
+                setup=list(cluster.setup),
+                tasks=job.tasks,
+                threads=job.cores,
+                continues={r["id"]: r["continues"] for r in requests if r.get("continues")},
+            )
+        except ClusterProblem as problem:
+            if problem.passing:
+                raise
+            for watched in members:
+                self._settle(watched, FAILED, f"the job was not taken: {problem}", problem.name)
+            self._forget(job)
+            return
+        job.job_id = reply["job_id"]
+        job.save(self.archive.home)
+        self._changed = time.monotonic()
+        self._say(f"{job.name}: Slurm's job {job.job_id} on {job.cluster}, {len(members)} runs")
+        for watched in members:
+            self._note(watched, job_id=job.job_id, state=QUEUED, reason="submitted", note="")
+
+    def _members(self, job: Job) -> list[Watched]:
+        return [self._open[run_id] for run_id in job.runs if run_id in self._open]
+
+    def _forget(self, job: Job) -> None:
+        self._jobs.pop(job.name, None)
+        job.remove(self.archive.home)
+
+    def _cancel(self) -> None:
+        """Tell the cluster what is to be cancelled."""
+        asked = [w for w in self._open.values() if w.run.cancel_requested and not w.told]
+        if not asked:
+            return
+        whole = [
+            job
+            for job in {w.job: self._jobs[w.job] for w in asked}.values()
+            if all(w.run.cancel_requested for w in self._members(job)) and job.job_id is not None
+        ]
+        self._ask("cancel", runs=[w.run.id for w in asked], jobs=[job.job_id for job in whole])
+        for watched in asked:
+            watched.told = True
+        self._changed = time.monotonic()
+
+    def _tidy(self) -> None:
+        """Forget jobs whose runs are all over, here and there."""
+        over = [job for job in self._jobs.values() if not self._members(job)]
+        if not over:
+            return
+        done = [run_id for job in over for run_id in job.runs if self._is_safe(run_id)]
+        self._ask("clear", runs=done, jobs=[job.name for job in over])
+        for job in over:
+            self._forget(job)
+
+    def _is_safe(self, run_id: str) -> bool:
+        """Whether nothing there is needed any more, not even a checkpoint."""
+        try:
+            run = self.archive.get(run_id)
+        except UnknownRun:
+            return bool(run_id)
+        return run.finished and run.error not in GO_ON
+
+    # --- looking ----------------------------------------------------------------------------
+
+    def _poll(self) -> None:
+        """Ask how jobs and runs are, and fetch what is over."""
+        sent = {j.name: j for j in self._jobs.values() if j.job_id is not None}
+        known = {w.run.id: w.stamp for w in self._open.values() if w.job in sent}
+        if not known:
+            return
+        self.polls += 1
+        numbers = {job.name: job.job_id for job in sent.values()}
+        seen = self._ask("poll", jobs=numbers, runs=known)
+        over = []
+        for run_id in known:
+            watched, found = self._open[run_id], seen["runs"][run_id]
+            if found["over"]:
+                over.append(watched)
+                continue
+            job = sent[watched.job]
+            index = job.index(run_id)
+            task = endings.of_task(seen["tasks"][job.name], index)
+            self._take_progress(watched, found, task)
+            self._see_whether_it_ends(
+                watched, job, task, seen["ended"][job.name].get(str(index), "")
+            )
+        self._fetch(over)
+
+    def _take_progress(self, watched: Watched, found: dict[str, Any], task: dict[str, str]) -> None:
+        slurm, begun = task.get("state", ""), bool(watched.stamp or found.get("progress"))
+        working = slurm in endings.WORKING
+        reason = task.get("reason", "None")
+        before = dict(watched.status)
+        self._note(
+            watched,
+            state=RUNNING if working and begun else QUEUED,
+            slurm=slurm,
+            reason="" if working or reason == "None" else reason,
+            note="" if begun or not working else "waits for its turn in the job",
+        )
+        if "progress" in found:
+            self._keep_progress(watched, found)
+        if before != watched.status:
+            self._changed = time.monotonic()
+
+    def _keep_progress(self, watched: Watched, found: dict[str, Any]) -> None:
+        """Write down a run's progress as its worker would have done here."""
+        folder = watched.run.folder
+        with contextlib.suppress(OSError):
+            (folder / "partial").mkdir(exist_ok=True)
+            for name, content in found["partial"].items():
+                _write(folder / "partial" / Path(name).name, wire.as_bytes(content))
+            _write(folder / "worker.log", found["log"].encode())
+            write_json(folder / "progress.json", found["progress"])
+            watched.stamp = found["progress"]["updated"]
+
+    def _see_whether_it_ends(
+        self, watched: Watched, job: Job, task: dict[str, str], stopped_by: str
+    ) -> None:
+        assert job.job_id is not None
+        end = endings.ending(task, stopped_by, job.job_id, job.minutes)
+        if end is None:
+            watched.over_since = None
+            return
+        self._changed = time.monotonic()
+        if watched.over_since is None:
+            watched.over_since = time.monotonic()
+        if time.monotonic() - watched.over_since < SURE_SECONDS:
+            return
+        if watched.run.cancel_requested:
+            self._settle(watched, CANCELLED, CANCELLED_REASON)
+            return
+        tries = watched.status.get("tries", 0) + bool(watched.stamp)
+        if end.again and watched.run.queue != QUEUES[0] and tries < MOST_TRIES:
+            self._send_again(watched, job, tries, end.reason)
+        else:
+            self._settle(watched, end.state, end.reason, end.error)
+
+    def _send_again(self, watched: Watched, job: Job, tries: int, reason: str) -> None:
+        """Let a sweep's run go with another job; one that has not begun has not been tried."""
+        watched.job, watched.over_since, watched.stamp = "", None, ""
+        job.runs = [run_id if run_id != watched.run.id else "" for run_id in job.runs]
+        job.save(self.archive.home)
+        self._note(watched, state=QUEUED, tries=tries, note=f"to be sent again: {reason}")
+
+    # --- fetching ---------------------------------------------------------------------------
+
+    def _fetch(self, over: list[Watched]) -> None:
+        """Bring home what is over; there it is removed once it is safe here."""
+        waiting = {watched.run.id: watched for watched in over}
+        while waiting:
+            found = self._ask("fetch", runs=list(waiting))
+            for run_id, files in found.items():
+                _store(waiting.pop(run_id).run, files)
+            self._ask("clear", runs=list(found), jobs=[])
+            for run_id in found:
+                self._say(f"{run_id}: fetched, {self._open[run_id].run.state}")
+                self._let_go(self._open[run_id])
+            self._changed = time.monotonic()
+
+
+def _store(run: Run, files: dict[str, str]) -> None:
+    """Write the files of a run that is over; the one that says so comes last."""
+    lock = Lock(run.folder / "worker.lock")
+    if not lock.acquire(wait_seconds=2.0):
+        raise OSError(f"{run.folder} is in use")
+    try:
+        for name in _in_order(files):
+            _write(run.folder / name, wire.as_bytes(files[name]))
+    finally:
+        lock.release()
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """File names without any folder, with those that end the run at the end."""
+    plain = [name for name in names if Path(name).name == name]
+    return sorted(plain, key=lambda name: (name in LAST_FILES, name))
+
+
+def _write(path: Path, content: bytes) -> None:
+    with written_whole(path) as stream:
+        stream.write(content)

@@ -1,0 +1,64 @@
+"""What a run asks of a cluster: cores and minutes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from backend.cluster.config import Cluster, config_path
+from backend.md.cost import estimated_seconds
+from backend.settings import RunSettings
+from backend.system import InvalidInput, SlitSystem
+
+SPARE_MINUTES = 5
+"""To start, and to compile the engine the first time."""
+
+SAFETY = 3
+"""Times that a run may take as long as is expected of it here."""
+
+
+def resources(
+    cluster: Cluster,
+    system: SlitSystem,
+    settings: RunSettings,
+    *,
+    cores: int | None = None,
+    minutes: int | None = None,
+) -> dict[str, Any]:
+    """What a run asks of a cluster, as `Archive.submit` takes it.
+
+    Parameters
+    ----------
+    cluster : Cluster
+    system, settings
+        What is simulated, and how.
+    cores : int, optional
+        Cores; one for each replica, as far as there are, where it is left out.
+    minutes : int, optional
+        Time limit; three times as long as the run would take here, where it is left out.
+
+    Raises
+    ------
+    InvalidInput
+        More than the cluster's entry allows.
+    """
+    most_cores = _least(cluster.cores, cluster.max_cores)
+    most_minutes = _least(cluster.max_walltime_minutes, cluster.max_minutes)
+    if cores is None:
+        cores = most_cores if settings.engine == "lammps" else min(settings.replicas, most_cores)
+    _demand("cores", cores, most_cores, cluster)
+    if minutes is None:
+        expected = estimated_seconds(system, settings, cores) / 60
+        minutes = min(math.ceil(SPARE_MINUTES + SAFETY * expected), most_minutes)
+    _demand("walltime", minutes, most_minutes, cluster)
+    return {"config": str(config_path()), "cores": cores, "minutes": minutes}
+
+
+def _least(most: int, shared: int) -> int:
+    return min(most, shared) if shared else most
+
+
+def _demand(name: str, value: int, most: int, cluster: Cluster) -> None:
+    if not 1 <= value <= most:
+        allowed = f"must lie between 1 and {most} on cluster {cluster.name}"
+        raise InvalidInput(name, value, allowed)

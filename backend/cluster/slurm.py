@@ -1,0 +1,143 @@
+"""Slurm's commands, as the agent on the cluster calls them. No shell comes between."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from backend.cluster.problems import ClusterProblem
+
+ANSWER_SECONDS = 45.0
+"""How long a command may take; Slurm's own limit is ten seconds, several times."""
+
+SILENT = (
+    "unable to contact slurm controller",
+    "socket timed out",
+    "connection refused",
+    "zero bytes were transmitted",
+    "transport endpoint is not connected",
+    "communication connection failure",
+    "slurm backup controller in standby",
+    "resource temporarily unavailable",
+)
+"""What Slurm's commands say when the controller cannot be asked: it may have heard them yet."""
+
+UNKNOWN = "invalid job id"
+
+JOB_FIELDS = re.compile(r"(\w[\w/:]*)=(.*?)(?=\s\w[\w/:]*=|\s*$)")
+
+
+def call(*command: str, folder: Path | None = None) -> str:
+    """What a command of Slurm answers.
+
+    Raises
+    ------
+    ClusterProblem
+        ``slurm-missing``: there is no such command; ``slurm-silent``: the controller does not
+        answer, and may still do what it was asked; ``slurm-refused``: Slurm says no.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=ANSWER_SECONDS,
+            cwd=folder,
+        )
+    except FileNotFoundError:
+        advice = "is there a module to load, in the cluster's setup lines?"
+        raise ClusterProblem("slurm-missing", f"there is no {command[0]}: {advice}") from None
+    except subprocess.TimeoutExpired:
+        raise ClusterProblem("slurm-silent", f"{command[0]} does not answer") from None
+    if done.returncode == 0:
+        return done.stdout
+    said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
+    name = "slurm-silent" if any(words in said.lower() for words in SILENT) else "slurm-refused"
+    raise ClusterProblem(name, said or f"{command[0]} ended with status {done.returncode}")
+
+
+def version() -> str:
+    """Slurm's version, as it says; its controller answers, too."""
+    call("scontrol", "ping")
+    return call("sinfo", "--version").strip()
+
+
+def partitions() -> list[str]:
+    """Names of the partitions that there are."""
+    return call("sinfo", "--noheader", "--format=%R").split()
+
+
+def submit(options: Sequence[str], folder: Path, script: str) -> int:
+    """Submit a script that lies in a folder; returns the job's number."""
+    answer = call("sbatch", "--parsable", *options, script, folder=folder)
+    found = re.match(r"\s*(\d+)", answer)
+    if not found:
+        raise ClusterProblem("slurm-refused", f"sbatch answered {answer.strip()!r}")
+    return int(found[1])
+
+
+def find(name: str) -> int | None:
+    """The number of the job of this name, also if it is over but not yet forgotten."""
+    listed = call("squeue", "--noheader", "--states=all", f"--name={name}", "--format=%F").split()
+    return int(listed[0]) if listed else None
+
+
+def cancel(job_id: int) -> None:
+    """Cancel a job; one that is over already is left as it is."""
+    call("scancel", str(job_id))
+
+
+def tasks(job_id: int) -> list[dict[str, str]]:
+    """What Slurm knows of a job: a dict for each of its tasks, or of a range that waits.
+
+    Keys are ``task`` (a number, a range such as ``4-9``, or empty), ``state``, ``reason``,
+    ``exit_code`` and ``restarts``. Empty where Slurm has forgotten the job.
+    """
+    try:
+        answer = call("scontrol", "--oneliner", "show", "job", str(job_id))
+    except ClusterProblem as problem:
+        if UNKNOWN in str(problem).lower():
+            return _remembered(job_id)
+        raise
+    return [_task(line) for line in answer.splitlines() if line.strip()]
+
+
+def _task(line: str) -> dict[str, str]:
+    found = dict(JOB_FIELDS.findall(line))
+    return {
+        "task": found.get("ArrayTaskId", "").partition("%")[0],
+        "state": found.get("JobState", ""),
+        "reason": found.get("Reason", "None"),
+        "exit_code": found.get("ExitCode", "0:0"),
+        "restarts": found.get("Restarts", "0"),
+    }
+
+
+def _remembered(job_id: int) -> list[dict[str, str]]:
+    """What the accounting says of a job that the controller has forgotten; without it, nothing."""
+    for options in ((), ("-c",)):
+        try:
+            answer = call("sacct", *options, "-n", "-P", "-j", str(job_id), "-o", "JobID,State")
+        except ClusterProblem:
+            continue
+        rows = [line.split("|") for line in answer.splitlines() if "|" in line]
+        found = []
+        for number, state, *_ in rows:
+            if "." in number:  # a step
+                continue
+            found.append(
+                {
+                    "task": number.partition("_")[2],
+                    "state": (state.split() or [""])[0],
+                    "reason": "None",
+                    "exit_code": "",
+                    "restarts": "0",
+                }
+            )
+        if found:
+            return found
+    return []

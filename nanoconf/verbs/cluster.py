@@ -1,0 +1,146 @@
+"""``nanoconf cluster``."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from typing import Any
+
+NAME, TEXT = "cluster", "Slurm clusters: describe, check, list, trust"
+
+DESCRIPTION = """\
+Slurm clusters that simulations can be sent to, with nanoconf simulate --cluster or the page's
+Cluster mode. They are described in one file, NANOCONF_CLUSTER_CONFIG."""
+
+EXAMPLES = """\
+examples:
+  nanoconf cluster init              # writes an example to fill in
+  nanoconf cluster trust NAME        # shows the host's fingerprint, and asks
+  nanoconf cluster check NAME        # says step by step what works
+  nanoconf simulate --cluster NAME -o my-run"""
+
+
+def add_options(cluster: ArgumentParser) -> None:
+    """Give ``nanoconf cluster`` its verbs."""
+    verbs = cluster.add_subparsers(
+        title="verbs",
+        dest="cluster_verb",
+        metavar="VERB",
+        required=True,
+        parser_class=type(cluster),
+    )
+    _add(verbs, "init", "write an example of the file, to be filled in")
+    _add(verbs, "list", "list the clusters of the file").add_argument(
+        "--json", action="store_true", help="for programs"
+    )
+    for name, text in (
+        (
+            "check",
+            "say step by step what works, and what to do about what does not",
+        ),
+        ("trust", "show a host's fingerprint, and store its key after a yes"),
+    ):
+        verb = _add(verbs, name, text)
+        verb.add_argument("name", nargs="?", default="", help="the cluster (the first)")
+        if name == "trust":
+            verb.add_argument("--fingerprint", metavar="SHA256:…", help="say yes to this one only")
+    cluster.set_defaults(command=execute)
+
+
+def _add(verbs: Any, name: str, text: str) -> ArgumentParser:
+    return verbs.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def execute(options: Namespace) -> int:
+    """Carry out one of the verbs."""
+    return {"init": _init, "list": _list, "check": _check, "trust": _trust}[options.cluster_verb](
+        options
+    )
+
+
+def _init(_options: Namespace) -> int:
+    from backend.cluster.config import EXAMPLE, config_path
+    from backend.files import write_text
+    from backend.system import InvalidInput
+
+    path = config_path()
+    if path.exists():
+        raise InvalidInput("init", str(path), "is there already: edit it, or remove it first")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, EXAMPLE)
+    print(f"{path}: fill in your cluster's host, then: nanoconf cluster check")
+    return 0
+
+
+def _list(options: Namespace) -> int:
+    import json
+    from dataclasses import asdict
+
+    from backend.cluster.config import config_path, load
+
+    clusters = load()
+    if options.json:
+        print(json.dumps([asdict(each) for each in clusters.values()], indent=1))
+        return 0
+    if not clusters:
+        print(f"no cluster is described in {config_path()}: begin with nanoconf cluster init")
+    for each in clusters.values():
+        print(f"{each.name}  {each.host}  {each.partition or '(default partition)'}")
+    return 0
+
+
+def _check(options: Namespace) -> int:
+    from backend.cluster import check, config
+    from backend.cluster.problems import ClusterProblem
+
+    cluster = config.get(options.name)
+    try:
+        for what, found in check.steps(cluster):
+            print(f"yes  {what}: {found}", flush=True)
+    except ClusterProblem as problem:
+        print(f"NO   {problem}", file=sys.stderr)
+        return 1
+    print(f"{cluster.name} is ready: nanoconf simulate --cluster {cluster.name} -o my-run")
+    return 0
+
+
+def _trust(options: Namespace) -> int:
+    from backend.cluster import config, hosts, ssh
+    from backend.cluster.problems import ClusterProblem
+
+    cluster = config.get(options.name)
+    target = hosts.target_of(cluster)
+    key = ssh.server_key(target)
+    if key in ssh.known_keys(target):
+        print(f"{target} is known already: {key.fingerprint}")
+        return 0
+    print(f"{target} shows the host key\n  {key.get_name()} {key.fingerprint}")
+    if ssh.known_keys(target):
+        raise ClusterProblem(
+            "host-key",
+            f"another key of {target.key_name} is known, and nothing is stored. If it is right "
+            f"that it has changed, remove the old one: {ssh.removal(target)}",
+        )
+    if not _agreed(options.fingerprint, str(key.fingerprint)):
+        print("nothing is stored", file=sys.stderr)
+        return 1
+    ssh.trust(target, key)
+    print(f"stored in {target.known_hosts}")
+    return 0
+
+
+def _agreed(wanted: str | None, found: str) -> bool:
+    """Whether a person, or the fingerprint that was typed, says yes."""
+    if wanted is not None:
+        return wanted == found
+    print("Compare it with what the cluster's administrators publish. Store it? [yes/no] ", end="")
+    try:
+        return input().strip().lower() == "yes"
+    except EOFError:
+        return False
