@@ -279,6 +279,9 @@ def _add_sweep(verbs) -> None:
     verb.add_argument(
         "--histogram", action="store_true", help="keep the profiles from counting alone, too"
     )
+    verb.add_argument(
+        "--cluster", nargs="?", const="", metavar="NAME", help="on a cluster, as one array of jobs"
+    )
     _add_output(verb, "the dataset")
     verb.set_defaults(command="sweep")
 

@@ -20,7 +20,7 @@ from backend.settings import RunSettings, duration_of_steps
 from backend.system import SPECIES, InvalidInput, SlitSystem
 from backend.trajectory import check_snapshots
 from nanoconf import output
-from nanoconf.clusters import default_engine, destination
+from nanoconf.clusters import default_engine, destination, status_in_words
 from nanoconf.typed import (
     MAXIMUM_ROWS,
     SYSTEM_INPUTS,
@@ -198,7 +198,7 @@ def sweep(options: argparse.Namespace) -> int:
 
     seed = whole_number("seed", options.seed, 0, 2**31)
     durations = [parsed("duration_ns", text) for text in options.duration_ns]
-    settings = settings_of(options.set)
+    settings = {**default_engine(options.cluster), **settings_of(options.set)}
     if options.plan is not None:
         plan = plans.read_plan(options.plan, seed, durations, **settings)
     elif options.published:
@@ -221,6 +221,7 @@ def sweep(options: argparse.Namespace) -> int:
         command=shlex.join(options.command_line),
         add=options.add,
         histogram=options.histogram,
+        cluster=options.cluster,
     )
     work.execute()
     return report(work)
@@ -357,6 +358,7 @@ def as_json(run: Run) -> dict[str, Any]:
     values["inputs"] = values.pop("system")
     progress = run.progress() if values["state"] in ("queued", "running") else None
     values["fraction"] = progress.fraction if progress else None
+    values["cluster"] = run.cluster_status()
     return values
 
 
@@ -370,7 +372,7 @@ def _row(run: Run) -> list[str]:
         run.created[:16].replace("T", " "),
         _system_in_words(system),
         f"{settings.get('duration_ns', '?'):g}",
-        run.reason or run.name,
+        run.reason or (status_in_words(run) if not run.finished else "") or run.name,
     ]
 
 

@@ -16,15 +16,19 @@ import numpy as np
 
 from backend import __version__, local
 from backend.archive import Archive
+from backend.cluster.problems import UNUSABLE
 from backend.keeper import REELECTION_SECONDS, ensure_keeper
 from backend.locks import Lock
+from backend.result import SimulationError
 from backend.run import DONE, FAILED, DamagedRun, Run, now
 from backend.system import InvalidInput
 from nanoconf import dataset
+from nanoconf.clusters import destination
 from nanoconf.plans import TRIES, Item
 
 SAVE_SECONDS = 120.0
 POLL_SECONDS = 0.2
+CLUSTER_POLL_SECONDS = 2.0
 
 
 @dataclass
@@ -49,6 +53,8 @@ class Sweep:
         Keep systems in the folder's dataset that are not in the plan.
     histogram : bool
         Keep the profiles from counting alone, too.
+    cluster : str, optional
+        The cluster to simulate on, by name; empty is the first, None this computer.
 
     Attributes
     ----------
@@ -62,6 +68,7 @@ class Sweep:
     command: str = ""
     add: bool = False
     histogram: bool = False
+    cluster: str | None = None
     failed: dict[int, str] = field(default_factory=dict)
     _rows: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     _kept: list[dict[str, Any]] = field(default_factory=list)
@@ -144,7 +151,7 @@ class Sweep:
                     self.save()
                     saved, changed = time.monotonic(), False
                 if not finished:
-                    time.sleep(POLL_SECONDS)
+                    time.sleep(POLL_SECONDS if self.cluster is None else CLUSTER_POLL_SECONDS)
         except BaseException:
             self._let_go()
             raise
@@ -153,8 +160,12 @@ class Sweep:
             self.save()
 
     def _top_up(self, waiting: deque[Item]) -> None:
-        """Keep a few runs queued: enough that no core idles, few enough to stop at any time."""
-        while waiting and len(self._active) < 2 * local.cores() + 2:
+        """Keep a few runs queued: enough that no core idles, few enough to stop at any time.
+
+        A cluster is sent all at once: what is queued there costs nothing.
+        """
+        most = 2 * local.cores() + 2 if self.cluster is None else len(self.plan)
+        while waiting and len(self._active) < most:
             item = waiting.popleft()
             self._submit(item, self._best_try(item))
 
@@ -167,11 +178,13 @@ class Sweep:
         return 0
 
     def _submit(self, item: Item, attempt: int) -> None:
+        settings = item.try_settings(attempt)
         run = self.archive.submit(
             item.system,
-            item.try_settings(attempt),
+            settings,
             name=f"{self.folder.name} {item.number}",
             queue="sweep",
+            **destination(self.cluster, item.system, settings),
         )
         self._active[item.number] = (item, attempt, run)
 
@@ -185,6 +198,8 @@ class Sweep:
                 continue
             del self._active[number]
             problem = self._take(item, run)
+            if problem and run.error in UNUSABLE:
+                raise SimulationError(f"the sweep has stopped: {problem}", run.error)
             if problem and run.state in (DONE, FAILED) and attempt + 1 < TRIES:
                 self._submit(item, attempt + 1)
                 continue

@@ -132,15 +132,19 @@ class Dispatcher(threading.Thread):
     def run(self) -> None:
         """Look after runs, for ever."""
         while True:
-            try:
-                pause = self.look()
-                self._troubles = 0
-            except ClusterProblem as problem:
-                pause = self._trouble(problem)
-            except Exception as error:
-                self._say(f"cluster {self.cluster_name}: {traceback.format_exc()}")
-                pause = self._trouble(ClusterProblem("unexpected", str(error)))
-            self._wait(pause)
+            self._wait(self.step())
+
+    def step(self) -> float:
+        """Look after all runs once, whatever happens; returns the seconds until the next time."""
+        try:
+            pause = self.look()
+            self._troubles = 0
+            return pause
+        except ClusterProblem as problem:
+            return self._trouble(problem)
+        except Exception as error:
+            self._say(f"cluster {self.cluster_name}: {traceback.format_exc()}")
+            return self._trouble(ClusterProblem("unexpected", str(error)))
 
     def _wait(self, seconds: float) -> None:
         """Wait, but not when a run has come or is to be cancelled."""

@@ -5,6 +5,21 @@ from __future__ import annotations
 PASSING = ("unreachable", "lost", "slurm-silent")
 """Problems that may be gone in a moment: what was to be done is tried again."""
 
+UNUSABLE = (
+    "cluster-config",
+    "ssh-config",
+    "host-key",
+    "login",
+    "key-file",
+    "python",
+    "worker-start",
+    "disk-full",
+    "work-dir",
+    "slurm-missing",
+    "slurm-refused",
+)
+"""Problems that stay until somebody does something about them."""
+
 
 class ClusterProblem(RuntimeError):
     """Something that keeps a cluster from being used.
@@ -12,9 +27,7 @@ class ClusterProblem(RuntimeError):
     Parameters
     ----------
     name : str
-        A short word that never changes: ``unreachable``, ``lost``, ``slurm-silent`` (these pass),
-        ``host-key``, ``login``, ``key-file``, ``python``, ``worker-start``, ``disk-full``,
-        ``work-dir``, ``slurm-missing``, ``slurm-refused``.
+        A short word that never changes: one of `PASSING` or `UNUSABLE`, or ``unexpected``.
     line : str
         What happened and what to do, in one line.
     """
