@@ -1,10 +1,28 @@
 #!/bin/sh
-# Brings what the tests need besides Python: a Chromium. Called by `make test`.
-# Where it cannot, it says so and the tests of the page are skipped; with CI set that is a failure.
+# Brings what the tests need besides Python: a Chromium, a Slurm, an SSH server. Called by `make test`.
+# Where it cannot, it says so and the tests that need them are skipped; with CI set that is a failure.
 set -eu
 cd "$(dirname "$0")/.."
 
+# An ordinary user's path may be without the folder of the daemons.
+PATH=$PATH:/usr/sbin
+
 works() { "$1" --version >/dev/null 2>&1; }
+
+# --- Debian's packages ---
+
+may_install() { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; }
+
+install_packages() {
+    if [ -z "${updated:-}" ]; then
+        apt-get update -qq || true
+        updated=yes
+    fi
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 \
+        --no-install-recommends "$@" >/dev/null || true
+}
+
+# --- Chromium ---
 
 playwrights_own() {
     .venv/bin/python - 2>/dev/null <<'PYTHON'
@@ -20,19 +38,46 @@ have_chromium() {
 }
 
 add_chromium() {
-    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-        # libatomic1: Playwright's driver needs it, and a small Debian is without.
-        apt-get update -qq || true
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 \
-            --no-install-recommends chromium libatomic1 >/dev/null || true
-    fi
+    # libatomic1: Playwright's driver needs it, and a small Debian is without.
+    ! may_install || install_packages chromium libatomic1
     # Ubuntu's package is a stub for a snap, macOS has none: Playwright brings its own.
     works chromium || works google-chrome || .venv/bin/playwright install chromium >&2 || true
 }
 
+# --- Slurm ---
+
+have_slurm() {
+    for program in sbatch slurmctld slurmd munged sshd ssh-keygen; do
+        command -v "$program" >/dev/null || return 1
+    done
+}
+
+# A subshell, so that the traps are its own.
+add_slurm() (
+    may_install || return 0
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        # Debian starts a service as soon as it is installed, unless this file forbids it.
+        trap 'rm -f "$policy"' EXIT
+        trap 'exit 1' HUP INT TERM
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+    fi
+    install_packages slurm-wlm munge openssh-server
+)
+
+# --- Both ---
+
+missing=
 have_chromium || add_chromium
 if ! have_chromium; then
     echo "!!! NO CHROMIUM: THE PAGE IS NOT TESTED. Install the packages chromium and libatomic1, or run" \
         ".venv/bin/playwright install --with-deps chromium" >&2
-    [ -z "${CI:-}" ] || exit 1
+    missing=yes
 fi
+have_slurm || add_slurm
+if ! have_slurm; then
+    echo "!!! SLURM IS NOT TESTED: install the Debian packages slurm-wlm munge openssh-server" >&2
+    missing=yes
+fi
+[ -z "$missing" ] || [ -z "${CI:-}" ] || exit 1

@@ -1,9 +1,16 @@
 """Fixtures that several test files share."""
 
+from __future__ import annotations
+
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.slurm import SlurmCluster
 
 
 @pytest.fixture
@@ -15,3 +22,21 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("NANOCONF_HOME", str(folder))
     yield folder
     clean_up(folder)
+
+
+@pytest.fixture(scope="module")
+def slurm_cluster() -> Iterator[SlurmCluster]:
+    """A Slurm and an SSH server for one test file."""
+    from tests.slurm import SlurmCluster, require_slurm
+
+    require_slurm()
+    # Not pytest's folder: the path of a socket has to be short.
+    with tempfile.TemporaryDirectory(prefix="slurm-") as name, SlurmCluster(Path(name)) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(slurm_cluster: SlurmCluster) -> Iterator[SlurmCluster]:
+    """The test file's Slurm. What the test disturbs is mended; jobs and connections end."""
+    yield slurm_cluster
+    slurm_cluster.mend()
