@@ -458,6 +458,7 @@ class Dispatcher(threading.Thread):
         job.runs = [run_id if run_id != watched.run.id else "" for run_id in job.runs]
         job.save(self.archive.home)
         self._note(watched, state=QUEUED, tries=tries, note=f"to be sent again: {reason}")
+        self._say(f"{watched.run.id}: to be sent again: {reason}")
 
     # --- fetching ---------------------------------------------------------------------------
 

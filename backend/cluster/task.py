@@ -79,7 +79,7 @@ class Task:
     def _work_on(self, folder: Path) -> None:
         try:
             run = Run(folder)
-        except DamagedRun as error:
+        except DamagedRun as error:  # brought home and removed, before this job was started again
             say(str(error))
             return
         crashes = 0
@@ -94,7 +94,9 @@ class Task:
 
     def _leaves(self, run: Run) -> bool:
         """Whether there is no more to be done for a run."""
-        return bool(self.stopped_by) or run.finished
+        # a run that is over may have been brought home and removed already
+        there = (run.folder / "run.json").exists()
+        return bool(self.stopped_by) or not there or run.finished
 
     def _work(self, run: Run) -> int:
         """Let a worker work on a run until it ends; returns its exit status."""
