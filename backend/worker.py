@@ -17,6 +17,7 @@ import faulthandler
 import importlib
 import os
 import platform
+import resource
 import select
 import shutil
 import signal
@@ -53,6 +54,8 @@ GRACE_SECONDS = 0.6
 """How long the engine may take to stop by itself; it cannot while it is being compiled."""
 
 LOW_PRIORITY = 10
+SCARCE_BYTES = 2 << 30
+"""Address space that a worker can need."""
 
 ENGINES = {"numba": "backend.md.engine", "lammps": "backend.lammps.engine"}
 """The module that executes a run, by `RunSettings.engine`."""
@@ -328,12 +331,12 @@ def explain(error: BaseException) -> tuple[str, str, str]:
     if isinstance(error, Refused):
         return "other-version", str(error), ""
     detail = "".join(traceback.format_exception(error))
+    if isinstance(error, MemoryError) or _wants_memory(error):
+        advice = "not enough memory: close other programs, or simulate a smaller system"
+        return "memory", advice + _memory_limit(), detail
     if isinstance(error, OSError):
         unknown = ("cannot-write", f"a file could not be written: {error}")
         return (*ADVICE.get(error.errno or 0, unknown), detail)
-    if isinstance(error, MemoryError):
-        advice = "not enough memory: close other programs, or simulate a smaller system"
-        return "memory", advice, detail
     first_line = (str(error).splitlines() or [""])[0]
     return (
         "unexpected",
@@ -341,6 +344,20 @@ def explain(error: BaseException) -> tuple[str, str, str]:
         "please report it with the run's worker.log)",
         detail,
     )
+
+
+def _wants_memory(error: BaseException) -> bool:
+    """Whether a library could not be loaded because the process may not have so much memory."""
+    strange = isinstance(error, (ImportError, SystemError, OSError))
+    return strange and getattr(error, "errno", None) is None and bool(_memory_limit())
+
+
+def _memory_limit() -> str:
+    """What this process may have, in words, if that is less than it needs."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if not 0 <= limit < SCARCE_BYTES:
+        return ""
+    return f" (ulimit -v allows {limit / 1e9:.1f} GB here)"
 
 
 def say(text: str) -> None:

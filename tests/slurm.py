@@ -289,16 +289,20 @@ class SlurmCluster:
         else:
             self.start_controller()
         self.kill_connections()
-        if self._host_key.name != "host_key":
-            self._host_key = self.folder / "host_key"
-            self.stop_sshd()
-        if not self._runs("sshd"):
-            self.start_sshd()
+        self.mend_sshd()
         self.slurm("scancel", f"--user={self.user}")
         for node, state in zip(self.nodes, self._node_states(), strict=True):
             if state.startswith(("down", "drain")):
                 self.node_up(node)
         self._wait(self._idle, "the nodes to be idle")
+
+    def mend_sshd(self) -> None:
+        """The SSH server runs and shows its own host key."""
+        if self._host_key.name != "host_key":
+            self._host_key = self.folder / "host_key"
+            self.stop_sshd()
+        if not self._runs("sshd"):
+            self.start_sshd()
 
     # --- how it is done ---
 

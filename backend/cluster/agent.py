@@ -57,7 +57,10 @@ class Agent:
         words = dict(request)
         actions: dict[str, Callable[..., Any]] = {
             action.__name__: action
-            for action in (self.hello, self.submit, self.poll, self.fetch, self.cancel, self.clear)
+            for action in (
+                *(self.hello, self.submit, self.poll, self.fetch),
+                *(self.log, self.cancel, self.clear),
+            )
         }
         return actions[words.pop("do")](**words)
 
@@ -154,6 +157,13 @@ class Agent:
             size += sum(map(len, files.values()))
             found[run_id] = {name: wire.as_text(content) for name, content in files.items()}
         return found
+
+    def log(self, job: str, task: int) -> str:
+        """The last lines that a task of a job wrote."""
+        with contextlib.suppress(OSError), open(self.jobs / job / f"task-{task}.log", "rb") as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - 4096))
+            return log.read().decode("utf-8", "replace")
+        return ""
 
     def cancel(self, runs: list[str], jobs: list[int]) -> None:
         """Let runs end, and cancel whole jobs."""

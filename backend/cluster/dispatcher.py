@@ -450,7 +450,14 @@ class Dispatcher(threading.Thread):
         if end.again and watched.run.queue != QUEUES[0] and tries < MOST_TRIES:
             self._send_again(watched, job, tries, end.reason)
         else:
+            self._keep_log(watched, job)
             self._settle(watched, end.state, end.reason, end.error)
+
+    def _keep_log(self, watched: Watched, job: Job) -> None:
+        """Add what its job wrote to a run's log: there may be why it has no result."""
+        text = self._ask("log", job=job.name, task=job.index(watched.run.id))
+        with contextlib.suppress(OSError), open(watched.run.folder / "worker.log", "a") as log:
+            log.write(text)
 
     def _send_again(self, watched: Watched, job: Job, tries: int, reason: str) -> None:
         """Let a sweep's run go with another job; one that has not begun has not been tried."""

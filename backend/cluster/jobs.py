@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backend.cluster import script
 from backend.cluster.config import Cluster
 from backend.files import read_json, write_json
 from backend.run import Run, now
@@ -84,8 +83,7 @@ class Job:
             f"--cpus-per-task={1 if ranks else self.cores}",
             f"--signal=B:USR1@{notice}",
             "--requeue",
-            "--open-mode=append",
-            f"--output={script.LOG}" if self.tasks > 1 else "--output=task-0.log",
+            "--output=/dev/null",  # the script writes a log of its own
         ]
         for key in ("partition", "account", "qos"):
             if getattr(cluster, key):

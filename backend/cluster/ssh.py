@@ -88,8 +88,7 @@ class Connection:
             return _run(self._clients[-1], command, data, silence)
         except (paramiko.SSHException, EOFError, OSError) as error:
             self.close()
-            reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
-            line = f"the connection to {self.target} broke ({reason or type(error).__name__})"
+            line = f"the connection to {self.target} broke ({_reason(error)})"
             raise ClusterProblem("lost", line) from error
 
     def close(self) -> None:
@@ -269,12 +268,11 @@ def trust(target: Target, key: paramiko.PKey) -> None:
 def _read_key(path: Path) -> None:
     try:
         paramiko.PKey.from_path(path)
-    except paramiko.PasswordRequiredException:
-        line = f"the key {path} has a passphrase: give it to the agent with ssh-add {path}"
-        raise ClusterProblem("key-file", line) from None
     except Exception as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise ClusterProblem("key-file", f"the key {path} cannot be read ({reason})") from error
+        line = f"the key {path} cannot be read ({_reason(error)})"
+        if "password" in str(error):  # whose type depends on the kind of the key
+            line = f"the key {path} has a passphrase: give it to the agent with ssh-add {path}"
+        raise ClusterProblem("key-file", line) from error
 
 
 def _explained(error: Exception, target: Target) -> ClusterProblem:
@@ -288,7 +286,8 @@ def _explained(error: Exception, target: Target) -> ClusterProblem:
             f"{target.known_hosts}: somebody may be in between. If the cluster's administrators "
             f"say that it has changed, remove the old one: {removal(target)}",
         )
-    if isinstance(error, paramiko.AuthenticationException):
+    refused = isinstance(error, paramiko.AuthenticationException)
+    if refused and not any(words in str(error) for words in ("EOF", "timeout")):
         return ClusterProblem(
             "login",
             f"{target} does not let us in ({error}): is the user right, is the key in its "
@@ -300,8 +299,14 @@ def _explained(error: Exception, target: Target) -> ClusterProblem:
             f"the host key of {target} is not known yet: compare its fingerprint with "
             "nanoconf cluster trust",
         )
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return ClusterProblem(
         "unreachable",
-        f"{target} cannot be reached ({reason}): is the host right, is the network there?",
+        f"{target} cannot be reached ({_reason(error)}): is the host right, is the network there?",
     )
+
+
+def _reason(error: Exception) -> str:
+    """An error in a few words."""
+    if isinstance(error, TimeoutError) or "timeout" in str(error).lower():
+        return "no answer in time"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

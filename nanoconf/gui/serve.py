@@ -14,8 +14,10 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from backend.learning import retrain_after
+from nanoconf.gui.clusters import SHARED
 
 START_SECONDS = 60.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def serve(host: str = "127.0.0.1", port: int = 8866, open_browser: bool = True) -> None:
@@ -37,6 +39,8 @@ def serve(host: str = "127.0.0.1", port: int = 8866, open_browser: bool = True) 
     """
     retrain_after()  # refuses now what the keeper could only log
     _check_port(host, port)
+    if host not in LOOPBACK:
+        os.environ.setdefault(SHARED, "1")  # kernels inherit it
     print("Starting the page …", flush=True)
     threading.Thread(target=_announce, args=(host, port, open_browser), daemon=True).start()
     _run_voila(host, port)

@@ -55,6 +55,10 @@ class Simulation:
         Text of each file of the result, by name.
     reason : str
         Why it failed or was cancelled.
+    where : str
+        The cluster that it runs on; empty for this computer.
+    on_cluster : str
+        How it is there, as in ``pending: Priority``.
     """
 
     run_id: str
@@ -68,6 +72,8 @@ class Simulation:
     result: SimulationResult | None = None
     files: dict[str, str] = field(default_factory=dict)
     reason: str = ""
+    where: str = ""
+    on_cluster: str = ""
 
     @property
     def active(self) -> bool:
@@ -119,6 +125,13 @@ class AppState(HasTraits):
 
     cluster_mode = Bool(False)
     cluster_note = Unicode()
+    # Names that may be chosen, and the one that is; what was typed for cores and minutes, empty
+    # where the estimate stands; what is asked for; why that is too much.
+    clusters = Tuple()
+    cluster = Unicode()
+    cluster_typed = Dict({"cores": "", "minutes": ""})
+    cluster_asked = Dict()
+    cluster_problem = Unicode()
     estimate = Float(None, allow_none=True)
 
     simulation = AnyTrait(None, allow_none=True)
@@ -201,6 +214,18 @@ class AppState(HasTraits):
             self.look_at_densities()
         self.say("Starting the simulation …", "busy")
         self.note(f"Run: {words.describe(self.system)}, {self.settings.duration_ns:g} ns")
+
+    @property
+    def runnable(self) -> bool:
+        """Whether the inputs, and what is asked of the cluster, can be used."""
+        return self.valid and not (self.cluster_mode and self.cluster_problem)
+
+    def type_for_cluster(self, name: str, text: str) -> None:
+        """A user typed cores or minutes; nothing, or the estimate itself, is the estimate."""
+        asked = str(self.cluster_asked.get(name, ""))
+        if not self.cluster_typed[name] and text.strip() == asked:
+            return
+        self.cluster_typed = {**self.cluster_typed, name: text.strip()}
 
     def look_at_densities(self) -> None:
         """Turn to a tab where a simulation is seen."""

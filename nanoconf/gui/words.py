@@ -44,9 +44,19 @@ def status(simulation: Simulation, *, cancelling: bool = False) -> str:
         return f"The simulation failed: {simulation.reason}"
     if cancelling:
         return "Cancelling …"
+    if simulation.where:
+        return _on_cluster(simulation)
     if simulation.state == "queued":
         return "Waiting for a free processor …"
     return _running(simulation.progress)
+
+
+def _on_cluster(simulation: Simulation) -> str:
+    """The status line for a simulation on a cluster: the queue first, then the progress."""
+    how = simulation.on_cluster or "on its way"
+    if simulation.state == "queued":
+        return f"On {simulation.where}: {how} …"
+    return f"On {simulation.where}, {how}. {_running(simulation.progress)}"
 
 
 def _running(progress: Any) -> str:

@@ -17,7 +17,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from backend.archive import Archive
-from backend.system import SlitSystem
+from backend.run import LOCAL
+from backend.system import InvalidInput, SlitSystem
+from nanoconf.gui import clusters
 from nanoconf.gui.state import FINISHED, AppState, MachineLearning, Offer, Simulation
 
 if TYPE_CHECKING:
@@ -30,8 +32,6 @@ KEEPER_SECONDS = 5.0
 OFFER_SECONDS = 5.0
 MOST_OFFERS = 3
 LOG_TAIL = 60
-
-CLUSTER_CONFIG = "NANOCONF_CLUSTER_CONFIG"
 
 
 def on_this_thread(action: Callable[[], None]) -> None:
@@ -69,6 +69,7 @@ class Work:
         self._watch_number = 0
         self._slowdown = 1.0
         state.observe(self._estimate, "values")
+        state.observe(self._ask_cluster, ["values", "cluster_mode", "cluster", "cluster_typed"])
         self._estimate()
 
     def close(self) -> None:
@@ -128,15 +129,21 @@ class Work:
 
     def run(self) -> None:
         """Ask for a simulation of the inputs at the left."""
-        if self.state.valid and not self.state.simulating:
-            self.state.start()
-            self._runner.submit(self._run, self.state.system, self.state.settings)
+        state = self.state
+        if state.runnable and not state.simulating:
+            place = clusters.chosen(state)
+            state.start()
+            self._runner.submit(self._run, state.system, state.settings, place)
 
-    def _run(self, system: Any, settings: Any) -> None:
+    def _run(self, system: Any, settings: Any, place: clusters.Place | None) -> None:
         from backend.keeper import ensure_keeper
 
         try:
-            run = self.archive.submit(system, settings, owner=self.owner)
+            where: dict[str, Any] = {}
+            if place is not None:
+                clusters.check_room(place, self.archive)
+                settings, where = place.applied(system, settings)
+            run = self.archive.submit(system, settings, owner=self.owner, **where)
             ensure_keeper(self.archive.home)
         except Exception as error:
             self.post(self.state.fail, f"The simulation could not be started: {_one_line(error)}")
@@ -214,9 +221,28 @@ class Work:
         )
 
     def cluster_mode(self, wanted: bool) -> None:
-        """Simulate on a cluster, where one is configured; else say what to configure."""
-        self.state.cluster_note = _cluster_refusal() if wanted else ""
-        self.state.cluster_mode = wanted and not self.state.cluster_note
+        """Simulate on a cluster, where one may be used; else say what to do."""
+        names, note = clusters.usable() if wanted else ((), "")
+        with self.state.hold_trait_notifications():
+            self.state.cluster_note = note
+            self.state.clusters = names
+            if self.state.cluster not in names:
+                self.state.cluster = names[0] if names else ""
+            self.state.cluster_mode = bool(names)
+
+    def _ask_cluster(self, _change: Any = None) -> None:
+        """What the inputs ask of the cluster, and whether it allows that."""
+        state = self.state
+        place = clusters.chosen(state)
+        if place is None or not state.valid:
+            state.cluster_asked, state.cluster_problem = {}, ""
+            return
+        try:
+            _, where = place.applied(state.system, state.settings)
+        except InvalidInput as refused:
+            state.cluster_problem = str(refused)
+        else:
+            state.cluster_asked, state.cluster_problem = where["cluster"], ""
 
     # --- watching ---------------------------------------------------------------------------
 
@@ -224,7 +250,8 @@ class Work:
         """Report on a run, from a thread of its own, until it is over or another is watched."""
         self._watch_number += 1
         self._watched = run
-        first = Simulation(run.id, run.system, run.settings, mine=mine, joined=joined)
+        where = "" if run.where == LOCAL else run.where
+        first = Simulation(run.id, run.system, run.settings, mine=mine, joined=joined, where=where)
         watch = threading.Thread(
             target=self._report, args=(run, first, self._watch_number), daemon=True
         )
@@ -330,6 +357,7 @@ def _look(run: Run, before: Simulation, *, profiles: bool) -> Simulation:
         before,
         state=state,
         reason=run.reason,
+        on_cluster=clusters.status_in_words(run),
         progress=run.progress() or before.progress,
         profiles=(run.partial_profiles() if profiles else None) or before.profiles,
     )
@@ -352,19 +380,6 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _cluster_refusal() -> str:
-    """Why Run stays on this computer."""
-    config = os.environ.get(CLUSTER_CONFIG, "")
-    if not config:
-        return (
-            "No cluster is configured: describe one in a TOML file and put its path into "
-            f"{CLUSTER_CONFIG}. Run stays on this computer."
-        )
-    if not os.path.isfile(config):
-        return f"{CLUSTER_CONFIG} = {config}: there is no such file. Run stays on this computer."
-    return "This version cannot use a cluster yet. Run stays on this computer."
 
 
 def _one_line(error: BaseException) -> str:

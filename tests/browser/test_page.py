@@ -13,6 +13,7 @@ from backend.system import SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.state import TABS
 from tests.browser.conftest import SEEN, Window
+from tests.desk import write_config
 from tests.homes import until
 
 NUMBERS = {
@@ -137,6 +138,34 @@ def test_cluster_mode_says_what_to_configure(server, window, monkeypatch):
     window.button("Cluster mode").click()
     window.page.get_by_text("NANOCONF_CLUSTER_CONFIG").wait_for()
     assert "mod-active" not in window.button("Cluster mode").get_attribute("class")
+
+
+def test_a_run_in_cluster_mode_ends_in_the_same_figure(server, window, cluster, home, monkeypatch):
+    home.mkdir(exist_ok=True)
+    path = write_config(home / "clusters.toml", cluster, cores=2)
+    monkeypatch.setenv("NANOCONF_CLUSTER_CONFIG", str(path))
+    server.start()
+    window.open()
+    window.type("Simulation length (ns)", "0.2")
+    window.button("Cluster mode").click()
+    limit = window.field("Time limit (min)")
+    limit.wait_for()
+    assert window.field("Cores").input_value() == "2"
+    assert int(limit.input_value()) >= 5  # the estimate
+    window.type("Time limit (min)", "99")
+    limit.press("Enter")
+    window.page.get_by_text("walltime = 99: must lie between 1 and 60").wait_for()
+    assert window.button("Run").is_disabled()
+    window.type("Time limit (min)", "7")
+    limit.press("Enter")
+    window.page.get_by_text("walltime = 99").wait_for(state="detached")
+    window.button("Run").click()
+    window.wait_for_status("On test")
+    window.picture("cluster")
+    window.wait_for_status("Done")
+    window.wait_for_curves("MD", "ML")
+    (job,) = [job for job in cluster.jobs() if "JobName" in job]
+    assert job["TimeLimit"] == "00:07:00" and job["NumCPUs"] == "2"
 
 
 # --- predicting and simulating --------------------------------------------------------------

@@ -9,6 +9,7 @@ import ipywidgets as widgets
 
 from nanoconf.gui import words
 from nanoconf.gui.fields import DURATION
+from nanoconf.gui.panels.cluster import ClusterPanel
 from nanoconf.gui.panels.inputs import NumberInput
 from nanoconf.gui.state import AppState
 from nanoconf.gui.work import Work
@@ -23,7 +24,6 @@ class ComputingPanel(widgets.VBox):
         self.cluster = widgets.ToggleButton(
             description="Cluster mode", tooltip="Simulate on a Slurm cluster"
         ).add_class("nc-cluster")
-        self.cluster_note = widgets.HTML().add_class("nc-note")
         self.predict = widgets.Button(description="Predict using ML").add_class("nc-predict")
         self.run = widgets.Button(description="Run").add_class("nc-run")
         self.progress = widgets.FloatProgress(max=1.0).add_class("nc-progress")
@@ -32,7 +32,7 @@ class ComputingPanel(widgets.VBox):
                 widgets.HTML("<h2>Computing</h2>"),
                 NumberInput(state, DURATION),
                 widgets.HBox([self.estimate, self.cluster]).add_class("nc-row"),
-                self.cluster_note,
+                ClusterPanel(state),
                 self.predict,
                 self.run,
                 self.progress,
@@ -43,7 +43,10 @@ class ComputingPanel(widgets.VBox):
         self.cluster.observe(self._toggled, "value")
         state.observe(
             self._show,
-            ["valid", "simulation", "starting", "cancelling", "predicting", "estimate"],
+            [
+                *("valid", "simulation", "starting", "cancelling", "predicting", "estimate"),
+                *("cluster_mode", "cluster_problem"),
+            ],
         )
         state.observe(self._show_cluster, ["cluster_mode", "cluster_note"])
         self._show()
@@ -61,14 +64,13 @@ class ComputingPanel(widgets.VBox):
 
     def _show_cluster(self, _change: Any = None) -> None:
         self.cluster.value = self._state.cluster_mode
-        self.cluster_note.value = escape(self._state.cluster_note)
 
     def _show(self, _change: Any = None) -> None:
         state = self._state
         going = state.simulating
         self.predict.disabled = not state.valid
         self.run.description = "Cancel" if going else "Run"
-        self.run.disabled = state.starting or state.cancelling or not (going or state.valid)
+        self.run.disabled = state.starting or state.cancelling or not (going or state.runnable)
         (self.run.add_class if going else self.run.remove_class)("nc-cancel")
         self.estimate.value = escape(words.estimate(state.estimate if state.valid else None))
         progress = state.simulation.progress if going and state.simulation else None

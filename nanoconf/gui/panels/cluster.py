@@ -1,0 +1,62 @@
+"""Which cluster, and what is asked of it; seen in Cluster mode only."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+
+from nanoconf.gui.state import AppState
+
+
+class ClusterPanel(widgets.VBox):
+    """The cluster, cores and minutes: estimates that may be typed over."""
+
+    def __init__(self, state: AppState):
+        self._state = state
+        self.name = widgets.Dropdown(description="Cluster").add_class("nc-cluster-name")
+        self.cores = _number("Cores", "Cores that the run may take there")
+        self.minutes = _number("Time limit (min)", "Slurm ends the run after that")
+        self.note = widgets.HTML().add_class("nc-note")
+        numbers = widgets.HBox([self.cores, self.minutes]).add_class("nc-row")
+        super().__init__([self.name, numbers, self.note])
+        self.add_class("nc-cluster-panel")
+        self.name.observe(self._chosen, "value")
+        for field, name in ((self.cores, "cores"), (self.minutes, "minutes")):
+            field.observe(
+                lambda change, name=name: state.type_for_cluster(name, change["new"]), "value"
+            )
+        state.observe(
+            self._show,
+            [
+                *("cluster_mode", "cluster_note", "clusters", "cluster"),
+                *("cluster_typed", "cluster_asked", "cluster_problem"),
+            ],
+        )
+        self._show()
+
+    def _chosen(self, change: dict[str, Any]) -> None:
+        if change["new"]:
+            self._state.cluster = change["new"]
+
+    def _show(self, _change: Any = None) -> None:
+        state = self._state
+        if tuple(self.name.options) != state.clusters:
+            self.name.options = state.clusters
+        if state.cluster in state.clusters:
+            self.name.value = state.cluster
+        for field, name in ((self.cores, "cores"), (self.minutes, "minutes")):
+            field.value = state.cluster_typed[name] or str(state.cluster_asked.get(name, ""))
+        problem = state.cluster_problem
+        self.note.value = (
+            f"<span role='alert'>{escape(problem)}</span>"
+            if problem
+            else escape(state.cluster_note)
+        )
+        for part in (self.name, *self.children[1:2]):
+            part.layout.display = None if state.cluster_mode else "none"
+
+
+def _number(label: str, tooltip: str) -> widgets.Text:
+    return widgets.Text(description=label, tooltip=tooltip, continuous_update=False)

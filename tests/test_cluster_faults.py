@@ -1,0 +1,419 @@
+"""What may go wrong between here and a cluster, one fault after the other."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from backend.md import engine
+from backend.run import CANCELLED, DONE, FAILED
+from tests.desk import Desk
+from tests.homes import LONG, QUICK, STEADY, SYSTEM, until
+from tests.slurm import make_key
+
+LONG_ENOUGH = replace(STEADY, duration_ns=4.0)
+
+
+@pytest.fixture
+def make_desk(home, cluster, monkeypatch):
+    """A home on the tests' Slurm, with some keys of the cluster's entry otherwise."""
+    desks = []
+
+    def make(**changes):
+        desks.append(Desk(home, cluster, monkeypatch, **changes))
+        return desks[-1]
+
+    yield make
+    for desk in desks:
+        desk.close()
+
+
+@pytest.fixture
+def desk(make_desk):
+    return make_desk()
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    return engine.run(SYSTEM, STEADY).positive.density
+
+
+def submitted_once(desk, run):
+    """Whether Slurm was given exactly one job for a run."""
+    return desk.slurm.submissions(desk.status(run)["job"]) == 1
+
+
+def job_of(desk, run):
+    return desk.slurm.job(desk.status(run)["job_id"])
+
+
+def workers_of(run):
+    """The processes that work on a run, wherever."""
+    found = running("backend.worker")
+    return [each for each in found if any(run.id in word for word in each.info["cmdline"])]
+
+
+def running(word):
+    """Processes with a word on their command line."""
+    processes = psutil.process_iter(["cmdline"])
+    return [process for process in processes if word in (process.info["cmdline"] or ())]
+
+
+# --- the connection -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_a_connection_that_is_cut_again_and_again_loses_nothing(
+    make_desk, cluster, undisturbed, direction
+):
+    """From the greeting to the last file: every cut comes half as late again as the one before."""
+    with cluster.relay() as relay:
+        desk = make_desk(port=relay.port)
+        run = desk.submit(STEADY)
+        cuts, size = 0, 1000
+        relay.cut_after(size, direction)
+
+        def cut_once_more():
+            nonlocal cuts, size
+            if relay.connections == 0 and not run.finished:
+                cuts, size = cuts + 1, size * 3 // 2
+                relay.cut_after(size, direction)
+            return run.finished
+
+        desk.until(cut_once_more)
+    assert run.state == DONE, run.reason
+    assert submitted_once(desk, run)
+    assert run.result().positive.density == pytest.approx(undisturbed, rel=1e-6)
+    assert cuts > 5
+    assert any("trying again" in line or "broke" in line for line in desk.said)
+
+
+def test_a_run_waits_for_a_network_that_is_not_there(make_desk, cluster):
+    with cluster.relay() as relay:
+        relay.refuse()
+        desk = make_desk(port=relay.port)
+        run = desk.submit(QUICK)
+        desk.step()
+        assert "cannot be reached" in desk.status(run)["note"]
+        assert "trying again in 1 s" in desk.status(run)["note"]
+        desk.step()
+        assert "trying again in 2 s" in desk.status(run)["note"]
+        relay.accept()
+        assert desk.finish(run) == DONE
+        assert submitted_once(desk, run)
+
+
+def test_a_run_goes_on_while_nobody_can_be_asked(desk, cluster):
+    run = desk.submit(STEADY)
+    desk.running(run)
+    cluster.kill_connections()
+    cluster.stop_sshd()
+    desk.step()
+    assert not run.finished and "trying again" in desk.status(run)["note"]
+    cluster.start_sshd()
+    assert desk.finish(run) == DONE
+    assert len(run.attempts()) == 1 and desk.status(run)["note"] == ""
+
+
+def test_a_frozen_connection_is_given_up(desk, cluster, monkeypatch):
+    run = desk.submit(LONG)
+    desk.running(run)
+    monkeypatch.setattr("backend.cluster.ssh.SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr("backend.cluster.ssh.Connection.run.__defaults__", (b"", 1.0))
+    cluster.freeze_connections()
+    began = time.monotonic()
+    desk.step()
+    assert time.monotonic() - began < 10
+    assert "no answer in time" in desk.status(run)["note"]
+    desk.until(lambda: desk.status(run)["note"] == "")
+    assert run.state == "running"
+
+
+# --- Slurm does not answer ------------------------------------------------------------------
+
+
+def test_a_controller_that_hangs_while_it_is_asked_gets_one_job(desk, cluster):
+    cluster.hang_controller()
+    run = desk.submit(QUICK)
+    desk.step()
+    assert not run.finished and "trying again" in desk.status(run)["note"]
+    cluster.wake_controller()
+    assert desk.finish(run) == DONE
+    assert submitted_once(desk, run)
+
+
+def test_an_answer_that_is_lost_with_its_connection_is_one_job(desk, cluster):
+    cluster.hang_controller()
+    run = desk.submit(QUICK)
+    agents = []
+
+    def cut():
+        until(lambda: running("sbatch"), "sbatch to be run")
+        agents.extend(running("backend.cluster.agent"))
+        cluster.kill_connections()
+        for agent in agents:
+            agent.kill()
+        cluster.wake_controller()
+
+    thread = threading.Thread(target=cut)
+    thread.start()
+    desk.step()
+    thread.join()
+    assert agents
+    assert desk.finish(run) == DONE
+    assert submitted_once(desk, run)
+
+
+def test_a_controller_that_was_never_asked_is_asked_again(desk, cluster):
+    cluster.stop_controller()
+    run = desk.submit(QUICK)
+    desk.step()
+    assert not run.finished
+    cluster.start_controller()
+    assert desk.finish(run) == DONE
+    assert submitted_once(desk, run)
+
+
+def test_a_controller_that_is_restarted_still_knows_the_job(desk, cluster):
+    run = desk.submit(STEADY)
+    desk.running(run)
+    cluster.stop_controller()
+    desk.step()
+    assert "trying again" in desk.status(run)["note"]
+    cluster.start_controller()
+    assert desk.finish(run) == DONE
+    assert submitted_once(desk, run) and len(run.attempts()) == 1
+
+
+# --- how jobs end ---------------------------------------------------------------------------
+
+
+def test_a_time_limit_leaves_a_checkpoint_that_the_next_run_goes_on_from(desk, cluster):
+    run = desk.submit(LONG_ENOUGH)
+    desk.running(run)
+    desk.until(lambda: run.progress().fraction > 0.1)
+    # what Slurm does some time before the limit
+    cluster.slurm("scancel", "--signal=USR1", "--batch", desk.status(run)["job_id"])
+    assert desk.finish(run) == FAILED
+    assert run.error == "time-limit"
+    assert "goes on from its checkpoint" in run.reason and "--walltime" in run.reason
+    again = desk.submit(LONG_ENOUGH)
+    assert again.id != run.id and again.request["continues"] == run.id
+    assert desk.finish(again) == DONE
+    assert any("goes on from step" in line for line in again.log_tail(100))
+    expected = engine.run(SYSTEM, LONG_ENOUGH).positive.density
+    assert again.result().positive.density == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_node_that_fails_sends_the_job_to_another_and_it_goes_on(desk, cluster):
+    run = desk.submit(LONG_ENOUGH)
+    desk.running(run)
+    desk.until(lambda: run.progress().fraction > 0.1)
+    cluster.node_down()
+    desk.until(lambda: desk.status(run)["slurm"] == "PENDING")
+    assert not run.finished
+    cluster.node_up()
+    # Slurm waits for two minutes by itself
+    cluster.slurm("scontrol", "update", f"JobId={desk.status(run)['job_id']}", "StartTime=now")
+    assert desk.finish(run) == DONE
+    assert submitted_once(desk, run) and len(run.attempts()) == 2
+
+
+def test_a_node_that_fails_for_good_ends_the_run_with_slurms_reason(desk, cluster):
+    run = desk.submit(LONG)
+    desk.running(run)
+    cluster.slurm("scontrol", "update", f"JobId={desk.status(run)['job_id']}", "Requeue=0")
+    cluster.node_down()
+    assert desk.finish(run) == FAILED
+    assert run.error == "node-failed" and "NODE_FAIL, NodeDown" in run.reason
+
+
+def test_scancel_from_outside_ends_the_run_as_cancelled(desk, cluster):
+    run = desk.submit(LONG)
+    desk.running(run)
+    cluster.slurm("scancel", desk.status(run)["job_id"])
+    assert desk.finish(run) == CANCELLED
+    assert "not from here" in run.reason
+
+
+def test_a_partition_that_is_not_there_is_refused_in_slurms_words(make_desk):
+    desk = make_desk(partition="nowhere")
+    run = desk.submit(QUICK)
+    desk.step()
+    assert (run.state, run.error) == (FAILED, "slurm-refused")
+    assert "invalid partition name specified" in run.reason.lower()
+    assert not list((desk.archive.home / "jobs").iterdir())
+
+
+def test_a_job_script_that_fails_is_told_with_its_exit_code(make_desk):
+    desk = make_desk(setup=['test -z "$SLURM_JOB_ID" || { echo no such module; exit 3; }'])
+    run = desk.submit(QUICK)
+    assert desk.finish(run) == FAILED
+    assert run.error == "job-failed"
+    assert "FAILED, NonZeroExitCode, exit code 3:0" in run.reason
+    assert run.log_tail()[-1] == "no such module"
+
+
+def test_a_worker_that_is_killed_is_started_again_and_thrice_is_enough(desk):
+    run = desk.submit(LONG)
+    killed = set()
+
+    def kill():
+        for process in workers_of(run):
+            if process.pid not in killed and run.progress() is not None:
+                killed.add(process.pid)
+                process.kill()
+        return run.finished
+
+    desk.until(kill)
+    assert len(killed) == 3
+    assert (run.state, run.error) == (FAILED, "crashed")
+    assert "signal 9" in run.reason
+
+
+def test_a_worker_that_may_not_have_its_memory_says_so(make_desk):
+    desk = make_desk(setup=['test -z "$SLURM_JOB_ID" || ulimit -v 350000'])
+    run = desk.submit(QUICK)
+    assert desk.finish(run) == FAILED
+    assert run.error == "memory" and "ulimit -v allows 0.4 GB here" in run.reason
+
+
+# --- who is who -----------------------------------------------------------------------------
+
+
+def test_another_host_key_is_refused_and_nothing_is_started(desk, cluster):
+    cluster.new_host_key()
+    run = desk.submit(QUICK)
+    desk.step()
+    assert (run.state, run.error) == (FAILED, "host-key")
+    assert "another host key" in run.reason and "ssh-keygen -R" in run.reason
+
+
+def test_a_host_that_is_not_known_is_refused(make_desk, tmp_path):
+    desk = make_desk(known_hosts=str(tmp_path / "empty"))
+    run = desk.submit(QUICK)
+    desk.step()
+    assert (run.state, run.error) == (FAILED, "host-key")
+    assert "nanoconf cluster trust" in run.reason
+    assert not (tmp_path / "empty").exists()
+
+
+def test_another_host_key_while_a_run_is_under_way_loses_nothing(desk, cluster):
+    run = desk.submit(STEADY)
+    desk.running(run)
+    cluster.kill_connections()
+    cluster.new_host_key()
+    desk.step()
+    desk.step()
+    assert not run.finished and "another host key" in desk.status(run)["note"]
+    cluster.mend_sshd()
+    assert desk.finish(run) == DONE
+
+
+def test_the_wrong_key_is_refused(make_desk, tmp_path):
+    make_key(tmp_path / "key")
+    desk = make_desk(key_file=str(tmp_path / "key"))
+    run = desk.submit(QUICK)
+    desk.step()
+    assert (run.state, run.error) == (FAILED, "login")
+    assert "authorized_keys" in run.reason
+
+
+@pytest.mark.parametrize("content", [None, b"no key at all"])
+def test_a_key_that_cannot_be_read_is_named(make_desk, tmp_path, monkeypatch, content):
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    path = tmp_path / "key"
+    if content:
+        path.write_bytes(content)
+    desk = make_desk(key_file=str(path))
+    run = desk.submit(QUICK)
+    desk.step()
+    assert (run.state, run.error) == (FAILED, "key-file")
+    assert str(path) in run.reason
+
+
+def test_a_key_with_a_passphrase_is_for_the_agent(make_desk, tmp_path, monkeypatch):
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    path = tmp_path / "key"
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(path)]
+    subprocess.run(command, check=True)
+    desk = make_desk(key_file=str(path))
+    run = desk.submit(QUICK)
+    desk.step()
+    assert (run.state, run.error) == (FAILED, "key-file")
+    assert f"ssh-add {path}" in run.reason
+
+
+def test_an_account_that_may_not_log_in_is_refused(make_desk):
+    desk = make_desk(user="nobody")
+    run = desk.submit(QUICK)
+    desk.step()
+    assert (run.state, run.error) == (FAILED, "login")
+    assert "nobody@" in run.reason
+
+
+# --- values that are no words ---------------------------------------------------------------
+
+
+def test_hostile_values_arrive_as_data(make_desk, cluster):
+    hostile = 'it\'s "a" name; touch pwned $(touch pwned) `touch pwned` \\ %j &'
+    desk = make_desk(
+        work_dir=f"{hostile}\nand a second line",
+        account=hostile,
+        setup=[f"export XDG_CACHE_HOME='{Path.home()}/.cache' NOTE=\"it's; fine\""],
+    )
+    run = desk.submit(QUICK)
+    assert desk.finish(run) == DONE, run.reason
+    assert job_of(desk, run)["Account"].startswith("it's")
+    assert not list(cluster.home.rglob("pwned")) and not Path("pwned").exists()
+    assert (cluster.home / f"{hostile}\nand a second line" / "runs").is_dir()
+
+
+# --- the cluster's disk ---------------------------------------------------------------------
+
+
+def test_a_work_folder_that_cannot_be_made_is_told_before_anything_is_sent(make_desk, cluster):
+    (cluster.home / "file").write_text("no folder")
+    desk = make_desk(work_dir="file/below")
+    run = desk.submit(QUICK)
+    desk.step()
+    assert (run.state, run.error) == (FAILED, "work-dir")
+    assert "work_dir" in run.reason
+
+
+def test_a_full_disk_is_told_at_submission(make_desk, cluster):
+    folder = cluster.home / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only the superuser may mount a disk")
+    try:
+        desk = make_desk(work_dir="small/work")
+        (folder / "other files").write_bytes(bytes(shutil.disk_usage(folder).free - 4096))
+        run = desk.submit(QUICK)
+        desk.step()
+        assert (run.state, run.error) == (FAILED, "disk-full")
+        assert "free some space" in run.reason
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+# --- signals --------------------------------------------------------------------------------
+
+
+def test_a_job_that_is_told_to_end_says_that_it_was(desk, cluster):
+    run = desk.submit(LONG)
+    desk.running(run)
+    (worker,) = workers_of(run)
+    os.kill(worker.parent().pid, signal.SIGTERM)
+    assert desk.finish(run) == FAILED
+    assert run.error == "interrupted" and "exit code 75:0" in run.reason
