@@ -19,8 +19,8 @@ class ClusterPanel(widgets.VBox):
         self.cores = _number("Cores", "Cores that the run may take there")
         self.minutes = _number("Time limit (min)", "Slurm ends the run after that")
         self.note = widgets.HTML().add_class("nc-note")
-        numbers = widgets.HBox([self.cores, self.minutes]).add_class("nc-row")
-        super().__init__([self.name, numbers, self.note])
+        self._fields = widgets.VBox([self.name, self.cores, self.minutes]).add_class("nc-number")
+        super().__init__([self._fields, self.note])
         self.add_class("nc-cluster-panel")
         self.name.observe(self._chosen, "value")
         for field, name in ((self.cores, "cores"), (self.minutes, "minutes")):
@@ -54,8 +54,8 @@ class ClusterPanel(widgets.VBox):
             if problem
             else escape(state.cluster_note)
         )
-        for part in (self.name, *self.children[1:2]):
-            part.layout.display = None if state.cluster_mode else "none"
+        self._fields.layout.display = None if state.cluster_mode else "none"
+        self.name.layout.display = None if len(state.clusters) > 1 else "none"
 
 
 def _number(label: str, tooltip: str) -> widgets.Text:
