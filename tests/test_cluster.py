@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from backend.archive import Archive
+from backend.cluster.config import VARIABLE, get
 from backend.cluster.jobs import Job
 from backend.md import engine
 from backend.run import CANCELLED, DONE, FAILED, QUEUED
+from nanoconf.cli import main
 from nanoconf.clusters import status_in_words
-from tests.desk import Desk
-from tests.homes import LONG, QUICK, STEADY, SYSTEM, UNSTABLE
+from nanoconf.surrogate.data import Simulations
+from tests.desk import Desk, write_config
+from tests.homes import LONG, PATIENCE, QUICK, STEADY, SYSTEM, UNSTABLE, keepers, until
 
 
 @pytest.fixture
@@ -134,8 +142,159 @@ def test_a_jobs_time_is_that_of_its_longest_share(home, cluster, monkeypatch):
         desk.submit(replace(QUICK, seed=seed), queue="sweep", minutes=minutes)
         for seed, minutes in enumerate((5, 1, 5, 2))
     ]
-    from backend.cluster.config import get
-
     job = Job.of(get(), runs)
     assert (job.tasks, job.minutes) == (2, 10)
     assert [job.index(run.id) for run in runs] == [0, 1, 0, 1]
+
+
+# --- the command line -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def described(home, cluster, monkeypatch):
+    """A home whose file describes the tests' Slurm; its keeper is a process, as everywhere."""
+    home.mkdir()
+
+    def describe(**changes):
+        monkeypatch.setenv(VARIABLE, str(write_config(home / "clusters.toml", cluster, **changes)))
+
+    describe()
+    return describe
+
+
+def nanoconf(*words) -> subprocess.Popen:
+    command = [sys.executable, "-m", "nanoconf", *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+SMALL = ("-p", "3", "-d", "0.5", "--set", "replicas=1", "--set", "time_step=0.02")
+
+
+def test_a_command_whose_keeper_is_killed_is_finished_by_the_next(
+    described, home, cluster, tmp_path
+):
+    words = ["simulate", "--cluster", *SMALL, "--duration-ns", "2", "-o", tmp_path / "out"]
+    first = nanoconf(*words)
+    until(lambda: any(job.get("JobState") == "RUNNING" for job in cluster.jobs()), "a job")
+    first.kill()
+    for process in keepers(home):
+        process.kill()
+    first.wait()
+    second = nanoconf(*words)
+    out, err = second.communicate(timeout=PATIENCE)
+    assert second.returncode == 0, err
+    assert f"profiles in {tmp_path / 'out'}" in out
+    (run,) = Archive(home).runs()
+    assert run.state == DONE and len(run.attempts()) == 1
+    about = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert about["where"] == "test" and len(cluster.jobs()) == 1
+
+
+def test_what_a_cluster_refuses_is_one_line_and_exit_status_one(described, tmp_path, capfd):
+    described(partition="nowhere")
+    words = ["simulate", "--cluster", *SMALL, "--duration-ns", "0.001", "-o", str(tmp_path / "out")]
+    assert main(words) == 1
+    said = capfd.readouterr().err.strip()
+    assert "the job was not taken" in said and "nvalid partition" in said and "\n" not in said
+
+
+def test_check_says_what_works(described, capfd):
+    assert main(["cluster", "check"]) == 0
+    said = capfd.readouterr().out
+    for words in ("the host answers", "the login works", "Slurm answers", "the worker starts"):
+        assert f"yes  {words}" in said
+    assert "test is ready" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "works", "advice"),
+    [
+        ({"host": "127.0.0.1", "port": 1}, "the entry is understood", "is the network there"),
+        ({"known_hosts": "/nowhere"}, "the host answers", "nanoconf cluster trust test"),
+        ({"user": "nobody"}, "its host key is known", "authorized_keys"),
+        ({"python": "/no/python"}, "the login works", "set python"),
+        ({"work_dir": "/proc/work"}, "the login works", "work_dir"),
+        ({"setup": ["PATH=/nowhere"]}, "the work folder can be written", "setup"),
+        ({"partition": "nowhere"}, "Slurm answers", "set partition to one of debug"),
+    ],
+)
+def test_check_says_what_to_do_about_the_first_thing_that_does_not(
+    described, capfd, changes, works, advice
+):
+    described(**changes)
+    assert main(["cluster", "check"]) == 1
+    out, err = capfd.readouterr()
+    assert f"yes  {works}" in out or changes.get("work_dir") or changes.get("setup")
+    assert err.startswith("NO   ") and advice in err and err.count("\n") == 1
+
+
+def test_a_host_is_trusted_after_a_yes_only(described, tmp_path, monkeypatch, capfd):
+    known = tmp_path / "known" / "hosts"
+    described(known_hosts=str(known))
+    monkeypatch.setattr("builtins.input", lambda: "no")
+    assert main(["cluster", "trust"]) == 1
+    shown = re.search(r"SHA256:\S+", capfd.readouterr().out)[0]
+    assert not known.exists()
+    assert main(["cluster", "trust", "--fingerprint", "SHA256:another"]) == 1
+    assert main(["cluster", "trust", "--fingerprint", shown]) == 0
+    assert main(["cluster", "trust"]) == 0
+    assert "is known already" in capfd.readouterr().out
+    assert main(["cluster", "check"]) == 0
+
+
+def test_another_key_than_is_known_is_not_trusted(described, cluster, capfd):
+    cluster.new_host_key()
+    before = cluster.known_hosts.read_text()
+    assert main(["cluster", "trust"]) == 1
+    assert "ssh-keygen -R" in capfd.readouterr().err
+    assert cluster.known_hosts.read_text() == before
+
+
+def test_a_cluster_without_anything_is_brought_all_that_the_worker_needs(described, cluster, capfd):
+    """No package of its own, and no pip: a bare Python is enough."""
+    base = Path(sys._base_executable)
+    bare = cluster.home / "bin"
+    bare.mkdir()
+    (bare / "python3").write_text(f'#!/bin/sh\nexec {base} -s "$@"\n')
+    (bare / "python3").chmod(0o755)
+    described(python="", setup=[f"export PATH={bare}:/usr/bin:/bin"])
+    assert main(["cluster", "check"]) == 0, capfd.readouterr().err
+    names = sorted(path.name.split("-")[0] for path in (cluster.home / "work").iterdir())
+    assert names == ["jobs", "packages", "runs", "worker"]
+    stamps = [path.stat().st_mtime_ns for path in (cluster.home / "work").glob("*-*")]
+    assert main(["cluster", "check"]) == 0
+    assert [path.stat().st_mtime_ns for path in (cluster.home / "work").glob("*-*")] == stamps
+
+
+# --- a whole sweep --------------------------------------------------------------------------
+
+
+def sweep_on(described, home, cluster, folder, systems) -> None:
+    """A sweep whose connection is killed twice; all of it arrives, and nothing twice."""
+    described(max_tasks=20, max_running=20, cores=1)
+    words = ["sweep", "--cluster", "--random", systems, "--duration-ns", "0.001"]
+    words += ["--set", "replicas=1", "--set", "time_step=0.02", "-o", folder]
+    work = nanoconf(*words)
+    for share in (0.2, 0.6):
+        until(
+            lambda share=share: (
+                work.poll() is not None
+                or sum(run.finished for run in Archive(home).runs()) > share * systems
+            ),
+            f"{share:.0%} of the sweep",
+            patience=60 + 4 * systems,
+        )
+        cluster.kill_connections()
+    _, err = work.communicate(timeout=60 + 4 * systems)
+    assert work.returncode == 0, err
+    assert len(Simulations.load(folder)) == systems
+    runs = Archive(home).runs()
+    assert len(runs) == systems and all(len(run.attempts()) == 1 for run in runs)
+    (name,) = {run.cluster_status()["job"] for run in runs}
+    assert cluster.submissions(name) == 1
+
+
+def test_a_sweep_of_sixty_comes_home_though_its_connection_is_killed_twice(
+    described, home, cluster, tmp_path
+):
+    sweep_on(described, home, cluster, tmp_path / "data", 60)

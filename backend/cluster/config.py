@@ -108,6 +108,8 @@ class Cluster:
             refuse("port", "must be a port, 1 to 65535")
         if not self.work_dir.strip():
             refuse("work_dir", "must name a folder on the cluster")
+        if ":" in self.work_dir:
+            refuse("work_dir", "must not contain a colon, which Python takes for the end of a path")
         for key in ("cores", "max_walltime_minutes", "max_tasks", "max_running"):
             if getattr(self, key) < 1:
                 refuse(key, "must be 1 or more")

@@ -23,6 +23,7 @@ from typing import Any
 from backend.cluster import package
 from backend.cluster.config import Cluster
 from backend.cluster.problems import ClusterProblem
+from backend.cluster.script import exports
 from backend.cluster.ssh import Connection
 
 PYTHONS = ("python3.13", "python3.12", "python3.11", "python3", "python")
@@ -62,6 +63,11 @@ part = folder + ".part-" + str(os.getpid())
 try:
     os.makedirs(part)
     zipfile.ZipFile(io.BytesIO(data)).extractall(part)
+    for name in os.listdir(part):
+        if name.endswith(".whl"):
+            wheel = os.path.join(part, name)
+            zipfile.ZipFile(wheel).extractall(part)
+            os.remove(wheel)
     os.rename(part, folder)
 except OSError as error:
     shutil.rmtree(part, ignore_errors=True)
@@ -92,7 +98,7 @@ class Site:
         """What the user's shell there is to run: set-up lines, then a module."""
         return in_bash(
             cluster,
-            f"export PYTHONPATH={shlex.quote(self.path)}",
+            *exports(self.path),
             "exec " + shlex.join([self.python, "-P", "-m", module, *words]),
         )
 
@@ -194,12 +200,9 @@ def environment(found: dict[str, Any]) -> bytes:
     with tempfile.TemporaryDirectory(prefix="nanoconf-wheels-") as name:
         _download(Path(name), found)
         buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as parcel:
+        with zipfile.ZipFile(buffer, "w") as parcel:
             for wheel in sorted(Path(name).glob("*.whl")):
-                with zipfile.ZipFile(wheel) as content:
-                    for each in content.infolist():
-                        if "/tests/" not in each.filename and not each.is_dir():
-                            parcel.writestr(each.filename, content.read(each))
+                parcel.write(wheel, wheel.name)
     return buffer.getvalue()
 
 

@@ -126,7 +126,8 @@ def _run(client: paramiko.SSHClient, command: str, data: bytes, silence: float) 
 
 def _send(channel: paramiko.Channel, data: bytes) -> None:
     try:
-        channel.sendall(data)
+        for first in range(0, len(data), CHUNK):  # sendall copies all that is left for each packet
+            channel.sendall(data[first : first + CHUNK])
     except TimeoutError:
         raise
     except OSError as error:  # "Socket is closed"
