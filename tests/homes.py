@@ -64,6 +64,12 @@ def processes(of: Path, module: str = "backend.") -> list[psutil.Process]:
     return found
 
 
+def running(word: str) -> list[psutil.Process]:
+    """Processes with a word on their command line."""
+    found = psutil.process_iter(["cmdline"])
+    return [process for process in found if word in (process.info["cmdline"] or ())]
+
+
 def keepers(home: Path) -> list[psutil.Process]:
     return processes(home, "backend.keeper")
 

@@ -16,11 +16,12 @@ from backend.cluster.config import VARIABLE, get
 from backend.cluster.jobs import Job
 from backend.md import engine
 from backend.run import CANCELLED, DONE, FAILED, QUEUED
+from backend.system import SlitSystem
 from nanoconf.cli import main
 from nanoconf.clusters import status_in_words
 from nanoconf.surrogate.data import Simulations
 from tests.desk import Desk, write_config
-from tests.homes import LONG, PATIENCE, QUICK, STEADY, SYSTEM, UNSTABLE, keepers, until
+from tests.homes import LONG, PATIENCE, QUICK, STEADY, SYSTEM, UNSTABLE, keepers, running, until
 
 
 @pytest.fixture
@@ -298,3 +299,17 @@ def test_a_sweep_of_sixty_comes_home_though_its_connection_is_killed_twice(
     described, home, cluster, tmp_path
 ):
     sweep_on(described, home, cluster, tmp_path / "data", 60)
+
+
+# --- the other engine -----------------------------------------------------------------------
+
+
+def test_lammps_runs_there_too_on_several_ranks(home, cluster, monkeypatch):
+    desk = Desk(home, cluster, monkeypatch, cores=2)
+    run = desk.submit(replace(QUICK, engine="lammps"), SlitSystem(), cores=2)
+    desk.until(lambda: run.finished or running("-nocite"), "LAMMPS to run")
+    assert len(running("-nocite")) >= 2, run.reason
+    assert desk.finish(run) == DONE, run.reason
+    assert run.result().summary["versions"]["lammps"]
+    (job,) = cluster.jobs()
+    assert job["NumTasks"] == "2" and job["NumCPUs"] == "2"

@@ -11,13 +11,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from backend.md import engine
 from backend.run import CANCELLED, DONE, FAILED
 from tests.desk import Desk
-from tests.homes import LONG, QUICK, STEADY, SYSTEM, until
+from tests.homes import LONG, QUICK, STEADY, SYSTEM, running, until
 from tests.slurm import make_key
 
 LONG_ENOUGH = replace(STEADY, duration_ns=4.0)
@@ -60,12 +59,6 @@ def workers_of(run):
     """The processes that work on a run, wherever."""
     found = running("backend.worker")
     return [each for each in found if any(run.id in word for word in each.info["cmdline"])]
-
-
-def running(word):
-    """Processes with a word on their command line."""
-    processes = psutil.process_iter(["cmdline"])
-    return [process for process in processes if word in (process.info["cmdline"] or ())]
 
 
 # --- the connection -------------------------------------------------------------------------

@@ -46,7 +46,7 @@ class Cluster:
     engine : {"numba", "lammps"}
         What computes a run unless the user chooses.
     mpi : str
-        The command that starts MPI ranks in a job.
+        The command that starts LAMMPS's MPI ranks in a job; empty is its own mpiexec.
     python : str
         The Python (3.11 or later, with NumPy, SciPy and Numba) on the cluster; where it is empty,
         an environment is made in `work_dir`.
@@ -74,7 +74,7 @@ class Cluster:
     max_tasks: int = 20
     max_running: int = 10
     engine: str = "numba"
-    mpi: str = "srun --mpi=pmix"
+    mpi: str = ""
     python: str = ""
     setup: tuple[str, ...] = ()
     shared: bool = False
@@ -212,7 +212,7 @@ host = "login.example.org"      # a host name, or an alias of ~/.ssh/config, who
 # python = ""                   # 3.11 or later; empty: an environment is made in work_dir
 # setup = []                    # shell lines that come first: ["module load python/3.12"]
 # engine = "numba"              # or "lammps": then the cluster's own LAMMPS,
-# mpi = "srun --mpi=pmix"       # started by this where a run has several ranks
+# mpi = ""                      # what starts its MPI ranks: "srun --mpi=pmix", say; or its mpiexec
 
 # shared = false                # true: everybody who reaches the page may use it, within limits:
 # max_runs = 4                  # runs at the same time,

@@ -7,6 +7,7 @@ and what Slurm says. So it may be killed at any moment, and nothing is submitted
 from __future__ import annotations
 
 import contextlib
+import shlex
 import threading
 import time
 import traceback
@@ -317,7 +318,7 @@ class Dispatcher(threading.Thread):
                 job=job.name,
                 requests=requests,
                 options=job.options(cluster, engine),
-                setup=list(cluster.setup),
+                setup=[*cluster.setup, f"export NANOCONF_MPI={shlex.quote(cluster.mpi)}"],
                 tasks=job.tasks,
                 threads=job.cores,
                 continues={r["id"]: r["continues"] for r in requests if r.get("continues")},

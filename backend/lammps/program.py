@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -41,14 +42,15 @@ class Program:
         As it says, e.g. ``22 Jul 2025 - Update 4``.
     styles : frozenset of str
         The words of its help, so that ``"pppm" in program.styles``.
-    launcher : str
-        The mpiexec that goes with it; empty where there is none.
+    launcher : tuple of str
+        What starts MPI ranks of it: ``NANOCONF_MPI``, such as ``srun --mpi=pmix``, or the mpiexec
+        that goes with it; empty where there is none.
     """
 
     path: str
     version: str
     styles: frozenset[str]
-    launcher: str
+    launcher: tuple[str, ...]
 
     @property
     def suffix(self) -> str:
@@ -57,7 +59,7 @@ class Program:
 
     def command(self, *options: str, ranks: int = 1) -> list[str]:
         """Its command line for so many MPI ranks; one without an mpiexec."""
-        parallel = [self.launcher, "-n", str(ranks)] if ranks > 1 and self.launcher else []
+        parallel = [*self.launcher, "-n", str(ranks)] if ranks > 1 and self.launcher else []
         return [*parallel, self.path, "-nocite", "-log", "none", *options]
 
 
@@ -106,12 +108,15 @@ def _version(text: str) -> str:
     return found.group(1).strip() if found else "unknown"
 
 
-def _launcher(path: str, text: str) -> str:
+def _launcher(path: str, text: str) -> tuple[str, ...]:
     if "MPI STUBS" in text:
-        return ""
+        return ()
+    if chosen := os.environ.get("NANOCONF_MPI", ""):
+        return tuple(shlex.split(chosen))
     # another MPI's launcher would start as many lone processes as ranks
     beside = Path(path).parent / "mpiexec"
-    return str(beside) if beside.exists() else shutil.which("mpiexec") or ""
+    found = str(beside) if beside.exists() else shutil.which("mpiexec")
+    return (found,) if found else ()
 
 
 class Process:
