@@ -30,6 +30,7 @@ from backend.system import InvalidInput
 
 if TYPE_CHECKING:
     from backend.cluster.dispatcher import Dispatcher
+    from backend.cluster.login import Ask
     from backend.result import Progress
 
 IDLE_SECONDS = 60.0
@@ -157,6 +158,7 @@ class Keeper:
     _open: dict[str, Run] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
     _clusters: dict[tuple[str, Path], Dispatcher] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
     _quiet: dict[str, int] = field(default_factory=dict)
     _trainer: subprocess.Popen[bytes] | None = None
     _ended: bool = False
@@ -169,7 +171,9 @@ class Keeper:
         self._start_some(running, waiting)
         if self._ended and not (running or waiting):
             self._teach()
-        return bool(running or waiting) or any(each.busy for each in self._clusters.values())
+        with self._guard:
+            away = any(each.busy for each in self._clusters.values())
+        return bool(running or waiting) or away
 
     def _teach(self) -> None:
         """Let the surrogate learn from the archive, if enough runs are new."""
@@ -199,14 +203,20 @@ class Keeper:
 
     def _dispatch(self, run: Run) -> None:
         """Hand a run to whoever looks after its cluster."""
+        self._dispatcher(run.where, Path(run.resources.get("config", ""))).add(run)
+
+    def _dispatcher(self, name: str, config: Path) -> Dispatcher:
         from backend.cluster.dispatcher import Dispatcher
 
-        name, file = run.where, Path(run.resources.get("config", ""))
-        dispatcher = self._clusters.get((name, file))
-        if dispatcher is None:
-            dispatcher = self._clusters[name, file] = Dispatcher(self.archive, name, file, say)
-            dispatcher.start()
-        dispatcher.add(run)
+        with self._guard:
+            if (name, config) not in self._clusters:
+                self._clusters[name, config] = Dispatcher(self.archive, name, config, say)
+                self._clusters[name, config].start()
+            return self._clusters[name, config]
+
+    def log_in(self, name: str, config: Path, ask: Ask) -> None:
+        """Log in to a cluster, and hold the connection; called from other threads."""
+        self._dispatcher(name, config).log_in(ask)
 
     def _reap(self) -> None:
         """Note how the workers that have ended did so."""
@@ -315,6 +325,7 @@ def keep(home: Path, idle_seconds: float) -> int:
     archive.sweep_up()
     stopped = _stop_signal()
     keeper = Keeper(archive)
+    _receive_people(keeper)
     busy = time.monotonic()
     while lock.still_there():
         began = time.monotonic()
@@ -333,6 +344,16 @@ def keep(home: Path, idle_seconds: float) -> int:
             say("asked to leave; workers go on")
             return 0
     return 0
+
+
+def _receive_people(keeper: Keeper) -> None:
+    """Let people log in to clusters that ask for more than a key."""
+    from backend.cluster.reception import receive_people
+
+    try:
+        receive_people(keeper.archive.home, keeper.log_in)
+    except OSError as error:
+        say(f"nobody can log in to clusters: {error}")
 
 
 def _leave(keeper: Keeper, lock: Lock) -> bool:

@@ -55,6 +55,15 @@ def test_a_run_that_fails_says_why_as_here(desk):
     assert "time step" in run.reason
 
 
+def test_a_host_behind_another_is_reached(home, cluster, monkeypatch):
+    gate = f"{cluster.user}@{cluster.host}:{cluster.port}"
+    desk = Desk(home, cluster, monkeypatch, jump_host=gate)
+    run = desk.submit(QUICK)
+    assert desk.finish(run) == DONE, run.reason
+    assert len(desk.dispatcher._remote.connection._way) == 2
+    desk.close()
+
+
 def test_progress_profiles_and_log_come_while_it_runs(desk):
     run = desk.submit(LONG)
     desk.running(run)
@@ -188,7 +197,8 @@ def test_a_command_whose_keeper_is_killed_is_finished_by_the_next(
     (run,) = Archive(home).runs()
     assert run.state == DONE and len(run.attempts()) == 1
     about = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert about["where"] == "test" and len(cluster.jobs()) == 1
+    assert about["where"] == "test"
+    assert cluster.submissions(run.cluster_status()["job"]) == 1
 
 
 def test_what_a_cluster_refuses_is_one_line_and_exit_status_one(described, tmp_path, capfd):
@@ -311,5 +321,5 @@ def test_lammps_runs_there_too_on_several_ranks(home, cluster, monkeypatch):
     assert len(running("-nocite")) >= 2, run.reason
     assert desk.finish(run) == DONE, run.reason
     assert run.result().summary["versions"]["lammps"]
-    (job,) = cluster.jobs()
+    job = cluster.job(desk.status(run)["job_id"])
     assert job["NumTasks"] == "2" and job["NumCPUs"] == "2"

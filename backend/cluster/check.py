@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backend.cluster import hosts, ssh
+from backend.cluster import host_keys, hosts, login
 from backend.cluster.config import Cluster
+from backend.cluster.login import Ask
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.remote import Remote
 
 
-def steps(cluster: Cluster) -> Iterator[tuple[str, str]]:
+def steps(cluster: Cluster, ask: Ask | None = None) -> Iterator[tuple[str, str]]:
     """What works, one after the other: what was tried, and what was found.
+
+    Parameters
+    ----------
+    cluster : Cluster
+    ask : callable, optional
+        Asks a person for what the host wants besides a key.
 
     Raises
     ------
@@ -20,16 +27,16 @@ def steps(cluster: Cluster) -> Iterator[tuple[str, str]]:
     """
     target = hosts.target_of(cluster)
     yield "the entry is understood", f"{target}, jobs in {cluster.work_dir}"
-    key = ssh.server_key(target)
+    key = login.server_key(target)
     yield "the host answers", str(key.fingerprint)
-    if key not in ssh.known_keys(target):
+    if key not in host_keys.known_keys(target):
         line = f"the host key of {target} is not the one in {target.known_hosts}, or not there"
         advice = f"compare the fingerprint, then nanoconf cluster trust {cluster.name}"
         raise ClusterProblem("host-key", f"{line}: {advice}")
     yield "its host key is known", str(target.known_hosts)
     remote = Remote(cluster)
     try:
-        remote.connection.run("true")
+        remote.connection.log_in(ask)
         yield "the login works", target.user
         site = remote.site
         yield "Python and the worker are there", site.python

@@ -20,6 +20,7 @@ from backend.archive import GO_ON, Archive, UnknownRun
 from backend.cluster import config, endings, jobs, wire
 from backend.cluster.config import Cluster
 from backend.cluster.jobs import Job
+from backend.cluster.login import Ask
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.remote import Remote
 from backend.files import write_json, written_whole
@@ -44,6 +45,8 @@ MOST_TRIES = 3
 """Jobs that a sweep's run is sent with."""
 
 IDLE_SECONDS = 30.0
+HOLD_SECONDS = 12 * 3600.0
+"""How long a connection that somebody has logged in to is held without a run."""
 WATCH_SECONDS = 0.5
 LAST_FILES = ("result.json", "failure.json")
 
@@ -106,6 +109,8 @@ class Dispatcher(threading.Thread):
         self._guard = threading.Lock()
         self._arrived: list[Run] = []
         self._wake = threading.Event()
+        self._handed: Remote | None = None
+        self._held_until = 0.0
         self._troubles = 0
         self._changed = time.monotonic()
 
@@ -122,11 +127,25 @@ class Dispatcher(threading.Thread):
         self._changed = time.monotonic()
         self._wake.set()
 
+    def log_in(self, ask: Ask) -> None:
+        """Log in, asking a person, and hold the connection."""
+        remote = Remote(self._cluster(), self._tell_waiting)
+        remote.connection.log_in(ask)
+        with self._guard:
+            self._handed, self._held_until = remote, time.monotonic() + HOLD_SECONDS
+        self.nudge()
+
     @property
     def busy(self) -> bool:
-        """Whether there is a run to look after."""
+        """Whether there is a run to look after, or a connection that somebody has logged in to."""
         with self._guard:
-            return bool(self._arrived or self._open)
+            return bool(self._arrived or self._open) or self._holds
+
+    @property
+    def _holds(self) -> bool:
+        remote = self._handed or self._remote
+        until = self._held_until
+        return remote is not None and remote.connection.open and time.monotonic() < until
 
     # --- the thread -------------------------------------------------------------------------
 
@@ -161,7 +180,8 @@ class Dispatcher(threading.Thread):
         """Look after all runs once; returns the seconds until the next time."""
         self._take_in()
         if not self._open:
-            self._hang_up()
+            if not self._holds:
+                self._hang_up()
             return IDLE_SECONDS
         cluster = self._cluster()
         self._drop_cancelled()
@@ -223,6 +243,10 @@ class Dispatcher(threading.Thread):
     def _take_in(self) -> None:
         """Take in what has come, and let go of what is over or gone."""
         with self._guard:
+            handed, self._handed = self._handed, None
+            if handed is not None:
+                self._hang_up()
+                self._remote = handed
             arrived, self._arrived = self._arrived, []
             for run in arrived:
                 self._open[run.id] = Watched(run, status=run.cluster_status())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-PASSING = ("unreachable", "lost", "slurm-silent")
+PASSING = ("unreachable", "lost", "slurm-silent", "login-needed")
 """Problems that may be gone in a moment: what was to be done is tried again."""
 
 UNUSABLE = (

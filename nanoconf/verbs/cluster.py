@@ -39,6 +39,7 @@ def add_options(cluster: ArgumentParser) -> None:
             "say step by step what works, and what to do about what does not",
         ),
         ("trust", "show a host's fingerprint, and store its key after a yes"),
+        ("login", "answer what a host asks besides a key, once; the connection is held"),
     ):
         verb = _add(verbs, name, text)
         verb.add_argument("name", nargs="?", default="", help="the cluster (the first)")
@@ -59,9 +60,8 @@ def _add(verbs: Any, name: str, text: str) -> ArgumentParser:
 
 def execute(options: Namespace) -> int:
     """Carry out one of the verbs."""
-    return {"init": _init, "list": _list, "check": _check, "trust": _trust}[options.cluster_verb](
-        options
-    )
+    verbs = {"init": _init, "list": _list, "check": _check, "trust": _trust, "login": _login}
+    return verbs[options.cluster_verb](options)
 
 
 def _init(_options: Namespace) -> int:
@@ -101,7 +101,7 @@ def _check(options: Namespace) -> int:
 
     cluster = config.get(options.name)
     try:
-        for what, found in check.steps(cluster):
+        for what, found in check.steps(cluster, _ask if sys.stdin.isatty() else None):
             print(f"yes  {what}: {found}", flush=True)
     except ClusterProblem as problem:
         print(f"NO   {problem}", file=sys.stderr)
@@ -111,28 +111,51 @@ def _check(options: Namespace) -> int:
 
 
 def _trust(options: Namespace) -> int:
-    from backend.cluster import config, hosts, ssh
+    from backend.cluster import config, host_keys, hosts, login
     from backend.cluster.problems import ClusterProblem
 
     cluster = config.get(options.name)
     target = hosts.target_of(cluster)
-    key = ssh.server_key(target)
-    if key in ssh.known_keys(target):
+    key = login.server_key(target)
+    if key in host_keys.known_keys(target):
         print(f"{target} is known already: {key.fingerprint}")
         return 0
     print(f"{target} shows the host key\n  {key.get_name()} {key.fingerprint}")
-    if ssh.known_keys(target):
+    if host_keys.known_keys(target):
         raise ClusterProblem(
             "host-key",
             f"another key of {target.key_name} is known, and nothing is stored. If it is right "
-            f"that it has changed, remove the old one: {ssh.removal(target)}",
+            f"that it has changed, remove the old one: {host_keys.removal(target)}",
         )
     if not _agreed(options.fingerprint, str(key.fingerprint)):
         print("nothing is stored", file=sys.stderr)
         return 1
-    ssh.trust(target, key)
+    host_keys.trust(target, key)
     print(f"stored in {target.known_hosts}")
     return 0
+
+
+def _login(options: Namespace) -> int:
+    from backend.archive import Archive
+    from backend.cluster import config, reception
+    from backend.keeper import ensure_keeper
+
+    cluster = config.get(options.name)
+    home = Archive().home
+    ensure_keeper(home)
+    reception.visit(home, cluster.name, config.config_path(), _ask)
+    print(f"logged in to {cluster.name}; the connection is held for runs")
+    return 0
+
+
+def _ask(title: str, instructions: str, prompts: list[tuple[str, bool]]) -> list[str]:
+    """Ask on the terminal; secrets are not shown."""
+    from getpass import getpass
+
+    for line in (title, instructions):
+        if line.strip():
+            print(line.strip())
+    return [input(prompt) if seen else getpass(prompt) for prompt, seen in prompts]
 
 
 def _agreed(wanted: str | None, found: str) -> bool:

@@ -1,0 +1,79 @@
+"""Clusters that want a code besides a key."""
+
+from __future__ import annotations
+
+import pytest
+
+from backend.archive import Archive
+from backend.cluster import reception
+from backend.cluster.config import VARIABLE
+from backend.cluster.problems import ClusterProblem
+from backend.keeper import ensure_keeper
+from backend.run import DONE
+from nanoconf.cli import main
+from nanoconf.clusters import destination
+from tests.desk import NAME, Desk, write_config
+from tests.homes import QUICK, SYSTEM, until
+from tests.two_factor import CODE, Server
+
+
+@pytest.fixture
+def server(cluster):
+    server = Server(cluster.key_file, cluster.known_hosts, cluster.env, cluster.home)
+    yield server
+    server.close()
+
+
+def test_a_run_waits_until_somebody_has_logged_in(home, cluster, server, monkeypatch):
+    desk = Desk(home, cluster, monkeypatch, port=server.port)
+    run = desk.submit(QUICK)
+    desk.step()
+    assert not run.finished
+    assert "nanoconf cluster login" in desk.status(run)["note"] and server.asked == 0
+    desk.dispatcher.log_in(lambda title, instructions, prompts: [CODE])
+    assert desk.finish(run) == DONE
+    assert server.asked == 1  # all over the connection that is held
+    assert desk.dispatcher.busy
+    server.cut()
+    until(lambda: not desk.dispatcher.busy, "the connection to be missed")
+
+
+def test_a_wrong_code_is_refused(home, cluster, server, monkeypatch):
+    desk = Desk(home, cluster, monkeypatch, port=server.port)
+    with pytest.raises(ClusterProblem, match="does not take the answer"):
+        desk.dispatcher.log_in(lambda *question: ["000000"])
+
+
+def test_the_keeper_asks_through_the_command_and_holds_the_connection(
+    home, cluster, server, monkeypatch, capfd
+):
+    home.mkdir()
+    path = write_config(home / "clusters.toml", cluster, port=server.port)
+    monkeypatch.setenv(VARIABLE, str(path))
+    shown = []
+
+    def type_code(prompt):
+        shown.append(prompt)
+        return CODE
+
+    monkeypatch.setattr("getpass.getpass", type_code)
+    assert main(["cluster", "login"]) == 0
+    assert shown == ["Code: "]
+    out = capfd.readouterr().out
+    assert "Look at your phone." in out and "the connection is held" in out
+    run = Archive(home).submit(SYSTEM, QUICK, **destination(NAME, SYSTEM, QUICK))
+    run.wait(timeout=60)
+    assert run.state == DONE and server.asked == 1
+    everything = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
+    assert CODE.encode() not in everything
+
+
+def test_nobody_else_can_answer(home, monkeypatch):
+    ensure_keeper(home)
+    until(lambda: (home / reception.FILE).exists(), "the keeper to receive people")
+    assert (home / reception.FILE).stat().st_mode & 0o077 == 0
+    text = (home / reception.FILE).read_text()
+    (home / reception.FILE).write_text(text.replace('"password": "', '"password": "00'))
+    monkeypatch.setattr(reception, "START_SECONDS", 0.5)
+    with pytest.raises(ClusterProblem, match="cannot be reached"):
+        reception.visit(home, NAME, home, lambda *question: [])
