@@ -10,10 +10,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup app test lint format lock bench clean
+.PHONY: help setup app test test-long lint format lock bench clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## Build .venv (PYTHON=/path/to/python chooses another interpreter)
 
@@ -28,6 +28,10 @@ app: setup  ## Open the page (PORT=8866 HOST=127.0.0.1)
 test: setup  ## Run all tests, the page in a browser too (PYTEST_FLAGS='-k name')
 	@sh scripts/test_tools.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS)
+
+test-long: setup  ## Run the tests that take half an hour
+	@sh scripts/test_tools.sh
+	@$(BIN)/python -m pytest -m long $(PYTEST_FLAGS)
 
 lint: setup  ## Check style and types
 	@$(BIN)/ruff check .

@@ -323,3 +323,11 @@ def test_lammps_runs_there_too_on_several_ranks(home, cluster, monkeypatch):
     assert run.result().summary["versions"]["lammps"]
     job = cluster.job(desk.status(run)["job_id"])
     assert job["NumTasks"] == "2" and job["NumCPUs"] == "2"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+def test_a_sweep_of_a_thousand_comes_home_though_its_connection_is_killed_twice(
+    described, home, cluster, tmp_path
+):
+    sweep_on(described, home, cluster, tmp_path / "data", 1000)

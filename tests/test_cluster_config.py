@@ -11,6 +11,7 @@ import pytest
 from backend.archive import Archive
 from backend.cluster import config, endings, hosts, wire
 from backend.cluster.config import EXAMPLE, LIMITS, VARIABLE, Cluster
+from backend.cluster.dispatcher import pause_after
 from backend.cluster.jobs import Job
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.resources import resources
@@ -201,6 +202,19 @@ def test_sbatch_is_told_what_the_entry_says():
     one = replace(job, runs=["a"], tasks=1, minutes=1).options(cluster, "lammps")
     assert {"--ntasks=2", "--cpus-per-task=1", "--signal=B:USR1@15"} <= {*one}
     assert not any(option.startswith("--array") for option in one)
+
+
+def looks(first: float, last: float) -> int:
+    """Looks at a job, from so many seconds after something has happened to so many."""
+    count, quiet = 0, 0.0
+    while quiet < last:
+        count += quiet >= first
+        quiet += pause_after(quiet)
+    return count
+
+
+def test_a_long_job_is_asked_for_ever_more_seldom():
+    assert (looks(0, 3600), looks(3600, 7200)) == (144, 60)
 
 
 # --- how jobs end ---------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -11,8 +12,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import platformdirs
 import pytest
 
+from backend.files import write_json
 from backend.md import engine
 from backend.run import CANCELLED, DONE, FAILED
 from tests.desk import Desk
@@ -410,3 +413,63 @@ def test_a_job_that_is_told_to_end_says_that_it_was(desk, cluster):
     os.kill(worker.parent().pid, signal.SIGTERM)
     assert desk.finish(run) == FAILED
     assert run.error == "interrupted" and "exit code 75:0" in run.reason
+
+
+# --- what this Slurm cannot do, in words that others have recorded -----------------------------
+
+
+def stand_in(cluster, name, script):
+    """A command that takes the place of one of Slurm's; returns the set-up line for it."""
+    folder = cluster.home / f"stand-in for {name}"
+    folder.mkdir()
+    (folder / name).write_text(f"#!/bin/bash\n{script}\n")
+    (folder / name).chmod(0o755)
+    cache = f"export XDG_CACHE_HOME={shlex.quote(platformdirs.user_cache_dir())}"
+    return [cache, f"export PATH={shlex.quote(str(folder))}:$PATH"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Invalid account or account/partition combination specified",
+        "Invalid qos specification",
+        "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
+    ],
+)
+def test_accounts_and_limits_that_slurm_refuses_are_told_in_its_words(make_desk, cluster, words):
+    said = f"sbatch: error: Batch job submission failed: {words}"
+    setup = stand_in(cluster, "sbatch", f"echo {shlex.quote(said)} >&2; exit 1")
+    try:
+        desk = make_desk(setup=setup, account="nobody's")
+        run = desk.submit(QUICK)
+        desk.step()
+        assert (run.state, run.error) == (FAILED, "slurm-refused")
+        assert words in run.reason
+    finally:
+        shutil.rmtree(cluster.home / "stand-in for sbatch")
+
+
+def test_a_job_that_slurm_ends_for_its_memory_says_so(make_desk, cluster):
+    real = shutil.which("scontrol")
+    recorded = "s/JobState=CANCELLED Reason=None/JobState=OUT_OF_MEMORY Reason=OutOfMemory/"
+    setup = stand_in(cluster, "scontrol", f'{real} "$@" | sed "{recorded}"')
+    try:
+        desk = make_desk(setup=setup)
+        run = desk.submit(LONG)
+        desk.running(run)
+        cluster.slurm("scancel", desk.status(run)["job_id"])
+        assert desk.finish(run) == FAILED
+        assert run.error == "memory" and "OUT_OF_MEMORY, OutOfMemory" in run.reason
+    finally:
+        shutil.rmtree(cluster.home / "stand-in for scontrol")
+
+
+# --- versions -------------------------------------------------------------------------------
+
+
+def test_a_run_asked_for_by_another_version_is_refused_by_the_worker(desk):
+    run = desk.submit(QUICK)
+    write_json(run.folder / "run.json", {**run.request, "version": "0.0.1"})
+    desk.restart()
+    assert desk.finish(run) == FAILED
+    assert run.error == "other-version" and "0.0.1" in run.reason

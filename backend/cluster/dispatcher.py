@@ -29,6 +29,9 @@ from backend.run import CANCELLED, CANCELLED_REASON, FAILED, QUEUED, QUEUES, RUN
 from backend.system import InvalidInput
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+SWEEP_PAUSE = 5.0
+"""The shortest from one poll to the next where nobody waits for a single run."""
+
 PAUSE_SHARE = 0.05
 """Time from one poll to the next, over that since something last happened."""
 
@@ -219,7 +222,8 @@ class Dispatcher(threading.Thread):
         if not self._open:
             return SHORTEST_PAUSE
         quiet = time.monotonic() - self._changed
-        return min(max(SHORTEST_PAUSE, PAUSE_SHARE * quiet), LONGEST_PAUSE)
+        watched = any(w.run.queue == QUEUES[0] for w in self._open.values())
+        return pause_after(quiet, SHORTEST_PAUSE if watched else SWEEP_PAUSE)
 
     def _trouble(self, problem: ClusterProblem) -> float:
         """Say what keeps us; runs that no job has cannot wait for what does not pass."""
@@ -506,6 +510,11 @@ class Dispatcher(threading.Thread):
                 self._say(f"{run_id}: fetched, {self._open[run_id].run.state}")
                 self._let_go(self._open[run_id])
             self._changed = time.monotonic()
+
+
+def pause_after(quiet: float, shortest: float = SHORTEST_PAUSE) -> float:
+    """Seconds to the next look when nothing has happened for so many."""
+    return min(max(shortest, PAUSE_SHARE * quiet), LONGEST_PAUSE)
 
 
 def _store(run: Run, files: dict[str, str]) -> None:
