@@ -6,25 +6,22 @@ and what Slurm says. So it may be killed at any moment, and nothing is submitted
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from backend.archive import GO_ON, Archive, UnknownRun
-from backend.cluster import config, endings, jobs, wire
+from backend.cluster import config, endings, jobs
 from backend.cluster.config import Cluster
 from backend.cluster.jobs import Job
 from backend.cluster.login import Ask
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.remote import Remote
-from backend.files import write_json, written_whole
-from backend.locks import Lock
+from backend.cluster.watched import Watched
 from backend.run import CANCELLED, CANCELLED_REASON, FAILED, QUEUED, QUEUES, RUNNING, Run
 from backend.system import InvalidInput
 
@@ -51,37 +48,6 @@ IDLE_SECONDS = 30.0
 HOLD_SECONDS = 12 * 3600.0
 """How long a connection that somebody has logged in to is held without a run."""
 WATCH_SECONDS = 0.5
-LAST_FILES = ("result.json", "failure.json")
-
-
-@dataclass
-class Watched:
-    """What is remembered of an open run.
-
-    Attributes
-    ----------
-    run : Run
-    since : float
-        When it came.
-    job : str
-        Name of its job; empty while it has none.
-    stamp : str
-        When its progress was written that is known here.
-    over_since : float or None
-        When its job was first seen to be over without a result of it.
-    told : bool
-        Whether the cluster has been told to cancel it.
-    status : dict
-        What ``cluster.json`` says.
-    """
-
-    run: Run
-    since: float = field(default_factory=time.monotonic)
-    job: str = ""
-    stamp: str = ""
-    over_since: float | None = None
-    told: bool = False
-    status: dict[str, Any] = field(default_factory=dict)
 
 
 class Dispatcher(threading.Thread):
@@ -236,7 +202,7 @@ class Dispatcher(threading.Thread):
             if not problem.passing and (job is None or not job.asked):
                 self._settle(watched, FAILED, str(problem), problem.name)
             else:
-                self._note(watched, note=f"{problem}; trying again in {pause:.0f} s")
+                watched.note(note=f"{problem}; trying again in {pause:.0f} s")
         if not problem.passing:
             for job in [job for job in self._jobs.values() if not job.asked]:
                 self._forget(job)
@@ -281,20 +247,10 @@ class Dispatcher(threading.Thread):
             self._say(f"{watched.run.id}: {state}: {reason}")
         self._let_go(watched)
 
-    def _note(self, watched: Watched, **words: Any) -> None:
-        """Write down how a run is, where it is another way than before."""
-        status = {"state": QUEUED, "reason": "", "note": "", **watched.status, **words}
-        status["cluster"] = self.cluster_name
-        if status == watched.status:
-            return
-        with contextlib.suppress(OSError):
-            write_json(watched.run.folder / "cluster.json", status)
-            watched.status = status
-
     def _tell_waiting(self, line: str) -> None:
         self._say(f"cluster {self.cluster_name}: {line}")
         for watched in self._open.values():
-            self._note(watched, note=line)
+            watched.note(note=line)
 
     # --- jobs -------------------------------------------------------------------------------
 
@@ -323,7 +279,7 @@ class Dispatcher(threading.Thread):
         self._jobs[job.name] = job
         for watched in members:
             watched.job = job.name
-            self._note(watched, job=job.name, note="being sent")
+            watched.note(cluster=self.cluster_name, job=job.name, note="being sent")
 
     def _submit(self, job: Job, cluster: Cluster) -> None:
         """Submit a job, or learn that it has been."""
@@ -363,7 +319,7 @@ class Dispatcher(threading.Thread):
         self._changed = time.monotonic()
         self._say(f"{job.name}: Slurm's job {job.job_id} on {job.cluster}, {len(members)} runs")
         for watched in members:
-            self._note(watched, job_id=job.job_id, state=QUEUED, reason="submitted", note="")
+            watched.note(job_id=job.job_id, state=QUEUED, reason="submitted", note="")
 
     def _members(self, job: Job) -> list[Watched]:
         return [self._open[run_id] for run_id in job.runs if run_id in self._open]
@@ -435,29 +391,16 @@ class Dispatcher(threading.Thread):
         slurm, begun = task.get("state", ""), bool(watched.stamp or found.get("progress"))
         working = slurm in endings.WORKING
         reason = task.get("reason", "None")
-        before = dict(watched.status)
-        self._note(
-            watched,
+        changed = watched.note(
             state=RUNNING if working and begun else QUEUED,
             slurm=slurm,
             reason="" if working or reason == "None" else reason,
             note="" if begun or not working else "waits for its turn in the job",
         )
         if "progress" in found:
-            self._keep_progress(watched, found)
-        if before != watched.status:
+            watched.keep_progress(found)
+        if changed:
             self._changed = time.monotonic()
-
-    def _keep_progress(self, watched: Watched, found: dict[str, Any]) -> None:
-        """Write down a run's progress as its worker would have done here."""
-        folder = watched.run.folder
-        with contextlib.suppress(OSError):
-            (folder / "partial").mkdir(exist_ok=True)
-            for name, content in found["partial"].items():
-                _write(folder / "partial" / Path(name).name, wire.as_bytes(content))
-            _write(folder / "worker.log", found["log"].encode())
-            write_json(folder / "progress.json", found["progress"])
-            watched.stamp = found["progress"]["updated"]
 
     def _see_whether_it_ends(
         self, watched: Watched, job: Job, task: dict[str, str], stopped_by: str
@@ -479,21 +422,15 @@ class Dispatcher(threading.Thread):
         if end.again and watched.run.queue != QUEUES[0] and tries < MOST_TRIES:
             self._send_again(watched, job, tries, end.reason)
         else:
-            self._keep_log(watched, job)
+            watched.add_to_log(self._ask("log", job=job.name, task=job.index(watched.run.id)))
             self._settle(watched, end.state, end.reason, end.error)
-
-    def _keep_log(self, watched: Watched, job: Job) -> None:
-        """Add what its job wrote to a run's log: there may be why it has no result."""
-        text = self._ask("log", job=job.name, task=job.index(watched.run.id))
-        with contextlib.suppress(OSError), open(watched.run.folder / "worker.log", "a") as log:
-            log.write(text)
 
     def _send_again(self, watched: Watched, job: Job, tries: int, reason: str) -> None:
         """Let a sweep's run go with another job; one that has not begun has not been tried."""
         watched.job, watched.over_since, watched.stamp = "", None, ""
         job.runs = [run_id if run_id != watched.run.id else "" for run_id in job.runs]
         job.save(self.archive.home)
-        self._note(watched, state=QUEUED, tries=tries, note=f"to be sent again: {reason}")
+        watched.note(state=QUEUED, tries=tries, note=f"to be sent again: {reason}")
         self._say(f"{watched.run.id}: to be sent again: {reason}")
 
     # --- fetching ---------------------------------------------------------------------------
@@ -504,7 +441,7 @@ class Dispatcher(threading.Thread):
         while waiting:
             found = self._ask("fetch", runs=list(waiting))
             for run_id, files in found.items():
-                _store(waiting.pop(run_id).run, files)
+                waiting.pop(run_id).store(files)
             self._ask("clear", runs=list(found), jobs=[])
             for run_id in found:
                 self._say(f"{run_id}: fetched, {self._open[run_id].run.state}")
@@ -515,26 +452,3 @@ class Dispatcher(threading.Thread):
 def pause_after(quiet: float, shortest: float = SHORTEST_PAUSE) -> float:
     """Seconds to the next look when nothing has happened for so many."""
     return min(max(shortest, PAUSE_SHARE * quiet), LONGEST_PAUSE)
-
-
-def _store(run: Run, files: dict[str, str]) -> None:
-    """Write the files of a run that is over; the one that says so comes last."""
-    lock = Lock(run.folder / "worker.lock")
-    if not lock.acquire(wait_seconds=2.0):
-        raise OSError(f"{run.folder} is in use")
-    try:
-        for name in _in_order(files):
-            _write(run.folder / name, wire.as_bytes(files[name]))
-    finally:
-        lock.release()
-
-
-def _in_order(names: Iterable[str]) -> list[str]:
-    """File names without any folder, with those that end the run at the end."""
-    plain = [name for name in names if Path(name).name == name]
-    return sorted(plain, key=lambda name: (name in LAST_FILES, name))
-
-
-def _write(path: Path, content: bytes) -> None:
-    with written_whole(path) as stream:
-        stream.write(content)

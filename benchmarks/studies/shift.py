@@ -57,6 +57,13 @@ STUDIES = {
         Variant("sheets", {"electrostatics": "sheets"}),
         Variant("sheets, twice the area", {"electrostatics": "sheets"}, {"negative_ions": 2}),
     ],
+    # few, so that they can be long: what shorter runs leave in doubt
+    "defaults": [
+        Variant("default", {}),
+        Variant("all forces every step", {"coulomb_split": 1}),
+        Variant("Coulomb every 3", {"coulomb_split": 3}),
+        Variant("half the area, or the smallest allowed", {}, {"negative_ions": 0.5}),
+    ],
 }
 """Variants by study; `negative_ions` is counted in those of the default."""
 
