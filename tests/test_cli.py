@@ -143,8 +143,8 @@ def test_flags_of_the_published_code_have_long_names(capsys):
         ("--seed 1.5", "seed = 1.5: .*whole number"),
         ("--replicas 0", "replicas = 0: must lie"),
         ("--engine gromacs", "engine = gromacs: must be one of"),
-        ("--cluster", "cluster = .*not there yet"),
-        ("--cluster big", "cluster = big: .*not there yet"),
+        ("--cluster", "cluster = .*begin with nanoconf cluster init"),
+        ("--cluster big", "cluster = big: .*begin with nanoconf cluster init"),
         ("--set time_step", "set = time_step: must be NAME=VALUE"),
         ("--set color=1", "set = color=1: .*NAME one of .*time_step"),
         ("--set time_step=fast", "time_step = fast: must lie"),
@@ -153,8 +153,10 @@ def test_flags_of_the_published_code_have_long_names(capsys):
     ],
 )
 def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
-    flags, refusal, home, tmp_path, capsys
+    flags, refusal, home, tmp_path, capsys, monkeypatch
 ):
+    monkeypatch.delenv("NANOCONF_CLUSTER_CONFIG", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     output = tmp_path / "output"
     assert nanoconf("simulate", *flags.split(), "-o", output) == 2
     said = capsys.readouterr()

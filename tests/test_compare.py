@@ -35,16 +35,16 @@ def data(tmp_path_factory):
     return simulations(tmp_path_factory.mktemp("data"), systems)
 
 
-@pytest.fixture(scope="module")
-def few_folds():
+def with_few_folds(data, **options):
+    """A comparison that is soon over."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nanoconf.surrogate.paper.compare.FOLDS", FEW_FOLDS)
-        yield
+        return compare(data, **options, progress=False)
 
 
 @pytest.fixture(scope="module")
-def comparison(data, few_folds):
-    return compare(data, epochs=3, fold_epochs=1, progress=False)
+def comparison(data):
+    return with_few_folds(data, epochs=3, fold_epochs=1)
 
 
 # --- contact, mid and peak density ----------------------------------------------------------
@@ -171,7 +171,7 @@ def test_regressors_do_not_see_what_is_held_out(data, comparison):
     """Other densities of the systems held out leave every prediction as it was."""
     changed = replace(data, density={s: rows.copy() for s, rows in data.density.items()})
     changed.density["positive"][comparison.held_out] *= 3
-    again = compare(changed, without=["ann"], progress=False)
+    again = with_few_folds(changed, without=["ann"])
     for name in OTHERS:
         predictions = (each.trials[name].prediction for each in (comparison, again))
         np.testing.assert_array_equal(*predictions)

@@ -141,7 +141,7 @@ class Window:
         self.context = browser.new_context(viewport=viewport, accept_downloads=True)
         self.trouble: list[str] = []
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(120_000)
         self.page.on("request", self._requested)
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.trouble.append(f"exception: {error}"))
@@ -175,7 +175,7 @@ class Window:
 
     # --- looking ----------------------------------------------------------------------------
 
-    def wait(self, condition: str, timeout_s: float = 60) -> None:
+    def wait(self, condition: str, timeout_s: float = 120) -> None:
         """Wait until a JavaScript expression holds."""
         self.page.wait_for_function(condition, timeout=1000 * timeout_s)
 
@@ -198,7 +198,7 @@ class Window:
         """The data of the figure that is seen."""
         return json.loads(self.page.evaluate(f"{SEEN}.dataset.curves"))
 
-    def wait_for_curves(self, *sources: str, timeout_s: float = 60) -> list[dict[str, Any]]:
+    def wait_for_curves(self, *sources: str, timeout_s: float = 120) -> list[dict[str, Any]]:
         quoted = json.dumps(list(sources))
         self.wait(
             f"JSON.stringify(JSON.parse({SEEN}?.dataset.curves ?? '[]').map(c => c.source))"
