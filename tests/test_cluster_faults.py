@@ -54,6 +54,14 @@ def submitted_once(desk, run):
     return desk.slurm.submissions(desk.status(run)["job"]) == 1
 
 
+def refused(desk, error):
+    """A run that fails at the first look, by the name of its error."""
+    run = desk.submit(QUICK)
+    desk.step()
+    assert (run.state, run.error) == (FAILED, error)
+    return run
+
+
 def job_of(desk, run):
     return desk.slurm.job(desk.status(run)["job_id"])
 
@@ -243,9 +251,7 @@ def test_scancel_from_outside_ends_the_run_as_cancelled(desk, cluster):
 
 def test_a_partition_that_is_not_there_is_refused_in_slurms_words(make_desk):
     desk = make_desk(partition="nowhere")
-    run = desk.submit(QUICK)
-    desk.step()
-    assert (run.state, run.error) == (FAILED, "slurm-refused")
+    run = refused(desk, "slurm-refused")
     assert "invalid partition name specified" in run.reason.lower()
     assert not list((desk.archive.home / "jobs").iterdir())
 
@@ -288,17 +294,13 @@ def test_a_worker_that_may_not_have_its_memory_says_so(make_desk):
 
 def test_another_host_key_is_refused_and_nothing_is_started(desk, cluster):
     cluster.new_host_key()
-    run = desk.submit(QUICK)
-    desk.step()
-    assert (run.state, run.error) == (FAILED, "host-key")
+    run = refused(desk, "host-key")
     assert "another host key" in run.reason and "ssh-keygen -R" in run.reason
 
 
 def test_a_host_that_is_not_known_is_refused(make_desk, tmp_path):
     desk = make_desk(known_hosts=str(tmp_path / "empty"))
-    run = desk.submit(QUICK)
-    desk.step()
-    assert (run.state, run.error) == (FAILED, "host-key")
+    run = refused(desk, "host-key")
     assert "nanoconf cluster trust" in run.reason
     assert not (tmp_path / "empty").exists()
 
@@ -318,9 +320,7 @@ def test_another_host_key_while_a_run_is_under_way_loses_nothing(desk, cluster):
 def test_the_wrong_key_is_refused(make_desk, tmp_path):
     make_key(tmp_path / "key")
     desk = make_desk(key_file=str(tmp_path / "key"))
-    run = desk.submit(QUICK)
-    desk.step()
-    assert (run.state, run.error) == (FAILED, "login")
+    run = refused(desk, "login")
     assert "authorized_keys" in run.reason
 
 
@@ -331,9 +331,7 @@ def test_a_key_that_cannot_be_read_is_named(make_desk, tmp_path, monkeypatch, co
     if content:
         path.write_bytes(content)
     desk = make_desk(key_file=str(path))
-    run = desk.submit(QUICK)
-    desk.step()
-    assert (run.state, run.error) == (FAILED, "key-file")
+    run = refused(desk, "key-file")
     assert str(path) in run.reason
 
 
@@ -343,17 +341,13 @@ def test_a_key_with_a_passphrase_is_for_the_agent(make_desk, tmp_path, monkeypat
     command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(path)]
     subprocess.run(command, check=True)
     desk = make_desk(key_file=str(path))
-    run = desk.submit(QUICK)
-    desk.step()
-    assert (run.state, run.error) == (FAILED, "key-file")
+    run = refused(desk, "key-file")
     assert f"ssh-add {path}" in run.reason
 
 
 def test_an_account_that_may_not_log_in_is_refused(make_desk):
     desk = make_desk(user="nobody")
-    run = desk.submit(QUICK)
-    desk.step()
-    assert (run.state, run.error) == (FAILED, "login")
+    run = refused(desk, "login")
     assert "nobody@" in run.reason
 
 
@@ -380,9 +374,7 @@ def test_hostile_values_arrive_as_data(make_desk, cluster):
 def test_a_work_folder_that_cannot_be_made_is_told_before_anything_is_sent(make_desk, cluster):
     (cluster.home / "file").write_text("no folder")
     desk = make_desk(work_dir="file/below")
-    run = desk.submit(QUICK)
-    desk.step()
-    assert (run.state, run.error) == (FAILED, "work-dir")
+    run = refused(desk, "work-dir")
     assert "work_dir" in run.reason
 
 
@@ -395,9 +387,7 @@ def test_a_full_disk_is_told_at_submission(make_desk, cluster):
     try:
         desk = make_desk(work_dir="small/work")
         (folder / "other files").write_bytes(bytes(shutil.disk_usage(folder).free - 4096))
-        run = desk.submit(QUICK)
-        desk.step()
-        assert (run.state, run.error) == (FAILED, "disk-full")
+        run = refused(desk, "disk-full")
         assert "free some space" in run.reason
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
@@ -441,9 +431,7 @@ def test_accounts_and_limits_that_slurm_refuses_are_told_in_its_words(make_desk,
     setup = stand_in(cluster, "sbatch", f"echo {shlex.quote(said)} >&2; exit 1")
     try:
         desk = make_desk(setup=setup, account="nobody's")
-        run = desk.submit(QUICK)
-        desk.step()
-        assert (run.state, run.error) == (FAILED, "slurm-refused")
+        run = refused(desk, "slurm-refused")
         assert words in run.reason
     finally:
         shutil.rmtree(cluster.home / "stand-in for sbatch")

@@ -285,6 +285,8 @@ def explained(error: Exception, work_dir: Path) -> dict[str, str]:
     """The name of what went wrong, and a line that says what to do."""
     if isinstance(error, ClusterProblem):
         return {"name": error.name, "line": str(error)}
+    if isinstance(error, wire.Broken):
+        return {"name": "lost", "line": f"the request did not arrive: {error}"}
     if isinstance(error, OSError):
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return {

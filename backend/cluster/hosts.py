@@ -60,7 +60,7 @@ def target_of(cluster: Cluster, config_file: Path | None = None) -> Target:
     Raises
     ------
     ClusterProblem
-        ``unreachable`` never; ``ssh-config``: SSH's configuration is not understood.
+        ``ssh-config``: SSH's configuration is not understood.
     """
     path = config_file or Path("~/.ssh/config").expanduser()
     try:

@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from typing import Any
 
-NAME, TEXT = "cluster", "Slurm clusters: describe, check, list, trust"
+NAME, TEXT = "cluster", "Slurm clusters: describe, list, trust, check, log in"
 
 DESCRIPTION = """\
 Slurm clusters that simulations can be sent to, with nanoconf simulate --cluster or the page's
