@@ -297,7 +297,5 @@ def test_a_waiting_keeper_costs_next_to_nothing(home):
     ensure_keeper(home)
     until(lambda: is_locked(home / "keeper.lock"))
     keeper = keepers(home)[0]
-    until(lambda: keeper.cpu_times().user > 0)
-    before = sum(keeper.cpu_times()[:2])
-    psutil.cpu_percent(interval=2.0)
-    assert sum(keeper.cpu_times()[:2]) - before < 0.2
+    # Its start costs more, and lasts as long as the machine is slow.
+    until(lambda: keeper.cpu_percent(interval=2.0) < 10)
