@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from backend import __version__
 from backend.files import write_json
 from backend.locks import Lock
-from backend.run import CANCELLED, DONE, FAILED, LOCAL, QUEUES, DamagedRun, Run, now
+from backend.run import CANCELLED, DONE, FAILED, LOCAL, QUEUED, QUEUES, DamagedRun, Run, now
 
 if TYPE_CHECKING:
     from backend.settings import RunSettings
@@ -67,6 +67,13 @@ def inputs_hash(system: SlitSystem, settings: RunSettings) -> str:
     )
 
 
+def _system_key(values: dict[str, Any]) -> str:
+    """What equal systems share."""
+    from backend.system import canonical_hash
+
+    return canonical_hash(_canonical(values))
+
+
 def _canonical(values: dict[str, Any]) -> dict[str, Any]:
     """The same for 5 as for 5.0."""
     return {
@@ -89,6 +96,7 @@ class Archive:
         self.folder = self.home / "runs"
         self._known: dict[str, Run] = {}
         self._by_hash: dict[str, list[Run]] = {}
+        self._by_system: dict[str, list[Run]] = {}
         self._stamp: int | None = None
         self._guard = threading.Lock()
 
@@ -136,6 +144,29 @@ class Archive:
             usable = [run for run in usable if run.state == DONE or run.where == where]
         return min(usable, key=lambda run: (run.state != DONE, run.created), default=None)
 
+    def best_result(self, system: SlitSystem, settings: RunSettings) -> Run | None:
+        """A run of the system that is done: one that answers the settings, else the longest."""
+        key = inputs_hash(system, settings)
+        with self._guard:
+            self._refresh()
+            found = list(self._by_system.get(_system_key(system.to_dict()), ()))
+        done = [run for run in found if run.state == DONE and run.has_result_files()]
+        return max(
+            done,
+            key=lambda run: (run.inputs_hash == key and _answers(run), run.settings.duration_ns),
+            default=None,
+        )
+
+    def ahead_of(self, run: Run) -> int:
+        """How many runs wait before it for a processor of this computer."""
+        return sum(
+            other.where == LOCAL
+            and other.created < run.created
+            and other.queue == QUEUES[0]
+            and other.state == QUEUED
+            for other in self.runs()
+        )
+
     def _with_hash(self, key: str) -> list[Run]:
         with self._guard:
             self._refresh()
@@ -161,6 +192,7 @@ class Archive:
         for name in self._known.keys() - names:
             gone = self._known.pop(name)
             self._by_hash[gone.inputs_hash].remove(gone)
+            self._by_system[_system_key(gone.request["system"])].remove(gone)
         for name in names - self._known.keys():
             try:
                 run = Run(self.folder / name)
@@ -170,6 +202,8 @@ class Archive:
             if run.id == name:  # else somebody's copy of a run folder
                 self._known[name] = run
                 self._by_hash.setdefault(run.inputs_hash, []).append(run)
+                key = _system_key(run.request["system"])
+                self._by_system.setdefault(key, []).append(run)
 
     # --- asking for runs --------------------------------------------------------------------
 
@@ -303,5 +337,5 @@ def _answers(run: Run) -> bool:
     """Whether a run serves, or will serve, an equal request."""
     state = run.state
     if state == DONE:
-        return run.has_result_files()
+        return run.has_result_files() and not run.finish_requested
     return state not in (FAILED, CANCELLED) and not run.cancel_requested

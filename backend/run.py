@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend.files import read_json, write_json
+from backend.files import read_json, write_json, write_text
 from backend.locks import Lock, is_locked
 
 # A worker takes its lock before it loads NumPy and SciPy, so they load only where they are used.
@@ -70,7 +70,10 @@ class Run:
     @property
     def name(self) -> str:
         """A name for people; may be empty."""
-        return self.request.get("name", "")
+        try:
+            return (self.folder / "name").read_text(encoding="utf-8").strip()
+        except OSError:
+            return self.request.get("name", "")
 
     @property
     def where(self) -> str:
@@ -152,6 +155,11 @@ class Run:
     def cancel_requested(self) -> bool:
         """Whether somebody asked for the run to be cancelled."""
         return (self.folder / "cancel").exists()
+
+    @property
+    def finish_requested(self) -> bool:
+        """Whether somebody asked for the run to end early, with what had been simulated."""
+        return (self.folder / "finish").exists()
 
     @property
     def interrupted(self) -> bool:
@@ -268,6 +276,15 @@ class Run:
         (self.folder / "cancel").touch()
         if self.where == LOCAL:
             self.settle(CANCELLED, CANCELLED_REASON)
+
+    def finish(self) -> None:
+        """Ask for the run to end with what has been simulated, as soon as that has error bars."""
+        if not self.finished:
+            (self.folder / "finish").touch()
+
+    def rename(self, name: str) -> None:
+        """Give the run another name, for people."""
+        write_text(self.folder / "name", name.strip() + "\n")
 
     def hurry(self) -> None:
         """Let a sweep's run be started with those that somebody waits for."""

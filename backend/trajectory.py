@@ -5,7 +5,7 @@ Lengths in the files are Å, as those programs expect; everywhere else here they
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +56,20 @@ def check_snapshots(system: SlitSystem, settings: RunSettings) -> None:
     raise InvalidInput("snapshots", settings.snapshots, limit)
 
 
+def affordable_snapshots(system: SlitSystem, settings: RunSettings, wanted: int) -> int:
+    """About so many snapshots, or as near to that as `check_snapshots` allows; 0 if it does not."""
+    schedule = Schedule.of(system, settings)
+    first_end = schedule.stages[0] * schedule.samples_per_tally
+    fewest = -(-schedule.samples_per_replica // first_end)
+    largest = LARGEST_FILES // (BYTES_PER_ION * system.ion_count)
+    number = min(max(wanted, fewest), largest, schedule.samples_per_replica)
+    try:
+        check_snapshots(system, replace(settings, snapshots=number))
+    except InvalidInput:
+        return 0
+    return number
+
+
 def _may_end_before_the_first(schedule: Schedule, snapshots: int) -> bool:
     first_end = schedule.stages[0] * schedule.samples_per_tally
     return first_end < schedule.samples_per_snapshot(snapshots)
@@ -92,6 +106,46 @@ class Trajectory:
             np.array(snapshots),
             np.arange(1, len(snapshots) + 1) * every * settings.steps_per_sample,
             settings.time_step * system.time_unit_ns * 1000,
+        )
+
+    @classmethod
+    def load(cls, folder: Path, system: SlitSystem, settings: RunSettings) -> Trajectory:
+        """The trajectory that `save` wrote into a folder; x and y lie within the box.
+
+        Parameters
+        ----------
+        folder : Path
+            Where ``trajectory.xyz`` lies.
+        system : SlitSystem
+            The system of the run.
+        settings : RunSettings
+            Its settings; they tell the length of a time step.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is none.
+        ValueError
+            It is not whole, or another system's.
+        """
+        path = folder / FILES[0]
+        lines = path.read_text(encoding="utf-8").splitlines()
+        ions = system.ion_count
+        frames = [lines[k : k + ions + 2] for k in range(0, len(lines), ions + 2)]
+        if (
+            not frames
+            or len(frames[-1]) != ions + 2
+            or {frame[0] for frame in frames} != {str(ions)}
+        ):
+            raise ValueError(f"{path} does not hold whole snapshots of {ions} ions")
+        rows = np.loadtxt([row for frame in frames for row in frame[2:]], usecols=(1, 2, 3))
+        times = np.array([float(frame[1].rpartition("Time=")[2]) for frame in frames])  # ps
+        step_ps = settings.time_step * system.time_unit_ns * 1000
+        return cls(
+            system,
+            rows.reshape(len(frames), ions, 3).transpose(0, 2, 1) / ANGSTROM,
+            np.rint(times / step_ps).astype(int),
+            step_ps,
         )
 
     def files(self) -> dict[str, str]:

@@ -61,7 +61,7 @@ ENGINES = {"numba": "backend.md.engine", "lammps": "backend.lammps.engine"}
 """The module that executes a run, by `RunSettings.engine`."""
 
 RESUMABLE = ("numba",)
-"""Engines that go on from checkpoints; others start anew."""
+"""Engines that go on from checkpoints and can be told that it is enough; others start anew."""
 
 ADVICE = {
     errno.ENOSPC: ("disk-full", "the disk is full: free some space, then run it again"),
@@ -202,7 +202,11 @@ class Worker:
         positive, negative = system.counts
         say(f"{positive} positive and {negative} negative ions, box {system.box_length:.2f} nm")
         engine = importlib.import_module(ENGINES[settings.engine])
-        resuming = {"checkpoint": self.run.checkpoint_folder, "say": say}
+        resuming = {
+            "checkpoint": self.run.checkpoint_folder,
+            "say": say,
+            "enough": lambda: self.run.finish_requested,
+        }
         result = engine.run(
             system,
             settings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,15 +13,20 @@ import numpy as np
 import pytest
 
 from backend.archive import Archive
+from backend.charge import ChargeProfile
+from backend.keeper import ensure_keeper
 from backend.profiles import DensityProfile, SlitProfiles, bin_centres
 from backend.result import Progress
 from backend.settings import RunSettings
-from backend.system import InvalidInput, SlitSystem
-from nanoconf.gui import words
-from nanoconf.gui.curves import density_curves, prediction_curves
+from backend.system import ALLOWED, InvalidInput, SlitSystem
+from nanoconf.gui import files, words
+from nanoconf.gui.answers import Answers
 from nanoconf.gui.fields import DURATION, FIELDS, SYSTEM_FIELDS
-from nanoconf.gui.state import TABS, AppState, MachineLearning, Simulation
+from nanoconf.gui.presets import presets
+from nanoconf.gui.profiles import charge_plot, density_plot, integrated_plot, prediction_plot
+from nanoconf.gui.state import AppState, MachineLearning, Simulation
 from nanoconf.gui.work import Work
+from nanoconf.plans import PAPER_GRID
 from tests.homes import LONG, QUICK, SYSTEM, until
 
 HEAVY = ("tensorflow", "numba", "pandas", "ai_edge_litert", "matplotlib")
@@ -34,7 +40,7 @@ def profiles(system: SlitSystem, height: float = 1.0) -> SlitProfiles:
 
 def prediction(system: SlitSystem) -> MachineLearning:
     both = profiles(system)
-    return MachineLearning(system, both.positive, both.negative, {"ml.csv": "z"}, 0.004)
+    return MachineLearning(system, both, ChargeProfile.of(system, both), 0.004)
 
 
 @pytest.fixture
@@ -51,7 +57,7 @@ def test_the_page_opens_with_the_papers_defaults(state):
     assert state.settings.duration_ns == 5.0
     assert state.texts["confinement_length"] == "3.00"
     assert state.texts["positive_diameter"] == "0.714"
-    assert TABS[state.tab] == "Prediction Graph"
+    assert state.tab == "Prediction Graph"
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -59,6 +65,9 @@ def test_the_page_opens_with_the_papers_defaults(state):
 def test_what_is_no_number_is_refused_and_stays_as_typed(state, name, typed):
     state.type(name, typed)
     assert state.texts[name] == typed
+    if not typed.strip() and FIELDS[name].default is None:
+        assert state.valid and state.values[name] is None
+        return
     assert not state.valid
     message = state.problems[name]
     assert "\n" not in message
@@ -67,16 +76,30 @@ def test_what_is_no_number_is_refused_and_stays_as_typed(state, name, typed):
 
 
 @pytest.mark.parametrize("field", SYSTEM_FIELDS, ids=lambda field: field.name)
-def test_seven_is_refused_with_what_is_allowed(state, field):
-    state.type(field.name, "7")
-    assert state.problems == {field.name: f"{field.title} = 7: {field.allowed}"}
+def test_ninety_is_refused_with_what_is_allowed(state, field):
+    state.type(field.name, "90")
+    assert state.problems == {field.name: f"{field.title} = 90: {field.allowed}"}
 
 
-def test_every_range_names_its_bounds_and_unit():
-    assert FIELDS["confinement_length"].allowed == "must be a number between 3.0 and 4.0 nm"
+def test_every_range_is_the_engines_and_names_its_bounds_and_unit():
+    for field in SYSTEM_FIELDS:
+        assert (field.low, field.high) == (ALLOWED[field.name].low, ALLOWED[field.name].high)
+    assert FIELDS["confinement_length"].allowed == "must be a number between 0.6 and 30 nm"
     assert FIELDS["positive_valency"].allowed == "must be 1, 2 or 3"
-    assert FIELDS["negative_valency"].allowed == "must be −1"
-    assert FIELDS["positive_diameter"].allowed == "must be a number between 0.5 and 0.75 nm"
+    assert FIELDS["negative_valency"].allowed == "must be −3, −2 or −1"
+    assert FIELDS["positive_diameter"].allowed == "must be a number between 0.1 and 2.0 nm"
+    assert FIELDS["negative_diameter"].allowed.endswith(", or nothing")
+
+
+@pytest.mark.parametrize("field", SYSTEM_FIELDS, ids=lambda field: field.name)
+def test_a_slider_spans_the_range_and_stops_at_every_step_of_the_papers_grid(field):
+    positions = field.positions
+    assert (positions[0], positions[-1]) == (field.low, field.high)
+    assert list(positions) == sorted(set(positions))
+    for value in PAPER_GRID.get(field.name, ()):
+        assert positions[field.position(value)] == pytest.approx(value)
+    for value in positions:
+        assert field.parse(field.text(value)) == pytest.approx(value)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +132,6 @@ def test_both_ends_of_every_range_are_allowed(state):
         for value in (field.low, field.high):
             state.type(name, field.text(value))
             assert state.values[name] == value
-    assert state.valid
 
 
 def test_what_the_page_writes_is_read_back_exactly():
@@ -129,7 +151,7 @@ def test_what_only_the_engine_objects_to_stands_beside_the_number(state, monkeyp
     def refuse(**_inputs):
         raise InvalidInput("salt_concentration", 0.9, "the ions would fill the slit")
 
-    monkeypatch.setattr("nanoconf.gui.state.SlitSystem", refuse)
+    monkeypatch.setattr("nanoconf.gui.inputs.SlitSystem", refuse)
     state.type("salt_concentration", "0.9")
     assert state.problems == {
         "salt_concentration": "Salt concentration c = 0.90: the ions would fill the slit"
@@ -137,7 +159,7 @@ def test_what_only_the_engine_objects_to_stands_beside_the_number(state, monkeyp
 
 
 def test_the_status_line_says_why_the_buttons_are_off(state):
-    state.type("salt_concentration", "7")
+    state.type("salt_concentration", "90")
     text, mood = state.status_line
     assert "Salt concentration c" in text and mood == "bad"
     state.type("salt_concentration", "0.7")
@@ -161,7 +183,7 @@ def test_results_turn_stale_with_the_inputs_and_fresh_again(state):
     assert not state.simulation_stale and not state.prediction_stale
     state.type("salt_concentration", "0.6")
     assert state.simulation_stale and state.prediction_stale
-    assert all(curve.stale for curve in density_curves(state, "positive"))
+    assert all(curve.stale for curve in density_plot(state, "positive").curves)
     state.type("salt_concentration", "abc")
     assert state.simulation_stale and state.prediction_stale
     state.type("salt_concentration", "0,50")
@@ -170,21 +192,43 @@ def test_results_turn_stale_with_the_inputs_and_fresh_again(state):
 
 def test_density_tabs_show_both_and_the_prediction_graph_both_ions(state):
     system = SlitSystem()
-    assert density_curves(state, "positive") == [] == prediction_curves(state)
+    for plot in (density_plot(state, "positive"), prediction_plot(state)):
+        assert not plot.curves and plot.hint
     state.show(Simulation("1", system, RunSettings(), profiles=profiles(system)))
     state.predicted(prediction(system))
-    assert [curve.source for curve in density_curves(state, "negative")] == ["MD", "ML"]
-    assert [curve.species for curve in prediction_curves(state)] == ["positive", "negative"]
-    values = density_curves(state, "positive")[0].as_json()
+    assert [curve.source for curve in density_plot(state, "negative").curves] == ["MD", "ML"]
+    plot = prediction_plot(state)
+    assert [curve.species for curve in plot.curves] == ["positive", "negative"]
+    values = json.loads(plot.as_json())[0]
     assert len(values["z_nm"]) == len(values["density_M"]) == len(values["error_M"]) == 300
-    json.dumps(values, allow_nan=False)
+    assert "300 points" in plot.in_words()
 
 
-def test_an_ion_that_the_model_has_not_learnt_is_left_out(state):
-    state.predicted(replace(prediction(SlitSystem()), negative=None))
-    assert [curve.species for curve in prediction_curves(state)] == ["positive"]
-    assert density_curves(state, "negative") == []
-    assert "positive ions" in state.status
+def test_charge_has_errors_only_where_there_are_blocks(state):
+    system = SlitSystem(surface_charge_density=-0.01)
+    both = profiles(system)
+    charge = ChargeProfile.of(system, both)
+    state.show(Simulation("1", system, RunSettings(), profiles=both, charge=charge))
+    (curve,) = charge_plot(state).curves
+    assert curve.error is None and not charge_plot(state).charts[0].from_zero
+    json.loads(integrated_plot(state).as_json())
+
+
+def test_a_figure_is_had_as_numbers_and_as_a_picture(state):
+    state.predicted(prediction(SlitSystem()))
+    plot = prediction_plot(state)
+    rows = files.figure_file(plot, "csv").decode().splitlines()
+    assert rows[0] == "curve,z_nm,density_M,error_M" and len(rows) == 601
+    assert files.figure_file(plot, "png").startswith(b"\x89PNG")
+    assert b"<svg" in files.figure_file(plot, "svg")
+
+
+def test_every_preset_can_be_simulated_and_sets_the_inputs(state):
+    for preset in presets():
+        state.choose(preset.system)
+        assert state.valid and state.system == preset.system
+    state.choose(SlitSystem())
+    assert state.texts["negative_diameter"] == ""
 
 
 # --- what is going on, in words -------------------------------------------------------------
@@ -193,7 +237,7 @@ def test_an_ion_that_the_model_has_not_learnt_is_left_out(state):
 def test_the_status_line_follows_a_run(state):
     state.start()
     assert state.simulating and "Starting" in state.status
-    assert TABS[state.tab] == "Positive Ion Density"
+    assert state.tab == "Positive Ion Density"
     run = Simulation("abcdef0123", SlitSystem(), RunSettings())
     state.show(run)
     assert not state.starting and state.simulating
@@ -203,9 +247,11 @@ def test_the_status_line_follows_a_run(state):
     sampling = Progress("sampling", 0.62, seconds_left=5.0, median_relative_error=0.0132)
     state.show(replace(run, state="running", progress=sampling))
     assert state.status == "Simulating: 62 %, converged to 1.3 % so far, about 5 s left."
-    result = SimpleNamespace(summary={"median_relative_error": 0.004})
-    state.show(replace(run, state="done", result=result))
+    summary = {"median_relative_error": 0.004, "convergence": {"converged": False}}
+    state.show(replace(run, state="done", result=SimpleNamespace(summary=summary)))
     assert "typical error of the profile 0.4 %" in state.status and state.mood == "good"
+    summary["convergence"]["converged"] = True
+    assert "converged to 0.4 %" in words.status(state.simulation)
     assert not state.simulating
     assert any("h 3 nm, 1:−1, 0.5 M, d 0.714 nm, 5 ns" in line for line in state.log)
 
@@ -350,34 +396,98 @@ def test_a_home_that_cannot_be_written_is_told_in_words(state, tmp_path):
     work.close()
 
 
+class Surrogate:
+    """Knows systems up to 0.8 M, and is slow."""
+
+    card = {"name": "1", "metrics": {"typical_error": 0.01}}
+
+    class learnt:
+        @staticmethod
+        def problems(system):
+            if system.salt_concentration <= 0.8:
+                return []
+            learnt = "must lie between 0.3 and 0.8 M, the range that the surrogate has learnt"
+            return [InvalidInput("salt_concentration", system.salt_concentration, learnt)]
+
+    def __init__(self):
+        self.asked = []
+
+    def predict(self, system):
+        self.asked.append(system)
+        time.sleep(0.05)
+        return SimpleNamespace(profiles=profiles(system))
+
+
 def test_predicting_answers_or_says_what_the_model_has_not_learnt(state, work, monkeypatch):
-    class Surrogate:
-        card = {"name": "1", "metrics": {"typical_error": 0.01}}
-
-        def predict(self, system):
-            if system.salt_concentration > 0.8:
-                raise InvalidInput("salt_concentration", 0.9, "has not been learnt")
-            both = profiles(system)
-            return SimpleNamespace(
-                positive=both.positive, negative=both.negative, files=lambda: {"a.csv": "z"}
-            )
-
-    monkeypatch.setattr(Work, "_surrogate", Surrogate())
-    work.preload()
-    work.predict()
+    monkeypatch.setattr(Answers, "surrogate", Surrogate())
+    work.answers.preload()
+    work.answers.predict()
     until(lambda: state.prediction)
-    assert state.prediction.system == SlitSystem() and state.prediction.files == {"a.csv": "z"}
+    assert state.prediction.system == SlitSystem()
+    assert set(files.predicted_files(state)) >= {"ml_positive_density.csv", "ml_charge.csv"}
     assert state.model["name"] == "1"
     state.type("salt_concentration", "0.9")
-    work.predict()
+    until(lambda: state.unlearnt)
+    assert state.prediction is None and state.mood != "bad"  # nobody has asked
+    work.answers.predict()
     until(lambda: state.mood == "bad")
-    assert "has not been learnt" in state.status and not state.predicting
+    assert "c = 0.90 M must lie between 0.3 and 0.8 M" in state.status and not state.predicting
+    state.type("salt_concentration", "0.8")
+    until(lambda: state.prediction)
+    assert not state.unlearnt
+
+
+def test_the_prediction_follows_the_inputs_and_skips_what_was_overtaken(state, work, monkeypatch):
+    surrogate = Surrogate()
+    monkeypatch.setattr(Answers, "surrogate", surrogate)
+    for i in range(40):
+        state.type("salt_concentration", f"{0.3 + 0.01 * i:.2f}")
+    until(lambda: state.prediction and not state.prediction_stale)
+    assert state.prediction.system.salt_concentration == 0.69
+    assert len(surrogate.asked) < 10
+
+
+def test_a_stored_result_appears_with_its_inputs_and_turns_stale_without(state, work, monkeypatch):
+    run = work.archive.submit(SYSTEM, QUICK, owner="somebody else")
+    ensure_keeper(work.archive.home)
+    until(lambda: run.state == "done")
+    state.choose(SYSTEM)
+    until(lambda: state.simulation)
+    assert state.simulation.stored and state.simulation.run_id == run.id
+    assert not state.simulation_stale and "Stored result" in state.status
+    state.type("salt_concentration", "0.77")
+    assert state.simulation_stale
+    state.choose(SYSTEM)
+    assert not state.simulation_stale
+
+
+def test_a_run_that_is_good_enough_ends_with_what_there_is(state, work, monkeypatch):
+    small(state, monkeypatch, LONG)
+    work.run()
+    until(lambda: state.simulation and state.simulation.profiles is not None)
+    work.finish()
+    assert state.finishing and "Finishing" in state.status
+    until(lambda: not state.simulating)
+    assert state.simulation.state == "done", state.log
+    summary = state.simulation.result.summary
+    assert 0 < summary["simulated_ns"] < LONG.duration_ns
+    # It does not answer a request for all of it.
+    assert not work.archive.submit(SYSTEM, LONG).joined
+
+
+def test_a_run_that_waits_says_how_many_wait_before_it(state, work):
+    first = work.archive.submit(SYSTEM, replace(LONG, seed=11))
+    second = work.archive.submit(SYSTEM, replace(LONG, seed=12))
+    third = work.archive.submit(SYSTEM, replace(LONG, seed=13))
+    assert [work.archive.ahead_of(run) for run in (first, second, third)] == [0, 1, 2]
+    waiting = Simulation(third.id, SYSTEM, LONG, ahead=2)
+    assert "2 more before it" in words.status(waiting)
 
 
 def test_nothing_starts_while_a_number_is_refused(state, work):
-    state.type("salt_concentration", "7")
+    state.type("salt_concentration", "90")
     work.run()
-    work.predict()
+    work.answers.predict()
     assert not state.simulating and not state.predicting and work.archive.runs() == []
 
 

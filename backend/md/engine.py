@@ -37,6 +37,7 @@ def run(
     threads: int = 1,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
+    enough: Callable[[], bool] = lambda: False,
     checkpoint: Path | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> SimulationResult:
@@ -52,6 +53,9 @@ def run(
         Called about once a second.
     should_stop : callable
         Asked several times a second whether to end early.
+    enough : callable
+        Asked likewise whether what has been sampled is enough: then the run ends with a result as
+        soon as there are blocks for error bars.
     checkpoint : Path, optional
         Folder of the checkpoints: the run goes on from those that are there, and leaves others
         every few seconds and when it ends early. Without it, a run that ends early is lost.
@@ -73,7 +77,7 @@ def run(
     if checkpoint is not None:
         job.resume(Checkpoints(checkpoint, system, settings, say), say)
     try:
-        _simulate(job, threads, on_progress, should_stop)
+        _simulate(job, threads, on_progress, should_stop, enough)
     except Cancelled:
         job.save()
         raise
@@ -85,6 +89,7 @@ def _simulate(
     threads: int,
     on_progress: Callable[[Progress], None],
     should_stop: Callable[[], bool],
+    enough: Callable[[], bool],
 ) -> None:
     """Take all replicas to the end of the run; when it returns or raises, none moves any more."""
     with ThreadPoolExecutor(max(1, min(threads, len(job.replicas)))) as pool:
@@ -97,6 +102,8 @@ def _simulate(
                     future.result()
                 if should_stop():
                     raise Cancelled("cancelled")
+                if enough():
+                    job.enough.set()
                 if job.report_due():
                     on_progress(job.progress())
 
@@ -104,7 +111,7 @@ def _simulate(
             side_by_side(job.equilibrate)
             for tallies in job.stages_left():
                 side_by_side(partial(job.sample, tallies))
-                if job.settings.target_error is not None and job.verdict().converged:
+                if job.enough.is_set() or job.converged():
                     break
         finally:
             job.stop.set()
@@ -117,7 +124,7 @@ class _Run:
         self.system, self.settings = system, settings
         self.schedule = Schedule.of(system, settings)
         self.replicas = [Replica(system, settings, i) for i in range(settings.replicas)]
-        self.stop = threading.Event()
+        self.stop, self.enough = threading.Event(), threading.Event()
         self.started = time.monotonic()
         self.moving: float | None = None
         self._reported = -math.inf
@@ -170,8 +177,10 @@ class _Run:
             self._save_if_due(replica)
 
     def sample(self, tallies: int, replica: Replica) -> None:
-        """Sample one replica until it has so many tallies; ends early when `stop` is set."""
+        """Sample one replica until it has so many tallies, or enough; or until `stop` is set."""
         while len(replica.tallies) < tallies and not self.stop.is_set():
+            if self.enough.is_set() and len(replica.tallies) >= BLOCKS_PER_REPLICA:
+                return
             replica.sample(self.schedule, self.stop, partial(self._save_if_due, replica))
 
     # --- what the caller's thread sees ------------------------------------------------------
@@ -196,6 +205,10 @@ class _Run:
             return None
         length = max(1, min(part.blocks for part in parts) // BLOCKS_PER_REPLICA)
         return Samples.joined([part.merged(length) for part in parts])
+
+    def converged(self) -> bool:
+        """Whether there is a target, and what has been sampled so far meets it."""
+        return self.settings.target_error is not None and self.verdict().converged
 
     def verdict(self) -> Verdict:
         """Whether what has been sampled so far has converged."""

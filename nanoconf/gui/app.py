@@ -9,7 +9,7 @@ from typing import Any
 
 import ipywidgets as widgets
 from IPython.display import display
-from traitlets import link
+from traitlets import dlink
 
 from nanoconf.gui.browser import (
     SILENCE_SECONDS,
@@ -18,14 +18,16 @@ from nanoconf.gui.browser import (
     under_voila,
 )
 from nanoconf.gui.panels.computing import ComputingPanel
-from nanoconf.gui.panels.downloads import DownloadsPanel
-from nanoconf.gui.panels.figure import figure_panels
 from nanoconf.gui.panels.header import HeaderPanel
-from nanoconf.gui.panels.inputs import system_panel
+from nanoconf.gui.panels.inputs import SystemPanel
 from nanoconf.gui.panels.offers import OffersPanel
 from nanoconf.gui.panels.status import StatusPanel
-from nanoconf.gui.state import TABS, AppState
+from nanoconf.gui.panels.tabs import TabsPanel
+from nanoconf.gui.state import AppState
 from nanoconf.gui.work import Work
+
+REMEMBERED = ("texts", "tab", "dark", "mean_field_wanted")
+"""What of the state a browser keeps, besides its run."""
 
 
 class App:
@@ -46,12 +48,6 @@ class App:
         self._loop = asyncio.get_running_loop()
         self.work = Work(self.state, post=self._soon)
         self.browser = Browser(self._opened)
-        self.figures = figure_panels(self.state)
-        self.tabs = widgets.Tab(
-            [*self.figures, DownloadsPanel(self.state)],
-            titles=TABS,
-            selected_index=self.state.tab,
-        ).add_class("nc-tabs")
         self.widget = self._layout()
         self._connect()
         if under_voila():
@@ -59,8 +55,8 @@ class App:
 
     def _layout(self) -> widgets.Widget:
         style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
-        left = widgets.VBox([system_panel(self.state), ComputingPanel(self.state, self.work)])
-        right = widgets.VBox([OffersPanel(self.state, self.work), self.tabs])
+        left = widgets.VBox([SystemPanel(self.state), ComputingPanel(self.state, self.work)])
+        right = widgets.VBox([OffersPanel(self.state, self.work), TabsPanel(self.state, self.work)])
         page = widgets.VBox(
             [
                 widgets.HTML(f"<style>{style}</style>").add_class("nc-style"),
@@ -75,9 +71,10 @@ class App:
         return page.add_class("nc-app")
 
     def _connect(self) -> None:
-        link((self.state, "tab"), (self.tabs, "selected_index"))
-        self.browser.observe(self._resized, "stage")
-        self.state.observe(self._remember, ["texts", "simulation", "prediction"])
+        dlink((self.browser, "stage"), (self.state, "stage"))
+        self.state.observe(self._remember, ["simulation", "prediction", *REMEMBERED])
+        self.state.observe(self._paint, "dark")
+        self.work.deliver = self.browser.deliver
 
     def _soon(self, action: Any) -> None:
         self._loop.call_soon_threadsafe(action)
@@ -88,19 +85,19 @@ class App:
         """The page is up: go on where this browser left off."""
         self.work.owner = str(memory.get("owner", ""))
         self.state.restore(memory.get("texts") or {})
-        self.work.preload()
+        self.state.look(memory)
+        self.work.answers.preload()
         self.work.resume(str(memory.get("run", "")), predicted=bool(memory.get("predicted")))
         self.work.calibrate()
         self.work.watch_archive()
 
-    def _resized(self, change: dict[str, Any]) -> None:
-        for figure in self.figures:
-            figure.resize(tuple(change["new"]))
+    def _paint(self, _change: Any) -> None:
+        (self.widget.add_class if self.state.dark else self.widget.remove_class)("nc-dark")
 
     def _remember(self, _change: Any) -> None:
         shown = self.state.simulation
         memory = {
-            "texts": self.state.texts,
+            **{name: getattr(self.state, name) for name in REMEMBERED},
             "run": shown.run_id if shown is not None and shown.mine else "",
             "predicted": self.state.prediction is not None,
         }

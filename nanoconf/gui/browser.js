@@ -1,9 +1,10 @@
-// What only a browser can do: remember what the user typed, measure the room for figures, notice
-// that the kernel is gone, and end it with the page. See browser.py.
+// What only a browser can do: remember what the user typed, measure the room for figures, hand over
+// files, notice that the kernel is gone, and end it with the page. See browser.py.
 
 const KEY = "nanoconf";
-const PULSE_MS = 3000;
-const PATIENCE_MS = 9000;
+const PULSE_MS = 2000;
+const PATIENCE_MS = 6000;
+const ANSWER_MS = 4000;
 const SETTLE_MS = 120;
 
 function recall() {
@@ -33,7 +34,31 @@ function open(model) {
   memory.owner ??= randomHex();
   remember(memory);
   model.on("change:memory", () => remember({ ...recall(), ...model.get("memory") }));
+  memory.dark ??= matchMedia("(prefers-color-scheme: dark)").matches;
   model.send({ type: "opened", memory });
+}
+
+// A file that the kernel has made, as if a link to it had been clicked.
+function deliver({ name, kind }, buffers) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob(buffers, { type: kind }));
+  link.download = name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
+// Load the page again if there is a server to load it from; else say what to do.
+async function reload(words) {
+  try {
+    await fetch(location.href, { method: "HEAD", signal: AbortSignal.timeout(ANSWER_MS) });
+    location.reload();
+  } catch {
+    words.textContent =
+      "The server does not answer. Start it again (make app), or wait; then reload the page. " +
+      "Simulations go on without it.";
+  }
 }
 
 // The size of what is below the tabs, for figures that fill it.
@@ -73,7 +98,8 @@ function listen(model, el) {
       // The connection is down; the silence shows it.
     }
   };
-  const heard = (message) => {
+  const heard = (message, buffers) => {
+    if (message.type === "file") deliver(message, buffers);
     if (message.type !== "alive") return;
     asked = null;
     app?.classList.remove("nc-lost");
@@ -128,7 +154,8 @@ export default {
     const stops = [];
     const frame = requestAnimationFrame(() => {
       stops.push(measure(model, el), listen(model, el), endKernelWithPage());
-      el.querySelector("button")?.addEventListener("click", () => location.reload());
+      const words = el.querySelector("span");
+      el.querySelector("button")?.addEventListener("click", () => reload(words));
       open(model);
     });
     el.className = "nc-lost-notice";

@@ -25,7 +25,7 @@ class Browser(AnyWidget):
     ----------
     memory : dict
         JSON that survives a reload of the page: this browser's owner key, what was typed, the last
-        run. What is set here is stored there.
+        run, the tab. What is set here is stored there.
     stage : tuple of int
         Width and height (CSS pixels) of the room for a figure.
     """
@@ -47,6 +47,10 @@ class Browser(AnyWidget):
             self.send({"type": "alive"})
         elif message.get("type") == "opened":
             self._on_open(message.get("memory") or {})
+
+    def deliver(self, name: str, content: bytes, kind: str = "application/octet-stream") -> None:
+        """Hand a file to the user, of some media type, as if a link to it had been clicked."""
+        self.send({"type": "file", "name": name, "kind": kind}, [content])
 
     def silent_for(self, since: float) -> float:
         """Seconds since the page last spoke, or since a moment if it never did."""

@@ -11,18 +11,34 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Float, HasTraits, Int, Tuple, Unicode
+from traitlets import Bool, Dict, Enum, Float, Tuple, Unicode
 
-from backend.settings import RunSettings
-from backend.system import InvalidInput, SlitSystem
 from nanoconf.gui import words
-from nanoconf.gui.fields import FIELDS, Refused
+from nanoconf.gui.fields import FIELDS
+from nanoconf.gui.inputs import Inputs
 
 if TYPE_CHECKING:
+    from backend.charge import ChargeProfile
     from backend.profiles import SlitProfiles
     from backend.result import Progress, SimulationResult
+    from backend.settings import RunSettings
+    from backend.system import SlitSystem
 
-TABS = ("Positive Ion Density", "Negative Ion Density", "Prediction Graph", "Downloads")
+POSITIVE, NEGATIVE = "Positive Ion Density", "Negative Ion Density"
+CHARGE, INTEGRATED, POTENTIAL = "Charge Density", "Integrated Charge", "Potential"
+PREDICTION, TRENDS, UNCERTAINTY = "Prediction Graph", "Trends", "Uncertainty"
+SNAPSHOTS, RUNS, DOWNLOADS, ABOUT = "Snapshots", "Runs", "Downloads", "About"
+
+TABS = (
+    *(POSITIVE, NEGATIVE, CHARGE, INTEGRATED, POTENTIAL, PREDICTION),
+    *(TRENDS, UNCERTAINTY, SNAPSHOTS, RUNS, DOWNLOADS, ABOUT),
+)
+WITH_SIMULATION = (POSITIVE, NEGATIVE, CHARGE, INTEGRATED, POTENTIAL, SNAPSHOTS)
+"""Tabs on which a simulation is seen."""
+
+WITH_PREDICTION = (POSITIVE, NEGATIVE, CHARGE, INTEGRATED, POTENTIAL, PREDICTION)
+"""Tabs on which a prediction is seen."""
+
 LOG_LINES = 200
 
 ACTIVE = ("queued", "running")
@@ -45,10 +61,16 @@ class Simulation:
         Whether this browser asked for it.
     joined : bool
         Whether an equal run that was there already answers the request.
+    stored : bool
+        Whether it was in the archive before anybody on this page asked.
     progress : Progress or None
         How far it is.
+    ahead : int
+        Runs that wait before it for a free processor.
     profiles : SlitProfiles or None
         The profile so far, or the result's.
+    charge : ChargeProfile or None
+        What they say about charge and potential.
     result : SimulationResult or None
         The result, once it is done.
     files : dict of str to str
@@ -67,8 +89,11 @@ class Simulation:
     state: str = "queued"
     mine: bool = True
     joined: bool = False
+    stored: bool = False
     progress: Progress | None = None
+    ahead: int = 0
     profiles: SlitProfiles | None = None
+    charge: ChargeProfile | None = None
     result: SimulationResult | None = None
     files: dict[str, str] = field(default_factory=dict)
     reason: str = ""
@@ -89,19 +114,37 @@ class MachineLearning:
     ----------
     system : SlitSystem
         What was predicted.
-    positive, negative : DensityProfile or None
-        The profiles; None for an ion that the model has not learnt.
-    files : dict of str to str
-        Text of each file of the prediction, by name.
+    profiles : SlitProfiles
+        The profiles; their errors are the model's.
+    charge : ChargeProfile
+        What they say about charge and potential.
     seconds : float
         From click to curve.
     """
 
     system: SlitSystem
-    positive: Any
-    negative: Any
-    files: dict[str, str]
+    profiles: SlitProfiles
+    charge: ChargeProfile
     seconds: float
+
+
+@dataclass(frozen=True)
+class MeanField:
+    """What Poisson-Boltzmann theory says, as the page shows it.
+
+    Attributes
+    ----------
+    system : SlitSystem
+        The system.
+    profiles : SlitProfiles
+        The profiles.
+    charge : ChargeProfile
+        What they say about charge and potential.
+    """
+
+    system: SlitSystem
+    profiles: SlitProfiles
+    charge: ChargeProfile
 
 
 @dataclass(frozen=True)
@@ -114,14 +157,8 @@ class Offer:
     fraction: float
 
 
-class AppState(HasTraits):
+class AppState(Inputs):
     """Inputs, what runs, what came out."""
-
-    # What was typed, as it was typed; what it means; why it cannot be used.
-    texts = Dict()
-    values = Dict()
-    problems = Dict()
-    valid = Bool(True)
 
     cluster_mode = Bool(False)
     cluster_note = Unicode()
@@ -138,14 +175,25 @@ class AppState(HasTraits):
     simulation_stale = Bool(False)
     starting = Bool(False)
     cancelling = Bool(False)
+    finishing = Bool(False)
     confirm_cancel = Bool(False)
 
     prediction = AnyTrait(None, allow_none=True)
     prediction_stale = Bool(False)
     predicting = Bool(False)
+    # Why there is no prediction for the inputs at the left; empty where there is one.
+    unlearnt = Unicode()
     model = AnyTrait(None, allow_none=True)
 
-    tab = Int(TABS.index("Prediction Graph"))
+    mean_field_wanted = Bool(False)
+    mean_field = AnyTrait(None, allow_none=True)
+
+    tab = Enum(TABS, PREDICTION)
+    # The figures as they were last drawn, by tab.
+    drawn = Dict()
+    # Room for a figure (CSS pixels), and whether the browser's user prefers a dark page.
+    stage = Tuple((0, 0))
+    dark = Bool(False)
     status = Unicode("Ready.")
     mood = Unicode("idle")  # idle, busy, good, bad
     log = Tuple()
@@ -154,50 +202,20 @@ class AppState(HasTraits):
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
-        self._read_inputs({name: field.text(field.default) for name, field in FIELDS.items()})
+        self.observe(self._mark_stale, "values")
 
-    # --- inputs -----------------------------------------------------------------------------
-
-    def type(self, name: str, text: str) -> None:
-        """A user typed this into one of the fields."""
-        if self.texts[name] != text:
-            self._read_inputs({**self.texts, name: text})
-
-    def restore(self, texts: dict[str, Any]) -> None:
-        """What was typed before the page was loaded again; anything else is left out."""
-        known = {name: str(text) for name, text in texts.items() if name in FIELDS}
-        self._read_inputs({**self.texts, **known})
-
-    def _read_inputs(self, texts: dict[str, str]) -> None:
-        values: dict[str, float | None] = {}
-        problems: dict[str, str] = {}
-        for name, each in FIELDS.items():
-            try:
-                values[name] = each.parse(texts[name])
-            except Refused as refusal:
-                values[name], problems[name] = None, str(refusal)
-        if not problems:
-            problems = _combination_problems(values)
-        with self.hold_trait_notifications():
-            self.texts, self.values, self.problems = texts, values, problems
-            self.valid = not problems
-            self._mark_stale()
-
-    @property
-    def system(self) -> SlitSystem:
-        """The system at the left; only where `valid`."""
-        return _system(self.values)
-
-    @property
-    def settings(self) -> RunSettings:
-        """How it is to be simulated; only where `valid`."""
-        return RunSettings(duration_ns=self.values["duration_ns"])
-
-    def _mark_stale(self) -> None:
-        current = self.system if self.valid else None
+    def _mark_stale(self, _change: Any = None) -> None:
+        current = self.chosen_system
         shown, predicted = self.simulation, self.prediction
         self.simulation_stale = shown is not None and shown.system != current
         self.prediction_stale = predicted is not None and predicted.system != current
+
+    def look(self, memory: dict[str, Any]) -> None:
+        """Look as before the page was loaded again; anything unknown is left out."""
+        if memory.get("tab") in TABS:
+            self.tab = memory["tab"]
+        self.dark = bool(memory.get("dark"))
+        self.mean_field_wanted = bool(memory.get("mean_field_wanted"))
 
     # --- simulating -------------------------------------------------------------------------
 
@@ -209,11 +227,11 @@ class AppState(HasTraits):
     def start(self) -> None:
         """Run was pressed."""
         with self.hold_trait_notifications():
-            self.starting, self.cancelling, self.confirm_cancel = True, False, False
-            self.worker_log = ()
-            self.look_at_densities()
+            self.starting, self.cancelling, self.finishing = True, False, False
+            self.confirm_cancel, self.worker_log = False, ()
+            self.look_at_simulation()
         self.say("Starting the simulation …", "busy")
-        self.note(f"Run: {words.describe(self.system)}, {self.settings.duration_ns:g} ns")
+        self.note(f"Run: {words.describe(self.system)}, {words.length(self.settings)}")
 
     @property
     def runnable(self) -> bool:
@@ -227,10 +245,10 @@ class AppState(HasTraits):
             return
         self.cluster_typed = {**self.cluster_typed, name: text.strip()}
 
-    def look_at_densities(self) -> None:
+    def look_at_simulation(self) -> None:
         """Turn to a tab where a simulation is seen."""
-        if TABS[self.tab] not in TABS[:2]:
-            self.tab = 0
+        if self.tab not in WITH_SIMULATION:
+            self.tab = POSITIVE
 
     def show(self, simulation: Simulation) -> None:
         """A run is there, has come further or is over."""
@@ -239,7 +257,7 @@ class AppState(HasTraits):
             self.starting = False
             self.simulation = simulation
             if not simulation.active:
-                self.cancelling, self.confirm_cancel = False, False
+                self.cancelling, self.finishing, self.confirm_cancel = False, False, False
             self._mark_stale()
         changed = before is None or (before.run_id, before.state) != (
             simulation.run_id,
@@ -249,12 +267,18 @@ class AppState(HasTraits):
             self.note(words.milestone(simulation))
         # A question stands until it is answered.
         if changed or (simulation.active and not self.confirm_cancel):
-            self.say(words.status(simulation, cancelling=self.cancelling), words.mood(simulation))
+            ending = "cancelling" if self.cancelling else "finishing" if self.finishing else ""
+            self.say(words.status(simulation, ending), words.mood(simulation))
 
     def cancel_requested(self) -> None:
         """Cancel was pressed, and the run is being ended."""
         self.cancelling, self.confirm_cancel = True, False
         self.say("Cancelling …", "busy")
+
+    def finish_requested(self) -> None:
+        """The simulation is good enough, and is being brought to its end."""
+        self.finishing, self.confirm_cancel = True, False
+        self.say("Finishing with what has been simulated …", "busy")
 
     def ask_before_cancelling(self) -> None:
         """Cancel was pressed for a simulation that somebody else may wait for."""
@@ -269,7 +293,7 @@ class AppState(HasTraits):
         """Stop watching a simulation, which goes on."""
         with self.hold_trait_notifications():
             self.simulation, self.starting, self.cancelling = None, False, False
-            self.confirm_cancel, self.worker_log = False, ()
+            self.finishing, self.confirm_cancel, self.worker_log = False, False, ()
             self._mark_stale()
         self.say("Ready.")
 
@@ -278,24 +302,31 @@ class AppState(HasTraits):
     def ask_prediction(self) -> None:
         """Predict using ML was pressed."""
         self.predicting = True
-        if self.tab == TABS.index("Downloads"):
-            self.tab = TABS.index("Prediction Graph")
+        if self.tab not in WITH_PREDICTION:
+            self.tab = PREDICTION
         self.note(f"Predict using ML: {words.describe(self.system)}")
 
-    def predicted(self, prediction: MachineLearning) -> None:
-        """The network has answered."""
+    def predicted(self, prediction: MachineLearning, *, asked: bool = True) -> None:
+        """The network has answered, because somebody asked or because the inputs changed."""
         with self.hold_trait_notifications():
             self.predicting = False
-            self.prediction = prediction
+            self.prediction, self.unlearnt = prediction, ""
             self._mark_stale()
+        if not asked:
+            return
         message = words.predicted(prediction)
         self.note(message)
         if not self.simulating:
             self.say(message, "good")
 
-    def not_predicted(self, reason: str) -> None:
+    def not_predicted(self, reason: str, *, asked: bool = True) -> None:
         """The network cannot answer."""
-        self.predicting = False
+        with self.hold_trait_notifications():
+            self.predicting = False
+            self.prediction, self.unlearnt = None, reason
+            self._mark_stale()
+        if not asked:
+            return
         self.note(reason)
         self.say(reason, "bad")
 
@@ -324,19 +355,3 @@ class AppState(HasTraits):
             self.starting, self.predicting, self.cancelling = False, False, False
         self.note(what)
         self.say(what, "bad")
-
-
-def _system(values: dict[str, Any]) -> SlitSystem:
-    return SlitSystem(**{name: value for name, value in values.items() if name != "duration_ns"})
-
-
-def _combination_problems(values: dict[str, Any]) -> dict[str, str]:
-    """What the engine objects to though each number alone is allowed."""
-    try:
-        _system(values)
-        RunSettings(duration_ns=values["duration_ns"])
-    except InvalidInput as refusal:
-        name = refusal.parameter if refusal.parameter in FIELDS else "confinement_length"
-        each = FIELDS[name]
-        return {name: f"{each.title} = {each.text(values[name])}: {refusal.allowed}"}
-    return {}

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nanoconf.gui.fields import FIELDS
+
 if TYPE_CHECKING:
-    from backend.system import SlitSystem
+    from backend.settings import RunSettings
+    from backend.system import InvalidInput, SlitSystem
     from nanoconf.gui.state import MachineLearning, Simulation
 
 
 def describe(system: SlitSystem) -> str:
     """A system in one line: ``h 3 nm, 1:−1, 0.5 M, d 0.714 nm``."""
     positive, negative = system.valencies
-    return (
+    sizes = [f"{each:g}" for each in dict.fromkeys(system.diameters)]
+    text = (
         f"h {system.confinement_length:g} nm, {positive}:−{-negative}, "
-        f"{system.salt_concentration:g} M, d {system.positive_diameter:g} nm"
+        f"{system.salt_concentration:g} M, d {'/'.join(sizes)} nm"
     )
+    if system.surface_charge_density:
+        text += f", σ −{-system.surface_charge_density:g} C/m²"
+    return text
+
+
+def length(settings: RunSettings) -> str:
+    """How long a system is simulated."""
+    if settings.target_error is None:
+        return f"{settings.duration_ns:g} ns"
+    return f"to {percent(settings.target_error)}, at most {settings.duration_ns:g} ns"
 
 
 def duration(seconds: float) -> str:
@@ -34,21 +48,27 @@ def percent(share: float) -> str:
     return f"{100 * share:.2g} %"
 
 
-def status(simulation: Simulation, *, cancelling: bool = False) -> str:
-    """The status line for a simulation."""
+def status(simulation: Simulation, ending: str = "") -> str:
+    """The status line for a simulation; `ending` is how it was asked to end, if it was."""
     if simulation.state == "done":
         return _done(simulation)
     if simulation.state == "cancelled":
         return "Cancelled. What had been simulated stays on screen; Run starts afresh."
     if simulation.state == "failed":
         return f"The simulation failed: {simulation.reason}"
-    if cancelling:
-        return "Cancelling …"
+    if ending:
+        return {"cancelling": "Cancelling …", "finishing": "Finishing …"}[ending]
     if simulation.where:
         return _on_cluster(simulation)
     if simulation.state == "queued":
-        return "Waiting for a free processor …"
+        return _waiting(simulation.ahead)
     return _running(simulation.progress)
+
+
+def _waiting(ahead: int) -> str:
+    if not ahead:
+        return "Waiting for a free processor: it is the next …"
+    return f"Waiting for a free processor: {ahead} more before it …"
 
 
 def _on_cluster(simulation: Simulation) -> str:
@@ -77,12 +97,28 @@ def _left(progress: Any) -> str:
 
 
 def _done(simulation: Simulation) -> str:
-    length = f"{simulation.settings.duration_ns:g} ns"
-    text = f"{'Stored result' if simulation.joined else 'Done'}: {length} simulated"
+    simulated = simulated_ns(simulation)
+    begin = "Stored result" if simulation.joined or simulation.stored else "Done"
+    text = f"{begin}: {simulated:.3g} ns simulated"
     error = typical_error(simulation)
     if error is not None:
-        text += f", typical error of the profile {percent(error)}"
+        text += f", {_convergence(simulation, error)}"
     return text + ". See Downloads for the files."
+
+
+def _convergence(simulation: Simulation, error: float) -> str:
+    target = simulation.settings.target_error
+    if simulation.result is not None and simulation.result.summary["convergence"]["converged"]:
+        return f"converged to {percent(error)}"
+    if target is not None:
+        return f"typical error {percent(error)}: not yet converged to {percent(target)}"
+    return f"typical error of the profile {percent(error)}"
+
+
+def simulated_ns(simulation: Simulation) -> float:
+    """Production time of a result (ns): shorter than asked for where that was enough."""
+    summary = simulation.result.summary if simulation.result else {}
+    return summary.get("simulated_ns", simulation.settings.duration_ns)
 
 
 def typical_error(simulation: Simulation) -> float | None:
@@ -111,11 +147,31 @@ def mood(simulation: Simulation) -> str:
 
 def predicted(prediction: MachineLearning) -> str:
     """A prediction is there."""
-    learnt = [ion for ion in ("positive", "negative") if getattr(prediction, ion) is not None]
-    milliseconds = 1000 * prediction.seconds
-    return f"Predicted the profiles of the {' and '.join(learnt)} ions in {milliseconds:.0f} ms."
+    return f"Predicted the profiles of both ions in {1000 * prediction.seconds:.0f} ms."
+
+
+def unlearnt(problems: list[InvalidInput]) -> str:
+    """Why the surrogate does not answer, kindly, and what can be done."""
+    outside = " and ".join(map(_outside, problems))
+    return f"The surrogate has not learnt this yet: {outside}. Run simulates it."
+
+
+def _outside(problem: InvalidInput) -> str:
+    field = FIELDS.get(problem.parameter)
+    if field is None:
+        return str(problem)
+    if problem.parameter == "negative_diameter":
+        return "it knows ions of equal diameter only"
+    value = f"{field.symbol} = {field.text(float(str(problem.value)))} {field.unit}".rstrip()
+    return f"{value} {problem.allowed.split(', the ')[0]}"
 
 
 def estimate(seconds: float | None) -> str:
     """How long a simulation would take."""
     return "" if seconds is None else f"≈ {duration(seconds)} here"
+
+
+def one_line(error: BaseException) -> str:
+    """An error in one line, without a traceback."""
+    text = " ".join(str(error).split())
+    return text or type(error).__name__

@@ -1,4 +1,4 @@
-"""What takes time: predicting, asking for runs, watching them. It reports to the state.
+"""What takes time: asking for runs, watching them, finding stored ones. It reports to the state.
 
 Nothing here runs on the kernel's main thread, so the page stays live; whatever touches the state is
 handed to `post`, which runs it there.
@@ -13,18 +13,18 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from backend.archive import Archive
 from backend.run import LOCAL
 from backend.system import InvalidInput, SlitSystem
-from nanoconf.gui import clusters
-from nanoconf.gui.state import FINISHED, AppState, MachineLearning, Offer, Simulation
+from nanoconf.gui import clusters, words
+from nanoconf.gui.answers import Answers
+from nanoconf.gui.latest import Latest
+from nanoconf.gui.state import FINISHED, AppState, Offer, Simulation
 
 if TYPE_CHECKING:
     from backend.run import Run
-    from nanoconf.surrogate import Surrogate
 
 POLL_SECONDS = 0.4
 PROFILE_SECONDS = 1.0
@@ -61,14 +61,18 @@ class Work:
         self.state = state
         self.archive = archive or Archive()
         self.owner = ""
+        self.deliver: Callable[[str, bytes, str], None] = lambda _name, _content, _kind: None
         self._post = post
-        self._predictor = ThreadPoolExecutor(1, "nanoconf-predict")
+        self.answers = Answers(state, self.post)
         self._runner = ThreadPoolExecutor(1, "nanoconf-run")
+        self.background = ThreadPoolExecutor(1, "nanoconf-background")
+        self._stored = Latest(self._runner, self._look_for_stored)
         self._closed = threading.Event()
         self._watched: Run | None = None
         self._watch_number = 0
         self._slowdown = 1.0
         state.observe(self._estimate, "values")
+        state.observe(self._ask_for_stored, "values")
         state.observe(self._ask_cluster, ["values", "cluster_mode", "cluster", "cluster_typed"])
         self._estimate()
 
@@ -76,54 +80,14 @@ class Work:
         """Stop watching; runs go on."""
         self._closed.set()
         self._watch_number += 1
-        self._predictor.shutdown(wait=False, cancel_futures=True)
+        self.answers.close()
         self._runner.shutdown(wait=False, cancel_futures=True)
+        self.background.shutdown(wait=False, cancel_futures=True)
 
-    def post(self, action: Callable[..., None], *arguments: Any) -> None:
+    def post(self, action: Callable[..., Any], *arguments: Any, **options: Any) -> None:
         """Run it on the main thread, unless the page is gone."""
         if not self._closed.is_set():
-            self._post(lambda: action(*arguments))
-
-    # --- predicting -------------------------------------------------------------------------
-
-    @cached_property
-    def _surrogate(self) -> Surrogate:
-        from nanoconf.surrogate import Surrogate
-
-        return Surrogate.load()
-
-    def preload(self) -> None:
-        """Load the network while the user still looks at the page."""
-        self._predictor.submit(self._preload)
-
-    def _preload(self) -> None:
-        try:
-            surrogate = self._surrogate
-            self.post(setattr, self.state, "model", surrogate.card)
-            surrogate.predict(SlitSystem())  # warms it up
-        except Exception as error:
-            self.post(self.state.note, f"The network is not ready: {_one_line(error)}")
-
-    def predict(self) -> None:
-        """Ask the network about the inputs at the left."""
-        if self.state.valid and not self.state.predicting:
-            self.state.ask_prediction()
-            self._predictor.submit(self._predict, self.state.system, time.perf_counter())
-
-    def _predict(self, system: Any, clicked: float) -> None:
-        try:
-            prediction = self._surrogate.predict(system)
-            answer = MachineLearning(
-                system=system,
-                positive=prediction.positive,
-                negative=prediction.negative,
-                files=prediction.files(),
-                seconds=time.perf_counter() - clicked,
-            )
-        except Exception as error:
-            self.post(self.state.not_predicted, f"No prediction: {_one_line(error)}")
-        else:
-            self.post(self.state.predicted, answer)
+            self._post(lambda: action(*arguments, **options))
 
     # --- simulating -------------------------------------------------------------------------
 
@@ -146,10 +110,12 @@ class Work:
             run = self.archive.submit(system, settings, owner=self.owner, **where)
             ensure_keeper(self.archive.home)
         except Exception as error:
-            self.post(self.state.fail, f"The simulation could not be started: {_one_line(error)}")
+            self.post(
+                self.state.fail, f"The simulation could not be started: {words.one_line(error)}"
+            )
             return
         # An equal run that was there already may be somebody else's.
-        self._watch(run, mine=not run.joined or self._owns(run), joined=run.joined)
+        self._watch(run, mine=not run.joined or self.owns(run), joined=run.joined)
 
     def cancel(self) -> None:
         """End the simulation; one of another browser only when asked twice."""
@@ -166,7 +132,22 @@ class Work:
         try:
             run.cancel()
         except OSError as error:
-            self.post(self.state.fail, f"The simulation could not be ended: {_one_line(error)}")
+            self.post(
+                self.state.fail, f"The simulation could not be ended: {words.one_line(error)}"
+            )
+
+    def finish(self) -> None:
+        """The simulation is good enough: end it with what there is."""
+        run = self._watched
+        if run is not None and self.state.simulating and not self.state.cancelling:
+            self.state.finish_requested()
+            self._runner.submit(self._finish, run)
+
+    def _finish(self, run: Run) -> None:
+        try:
+            run.finish()
+        except OSError as error:
+            self.post(self.state.fail, f"The run cannot be finished: {words.one_line(error)}")
 
     def leave(self) -> None:
         """Stop watching the simulation; it goes on."""
@@ -175,7 +156,7 @@ class Work:
 
     def attach(self, run_id: str) -> None:
         """Show a run of the archive, and watch it while it goes on."""
-        self.state.look_at_densities()
+        self.state.look_at_simulation()
         self._runner.submit(self._attach, run_id)
 
     def _attach(self, run_id: str) -> None:
@@ -184,9 +165,53 @@ class Work:
         except KeyError as error:
             self.post(self.state.note, str(error))
             return
-        self._watch(run, mine=self._owns(run))
+        self._watch(run, mine=self.owns(run))
 
-    def _owns(self, run: Run) -> bool:
+    # --- files of the run -------------------------------------------------------------------
+
+    def trajectory_names(self) -> list[str]:
+        """Names of the files with snapshots of the simulation on screen."""
+        from backend.trajectory import FILES
+
+        shown = self.state.simulation
+        if shown is None or shown.result is None:
+            return []
+        folder = self.archive.folder / shown.run_id
+        return [name for name in FILES if (folder / name).exists()]
+
+    def run_file(self, name: str) -> bytes:
+        """A file of the simulation on screen."""
+        return (self.archive.folder / self.state.simulation.run_id / name).read_bytes()
+
+    # --- what is stored ---------------------------------------------------------------------
+
+    def _ask_for_stored(self, _change: Any) -> None:
+        """The result of a system that was simulated before is shown at once."""
+        state = self.state
+        fresh = state.simulation is not None and not state.simulation_stale
+        if state.valid and not state.simulating and not fresh:
+            self._stored.ask(state.system, state.settings)
+
+    def _look_for_stored(self, system: SlitSystem, settings: Any) -> None:
+        run = self.archive.best_result(system, settings)
+        if run is None:
+            return
+        first = Simulation(run.id, run.system, run.settings, mine=self.owns(run), stored=True)
+        try:
+            found = _look(run, first, profiles=True)
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            note = f"A stored result cannot be read: {words.one_line(error)}"
+            self.post(self.state.note, note)
+        else:
+            self.post(self._show_stored, run, found)
+
+    def _show_stored(self, run: Run, found: Simulation) -> None:
+        if not self.state.simulating and self.state.chosen_system == found.system:
+            self._watched = run
+            self.state.show(found)
+
+    def owns(self, run: Run) -> bool:
+        """Whether this browser asked for a run."""
         return bool(self.owner) and run.request.get("owner") == self.owner
 
     # --- how long, and where ----------------------------------------------------------------
@@ -267,17 +292,26 @@ class Work:
                 simulation = _look(run, simulation, profiles=now - profiled >= PROFILE_SECONDS)
                 if now - profiled >= PROFILE_SECONDS:
                     profiled = now
+                    simulation = replace(simulation, ahead=self._ahead_of(run, simulation))
                 if simulation.active and now - kept >= KEEPER_SECONDS:
                     ensure_keeper(self.archive.home)
                     kept = now
             except Exception as error:
-                self.post(self._show_trouble, f"The run cannot be read: {_one_line(error)}", number)
+                self.post(
+                    self._show_trouble, f"The run cannot be read: {words.one_line(error)}", number
+                )
                 return
             self.post(self._show, simulation, tuple(run.log_tail(LOG_TAIL)), number)
             if not simulation.active:
                 return
             if self._closed.wait(POLL_SECONDS):
                 return
+
+    def _ahead_of(self, run: Run, simulation: Simulation) -> int:
+        """How many runs wait before it for a free processor of this computer."""
+        if simulation.state != "queued" or simulation.where:
+            return 0
+        return self.archive.ahead_of(run)
 
     def _show(self, simulation: Simulation, log: tuple[str, ...], number: int) -> None:
         if number != self._watch_number:
@@ -296,16 +330,16 @@ class Work:
     def resume(self, last_run: str, *, predicted: bool) -> None:
         """Go on where this browser left off: its simulation, its prediction."""
         if predicted:
-            self.predict()
+            self.answers.refresh()
         self._runner.submit(self._resume, last_run)
 
     def _resume(self, last_run: str) -> None:
         try:
-            mine = [run for run in self.archive.runs() if self._owns(run)]
+            mine = [run for run in self.archive.runs() if self.owns(run)]
             going = [run for run in mine if run.state not in FINISHED]
             last = [run for run in mine if run.id == last_run]
         except OSError as error:
-            self.post(self.state.note, f"The archive cannot be read: {_one_line(error)}")
+            self.post(self.state.note, f"The archive cannot be read: {words.one_line(error)}")
             return
         for run in [*[each for each in going if each.id == last_run], *going, *last]:
             self._watch(run, mine=True)
@@ -342,6 +376,8 @@ class Work:
 
 def _look(run: Run, before: Simulation, *, profiles: bool) -> Simulation:
     """The simulation as its run folder tells it now."""
+    from backend.charge import ChargeProfile
+
     state = run.state
     if state == "done":
         result = run.result()
@@ -350,16 +386,19 @@ def _look(run: Run, before: Simulation, *, profiles: bool) -> Simulation:
             state=state,
             progress=None,
             profiles=result.profiles,
+            charge=result.charge,
             result=result,
             files=result_files(run, result),
         )
+    so_far = run.partial_profiles() if profiles else None
     return replace(
         before,
         state=state,
         reason=run.reason,
         on_cluster=clusters.status_in_words(run),
         progress=run.progress() or before.progress,
-        profiles=(run.partial_profiles() if profiles else None) or before.profiles,
+        profiles=so_far or before.profiles,
+        charge=ChargeProfile.of(run.system, so_far) if so_far else before.charge,
     )
 
 
@@ -380,9 +419,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _one_line(error: BaseException) -> str:
-    """An error in one line, without a traceback."""
-    text = " ".join(str(error).split())
-    return text or type(error).__name__

@@ -106,29 +106,34 @@ class Domain:
         InvalidInput
             One line with the parameter, its value and the learnt range.
         """
-        for name, learnt in self.fixed.items():
-            if getattr(system, name) != learnt:
-                raise InvalidInput(name, getattr(system, name), self._only(name, learnt))
-        if not math.isclose(*system.diameters, rel_tol=TOLERANCE):
-            raise InvalidInput(
-                "negative_diameter",
-                system.negative_diameter,
-                f"must equal positive_diameter, {system.positive_diameter:g} nm: "
-                "the surrogate has learnt ions of equal size only",
-            )
-        for name, learnt in self.ranges.items():
-            self._check_range(name, getattr(system, name), learnt, extrapolate)
+        for problem in self.problems(system):
+            learnt = self.ranges.get(problem.parameter)
+            if not extrapolate or learnt is None or learnt.low == learnt.high:
+                raise problem
+            warnings.warn(f"{problem}; its error out there is not known", ExtrapolationWarning, 3)
 
-    def _check_range(self, name: str, value: float, learnt: Range, extrapolate: bool) -> None:
-        slack = TOLERANCE * max(abs(learnt.low), abs(learnt.high))
-        if learnt.low - slack <= value <= learnt.high + slack:
-            return
+    def problems(self, system: SlitSystem) -> list[InvalidInput]:
+        """What lies outside the domain, one line each with the parameter and the learnt range."""
+        found = [
+            InvalidInput(name, getattr(system, name), self._only(name, learnt))
+            for name, learnt in self.fixed.items()
+            if getattr(system, name) != learnt
+        ]
+        if not math.isclose(*system.diameters, rel_tol=TOLERANCE):
+            allowed = f"must equal positive_diameter, {system.positive_diameter:g} nm: "
+            allowed += "the surrogate has learnt ions of equal size only"
+            found.append(InvalidInput("negative_diameter", system.negative_diameter, allowed))
+        for name, learnt in self.ranges.items():
+            value = getattr(system, name)
+            slack = TOLERANCE * max(abs(learnt.low), abs(learnt.high))
+            if not learnt.low - slack <= value <= learnt.high + slack:
+                found.append(InvalidInput(name, value, self._allowed(name, learnt)))
+        return found
+
+    def _allowed(self, name: str, learnt: Range) -> str:
         if learnt.low == learnt.high:
-            raise InvalidInput(name, value, self._only(name, learnt.low))
-        problem = InvalidInput(name, value, f"{learnt}, the range that the surrogate has learnt")
-        if not extrapolate:
-            raise problem
-        warnings.warn(f"{problem}; its error out there is not known", ExtrapolationWarning, 4)
+            return self._only(name, learnt.low)
+        return f"{learnt}, the range that the surrogate has learnt"
 
     @staticmethod
     def _only(name: str, learnt: object) -> str:

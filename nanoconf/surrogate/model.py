@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from backend.files import read_json, write_text
-from backend.profiles import SPECIES, DensityProfile, bin_centres
+from backend.profiles import SPECIES, DensityProfile, SlitProfiles, bin_centres
 from backend.system import Range, SlitSystem
 from nanoconf.surrogate import band
 from nanoconf.surrogate.domain import Domain, mean_density, network_inputs
@@ -64,19 +64,29 @@ class Prediction:
     negative: DensityProfile
     model: str
 
+    @property
+    def profiles(self) -> SlitProfiles:
+        """Both profiles."""
+        return SlitProfiles(self.positive, self.negative)
+
     def files(self) -> dict[str, str]:
         """Text of each file that holds this prediction, by file name."""
-        texts = {}
-        for species, (csv_name, dat_name) in FILES.items():
-            profile: DensityProfile = getattr(self, species)
-            texts[csv_name] = profile.to_csv()
-            texts[dat_name] = profile.to_dat()
-        return texts
+        return predicted_files(self.profiles)
 
     def save(self, folder: str | Path) -> None:
         """Write the CSV and .dat files of both species into a folder."""
         for name, text in self.files().items():
             write_text(Path(folder) / name, text)
+
+
+def predicted_files(profiles: SlitProfiles) -> dict[str, str]:
+    """Text of each file that holds predicted profiles, by file name."""
+    texts = {}
+    for species, (csv_name, dat_name) in FILES.items():
+        profile = profiles.by_species()[species]
+        texts[csv_name] = profile.to_csv()
+        texts[dat_name] = profile.to_dat()
+    return texts
 
 
 class Surrogate:

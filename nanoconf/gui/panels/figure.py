@@ -1,9 +1,9 @@
-"""A tab with a figure: what it shows, the figure, and its numbers for whoever reads the page."""
+"""A figure, what it shows, and its numbers for whoever reads the page otherwise."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
@@ -11,131 +11,173 @@ import ipywidgets as widgets
 import numpy as np
 
 from nanoconf.gui import words
-from nanoconf.gui.curves import Curve, density_curves, prediction_curves
-from nanoconf.gui.state import TABS, AppState
+from nanoconf.gui.plots import ML, Plot
+from nanoconf.gui.state import PREDICTION, WITH_PREDICTION, AppState
 
-CAPTION_HEIGHT = 46
+CAPTION_HEIGHT = 30
 FOOTER_HEIGHT = 26
 SMALLEST = (320, 220)
-DEFAULT_WIDTH = 3.0
+
+SETTLE_SECONDS = 0.04
+"""A change of the inputs is followed by its prediction: one drawing serves both."""
+
+AT_ONCE = ("prediction", "mean_field", "tab", "stage")
+"""What is drawn without waiting for more."""
+
+WATCHED = (
+    *("values", "simulation", "simulation_stale", "starting", "prediction", "prediction_stale"),
+    *("unlearnt", "mean_field", "mean_field_wanted", "tab", "stage", "dark"),
+)
 
 
-class FigurePanel(widgets.VBox):
+class Canvas(widgets.VBox):
     """A figure that is made when it is first seen, and drawn only while it is seen.
 
     Parameters
     ----------
     state : AppState
-        Where the curves come from.
-    tab : int
-        Which tab it is.
-    curves : callable
-        The curves of a state.
+        Whose tab says whether it is seen, and whose stage says how large it is.
+    tab : str
+        The tab that it stands on.
+    plot : callable
+        Makes the `Plot`.
+    reserved : int
+        Height (CSS pixels) of what else stands on the tab.
     """
 
-    def __init__(self, state: AppState, tab: int, curves: Callable[[AppState], list[Curve]]):
-        self._state, self._tab, self._curves = state, tab, curves
+    def __init__(self, state: AppState, tab: str, plot: Callable[[], Plot], reserved: int = 0):
+        self._state, self._tab, self._plot, self._reserved = state, tab, plot, reserved
         self._canvas: Any = None
         self._shown: tuple[Any, ...] = ()
-        self.caption = widgets.HTML().add_class("nc-caption")
+        self._due: asyncio.TimerHandle | None = None
         self.numbers = widgets.HTML().add_class("nc-numbers")
-        super().__init__([self.caption, self.numbers])
+        super().__init__([self.numbers])
         self.add_class("nc-figure")
-        self.stage = (0, 0)
-        inputs = ["values", "simulation_stale", "prediction_stale"]
-        state.observe(self._refresh, ["simulation", "starting", "prediction", "tab", *inputs])
+        state.observe(self.refresh, WATCHED)
+        self.refresh()
 
-    def resize(self, stage: tuple[int, int]) -> None:
-        """There is so much room for caption and figure (CSS pixels)."""
-        self.stage = stage
-        self._refresh()
+    def refresh(self, change: Any = None) -> None:
+        """Draw it again, soon, if it is seen and shows something else."""
+        urgent = change is not None and change["name"] in AT_ONCE
+        if self._due is not None:
+            if not urgent:
+                return
+            self._due.cancel()
+        delay = 0.0 if urgent else SETTLE_SECONDS
+        self._due = asyncio.get_running_loop().call_later(delay, self._refresh)
 
-    def _refresh(self, _change: Any = None) -> None:
-        if self._state.tab != self._tab or self.stage == (0, 0):
+    def _refresh(self) -> None:
+        self._due = None
+        if self._state.tab != self._tab or self._state.stage == (0, 0):
             return
-        curves = self._curves(self._state)
-        width = self._state.values["confinement_length"] or DEFAULT_WIDTH
-        hint = "" if curves else _hint(self._state, self._tab)
+        plot = self._plot()
         # A run reports twice a second; a figure takes time, so only what is new is drawn.
-        profiles = [value for curve in curves for value in (curve.density, curve.label)]
-        shown = (self.stage, hint, *profiles) if curves else (self.stage, hint, width)
+        shown = (self._state.stage, self._state.dark, *_contents(plot))
         if not _same(shown, self._shown):
             self._shown = shown
-            self._draw(curves, width, hint)
+            self._draw(plot)
 
-    def _draw(self, curves: list[Curve], width: float, hint: str) -> None:
-        from nanoconf.gui.figures import draw
+    def _draw(self, plot: Plot) -> None:
+        from nanoconf.gui.drawing import DARK, LIGHT
 
-        self.caption.value = _caption(self._state, self._tab)
-        self.numbers.value = _numbers(TABS[self._tab], curves)
+        theme = DARK if self._state.dark else LIGHT
         if self._canvas is None:
             from nanoconf.gui.canvas import new_canvas
 
             # The browser asks for the image when it has its side of the canvas.
-            self._canvas = new_canvas(*self._figure_size())
-            draw(self._canvas.figure, curves, width, hint)
-            self.children = (self.caption, self._canvas, self.numbers)
+            self._canvas = new_canvas(*self._size())
+            self._canvas.paint(plot, theme)
+            self.children = (self._canvas, self.numbers)
         else:
-            draw(self._canvas.figure, curves, width, hint)
-            self._canvas.show(*self._figure_size())
+            self._canvas.fit(*self._size())
+            self._canvas.paint(plot, theme)
+        self.numbers.value = _numbers(plot)
+        self._state.drawn = {**self._state.drawn, self._tab: plot}
 
-    def _figure_size(self) -> tuple[int, int]:
-        width, height = self.stage
-        height -= CAPTION_HEIGHT + FOOTER_HEIGHT
+    def _size(self) -> tuple[int, int]:
+        width, height = self._state.stage
+        height -= FOOTER_HEIGHT + self._reserved
         return max(SMALLEST[0], width), max(SMALLEST[1], height)
 
 
+class SlitPanel(widgets.VBox):
+    """A tab with one figure of what happens across the slit.
+
+    Parameters
+    ----------
+    state : AppState
+        What it shows.
+    tab : str
+        Its tab.
+    plot : callable
+        Makes the `Plot` of the state.
+    """
+
+    def __init__(self, state: AppState, tab: str, plot: Callable[[AppState], Plot]):
+        self._state, self._tab = state, tab
+        self.caption = widgets.HTML().add_class("nc-caption")
+        self.theory = widgets.ToggleButton(
+            description="Poisson-Boltzmann",
+            tooltip="Lay mean-field theory over it: point-like ions that do not see each other",
+        ).add_class("nc-theory")
+        self.canvas = Canvas(state, tab, lambda: plot(state), CAPTION_HEIGHT)
+        top = widgets.HBox([self.caption, self.theory]).add_class("nc-top")
+        super().__init__([top, self.canvas])
+        self.add_class("nc-panel")
+        self.theory.observe(self._toggled, "value")
+        state.observe(self._show, WATCHED)
+        self._show()
+
+    def _toggled(self, change: dict[str, Any]) -> None:
+        self._state.mean_field_wanted = change["new"]
+
+    def _show(self, _change: Any = None) -> None:
+        self.theory.value = self._state.mean_field_wanted
+        self.caption.value = _caption(self._state, self._tab)
+
+
+def _contents(plot: Plot) -> Sequence[Any]:
+    """What makes one plot differ from another."""
+    contents: list[Any] = [plot.hint]
+    for chart in plot.charts:
+        contents += [chart.width, chart.markers, chart.x_label, chart.y_label]
+        for curve in chart.curves:
+            contents += [curve.label, curve.x, curve.y, curve.stale]
+    return contents
+
+
 def _same(these: tuple[Any, ...], those: tuple[Any, ...]) -> bool:
-    """Whether two figures show the same: arrays are the same only if they are one."""
+    """Whether two plots show the same: arrays are the same only if they are one."""
     return len(these) == len(those) and all(
-        a is b or (not isinstance(a, np.ndarray) and a == b)
+        a is b or (not isinstance(a, np.ndarray) and not isinstance(b, np.ndarray) and a == b)
         for a, b in zip(these, those, strict=True)
     )
 
 
-def _hint(state: AppState, tab: int) -> str:
-    """What an empty figure says."""
-    if tab == TABS.index("Prediction Graph"):
-        return "Press Predict using ML for an answer at once."
-    if state.simulating:
-        return "The profile appears here as soon as there is one,\nand converges as you watch."
-    return "Press Run to simulate this system,\nor Predict using ML for an answer at once."
-
-
-def _caption(state: AppState, tab: int) -> str:
+def _caption(state: AppState, tab: str) -> str:
     """Which systems the curves belong to."""
     parts = []
     simulation, prediction = state.simulation, state.prediction
-    if simulation is not None and simulation.profiles is not None and tab < 2:
-        text = f"{words.describe(simulation.system)}, {simulation.settings.duration_ns:g} ns"
-        parts.append(_chip("MD", text, stale=state.simulation_stale))
+    if simulation is not None and simulation.profiles is not None and tab != PREDICTION:
+        length = words.simulated_ns(simulation)
+        text = f"{words.describe(simulation.system)}, {length:.3g} ns"
+        name = "MD, stored" if simulation.stored else "MD"
+        parts.append(_chip(name, "md", text, stale=state.simulation_stale))
     if prediction is not None:
         text = words.describe(prediction.system)
-        parts.append(_chip("ML", text, stale=state.prediction_stale))
+        parts.append(_chip(ML, "ml", text, stale=state.prediction_stale))
+    elif state.unlearnt and tab in WITH_PREDICTION:
+        parts.append(f"<span class='nc-chip nc-stale' role='note'>{escape(state.unlearnt)}</span>")
     return "".join(parts)
 
 
-def _chip(source: str, text: str, *, stale: bool) -> str:
+def _chip(name: str, kind: str, text: str, *, stale: bool) -> str:
     note = "<em>not the inputs at the left</em>" if stale else ""
-    kind = f"nc-chip nc-{source.lower()}" + (" nc-stale" if stale else "")
-    return f"<span class='{kind}'><b>{source}</b>{escape(text)}{note}</span>"
+    classes = f"nc-chip nc-{kind}" + (" nc-stale" if stale else "")
+    return f"<span class='{classes}'><b>{name}</b>{escape(text)}{note}</span>"
 
 
-def _numbers(title: str, curves: list[Curve]) -> str:
+def _numbers(plot: Plot) -> str:
     """The curves as data: a picture alone is mute to screen readers and to tests."""
-    described = "; ".join(
-        f"{curve.label}: {len(curve.z)} points, highest {curve.density.max():.3g} M"
-        for curve in curves
-    )
-    data = json.dumps([curve.as_json() for curve in curves], separators=(",", ":"))
-    label = f"{title}. {described or 'No curve yet'}"
-    return f"<div role='img' aria-label='{escape(label)}' data-curves='{escape(data)}'></div>"
-
-
-def figure_panels(state: AppState) -> list[FigurePanel]:
-    """The three tabs with figures, in order."""
-    return [
-        FigurePanel(state, 0, lambda state: density_curves(state, "positive")),
-        FigurePanel(state, 1, lambda state: density_curves(state, "negative")),
-        FigurePanel(state, 2, prediction_curves),
-    ]
+    label, data = escape(plot.in_words()), escape(plot.as_json())
+    return f"<div role='img' aria-label='{label}' data-curves='{data}'></div>"

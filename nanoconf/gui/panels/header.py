@@ -23,9 +23,21 @@ class HeaderPanel(widgets.HBox):
             "<h1>Ions in Nanoconfinement</h1>"
             "<p>Density profiles of an electrolyte between two walls</p>"
         )
-        super().__init__([title.add_class("nc-title"), self.model])
+        self.dark = widgets.ToggleButton(
+            description="Dark", tooltip="Light letters on a dark page"
+        ).add_class("nc-small")
+        about = widgets.HBox([self.model, self.dark]).add_class("nc-row")
+        super().__init__([title.add_class("nc-title"), about])
         self.add_class("nc-header")
         state.observe(self._show, "model")
+        state.observe(self._show_dark, "dark")
+        self.dark.observe(self._toggled, "value")
+
+    def _toggled(self, change: dict[str, Any]) -> None:
+        self._state.dark = change["new"]
+
+    def _show_dark(self, _change: Any) -> None:
+        self.dark.value = self._state.dark
 
     def _show(self, _change: Any = None) -> None:
         card = self._state.model

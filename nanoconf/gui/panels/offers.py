@@ -37,10 +37,8 @@ class OffersPanel(widgets.VBox):
         return _line(text, button)
 
     def _watching(self) -> widgets.HBox:
-        button = widgets.Button(description="Leave", tooltip="The simulation goes on")
-        button.on_click(lambda _button: self._work.leave())
-        return _line("Watching a simulation that was started in another browser.", button)
+        return _line("Watching a simulation that was started in another browser.")
 
 
-def _line(text: str, button: widgets.Button) -> widgets.HBox:
-    return widgets.HBox([widgets.HTML(escape(text)), button]).add_class("nc-row")
+def _line(text: str, *buttons: widgets.Button) -> widgets.HBox:
+    return widgets.HBox([widgets.HTML(escape(text)), *buttons]).add_class("nc-row")

@@ -1,0 +1,215 @@
+"""What the Runs tab knows: the runs of the archive, searched, named, compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from traitlets import Any as AnyTrait
+from traitlets import Dict, Enum, HasTraits, Tuple, Unicode
+
+from backend import __version__
+from nanoconf.gui import words
+from nanoconf.gui.latest import Latest
+from nanoconf.gui.plots import DENSITY, MD, Z_AXIS, Chart, Curve, Plot
+from nanoconf.gui.profiles import IONS
+from nanoconf.gui.state import RUNS
+
+if TYPE_CHECKING:
+    from backend.run import Run
+    from nanoconf.gui.state import AppState
+    from nanoconf.gui.work import Work
+
+MOST = 200
+"""Runs that the list shows: a search finds the others."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run as the list shows it.
+
+    Attributes
+    ----------
+    run_id, name, state, where, created
+        As in the archive.
+    system : str
+        Its system, in words.
+    length : str
+        How long it was to be simulated.
+    mine : bool
+        Whether this browser asked for it.
+    """
+
+    run_id: str
+    name: str
+    state: str
+    where: str
+    created: str
+    system: str
+    length: str
+    mine: bool
+
+    def in_words(self) -> str:
+        """One line."""
+        when = self.created[:16].replace("T", " ")
+        state = self.state if self.where == "local" else f"{self.state} on {self.where}"
+        parts = (self.name, self.system, self.length, state, when, self.run_id[:8])
+        return " · ".join(filter(None, parts))
+
+
+class History(HasTraits):
+    """The runs of the archive.
+
+    Parameters
+    ----------
+    state : AppState
+        Whose tab says when the list is looked at.
+    work : Work
+        Whose archive it shows.
+
+    Attributes
+    ----------
+    search : str
+        Words that an entry must contain, all of them.
+    entries : tuple of Entry
+        What was found, the newest first.
+    chosen : tuple of str
+        Ids of the runs that are chosen.
+    results : dict of str to SimulationResult
+        What came out of those that are done.
+    """
+
+    search = Unicode()
+    entries = Tuple()
+    chosen = Tuple()
+    results = Dict()
+    species = Enum(tuple(IONS), "positive")
+    message = Unicode()
+    citation = Unicode()
+    _asked = AnyTrait(None, allow_none=True)
+
+    def __init__(self, state: AppState, work: Work):
+        super().__init__()
+        self._state, self._work = state, work
+        self._latest = Latest(work.background, self._look)
+        state.observe(self.refresh, ["tab", "simulation", "offers"])
+        self.observe(self.refresh, ["search", "chosen"])
+        self.refresh()
+
+    def refresh(self, _change: Any = None) -> None:
+        """Look again, if anybody sees it."""
+        if self._state.tab == RUNS:
+            self._latest.ask(self.search, self.chosen)
+
+    def _look(self, search: str, chosen: tuple[str, ...]) -> None:
+        try:
+            entries = self._entries(search.lower().split())
+            results = {
+                run_id: self.results.get(run_id) or self._result(run_id) for run_id in chosen
+            }
+        except OSError as error:
+            self._work.post(setattr, self, "message", words.one_line(error))
+            return
+        self._work.post(self._found, entries, {k: v for k, v in results.items() if v is not None})
+
+    def _entries(self, wanted: list[str]) -> tuple[Entry, ...]:
+        found = []
+        for run in self._work.archive.runs():
+            entry = self._entry(run)
+            line = f"{entry.in_words()} {entry.run_id}".lower()
+            if all(word in line for word in wanted):
+                found.append(entry)
+                if len(found) == MOST:
+                    break
+        return tuple(found)
+
+    def _entry(self, run: Run) -> Entry:
+        return Entry(
+            run.id,
+            run.name,
+            run.state,
+            run.where,
+            run.created,
+            words.describe(run.system),
+            words.length(run.settings),
+            self._work.owns(run),
+        )
+
+    def _result(self, run_id: str) -> Any:
+        run = self._work.archive.get(run_id)
+        return run.result() if run.state == "done" else None
+
+    def _found(self, entries: tuple[Entry, ...], results: dict[str, Any]) -> None:
+        if entries != self.entries:
+            self.entries = entries
+        if results.keys() != self.results.keys():
+            self.results = results
+
+    # --- what can be done with the chosen ones ----------------------------------------------
+
+    def open(self) -> None:
+        """Show the chosen run, with its inputs at the left."""
+        if len(self.chosen) == 1:
+            run = self._work.archive.get(self.chosen[0])
+            self._state.choose(run.system)
+            self._work.attach(run.id)
+
+    def rename(self, name: str) -> None:
+        """Give the chosen run a name."""
+        if len(self.chosen) == 1:
+            self._do("renamed", lambda run: run.rename(name))
+
+    def delete(self) -> None:
+        """Remove the chosen runs of this browser; those of others stay."""
+        theirs = [e.run_id for e in self.entries if e.run_id in self.chosen and not e.mine]
+        if theirs:
+            self.message = "A run that was started in another browser cannot be deleted here."
+            return
+        self._do("deleted", lambda run: run.remove())
+        self.chosen = ()
+
+    def _do(self, done: str, action: Any) -> None:
+        try:
+            for run_id in self.chosen:
+                action(self._work.archive.get(run_id))
+        except (OSError, RuntimeError, KeyError) as error:
+            self.message = words.one_line(error)
+        else:
+            self.message = f"{len(self.chosen)} run{'s' if len(self.chosen) > 1 else ''} {done}."
+        self.refresh()
+
+    def cite(self) -> None:
+        """Write how to cite the chosen runs."""
+        runs = [self._work.archive.get(run_id) for run_id in self.chosen]
+        self.citation = "\n\n".join(map(citation, runs))
+
+    def plot(self) -> Plot:
+        """The chosen runs, one over the other."""
+        found = list(self.results.items())
+        curves = [
+            _curve(run_id, result, self.species, i / max(1, len(found) - 1))
+            for i, (run_id, result) in enumerate(found)
+        ]
+        if not curves:
+            return Plot(RUNS, (), "Choose one run to open it, or several to compare them.")
+        width = max(result.system.confinement_length for _, result in found)
+        label = f"Density of the {IONS[self.species]} (M)"
+        return Plot(RUNS, (Chart(tuple(curves), Z_AXIS, label, DENSITY, width),))
+
+
+def _curve(run_id: str, result: Any, species: str, shade: float) -> Curve:
+    profile = result.profiles.by_species()[species]
+    label = f"{run_id[:8]}: {words.describe(result.system)}"
+    return Curve(label, profile.z, profile.density, MD, profile.error, species, shade=shade)
+
+
+def citation(run: Run) -> str:
+    """What identifies a run, for a paper: who reads it can make the result again."""
+    settings = run.settings
+    name = f" ({run.name})" if run.name else ""
+    return (
+        f"Ions in Nanoconfinement, nanoconf {run.version or __version__}, run {run.id}{name}, "
+        f"{run.created[:10]}: {words.describe(run.system)}, wall {run.system.wall}, "
+        f"{run.system.temperature:g} K; {words.length(settings)}, {settings.replicas} replicas, "
+        f"seed {settings.seed}, engine {settings.engine}."
+    )

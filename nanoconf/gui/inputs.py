@@ -1,0 +1,119 @@
+"""What the user has set: as it was typed, what it means, and why it cannot be used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from traitlets import Bool, Dict, HasTraits
+
+from backend.settings import RunSettings
+from backend.system import InvalidInput, SlitSystem
+from backend.trajectory import affordable_snapshots
+from nanoconf.gui.fields import FIELDS, SYSTEM_FIELDS, Refused
+
+PERCENT = 0.01
+
+SNAPSHOTS = 60
+"""Configurations that a run keeps, to be looked at."""
+
+
+class Inputs(HasTraits):
+    """The numbers at the left of the page.
+
+    Attributes
+    ----------
+    texts : dict of str to str
+        What was typed, as it was typed, by name of the field.
+    values : dict of str to float or None
+        What it means; None where it cannot be used, or where nothing need be typed.
+    problems : dict of str to str
+        Why it cannot be used.
+    valid : bool
+        Whether there are no problems.
+    """
+
+    texts = Dict()
+    values = Dict()
+    problems = Dict()
+    valid = Bool(True)
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self._read({name: field.text(field.default) for name, field in FIELDS.items()})
+
+    def type(self, name: str, text: str) -> None:
+        """A user typed this into one of the fields."""
+        if self.texts[name] != text:
+            self._read({**self.texts, name: text})
+
+    def choose(self, system: SlitSystem) -> None:
+        """Set the inputs to those of a system."""
+        self._read({**self.texts, **texts_of(system)})
+
+    def restore(self, texts: dict[str, Any]) -> None:
+        """What was typed before the page was loaded again; anything else is left out."""
+        known = {name: str(text) for name, text in texts.items() if name in FIELDS}
+        self._read({**self.texts, **known})
+
+    def _read(self, texts: dict[str, str]) -> None:
+        values: dict[str, float | None] = {}
+        problems: dict[str, str] = {}
+        for name, each in FIELDS.items():
+            try:
+                values[name] = each.parse(texts[name])
+            except Refused as refusal:
+                values[name], problems[name] = None, str(refusal)
+        if not problems:
+            problems = _combination_problems(values)
+        with self.hold_trait_notifications():
+            self.texts, self.values, self.problems = texts, values, problems
+            self.valid = not problems
+
+    @property
+    def system(self) -> SlitSystem:
+        """The system at the left; only where `valid`."""
+        return _system(self.values)
+
+    @property
+    def settings(self) -> RunSettings:
+        """How it is to be simulated; only where `valid`."""
+        return _settings(self.values)
+
+    @property
+    def chosen_system(self) -> SlitSystem | None:
+        """The system at the left, if it is one."""
+        return self.system if self.valid else None
+
+
+def texts_of(system: SlitSystem) -> dict[str, str]:
+    """What to type for a system; nothing where both ions have the same diameter."""
+    texts = {each.name: each.text(getattr(system, each.name)) for each in SYSTEM_FIELDS}
+    if system.negative_diameter == system.positive_diameter:
+        texts["negative_diameter"] = ""
+    return texts
+
+
+def _system(values: dict[str, Any]) -> SlitSystem:
+    return SlitSystem(**{each.name: values[each.name] for each in SYSTEM_FIELDS})
+
+
+def _settings(values: dict[str, Any]) -> RunSettings:
+    target = values["target_error"]
+    settings = RunSettings(
+        duration_ns=values["duration_ns"],
+        target_error=None if target is None else target * PERCENT,
+    )
+    return replace(settings, snapshots=affordable_snapshots(_system(values), settings, SNAPSHOTS))
+
+
+def _combination_problems(values: dict[str, Any]) -> dict[str, str]:
+    """What the engine objects to though each number alone is allowed."""
+    try:
+        _system(values)
+        _settings(values)
+    except InvalidInput as refusal:
+        name = refusal.parameter if refusal.parameter in FIELDS else "confinement_length"
+        each = FIELDS[name]
+        return {name: f"{each.title} = {each.text(values[name])}: {refusal.allowed}"}
+    return {}
