@@ -302,7 +302,8 @@ class Run:
         if self.where != LOCAL and not self.finished:
             raise DamagedRun(f"run {self.id} is on cluster {self.where}: cancel it first")
         lock = Lock(self.folder / "worker.lock")
-        if not lock.acquire(wait_seconds=0.5):
+        # The worker of a run that is over may need a moment to leave.
+        if not lock.acquire(wait_seconds=5.0 if self.finished else 0.5):
             raise DamagedRun(f"run {self.id} is running: cancel it first")
         try:
             # Renamed first, so that nobody finds half a run.

@@ -96,7 +96,7 @@ DARK = Theme(
     family="cool",
 )
 
-LINES = {
+LINES: dict[tuple[str, str], Any] = {
     (ML, "positive"): "-",
     (ML, "negative"): (0, (6, 2)),
     (ML, ""): "-",
@@ -104,6 +104,7 @@ LINES = {
     (PB, "negative"): (0, (4, 1.5, 1, 1.5)),
     (PB, ""): (0, (1, 1.5)),
 }
+DASHED: Any = (0, (4, 2))
 POINTS = {"positive": "s", "negative": "o", "": "D"}
 
 
@@ -132,7 +133,7 @@ def frame_of(plot: Plot) -> tuple[Any, ...]:
     return (
         plot.hint,
         *(
-            (chart.x_label, chart.y_label, chart.markers, *map(_entry, chart.curves))
+            (chart.x_label, chart.y_label, chart.markers, chart.names, *map(_entry, chart.curves))
             for chart in plot.charts
         ),
     )
@@ -141,7 +142,10 @@ def frame_of(plot: Plot) -> tuple[Any, ...]:
 def _entry(curve: Curve) -> tuple[Any, ...]:
     """What of a curve the legend depends on."""
     banded = curve.error is not None
-    return curve.label, curve.source, curve.species, curve.stale, curve.shade, curve.kind, banded
+    return (
+        *(curve.label, curve.source, curve.species, curve.stale, curve.shade),
+        *(curve.kind, curve.dashed, banded),
+    )
 
 
 def draw_frame(figure: Figure, plot: Plot, theme: Theme) -> None:
@@ -198,8 +202,9 @@ def _extent(chart: Chart) -> tuple[float, float]:
     """Smallest and largest y with half of the bars or bands, zero between them."""
     low = high = 0.0
     for curve in chart.curves:
-        if len(curve.y):
-            low, high = min(low, float(curve.y.min())), max(high, float(curve.y.max()))
+        known = curve.y[curve.y == curve.y]
+        if len(known):
+            low, high = min(low, float(known.min())), max(high, float(known.max()))
     for marker in chart.markers:
         low, high = min(low, marker.y or 0.0), max(high, marker.y or 0.0)
     return low, high
@@ -209,6 +214,8 @@ def _across(chart: Chart) -> tuple[float, float]:
     if chart.width is not None:
         half = math.ceil(10 * chart.width / 2 + 0.2) / 10
         return -half, half
+    if chart.names:
+        return -0.6, len(chart.names) - 0.4
     found = [value for curve in chart.curves if len(curve.x) for value in (curve.x[0], curve.x[-1])]
     low, high = (min(found), max(found)) if found else (0.0, 1.0)
     margin = 0.03 * (high - low) or 0.5
@@ -252,6 +259,8 @@ def _draw_axes(axes: Axes, chart: Chart, theme: Theme) -> None:
         _draw_marker(axes, marker, theme)
     axes.set_xlabel(chart.x_label)
     axes.set_ylabel(chart.y_label)
+    if chart.names:
+        axes.set_xticks(range(len(chart.names)), chart.names)
 
 
 def _slit(axes: Axes, chart: Chart, theme: Theme) -> list[Artist]:
@@ -279,9 +288,18 @@ def _curve(axes: Axes, curve: Curve, theme: Theme) -> list[Artist]:
 
 
 def _bars(axes: Axes, curve: Curve, theme: Theme) -> list[Artist]:
-    width = curve.x[1] - curve.x[0] if len(curve.x) > 1 else 1.0
-    colour = theme.colour(curve)
-    return list(axes.bar(curve.x, curve.y, width, color=colour, alpha=0.7, label=curve.label))
+    container = axes.bar(
+        curve.x,
+        curve.y,
+        curve.bar_width,
+        yerr=curve.error,
+        color=theme.colour(curve),
+        ecolor=theme.ink,
+        alpha=0.7,
+        label=curve.label,
+    )
+    bars: list[Artist] = list(container)
+    return bars + (container.errorbar.get_children() if container.errorbar else [])
 
 
 def _points(axes: Axes, curve: Curve, theme: Theme) -> list[Artist]:
@@ -308,7 +326,7 @@ def _line(axes: Axes, curve: Curve, theme: Theme) -> list[Artist]:
         curve.x,
         curve.y,
         color=colour,
-        linestyle=LINES[curve.source, curve.species],
+        linestyle=DASHED if curve.dashed else LINES[curve.source, curve.species],
         lw=2,
         alpha=alpha,
         label=curve.label + (", 90 % band" if curve.error is not None else ""),

@@ -36,8 +36,12 @@ class Curve:
         It belongs to other inputs than those at the left.
     shade : float, optional
         Place in a family of curves, 0 to 1.
+    dashed : bool
+        Another kind of line, for the second of two that belong together.
     kind : {"", "bars"}
         Bars stand on zero, with x in their middles.
+    bar_width : float
+        Of bars, in the units of x.
     """
 
     label: str
@@ -48,7 +52,9 @@ class Curve:
     species: str = ""
     stale: bool = False
     shade: float | None = None
+    dashed: bool = False
     kind: str = ""
+    bar_width: float = 1.0
 
     def as_json(self, columns: Columns) -> dict[str, Any]:
         """Plain JSON values, six digits each."""
@@ -118,6 +124,8 @@ class Chart:
         Lines across it.
     from_zero : bool
         y begins at zero; else zero is marked.
+    names : tuple of str
+        What stands at x = 0, 1, … where x is no number.
     """
 
     curves: tuple[Curve, ...]
@@ -127,6 +135,7 @@ class Chart:
     width: float | None = None
     markers: tuple[Marker, ...] = ()
     from_zero: bool = True
+    names: tuple[str, ...] = ()
 
     def reading(self, x: float) -> str:
         """What the curves say at some x, in words."""

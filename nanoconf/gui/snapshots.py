@@ -49,7 +49,7 @@ NOTHING = "There are no snapshots of this simulation."
 
 STYLE = """<style>
 .nc-ions-view { min-height: 120px; overflow: hidden; }
-.nc-ions-view, .nc-ions-view > div, .nc-ions-view .k3d-target { height: 100% !important; }
+.nc-ions-view > div, .nc-ions-view .k3d-target { height: 100% !important; }
 </style>"""
 
 
@@ -201,7 +201,7 @@ def camera(system: SlitSystem) -> list[float]:
     yaw, pitch = np.radians([YAW, PITCH])
     # As far as makes the box, seen askew, fill a picture twice as wide as high.
     half = 0.5 * length * (np.cos(yaw) + np.sin(yaw))
-    distance = half / (1.9 * np.tan(np.radians(FIELD_OF_VIEW / 2))) + 0.5 * length
+    distance = half / (2.3 * np.tan(np.radians(FIELD_OF_VIEW / 2))) + 0.5 * length
     toward = np.array([np.cos(pitch) * np.sin(yaw), -np.cos(pitch) * np.cos(yaw), np.sin(pitch)])
     target = np.array([length / 2, length / 2, 0.0])
     return [*(target + distance * toward).tolist(), *target.tolist(), 0.0, 0.0, 1.0]

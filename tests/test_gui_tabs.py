@@ -1,0 +1,201 @@
+"""What the tabs know that are about more than one system, without a browser."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backend.archive import Archive
+from backend.keeper import ensure_keeper
+from nanoconf import Surrogate
+from nanoconf.gui.history import History
+from nanoconf.gui.state import RUNS, TRENDS, UNCERTAINTY, AppState
+from nanoconf.gui.trends import Trends
+from nanoconf.gui.uncertainty import EXACT, UncertainInputs
+from nanoconf.gui.work import Work
+from tests.homes import LONG, QUICK, SYSTEM, until
+
+
+@pytest.fixture
+def state() -> AppState:
+    return AppState()
+
+
+@pytest.fixture
+def work(state, home):
+    work = Work(state, Archive(home))
+    work.owner = "me"
+    yield work
+    work.close()
+
+
+def simulated(work, *runs):
+    """These runs, submitted and done."""
+    submitted = [work.archive.submit(system, QUICK, owner=owner) for system, owner in runs]
+    ensure_keeper(work.archive.home)
+    until(lambda: all(run.state == "done" for run in submitted))
+    return submitted
+
+
+# --- trends ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trends(state, work):
+    state.tab = TRENDS
+    trends = Trends(state, work)
+    state.model = Surrogate.load().card
+    until(lambda: trends.trend)
+    return trends
+
+
+def test_a_trend_is_what_the_surrogate_says_along_an_input(state, trends):
+    assert trends.choices == (
+        *("confinement_length", "positive_valency", "salt_concentration", "positive_diameter"),
+    )
+    family, summary = trends.plot().charts
+    assert [curve.label for curve in family.curves][::6] == ["c = 0.30 M", "c = 0.90 M"]
+    first = Surrogate.load().predict(replace(state.system, salt_concentration=0.3))
+    np.testing.assert_allclose(family.curves[0].y, first.positive.density, rtol=1e-5)
+    contact = summary.curves[0]
+    assert contact.y[0] == pytest.approx(
+        first.positive.contact_density(first.system, "positive"), rel=1e-5
+    )
+    json.loads(trends.plot().as_json())
+
+
+def test_whole_numbers_and_both_diameters_vary_as_such(state, trends):
+    trends.name = "positive_valency"
+    until(lambda: trends.trend.name == "positive_valency")
+    assert list(trends.trend.values) == [1, 2, 3]
+    assert all(isinstance(each.positive_valency, int) for each in trends.trend.systems)
+    trends.name = "positive_diameter"
+    until(lambda: trends.trend.name == "positive_diameter")
+    assert all(each.diameters[0] == each.diameters[1] for each in trends.trend.systems)
+
+
+def test_a_trend_outside_what_was_learnt_says_so(state, trends):
+    state.type("confinement_length", "5")
+    until(lambda: trends.trend is None)
+    assert "h = 5.00 nm" in trends.problem and not trends.plot().curves
+
+
+def test_simulations_on_the_way_are_points(state, work):
+    other = replace(SYSTEM, salt_concentration=0.8 * SYSTEM.salt_concentration)
+    wide = replace(other, confinement_length=1.1 * SYSTEM.confinement_length)
+    simulated(work, (SYSTEM, "me"), (other, "you"), (wide, "me"))
+    from nanoconf.trends import simulated_points
+
+    points = simulated_points(work.archive.runs(), SYSTEM, "salt_concentration")
+    assert [point.value for point in points] == [
+        other.salt_concentration,
+        SYSTEM.salt_concentration,
+    ]
+    assert points[0].errors["negative"]["contact"] > 0
+
+
+# --- uncertainty ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def uncertain(state, work):
+    state.tab = UNCERTAINTY
+    uncertain = UncertainInputs(state, work)
+    uncertain.samples = 256
+    until(lambda: uncertain.found and uncertain.found.samples == 256)
+    return uncertain
+
+
+def after(uncertain, change):
+    """Make a change, and wait for what it says."""
+    before = uncertain.version
+    change()
+    until(lambda: uncertain.version > before)
+
+
+def test_the_spread_of_an_output_follows_from_that_of_the_inputs(state, uncertain):
+    assert "90 % between" in uncertain.numbers()
+    histogram, indices = uncertain.plot().charts
+    width = histogram.curves[0].bar_width
+    assert histogram.curves[0].y.sum() * width == pytest.approx(1)
+    assert indices.names == ("c", "d") and indices.curves[0].y[0] > 0.9
+    uncertain.output, uncertain.z = "negative_density", -1.0
+    assert "z = -1.00 nm" in uncertain.plot().charts[0].x_label
+    uncertain.over_z = True
+    band, shares = uncertain.plot().charts
+    assert len(band.curves) == 3 and len(shares.curves) == 4
+    assert (band.curves[0].y >= band.curves[2].y).all()
+    json.loads(uncertain.plot().as_json())
+
+
+def test_what_cannot_be_sampled_is_refused_in_words(state, uncertain):
+    after(
+        uncertain,
+        lambda: setattr(uncertain, "widths", {**uncertain.widths, "salt_concentration": "x"}),
+    )
+    assert "Salt concentration c, x: its spread must be a number above 0" in uncertain.numbers()
+    after(
+        uncertain,
+        lambda: setattr(uncertain, "widths", {**uncertain.widths, "salt_concentration": "0.3"}),
+    )
+    assert "the range that the surrogate has learnt" in uncertain.numbers()
+    after(uncertain, lambda: setattr(uncertain, "kinds", dict.fromkeys(uncertain.kinds, EXACT)))
+    assert "All inputs are exact" in uncertain.numbers() and not uncertain.plot().curves
+    after(uncertain, lambda: state.type("confinement_length", "6"))
+    assert "h = 6.00 nm" in uncertain.numbers()
+
+
+# --- runs -----------------------------------------------------------------------------------
+
+
+def test_runs_are_searched_named_compared_cited_opened_and_deleted(state, work):
+    other = replace(SYSTEM, salt_concentration=0.8 * SYSTEM.salt_concentration)
+    mine, theirs = simulated(work, (SYSTEM, "me"), (other, "you"))
+    state.tab = RUNS
+    history = History(state, work)
+    until(lambda: len(history.entries) == 2)
+    history.search = f"DONE {mine.id[:10]}"
+    until(lambda: [entry.run_id for entry in history.entries] == [mine.id])
+    assert history.entries[0].mine
+    history.search = ""
+    history.chosen = (mine.id, theirs.id)
+    until(lambda: len(history.results) == 2)
+    curves = history.plot().curves
+    np.testing.assert_array_equal(curves[1].y, theirs.result().positive.density)
+    history.cite()
+    assert mine.id in history.citation and f"seed {QUICK.seed}" in history.citation
+
+    history.chosen = (mine.id,)
+    history.rename("  a fine run ")
+    until(lambda: any(entry.name == "a fine run" for entry in history.entries))
+    assert work.archive.get(mine.id).name == "a fine run"
+    history.open()
+    until(lambda: state.simulation)
+    assert state.simulation.run_id == mine.id and not state.simulation_stale
+
+    state.tab = RUNS
+    history.chosen = (theirs.id,)
+    history.delete()
+    assert "another browser" in history.message and theirs.folder.exists()
+    history.chosen = (mine.id,)
+    history.delete()
+    assert "1 run deleted" in history.message
+    assert not mine.folder.exists()
+    until(lambda: [entry.run_id for entry in history.entries] == [theirs.id])
+
+
+def test_a_run_in_progress_is_not_deleted(state, work):
+    run = work.archive.submit(SYSTEM, LONG, owner="me")
+    ensure_keeper(work.archive.home)
+    until(lambda: run.state == "running")
+    state.tab = RUNS
+    history = History(state, work)
+    until(lambda: history.entries)
+    history.chosen = (run.id,)
+    history.delete()
+    assert "cancel it first" in history.message and run.folder.exists()
+    run.cancel()
+    until(lambda: run.finished)
