@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from backend import __version__
-from nanoconf.verbs import cluster, compare, paper, select_inputs
-from nanoconf.verbs.options import add_data, add_seed
+from nanoconf.verbs import cluster, compare, paper, select_inputs, uncertainty
+from nanoconf.verbs.options import add_data, add_output, add_seed, add_system
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -118,7 +118,7 @@ def parser() -> Parser:
     _add_train(verbs)
     _add_evaluate(verbs)
     _add_models(verbs)
-    for module in (cluster, compare, select_inputs, paper):
+    for module in (uncertainty, cluster, compare, select_inputs, paper):
         words = module.NAME, module.TEXT, module.DESCRIPTION, module.EXAMPLES
         module.add_options(_add_verb(verbs, *words))
     return main_parser
@@ -135,55 +135,6 @@ def _add_verb(verbs, name: str, text: str, description: str = "", epilog: str = 
     )
 
 
-def _add_system(verb: Parser) -> None:
-    """The inputs of a system. They stay text, so that a refusal shows what was typed."""
-    inputs = verb.add_argument_group("the system")
-    for flags, name, metavar, text in (
-        (("-Z", "--confinement-length"), "confinement_length", "NM", "slit width h (3.0)"),
-        (("-p", "--positive-valency"), "positive_valency", "N", "positive valency z+ (1)"),
-        (("-n", "--negative-valency"), "negative_valency", "N", "negative valency z- (-1)"),
-        (
-            ("-c", "--salt-concentration"),
-            "salt_concentration",
-            "M",
-            "concentration of the negative ions (0.5)",
-        ),
-        (
-            ("-d", "--positive-diameter", "--ion-diameter"),
-            "positive_diameter",
-            "NM",
-            "diameter of the positive ions (0.714)",
-        ),
-        (
-            ("-a", "--negative-diameter"),
-            "negative_diameter",
-            "NM",
-            "diameter of the negative ions (that of the positive ones)",
-        ),
-        (
-            ("-i", "--surface-charge", "--surface-charge-density"),
-            "surface_charge_density",
-            "C/M2",
-            "charge of each wall, zero or negative (0)",
-        ),
-        (("--temperature",), "temperature", "K", "temperature (298)"),
-        (("--permittivity",), "relative_permittivity", "EPS", "relative permittivity (78.5)"),
-        (("--negative-ions",), "negative_ions", "N", "negative ions in the box (212 or more)"),
-    ):
-        inputs.add_argument(*flags, dest=name, metavar=metavar, help=text)
-    inputs.add_argument(
-        "--wall",
-        metavar="{ion,plane}",
-        help="what ions touch: a dummy ion behind the wall, or the wall plane (ion)",
-    )
-
-
-def _add_output(verb: Parser, text: str, required: bool = True) -> None:
-    verb.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", required=required, help=f"folder for {text}"
-    )
-
-
 def _add_settings(group) -> None:
     group.add_argument(
         "--set",
@@ -196,7 +147,7 @@ def _add_settings(group) -> None:
 
 def _add_simulate(verbs) -> None:
     verb = _add_verb(verbs, "simulate", "simulate a system", SIMULATE, SIMULATE_EXAMPLES)
-    _add_system(verb)
+    add_system(verb)
     how = verb.add_argument_group("how")
     length = how.add_mutually_exclusive_group()
     length.add_argument("--duration-ns", metavar="NS", help="length of the simulation (5.0)")
@@ -231,13 +182,13 @@ def _add_simulate(verbs) -> None:
     _add_settings(how)
     how.add_argument("--again", action="store_true", help="also if the archive has the result")
     how.add_argument("--name", default="", help="a name for the run, for people")
-    _add_output(verb, "the profiles")
+    add_output(verb, "the profiles")
     verb.set_defaults(command="simulate")
 
 
 def _add_predict(verbs) -> None:
     verb = _add_verb(verbs, "predict", "predict with the network", PREDICT, PREDICT_EXAMPLES)
-    _add_system(verb)
+    add_system(verb)
     how = verb.add_argument_group("how")
     how.add_argument("--batch", type=Path, metavar="FILE", help="predict every row of a CSV file")
     how.add_argument("--model", type=Path, metavar="DIR", help="folder of the model (the current)")
@@ -252,7 +203,7 @@ def _add_predict(verbs) -> None:
         action="store_true",
         help="answer, with a warning, where h, c or d lie outside what the model has learnt",
     )
-    _add_output(verb, "the profiles")
+    add_output(verb, "the profiles")
     verb.set_defaults(command="predict")
 
 
@@ -282,7 +233,7 @@ def _add_sweep(verbs) -> None:
     verb.add_argument(
         "--cluster", nargs="?", const="", metavar="NAME", help="on a cluster, as one array of jobs"
     )
-    _add_output(verb, "the dataset")
+    add_output(verb, "the dataset")
     verb.set_defaults(command="sweep")
 
 
@@ -338,7 +289,7 @@ def _add_runs(verbs) -> None:
     verb.add_argument("ids", nargs="*", metavar="ID", help="ids, or how they begin")
     verb.add_argument("--json", action="store_true", help="for programs")
     verb.add_argument("--newest", type=int, metavar="N", help="list the newest only")
-    _add_output(verb, "the files of a run that is shown", required=False)
+    add_output(verb, "the files of a run that is shown", required=False)
     verb.set_defaults(command="runs")
 
 

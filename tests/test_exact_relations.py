@@ -9,14 +9,13 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from scipy.optimize import fsolve
 
 from backend.charge import CHARGE_PER_MOLAR_NM, integrated_charge, wall_potential
 from backend.md.engine import run
-from backend.md.walls import boltzmann_factor
-from backend.profiles import BINS, bin_centres
+from backend.poisson_boltzmann import poisson_boltzmann
+from backend.profiles import BINS
 from backend.settings import RunSettings
-from backend.system import MOLAR, SPECIES, SlitSystem
+from backend.system import SPECIES, SlitSystem
 
 STANDARD_ERRORS = 4
 LAYERS = 5
@@ -134,7 +133,7 @@ def test_weakly_coupled_ions_follow_poisson_and_boltzmann():
     The potential of the walls, and the densities in the middle, by less than 1 %.
     """
     result = result_of(WEAKLY_COUPLED, 0.15)
-    charge, exact = result.charge, poisson_boltzmann(WEAKLY_COUPLED)
+    charge, exact = result.charge, poisson_boltzmann(WEAKLY_COUPLED).densities
     sigma = abs(WEAKLY_COUPLED.actual_surface_charge_density)
     allowed = STANDARD_ERRORS * charge.integrated_error + 0.005 * sigma
     assert np.max(allowed) < 0.03 * sigma
@@ -147,38 +146,6 @@ def test_weakly_coupled_ions_follow_poisson_and_boltzmann():
         allowed = STANDARD_ERRORS * errors[species]["mid"] + 0.01 * profile.mid_density
         assert abs(profile.mid_density - exact[s, BINS // 2]) < allowed
     # ions that repel and attract each other twice as much would not do
-    wrong = poisson_boltzmann(WEAKLY_COUPLED.replace(relative_permittivity=80.0))
+    wrong = poisson_boltzmann(WEAKLY_COUPLED.replace(relative_permittivity=80.0)).densities
     difference = charge.integrated - integrated_charge(WEAKLY_COUPLED, wrong)
     assert np.max(np.abs(difference)) > 0.03 * sigma
-
-
-def poisson_boltzmann(system):
-    """Mean-field densities (M) of as many ions between the same walls, shape (2, bins).
-
-    Solves ψ'' = −4π l_B Σ z n for the left half, with n ∝ exp(−zψ − βU_wall) holding the number of
-    ions, the field of the wall's charge at z = −h/2 and none in the middle, where ψ = 0.
-    """
-    fine = bin_centres(system, 20 * BINS)
-    factor = np.array([boltzmann_factor(system, species, fine) for species in SPECIES])
-    factor = factor.reshape(2, BINS, 20).mean(axis=2)[:, : BINS // 2]
-    width = system.confinement_length / BINS
-    per_area = np.array(system.counts) / (2 * system.box_length**2)
-    valencies = np.array(system.valencies)
-    coupling = 4 * np.pi * system.bjerrum_length
-
-    def densities(psi):
-        shape = factor * np.exp(-np.outer(valencies, psi))
-        return shape * (per_area / (width * shape.sum(axis=1)))[:, None]
-
-    def residual(psi):
-        at_wall = coupling * valencies @ per_area
-        slope = np.concatenate([[at_wall], np.diff(psi) / width, [0.0]])
-        unbalanced = np.diff(slope) + width * coupling * valencies @ densities(psi)
-        # neutrality makes one of the equations follow from the others
-        unbalanced[-1] = psi[-1]
-        return unbalanced
-
-    psi, _, solved, message = fsolve(residual, np.zeros(BINS // 2), full_output=True)
-    assert solved == 1, message
-    left = densities(psi) / MOLAR
-    return np.concatenate([left, left[:, ::-1]], axis=1)
