@@ -52,13 +52,20 @@ function deliver({ name, kind }, buffers) {
 // Load the page again if there is a server to load it from; else say what to do.
 async function reload(words) {
   try {
-    await fetch(location.href, { method: "HEAD", signal: AbortSignal.timeout(ANSWER_MS) });
+    // Not the page itself, which would start a kernel for nobody.
+    const file = `${voila().baseUrl ?? "/"}voila/static/voila.js`;
+    await fetch(file, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
     location.reload();
   } catch {
     words.textContent =
       "The server does not answer. Start it again (make app), or wait; then reload the page. " +
       "Simulations go on without it.";
   }
+}
+
+// What Voila says of this page: its kernel, and where the server's addresses begin.
+function voila() {
+  return JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}");
 }
 
 // The size of what is below the tabs, for figures that fill it.
@@ -124,9 +131,7 @@ function listen(model, el) {
 // token against cross-site requests, which is a cookie repeated in the request. So bring the cookie,
 // and ask for pages that vanish without that event, as those of telephones do.
 function endKernelWithPage() {
-  const { kernelId, baseUrl } = JSON.parse(
-    document.getElementById("jupyter-config-data")?.textContent ?? "{}",
-  );
+  const { kernelId, baseUrl } = voila();
   if (!kernelId || !document.body.dataset.voila) return () => {};
   const token = () => document.cookie.match(/(?:^|; )_xsrf=([^;]+)/)?.[1];
   if (!token()) document.cookie = `_xsrf=${randomHex()}; path=${baseUrl}; SameSite=Strict`;

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARGINS = {"left": 74.0, "right": 20.0, "bottom": 54.0, "top": 20.0}
+MARGINS = {"left": 86.0, "right": 20.0, "bottom": 54.0, "top": 20.0}
 """Room around the axes (at 100 per inch); fixed, for measuring it takes half of a drawing."""
 
 LEGEND_ROW = 22.0
-GAP = 84.0
+GAP = 92.0
 PER_INCH = 100.0
 LEGEND_ENTRY = 210.0
 """Width of an entry of the legend, about."""
@@ -179,6 +179,9 @@ LADDER = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 HEADROOM = 1.05
 
+BELOW = 0.1
+"""How far axes reach beyond zero, at least, where zero is not their end."""
+
 
 def set_limits(figure: Figure, plot: Plot) -> None:
     """Let the axes of a figure end where a plot wants it."""
@@ -192,7 +195,8 @@ def limits(chart: Chart) -> tuple[float, float, float, float]:
     """Ends of the axes: x from, x to, y from, y to."""
     low, high = _extent(chart)
     bottom = 0.0 if chart.from_zero else -_rung(-low)
-    top = _rung(high)
+    top = max(_rung(high), -BELOW * bottom)
+    bottom = min(bottom, 0.0 if chart.from_zero else -BELOW * top)
     if bottom == top:
         bottom, top = (0.0, 1.0) if chart.from_zero else (-1.0, 1.0)
     return (*_across(chart), bottom, top)

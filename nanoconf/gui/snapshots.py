@@ -30,8 +30,11 @@ WALL_OPACITY = 0.22
 EDGE_WIDTH = 0.025
 """Of the box, in nm."""
 
-FIELD_OF_VIEW = 22.0
+FIELD_OF_VIEW = 15.0
 """Degrees; narrow, so that near and far ions look equally large."""
+
+ASPECT, FILL = 2.0, 0.94
+"""Width over height of a usual picture, and how much of it the box fills."""
 
 YAW, PITCH = 24.0, 9.0
 """Where the camera stands at first (degrees): beside the slit, a little above its middle."""
@@ -91,9 +94,7 @@ class TrajectoryView(widgets.VBox):
         self.slider = widgets.SelectionSlider(
             options=[("0 ps", 0)], description="Time", layout=widgets.Layout(flex="1 1 auto")
         )
-        self.reset = widgets.Button(
-            description="Reset view", tooltip="Look along the slit again", icon="undo"
-        )
+        self.reset = widgets.Button(description="Reset view", tooltip="Look along the slit again")
         self.reset.on_click(lambda _button: self.reset_camera())
         self._links = [widgets.jslink((self.player, "value"), (self.slider, "index"))]
         self.controls = widgets.HBox([self.player, self.slider, self.reset])
@@ -197,14 +198,15 @@ class TrajectoryView(widgets.VBox):
 
 def camera(system: SlitSystem) -> list[float]:
     """Where K3D's camera stands to look along the slit: position, target, up (nm)."""
-    length = system.box_length
     yaw, pitch = np.radians([YAW, PITCH])
-    # As far as makes the box, seen askew, fill a picture twice as wide as high.
-    half = 0.5 * length * (np.cos(yaw) + np.sin(yaw))
-    distance = half / (2.3 * np.tan(np.radians(FIELD_OF_VIEW / 2))) + 0.5 * length
+    right = np.array([np.cos(yaw), np.sin(yaw), 0.0])
     toward = np.array([np.cos(pitch) * np.sin(yaw), -np.cos(pitch) * np.cos(yaw), np.sin(pitch)])
-    target = np.array([length / 2, length / 2, 0.0])
-    return [*(target + distance * toward).tolist(), *target.tolist(), 0.0, 0.0, 1.0]
+    across = np.array([right / ASPECT, np.cross(toward, right)])
+    reach = FILL * np.tan(np.radians(FIELD_OF_VIEW / 2))
+    corners = np.array(_corners(system))
+    # The picture reaches so far from its middle, times the distance from the camera.
+    distance = np.max(np.abs(corners @ across.T) / reach + (corners @ toward)[:, np.newaxis])
+    return [*(distance * toward).tolist(), 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]
 
 
 def _ions(trajectory: Trajectory) -> list[Any]:
@@ -213,7 +215,7 @@ def _ions(trajectory: Trajectory) -> list[Any]:
 
     system = trajectory.system
     positions = trajectory.positions.transpose(0, 2, 1).copy()
-    positions[..., :2] %= system.box_length
+    positions[..., :2] = positions[..., :2] % system.box_length - system.box_length / 2
     positions = (np.rint(positions / RESOLUTION) * RESOLUTION).astype(np.float32)
     first = system.counts[0]
     return [
@@ -235,8 +237,7 @@ def _box(system: SlitSystem) -> list[Any]:
     """The two walls, and the edges of the periodic box."""
     import k3d
 
-    length, half = system.box_length, system.confinement_length / 2
-    corners = [(x, y, z) for z in (-half, half) for x, y in _square(length)]
+    corners = _corners(system)
     around = [(k, (k + 1) % 4) for k in range(4)]
     edges = [*around, *((a + 4, b + 4) for a, b in around), *((k, k + 4) for k in range(4))]
     walls = k3d.mesh(
@@ -259,8 +260,11 @@ def _box(system: SlitSystem) -> list[Any]:
     return [walls, frame]
 
 
-def _square(length: float) -> list[tuple[float, float]]:
-    return [(0.0, 0.0), (length, 0.0), (length, length), (0.0, length)]
+def _corners(system: SlitSystem) -> list[tuple[float, float, float]]:
+    """Corners of the box (nm): around the lower wall, then around the upper one."""
+    side, half = system.box_length / 2, system.confinement_length / 2
+    around = [(-side, -side), (side, -side), (side, side), (-side, side)]
+    return [(x, y, z) for z in (-half, half) for x, y in around]
 
 
 def _caption(system: SlitSystem, times: np.ndarray) -> str:

@@ -118,7 +118,8 @@ def test_wrong_numbers_are_refused_and_stay_as_typed(server, window):
     window.open()
     for label in NUMBERS:
         refuse_everything_wrong(window, label)
-    window.wait("document.querySelectorAll('.nc-app button:disabled').length === 0")
+    for words in ("Run", "Predict using ML"):
+        expect(window.button(words)).to_be_enabled()
     window.type("Salt concentration c (M)", "70")
     window.type("Confinement length h (nm)", "abc")
     window.page.get_by_text("= “abc”: must be").wait_for()
@@ -162,7 +163,7 @@ def test_a_run_in_cluster_mode_ends_in_the_same_figure(server, window, cluster, 
     window.wait_for_status("On test")
     window.picture("cluster")
     window.wait_for_status("Done")
-    window.wait_for_curves("MD")
+    window.wait_for_curves("MD", "ML")
     (job,) = [job for job in cluster.jobs() if "JobName" in job]
     assert job["TimeLimit"] == "00:07:00" and job["NumCPUs"] == "2"
 
@@ -279,7 +280,8 @@ def test_a_killed_kernel_is_noticed_and_its_run_goes_on(server, window):
     window.page.get_by_text("lost its connection").wait_for()
     window.page.screenshot(path="test-results/lost.png")
     assert running(window, run_id)
-    window.page.get_by_role("button", name="Reload the page").click()
+    with window.page.expect_navigation():
+        window.page.get_by_role("button", name="Reload the page").click()
     window.ready()
     wait_until_simulating(window)
     window.button("Cancel").click()

@@ -14,7 +14,7 @@ from nanoconf.gui import words
 from nanoconf.gui.plots import ML, Plot
 from nanoconf.gui.state import PREDICTION, WITH_PREDICTION, AppState
 
-CAPTION_HEIGHT = 30
+CAPTION_HEIGHT = 34
 FOOTER_HEIGHT = 26
 SMALLEST = (320, 220)
 

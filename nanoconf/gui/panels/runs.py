@@ -13,7 +13,7 @@ from nanoconf.gui.profiles import IONS
 from nanoconf.gui.state import RUNS, AppState
 from nanoconf.gui.work import Work
 
-LIST_HEIGHT = 236
+LIST_HEIGHT = 276
 
 
 class RunsPanel(widgets.VBox):
