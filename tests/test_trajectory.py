@@ -86,6 +86,29 @@ def test_a_lammps_dump_can_be_read_back(trajectory, tmp_path):
     assert line.split()[:3] == ["1", "1", "3"] and line.split()[6] == "2.5"
 
 
+def test_a_saved_trajectory_can_be_loaded(trajectory, tmp_path):
+    trajectory.save(tmp_path)
+    loaded = Trajectory.load(tmp_path, SYSTEM, SIX)
+    assert loaded.positions.shape == trajectory.positions.shape
+    for k in range(len(trajectory.steps)):
+        np.testing.assert_allclose(10 * loaded.positions[k].T, folded(trajectory, k), atol=1e-4)
+    np.testing.assert_allclose(loaded.steps, trajectory.steps, rtol=1e-5)
+    assert loaded.step_ps == trajectory.step_ps
+
+
+def test_a_trajectory_that_is_not_whole_or_not_there_is_not_loaded(trajectory, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Trajectory.load(tmp_path, SYSTEM, SIX)
+    trajectory.save(tmp_path)
+    with pytest.raises(ValueError, match="does not hold whole snapshots of 424 ions"):
+        Trajectory.load(tmp_path, SlitSystem(), SIX)
+    path = tmp_path / "trajectory.xyz"
+    text = path.read_text()
+    path.write_text(text[: text.rstrip().rindex("\n") + 1])
+    with pytest.raises(ValueError, match=f"whole snapshots of {SYSTEM.ion_count} ions"):
+        Trajectory.load(tmp_path, SYSTEM, SIX)
+
+
 def test_the_clock_of_a_trajectory_is_that_of_the_run():
     trajectory = engine.run(SYSTEM, replace(SIX, duration_ns=0.2)).trajectory
     assert trajectory.steps[-1] * trajectory.step_ps == pytest.approx(200, rel=0.05)

@@ -112,14 +112,14 @@ class TrajectoryView(widgets.VBox):
         self.trajectory = trajectory
         if trajectory is None or not len(trajectory.steps):
             self.caption.value = f"<p>{escape(nothing)}</p>"
-            self.children = (self.caption,)
+            self.children = [self.caption]
             return
         times = trajectory.steps * trajectory.step_ps
         self.caption.value = STYLE + _caption(trajectory.system, times)
         self.numbers.value = _numbers(trajectory, times)
         self._fill(trajectory)
         self._set_times(times)
-        self.children = (self.caption, self.plot, self.controls, self.numbers)
+        self.children = [self.caption, self.plot, self.controls, self.numbers]
 
     def play(self) -> None:
         """Play from the snapshot that is shown; after the last comes the first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from nanoconf.gui.state import (
     POSITIVE,
     POTENTIAL,
     RUNS,
+    SNAPSHOTS,
     TRENDS,
     UNCERTAINTY,
 )
@@ -207,3 +209,27 @@ def test_the_dark_page_stays_dark(server, window):
     )
     assert np.mean(paper[:3]) < 60
     window.picture("dark")
+
+
+def test_the_ions_are_seen_and_played(server, window):
+    server.start()
+    window.open()
+    window.tab(SNAPSHOTS)
+    window.page.get_by_text("its ions appear here").wait_for()
+    simulate(window)
+    picture = window.page.locator("[data-snapshots]")
+    picture.wait_for(state="attached")
+    told = json.loads(picture.get_attribute("data-snapshots"))
+    assert told["counts"] == list(SlitSystem().counts) and len(told["times_ps"]) > 10
+    canvas = window.page.locator(".nc-ions-view canvas").first
+    canvas.wait_for()
+    window.page.screenshot(path="test-results/snapshots.png")
+    slider = window.page.locator(".nc-snapshots").get_by_role("slider")
+    before = slider.get_attribute("aria-valuetext")
+    window.page.locator(
+        ".nc-snapshots .jupyter-widget-play button, .nc-snapshots .widget-play button"
+    ).first.click()
+    window.wait(
+        "document.querySelector('.nc-snapshots [role=slider]').getAttribute('aria-valuetext')"
+        f" !== {json.dumps(before)}"
+    )

@@ -143,6 +143,7 @@ class PresetChooser(widgets.Dropdown):
 
     def __init__(self, state: AppState):
         self._state = state
+        self._named: Any = ""
         options: list[tuple[str, Any]]
         options = [(CHOOSE, ""), *((preset.name, preset.system) for preset in presets())]
         super().__init__(options=options, tooltip="Set the inputs to those of a known system")
@@ -151,13 +152,13 @@ class PresetChooser(widgets.Dropdown):
         state.observe(self._show, "values")
 
     def _chosen(self, change: dict[str, Any]) -> None:
-        if change["new"]:
-            self._state.choose(change["new"])
+        self._named = change["new"]
+        if self._named:
+            self._state.choose(self._named)
 
     def _show(self, _change: Any = None) -> None:
         """Name the preset only while the inputs are its."""
-        chosen: Any = self.value
-        if chosen and chosen != self._state.chosen_system:
+        if self._named and self._named != self._state.chosen_system:
             self.value = ""
 
 

@@ -1,0 +1,65 @@
+"""Snapshots: the ions of the simulation on screen, in 3D."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets as widgets
+
+from nanoconf.gui import words
+from nanoconf.gui.latest import Latest
+from nanoconf.gui.snapshots import NOTHING, TrajectoryView
+from nanoconf.gui.state import SNAPSHOTS, AppState, Simulation
+from nanoconf.gui.work import Work
+
+CONTROLS_HEIGHT = 96
+LOWEST = 160
+
+FIRST = "Press Run to simulate this system: its ions appear here when it is done."
+
+
+class SnapshotsPanel(widgets.VBox):
+    """Shows the trajectory of the run on screen, once somebody looks."""
+
+    def __init__(self, state: AppState, work: Work):
+        self._state, self._work = state, work
+        self._shown = ""
+        self._latest = Latest(work.background, self._load)
+        self.view = TrajectoryView(dark=state.dark)
+        super().__init__([self.view])
+        self.add_class("nc-panel")
+        state.observe(self._show, ["tab", "simulation"])
+        state.observe(self._resize, "stage")
+        state.observe(self._paint, "dark")
+        self._resize()
+        self._show()
+
+    def _resize(self, _change: Any = None) -> None:
+        self.view.resize(max(LOWEST, self._state.stage[1] - CONTROLS_HEIGHT))
+
+    def _paint(self, _change: Any = None) -> None:
+        self.view.dark = self._state.dark
+
+    def _show(self, _change: Any = None) -> None:
+        shown = self._state.simulation
+        if self._state.tab != SNAPSHOTS:
+            return
+        if shown is None or shown.result is None:
+            self._shown = ""
+            self.view.show(None, FIRST)
+        elif shown.run_id != self._shown:
+            self._shown = shown.run_id
+            self._latest.ask(shown)
+
+    def _load(self, shown: Simulation) -> None:
+        from backend.trajectory import Trajectory
+
+        folder = self._work.archive.folder / shown.run_id
+        trajectory, why = None, NOTHING
+        try:
+            trajectory = Trajectory.load(folder, shown.system, shown.settings)
+        except FileNotFoundError:
+            pass  # a run that was asked for without them
+        except (OSError, ValueError) as error:
+            why = words.one_line(error)
+        self._work.post(self.view.show, trajectory, why)
