@@ -1,12 +1,16 @@
 """``python -m benchmarks.cluster``: what the way over a cluster costs, with a Slurm right here.
 
+``--sweep 1000``: what a sweep of so many systems asks of both ends, killed connections included.
 Needs the Debian packages that the tests need (``make test`` brings them).
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,10 +24,20 @@ from backend.system import SlitSystem
 from benchmarks.report import aligned
 from nanoconf.clusters import destination
 from tests.desk import NAME, write_config
+from tests.homes import keepers, until
 from tests.slurm import SlurmCluster
 
 ROUNDS = 5
 SYSTEM = SlitSystem(positive_valency=3, positive_diameter=0.5)
+
+ARRAY = {"max_tasks": 20, "max_running": 20, "cores": 1}
+"""Keys of the cluster's entry in a sweep."""
+
+KILLED_AT = (0.2, 0.6)
+"""Shares of a sweep after which its connection is killed."""
+
+
+# --- one run --------------------------------------------------------------------------------
 
 
 def timed(home: Path, seed: int, cluster: str | None) -> tuple[float, float]:
@@ -44,20 +58,12 @@ def timed(home: Path, seed: int, cluster: str | None) -> tuple[float, float]:
     return (first[0] if first else result), result
 
 
-def main() -> None:
-    """Time runs here and there, in turn."""
-    with (
-        tempfile.TemporaryDirectory(prefix="slurm-") as name,
-        SlurmCluster(Path(name)) as cluster,
-    ):
-        home = cluster.folder / "runs here"
-        home.mkdir()
-        os.environ[VARIABLE] = str(write_config(home / "clusters.toml", cluster))
-        timed(home, 0, None)  # the keeper starts, and the first connection is made
-        timed(home, 0, NAME)
-        here = [timed(home, seed, None) for seed in range(1, ROUNDS + 1)]
-        there = [timed(home, seed, NAME) for seed in range(1, ROUNDS + 1)]
-        stop_keeper(home)
+def single_runs(home: Path) -> list[list[str]]:
+    """Time runs here and there, in turn; rows of a table."""
+    timed(home, 0, None)  # the keeper starts, and the first connection is made
+    timed(home, 0, NAME)
+    here = [timed(home, seed, None) for seed in range(1, ROUNDS + 1)]
+    there = [timed(home, seed, NAME) for seed in range(1, ROUNDS + 1)]
     rows = [["median of 5 runs, s", "first progress", "result"]]
     for words, times in (("on this computer", here), ("through Slurm, over SSH", there)):
         rows.append([words, *(f"{statistics.median(t):.1f}" for t in zip(*times, strict=True))])
@@ -65,7 +71,118 @@ def main() -> None:
         statistics.median(b) - statistics.median(a)
         for a, b in zip(zip(*here, strict=True), zip(*there, strict=True), strict=True)
     ]
-    print(aligned([*rows, ["what the cluster adds", *(f"{each:.1f}" for each in extra)]]))
+    return [*rows, ["what the cluster adds", *(f"{each:.1f}" for each in extra)]]
+
+
+# --- a sweep --------------------------------------------------------------------------------
+
+
+def sweep(cluster: SlurmCluster, home: Path, folder: Path, systems: int) -> dict[str, float]:
+    """Carry out a sweep of very short runs, and kill its connection twice meanwhile.
+
+    Parameters
+    ----------
+    cluster : SlurmCluster
+        Where it runs, as ``NANOCONF_CLUSTER_CONFIG`` describes it (with `ARRAY`).
+    home : Path
+        The folder of the archive.
+    folder : Path
+        Folder of the dataset.
+    systems : int
+        How many.
+
+    Returns
+    -------
+    dict of str to float
+        What it took, by names that carry their units.
+    """
+    words = ["sweep", "--cluster", "--random", str(systems), "--duration-ns", "0.001"]
+    words += ["--set", "replicas=1", "--set", "time_step=0.02", "-o", str(folder)]
+    environment = os.environ | {"NANOCONF_HOME": str(home)}
+    cluster.measure_commands()
+    polled, began = cluster.answered("REQUEST_JOB_INFO_SINGLE"), time.time()
+    work = subprocess.Popen([sys.executable, "-m", "nanoconf", *words], env=environment)
+    killed = 0
+    for share in KILLED_AT:
+        until(
+            lambda share=share: _has_come(work, home, share * systems), patience=100 + 10 * systems
+        )
+        killed += bool(cluster.kill_connections())
+    if work.wait(100 + 10 * systems):
+        raise SystemExit("the sweep failed")
+    minutes = (time.time() - began) / 60
+    commands = cluster.commands()
+    polls = cluster.answered("REQUEST_JOB_INFO_SINGLE") - polled
+    until(lambda: not cluster.slurm("squeue", "--noheader"), "the tasks to end", 600)
+    return {
+        **_arrived(cluster, home),
+        "connections_killed": killed,
+        "minutes": minutes,
+        "polls": polls,
+        "polls_per_minute": polls / minutes,
+        "commands_on_login_node": len(commands),
+        "login_node_cpu_seconds": sum(command.cpu_seconds for command in commands),
+        "login_node_peak_mb": max(command.peak_mb for command in commands),
+        "keeper_peak_mb": _peak_mb(keepers(home)[0].pid),
+    }
+
+
+def _arrived(cluster: SlurmCluster, home: Path) -> dict[str, float]:
+    """What there is of a sweep: results here, and how often each was worked on."""
+    runs = Archive(home).runs()
+    jobs = {run.cluster_status()["job"] for run in runs}
+    return {
+        "results": sum(run.state == DONE and run.has_result_files() for run in runs),
+        "different_systems": len({run.inputs_hash for run in runs}),
+        "workers_begun": sum(len(run.attempts()) for run in runs),
+        "jobs": sum(map(cluster.submissions, jobs)),
+        "tasks": sum(map(cluster.ended_tasks, jobs)),
+    }
+
+
+def _has_come(work: subprocess.Popen[bytes], home: Path, number: float) -> bool:
+    """Whether so many results are in the archive; a look now and then is enough."""
+    time.sleep(1.0)
+    arrived = sum(1 for _ in home.glob("runs/*/result.json"))
+    return arrived >= number or work.poll() is not None
+
+
+def _peak_mb(pid: int) -> float:
+    """The most memory that a process has had, MB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (peak,) = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+    return int(peak) / 1000
+
+
+# --- the command ----------------------------------------------------------------------------
+
+
+def table(figures: dict[str, float]) -> list[list[str]]:
+    """Figures as rows."""
+    return [[name.replace("_", " "), f"{figure:.4g}"] for name, figure in figures.items()]
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(prog="benchmarks.cluster", description=__doc__)
+    parser.add_argument("--sweep", type=int, metavar="N", help="a sweep of N systems instead")
+    systems = parser.parse_args().sweep
+    with (
+        tempfile.TemporaryDirectory(prefix="slurm-") as name,
+        SlurmCluster(Path(name)) as cluster,
+    ):
+        home = cluster.folder / "runs here"
+        home.mkdir()
+        entry = write_config(home / "clusters.toml", cluster, **(ARRAY if systems else {}))
+        os.environ[VARIABLE] = str(entry)
+        try:
+            if systems:
+                rows = table(sweep(cluster, home, cluster.folder / "data", systems))
+            else:
+                rows = single_runs(home)
+        finally:
+            stop_keeper(home)
+    print(aligned(rows))
 
 
 if __name__ == "__main__":

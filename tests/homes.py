@@ -15,6 +15,7 @@ import psutil
 
 from backend.archive import Archive
 from backend.keeper import stop_keeper
+from backend.locks import is_locked
 from backend.run import Run
 from backend.settings import RunSettings
 from backend.system import SlitSystem
@@ -76,6 +77,13 @@ def keepers(home: Path) -> list[psutil.Process]:
 
 def workers(home: Path) -> list[psutil.Process]:
     return processes(home, "backend.worker")
+
+
+def kill_keeper(home: Path) -> None:
+    """Kill the keeper of a home, and wait until another may take its place."""
+    for process in keepers(home):
+        process.kill()
+    until(lambda: not is_locked(home / "keeper.lock"), "the keeper to be gone")
 
 
 def clean_up(home: Path) -> None:

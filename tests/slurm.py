@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import psutil
 import pytest
@@ -96,6 +98,26 @@ SetEnv SLURM_CONF={folder}/slurm.conf HOME={folder}/home
 """
 
 
+# What the user's key is for, once commands are measured: it starts them, and notes what they took.
+MEASURE = """\
+import os, resource, subprocess, sys, time
+began = time.time()
+status = subprocess.call(["/bin/bash", "-c", os.environ["SSH_ORIGINAL_COMMAND"]])
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+with open(sys.argv[1], "a") as notes:
+    print(began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000, file=notes)
+sys.exit(status)
+"""
+
+
+class Command(NamedTuple):
+    """A command that came over SSH: when (s since 1970), CPU time (s), peak memory (MB)."""
+
+    began: float
+    cpu_seconds: float
+    peak_mb: float
+
+
 class ClusterError(RuntimeError):
     """A daemon or a command of the cluster failed."""
 
@@ -142,6 +164,7 @@ class SlurmCluster:
         self.home = folder / "home"
         self.env = dict(os.environ, PATH=PATH, SLURM_CONF=str(folder / "slurm.conf"))
         self._settings = settings
+        self._notes = folder / "commands"
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self._host_key = folder / "host_key"
         self._made_run_folder = False
@@ -197,11 +220,40 @@ class SlurmCluster:
         """How many jobs of a name were ever submitted; a job array counts once."""
         known = self.slurm("squeue", "--states=all", "--noheader", "--format=%F %j")
         pairs = [line.strip().split(" ", 1) for line in known.splitlines()]
-        finished = self.folder / "finished"
-        if finished.exists():
-            records = [fields(line) for line in finished.read_text().splitlines()]
-            pairs += [[job.get("ArrayJobId", job["JobId"]), job["Name"]] for job in records]
+        pairs += [[job.get("ArrayJobId", job["JobId"]), job["Name"]] for job in self._ended()]
         return len({job_id for job_id, job_name in pairs if job_name == name})
+
+    def ended_tasks(self, name: str) -> int:
+        """How many tasks of a job array have ended."""
+        return sum(job["Name"] == name for job in self._ended())
+
+    def _ended(self) -> list[dict[str, str]]:
+        """What Slurm has written down of jobs that have ended, each task of an array for itself."""
+        records = self.folder / "finished"
+        lines = records.read_text().splitlines() if records.exists() else []
+        return [fields(line) for line in lines]
+
+    def answered(self, request: str) -> int:
+        """How often the controller was asked something, such as ``REQUEST_JOB_INFO_SINGLE``."""
+        found = re.search(rf"^\s*{request} .*count:(\d+)", self.slurm("sdiag"), re.MULTILINE)
+        return int(found[1]) if found else 0
+
+    # --- what commands over SSH take ---
+
+    def measure_commands(self) -> None:
+        """Note from now on what each command over SSH takes; files are no longer transferred."""
+        self._notes.unlink(missing_ok=True)
+        script = self.folder / "measure.py"
+        script.write_text(MEASURE)
+        key = self.key_file.with_suffix(".pub")
+        text = key.read_text()
+        words = shlex.join([sys.executable, "-I", "-S", str(script), str(self._notes)])
+        key.write_text(f'command="{words}" {text[text.index("ssh-") :]}')
+
+    def commands(self) -> list[Command]:
+        """The commands over SSH that have ended since `measure_commands`."""
+        lines = self._notes.read_text().splitlines()
+        return [Command(*map(float, line.split())) for line in lines]
 
     # --- faults of Slurm ---
 
@@ -239,9 +291,14 @@ class SlurmCluster:
 
     # --- faults of SSH ---
 
-    def kill_connections(self) -> None:
-        """All connections die in mid-air. What their commands have begun goes on."""
-        kill(self._connections())
+    def kill_connections(self) -> int:
+        """All connections die in mid-air, what their commands have begun goes on.
+
+        Returns how many processes held them.
+        """
+        doomed = self._connections()
+        kill(doomed)
+        return len(doomed)
 
     def freeze_connections(self) -> None:
         """All connections stay open and silent. New ones are not concerned."""

@@ -1,58 +1,44 @@
-"""Runs on a cluster, against a real Slurm and a real SSH server."""
+"""What clusters alone have, against a real Slurm and a real SSH server.
+
+What they share with this computer is in ``test_jobs.py``.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from backend.archive import Archive
 from backend.cluster.config import VARIABLE, get
+from backend.cluster.dispatcher import SWEEP_PAUSE
 from backend.cluster.jobs import Job
-from backend.md import engine
-from backend.run import CANCELLED, DONE, FAILED, QUEUED
+from backend.run import DONE
 from backend.system import SlitSystem
+from benchmarks.cluster import ARRAY, sweep, table
+from benchmarks.report import aligned
 from nanoconf.cli import main
-from nanoconf.clusters import status_in_words
 from nanoconf.surrogate.data import Simulations
 from tests.desk import Desk, write_config
-from tests.homes import LONG, PATIENCE, QUICK, STEADY, SYSTEM, UNSTABLE, keepers, running, until
+from tests.homes import QUICK, STEADY, running
 
 
 @pytest.fixture
-def desk(home, cluster, monkeypatch):
-    desk = Desk(home, cluster, monkeypatch)
-    yield desk
-    desk.close()
+def described(home, cluster, monkeypatch):
+    """A home whose file describes the tests' Slurm; its keeper is a process, as everywhere."""
+    home.mkdir()
+
+    def describe(**changes):
+        monkeypatch.setenv(VARIABLE, str(write_config(home / "clusters.toml", cluster, **changes)))
+
+    describe()
+    return describe
 
 
-# --- the same as here -----------------------------------------------------------------------
-
-
-def test_a_run_on_a_cluster_gives_what_it_gives_here(desk):
-    run = desk.submit(QUICK)
-    assert run.state == QUEUED
-    assert desk.finish(run) == DONE
-    here = engine.run(SYSTEM, QUICK)
-    assert run.result().positive.density == pytest.approx(here.positive.density, rel=1e-6)
-    assert run.attempts()[0]["ended"] == "done"
-    assert "done" in run.log_tail()[-1]
-    # and nothing is left there
-    desk.until(lambda: not desk.dispatcher._jobs)
-    assert not list((desk.work / "runs").iterdir()) and not list((desk.work / "jobs").iterdir())
-    assert not list((desk.archive.home / "jobs").iterdir())
-
-
-def test_a_run_that_fails_says_why_as_here(desk):
-    run = desk.submit(UNSTABLE)
-    assert desk.finish(run) == FAILED
-    assert run.error in ("ion-through-wall", "not-finite", "too-many-pairs", "temperature")
-    assert "time step" in run.reason
+# --- one run --------------------------------------------------------------------------------
 
 
 def test_a_host_behind_another_is_reached(home, cluster, monkeypatch):
@@ -64,64 +50,9 @@ def test_a_host_behind_another_is_reached(home, cluster, monkeypatch):
     desk.close()
 
 
-def test_progress_profiles_and_log_come_while_it_runs(desk):
-    run = desk.submit(LONG)
-    desk.running(run)
-    desk.until(lambda: run.partial_profiles() is not None)
-    assert 0 < run.progress().fraction < 1
-    assert any("sampling" in line for line in run.log_tail())
-    assert "running" in status_in_words(run)
-    first = run.progress()
-    desk.until(lambda: run.progress() != first)
-
-
-def test_a_running_run_is_cancelled_and_so_is_its_job(desk):
-    run = desk.submit(LONG)
-    desk.running(run)
-    run.cancel()
-    assert desk.finish(run) == CANCELLED
-    assert run.reason == "cancelled on request"
-    desk.until(lambda: all(job["JobState"] != "RUNNING" for job in desk.slurm.jobs()))
-
-
-def test_a_waiting_run_is_cancelled_and_never_runs(desk):
-    blocking = desk.submit(replace(LONG, replicas=2))
-    desk.running(blocking)
-    waiting = desk.submit(replace(LONG, replicas=2, seed=2))
-    desk.until(lambda: desk.status(waiting).get("slurm") == "PENDING")
-    assert waiting.state == QUEUED
-    desk.until(lambda: "pending: Resources" in status_in_words(waiting))
-    waiting.cancel()
-    assert desk.finish(waiting) == CANCELLED
-    assert not waiting.attempts()
-
-
-def test_a_run_that_was_never_sent_is_cancelled_without_a_job(desk):
-    run = desk.submit(LONG)
-    run.cancel()
-    assert desk.finish(run) == CANCELLED
-    assert not run.cluster_status() and not list((desk.archive.home / "runs").glob("*/worker.log"))
-
-
-def test_equal_runs_are_one_run(desk):
-    first, second = desk.submit(LONG), desk.submit(LONG)
-    assert first.id == second.id and second.joined
-
-
-# --- a keeper that dies ---------------------------------------------------------------------
-
-
-def test_the_next_keeper_finds_the_run_and_brings_it_home(desk):
-    run = desk.submit(STEADY)
-    desk.running(run)
-    desk.restart()
-    assert desk.finish(run) == DONE
-    assert len(run.attempts()) == 1
-    assert desk.slurm.submissions(desk.status(run)["job"]) == 1
-
-
-def test_two_keepers_do_not_harm_each_other(desk):
+def test_two_keepers_do_not_harm_each_other(home, cluster, monkeypatch):
     """There is one for each home, but one may not know yet that it has been replaced."""
+    desk = Desk(home, cluster, monkeypatch)
     run = desk.submit(STEADY)
     desk.running(run)
     before = desk.dispatcher
@@ -129,6 +60,7 @@ def test_two_keepers_do_not_harm_each_other(desk):
     desk.until(lambda: before.step() is not None and run.finished)
     assert run.state == DONE and run.result().positive.density.max() > 0
     assert desk.slurm.submissions(desk.status(run)["job"]) == 1
+    desk.close()
 
 
 # --- sweeps ---------------------------------------------------------------------------------
@@ -157,53 +89,31 @@ def test_a_jobs_time_is_that_of_its_longest_share(home, cluster, monkeypatch):
     assert [job.index(run.id) for run in runs] == [0, 1, 0, 1]
 
 
-# --- the command line -----------------------------------------------------------------------
-
-
-@pytest.fixture
-def described(home, cluster, monkeypatch):
-    """A home whose file describes the tests' Slurm; its keeper is a process, as everywhere."""
-    home.mkdir()
-
-    def describe(**changes):
-        monkeypatch.setenv(VARIABLE, str(write_config(home / "clusters.toml", cluster, **changes)))
-
-    describe()
-    return describe
-
-
-def nanoconf(*words) -> subprocess.Popen:
-    command = [sys.executable, "-m", "nanoconf", *map(str, words)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-SMALL = ("-p", "3", "-d", "0.5", "--set", "replicas=1", "--set", "time_step=0.02")
-
-
-def test_a_command_whose_keeper_is_killed_is_finished_by_the_next(
-    described, home, cluster, tmp_path
+@pytest.mark.parametrize(
+    "systems", [60, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(14400)])]
+)
+def test_a_sweep_comes_home_though_its_connection_is_killed_twice(
+    described, home, cluster, tmp_path, record_property, systems
 ):
-    words = ["simulate", "--cluster", *SMALL, "--duration-ns", "2", "-o", tmp_path / "out"]
-    first = nanoconf(*words)
-    until(lambda: any(job.get("JobState") == "RUNNING" for job in cluster.jobs()), "a job")
-    first.kill()
-    for process in keepers(home):
-        process.kill()
-    first.wait()
-    second = nanoconf(*words)
-    out, err = second.communicate(timeout=PATIENCE)
-    assert second.returncode == 0, err
-    assert f"profiles in {tmp_path / 'out'}" in out
-    (run,) = Archive(home).runs()
-    assert run.state == DONE and len(run.attempts()) == 1
-    about = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert about["where"] == "test"
-    assert cluster.submissions(run.cluster_status()["job"]) == 1
+    described(**ARRAY)
+    figures = sweep(cluster, home, tmp_path / "data", systems)
+    print("\n" + aligned(table(figures)))
+    for name, figure in figures.items():
+        record_property(name, figure)
+    assert len(Simulations.load(tmp_path / "data")) == systems
+    for name in ("results", "different_systems", "workers_begun"):
+        assert figures[name] == systems, name
+    assert (figures["jobs"], figures["tasks"], figures["connections_killed"]) == (1, 20, 2)
+    assert figures["polls_per_minute"] < 60 / SWEEP_PAUSE + 3  # some more after each killing
+    assert figures["keeper_peak_mb"] < 200 and figures["login_node_peak_mb"] < 100
+
+
+# --- the command line -----------------------------------------------------------------------
 
 
 def test_what_a_cluster_refuses_is_one_line_and_exit_status_one(described, tmp_path, capfd):
     described(partition="nowhere")
-    words = ["simulate", "--cluster", *SMALL, "--duration-ns", "0.001", "-o", str(tmp_path / "out")]
+    words = ["simulate", "--cluster", "--duration-ns", "0.001", "-o", str(tmp_path / "out")]
     assert main(words) == 1
     said = capfd.readouterr().err.strip()
     assert "the job was not taken" in said and "nvalid partition" in said and "\n" not in said
@@ -277,40 +187,6 @@ def test_a_cluster_without_anything_is_brought_all_that_the_worker_needs(describ
     assert [path.stat().st_mtime_ns for path in (cluster.home / "work").glob("*-*")] == stamps
 
 
-# --- a whole sweep --------------------------------------------------------------------------
-
-
-def sweep_on(described, home, cluster, folder, systems) -> None:
-    """A sweep whose connection is killed twice; all of it arrives, and nothing twice."""
-    described(max_tasks=20, max_running=20, cores=1)
-    words = ["sweep", "--cluster", "--random", systems, "--duration-ns", "0.001"]
-    words += ["--set", "replicas=1", "--set", "time_step=0.02", "-o", folder]
-    work = nanoconf(*words)
-    for share in (0.2, 0.6):
-        until(
-            lambda share=share: (
-                work.poll() is not None
-                or sum(run.finished for run in Archive(home).runs()) > share * systems
-            ),
-            f"{share:.0%} of the sweep",
-            patience=60 + 4 * systems,
-        )
-        cluster.kill_connections()
-    _, err = work.communicate(timeout=60 + 4 * systems)
-    assert work.returncode == 0, err
-    assert len(Simulations.load(folder)) == systems
-    runs = Archive(home).runs()
-    assert len(runs) == systems and all(len(run.attempts()) == 1 for run in runs)
-    (name,) = {run.cluster_status()["job"] for run in runs}
-    assert cluster.submissions(name) == 1
-
-
-def test_a_sweep_of_sixty_comes_home_though_its_connection_is_killed_twice(
-    described, home, cluster, tmp_path
-):
-    sweep_on(described, home, cluster, tmp_path / "data", 60)
-
-
 # --- the other engine -----------------------------------------------------------------------
 
 
@@ -323,11 +199,3 @@ def test_lammps_runs_there_too_on_several_ranks(home, cluster, monkeypatch):
     assert run.result().summary["versions"]["lammps"]
     job = cluster.job(desk.status(run)["job_id"])
     assert job["NumTasks"] == "2" and job["NumCPUs"] == "2"
-
-
-@pytest.mark.long
-@pytest.mark.timeout(7200)
-def test_a_sweep_of_a_thousand_comes_home_though_its_connection_is_killed_twice(
-    described, home, cluster, tmp_path
-):
-    sweep_on(described, home, cluster, tmp_path / "data", 1000)

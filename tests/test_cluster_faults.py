@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,12 +130,10 @@ def test_a_run_goes_on_while_nobody_can_be_asked(desk, cluster):
 def test_a_frozen_connection_is_given_up(desk, cluster, monkeypatch):
     run = desk.submit(LONG)
     desk.running(run)
-    monkeypatch.setattr("backend.cluster.ssh.SILENCE_SECONDS", 1.0)
-    monkeypatch.setattr("backend.cluster.ssh.Connection.run.__defaults__", (b"", 1.0))
     cluster.freeze_connections()
-    began = time.monotonic()
-    desk.step()
-    assert time.monotonic() - began < 10
+    with monkeypatch.context() as impatient:
+        impatient.setattr("backend.cluster.ssh.Connection.run.__defaults__", (b"", 1.0))
+        desk.step()
     assert "no answer in time" in desk.status(run)["note"]
     desk.until(lambda: desk.status(run)["note"] == "")
     assert run.state == "running"
@@ -263,23 +260,6 @@ def test_a_job_script_that_fails_is_told_with_its_exit_code(make_desk):
     assert run.error == "job-failed"
     assert "FAILED, NonZeroExitCode, exit code 3:0" in run.reason
     assert run.log_tail()[-1] == "no such module"
-
-
-def test_a_worker_that_is_killed_is_started_again_and_thrice_is_enough(desk):
-    run = desk.submit(LONG)
-    killed = set()
-
-    def kill():
-        for process in workers_of(run):
-            if process.pid not in killed and run.progress() is not None:
-                killed.add(process.pid)
-                process.kill()
-        return run.finished
-
-    desk.until(kill)
-    assert len(killed) == 3
-    assert (run.state, run.error) == (FAILED, "crashed")
-    assert "signal 9" in run.reason
 
 
 def test_a_worker_that_may_not_have_its_memory_says_so(make_desk):

@@ -13,7 +13,7 @@ from backend.run import DONE
 from nanoconf.cli import main
 from nanoconf.clusters import destination
 from tests.desk import NAME, Desk, write_config
-from tests.homes import QUICK, SYSTEM, until
+from tests.homes import PATIENCE, QUICK, SYSTEM, until
 from tests.two_factor import CODE, Server
 
 
@@ -62,7 +62,7 @@ def test_the_keeper_asks_through_the_command_and_holds_the_connection(
     out = capfd.readouterr().out
     assert "Look at your phone." in out and "the connection is held" in out
     run = Archive(home).submit(SYSTEM, QUICK, **destination(NAME, SYSTEM, QUICK))
-    run.wait(timeout=60)
+    run.wait(PATIENCE)
     assert run.state == DONE and server.asked == 1
     everything = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
     assert CODE.encode() not in everything

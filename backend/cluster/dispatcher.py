@@ -243,9 +243,19 @@ class Dispatcher(threading.Thread):
     def _settle(self, watched: Watched, state: str, reason: str, error: str = "") -> None:
         """End a run without a result."""
         detail = "\n".join(watched.run.log_tail(20))
-        if watched.run.settle(state, reason, detail, error):
+        try:
+            settled = watched.run.settle(state, reason, detail, error)
+        except OSError as problem:
+            self._cannot_write(watched, problem)
+            return
+        if settled:
             self._say(f"{watched.run.id}: {state}: {reason}")
         self._let_go(watched)
+
+    def _cannot_write(self, watched: Watched, problem: OSError) -> None:
+        """Say that a run's folder here cannot be used; it is tried again, and others go on."""
+        if watched.note(note=f"the run's folder here cannot be used: {problem}"):
+            self._say(f"{watched.run.id}: {problem}")
 
     def _tell_waiting(self, line: str) -> None:
         self._say(f"cluster {self.cluster_name}: {line}")
@@ -440,13 +450,21 @@ class Dispatcher(threading.Thread):
         waiting = {watched.run.id: watched for watched in over}
         while waiting:
             found = self._ask("fetch", runs=list(waiting))
-            for run_id, files in found.items():
-                waiting.pop(run_id).store(files)
-            self._ask("clear", runs=list(found), jobs=[])
-            for run_id in found:
-                self._say(f"{run_id}: fetched, {self._open[run_id].run.state}")
-                self._let_go(self._open[run_id])
-            self._changed = time.monotonic()
+            stored = [w for w in map(waiting.pop, found) if self._store(w, found[w.run.id])]
+            self._ask("clear", runs=[watched.run.id for watched in stored], jobs=[])
+            for watched in stored:
+                self._say(f"{watched.run.id}: fetched, {watched.run.state}")
+                self._let_go(watched)
+                self._changed = time.monotonic()
+
+    def _store(self, watched: Watched, files: dict[str, str]) -> bool:
+        """Write the files of a run that is over; whether that could be done."""
+        try:
+            watched.store(files)
+        except OSError as problem:
+            self._cannot_write(watched, problem)
+            return False
+        return True
 
 
 def pause_after(quiet: float, shortest: float = SHORTEST_PAUSE) -> float:

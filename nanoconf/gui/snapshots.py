@@ -33,7 +33,7 @@ EDGE_WIDTH = 0.025
 FIELD_OF_VIEW = 15.0
 """Degrees; narrow, so that near and far ions look equally large."""
 
-ASPECT, FILL = 2.0, 0.94
+ASPECT, FILL = 1.8, 0.94
 """Width over height of a usual picture, and how much of it the box fills."""
 
 YAW, PITCH = 24.0, 9.0

@@ -352,6 +352,7 @@ class AppState(Inputs):
     def fail(self, what: str) -> None:
         """Something went wrong; the user reads what, and what to do."""
         with self.hold_trait_notifications():
-            self.starting, self.predicting, self.cancelling = False, False, False
+            self.starting, self.predicting = False, False
+            self.cancelling, self.finishing = False, False
         self.note(what)
         self.say(what, "bad")
