@@ -16,11 +16,12 @@ from matplotlib.figure import Figure
 from nanoconf.gui import png
 from nanoconf.gui.drawing import (
     Artists,
+    Limits,
     Theme,
     draw_curves,
     draw_frame,
     frame_of,
-    limits,
+    kept_limits,
     remove,
     set_limits,
 )
@@ -41,9 +42,9 @@ class FigureCanvas(Canvas):
     _png_is_old: bool
     _resized = False
     _frame: tuple[Any, ...] = ()
-    _wanted: list[tuple[float, float, float, float]] = []
+    _ends: list[Limits] = []
     _background: Any = None
-    _ends: list[tuple[float, float]] = []
+    _seen: list[tuple[float, float]] = []
     _curves: Artists = []
 
     def get_diff_image(self) -> bytes | None:
@@ -66,20 +67,20 @@ class FigureCanvas(Canvas):
     def paint(self, plot: Plot, theme: Theme) -> None:
         """Show a plot."""
         frame = (frame_of(plot), theme.paper, self._css_size, self.figure.dpi)
-        wanted = [limits(chart) for chart in plot.charts]
+        ends = kept_limits(plot, self._ends)
         if frame == self._frame and self._zoomed():
             self._replace_curves(plot, theme)
             self._show_by(self.draw)
             return
         if frame != self._frame:
-            draw_frame(self.figure, plot, theme)
+            draw_frame(self.figure, plot, theme, ends)
             self._curves = []
-        elif wanted != self._wanted:
+        elif ends != self._ends:
             self._remove_curves()
-            set_limits(self.figure, plot)
-        if frame != self._frame or wanted != self._wanted:
+            set_limits(self.figure, ends)
+        if frame != self._frame or ends != self._ends:
             self._keep_background()
-            self._frame, self._wanted = frame, wanted
+            self._frame, self._ends = frame, ends
         self.restore_region(self._background)
         self._replace_curves(plot, theme)
         self._add_curves()
@@ -88,7 +89,7 @@ class FigureCanvas(Canvas):
     def _keep_background(self) -> None:
         FigureCanvasAgg.draw(self)
         self._background = self.copy_from_bbox(self.figure.bbox)
-        self._ends = self._limits()
+        self._seen = self._limits()
 
     def _remove_curves(self) -> None:
         for axes, artists in self._curves:
@@ -110,7 +111,7 @@ class FigureCanvas(Canvas):
 
     def _zoomed(self) -> bool:
         """Whether the user has turned to a part of the figure, which stays."""
-        return self._limits() != self._ends
+        return self._limits() != self._seen
 
     def _show_by(self, how: Callable[[], None]) -> None:
         # A browser that has just got the canvas, or more room for it, asks for the image itself.

@@ -148,7 +148,7 @@ def _entry(curve: Curve) -> tuple[Any, ...]:
     )
 
 
-def draw_frame(figure: Figure, plot: Plot, theme: Theme) -> None:
+def draw_frame(figure: Figure, plot: Plot, theme: Theme, ends: list[Limits] | None = None) -> None:
     """Draw axes, their labels and legends: all that stays while the curves move a little."""
     import matplotlib
 
@@ -156,7 +156,7 @@ def draw_frame(figure: Figure, plot: Plot, theme: Theme) -> None:
         figure.clear()
         figure.set_facecolor(theme.paper)
         axes = figure.subplots(1, max(1, len(plot.charts)), squeeze=False)[0]
-        set_limits(figure, plot)
+        set_limits(figure, ends or kept_limits(plot, []))
         for axis, chart in zip(axes, plot.charts, strict=False):
             _draw_axes(axis, chart, theme)
         _make_room(figure, plot, theme)
@@ -183,16 +183,44 @@ BELOW = 0.1
 """How far axes reach beyond zero, at least, where zero is not their end."""
 
 
-def set_limits(figure: Figure, plot: Plot) -> None:
-    """Let the axes of a figure end where a plot wants it."""
-    for axes, chart in zip(figure.axes, plot.charts, strict=False):
-        left, right, bottom, top = limits(chart)
+ROOMY = 1.8
+"""How much longer than they need be axes may stay, so that they do not change at every step."""
+
+WIDE = 1.12
+"""The same, across the slit."""
+
+Limits = tuple[float, float, float, float]
+"""Ends of the axes: x from, x to, y from, y to."""
+
+
+def set_limits(figure: Figure, ends: list[Limits]) -> None:
+    """Let the axes of a figure end there."""
+    for axes, (left, right, bottom, top) in zip(figure.axes, ends, strict=False):
         axes.set_xlim(left, right)
         axes.set_ylim(bottom, top)
 
 
-def limits(chart: Chart) -> tuple[float, float, float, float]:
-    """Ends of the axes: x from, x to, y from, y to."""
+def kept_limits(plot: Plot, before: list[Limits]) -> list[Limits]:
+    """Where the axes of a plot end: where they ended before, if that still suits all of them."""
+    wanted = [limits(chart) for chart in plot.charts]
+    if len(wanted) == len(before) and all(map(_suits, before, wanted, plot.charts)):
+        return before
+    return wanted
+
+
+def _suits(before: Limits, wanted: Limits, chart: Chart) -> bool:
+    left, right, bottom, top = before
+    if chart.width is None:
+        same_across = (left, right) == wanted[:2]
+    else:
+        same_across = chart.width / 2 < right <= WIDE * wanted[1]
+    low, high = _extent(chart)
+    holds = bottom <= HEADROOM * low and HEADROOM * high <= top
+    return same_across and holds and top - bottom <= ROOMY * (wanted[3] - wanted[2])
+
+
+def limits(chart: Chart) -> Limits:
+    """Where the axes of a chart end."""
     low, high = _extent(chart)
     bottom = 0.0 if chart.from_zero else -_rung(-low)
     top = max(_rung(high), -BELOW * bottom)
