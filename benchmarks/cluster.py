@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from backend.archive import Archive
@@ -104,9 +105,8 @@ def sweep(cluster: SlurmCluster, home: Path, folder: Path, systems: int) -> dict
     work = subprocess.Popen([sys.executable, "-m", "nanoconf", *words], env=environment)
     killed = 0
     for share in KILLED_AT:
-        until(
-            lambda share=share: _has_come(work, home, share * systems), patience=100 + 10 * systems
-        )
+        enough = partial(_has_come, work, home, share * systems)
+        until(enough, f"{share:.0%} of the sweep", patience=100 + 10 * systems)
         killed += bool(cluster.kill_connections())
     if work.wait(100 + 10 * systems):
         raise SystemExit("the sweep failed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,10 +75,13 @@ class Desk:
         """Describe the cluster otherwise from now on."""
         write_config(self.config, self.slurm, **changes)
 
-    def restart(self) -> None:
-        """The keeper was killed, and there is another, which takes in what is open."""
+    def restart(self, runs: Sequence[Run] | None = None) -> None:
+        """The keeper was killed, and there is another, which takes in what is open.
+
+        Or so far only some of it.
+        """
         self.dispatcher = Dispatcher(self.archive, NAME, self.config, self.said.append)
-        for run in self.archive.runs():
+        for run in self.archive.runs() if runs is None else runs:
             if not run.finished:
                 self.dispatcher.add(run)
 

@@ -63,6 +63,21 @@ def test_two_keepers_do_not_harm_each_other(home, cluster, monkeypatch):
     desk.close()
 
 
+def test_a_keeper_that_has_not_seen_every_run_yet_leaves_their_jobs_alone(
+    home, cluster, monkeypatch
+):
+    desk = Desk(home, cluster, monkeypatch)
+    runs = [desk.submit(replace(STEADY, seed=seed)) for seed in (1, 2)]
+    desk.until(lambda: all(desk.status(run).get("job_id") for run in runs))
+    desk.restart(runs[:1])
+    desk.step()
+    desk.dispatcher.add(runs[1])
+    assert [desk.finish(run) for run in runs] == [DONE, DONE]
+    assert all(desk.slurm.submissions(desk.status(run)["job"]) == 1 for run in runs)
+    assert [len(run.attempts()) for run in runs] == [1, 1]
+    desk.close()
+
+
 # --- sweeps ---------------------------------------------------------------------------------
 
 

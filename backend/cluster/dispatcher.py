@@ -149,6 +149,7 @@ class Dispatcher(threading.Thread):
         """Look after all runs once; returns the seconds until the next time."""
         self._take_in()
         if not self._open:
+            self._tidy()
             if not self._holds:
                 self._hang_up()
             return IDLE_SECONDS
@@ -355,13 +356,31 @@ class Dispatcher(threading.Thread):
 
     def _tidy(self) -> None:
         """Forget jobs whose runs are all over, here and there."""
-        over = [job for job in self._jobs.values() if not self._members(job)]
+        without = [job for job in self._jobs.values() if not self._members(job)]
+        over = [job for job in without if all(map(self._is_over, job.runs))]
         if not over:
             return
+        vain = [job.job_id for job in over if any(map(self._is_gone, job.runs)) and job.job_id]
+        if vain:
+            self._ask("cancel", runs=[], jobs=vain)
         done = [run_id for job in over for run_id in job.runs if self._is_safe(run_id)]
         self._ask("clear", runs=done, jobs=[job.name for job in over])
         for job in over:
             self._forget(job)
+
+    def _is_over(self, run_id: str) -> bool:
+        """Whether nobody waits for a run of a job; one that has not come yet may be under way."""
+        if not run_id or self._is_gone(run_id):
+            return True
+        try:
+            return self.archive.get(run_id).finished
+        except UnknownRun:
+            return False
+
+    def _is_gone(self, run_id: str) -> bool:
+        """Whether somebody has removed a run; not so where the whole archive is out of reach."""
+        folder = self.archive.folder
+        return folder.is_dir() and not (folder / run_id).exists()
 
     def _is_safe(self, run_id: str) -> bool:
         """Whether nothing there is needed any more, not even a checkpoint."""
