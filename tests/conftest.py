@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,12 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.slurm import SlurmCluster
+
+
+@pytest.fixture(autouse=True)
+def same_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training in this process would leave the tests after it, and what they start, behind."""
+    monkeypatch.setattr(os, "nice", lambda _increment: 0, raising=False)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from backend.cluster.resources import resources
 from backend.run import Run
 from backend.settings import RunSettings
 from backend.system import SlitSystem
-from tests.homes import SYSTEM, until
+from tests.homes import PATIENCE, SYSTEM, until
 
 if TYPE_CHECKING:
     from tests.slurm import SlurmCluster
@@ -102,18 +102,20 @@ class Desk:
         """Let the dispatcher look once."""
         self.dispatcher.step()
 
-    def until(self, condition: Callable[[], object], what: str = "") -> None:
+    def until(
+        self, condition: Callable[[], object], what: str = "", patience: float = PATIENCE
+    ) -> None:
         """Let the dispatcher look until something is so."""
 
         def so() -> object:
             self.step()
             return condition()
 
-        until(so, what or "; ".join(self.said[-3:]))
+        until(so, what or "; ".join(self.said[-3:]), patience)
 
-    def finish(self, run: Run) -> str:
+    def finish(self, run: Run, patience: float = PATIENCE) -> str:
         """Let the dispatcher look until a run is over; returns its state."""
-        self.until(lambda: run.finished)
+        self.until(lambda: run.finished, patience=patience)
         return run.state
 
     def running(self, run: Run) -> None:

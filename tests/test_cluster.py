@@ -17,7 +17,6 @@ from backend.cluster.config import VARIABLE, get
 from backend.cluster.dispatcher import SWEEP_PAUSE
 from backend.cluster.jobs import Job
 from backend.run import DONE
-from backend.system import SlitSystem
 from benchmarks.cluster import ARRAY, sweep, table
 from benchmarks.report import aligned
 from nanoconf.cli import main
@@ -69,11 +68,12 @@ def test_a_keeper_that_has_not_seen_every_run_yet_leaves_their_jobs_alone(
     desk = Desk(home, cluster, monkeypatch)
     runs = [desk.submit(replace(STEADY, seed=seed)) for seed in (1, 2)]
     desk.until(lambda: all(desk.status(run).get("job_id") for run in runs))
+    jobs = [desk.status(run)["job"] for run in runs]
     desk.restart(runs[:1])
     desk.step()
     desk.dispatcher.add(runs[1])
     assert [desk.finish(run) for run in runs] == [DONE, DONE]
-    assert all(desk.slurm.submissions(desk.status(run)["job"]) == 1 for run in runs)
+    assert [desk.status(run)["job"] for run in runs] == jobs
     assert [len(run.attempts()) for run in runs] == [1, 1]
     desk.close()
 
@@ -205,12 +205,14 @@ def test_a_cluster_without_anything_is_brought_all_that_the_worker_needs(describ
 # --- the other engine -----------------------------------------------------------------------
 
 
+@pytest.mark.timeout(600)
 def test_lammps_runs_there_too_on_several_ranks(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch, cores=2)
-    run = desk.submit(replace(QUICK, engine="lammps"), SlitSystem(), cores=2)
+    run = desk.submit(replace(QUICK, engine="lammps"), cores=2)
     desk.until(lambda: run.finished or running("-nocite"), "LAMMPS to run")
     assert len(running("-nocite")) >= 2, run.reason
-    assert desk.finish(run) == DONE, run.reason
+    # Ranks wait for each other without rest: beside other tests they take minutes.
+    assert desk.finish(run, patience=500) == DONE, run.reason
     assert run.result().summary["versions"]["lammps"]
     job = cluster.job(desk.status(run)["job_id"])
     assert job["NumTasks"] == "2" and job["NumCPUs"] == "2"

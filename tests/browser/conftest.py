@@ -207,6 +207,11 @@ class Window:
         )
         return self.curves()
 
+    def wait_for_highest(self, density: float) -> None:
+        """Wait until the first curve has this as its highest density (M): the inputs' curve."""
+        first = f"JSON.parse({SEEN}?.dataset.curves ?? '[]')[0]"
+        self.wait(f"Math.abs(Math.max(...({first}?.density_M ?? [0])) - {density}) < 1e-4")
+
     def settle(self) -> None:
         """Wait until the figure is painted and stays as it is."""
         self.wait(f"{PAINTED} > 100")

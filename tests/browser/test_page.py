@@ -183,6 +183,7 @@ def test_predict_and_run_end_in_one_figure_and_in_files(server, window):
 
     clicked = time.monotonic()
     window.button("Predict using ML").click()
+    window.wait_for_highest(max(predicted.positive.density))
     positive, negative = window.wait_for_curves("ML", "ML")
     assert time.monotonic() - clicked < 2.0  # 1 s is promised, and the machine may be busy
     same(positive, predicted.positive)

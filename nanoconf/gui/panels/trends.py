@@ -62,8 +62,8 @@ class TrendsPanel(widgets.VBox):
         field = FIELDS[self.trends.name]
         wanted = {"min": low, "max": high, "value": (self.trends.low, self.trends.high)}
         if any(getattr(self.range, name) != value for name, value in wanted.items()):
-            # One at a time they would clamp each other.
-            with self.range.hold_trait_notifications():
+            # One at a time they would clamp each other, here and in the browser.
+            with self.range.hold_sync(), self.range.hold_trait_notifications():
                 self.range.step = 1.0 if field.whole else (high - low) / 100
                 self.range.readout_format = "d" if field.whole else f".{field.decimals}f"
                 self.range.max, self.range.min = max(high, self.range.min), low

@@ -53,7 +53,7 @@ class UncertaintyPanel(widgets.VBox):
     def _show_width(self, _change: Any = None) -> None:
         width = self._state.values["confinement_length"]
         if width:
-            with self.z.hold_trait_notifications():
+            with self.z.hold_sync(), self.z.hold_trait_notifications():
                 self.z.min, self.z.max = -width / 2, width / 2
 
     def _show(self, _change: Any = None) -> None:
