@@ -209,8 +209,8 @@ def test_a_cluster_without_anything_is_brought_all_that_the_worker_needs(describ
 def test_lammps_runs_there_too_on_several_ranks(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch, cores=2)
     run = desk.submit(replace(QUICK, engine="lammps"), cores=2)
-    desk.until(lambda: run.finished or running("-nocite"), "LAMMPS to run")
-    assert len(running("-nocite")) >= 2, run.reason
+    desk.until(lambda: run.finished or len(running("-nocite")) >= 2, "LAMMPS to run")
+    assert not run.finished, run.reason
     # Ranks wait for each other without rest: beside other tests they take minutes.
     assert desk.finish(run, patience=500) == DONE, run.reason
     assert run.result().summary["versions"]["lammps"]
