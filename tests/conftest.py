@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from nanoconf.gui.state import AppState
+    from nanoconf.gui.work import Work
     from tests.slurm import SlurmCluster
 
 
@@ -29,6 +31,26 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("NANOCONF_HOME", str(folder))
     yield folder
     clean_up(folder)
+
+
+@pytest.fixture
+def state() -> AppState:
+    """What a page knows, without a browser."""
+    from nanoconf.gui.state import AppState
+
+    return AppState()
+
+
+@pytest.fixture
+def work(state: AppState, home: Path) -> Iterator[Work]:
+    """What works for that page, in a home of its own."""
+    from backend.archive import Archive
+    from nanoconf.gui.work import Work
+
+    work = Work(state, Archive(home))
+    work.owner = "me"
+    yield work
+    work.close()
 
 
 @pytest.fixture(scope="module")

@@ -43,11 +43,6 @@ def prediction(system: SlitSystem) -> MachineLearning:
     return MachineLearning(system, both, ChargeProfile.of(system, both), 0.004)
 
 
-@pytest.fixture
-def state() -> AppState:
-    return AppState()
-
-
 # --- typing numbers -------------------------------------------------------------------------
 
 
@@ -277,14 +272,6 @@ def test_times_are_no_more_exact_than_they_are_known(seconds, text):
 
 
 # --- working --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def work(state, home):
-    work = Work(state, Archive(home))
-    work.owner = "me"
-    yield work
-    work.close()
 
 
 def test_the_estimate_follows_the_inputs(state, work):

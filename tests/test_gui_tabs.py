@@ -8,28 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backend.archive import Archive
 from backend.keeper import ensure_keeper
 from nanoconf import Surrogate
 from nanoconf.gui.history import History
-from nanoconf.gui.state import RUNS, TRENDS, UNCERTAINTY, AppState
+from nanoconf.gui.state import RUNS, TRENDS, UNCERTAINTY
 from nanoconf.gui.trends import Trends
 from nanoconf.gui.uncertainty import EXACT, UncertainInputs
-from nanoconf.gui.work import Work
 from tests.homes import LONG, QUICK, SYSTEM, until
-
-
-@pytest.fixture
-def state() -> AppState:
-    return AppState()
-
-
-@pytest.fixture
-def work(state, home):
-    work = Work(state, Archive(home))
-    work.owner = "me"
-    yield work
-    work.close()
 
 
 def simulated(work, *runs):

@@ -182,26 +182,8 @@ class UncertainInputs(HasTraits):
         indices = found.sobol_indices(self.output, self.place)
         places = np.arange(len(indices.inputs), dtype=float)
         curves = (
-            Curve(
-                "first order",
-                places - 0.2,
-                np.nan_to_num(indices.first),
-                ML,
-                np.nan_to_num(indices.first_confidence),
-                shade=0.1,
-                kind="bars",
-                bar_width=0.38,
-            ),
-            Curve(
-                "total",
-                places + 0.2,
-                np.nan_to_num(indices.total),
-                ML,
-                np.nan_to_num(indices.total_confidence),
-                shade=0.7,
-                kind="bars",
-                bar_width=0.38,
-            ),
+            _bars("first order", places - 0.2, indices.first, indices.first_confidence, 0.1),
+            _bars("total", places + 0.2, indices.total, indices.total_confidence, 0.7),
         )
         names = tuple(FIELDS[name].symbol for name in indices.inputs)
         columns = Columns("input", "sobol_index", "confidence_95")
@@ -237,6 +219,14 @@ class UncertainInputs(HasTraits):
             ]
         columns = Columns("z_nm", "sobol_index")
         return Chart(tuple(curves), Z_AXIS, "Share of the variance (Sobol index)", columns)
+
+
+def _bars(label: str, x: Any, shares: Any, confidence: Any, shade: float) -> Curve:
+    """Shares of the variance as bars; none where the output does not vary."""
+    import numpy as np
+
+    heights, errors = np.nan_to_num(shares), np.nan_to_num(confidence)
+    return Curve(label, x, heights, ML, errors, shade=shade, kind="bars", bar_width=0.38)
 
 
 def distributions(
