@@ -29,7 +29,7 @@ test: setup  ## Run all tests, the page in a browser too (PYTEST_FLAGS='-k name'
 	@sh scripts/test_tools.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
 
-test-long: setup  ## Run the tests that take half an hour
+test-long: setup  ## Run the tests that take minutes to half an hour each
 	@sh scripts/test_tools.sh
 	@$(BIN)/python -m pytest -m long $(PYTEST_FLAGS)
 

@@ -53,6 +53,9 @@ WATCH_SECONDS = 0.2
 GRACE_SECONDS = 0.6
 """How long the engine may take to stop by itself; it cannot while it is being compiled."""
 
+SAVING_SECONDS = 20.0
+"""How much longer where it has heard, and leaves a checkpoint."""
+
 LOW_PRIORITY = 10
 SCARCE_BYTES = 2 << 30
 """Address space that a worker can need."""
@@ -88,6 +91,7 @@ class Watch(threading.Thread):
         super().__init__(name="watch", daemon=True)
         self.worker = worker
         self.wanted: str | None = None  # "cancel", "interrupt" or "gone"
+        self._heard = False
         self._guard = threading.Lock()
         self._ended_by = ""
         # Signals are seen here, through a pipe: Python runs their handlers only between two
@@ -100,7 +104,8 @@ class Watch(threading.Thread):
 
     def stop_wanted(self) -> bool:
         """For the engine: whether to end early."""
-        return self.wanted is not None
+        self._heard = self.wanted is not None
+        return self._heard
 
     def claim(self) -> None:
         """From here on the worker ends the run itself, unless it is being ended by force."""
@@ -123,6 +128,8 @@ class Watch(threading.Thread):
             elif not (self.worker.run.folder / "run.json").exists():
                 self.wanted = "gone"
         time.sleep(GRACE_SECONDS)
+        if self._heard and self.wanted == "interrupt":
+            time.sleep(SAVING_SECONDS)  # the process usually ends, and this thread with it
         if self._claim("watch"):
             status = FAILURE
             try:
@@ -165,7 +172,6 @@ class Worker:
         except BaseException as error:
             self.watch.claim()
             return self._end_with(error)
-        say("done")
         return OVER
 
     # --- the stages -------------------------------------------------------------------------
@@ -259,6 +265,7 @@ class Worker:
     def _save(self, result: SimulationResult) -> None:
         result.save(self.run.folder)
         self._close_attempt("done")
+        say("done")  # from the next line on the log may be taken away
         write_json(self.run.folder / "result.json", {"summary": result.summary})
         shutil.rmtree(self.run.folder / "partial", ignore_errors=True)
         self.run.remove_checkpoints()

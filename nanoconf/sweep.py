@@ -196,8 +196,8 @@ class Sweep:
                 if not run.folder.exists():
                     self._submit(item, attempt)  # somebody removed it
                 continue
-            del self._active[number]
             problem = self._take(item, run)
+            del self._active[number]  # only now: who is interrupted takes what is active
             if problem and run.error in UNUSABLE:
                 raise SimulationError(f"the sweep has stopped: {problem}", run.error)
             if problem and run.state in (DONE, FAILED) and attempt + 1 < TRIES:

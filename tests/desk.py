@@ -116,6 +116,7 @@ class Desk:
     def finish(self, run: Run, patience: float = PATIENCE) -> str:
         """Let the dispatcher look until a run is over; returns its state."""
         self.until(lambda: run.finished, patience=patience)
+        print(run.state, run.reason, *self.said, *run.log_tail(20), sep="\n")  # seen if it fails
         return run.state
 
     def running(self, run: Run) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -79,18 +80,31 @@ def workers(home: Path) -> list[psutil.Process]:
     return processes(home, "backend.worker")
 
 
+def kill(doomed: list[psutil.Process]) -> None:
+    """Kill processes, of which some may have ended by themselves, and wait until they are gone."""
+    for process in doomed:
+        with suppress(psutil.Error):
+            process.kill()
+    until(lambda: not any(map(alive, doomed)), f"the end of {doomed}", 30)
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether a process has not ended; one that nobody has waited for yet has."""
+    with suppress(psutil.Error):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def kill_keeper(home: Path) -> None:
     """Kill the keeper of a home, and wait until another may take its place."""
-    for process in keepers(home):
-        process.kill()
+    kill(keepers(home))
     until(lambda: not is_locked(home / "keeper.lock"), "the keeper to be gone")
 
 
 def clean_up(home: Path) -> None:
     """End the keeper and the workers of a home."""
     stop_keeper(home)
-    for process in processes(home):
-        process.kill()
+    kill(processes(home))
     until(lambda: not processes(home), "processes to end")
 
 

@@ -21,6 +21,7 @@ from typing import NamedTuple, Self
 import psutil
 import pytest
 
+from tests.homes import alive, kill
 from tests.relay import HOST, Relay, free_ports
 
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
@@ -282,7 +283,11 @@ class SlurmCluster:
         self.slurm("scontrol", "update", f"NodeName={node}", "State=DOWN", f"Reason={reason}")
 
     def node_up(self, node: str = "n1") -> None:
-        """A node is back."""
+        """A node is back, once all that ran on it has ended, as after a restart.
+
+        Slurm would end what is left of a job, and with it the same job's next start.
+        """
+        self._wait(lambda: not self._minders(), "the node's jobs to end")
         self.slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
 
     def force_time_limit(self, job_id: str | int) -> None:
@@ -487,6 +492,10 @@ class SlurmCluster:
                     found |= {process, *process.children(recursive=True)}
         return [process for process in found if alive(process)]
 
+    def _minders(self) -> list[psutil.Process]:
+        """What minds Slurm's jobs on the nodes, a process for each."""
+        return [process for process in self._processes() if "slurmstepd" in name_of(process)]
+
     def _owns(self, process: psutil.Process) -> bool:
         """Whether a process has the cluster's environment, or its folder.
 
@@ -535,22 +544,6 @@ def succeeds(command: list[str], env: Mapping[str, str]) -> bool:
 def fields(line: str) -> dict[str, str]:
     """The words ``Key=value`` of a line; values may have spaces in them."""
     return dict(re.findall(r"(?:^|(?<= ))([A-Z][\w:/]*)=(.*?)(?= [A-Z][\w:/]*=|\s*$)", line))
-
-
-def alive(process: psutil.Process) -> bool:
-    with suppress(psutil.Error):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return False
-
-
-def kill(processes: list[psutil.Process]) -> None:
-    for process in processes:
-        with suppress(psutil.Error):
-            process.kill()
-    deadline = time.monotonic() + PATIENCE
-    while any(map(alive, processes)):
-        assert time.monotonic() < deadline, f"these do not end: {processes}"
-        time.sleep(0.01)
 
 
 def name_of(process: psutil.Process) -> str:

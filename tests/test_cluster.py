@@ -105,7 +105,11 @@ def test_a_jobs_time_is_that_of_its_longest_share(home, cluster, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "systems", [60, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(14400)])]
+    "systems",
+    [
+        pytest.param(60, marks=pytest.mark.timeout(1200)),
+        pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(14400)]),
+    ],
 )
 def test_a_sweep_comes_home_though_its_connection_is_killed_twice(
     described, home, cluster, tmp_path, record_property, systems

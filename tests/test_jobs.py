@@ -37,6 +37,7 @@ from tests.homes import (
     UNSTABLE,
     begun,
     keepers,
+    kill,
     kill_keeper,
     processes,
     python,
@@ -263,8 +264,7 @@ def test_a_command_killed_with_its_keeper_is_finished_by_the_next(place, tmp_pat
     first = subprocess.Popen(command, start_new_session=True)
     until(lambda: any(place.attempts(run) for run in place.archive.runs()), "a worker to begin")
     os.killpg(first.pid, signal.SIGKILL)  # as when a terminal is closed, or a server killed
-    for keeper in keepers(place.home):
-        keeper.kill()
+    kill(keepers(place.home))
     first.wait()
     second = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert second.returncode == 0, second.stderr

@@ -23,7 +23,9 @@ from backend.md import engine
 from backend.result import Cancelled, SimulationResult
 from backend.run import DONE, FAILED, QUEUED, Run
 from backend.settings import RunSettings
-from tests.homes import QUICK, STEADY, SYSTEM, obey_permissions, submit, until
+from backend.worker import INTERRUPTED
+from tests.disks import small_disk
+from tests.homes import LONG, QUICK, STEADY, SYSTEM, obey_permissions, python, submit, until
 
 TWO_REPLICAS = replace(STEADY, duration_ns=0.4, replicas=2, snapshots=7)
 
@@ -128,6 +130,31 @@ def test_a_terminated_worker_is_resumed_by_the_keeper_where_it_was(home, monkeyp
     assert run.result().profiles.files() == expected.profiles.files()
 
 
+SLOW_DISK = """
+import sys, time
+from backend import worker
+from backend.md.checkpoint import Checkpoints
+
+def slowly(self, *arguments, save=Checkpoints.save):
+    time.sleep(3)
+    save(self, *arguments)
+
+Checkpoints.save = slowly
+sys.exit(worker.main(sys.argv[1:]))
+"""
+
+
+def test_a_terminated_worker_keeps_its_last_step_on_a_slow_disk(home, monkeypatch):
+    monkeypatch.setenv("NANOCONF_CHECKPOINT_SECONDS", "1000")  # the only one is the last
+    run = submit(home, LONG)
+    worker = python(SLOW_DISK, str(run.folder))
+    until(lambda: run.progress() and run.progress().phase == "sampling")
+    worker.terminate()
+    worker.communicate()
+    assert worker.returncode == INTERRUPTED
+    assert stamp(run)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_interrupted_again_and_again_it_ends_with_the_same_result(tmp_path, undisturbed, threads):
     for tallies in (-1, 0, 20, 60):
@@ -213,29 +240,20 @@ def test_on_a_full_disk_nothing_half_written_is_left(home):
     assert not list(run.folder.rglob(".*"))
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A disk of 600 kB of its own."""
-    mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "none", str(tmp_path)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only the superuser may mount a disk; file-size limits are tested instead")
-    yield tmp_path
-    subprocess.run(["umount", "-l", str(tmp_path)], check=True)
-
-
-def test_a_run_on_a_disk_that_is_really_full_is_named_so_and_can_be_run_again(small_disk):
-    run = submit(small_disk, STEADY)
-    filling = small_disk / "other files"
-    # room for what tells the progress, not for profiles
-    filling.write_bytes(bytes(shutil.disk_usage(small_disk).free - 90_000))
-    assert work_under(run, None).returncode == 1
-    assert (run.state, run.error) == (FAILED, "disk-full")
-    assert "free some space" in run.reason
-    assert not [file for file in run.folder.rglob("*") if file.suffix not in (".json", ".lock")]
-    filling.unlink()
-    again = submit(small_disk, STEADY)
-    assert work_under(again, None).returncode == 0
-    assert again.state == DONE
+def test_a_run_on_a_disk_that_is_really_full_is_named_so_and_can_be_run_again(tmp_path):
+    with small_disk(tmp_path / "small", "600k") as folder:
+        run = submit(folder, STEADY)
+        filling = folder / "other files"
+        # room for what tells the progress, not for profiles
+        filling.write_bytes(bytes(shutil.disk_usage(folder).free - 90_000))
+        assert work_under(run, None).returncode == 1
+        assert (run.state, run.error) == (FAILED, "disk-full")
+        assert "free some space" in run.reason
+        assert not [file for file in run.folder.rglob("*") if file.suffix not in (".json", ".lock")]
+        filling.unlink()
+        again = submit(folder, STEADY)
+        assert work_under(again, None).returncode == 0
+        assert again.state == DONE
 
 
 def test_a_run_whose_checkpoints_cannot_be_written_says_so_and_ends_well(home):
@@ -245,3 +263,17 @@ def test_a_run_whose_checkpoints_cannot_be_written_says_so_and_ends_well(home):
     assert worker.returncode == 0
     assert worker.stdout.count("checkpoint cannot be written") == 1
     assert run.state == DONE
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_a_process_that_has_just_compiled_the_engine_gives_what_the_next_one_gives(tmp_path):
+    code = (
+        "from backend.md.engine import run; from tests.homes import QUICK, SYSTEM;"
+        "print(run(SYSTEM, QUICK).positive.density.tobytes().hex())"
+    )
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    first, second = (
+        subprocess.check_output([sys.executable, "-c", code], env=environment) for _ in range(2)
+    )
+    assert first == second

@@ -85,8 +85,9 @@ class Server:
                 return
             transport = paramiko.Transport(link)
             transport.add_server_key(self._host_key)
-            transport.start_server(server=Door(self._key, self))
             self._transports.append(transport)
+            with contextlib.suppress(paramiko.SSHException, EOFError):  # who calls may hang up
+                transport.start_server(server=Door(self._key, self))
 
     def execute(self, channel: paramiko.Channel, command: bytes) -> None:
         """Run a command with what comes as its standard input."""

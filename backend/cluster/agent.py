@@ -174,9 +174,17 @@ class Agent:
             slurm.cancel(job_id)
 
     def clear(self, runs: list[str], jobs: list[str]) -> None:
-        """Remove what has been fetched."""
+        """Remove what has been fetched, or is wanted no more.
+
+        A worker that is just being ended may still write. So a folder first goes out of its way:
+        a file that came while it was emptied would stay, and the folder with it.
+        """
         for folder in [*(self.runs / name for name in runs), *(self.jobs / name for name in jobs)]:
-            shutil.rmtree(folder, ignore_errors=True)
+            doomed = folder.with_name(f".{folder.name}")
+            shutil.rmtree(doomed, ignore_errors=True)  # of an earlier try, if it was broken off
+            with contextlib.suppress(FileNotFoundError):
+                folder.rename(doomed)
+            shutil.rmtree(doomed, ignore_errors=True)
 
     # --- submitting, once -------------------------------------------------------------------
 

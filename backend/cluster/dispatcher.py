@@ -225,6 +225,8 @@ class Dispatcher(threading.Thread):
             for run_id in job.runs:
                 if run_id in self._open and not self._open[run_id].job:
                     self._open[run_id].job = job.name
+                    # whoever made the job may have been killed before this was written down
+                    self._open[run_id].note(cluster=self.cluster_name, job=job.name)
         for watched in list(self._open.values()):
             if watched.run.finished or not watched.run.folder.exists():
                 self._let_go(watched)
@@ -483,6 +485,7 @@ class Dispatcher(threading.Thread):
         except OSError as problem:
             self._cannot_write(watched, problem)
             return False
+        watched.note(note="")
         return True
 
 

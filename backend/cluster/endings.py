@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backend.cluster.task import INTERRUPTED, TIME_LIMIT
+from backend.cluster.task import TIME_LIMIT
 from backend.run import CANCELLED, FAILED
+from backend.worker import INTERRUPTED
 
 WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
 WORKING = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING")
@@ -57,7 +58,7 @@ def ending(task: dict[str, str], stopped_by: str, job_id: int, minutes: int) -> 
     if state in ("TIMEOUT", "DEADLINE") or limited:
         line = f"the time limit of {minutes} minutes was reached ({slurm}): {GO_ON}, or ask for"
         return Ending(FAILED, "time-limit", f"{line} more with --walltime", again=True)
-    if state in ("NODE_FAIL", "BOOT_FAIL"):
+    if state in ("NODE_FAIL", "BOOT_FAIL") or task.get("reason") == "JobLaunchFailure":
         line = f"a node of the cluster failed ({slurm}): {GO_ON}"
         return Ending(FAILED, "node-failed", line, again=True)
     if state in ("PREEMPTED", "REVOKED"):

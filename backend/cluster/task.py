@@ -18,8 +18,8 @@ from pathlib import Path
 
 from backend.files import read_json, write_json
 from backend.run import FAILED, DamagedRun, Run
+from backend.worker import INTERRUPTED, OVER
 
-INTERRUPTED = 75
 MAXIMUM_CRASHES = 3
 TIME_LIMIT, TERMINATED = "time-limit", "terminated"
 
@@ -87,6 +87,9 @@ class Task:
             status = self._work(run)
             if self._leaves(run):
                 return
+            if status == OVER:  # its end may take a while, on a node that failed
+                say(f"{run.id}: another worker still has it: waiting for its end")
+                continue
             crashes += 1
             say(f"{run.id}: its worker ended with status {status}")
             if crashes == MAXIMUM_CRASHES:

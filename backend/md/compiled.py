@@ -13,8 +13,19 @@ from typing import Any
 
 import numba
 
-FAST: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "nogil": True, "cache": True}
-"""Options of the inner loops: SIMD, no Python lock, kept on disk."""
+FAST: dict[str, Any] = {
+    "fastmath": True,
+    "error_model": "numpy",
+    "nogil": True,
+    "cache": True,
+    "forceinline": True,
+}
+"""Options of the inner loops: SIMD, no Python lock, kept on disk.
+
+Every function holds the machine code of those it calls. Called at their addresses instead, these
+would be whichever copy the process came upon first, each with sums in an order of its own: a
+process that has just compiled the engine would not give what the next one gives.
+"""
 
 EXACT: dict[str, Any] = FAST | {"fastmath": False}
 """The same with every operation as written, for what tests for NaN or serves as a reference."""
