@@ -36,7 +36,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def draw(results: dict[str, Any], file: Path) -> None:
-    """Error without noise, and worst error, over the number of systems."""
+    """Median and worst error, and what of the median is noise, over the number of systems."""
     from nanoconf.surrogate.paper.report import COLOURS, figure
 
     picture, axes = figure(1, 1, size=(6.0, 3.8))
@@ -44,11 +44,15 @@ def draw(results: dict[str, Any], file: Path) -> None:
     counts = [int(size) for size in results]
     for species, colour in zip(SPECIES, COLOURS, strict=False):
         for name, style, words in (
-            ("mean_beyond", "o-", "without noise, root mean square"),
-            ("worst", "s--", "worst, with noise"),
+            ("worst", "s--", "worst"),
+            ("observed", "o-", "median"),
+            ("noise", ":", "noise of the simulations"),
         ):
             values = [found[species][name] for found in results.values()]
             axis.loglog(counts, values, style, color=colour, label=f"{species}: {words}")
+    for ticks in (axis.xaxis.set_major_formatter, axis.yaxis.set_major_formatter):
+        ticks("{x:g}")
+    axis.yaxis.set_minor_formatter("{x:g}")
     axis.set_xlabel("systems learnt from")
     axis.set_ylabel("relative L2 error (%)")
     axis.legend()

@@ -22,7 +22,7 @@ from nanoconf.surrogate import Surrogate
 from nanoconf.surrogate.runtime import RUNTIMES
 
 WARM = 500
-BATCH = 20_000
+BATCH = 100_000
 
 COLD = """
 import json, sys, time

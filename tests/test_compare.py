@@ -18,6 +18,7 @@ from nanoconf.surrogate.baselines import (
     to_common,
 )
 from nanoconf.surrogate.domain import mean_density
+from nanoconf.surrogate.paper import compare as compare_module
 from nanoconf.surrogate.paper.compare import STANDARD_ERRORS, ceiling, compare, success_rate
 from nanoconf.surrogate.paper.network import Hyperparameters
 from nanoconf.surrogate.paper.points import POINTS, PointDensities, point_densities
@@ -230,6 +231,25 @@ def test_bad_input_is_one_line_and_writes_nothing(data, tmp_path, capsys, words,
     error = capsys.readouterr().err
     assert refusal in error and error.count("\n") == 1
     assert not folder.exists()
+
+
+def test_a_comparison_that_was_stopped_goes_on(data, tmp_path, monkeypatch):
+    few = {"without": [name for name in NAMES if name not in ("tree", "ann")], "seed": 2}
+    few |= {"epochs": 2, "fold_epochs": 1, "keep": tmp_path}
+    first = with_few_folds(data, **few)
+    kept = sorted(tmp_path.iterdir())
+    assert len(kept) == 2 * (1 + FEW_FOLDS)
+    kept[0].unlink()
+    learnt = []
+    real = compare_module.regressor
+    monkeypatch.setattr(compare_module, "regressor", lambda *a: learnt.append(a[0]) or real(*a))
+    again = with_few_folds(data, **few)
+    assert len(learnt) == 1
+    for name, trial in first.trials.items():
+        np.testing.assert_allclose(again.trials[name].prediction, trial.prediction, rtol=1e-5)
+        np.testing.assert_allclose(again.trials[name].fold_mse, trial.fold_mse, rtol=1e-5)
+    with_few_folds(data, **few | {"seed": 3})
+    assert len(learnt) == 1 + len(kept)
 
 
 # --- baselines ------------------------------------------------------------------------------

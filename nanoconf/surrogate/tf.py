@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
+from threading import Lock
 from typing import Any
 
 THREADS = 2
+
+IMPORTING = Lock()
+"""One thread at a time: environment and standard error, changed meanwhile, are the process's."""
 
 
 def import_tensorflow() -> Any:
@@ -15,6 +21,11 @@ def import_tensorflow() -> Any:
 
     The networks are far too small for a GPU to help.
     """
+    with IMPORTING:
+        return _imported()
+
+
+def _imported() -> Any:
     quiet = {
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "-1",
@@ -23,7 +34,8 @@ def import_tensorflow() -> Any:
     before = {name: os.environ.get(name) for name in quiet}
     os.environ.update(quiet)
     try:
-        import tensorflow
+        with _muted():
+            import tensorflow
 
         tensorflow.config.list_physical_devices()  # CUDA is looked for here, not at import
         tensorflow.get_logger().setLevel("ERROR")  # a search compiles many networks, as it must
@@ -31,6 +43,23 @@ def import_tensorflow() -> Any:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
     return tensorflow
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Drop what C++ writes to standard error: it tells of GPUs before it can be told not to.
+
+    What goes wrong is an exception, and is seen.
+    """
+    stderr = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ folds, beside the paper's numbers."""
 
 EXAMPLES = """\
 examples:
-  nanoconf compare
+  nanoconf compare --keep paper-regressors  the same command goes on where it stopped
   nanoconf compare --without ann            a minute or two, instead of half an hour
   nanoconf compare --data data/training -o results
 
@@ -45,6 +45,12 @@ def add_options(verb: argparse.ArgumentParser) -> None:
         help="leave a regressor out (repeatable)",
     )
     add_seed(verb, "split and regressors")
+    verb.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="folder for what has been learnt: the same command goes on where it stopped",
+    )
     add_results(verb, "-o", "--output")
     verb.set_defaults(command=execute)
 
@@ -63,9 +69,15 @@ def execute(options: argparse.Namespace) -> int:
     seed = whole_number("seed", options.seed, 0, 2**31)
     data = Simulations.load(options.data)
     regressors_to_try(data, options.without)
-    output.prepare(options.output)
+    for folder in filter(None, (options.keep, options.output)):
+        output.prepare(folder)
     comparison = compare(
-        data, epochs=epochs, fold_epochs=fold_epochs, without=options.without, seed=seed
+        data,
+        epochs=epochs,
+        fold_epochs=fold_epochs,
+        without=options.without,
+        seed=seed,
+        keep=options.keep,
     )
     write_json(options.output / "compare.json", comparison.to_dict())
     draw_parity(comparison, options.output / "parity.png")

@@ -71,6 +71,9 @@ def _add_accuracy(verbs) -> None:
     verb = _add_verb(verbs, "accuracy", "the success rate A and its ceiling (Fig. 4)", HISTOGRAMS)
     _add_network(verb)
     verb.add_argument(
+        "--model", type=Path, metavar="DIR", help="the model to judge likewise (the current)"
+    )
+    verb.add_argument(
         "--reference",
         nargs="*",
         type=Path,

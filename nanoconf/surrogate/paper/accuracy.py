@@ -22,6 +22,7 @@ from backend.profiles import bin_centres
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.dataset import BINS
 from nanoconf.surrogate.data import Simulations, system_key
+from nanoconf.surrogate.model import Surrogate
 from nanoconf.surrogate.paper.histograms import Histograms
 from nanoconf.surrogate.paper.network import SPECIES, Predict
 from nanoconf.surrogate.paper.report import tidy
@@ -172,6 +173,11 @@ def judge(
             if key in keys
         },
     }
+
+
+def positive_ions(model: Surrogate) -> Predict:
+    """What a model of both ions says of the positive ones, for `judge`."""
+    return lambda systems: model.predict_halves(systems).density[:, 0]
 
 
 def references_of(data: Sequence[Simulations]) -> References:

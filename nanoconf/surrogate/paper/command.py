@@ -6,6 +6,7 @@ import argparse
 
 from nanoconf import output
 from nanoconf.surrogate.data import Simulations
+from nanoconf.surrogate.model import Surrogate
 from nanoconf.surrogate.paper import accuracy, grid_search, profiles, speed_up, training
 from nanoconf.surrogate.paper.histograms import Histograms
 from nanoconf.surrogate.paper.network import PaperNetwork
@@ -53,8 +54,13 @@ def _accuracy(options: argparse.Namespace) -> None:
     seen = network.card["systems"]["training"]
     found = accuracy.judge(network, histograms, references, seen)
     print_table(accuracy.rows(found))
+    model = Surrogate.load(options.model)
+    seen = model.card["systems"]["training"]
+    ours = accuracy.judge(accuracy.positive_ions(model), histograms, references, seen)
+    print(f"\nThe same by {model.name}:\n")
+    print_table(accuracy.rows(ours))
     print(accuracy.NOTE)
-    keep(options.results, "paper-accuracy", found)
+    keep(options.results, "paper-accuracy", found | {model.name: ours})
     save_figure(options.results, "paper-accuracy", accuracy.draw(found))
 
 

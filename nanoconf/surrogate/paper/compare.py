@@ -12,6 +12,7 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from backend.system import InvalidInput
 from nanoconf.surrogate.data import Simulations
 from nanoconf.surrogate.domain import network_inputs
+from nanoconf.surrogate.paper.kept import kept
 from nanoconf.surrogate.paper.points import POINTS, PointDensities, point_densities
 from nanoconf.surrogate.paper.regressors import ANN, HYPERPARAMETERS, NAMES, regressor
 from nanoconf.surrogate.published import KEPT_OUT_KEYS
@@ -146,6 +148,7 @@ def compare(
     fold_epochs: int = 300,
     without: Sequence[str] = (),
     seed: int = 1,
+    keep: Path | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Try the six regressors.
@@ -161,6 +164,8 @@ def compare(
         Regressors to leave out.
     seed : int
         Seed of the division and of the regressors.
+    keep : Path, optional
+        Folder for what has been learnt: a comparison that was stopped goes on there.
     progress : bool
         Show a progress bar on stderr.
 
@@ -171,23 +176,18 @@ def compare(
     """
     data = data.without(KEPT_OUT_KEYS)
     names = regressors_to_try(data, without)
-    inputs, points = network_inputs(data.systems), point_densities(data)
+    points = point_densities(data)
     training, held_out = _division(data, seed)
     folds = _folds(data, seed)
     with _bar(names, epochs, fold_epochs, progress) as bar:
-        trials = {}
-        for name in names:
-            bar.set_description(name)
-            learnt = _learnt(name, inputs, points.density, training, seed, epochs, bar)
-            trials[name] = Trial(
-                learnt.predict(inputs[held_out]),
-                np.array(
-                    [
-                        _fold_mse(name, inputs, points.density, fold, seed, fold_epochs, bar)
-                        for fold in folds
-                    ]
-                ),
+        bench = _Bench(data.sha256, network_inputs(data.systems), points.density, seed, keep, bar)
+        trials = {
+            name: Trial(
+                bench.prediction(name, training, held_out, epochs),
+                np.array([bench.mse(name, *fold, fold_epochs) for fold in folds]),
             )
+            for name in names
+        }
     truth = PointDensities(points.density[held_out], points.error[held_out])
     return Comparison(data, held_out, truth, trials, epochs, fold_epochs, seed)
 
@@ -217,33 +217,55 @@ def _folds(data: Simulations, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     return list(folds.split(data.keys, groups=data.keys))
 
 
-def _fold_mse(
-    name: str,
-    inputs: np.ndarray,
-    outputs: np.ndarray,
-    fold: tuple[np.ndarray, np.ndarray],
-    seed: int,
-    epochs: int,
-    bar: tqdm,
-) -> np.ndarray:
-    training, rest = fold
-    learnt = _learnt(name, inputs, outputs, training, seed, epochs, bar)
-    return np.mean((learnt.predict(inputs[rest]) - outputs[rest]) ** 2, axis=0)
+@dataclass(frozen=True)
+class _Bench:
+    """Where regressors learn from some rows of the data and are judged by others.
 
+    What they predict is kept in files of the folder `keep`, if there is one, and not learnt again.
+    """
 
-def _learnt(
-    name: str,
-    inputs: np.ndarray,
-    outputs: np.ndarray,
-    rows: np.ndarray,
-    seed: int,
-    epochs: int,
-    bar: tqdm,
-) -> Any:
-    learnt = regressor(name, seed, epochs, bar.update).fit(inputs[rows], outputs[rows])
-    if name != ANN:
-        bar.update()
-    return learnt
+    sha256: str
+    inputs: np.ndarray
+    outputs: np.ndarray
+    seed: int
+    keep: Path | None
+    bar: tqdm
+
+    def mse(self, name: str, training: np.ndarray, judged: np.ndarray, epochs: int) -> np.ndarray:
+        """Mean squared error (M²) in the rows judged, shape (3,)."""
+        predicted = self.prediction(name, training, judged, epochs)
+        return np.mean((predicted - self.outputs[judged]) ** 2, axis=0)
+
+    def prediction(
+        self, name: str, training: np.ndarray, judged: np.ndarray, epochs: int
+    ) -> np.ndarray:
+        """Densities (M) in the rows judged, shape (judged, 3), learnt from those of training."""
+        self.bar.set_description(name)
+        if self.keep is None:
+            return self._learnt(name, training, judged, epochs)
+        result = kept(
+            self.keep,
+            {
+                "regressor": name,
+                "hyperparameters": HYPERPARAMETERS[name],
+                "epochs": epochs if name == ANN else None,
+                "seed": self.seed,
+                "judged": judged.tolist(),
+                "data_sha256": self.sha256,
+            },
+            lambda: {"prediction": self._learnt(name, training, judged, epochs).tolist()},
+            lambda: self.bar.update(epochs if name == ANN else 1),
+        )
+        return np.array(result["prediction"])
+
+    def _learnt(
+        self, name: str, training: np.ndarray, judged: np.ndarray, epochs: int
+    ) -> np.ndarray:
+        learner = regressor(name, self.seed, epochs, self.bar.update)
+        learner.fit(self.inputs[training], self.outputs[training])
+        if name != ANN:
+            self.bar.update()
+        return np.asarray(learner.predict(self.inputs[judged]))
 
 
 def _bar(names: Sequence[str], epochs: int, fold_epochs: int, progress: bool) -> tqdm:

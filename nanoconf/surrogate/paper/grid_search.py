@@ -12,11 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from backend import __version__
-from backend.files import read_json, write_json
-from backend.system import canonical_hash
 from nanoconf import output
 from nanoconf.surrogate.data import Simulations
+from nanoconf.surrogate.paper.kept import kept
 from nanoconf.surrogate.paper.network import PAPER, Hyperparameters
 from nanoconf.surrogate.paper.training import (
     EPOCHS,
@@ -115,23 +113,19 @@ def _result(
     progressed: Callable[[int], Any],
 ) -> dict[str, Any]:
     """The result of a combination: the one on disk, or else that of training it now."""
+
+    def make() -> dict[str, Any]:
+        import_tensorflow().keras.backend.clear_session()  # else each network leaves its graph
+        return fit(task, epochs, seed, chosen, lambda: progressed(1)).summary()
+
     follows_from = {
         "hyperparameters": chosen.to_dict(),
         "epochs": epochs,
         "seed": seed,
         "test_fraction": TEST_FRACTION,
         "data_sha256": task.data.sha256,
-        "version": __version__,
     }
-    path = folder / f"{canonical_hash(follows_from)[:16]}.json"
-    if path.is_file():
-        progressed(epochs)
-        return read_json(path)
-    import_tensorflow().keras.backend.clear_session()  # else each network leaves its graph behind
-    fitted = fit(task, epochs, seed, chosen, lambda: progressed(1))
-    result = follows_from | fitted.summary()
-    write_json(path, result)
-    return result
+    return kept(folder, follows_from, make, lambda: progressed(epochs))
 
 
 def _sorted(results: Any) -> list[dict[str, Any]]:
