@@ -1,7 +1,8 @@
 """``python -m benchmarks.page``: how long a user waits for the page, the network and a simulation.
 
 Starts ``nanoconf app`` in a home of its own and looks at it in headless Chromium; with ``--picture
-FILE`` it keeps a screenshot of both curves.
+FILE`` it keeps a screenshot of both curves. With ``--students 30``: how long a class waits,
+each with a page of its own that stays open, and what memory it takes.
 """
 
 from __future__ import annotations
@@ -11,16 +12,24 @@ import json
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from backend.archive import Archive
 from backend.keeper import stop_keeper
+from backend.system import SlitSystem
+from nanoconf import Surrogate
+from nanoconf.gui.drawing import draw
+from nanoconf.gui.plots import DENSITY, ML, Z_AXIS, Chart, Curve, Plot
+from tests.browser.conftest import processes_of
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 MINUTE = 60_000
@@ -58,6 +67,21 @@ MOVE = """async key => {
 """Move the slider by a step; seconds until the figure of its prediction is painted."""
 
 
+def full_redraw() -> float:
+    """Seconds (median) that matplotlib takes to draw such a figure from scratch, here and now."""
+    figure = Figure((8.0, 5.6), dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    profile = Surrogate.load().predict(SlitSystem()).positive
+    curve = Curve("ML", profile.z, profile.density, ML, profile.error, "positive")
+    draw(figure, Plot("", (Chart((curve,), Z_AXIS, "Ion density (M)", DENSITY, 3.0),)))
+    seconds = []
+    for _ in range(20):
+        began = time.perf_counter()
+        canvas.draw()
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
+
+
 def free_port() -> int:
     """A port that nobody listens on."""
     with socket.socket() as probe:
@@ -87,6 +111,7 @@ def measure(page: Page, url: str, started: float, picture: Path | None) -> dict[
     predict.click()
     wait_for_curve(page, "ML")
     seconds["click to ML curve"] = time.perf_counter() - clicked
+    seconds["a full redraw by matplotlib"] = full_redraw()
     for label, default in (
         ("Salt concentration c (M)", "0.5"),
         ("Confinement length h (nm)", "3"),
@@ -106,10 +131,40 @@ def measure(page: Page, url: str, started: float, picture: Path | None) -> dict[
     return seconds
 
 
+def measure_class(browser: Browser, url: str, home: Path, students: int) -> dict[str, float]:
+    """Seconds that members of a class wait, and the memory (MB) of the server's side of it.
+
+    One comes after the other, for here their browsers need the server's processors, too.
+    """
+    until_page, until_curve = [], []
+    for _ in range(students):
+        page = browser.new_context().new_page()
+        began = time.perf_counter()
+        page.goto(url, timeout=MINUTE)
+        predict = page.get_by_role("button", name="Predict using ML")
+        predict.wait_for(timeout=MINUTE)
+        up = time.perf_counter()
+        predict.click()
+        wait_for_curve(page, "ML")
+        until_page.append(up - began)
+        until_curve.append(time.perf_counter() - up)
+    # Of pages that processes share, each has its part: the parts add up to what is used.
+    memory = [process.memory_full_info().pss / 1e6 for process in processes_of(home)]
+    return {
+        "page, median": statistics.median(until_page),
+        "page, the last": until_page[-1],
+        "click to ML curve, median": statistics.median(until_curve),
+        "click to ML curve, the last": until_curve[-1],
+        "memory in all, MB": sum(memory),
+        "largest process, MB": max(memory),
+    }
+
+
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__)
     parser.add_argument("--picture", type=Path, metavar="FILE", help="keep a screenshot")
+    parser.add_argument("--students", type=int, metavar="N", help="a class of N instead")
     options = parser.parse_args()
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
@@ -131,15 +186,19 @@ def main() -> int:
             assert server.stdout is not None
             while "The page is at" not in (line := server.stdout.readline()):
                 assert line, "the server has ended"
-            seconds = measure(page, f"http://localhost:{port}", started, options.picture)
+            url = f"http://localhost:{port}"
+            if options.students:
+                figures = measure_class(browser, url, Path(home), options.students)
+            else:
+                figures = measure(page, url, started, options.picture)
         finally:
             browser.close()
             server.terminate()
             server.wait()
             stop_keeper(Path(home))
-        timings = Archive(home).runs()[0].result().summary["timings"]
-    seconds["default run, in the engine"] = timings["seconds"]
-    print(json.dumps({what: round(value, 3) for what, value in seconds.items()}, indent=1))
+        for run in Archive(home).runs():
+            figures["default run, in the engine"] = run.result().summary["timings"]["seconds"]
+    print(json.dumps({what: round(value, 3) for what, value in figures.items()}, indent=1))
     return 0
 
 

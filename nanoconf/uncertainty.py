@@ -133,7 +133,7 @@ class Uncertainty:
         Parameters
         ----------
         output : str
-            One of `NUMBERS`, or, with z, one of `PROFILES`.
+            One of `NUMBERS`, an uncertain input (its samples), or, with z, one of `PROFILES`.
         z : float, optional
             Where (nm), between −h/2 and h/2.
 
@@ -147,6 +147,8 @@ class Uncertainty:
             There is no such output, or z is outside the slit.
         """
         self._check(output, z)
+        if output in self.distributions:
+            return self.inputs[..., list(self.distributions).index(output)]
         if z is None:
             return self.numbers[output]
         return self._at(self.profiles[output], z, odd=output == "integrated_charge")
@@ -260,7 +262,7 @@ class Uncertainty:
     # --- inside -----------------------------------------------------------------------------
 
     def _check(self, output: str, z: float | None) -> None:
-        known = NUMBERS if z is None else PROFILES
+        known = [*NUMBERS, *self.distributions] if z is None else list(PROFILES)
         if output not in known:
             where = "without z" if z is None else "at a z"
             raise InvalidInput("output", output, f"must be, {where}, one of {', '.join(known)}")

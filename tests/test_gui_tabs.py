@@ -11,6 +11,7 @@ import pytest
 from backend.keeper import ensure_keeper
 from nanoconf import Surrogate
 from nanoconf.gui.history import History
+from nanoconf.gui.plots import DENSITY, MD, ML, Z_AXIS, Chart, Curve
 from nanoconf.gui.state import RUNS, TRENDS, UNCERTAINTY
 from nanoconf.gui.trends import Trends
 from nanoconf.gui.uncertainty import EXACT, UncertainInputs
@@ -82,6 +83,20 @@ def test_simulations_on_the_way_are_points(state, work):
     assert points[0].errors["negative"]["contact"] > 0
 
 
+# --- the values under the pointer -----------------------------------------------------------
+
+
+def test_a_figure_says_the_values_at_a_place():
+    half = Curve("MD, half a slit", np.array([-1.0, 0.0]), np.array([0.5, 0.7]), MD)
+    whole = Curve("ML", np.array([-1.0, 1.0]), np.array([-2.0, 2.0]), ML)
+    chart = Chart((half, whole), Z_AXIS, "Density (M)", DENSITY)
+    assert chart.reading(-0.5) == "z = −0.500 nm · MD, half a slit 0.6 · ML −1"
+    assert chart.reading(0.25) == "z = 0.250 nm · ML 0.5"
+    bars = Curve("total", np.array([0.2, 1.2]), np.array([0.9, 0.1]), ML, kind="bars")
+    shares = Chart((bars,), "Input", "Share", DENSITY, names=("c", "d"))
+    assert [shares.reading(x) for x in (-0.4, 1.3)] == ["c · total 0.9", "d · total 0.1"]
+
+
 # --- uncertainty ----------------------------------------------------------------------------
 
 
@@ -114,6 +129,17 @@ def test_the_spread_of_an_output_follows_from_that_of_the_inputs(state, uncertai
     assert len(band.curves) == 3 and len(shares.curves) == 4
     assert (band.curves[0].y >= band.curves[2].y).all()
     json.loads(uncertain.plot().as_json())
+
+
+def test_the_samples_of_an_input_can_be_seen(uncertain):
+    uncertain.output = "salt_concentration"
+    assert uncertain.numbers().startswith("Mean 0.5, standard deviation 0.029,")  # 0.05/√3
+    histogram, indices = uncertain.plot().charts
+    assert histogram.curves[0].x.min() > 0.45 and histogram.curves[0].x.max() < 0.55
+    assert indices.curves[0].y == pytest.approx([1, 0], abs=0.01)
+    uncertain.output = "confinement_length"
+    assert uncertain.numbers().endswith("is exact: there are no samples of it.")
+    assert not uncertain.plot().charts
 
 
 def test_what_cannot_be_sampled_is_refused_in_words(state, uncertain):

@@ -23,11 +23,15 @@ from nanoconf.gui.panels.inputs import SystemPanel
 from nanoconf.gui.panels.offers import OffersPanel
 from nanoconf.gui.panels.status import StatusPanel
 from nanoconf.gui.panels.tabs import TabsPanel
+from nanoconf.gui.soon import Soon
 from nanoconf.gui.state import AppState
 from nanoconf.gui.work import Work
 
 REMEMBERED = ("texts", "tab", "dark", "mean_field_wanted")
 """What of the state a browser keeps, besides its run."""
+
+OFTEN, REMEMBER_SECONDS = ("texts", "prediction"), 0.3
+"""What is not sent to the browser at every step of a slider, but a moment after the last."""
 
 
 class App:
@@ -72,7 +76,8 @@ class App:
 
     def _connect(self) -> None:
         dlink((self.browser, "stage"), (self.state, "stage"))
-        self.state.observe(self._remember, ["simulation", "prediction", *REMEMBERED])
+        self._memory = Soon(self._remember, REMEMBER_SECONDS)
+        self.state.observe(self._changed, ["simulation", "prediction", *REMEMBERED])
         self.state.observe(self._paint, "dark")
         self.work.deliver = self.browser.deliver
 
@@ -94,7 +99,10 @@ class App:
     def _paint(self, _change: Any) -> None:
         (self.widget.add_class if self.state.dark else self.widget.remove_class)("nc-dark")
 
-    def _remember(self, _change: Any) -> None:
+    def _changed(self, change: Any) -> None:
+        self._memory.ask(at_once=change["name"] not in OFTEN)
+
+    def _remember(self) -> None:
         shown = self.state.simulation
         memory = {
             **{name: getattr(self.state, name) for name in REMEMBERED},

@@ -3,7 +3,7 @@
 
 const KEY = "nanoconf";
 const PULSE_MS = 2000;
-const PATIENCE_MS = 6000;
+const PATIENCE_MS = 5000;
 const ANSWER_MS = 4000;
 const SETTLE_MS = 120;
 
@@ -74,7 +74,8 @@ function measure(model, el) {
   if (!stage) return () => {};
   let timer = null;
   const tell = ({ width, height }) => {
-    if (width <= 0 || height <= 0) return;
+    // On paper the figure takes the paper's width as it is: there is no time to draw it anew.
+    if (width <= 0 || height <= 0 || matchMedia("print").matches) return;
     model.set("stage", [Math.floor(width), Math.floor(height)]);
     model.save_changes();
   };

@@ -5,6 +5,7 @@ Imported when a figure is first seen: matplotlib takes most of a second to load.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from nanoconf.gui.drawing import (
     Theme,
     draw_curves,
     draw_frame,
+    fits,
     frame_of,
     kept_limits,
     remove,
@@ -43,9 +45,12 @@ class FigureCanvas(Canvas):
     _resized = False
     _frame: tuple[Any, ...] = ()
     _ends: list[Limits] = []
+    _across: list[tuple[float, float]] = []
+    _base: Any = None
     _background: Any = None
     _seen: list[tuple[float, float]] = []
     _curves: Artists = []
+    _shown: Plot | None = None
 
     def get_diff_image(self) -> bytes | None:
         """The image to send; whole, though the name says otherwise. None if it has been sent."""
@@ -64,32 +69,67 @@ class FigureCanvas(Canvas):
             inches = width / POINTS_PER_INCH, height / POINTS_PER_INCH
             self.figure.set_size_inches(*inches, forward=False)
 
-    def paint(self, plot: Plot, theme: Theme) -> None:
-        """Show a plot."""
+    def paint(self, plot: Plot, theme: Theme, *, patient: bool = False) -> None:
+        """Show a plot; to the ``patient`` with axes that suit it.
+
+        Others see curves in the axes that are there, where they fit, and better ones a frame later.
+        """
+        self._shown = plot
         frame = (frame_of(plot), theme.paper, self._css_size, self.figure.dpi)
-        ends = kept_limits(plot, self._ends)
         if frame == self._frame and self._zoomed():
             self._replace_curves(plot, theme)
             self._show_by(self.draw)
             return
-        if frame != self._frame:
-            draw_frame(self.figure, plot, theme, ends)
-            self._curves = []
-        elif ends != self._ends:
-            self._remove_curves()
-            set_limits(self.figure, ends)
-        if frame != self._frame or ends != self._ends:
-            self._keep_background()
-            self._frame, self._ends = frame, ends
+        ends = kept_limits(plot, self._ends)
+        if ends != self._ends and frame == self._frame and fits(plot, self._ends) and not patient:
+            ends = self._ends
+            asyncio.get_running_loop().call_soon(self._adapt, plot, theme)
+        self._prepare(plot, theme, frame, ends)
         self.restore_region(self._background)
         self._replace_curves(plot, theme)
         self._add_curves()
         self._show_by(self.blit)
 
-    def _keep_background(self) -> None:
+    def _adapt(self, plot: Plot, theme: Theme) -> None:
+        if plot is self._shown:
+            self.paint(plot, theme, patient=True)
+
+    def _prepare(
+        self, plot: Plot, theme: Theme, frame: tuple[Any, ...], ends: list[Limits]
+    ) -> None:
+        """Have everything drawn that the curves are drawn onto, as little as possible anew."""
+        same_frame = frame == self._frame
+        if same_frame and ends == self._ends:
+            return
+        across = [each[:2] for each in ends]
+        if same_frame:
+            self._remove_curves()
+            set_limits(self.figure, ends)
+        else:
+            draw_frame(self.figure, plot, theme, ends)
+            self._curves = []
+        if not same_frame or across != self._across:
+            self._keep_base()
+        self._keep_background()
+        self._frame, self._ends, self._across = frame, ends, across
+
+    def _keep_base(self) -> None:
+        """Draw what stays while densities grow: all but the vertical axes."""
+        self._set_animated(True)
         FigureCanvasAgg.draw(self)
+        self._set_animated(False)
+        self._base = self.copy_from_bbox(self.figure.bbox)
+
+    def _keep_background(self) -> None:
+        self.restore_region(self._base)
+        for axes in self.figure.axes:
+            axes.draw_artist(axes.yaxis)
         self._background = self.copy_from_bbox(self.figure.bbox)
         self._seen = self._limits()
+
+    def _set_animated(self, animated: bool) -> None:
+        for axes in self.figure.axes:
+            axes.yaxis.set_animated(animated)
 
     def _remove_curves(self) -> None:
         for axes, artists in self._curves:

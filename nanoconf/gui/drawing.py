@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from nanoconf.gui.plots import MD, ML, PB, Chart, Curve, Plot
+import numpy as np
+
+from nanoconf.gui.plots import MD, ML, PB, Chart, Curve, Marker, Plot
 from nanoconf.surrogate.band import HALF_WIDTH
 
 if TYPE_CHECKING:
@@ -17,11 +20,15 @@ if TYPE_CHECKING:
 MARGINS = {"left": 86.0, "right": 20.0, "bottom": 54.0, "top": 20.0}
 """Room around the axes (at 100 per inch); fixed, for measuring it takes half of a drawing."""
 
+LABEL = 66.0
+"""How far from its axis the label of a vertical axis stands."""
+
+FONT_SIZE = 11
 LEGEND_ROW = 22.0
 GAP = 92.0
 PER_INCH = 100.0
-LEGEND_ENTRY = 210.0
-"""Width of an entry of the legend, about."""
+LEGEND_SIGN, LEGEND_LETTER = 52.0, 8.0
+"""Width of an entry of the legend, about: of its line, and of each letter."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +111,18 @@ LINES: dict[tuple[str, str], Any] = {
     (PB, "negative"): (0, (4, 1.5, 1, 1.5)),
     (PB, ""): (0, (1, 1.5)),
 }
-DASHED: Any = (0, (4, 2))
 POINTS = {"positive": "s", "negative": "o", "": "D"}
+
+FAMILY_LINES: tuple[Any, ...] = (
+    *("-", (0, (6, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2))),
+    *((0, (3, 1.5)), (0, (8, 2, 1, 2, 1, 2)), (0, (12, 3))),
+)
+FAMILY_POINTS = ("o", "s", "^", "D", "v", "P", "X")
+"""Members of a family differ in more than colour: who cannot tell colours apart, and who prints
+without them, is to tell the curves apart too."""
+
+DOTS = 9
+"""Points on a line that is the second of two."""
 
 
 Artists = list[tuple["Axes", list["Artist"]]]
@@ -129,11 +146,11 @@ def draw(figure: Figure, plot: Plot, theme: Theme = LIGHT) -> None:
 
 
 def frame_of(plot: Plot) -> tuple[Any, ...]:
-    """What of a plot its frame depends on: all but curves and limits."""
+    """What of a plot its frame depends on: all but curves, markers and limits."""
     return (
         plot.hint,
         *(
-            (chart.x_label, chart.y_label, chart.markers, chart.names, *map(_entry, chart.curves))
+            (chart.x_label, chart.y_label, chart.names, *map(_entry, chart.curves))
             for chart in plot.charts
         ),
     )
@@ -144,7 +161,7 @@ def _entry(curve: Curve) -> tuple[Any, ...]:
     banded = curve.error is not None
     return (
         *(curve.label, curve.source, curve.species, curve.stale, curve.shade),
-        *(curve.kind, curve.dashed, banded),
+        *(curve.kind, curve.second, banded),
     )
 
 
@@ -161,13 +178,19 @@ def draw_frame(figure: Figure, plot: Plot, theme: Theme, ends: list[Limits] | No
             _draw_axes(axis, chart, theme)
         _make_room(figure, plot, theme)
         if plot.hint:
-            _say(axes[0], plot.hint)
+            _say(axes[0], plot)
 
 
 def draw_curves(figure: Figure, plot: Plot, theme: Theme) -> Artists:
     """Draw the curves into their frame; returns what was drawn, to be removed again."""
     return [
-        (axes, _slit(axes, chart, theme) + _curves(axes, chart, theme))
+        (
+            axes,
+            _slit(axes, chart, theme)
+            + _zero(axes, chart, theme)
+            + _curves(axes, chart, theme)
+            + [part for marker in chart.markers for part in _marker(axes, marker, theme)],
+        )
         for axes, chart in zip(figure.axes, plot.charts, strict=False)
     ]
 
@@ -179,12 +202,21 @@ LADDER = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 HEADROOM = 1.05
 
+AHEAD = 1.3
+"""How far ahead axes that have become too short are made longer: who moves a slider goes on."""
+
 BELOW = 0.1
 """How far axes reach beyond zero, at least, where zero is not their end."""
 
 
 ROOMY = 1.8
 """How much longer than they need be axes may stay, so that they do not change at every step."""
+
+HINT_WIDTH = 64
+"""Letters in a line of a figure without curves."""
+
+EDGE = 0.015
+"""How much of a wall (nm) is seen at least."""
 
 WIDE = 1.12
 """The same, across the slit."""
@@ -203,9 +235,26 @@ def set_limits(figure: Figure, ends: list[Limits]) -> None:
 def kept_limits(plot: Plot, before: list[Limits]) -> list[Limits]:
     """Where the axes of a plot end: where they ended before, if that still suits all of them."""
     wanted = [limits(chart) for chart in plot.charts]
-    if len(wanted) == len(before) and all(map(_suits, before, wanted, plot.charts)):
+    if len(wanted) != len(before):
+        return wanted
+    if all(map(_suits, before, wanted, plot.charts)):
         return before
-    return wanted
+    return [_ahead(*each) for each in zip(before, wanted, plot.charts, strict=True)]
+
+
+def fits(plot: Plot, ends: list[Limits]) -> bool:
+    """Whether all that a plot shows lies within these ends of its axes."""
+    return len(ends) == len(plot.charts) and all(map(_fits, ends, plot.charts))
+
+
+def _fits(ends: Limits, chart: Chart) -> bool:
+    left, right, bottom, top = ends
+    low, high = _extent(chart)
+    if chart.width is None:
+        across = (left, right) == _across(chart)
+    else:
+        across = chart.width / 2 < right
+    return across and bottom <= low and high <= top
 
 
 def _suits(before: Limits, wanted: Limits, chart: Chart) -> bool:
@@ -213,15 +262,21 @@ def _suits(before: Limits, wanted: Limits, chart: Chart) -> bool:
     if chart.width is None:
         same_across = (left, right) == wanted[:2]
     else:
-        same_across = chart.width / 2 < right <= WIDE * wanted[1]
+        same_across = chart.width / 2 + EDGE < right <= WIDE * wanted[1]
     low, high = _extent(chart)
     holds = bottom <= HEADROOM * low and HEADROOM * high <= top
     return same_across and holds and top - bottom <= ROOMY * (wanted[3] - wanted[2])
 
 
-def limits(chart: Chart) -> Limits:
-    """Where the axes of a chart end."""
-    low, high = _extent(chart)
+def _ahead(before: Limits, wanted: Limits, chart: Chart) -> Limits:
+    """Where axes end that ended elsewhere before."""
+    grows = wanted[2] < before[2] or before[3] < wanted[3]
+    return limits(chart, AHEAD) if grows else wanted
+
+
+def limits(chart: Chart, room: float = 1.0) -> Limits:
+    """Where the axes of a chart end, with so many times the room upward that it needs."""
+    low, high = (room * end for end in _extent(chart))
     bottom = 0.0 if chart.from_zero else -_rung(-low)
     top = max(_rung(high), -BELOW * bottom)
     bottom = min(bottom, 0.0 if chart.from_zero else -BELOW * top)
@@ -267,7 +322,7 @@ def _rung(value: float) -> float:
 
 def _settings(theme: Theme) -> dict[Any, Any]:
     return {
-        "font.size": 11,
+        "font.size": FONT_SIZE,
         "axes.labelsize": 12,
         "axes.facecolor": theme.paper,
         "axes.edgecolor": theme.ink,
@@ -282,41 +337,69 @@ def _settings(theme: Theme) -> dict[Any, Any]:
 
 
 def _draw_axes(axes: Axes, chart: Chart, theme: Theme) -> None:
+    from matplotlib.transforms import ScaledTranslation
+
     axes.autoscale(False)
     axes.set_axisbelow(True)
     axes.grid(axis="y", color=theme.faint, lw=0.8)
-    if not chart.from_zero:
-        axes.axhline(0, color=theme.ink, lw=0.8, zorder=1)
-    for marker in chart.markers:
-        _draw_marker(axes, marker, theme)
     axes.set_xlabel(chart.x_label)
     axes.set_ylabel(chart.y_label)
+    # Else it is placed by the widths of all tick labels, which are measured at every drawing.
+    beside = ScaledTranslation(-LABEL / PER_INCH, 0, axes.figure.dpi_scale_trans)
+    axes.yaxis.set_label_coords(0, 0.5, axes.transAxes + beside)
     if chart.names:
         axes.set_xticks(range(len(chart.names)), chart.names)
 
 
 def _slit(axes: Axes, chart: Chart, theme: Theme) -> list[Artist]:
     """The walls, so that one sees what is confined."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Rectangle
+
     if chart.width is None:
         return []
-    half = chart.width / 2
+    half, upright = chart.width / 2, axes.get_xaxis_transform()
     walls: list[Artist] = []
     for side, end in zip((-1, 1), axes.get_xlim(), strict=True):
-        walls.append(axes.axvspan(side * half, end, color=theme.wall, lw=0, zorder=0))
-        walls.append(axes.axvline(side * half, color=theme.stale, lw=1, zorder=1))
-    return walls
+        wall, thick = side * half, end - side * half
+        walls += [
+            Rectangle((wall, 0), thick, 1, color=theme.wall, lw=0, zorder=0, transform=upright),
+            Line2D([wall, wall], [0, 1], color=theme.stale, lw=1, zorder=1, transform=upright),
+        ]
+    return _added(axes, walls)
+
+
+def _added(axes: Axes, artists: list[Artist]) -> list[Artist]:
+    """Put artists into a chart; ``axes.plot`` and its like take three times as long."""
+    for artist in artists:
+        axes.add_artist(artist)
+    return artists
+
+
+def _zero(axes: Axes, chart: Chart, theme: Theme) -> list[Artist]:
+    return [] if chart.from_zero else [axes.axhline(0, color=theme.ink, lw=0.8, zorder=1)]
 
 
 def _curves(axes: Axes, chart: Chart, theme: Theme) -> list[Artist]:
     # Matplotlib's way to say what stands below the figure: a function in place of the method.
     axes.format_coord = lambda x, y: chart.reading(x)  # type: ignore[method-assign]
-    return [artist for curve in chart.curves for artist in _curve(axes, curve, theme)]
+    shades = sorted({curve.shade for curve in chart.curves if curve.shade is not None})
+    return [artist for curve in chart.curves for artist in _curve(axes, curve, theme, shades)]
 
 
-def _curve(axes: Axes, curve: Curve, theme: Theme) -> list[Artist]:
+def _curve(axes: Axes, curve: Curve, theme: Theme, shades: list[float]) -> list[Artist]:
     if curve.kind == "bars":
         return _bars(axes, curve, theme)
-    return (_points if curve.source == MD else _line)(axes, curve, theme)
+    member = None if curve.shade is None else shades.index(curve.shade)
+    if curve.source == MD:
+        marker = POINTS[curve.species] if member is None else _nth(FAMILY_POINTS, member)
+        return _points(axes, curve, theme, marker)
+    style = LINES[curve.source, curve.species] if member is None else _nth(FAMILY_LINES, member)
+    return _line(axes, curve, theme, style)
+
+
+def _nth(styles: tuple[Any, ...], number: int) -> Any:
+    return styles[number % len(styles)]
 
 
 def _bars(axes: Axes, curve: Curve, theme: Theme) -> list[Artist]:
@@ -334,12 +417,12 @@ def _bars(axes: Axes, curve: Curve, theme: Theme) -> list[Artist]:
     return bars + (container.errorbar.get_children() if container.errorbar else [])
 
 
-def _points(axes: Axes, curve: Curve, theme: Theme) -> list[Artist]:
+def _points(axes: Axes, curve: Curve, theme: Theme, marker: str) -> list[Artist]:
     container = axes.errorbar(
         curve.x,
         curve.y,
         yerr=curve.error,
-        fmt=POINTS[curve.species],
+        fmt=marker,
         color=theme.colour(curve),
         alpha=0.45 if curve.stale else 1,
         markersize=3 if len(curve.x) > 50 else 6,
@@ -351,38 +434,45 @@ def _points(axes: Axes, curve: Curve, theme: Theme) -> list[Artist]:
     return list(container.get_children())
 
 
-def _line(axes: Axes, curve: Curve, theme: Theme) -> list[Artist]:
+def _line(axes: Axes, curve: Curve, theme: Theme, style: Any) -> list[Artist]:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Polygon
+
     alpha = 0.4 if curve.stale else 1
     colour = theme.colour(curve)
-    lines = axes.plot(
+    line = Line2D(
         curve.x,
         curve.y,
         color=colour,
-        linestyle=DASHED if curve.dashed else LINES[curve.source, curve.species],
+        linestyle=style,
         lw=2,
+        marker="o" if curve.second else "",
+        markevery=max(1, len(curve.x) // DOTS),
         alpha=alpha,
         label=curve.label + (", 90 % band" if curve.error is not None else ""),
         zorder=3,
     )
     if curve.error is None:
-        return [*lines]
+        return _added(axes, [line])
     half = HALF_WIDTH * curve.error
-    band = axes.fill_between(
-        curve.x, curve.y - half, curve.y + half, color=colour, alpha=0.2 * alpha, lw=0, zorder=1
-    )
-    return [band, *lines]
+    there, back = (curve.x, curve.y - half), (curve.x[::-1], (curve.y + half)[::-1])
+    around = np.concatenate([there, back], axis=1).T
+    band = Polygon(around, color=colour, alpha=0.2 * alpha, lw=0, zorder=1)
+    return _added(axes, [band, line])
 
 
-def _draw_marker(axes: Axes, marker: Any, theme: Theme) -> None:
+def _marker(axes: Axes, marker: Marker, theme: Theme) -> list[Artist]:
     style: Any = {"color": theme.ink, "lw": 1.2, "linestyle": (0, (5, 3)), "zorder": 2}
     where: Any
     if marker.x is not None:
-        axes.axvline(marker.x, **style)
+        line = axes.axvline(marker.x, **style)
         where = {"xy": (marker.x, 0.98), "xycoords": ("data", "axes fraction"), "va": "top"}
     else:
-        axes.axhline(marker.y, **style)
+        line = axes.axhline(marker.y or 0.0, **style)
         where = {"xy": (0.99, marker.y), "xycoords": ("axes fraction", "data"), "ha": "right"}
-    axes.annotate(marker.label, xytext=(5, 2), textcoords="offset points", **where)
+    where |= {"xytext": (5, 2), "textcoords": "offset points"}
+    label = axes.annotate(marker.label, color=theme.ink, size=FONT_SIZE, **where)
+    return [line, label]
 
 
 def _make_room(figure: Figure, plot: Plot, theme: Theme) -> None:
@@ -390,9 +480,8 @@ def _make_room(figure: Figure, plot: Plot, theme: Theme) -> None:
     width, height = figure.get_size_inches() * PER_INCH
     charts = len(figure.axes)
     inside = max(1.0, (width - MARGINS["left"] - MARGINS["right"] - (charts - 1) * GAP) / charts)
-    columns = max(1, int(inside / LEGEND_ENTRY))
     rows = [
-        _legend(axes, chart, theme, columns)
+        _legend(axes, chart, theme, inside)
         for axes, chart in zip(figure.axes, plot.charts, strict=False)
     ]
     figure.subplots_adjust(
@@ -404,23 +493,25 @@ def _make_room(figure: Figure, plot: Plot, theme: Theme) -> None:
     )
 
 
-def _legend(axes: Axes, chart: Chart, theme: Theme, columns: int) -> int:
-    """A legend above a chart; how many rows it takes."""
+def _legend(axes: Axes, chart: Chart, theme: Theme, width: float) -> int:
+    """A legend above a chart so wide; how many rows it takes."""
     # The curves themselves come and go; the legend keeps copies.
     drawn = _curves(axes, chart, theme)
     handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        columns = min(columns, len(handles))
-        axes.legend(
-            handles,
-            labels,
-            loc="lower center",
-            bbox_to_anchor=(0.5, 1.0),
-            ncols=columns,
-            borderaxespad=0.2,
-            columnspacing=1.2,
-        )
     remove(axes, drawn)
+    if not handles:
+        return 0
+    entry = LEGEND_SIGN + LEGEND_LETTER * max(map(len, labels))
+    columns = min(max(1, int(width / entry)), len(handles))
+    axes.legend(
+        handles,
+        labels,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=columns,
+        borderaxespad=0.2,
+        columnspacing=1.2,
+    )
     return -(-len(handles) // columns)
 
 
@@ -431,7 +522,11 @@ def remove(axes: Axes, artists: list[Artist]) -> None:
     axes.containers.clear()
 
 
-def _say(axes: Axes, hint: str) -> None:
+def _say(axes: Axes, plot: Plot) -> None:
     axes.set_ylim(0, 1)
     axes.set_yticks([])
-    axes.text(0.5, 0.5, hint, transform=axes.transAxes, ha="center", va="center", size=13)
+    if not plot.charts:
+        axes.set_xticks([])
+        axes.spines[:].set_visible(False)
+    text = "\n".join(fill(line, HINT_WIDTH) for line in plot.hint.splitlines())
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", size=13)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -75,7 +76,9 @@ class Field:
 
     def position(self, value: float) -> int:
         """The position of the slider that is nearest to a value."""
-        return min(range(len(self.positions)), key=lambda i: abs(self.positions[i] - value))
+        above = bisect(self.positions, value)
+        near = range(max(0, above - 1), min(above + 1, len(self.positions)))
+        return min(near, key=lambda i: abs(self.positions[i] - value))
 
     @property
     def ends(self) -> tuple[str, str]:

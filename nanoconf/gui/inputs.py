@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from traitlets import Bool, Dict, HasTraits
@@ -95,7 +96,12 @@ def texts_of(system: SlitSystem) -> dict[str, str]:
 
 
 def _system(values: dict[str, Any]) -> SlitSystem:
-    return SlitSystem(**{each.name: values[each.name] for each in SYSTEM_FIELDS})
+    return _system_of(tuple((each.name, values[each.name]) for each in SYSTEM_FIELDS))
+
+
+@lru_cache(maxsize=8)  # all panels ask for it at every step of a slider
+def _system_of(inputs: tuple[tuple[str, Any], ...]) -> SlitSystem:
+    return SlitSystem(**dict(inputs))
 
 
 def _settings(values: dict[str, Any]) -> RunSettings:

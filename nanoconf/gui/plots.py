@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -36,8 +37,8 @@ class Curve:
         It belongs to other inputs than those at the left.
     shade : float, optional
         Place in a family of curves, 0 to 1.
-    dashed : bool
-        Another kind of line, for the second of two that belong together.
+    second : bool
+        It is the second of two that belong together, and looks like the first, with dots.
     kind : {"", "bars"}
         Bars stand on zero, with x in their middles.
     bar_width : float
@@ -52,7 +53,7 @@ class Curve:
     species: str = ""
     stale: bool = False
     shade: float | None = None
-    dashed: bool = False
+    second: bool = False
     kind: str = ""
     bar_width: float = 1.0
 
@@ -139,9 +140,19 @@ class Chart:
 
     def reading(self, x: float) -> str:
         """What the curves say at some x, in words."""
-        parts = [f"{self.columns.x.partition('_')[0]} = {x:.3f}"]
-        parts += [text for curve in self.curves if (text := _at(curve, x))]
-        return "   ".join(parts)
+        if self.names:
+            place = min(max(round(x), 0), len(self.names) - 1)
+            where, values = self.names[place], [curve.y[place] for curve in self.curves]
+        else:
+            symbol, _, unit = self.x_label.rpartition(", ")[2].partition(" (")
+            where = f"{symbol} = {_in_words(x, '.3f')} {unit.removesuffix(')')}".strip()
+            values = [_at(curve, x) for curve in self.curves]
+        parts = [
+            f"{curve.label} {_in_words(value, '.4g')}"
+            for curve, value in zip(self.curves, values, strict=True)
+            if value == value
+        ]
+        return " · ".join([where, *parts])
 
 
 @dataclass(frozen=True)
@@ -181,16 +192,15 @@ class Plot:
         return f"{self.title}. {described or 'No curve yet'}"
 
 
-def _at(curve: Curve, x: float) -> str:
+def _at(curve: Curve, x: float) -> float:
+    """What a curve says at some x; not a number beyond its ends."""
     import numpy as np
 
-    if not len(curve.x) or not curve.x[0] <= x <= curve.x[-1]:
-        return ""
-    value = f"{np.interp(x, curve.x, curve.y):.4g}"
-    name = " ".join(
-        filter(None, (curve.source, {"positive": "+", "negative": "−"}.get(curve.species, "")))
-    )
-    return f"{name} {value}"
+    return float(np.interp(x, curve.x, curve.y, math.nan, math.nan)) if len(curve.x) else math.nan
+
+
+def _in_words(value: float, digits: str) -> str:
+    return format(value, digits).replace("-", "−")
 
 
 def _rounded(values: Iterable[float]) -> list[float | None]:

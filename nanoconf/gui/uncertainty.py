@@ -43,6 +43,7 @@ OUTPUTS = {
     "negative_contact_density": "Contact density of the negative ions (M)",
     "negative_peak_density": "Peak density of the negative ions (M)",
     "negative_mid_density": "Mid density of the negative ions (M)",
+    **{name: f"Samples of the input: {FIELDS[name].label}" for name in START},
 }
 AT_Z = 4
 """The first so many outputs are functions of z."""
@@ -139,10 +140,19 @@ class UncertainInputs(HasTraits):
         half = self.found.system.confinement_length / 2
         return max(-half, min(half, self.z))
 
+    @property
+    def nothing(self) -> str:
+        """Why there is nothing to show; empty where there is."""
+        if self.found is None:
+            return self.problem or "Sampling …"
+        if self.output in START and self.output not in self.found.distributions:
+            return f"{FIELDS[self.output].title} is exact: there are no samples of it."
+        return ""
+
     def numbers(self) -> str:
         """Mean, standard deviation and quantiles of the output, in words."""
-        if self.found is None:
-            return self.problem
+        if self.found is None or self.nothing:
+            return self.nothing
         summary = self.found.summary(self.output, self.place)
         text = (
             f"Mean {summary.mean:.4g}, standard deviation {summary.std:.2g}, variance "
@@ -154,8 +164,8 @@ class UncertainInputs(HasTraits):
 
     def plot(self) -> Plot:
         """Histogram and shares of the variance at one z, or band and shares over all z."""
-        if self.found is None:
-            return Plot(UNCERTAINTY, (), self.problem.replace(": ", ":\n") or "Sampling …")
+        if self.found is None or self.nothing:
+            return Plot(UNCERTAINTY, (), self.nothing.replace(": ", ":\n"))
         if self.over_z and self.is_profile:
             return Plot(UNCERTAINTY, (self._band(self.found), self._indices_over_z(self.found)))
         return Plot(UNCERTAINTY, (self._histogram(self.found), self._indices(self.found)))
@@ -215,7 +225,7 @@ class UncertainInputs(HasTraits):
             first, total = indices.first[i], indices.total[i]
             curves += [
                 Curve(f"{symbol}, first order", found.z, first, ML, shade=shade),
-                Curve(f"{symbol}, total", found.z, total, ML, shade=shade, dashed=True),
+                Curve(f"{symbol}, total", found.z, total, ML, shade=shade, second=True),
             ]
         columns = Columns("z_nm", "sobol_index")
         return Chart(tuple(curves), Z_AXIS, "Share of the variance (Sobol index)", columns)

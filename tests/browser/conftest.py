@@ -16,14 +16,19 @@ from urllib.request import urlopen
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
 
 from tests.homes import until
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 120_000
+"""Milliseconds that anything is waited for."""
+
 PICTURES = ROOT / "test-results"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SERVE = "from nanoconf.gui.serve import serve; serve('127.0.0.1', {port}, False)"
+
+expect.set_options(timeout=PATIENCE)  # five seconds by itself
 
 
 def chromium(playwright: Playwright) -> str | None:
@@ -141,7 +146,7 @@ class Window:
         self.context = browser.new_context(viewport=viewport, accept_downloads=True)
         self.trouble: list[str] = []
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(120_000)
+        self.page.set_default_timeout(PATIENCE)
         self.page.on("request", self._requested)
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.trouble.append(f"exception: {error}"))
@@ -218,6 +223,11 @@ class Window:
         self.page.evaluate("window.paint = null")
         same = f"(now => window.paint === (window.paint = now))({PAINTED})"
         self.page.wait_for_function(same, polling=300)
+
+    def figure_box(self) -> tuple[float, float, float, float]:
+        """Left, top, width and height of the figure that is seen."""
+        box = self.page.locator(".nc-figure canvas:visible").first.bounding_box()
+        return box["x"], box["y"], box["width"], box["height"]
 
     def picture(self, name: str) -> None:
         """Keep what is on screen."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from nanoconf.gui.state import (
     TRENDS,
     UNCERTAINTY,
 )
-from tests.browser.conftest import SEEN, Window
+from tests.browser.conftest import PICTURES, SEEN, Window
 from tests.browser.test_page import same
 from tests.homes import until
 
@@ -37,6 +38,12 @@ SHORT = "0.02"
 
 def slider(window: Window, label: str):
     return window.page.locator(".nc-number", has_text=label).get_by_role("slider")
+
+
+def predict(window: Window) -> None:
+    """Press Predict, and wait for the curves of both ions."""
+    window.button("Predict using ML").click()
+    window.wait_for_curves("ML", "ML")
 
 
 def simulate(window: Window) -> None:
@@ -67,13 +74,86 @@ def test_a_slider_is_followed_and_ends_at_its_prediction(server, window):
     window.picture("followed")
 
 
+def test_a_slider_is_dragged_with_the_mouse(server, window):
+    server.start()
+    window.open()
+    field, mouse = window.field("Salt concentration c (M)"), window.page.mouse
+    box = slider(window, "Salt concentration").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + 15, y, steps=10)
+    window.wait_for_curves("ML", "ML")  # before the button is let go
+    mouse.move(x + 30, y, steps=10)
+    mouse.up()
+    surrogate = Surrogate.load()
+
+    def shows_its_prediction() -> bool:
+        system = SlitSystem(salt_concentration=float(field.input_value()))
+        highest = max(surrogate.predict(system).positive.density)
+        return abs(max(window.curves()[0]["density_M"]) - highest) < 1e-4
+
+    until(shows_its_prediction, "the curve of where the slider stands")
+    assert 0.55 < float(field.input_value()) <= 0.9
+
+
+def test_the_pointer_reads_values_and_the_figure_is_zoomed(server, window):
+    server.start()
+    window.open()
+    predict(window)
+    window.settle()
+    left, top, width, height = window.figure_box()
+    mouse, reading = window.page.mouse, window.page.locator(".jupyter-matplotlib-footer:visible")
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return left + x * width, top + y * height
+
+    mouse.move(*at(0.4, 0.5))
+    reading.filter(has_text=re.compile(r"^z = −0\.\d+ nm · ML, positive ions 0\.\d+ ·")).wait_for()
+    whole = reading.inner_text()
+    seen = reading.bounding_box()
+    stage = window.page.locator(".nc-tabs .widget-tab-contents").bounding_box()
+    assert seen["y"] + seen["height"] <= stage["y"] + stage["height"]
+    window.picture("pointer")
+
+    window.page.get_by_title("Zoom to rectangle").click()
+    mouse.move(*at(0.2, 0.2))
+    mouse.down()
+    mouse.move(*at(0.5, 0.7), steps=5)
+    mouse.up()
+    mouse.move(*at(0.4, 0.5))
+    expect(reading).not_to_have_text(whole)
+    expect(reading).to_have_text(re.compile("^z = −0"))
+    window.picture("zoomed")
+    window.page.get_by_title("Reset original view").click()
+    mouse.move(*at(0.41, 0.5))
+    mouse.move(*at(0.4, 0.5))
+    expect(reading).to_have_text(whole)
+
+
+def test_on_paper_the_figure_has_the_papers_width_and_the_controls_are_gone(server, window):
+    server.start()
+    window.open()
+    predict(window)
+    window.settle()
+    window.page.emulate_media(media="print")
+    window.page.set_viewport_size({"width": 700, "height": 990})  # A4, upright
+    canvas = window.page.locator(".nc-figure canvas:visible")
+    expect(canvas).to_have_count(1)
+    box = canvas.bounding_box()
+    assert 0 <= box["x"] < box["x"] + box["width"] <= 700
+    assert box["width"] > 600
+    expect(window.button("Run")).to_be_hidden()
+    window.page.screenshot(path=PICTURES / "paper.png")
+
+
 def test_what_the_surrogate_has_not_learnt_is_told_kindly_and_can_be_simulated(server, window):
     server.start()
     window.open()
-    assert window.page.locator(".nc-learnt i").count() >= 5
+    window.page.locator(".nc-learnt i").nth(4).wait_for(state="attached")  # five or more
     window.paste("Confinement length h (nm)", "2.0")
     window.page.get_by_role("note").filter(has_text="h = 2.00 nm").wait_for()
-    assert window.button("Run").is_enabled()
+    expect(window.button("Run")).to_be_enabled()
     window.picture("not-learnt")
     window.paste("Confinement length h (nm)", "3.5")
     window.wait_for_curves("ML", "ML")
@@ -156,11 +236,67 @@ def test_trends_uncertainty_runs_and_about(server, window):
     window.page.screenshot(path="test-results/about.png")
 
 
+def choose(window: Window, *runs: str) -> None:
+    """Choose lines of the list of runs, by what they contain."""
+    lines = window.page.locator(".nc-list option")
+    chosen = [lines.filter(has_text=words).get_attribute("value") for words in runs]
+    window.page.locator(".nc-list select").select_option(value=chosen)
+
+
+def test_runs_are_found_named_compared_opened_and_deleted(server, window):
+    server.start()
+    window.open()
+    simulate(window)
+    window.paste("Salt concentration c (M)", "0.7")
+    simulate(window)
+    window.tab(RUNS)
+    lines = window.page.locator(".nc-list option")
+    expect(lines.filter(has_text="done")).to_have_count(2, timeout=120_000)
+
+    choose(window, "0.5 M", "0.7 M")
+    window.wait_for_curves("MD", "MD")
+    window.picture("compared")
+
+    choose(window, "0.5 M")
+    window.wait_for_curves("MD")
+    window.page.get_by_placeholder("name of the chosen run").fill("the first")
+    window.button("Rename").click()
+    lines.filter(has_text="the first").wait_for(state="attached")
+    window.page.get_by_placeholder("name, 3:−1").fill("first 0.5")
+    expect(lines).to_have_count(1)
+    choose(window, "the first")
+    window.button("Open").click()
+    window.wait_for_status("Stored result")
+    expect(window.field("Salt concentration c (M)")).to_have_value("0.50")
+
+    window.tab(RUNS)
+    choose(window, "the first")
+    window.button("Delete").click()
+    window.button("Delete for good?").click()
+    expect(lines).to_have_count(0)
+    (left,) = Archive(server.home).runs()
+    assert left.system.salt_concentration == 0.7
+
+
+def test_who_asks_for_what_is_being_simulated_joins_the_run(browser, server, window):
+    server.start()
+    window.open()
+    other = Window(browser, server).open()
+    for page in (window, other):
+        page.paste("Simulation length (ns)", "100")
+        page.button("Run").click()
+        page.wait_for_status("Simulating:")
+        page.wait_for_curves("MD", "ML")
+    (run,) = Archive(server.home).runs()
+    assert run.state == "running"
+    other.close()
+    assert other.trouble == []
+
+
 def test_everything_can_be_had_in_one_file(server, window):
     server.start()
     window.open()
-    window.button("Predict using ML").click()
-    window.wait_for_curves("ML", "ML")
+    predict(window)
     simulate(window)
     window.wait_for_curves("MD", "ML")
     window.tab(DOWNLOADS)
@@ -180,22 +316,63 @@ def test_everything_can_be_had_in_one_file(server, window):
 def test_a_simulation_that_is_good_enough_is_finished(server, window):
     server.start()
     window.open()
-    window.paste("Simulation length (ns)", "10")
+    window.paste("Simulation length (ns)", "40")
     window.button("Run").click()
     window.wait_for_curves("MD", "ML")
     window.button("Finish now").click()
     window.wait_for_status("Done")
     (run,) = Archive(server.home).runs()
-    assert run.state == "done" and run.result().summary["simulated_ns"] < 5
+    assert run.state == "done" and run.result().summary["simulated_ns"] < 20
+
+
+def test_a_simulation_ends_when_its_error_is_the_one_asked_for(server, window):
+    server.start()
+    window.open()
+    window.paste("Simulation length (ns)", "20")
+    window.paste("Stop at an error of (%)", "5")
+    window.button("Run").click()
+    window.wait_for_status("Done")
+    window.wait_for_curves("MD", "ML")
+    (run,) = Archive(server.home).runs()
+    simulated = run.result()
+    assert run.settings.target_error == 0.05
+    assert simulated.summary["convergence"]["converged"]
+    assert simulated.summary["simulated_ns"] < 20
+    for profile in (simulated.positive, simulated.negative):
+        inside = profile.density > 0
+        assert np.median(profile.error[inside] / profile.density[inside]) <= 0.05
+
+
+def test_simulations_queue_and_say_their_place(browser, server, window, monkeypatch):
+    monkeypatch.setenv("NANOCONF_CORES", "1")
+    server.start()
+    pages = [window.open(), Window(browser, server).open(), Window(browser, server).open()]
+    first, second, third = pages
+    waiting = "Waiting for a free processor: "
+    places = ("Simulating:", waiting + "it is the next", waiting + "1 more before it")
+    for page, concentration, place in zip(pages, ("0.5", "0.6", "0.7"), places, strict=True):
+        page.paste("Salt concentration c (M)", concentration)
+        page.paste("Simulation length (ns)", "100")
+        page.button("Run").click()
+        page.wait_for_status(place)
+    second.picture("queued")
+    first.button("Cancel").click()
+    second.wait_for_status("Simulating:")
+    third.wait_for_status(waiting + "it is the next")
+    second.button("Cancel").click()
+    third.wait_for_status("Simulating:")
+    for page in (second, third):
+        page.close()
+        assert page.trouble == []
 
 
 def test_the_dark_page_stays_dark(server, window):
     server.start()
     window.open()
-    window.button("Predict using ML").click()
-    window.wait_for_curves("ML", "ML")
+    predict(window)
     window.button("Dark").click()
     window.wait("document.querySelector('.nc-app.nc-dark')")
+    window.wait("JSON.parse(localStorage.getItem('nanoconf') ?? '{}').dark")  # a message later
     window.reload()
     window.wait("document.querySelector('.nc-app.nc-dark')")
     window.wait_for_curves("ML", "ML")

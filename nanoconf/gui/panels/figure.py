@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
@@ -12,17 +11,15 @@ import numpy as np
 
 from nanoconf.gui import words
 from nanoconf.gui.plots import ML, Plot
+from nanoconf.gui.soon import Soon
 from nanoconf.gui.state import PREDICTION, WITH_PREDICTION, AppState
 
 CAPTION_HEIGHT = 34
 FOOTER_HEIGHT = 26
 SMALLEST = (320, 220)
 
-SETTLE_SECONDS = 0.04
-"""A change of the inputs is followed by its prediction: one drawing serves both."""
-
 AT_ONCE = ("prediction", "mean_field", "tab", "stage")
-"""What is drawn without waiting for more."""
+"""What is shown without waiting for more: a change of the inputs is followed by its prediction."""
 
 WATCHED = (
     *("values", "simulation", "simulation_stale", "starting", "prediction", "prediction_stale"),
@@ -49,7 +46,7 @@ class Canvas(widgets.VBox):
         self._state, self._tab, self._plot, self._reserved = state, tab, plot, reserved
         self._canvas: Any = None
         self._shown: tuple[Any, ...] = ()
-        self._due: asyncio.TimerHandle | None = None
+        self._soon = Soon(self._refresh)
         self.numbers = widgets.HTML().add_class("nc-numbers")
         super().__init__([self.numbers])
         self.add_class("nc-figure")
@@ -58,16 +55,9 @@ class Canvas(widgets.VBox):
 
     def refresh(self, change: Any = None) -> None:
         """Draw it again, soon, if it is seen and shows something else."""
-        urgent = change is not None and change["name"] in AT_ONCE
-        if self._due is not None:
-            if not urgent:
-                return
-            self._due.cancel()
-        delay = 0.0 if urgent else SETTLE_SECONDS
-        self._due = asyncio.get_running_loop().call_later(delay, self._refresh)
+        self._soon.ask(at_once=_is_urgent(change))
 
     def _refresh(self) -> None:
-        self._due = None
         if self._state.tab != self._tab or self._state.stage == (0, 0):
             return
         plot = self._plot()
@@ -125,15 +115,24 @@ class SlitPanel(widgets.VBox):
         super().__init__([top, self.canvas])
         self.add_class("nc-panel")
         self.theory.observe(self._toggled, "value")
-        state.observe(self._show, WATCHED)
+        self._soon = Soon(self._show)
+        state.observe(self._refresh, WATCHED)
         self._show()
 
     def _toggled(self, change: dict[str, Any]) -> None:
         self._state.mean_field_wanted = change["new"]
 
-    def _show(self, _change: Any = None) -> None:
+    def _refresh(self, change: Any) -> None:
+        if self._state.tab == self._tab:
+            self._soon.ask(at_once=_is_urgent(change))
+
+    def _show(self) -> None:
         self.theory.value = self._state.mean_field_wanted
         self.caption.value = _caption(self._state, self._tab)
+
+
+def _is_urgent(change: Any) -> bool:
+    return change is not None and change["name"] in AT_ONCE
 
 
 def _contents(plot: Plot) -> Sequence[Any]:

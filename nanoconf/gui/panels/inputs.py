@@ -29,6 +29,7 @@ class NumberInput(widgets.VBox):
 
     def __init__(self, state: AppState, field: Field):
         self._state, self._field, self._moving = state, field, False
+        self._shown: tuple[str, str, float | None] | None = None
         self.text = widgets.Text(
             value=state.texts[field.name],
             description=field.label,
@@ -64,13 +65,16 @@ class NumberInput(widgets.VBox):
 
     def _show(self, _change: Any = None) -> None:
         name = self._field.name
-        self.text.value = self._state.texts[name]
-        problem = self._state.problems.get(name, "")
-        self.refusal.value = f"<span role='alert'>{escape(problem)}</span>" if problem else ""
-        (self.add_class if problem else self.remove_class)("nc-refused")
         value = self._state.values[name]
+        text, problem = self._state.texts[name], self._state.problems.get(name, "")
         if value is None and name == "negative_diameter" and not problem:
             value = self._state.values["positive_diameter"]
+        if (text, problem, value) == self._shown:
+            return
+        self._shown = text, problem, value
+        self.text.value = text
+        self.refusal.value = f"<span role='alert'>{escape(problem)}</span>" if problem else ""
+        (self.add_class if problem else self.remove_class)("nc-refused")
         if self.slider and value is not None:
             self._moving = True
             self.slider.value = self._position(value)

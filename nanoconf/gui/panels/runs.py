@@ -70,8 +70,9 @@ class RunsPanel(widgets.VBox):
         options = tuple((entry.in_words(), entry.run_id) for entry in self.history.entries)
         there = {entry.run_id for entry in self.history.entries}
         kept = tuple(run_id for run_id in self.list.value if run_id in there)
-        self.list.options = options
-        self.list.value = kept
+        with self.list.hold_sync():  # the browser must not mark lines that have gone
+            self.list.options = options
+            self.list.value = kept
 
     def _deleted(self) -> None:
         """Asked twice: what is deleted is gone."""
