@@ -263,12 +263,19 @@ class Worker:
         say(line)
 
     def _save(self, result: SimulationResult) -> None:
+        try:
+            self._write(result)
+        except OSError:
+            self._make_room()  # its own last checkpoint may be what fills the disk
+            self._write(result)
+        shutil.rmtree(self.run.folder / "partial", ignore_errors=True)
+        self.run.remove_checkpoints()
+
+    def _write(self, result: SimulationResult) -> None:
         result.save(self.run.folder)
         self._close_attempt("done")
         say("done")  # from the next line on the log may be taken away
         write_json(self.run.folder / "result.json", {"summary": result.summary})
-        shutil.rmtree(self.run.folder / "partial", ignore_errors=True)
-        self.run.remove_checkpoints()
 
     # --- the ways it can end otherwise ------------------------------------------------------
 
@@ -317,7 +324,7 @@ class Worker:
                 leftover.unlink()
 
     def _make_room(self) -> None:
-        """On a full disk, let half a result make room for the word why."""
+        """On a full disk, let what is only half of a result make room for what matters more."""
         self._remove_leftovers()
         shutil.rmtree(self.run.folder / "partial", ignore_errors=True)
         self.run.remove_checkpoints()

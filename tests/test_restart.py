@@ -256,6 +256,18 @@ def test_a_run_on_a_disk_that_is_really_full_is_named_so_and_can_be_run_again(tm
         assert again.state == DONE
 
 
+def test_a_checkpoint_that_fills_the_disk_makes_room_for_the_result(tmp_path, monkeypatch):
+    monkeypatch.setenv("NANOCONF_CHECKPOINT_SECONDS", "1000")
+    with small_disk(tmp_path / "small", "600k") as folder:
+        run = submit(folder, STEADY)
+        run.checkpoint_folder.mkdir()
+        checkpoint = bytes(shutil.disk_usage(folder).free - 60_000)
+        (run.checkpoint_folder / "0.npz").write_bytes(checkpoint)
+        worker = work_under(run, None)
+        assert (worker.returncode, run.state) == (0, DONE), worker.stdout
+        assert not run.checkpoint_folder.exists()
+
+
 def test_a_run_whose_checkpoints_cannot_be_written_says_so_and_ends_well(home):
     run = submit(home, STEADY)
     run.checkpoint_folder.mkdir(mode=0o500)
