@@ -38,6 +38,14 @@ INPUTS = (
 )
 """The five inputs of the paper, in its order."""
 
+OTHER_INPUTS = (
+    "negative_diameter",
+    "surface_charge_density",
+    "temperature",
+    "relative_permittivity",
+)
+"""Inputs that are numbers, too, and that the paper does not vary."""
+
 PROFILES = ("density", "error", "histogram", "histogram_error")
 """Columns that hold a value for each bin; the last two may be null."""
 
@@ -285,7 +293,7 @@ def describe(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         },
         "ranges": {
             name: [min(row[name] for row in rows), max(row[name] for row in rows)]
-            for name in (*INPUTS, "simulated_ns")
+            for name in (*INPUTS, *OTHER_INPUTS, "simulated_ns")
         }
         if rows
         else {},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import platform
@@ -29,6 +30,9 @@ from nanoconf.plans import TRIES, Item
 SAVE_SECONDS = 120.0
 POLL_SECONDS = 0.2
 CLUSTER_POLL_SECONDS = 2.0
+
+AND = " && "
+"""Between the commands that make a dataset together."""
 
 
 @dataclass
@@ -73,7 +77,8 @@ class Sweep:
     _rows: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     _kept: list[dict[str, Any]] = field(default_factory=list)
     _active: dict[int, tuple[Item, int, Run]] = field(default_factory=dict)
-    _started: str = field(default_factory=now)
+    _sittings: list[dict[str, str]] = field(default_factory=list)
+    _began: str = ""
 
     def execute(self, progress: bool | None = None) -> None:
         """Carry out the plan to its end.
@@ -113,6 +118,7 @@ class Sweep:
                         {**row, "system": item.number} for row in existing.pop(key)
                     ]
                     break
+        self._remember()
         others = [row for rows in existing.values() for row in rows]
         if others and not self.add:
             raise InvalidInput(
@@ -124,6 +130,15 @@ class Sweep:
         first = len(self.plan)
         numbers = {key: first + i for i, key in enumerate(existing)}
         self._kept = [{**row, "system": numbers[row["inputs_hash"]]} for row in others]
+
+    def _remember(self) -> None:
+        """How the folder's dataset was made so far."""
+        made: dict[str, Any] = {}
+        with contextlib.suppress(OSError, ValueError):  # killed just before the card was written
+            made = dataset.load_card(self.folder).get("made", {})
+        self._sittings = made.get("sittings", [])
+        if self.add and "command" in made:
+            self.command = AND.join(dict.fromkeys([*made["command"].split(AND), self.command]))
 
     def _carry_out(self, progress: bool | None) -> None:
         from tqdm import tqdm
@@ -137,6 +152,7 @@ class Sweep:
             smoothing=0.05,
         )
         saved, kept_alive, changed = time.monotonic(), -math.inf, True
+        self._began = now() if waiting else ""
         try:
             while waiting or self._active:
                 self._top_up(waiting)
@@ -247,9 +263,8 @@ class Sweep:
             **dataset.describe(rows),
             "made": {
                 "command": self.command,
-                "started": self._started,
-                "saved": now(),
-                "planned_systems": len(self.plan),
+                "sittings": [*self._sittings, *self._this_sitting()],
+                "planned_systems": len(self.plan) + len({row["system"] for row in self._kept}),
                 "complete": len(self._rows) + len(self.failed) == len(self.plan),
                 "failed": {str(number): reason for number, reason in sorted(self.failed.items())},
                 "simulation_hours": round(sum(seconds.values()) / 3600, 3),
@@ -263,6 +278,9 @@ class Sweep:
                 },
             },
         }
+
+    def _this_sitting(self) -> list[dict[str, str]]:
+        return [{"started": self._began, "saved": now()}] if self._began else []
 
 
 def report(sweep: Sweep) -> int:

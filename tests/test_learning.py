@@ -37,9 +37,10 @@ EPOCHS = 60
 def package(tmp_path_factory):
     """A package with data and a model of its own."""
     folder = tmp_path_factory.mktemp("package")
-    rows = synthetic_rows(75)
+    rows = synthetic_rows(78)
     dataset.save(folder / "data" / "grid", rows[:90], {})
-    dataset.save(folder / "data" / "validation", rows[90:], {})
+    dataset.save(folder / "data" / "validation", rows[90:150], {})
+    dataset.save(folder / "data" / "test", rows[150:], {})
     train(
         folder / "data" / "grid",
         folder / "models" / "model-1",
@@ -111,6 +112,16 @@ def test_systems_that_judge_do_not_teach(home):
     assert harvest.teachable(run, domain, ())
     assert not harvest.teachable(run, domain, {system_key(SYSTEMS["I"])})
     assert not harvest.teachable(Archive(home).submit(SlitSystem(), RunSettings()), domain, ())
+
+
+def test_nothing_is_learnt_from_systems_that_judge_the_shipped_model(home, package):
+    judging = [SYSTEMS["I"]]
+    for name in ("validation", "test"):
+        judging += Simulations.load(package / "data" / name).systems[:2]
+    for system in judging:
+        finished(home, system)
+    assert "0 new runs" in train_if_due(epochs=EPOCHS)
+    assert len(Learning.load(home).useless) == 5
 
 
 def test_repeats_are_averaged_by_their_errors(home):

@@ -96,6 +96,11 @@ def test_wheel_holds_the_notebook_and_every_model(wheel):
     assert {f"nanoconf/{path.relative_to(ROOT).as_posix()}" for path in models} <= names
 
 
+def test_wheel_holds_what_the_surrogate_learns_from_and_what_judges_it(wheel):
+    for name in ("grid", "validation", "test"):
+        assert f"nanoconf/data/{name}/profiles.parquet" in wheel.namelist()
+
+
 def test_wheel_holds_the_page_template(wheel):
     templates = "share/jupyter/voila/templates/nanoconf/"
     names = [name for name in wheel.namelist() if f".data/data/{templates}" in name]

@@ -190,8 +190,23 @@ def test_a_sweep_that_is_killed_goes_on_with_the_same_command(home, tmp_path):
     assert main(command) == 0
     assert len(Archive(home).runs()) == 5
     assert len(dataset.load(folder)) == 10
+    card = (folder / "card.json").read_bytes()
     assert main(command) == 0
     assert len(Archive(home).runs()) == 5
+    assert (folder / "card.json").read_bytes() == card
+
+
+def test_the_card_tells_all_commands_and_sittings_that_made_a_dataset(home, tmp_path):
+    folder = tmp_path / "data"
+    first = ["sweep", "--random", "2", *FEW, "-o", str(folder)]
+    plan = plan_file(tmp_path, ["3,0.5,1"])
+    more = ["sweep", "--plan", str(plan), *FEW, "--add", "-o", str(folder)]
+    for command in (first, more, more):
+        assert main(command) == 0
+    made = dataset.load_card(folder)["made"]
+    assert made["command"] == " && ".join("nanoconf " + " ".join(c) for c in (first, more))
+    times = [time for sitting in made["sittings"] for time in (sitting["started"], sitting["saved"])]
+    assert len(times) == 4 and times == sorted(times)
 
 
 def test_a_sweep_that_is_interrupted_calms_the_computer_and_keeps_what_it_has(home, tmp_path):

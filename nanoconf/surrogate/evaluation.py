@@ -38,7 +38,8 @@ def evaluate(
     -------
     dict
         JSON values: for each ion, and in it for all systems and for each pair of valencies, what
-        `compared` gives; ``typical_error``, the median relative L2 error over both ions.
+        `compared` gives; the same in ``both`` for the profiles of both ions together;
+        ``typical_error``, the median relative L2 error over both ions.
 
     Raises
     ------
@@ -69,14 +70,18 @@ def evaluate(
         ]
         for ion, species in enumerate(SPECIES)
     }
-    both = [comparison.observed for species in SPECIES for comparison in comparisons[species]]
+    found = {species: _by_valency(comparisons[species], data.keys) for species in SPECIES}
+    of_both = [comparison for species in SPECIES for comparison in comparisons[species]]
+    found["both"] = _by_valency(of_both, len(SPECIES) * data.keys)
+    observed = found["both"]["all"]["observed"]
     return {
         "model": model.name,
         "data_sha256": data.sha256,
         "systems": len(set(data.keys)),
-        "typical_error": _tidy(np.median(both)),
-        "worst_error": _tidy(max(both)),
-    } | {species: _by_valency(comparisons[species], data) for species in SPECIES}
+        "typical_error": observed["median"],
+        "worst_error": observed["worst"],
+        **found,
+    }
 
 
 def unseen(model: Surrogate, data: Simulations) -> list[int]:
@@ -185,7 +190,7 @@ def format_report(metrics: dict[str, Any]) -> str:
     )
     rows = [
         _report_row(species, valencies, values)
-        for species in SPECIES
+        for species in (*SPECIES, "both")
         for valencies, values in metrics[species].items()
     ]
     return "\n".join(
@@ -223,12 +228,12 @@ def _report_row(species: str, valencies: str, values: dict[str, Any]) -> str:
     )
 
 
-def _by_valency(comparisons: Sequence[Comparison], data: Simulations) -> dict[str, Any]:
+def _by_valency(comparisons: Sequence[Comparison], keys: Sequence[str]) -> dict[str, Any]:
     groups: dict[str, list[int]] = {"all": list(range(len(comparisons)))}
     for row in sorted(groups["all"], key=lambda row: comparisons[row].system.valencies):
         groups.setdefault(valency_key(comparisons[row].system), []).append(row)
     return {
-        name: compared([comparisons[row] for row in rows], [data.keys[row] for row in rows])
+        name: compared([comparisons[row] for row in rows], [keys[row] for row in rows])
         for name, rows in groups.items()
     }
 

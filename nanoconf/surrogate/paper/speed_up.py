@@ -36,6 +36,9 @@ from nanoconf.surrogate.published import SYSTEMS
 LOOKUPS = (0, 1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 TIMED_LOOKUPS = 300
 
+STALLED = 100
+"""A run that took so many times the median one was not computing: the computer slept."""
+
 PAPER = {"simulation_seconds": 36 * 60.0, "simulation_cores": 128, "lookup_seconds": 0.2}
 """Times that the paper gives."""
 
@@ -51,6 +54,8 @@ class Times:
     simulations : int
         N_train, all simulations that the network's training needed, those of the split's test
         part included.
+    stalled : int
+        Runs that T_seq leaves out, see `STALLED`.
     """
 
     sequential: float
@@ -58,6 +63,7 @@ class Times:
     learning: float
     lookup: float
     simulations: int
+    stalled: int = 0
 
     @property
     def invested(self) -> float:
@@ -121,8 +127,9 @@ def measured_times(
         There is no dataset in the folder.
     """
     rows = dataset.load(data_folder)
-    seconds = rows.drop_duplicates(["system", "seed"])["seconds"]
-    sequential = float(seconds.mean())
+    seconds = rows.drop_duplicates(["system", "seed"])["seconds"].to_numpy()
+    computed = seconds[seconds <= STALLED * np.median(seconds)]
+    sequential = float(computed.mean())
     systems = network.card["systems"]
     count = len(systems["training"]) + len(systems["test"])
     return Times(
@@ -131,6 +138,7 @@ def measured_times(
         learning=network.card["training"]["seconds"] / count,
         lookup=time_lookup(network),
         simulations=count,
+        stalled=len(seconds) - len(computed),
     )
 
 
@@ -184,9 +192,12 @@ def numbers(times: Times, cores: list[dict[str, float]]) -> dict[str, Any]:
     """Everything as JSON values."""
     return {
         "seconds": {
-            name: tidy(value) for name, value in asdict(times).items() if name != "simulations"
+            name: tidy(value)
+            for name, value in asdict(times).items()
+            if name not in ("simulations", "stalled")
         },
         "simulations": times.simulations,
+        "stalled_runs": times.stalled,
         "break_even": tidy(times.break_even),
         "break_even_of_predictions": tidy(times.break_even_of_predictions),
         "limit": tidy(times.limit),
@@ -214,6 +225,7 @@ def time_rows(times: Times) -> list[list[str]]:
         ["T_learn, learning, a simulation", f"{times.learning:.3g} s", ""],
         ["T_lookup, a prediction", f"{times.lookup:.3g} s", f"{PAPER['lookup_seconds']:g} s"],
         ["N_train, simulations", str(times.simulations), ""],
+        [f"runs that took over {STALLED} times the median, not in T_seq", str(times.stalled), ""],
         ["N_p, predictions for S > 1", _count(times.break_even), ""],
         ["N_p, training runs of no use", _count(times.break_even_of_predictions), ""],
         ["T_seq/T_lookup", f"{times.limit:,.0f}", ""],
