@@ -48,7 +48,7 @@ lock: setup  ## Make requirements.lock from pyproject.toml
 		--generate-hashes --custom-compile-command 'make lock' $(LOCK_FLAGS) \
 		--extra dev pyproject.toml --output-file requirements.lock
 
-bench: setup  ## Measure the engine and the surrogate
+bench: setup  ## Measure the engine beside LAMMPS
 	@$(BIN)/python -m benchmarks
 
 clean:  ## Remove .venv, caches and build results (never a run or a model)

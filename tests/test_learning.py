@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import numpy as np
+import psutil
 import pytest
 
 from backend import learning
@@ -15,6 +16,7 @@ from backend.archive import Archive
 from backend.files import write_json
 from backend.keeper import Keeper
 from backend.learning import Learning
+from backend.locks import is_locked
 from backend.profiles import DensityProfile, SlitProfiles, bin_centres
 from backend.result import SimulationResult
 from backend.settings import RunSettings
@@ -27,7 +29,8 @@ from nanoconf.surrogate.domain import mean_density
 from nanoconf.surrogate.promotion import Promotion
 from nanoconf.surrogate.published import SYSTEMS
 from nanoconf.surrogate.retraining import train_if_due
-from nanoconf.surrogate.training import train
+from nanoconf.surrogate.training import NICENESS, train
+from tests.homes import until
 from tests.test_surrogate import profile, random_systems, synthetic_rows
 
 EPOCHS = 60
@@ -175,6 +178,17 @@ def test_a_number_of_runs_that_is_none_is_refused_in_one_line(home, monkeypatch,
         assert line.count("\n") == 1
 
 
+class Kept:
+    """A function that keeps what it gave."""
+
+    def __init__(self, function):
+        self.function, self.made = function, []
+
+    def __call__(self, *arguments):
+        self.made.append(self.function(*arguments))
+        return self.made[-1]
+
+
 def test_the_keeper_starts_a_training_once_its_runs_have_ended(home, monkeypatch):
     started = []
     monkeypatch.setattr(learning, "start_training", lambda where: started.append(where))
@@ -189,6 +203,31 @@ def test_the_keeper_starts_a_training_once_its_runs_have_ended(home, monkeypatch
     assert started == [home]
     keeper.look()
     assert started == [home]
+
+
+def test_the_training_is_a_process_of_its_own_at_low_priority(tmp_path, monkeypatch):
+    """The whole way, with the model and the data that ship; for its five minutes nobody waits."""
+    monkeypatch.setenv("NANOCONF_HOME", str(tmp_path))
+    monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", "5")
+    monkeypatch.delenv("NANOCONF_MODELS", raising=False)
+    monkeypatch.setattr(learning, "start_training", starting := Kept(learning.start_training))
+    monkeypatch.setattr(Keeper, "_start", lambda *_: False)
+    keeper, systems = Keeper(Archive(tmp_path)), random_systems(5)
+    Archive(tmp_path).submit(systems[0], RunSettings(seed=0))
+    assert keeper.look()
+    for seed, system in enumerate(systems):
+        finished(tmp_path, system, seed)
+    assert not keeper.look()
+    (started,) = starting.made
+    trainer = psutil.Process(started.pid)
+    try:
+        until(lambda: trainer.nice() == NICENESS, "the training to begin")
+        assert os.getsid(trainer.pid) == trainer.pid
+        assert len(Learning.load(tmp_path).fresh) == 5
+        assert is_locked(tmp_path / "models" / "training.lock")
+    finally:
+        started.kill()
+        started.wait()
 
 
 def test_a_training_that_is_killed_leaves_the_current_model_and_its_runs(home):
