@@ -70,7 +70,7 @@ SWEEP_EXAMPLES = """\
 examples:
   nanoconf sweep --random 300 --seed 1 -o data
   nanoconf sweep --random 300 --duration-ns 1.5 2 2.5 -o data      # for z+ = 1, 2, 3
-  nanoconf sweep --varied 200 -o data/inputs
+  nanoconf sweep --varied 200 --set target_error=0.02 -o data/inputs
   nanoconf sweep --plan systems.csv --duration-ns 5 -o data
   nanoconf sweep --grid --set target_error=0.007 --duration-ns 20 -o data    # till converged
 

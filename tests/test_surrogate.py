@@ -15,6 +15,7 @@ import pytest
 from backend.md.walls import boltzmann_factor
 from backend.profiles import BINS, SPECIES, DensityProfile, bin_centres, bin_edges
 from backend.system import InvalidInput, SlitSystem
+from benchmarks.band_width import width_at
 from nanoconf import dataset
 from nanoconf.surrogate import ExtrapolationWarning, Surrogate, band
 from nanoconf.surrogate import registry as registry_module
@@ -659,6 +660,12 @@ def predictions(model: Surrogate) -> list[Prediction]:
         for d in (0.5, 0.75)
     ]
     return model.predict_many(corners + random_systems(200))
+
+
+def test_shipped_models_band_widens_toward_the_edge_of_its_domain_and_beyond(shipped):
+    widths = [width_at(shipped, distance) for distance in (0.2, 0.6, 1.0, 1.1, 1.25, 1.5)]
+    assert widths == sorted(widths)
+    assert widths[-1] > 2 * widths[0]
 
 
 def test_shipped_model_covers_the_papers_ranges(shipped):

@@ -23,10 +23,11 @@ EXAMPLES = """\
 examples:
   nanoconf paper train -o paper-network
   nanoconf paper grid-search -o paper-search        # the same command goes on where it stopped
-  nanoconf paper accuracy --network paper-network
-  nanoconf paper profiles --network paper-network
-  nanoconf paper speed-up --network paper-network"""
+  nanoconf paper accuracy                           # with the network of docs/results
+  nanoconf paper profiles --network paper-network   # with another
+  nanoconf paper speed-up"""
 
+NETWORK = Path("docs/results/paper-network")
 GRID, HISTOGRAMS, TEST = Path("data/grid"), Path("data/histograms"), Path("data/test")
 
 
@@ -70,9 +71,7 @@ def _add_grid_search(verbs) -> None:
 def _add_accuracy(verbs) -> None:
     verb = _add_verb(verbs, "accuracy", "the success rate A and its ceiling (Fig. 4)", HISTOGRAMS)
     _add_network(verb)
-    verb.add_argument(
-        "--model", type=Path, metavar="DIR", help="the model to judge likewise (the current)"
-    )
+    _add_model(verb)
     verb.add_argument(
         "--reference",
         nargs="*",
@@ -88,6 +87,7 @@ def _add_profiles(verbs) -> None:
         verbs, "profiles", "the paper's ten systems beside simulations (Figs. 5, 6)", HISTOGRAMS
     )
     _add_network(verb)
+    _add_model(verb)
     verb.add_argument(
         "--published",
         type=Path,
@@ -126,9 +126,15 @@ def _add_network(verb: ArgumentParser) -> None:
     verb.add_argument(
         "--network",
         type=Path,
-        required=True,
+        default=NETWORK,
         metavar="DIR",
-        help="the network, of `nanoconf paper train -o DIR`",
+        help=f"the network, of `nanoconf paper train -o DIR` ({NETWORK})",
+    )
+
+
+def _add_model(verb: ArgumentParser) -> None:
+    verb.add_argument(
+        "--model", type=Path, metavar="DIR", help="the model to judge likewise (the current)"
     )
 
 

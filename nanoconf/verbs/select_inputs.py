@@ -17,7 +17,7 @@ products."""
 
 EXAMPLES = """\
 examples:
-  nanoconf sweep --varied 200 -o data/inputs      # simulations that vary all of them
+  nanoconf sweep --varied 200 --set target_error=0.02 -o data/inputs  # all of them vary
   nanoconf select-inputs
 
 The folder receives select-inputs.json and select-inputs.png."""

@@ -69,7 +69,15 @@ def _profiles(options: argparse.Namespace) -> None:
     data = Simulations.load(options.data)
     found = profiles.compare(PaperNetwork.load(options.network), data, published)
     print_table(profiles.rows(found))
-    keep(options.results, "paper-profiles", {name: one.to_dict() for name, one in found.items()})
+    model = Surrogate.load(options.model)
+    ours = profiles.compare(accuracy.positive_ions(model), data)
+    print(f"\nThe same by {model.name}:\n")
+    print_table(profiles.rows(ours))
+    kept = {
+        name: one.to_dict() | {"ships": {"model": model.name, "error": ours[name].deviation}}
+        for name, one in found.items()
+    }
+    keep(options.results, "paper-profiles", kept)
     save_figure(options.results, "paper-profiles", profiles.draw_profiles(found))
     save_figure(options.results, "paper-trends", profiles.draw_trends(found))
 

@@ -1,0 +1,65 @@
+"""How the error band widens from the middle of a model's domain to its edge, and beyond it.
+
+``python -m benchmarks.band_width [--model DIR]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from backend.system import SlitSystem
+from benchmarks.report import aligned
+from nanoconf.surrogate import Surrogate
+from nanoconf.surrogate.band import HALF_WIDTH
+from nanoconf.surrogate.model import ExtrapolationWarning
+
+DISTANCES = (0.2, 0.4, 0.6, 0.8, 1.0, 1.1, 1.25, 1.5)
+VARIED = ("confinement_length", "salt_concentration", "positive_diameter")
+SYSTEMS = 300
+
+
+def width_at(model: Surrogate, distance: float) -> float:
+    """Median half width of the band, relative to the density, at a distance from the middle.
+
+    Parameters
+    ----------
+    model : Surrogate
+    distance : float
+        Of the farthest of h, c and d from the middle of its range, in half ranges: 1 is the edge of
+        the domain. Systems are drawn at random from the surface that this makes, z₊ in turn.
+    """
+    random = np.random.default_rng(1)
+    low, high = np.array([[model.domain[n].low, model.domain[n].high] for n in VARIED]).T
+    place = distance * random.uniform(-1, 1, (SYSTEMS, len(VARIED)))
+    rows = np.arange(SYSTEMS)
+    place[rows, random.integers(0, len(VARIED), SYSTEMS)] = distance * random.choice(
+        [-1, 1], SYSTEMS
+    )
+    inputs = (low + high) / 2 + place * (high - low) / 2
+    systems = [
+        SlitSystem(h, 1 + row % 3, -1, c, d) for row, (h, c, d) in enumerate(inputs.tolist())
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExtrapolationWarning)
+        density, error = model.predict_halves(systems, extrapolate=True)
+    main = density >= 0.05 * density.max(axis=-1, keepdims=True)
+    relative = np.divide(error, density, out=np.full_like(error, np.nan), where=main)
+    return HALF_WIDTH * float(np.median(np.nanmean(relative, axis=-1)))
+
+
+def main() -> None:
+    """Print the widths."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, help="folder of the model (the current)")
+    model = Surrogate.load(parser.parse_args().model)
+    rows = [[f"{distance:g}", f"{width_at(model, distance):.2%}"] for distance in DISTANCES]
+    print(f"{model.name}: distance from the middle of the domain (1: its edge), half width\n")
+    print(aligned(rows))
+
+
+if __name__ == "__main__":
+    main()
