@@ -18,6 +18,7 @@ import numpy as np
 from backend.files import read_json, write_json
 from backend.profiles import SPECIES
 from benchmarks.judging import EXPLANATION, HEADER, cells, ensemble, judged
+from benchmarks.networks import component_network, coordinate_network
 from benchmarks.report import aligned
 from nanoconf.surrogate.baselines import GaussianProcess, GridInterpolation
 from nanoconf.surrogate.data import Simulations
@@ -77,6 +78,8 @@ VARIANTS: dict[str, Callable[[Simulations, Simulations, int], np.ndarray]] = {
     "interpolation of the grid": _baseline(GridInterpolation),
     "Gaussian process": _baseline(GaussianProcess),
     "the paper's network": _paper,
+    "coordinate network": coordinate_network,
+    "network of principal components": component_network,
 }
 
 
