@@ -6,7 +6,10 @@ import json
 import subprocess
 import sys
 import threading
-from dataclasses import replace
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,14 +17,18 @@ import pytest
 
 from backend.archive import Archive
 from backend.charge import ChargeProfile
+from backend.files import write_json
 from backend.keeper import ensure_keeper
 from backend.profiles import DensityProfile, SlitProfiles, bin_centres
-from backend.result import Progress
+from backend.result import Progress, SimulationResult
+from backend.run import Run
 from backend.settings import RunSettings
 from backend.system import ALLOWED, InvalidInput, SlitSystem
 from nanoconf.gui import files, words
 from nanoconf.gui.answers import Answers
 from nanoconf.gui.fields import DURATION, FIELDS, SYSTEM_FIELDS
+from nanoconf.gui.inputs import texts_of
+from nanoconf.gui.latest import Latest
 from nanoconf.gui.presets import presets
 from nanoconf.gui.profiles import charge_plot, density_plot, integrated_plot, prediction_plot
 from nanoconf.gui.state import AppState, MachineLearning, Simulation
@@ -251,10 +258,36 @@ def test_the_status_line_follows_a_run(state):
     assert any("h 3 nm, 1:−1, 0.5 M, d 0.714 nm, 5 ns" in line for line in state.log)
 
 
+def test_only_what_was_done_before_is_called_stored(state):
+    result = SimpleNamespace(summary={})
+    run = Simulation("1", SlitSystem(), RunSettings(), state="done", joined=True, result=result)
+    assert words.status(run).startswith("Done")  # joined while it ran
+    assert "archive already" not in words.milestone(run)
+    assert words.status(replace(run, stored=True)).startswith("Stored result")
+    assert "archive already" in words.milestone(replace(run, stored=True))
+
+
 def test_a_failed_run_says_why(state):
     run = Simulation("1", SlitSystem(), RunSettings(), state="failed", reason="try a smaller step")
     state.show(run)
     assert "try a smaller step" in state.status and state.mood == "bad"
+
+
+def test_a_system_is_described_with_all_that_is_not_the_default():
+    assert words.describe(SlitSystem()) == "h 3 nm, 1:−1, 0.5 M, d 0.714 nm"
+    other = SlitSystem(wall="plane", temperature=310, relative_permittivity=80, negative_ions=424)
+    said = "wall plane, 310 K, permittivity 80, 424 negative ions"
+    assert words.describe(other) == f"h 3 nm, 1:−1, 0.5 M, d 0.714 nm, {said}"
+    full = words.describe(SlitSystem(), full=True)
+    assert full == "h 3 nm, 1:−1, 0.5 M, d 0.714 nm, wall ion, 298 K, permittivity 78.5"
+    assert {each.name for each in fields(SlitSystem)} <= {*FIELDS, *words.WITHOUT_FIELD}
+
+
+def test_a_system_that_the_inputs_cannot_express_is_said_to_be_one(state):
+    state.show(Simulation("1", SlitSystem(wall="plane"), RunSettings()))
+    assert state.status.endswith("The page has no input for: wall plane.")
+    state.show(Simulation("2", SlitSystem(), RunSettings()))
+    assert "no input" not in state.status
 
 
 def test_a_prediction_during_a_run_leaves_the_status_to_the_run(state):
@@ -272,6 +305,24 @@ def test_times_are_no_more_exact_than_they_are_known(seconds, text):
 
 
 # --- working --------------------------------------------------------------------------------
+
+
+def test_what_fails_is_told_and_what_is_asked_for_next_is_done():
+    done: list[int] = []
+    told: list[Exception] = []
+
+    def action(number: int) -> None:
+        if number == 1:
+            raise LookupError("not the first")
+        done.append(number)
+
+    with ThreadPoolExecutor(1) as executor:
+        latest = Latest(executor, action, told.append)
+        latest.ask(1)
+        until(lambda: told)
+        latest.ask(2)
+        until(lambda: done)
+    assert [str(error) for error in told] == ["not the first"] and done == [2]
 
 
 def test_the_estimate_follows_the_inputs(state, work):
@@ -317,9 +368,11 @@ def test_a_run_goes_to_the_archive_and_comes_back_with_its_files(state, work, mo
 def test_a_stored_result_is_shown_at_once(state, work, monkeypatch):
     small(state, monkeypatch, QUICK)
     work.run()
-    until(lambda: state.simulation and not state.simulating)
+    until(lambda: not state.simulating and "Done" in state.status)
+    assert not state.simulation.stored
     work.run()
     until(lambda: not state.simulating and "Stored" in state.status)
+    assert state.simulation.stored and state.simulation.joined
     assert len(work.archive.runs()) == 1
 
 
@@ -450,6 +503,135 @@ def test_a_stored_result_appears_with_its_inputs_and_turns_stale_without(state, 
     assert state.simulation_stale
     state.choose(SYSTEM)
     assert not state.simulation_stale
+
+
+def stored(archive: Archive, owner: str = "somebody else") -> Run:
+    """A run of `SYSTEM` that is done, with a profile that nobody has simulated."""
+    run = archive.submit(SYSTEM, QUICK, owner=owner)
+    SimulationResult(SYSTEM, QUICK, profiles(SYSTEM)).save(run.folder)
+    write_json(run.folder / "result.json", {"summary": {}})
+    return run
+
+
+def test_a_page_that_opens_shows_the_stored_result_of_the_inputs_it_opens_with(
+    state, work, monkeypatch
+):
+    small(state, monkeypatch, QUICK)
+    run = stored(work.archive)
+    work.resume("", predicted=False)  # no input has changed
+    until(lambda: state.simulation and "Stored result" in state.status)
+    assert state.simulation.stored and state.simulation.run_id == run.id
+
+
+def test_a_run_that_is_opened_is_stored_if_it_is_done(state, work):
+    run = stored(work.archive)
+    work.attach(run.id)
+    until(lambda: state.simulation and "Stored result" in state.status)
+    assert state.simulation.stored and not state.simulation.joined
+
+
+class Page:
+    """A page whose main thread is the test's: what is posted to it waits until it is let.
+
+    Attributes
+    ----------
+    waiting : list of callable
+        What is posted, and not yet done.
+    """
+
+    def __init__(self, state: AppState, home: Path):
+        self.waiting: list[Callable[[], None]] = []
+        self.work = Work(state, Archive(home), post=self.waiting.append)
+        self.work.owner = "me"
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Do what is posted until something is so."""
+
+        def so() -> object:
+            while self.waiting:
+                self.waiting.pop(0)()
+            return condition()
+
+        until(so)
+
+
+@pytest.fixture
+def page(state, home):
+    page = Page(state, home)
+    yield page
+    page.work.close()
+
+
+@pytest.fixture
+def no_keeper(monkeypatch):
+    """Nobody begins what waits."""
+    monkeypatch.setattr("backend.keeper.ensure_keeper", lambda _home: None)
+
+
+def test_a_stored_result_comes_back_after_a_run_that_brought_none(state, page):
+    run = stored(page.work.archive)
+    for end in ("cancelled", "failed"):
+        state.type("salt_concentration", "0.77")
+        state.show(Simulation("1", SYSTEM, LONG, state=end, profiles=profiles(SYSTEM)))
+        state.choose(SYSTEM)
+        assert not state.simulation_stale
+        page.until(lambda: state.simulation.run_id == run.id)
+        assert state.simulation.stored
+
+
+def with_a_stored_result_and_a_run(state: AppState, page: Page) -> Run:
+    """The page is loaded again while its run goes on; another result of the inputs is stored."""
+    stored(page.work.archive, owner="me")
+    run = page.work.archive.submit(SYSTEM, LONG, owner="me")
+    state.restore(texts_of(SYSTEM))
+    page.work.resume(run.id, predicted=False)
+    # The main thread is busy until the result is found and the run has been looked at.
+    until(lambda: len(page.waiting) > 8)
+    page.until(lambda: state.simulation.active)
+    assert state.simulation.run_id == run.id
+    return run
+
+
+def test_cancel_ends_the_run_on_screen_though_a_result_is_stored(state, page, no_keeper):
+    run = with_a_stored_result_and_a_run(state, page)
+    page.work.cancel()
+    page.until(lambda: not state.simulating)
+    assert run.state == "cancelled" and "Cancelled" in state.status
+
+
+def test_finish_ends_the_run_on_screen_though_a_result_is_stored(state, page, no_keeper):
+    run = with_a_stored_result_and_a_run(state, page)
+    page.work.finish()
+    until(lambda: run.finish_requested)
+
+
+def test_a_run_that_is_deleted_while_it_waits_leaves_a_page_that_can_be_used(
+    state, page, no_keeper, monkeypatch
+):
+    run = page.work.archive.submit(SYSTEM, LONG, owner="me")
+    page.work.attach(run.id)
+    page.until(lambda: "Waiting for a free processor" in state.status)
+    run.remove()
+    page.work.cancel()
+    page.until(lambda: "has been removed" in state.status)
+    assert state.mood == "bad" and not state.simulating and not state.cancelling
+    small(state, monkeypatch, LONG)
+    page.work.run()
+    page.until(lambda: "Waiting for a free processor" in state.status)
+    assert state.simulation.run_id != run.id
+
+
+def test_a_run_that_is_gone_can_be_cancelled_no_more(state, page):
+    state.show(Simulation("0" * 32, SYSTEM, LONG))
+    page.work.cancel()
+    page.until(lambda: not state.cancelling)
+    assert "could not be ended: there is no run" in state.status
+
+
+def test_a_run_that_cannot_be_opened_is_told(state, work):
+    work.attach("0" * 32)
+    until(lambda: state.mood == "bad")
+    assert "cannot be opened: there is no run" in state.status
 
 
 def test_a_run_that_is_good_enough_ends_with_what_there_is(state, work, monkeypatch):

@@ -205,7 +205,9 @@ def test_the_card_tells_all_commands_and_sittings_that_made_a_dataset(home, tmp_
         assert main(command) == 0
     made = dataset.load_card(folder)["made"]
     assert made["command"] == " && ".join("nanoconf " + " ".join(c) for c in (first, more))
-    times = [time for sitting in made["sittings"] for time in (sitting["started"], sitting["saved"])]
+    times = [
+        time for sitting in made["sittings"] for time in (sitting["started"], sitting["saved"])
+    ]
     assert len(times) == 4 and times == sorted(times)
 
 

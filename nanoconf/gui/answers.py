@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from backend.system import InvalidInput, SlitSystem
+from backend.system import SlitSystem
 from nanoconf.gui import words
 from nanoconf.gui.latest import Latest
 from nanoconf.gui.state import AppState, MachineLearning, MeanField
@@ -34,7 +34,7 @@ class Answers:
         self._state, self._post = state, post
         self.executor = ThreadPoolExecutor(1, "nanoconf-answers")
         self._prediction = Latest(self.executor, self._predict)
-        self._theory = Latest(self.executor, self._solve)
+        self._theory = Latest(self.executor, self._solve, self._not_solved)
         state.observe(self.refresh, "values")
         state.observe(self._follow_theory, ["values", "mean_field_wanted"])
 
@@ -61,7 +61,9 @@ class Answers:
             self._post(setattr, self._state, "model", surrogate.card)
             surrogate.predict(SlitSystem())  # warms it up
         except Exception as error:
-            self._post(self._state.note, f"The network is not ready: {words.one_line(error)}")
+            why = f"The surrogate is not ready: {words.one_line(error)}"
+            self._post(self._state.note, why)
+            self._post(setattr, self._state, "model_problem", why)
 
     def predict(self) -> None:
         """Ask the network about the inputs at the left."""
@@ -105,11 +107,9 @@ class Answers:
         from backend.charge import ChargeProfile
         from backend.poisson_boltzmann import poisson_boltzmann
 
-        try:
-            profiles = poisson_boltzmann(system)
-        except (InvalidInput, ArithmeticError, RuntimeError) as error:
-            reason = f"Poisson-Boltzmann theory: {words.one_line(error)}"
-            self._post(self._state.note, reason)
-            return
+        profiles = poisson_boltzmann(system)
         answer = MeanField(system, profiles, ChargeProfile.of(system, profiles))
         self._post(setattr, self._state, "mean_field", answer)
+
+    def _not_solved(self, error: Exception) -> None:
+        self._post(self._state.note, f"Poisson-Boltzmann theory: {words.one_line(error)}")

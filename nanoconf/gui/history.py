@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 MOST = 200
 """Runs that the list shows: a search finds the others."""
+
+TROUBLE = (OSError, RuntimeError, KeyError, ValueError)
+"""What comes of a run that is damaged, or was deleted by somebody else."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ class History(HasTraits):
         Ids of the runs that are chosen.
     results : dict of str to SimulationResult
         What came out of those that are done.
+    message, citation : str
+        What came of the last button; one of them is empty.
     """
 
     search = Unicode()
@@ -91,7 +97,8 @@ class History(HasTraits):
     def __init__(self, state: AppState, work: Work):
         super().__init__()
         self._state, self._work = state, work
-        self._latest = Latest(work.background, self._look)
+        self._told = ""
+        self._latest = Latest(work.background, self._look, self._failed)
         state.observe(self.refresh, ["tab", "simulation", "offers"])
         self.observe(self.refresh, ["search", "chosen"])
         self.refresh()
@@ -102,20 +109,27 @@ class History(HasTraits):
             self._latest.ask(self.search, self.chosen)
 
     def _look(self, search: str, chosen: tuple[str, ...]) -> None:
-        try:
-            entries = self._entries(search.lower().split())
-            results = {
-                run_id: self.results.get(run_id) or self._result(run_id) for run_id in chosen
-            }
-        except OSError as error:
-            self._work.post(setattr, self, "message", words.one_line(error))
-            return
-        self._work.post(self._found, entries, {k: v for k, v in results.items() if v is not None})
+        entries = self._entries(search.lower().split())
+        results, problem = {}, ""
+        for run_id in chosen:
+            try:
+                results[run_id] = self.results.get(run_id) or self._result(run_id)
+            except TROUBLE as error:
+                problem = words.one_line(error)
+        there = {run_id: result for run_id, result in results.items() if result is not None}
+        self._work.post(self._tell_once, problem, chosen)
+        self._work.post(self._found, entries, there)
+
+    def _failed(self, error: Exception) -> None:
+        self._work.post(self._say, words.one_line(error))
 
     def _entries(self, wanted: list[str]) -> tuple[Entry, ...]:
         found = []
         for run in self._work.archive.runs():
-            entry = self._entry(run)
+            try:
+                entry = self._entry(run)
+            except TROUBLE:
+                continue  # written by a version that allows what this one does not
             line = f"{entry.in_words()} {entry.run_id}".lower()
             if all(word in line for word in wanted):
                 found.append(entry)
@@ -139,6 +153,13 @@ class History(HasTraits):
         run = self._work.archive.get(run_id)
         return run.result() if run.state == "done" else None
 
+    def _tell_once(self, problem: str, chosen: tuple[str, ...]) -> None:
+        """Say what is wrong with the chosen runs, though every look finds it again."""
+        if chosen == self.chosen:
+            if problem and problem != self._told:
+                self._say(problem)
+            self._told = problem
+
     def _found(self, entries: tuple[Entry, ...], results: dict[str, Any]) -> None:
         if entries != self.entries:
             self.entries = entries
@@ -149,39 +170,49 @@ class History(HasTraits):
 
     def open(self) -> None:
         """Show the chosen run, with its inputs at the left."""
-        if len(self.chosen) == 1:
-            run = self._work.archive.get(self.chosen[0])
-            self._state.choose(run.system)
-            self._work.attach(run.id)
+        if len(self.chosen) == 1 and self._each(lambda run: self._state.choose(run.system)):
+            self._work.attach(self.chosen[0])
+        self.refresh()
 
     def rename(self, name: str) -> None:
         """Give the chosen run a name."""
-        if len(self.chosen) == 1:
-            self._do("renamed", lambda run: run.rename(name))
+        if len(self.chosen) == 1 and self._each(lambda run: run.rename(name)):
+            self._say("1 run renamed.")
+        self.refresh()
 
     def delete(self) -> None:
         """Remove the chosen runs of this browser; those of others stay."""
         theirs = [e.run_id for e in self.entries if e.run_id in self.chosen and not e.mine]
         if theirs:
-            self.message = "A run that was started in another browser cannot be deleted here."
+            self._say("A run that was started in another browser cannot be deleted here.")
             return
-        self._do("deleted", lambda run: run.remove())
-        self.chosen = ()
-
-    def _do(self, done: str, action: Any) -> None:
-        try:
-            for run_id in self.chosen:
-                action(self._work.archive.get(run_id))
-        except (OSError, RuntimeError, KeyError) as error:
-            self.message = words.one_line(error)
-        else:
-            self.message = f"{len(self.chosen)} run{'s' if len(self.chosen) > 1 else ''} {done}."
+        asked, folder = self.chosen, self._work.archive.folder
+        removed = self._each(lambda run: run.remove())
+        self.chosen = tuple(run_id for run_id in asked if (folder / run_id).exists())
+        if asked and removed:
+            self._say(f"{len(asked)} run{'s' if len(asked) > 1 else ''} deleted.")
         self.refresh()
 
     def cite(self) -> None:
         """Write how to cite the chosen runs."""
-        runs = [self._work.archive.get(run_id) for run_id in self.chosen]
-        self.citation = "\n\n".join(map(citation, runs))
+        found: list[str] = []
+        if self._each(lambda run: found.append(citation(run))):
+            self._say(citation="\n\n".join(found))
+        self.refresh()
+
+    def _each(self, action: Callable[[Run], object]) -> bool:
+        """Do it with the chosen runs; False, and why is said, where it fails."""
+        self._say()
+        try:
+            for run_id in self.chosen:
+                action(self._work.archive.get(run_id))
+        except TROUBLE as error:
+            self._say(words.one_line(error))
+            return False
+        return True
+
+    def _say(self, message: str = "", citation: str = "") -> None:
+        self.citation, self.message = citation, message
 
     def plot(self) -> Plot:
         """The chosen runs, one over the other."""
@@ -209,7 +240,6 @@ def citation(run: Run) -> str:
     name = f" ({run.name})" if run.name else ""
     return (
         f"Ions in Nanoconfinement, nanoconf {run.version or __version__}, run {run.id}{name}, "
-        f"{run.created[:10]}: {words.describe(run.system)}, wall {run.system.wall}, "
-        f"{run.system.temperature:g} K; {words.length(settings)}, {settings.replicas} replicas, "
-        f"seed {settings.seed}, engine {settings.engine}."
+        f"{run.created[:10]}: {words.describe(run.system, full=True)}; {words.length(settings)}, "
+        f"{settings.replicas} replicas, seed {settings.seed}, engine {settings.engine}."
     )

@@ -18,11 +18,19 @@ class Latest:
     executor : Executor
         Where it is done.
     action : callable
-        What is done; it sees to its own exceptions.
+        What is done.
+    failed : callable, optional
+        Is told, in the same thread, of an exception that the action did not expect; what is asked
+        for next is done all the same.
     """
 
-    def __init__(self, executor: Executor, action: Callable[..., None]):
-        self._executor, self._action = executor, action
+    def __init__(
+        self,
+        executor: Executor,
+        action: Callable[..., None],
+        failed: Callable[[Exception], None] = lambda _error: None,
+    ):
+        self._executor, self._action, self._failed = executor, action, failed
         self._lock = threading.Lock()
         self._wanted: tuple[Any, ...] | None = None
         self._busy = False
@@ -43,4 +51,7 @@ class Latest:
                 self._busy = arguments is not None
             if arguments is None:
                 return
-            self._action(*arguments)
+            try:
+                self._action(*arguments)
+            except Exception as error:
+                self._failed(error)

@@ -62,7 +62,7 @@ class Simulation:
     joined : bool
         Whether an equal run that was there already answers the request.
     stored : bool
-        Whether it was in the archive before anybody on this page asked.
+        Whether it was done before anybody on this page asked.
     progress : Progress or None
         How far it is.
     ahead : int
@@ -183,13 +183,15 @@ class AppState(Inputs):
     predicting = Bool(False)
     # Why there is no prediction for the inputs at the left; empty where there is one.
     unlearnt = Unicode()
+    # The surrogate's card once it is loaded, and why it cannot be.
     model = AnyTrait(None, allow_none=True)
+    model_problem = Unicode()
 
     mean_field_wanted = Bool(False)
     mean_field = AnyTrait(None, allow_none=True)
 
     tab = Enum(TABS, PREDICTION)
-    # The figures as they were last drawn, by tab.
+    # What makes the figures that have been looked at, by tab.
     drawn = Dict()
     # Room for a figure (CSS pixels), and whether the browser's user prefers a dark page.
     stage = Tuple((0, 0))

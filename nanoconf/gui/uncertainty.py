@@ -92,7 +92,7 @@ class UncertainInputs(HasTraits):
     def __init__(self, state: AppState, work: Work):
         super().__init__()
         self._state, self._work = state, work
-        self._latest = Latest(work.background, self._sample)
+        self._latest = Latest(work.background, self._sample, self._failed)
         self.observe(self._ask, ["kinds", "widths", "samples"])
         state.observe(self._ask, ["values", "tab"])
         self._ask()
@@ -111,8 +111,8 @@ class UncertainInputs(HasTraits):
     ) -> None:
         from nanoconf.uncertainty import propagate
 
-        surrogate = self._work.answers.surrogate
         try:
+            surrogate = self._work.answers.surrogate
             problems = surrogate.learnt.problems(system)
             if problems:
                 raise InvalidInput("", "", words.unlearnt(problems))
@@ -121,9 +121,10 @@ class UncertainInputs(HasTraits):
             why = "" if found else "All inputs are exact: choose how well one of them is known."
         except InvalidInput as refused:
             found, why = None, _in_words(refused)
-        except Exception as error:
-            found, why = None, words.one_line(error)
         self._work.post(self._answered, found, why)
+
+    def _failed(self, error: Exception) -> None:
+        self._work.post(self._answered, None, words.one_line(error))
 
     def _answered(self, found: Uncertainty | None, why: str) -> None:
         with self.hold_trait_notifications():

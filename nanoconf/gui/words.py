@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from nanoconf.gui.fields import FIELDS
@@ -12,8 +13,20 @@ if TYPE_CHECKING:
     from nanoconf.gui.state import MachineLearning, Simulation
 
 
-def describe(system: SlitSystem) -> str:
-    """A system in one line: ``h 3 nm, 1:−1, 0.5 M, d 0.714 nm``."""
+WITHOUT_FIELD = {
+    "wall": "wall {}",
+    "temperature": "{:g} K",
+    "relative_permittivity": "permittivity {:g}",
+    "negative_ions": "{} negative ions",
+}
+"""How the inputs read that the page has no fields for."""
+
+
+def describe(system: SlitSystem, *, full: bool = False) -> str:
+    """A system in one line: ``h 3 nm, 1:−1, 0.5 M, d 0.714 nm``.
+
+    Inputs that the page has no fields for follow where they are not the default, or if `full`.
+    """
     positive, negative = system.valencies
     sizes = [f"{each:g}" for each in dict.fromkeys(system.diameters)]
     text = (
@@ -22,7 +35,18 @@ def describe(system: SlitSystem) -> str:
     )
     if system.surface_charge_density:
         text += f", σ −{-system.surface_charge_density:g} C/m²"
-    return text
+    return ", ".join([text, *without_field(system, full=full)])
+
+
+def without_field(system: SlitSystem, *, full: bool = False) -> list[str]:
+    """What is not the default of the inputs that the page has no fields for; `full`: all."""
+    defaults = {each.name: each.default for each in fields(system)}
+    values = {name: getattr(system, name) for name in WITHOUT_FIELD}
+    return [
+        WITHOUT_FIELD[name].format(value)
+        for name, value in values.items()
+        if value is not None and (full or value != defaults[name])
+    ]
 
 
 def length(settings: RunSettings) -> str:
@@ -50,6 +74,12 @@ def percent(share: float) -> str:
 
 def status(simulation: Simulation, ending: str = "") -> str:
     """The status line for a simulation; `ending` is how it was asked to end, if it was."""
+    without = without_field(simulation.system)
+    note = f" The page has no input for: {', '.join(without)}." if without else ""
+    return _status(simulation, ending) + note
+
+
+def _status(simulation: Simulation, ending: str) -> str:
     if simulation.state == "done":
         return _done(simulation)
     if simulation.state == "cancelled":
@@ -98,7 +128,7 @@ def _left(progress: Any) -> str:
 
 def _done(simulation: Simulation) -> str:
     simulated = simulated_ns(simulation)
-    begin = "Stored result" if simulation.joined or simulation.stored else "Done"
+    begin = "Stored result" if simulation.stored else "Done"
     text = f"{begin}: {simulated:.3g} ns simulated"
     error = typical_error(simulation)
     if error is not None:
@@ -131,7 +161,7 @@ def typical_error(simulation: Simulation) -> float | None:
 def milestone(simulation: Simulation) -> str:
     """A line of the log: a run is there, or over."""
     name = f"Run {simulation.run_id[:8]}"
-    if simulation.state == "done" and simulation.joined:
+    if simulation.stored and simulation.joined:
         return f"{name}: this system is in the archive already"
     if simulation.joined and simulation.active:
         return f"{name}: the same simulation is {simulation.state} already; watching it"

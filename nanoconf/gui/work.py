@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from backend.archive import Archive
-from backend.run import LOCAL
+from backend.run import LOCAL, DamagedRun
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.gui import clusters, words
 from nanoconf.gui.answers import Answers
@@ -66,9 +66,8 @@ class Work:
         self.answers = Answers(state, self.post)
         self._runner = ThreadPoolExecutor(1, "nanoconf-run")
         self.background = ThreadPoolExecutor(1, "nanoconf-background")
-        self._stored = Latest(self._runner, self._look_for_stored)
+        self._stored = Latest(self._runner, self._look_for_stored, self._not_stored)
         self._closed = threading.Event()
-        self._watched: Run | None = None
         self._watch_number = 0
         self._slowdown = 1.0
         state.observe(self._estimate, "values")
@@ -115,38 +114,38 @@ class Work:
             )
             return
         # An equal run that was there already may be somebody else's.
-        self._watch(run, mine=not run.joined or self.owns(run), joined=run.joined)
+        self._watch(run, mine=not run.joined or self.owns(run), new=not run.joined)
 
     def cancel(self) -> None:
         """End the simulation; one of another browser only when asked twice."""
-        shown, run = self.state.simulation, self._watched
-        if not self.state.simulating or shown is None or run is None:
+        shown = self.state.simulation
+        if shown is None or not shown.active:
             return
         if not shown.mine and not self.state.confirm_cancel:
             self.state.ask_before_cancelling()
             return
         self.state.cancel_requested()
-        self._runner.submit(self._cancel, run)
+        self._runner.submit(self._cancel, shown.run_id)
 
-    def _cancel(self, run: Run) -> None:
+    def _cancel(self, run_id: str) -> None:
         try:
-            run.cancel()
-        except OSError as error:
+            self.archive.get(run_id).cancel()
+        except (OSError, KeyError) as error:
             self.post(
                 self.state.fail, f"The simulation could not be ended: {words.one_line(error)}"
             )
 
     def finish(self) -> None:
         """The simulation is good enough: end it with what there is."""
-        run = self._watched
-        if run is not None and self.state.simulating and not self.state.cancelling:
+        shown = self.state.simulation
+        if shown is not None and shown.active and not self.state.cancelling:
             self.state.finish_requested()
-            self._runner.submit(self._finish, run)
+            self._runner.submit(self._finish, shown.run_id)
 
-    def _finish(self, run: Run) -> None:
+    def _finish(self, run_id: str) -> None:
         try:
-            run.finish()
-        except OSError as error:
+            self.archive.get(run_id).finish()
+        except (OSError, KeyError) as error:
             self.post(self.state.fail, f"The run cannot be finished: {words.one_line(error)}")
 
     def leave(self) -> None:
@@ -162,10 +161,9 @@ class Work:
     def _attach(self, run_id: str) -> None:
         try:
             run = self.archive.get(run_id)
-        except KeyError as error:
-            self.post(self.state.note, str(error))
-            return
-        self._watch(run, mine=self.owns(run))
+            self._watch(run, mine=self.owns(run))
+        except (OSError, KeyError, ValueError) as error:
+            self.post(self.state.fail, f"The run cannot be opened: {words.one_line(error)}")
 
     # --- files of the run -------------------------------------------------------------------
 
@@ -185,29 +183,29 @@ class Work:
 
     # --- what is stored ---------------------------------------------------------------------
 
-    def _ask_for_stored(self, _change: Any) -> None:
+    def _ask_for_stored(self, _change: Any = None) -> None:
         """The result of a system that was simulated before is shown at once."""
-        state = self.state
-        fresh = state.simulation is not None and not state.simulation_stale
-        if state.valid and not state.simulating and not fresh:
-            self._stored.ask(state.system, state.settings)
+        if self.state.valid and self._lacks_result():
+            self._stored.ask(self.state.system, self.state.settings)
+
+    def _lacks_result(self) -> bool:
+        """Whether no result of the inputs at the left is shown, nor on its way."""
+        shown = self.state.simulation
+        fresh = shown is not None and shown.result is not None and not self.state.simulation_stale
+        return not (fresh or self.state.simulating)
 
     def _look_for_stored(self, system: SlitSystem, settings: Any) -> None:
         run = self.archive.best_result(system, settings)
-        if run is None:
-            return
-        first = Simulation(run.id, run.system, run.settings, mine=self.owns(run), stored=True)
-        try:
-            found = _look(run, first, profiles=True)
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
-            note = f"A stored result cannot be read: {words.one_line(error)}"
-            self.post(self.state.note, note)
-        else:
-            self.post(self._show_stored, run, found)
+        if run is not None:
+            first = Simulation(run.id, run.system, run.settings, mine=self.owns(run), stored=True)
+            self.post(self._show_stored, _look(run, first, profiles=True))
 
-    def _show_stored(self, run: Run, found: Simulation) -> None:
-        if not self.state.simulating and self.state.chosen_system == found.system:
-            self._watched = run
+    def _not_stored(self, error: Exception) -> None:
+        note = f"A stored result cannot be read: {words.one_line(error)}"
+        self.post(self.state.note, note)
+
+    def _show_stored(self, found: Simulation) -> None:
+        if self._lacks_result() and self.state.chosen_system == found.system:
             self.state.show(found)
 
     def owns(self, run: Run) -> bool:
@@ -271,12 +269,18 @@ class Work:
 
     # --- watching ---------------------------------------------------------------------------
 
-    def _watch(self, run: Run, *, mine: bool, joined: bool = False) -> None:
+    def _watch(self, run: Run, *, mine: bool, new: bool = False) -> None:
         """Report on a run, from a thread of its own, until it is over or another is watched."""
+        first = Simulation(
+            run.id,
+            run.system,
+            run.settings,
+            mine=mine,
+            joined=run.joined,
+            stored=not new and run.state == "done",
+            where="" if run.where == LOCAL else run.where,
+        )
         self._watch_number += 1
-        self._watched = run
-        where = "" if run.where == LOCAL else run.where
-        first = Simulation(run.id, run.system, run.settings, mine=mine, joined=joined, where=where)
         watch = threading.Thread(
             target=self._report, args=(run, first, self._watch_number), daemon=True
         )
@@ -331,6 +335,7 @@ class Work:
         """Go on where this browser left off: its simulation, its prediction."""
         if predicted:
             self.answers.refresh()
+        self._ask_for_stored()
         self._runner.submit(self._resume, last_run)
 
     def _resume(self, last_run: str) -> None:
@@ -353,7 +358,7 @@ class Work:
         while True:
             try:
                 offers = self.offers()
-            except OSError:
+            except Exception:  # whatever it was, the next look may do
                 offers = ()
             if offers != self.state.offers:
                 self.post(setattr, self.state, "offers", offers)
@@ -362,7 +367,8 @@ class Work:
 
     def offers(self) -> tuple[Offer, ...]:
         """Interactive simulations in progress, the newest first, less the one on this page."""
-        shown = self._watched.id if self._watched and self.state.simulating else None
+        simulation = self.state.simulation
+        shown = None if simulation is None else simulation.run_id
         found = []
         for run in self.archive.runs():
             if run.id == shown or run.queue != "interactive" or run.finished:
@@ -390,6 +396,8 @@ def _look(run: Run, before: Simulation, *, profiles: bool) -> Simulation:
             result=result,
             files=result_files(run, result),
         )
+    if not (run.folder / "run.json").exists():  # without it, any run reads as queued
+        raise DamagedRun("it has been removed")
     so_far = run.partial_profiles() if profiles else None
     return replace(
         before,

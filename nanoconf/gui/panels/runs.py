@@ -84,11 +84,9 @@ class RunsPanel(widgets.VBox):
         self._sure = sure
         self._delete.description = "Delete for good?" if sure else "Delete"
 
-    def _tell(self, change: dict[str, Any]) -> None:
-        text = escape(change["new"])
-        self.message.value = (
-            f"<pre aria-label='Citation'>{text}</pre>" if change["name"] == "citation" else text
-        )
+    def _tell(self, _change: Any) -> None:
+        cited, message = escape(self.history.citation), escape(self.history.message)
+        self.message.value = f"<pre aria-label='Citation'>{cited}</pre>" if cited else message
 
 
 def _button(text: str, tooltip: str, action: Any) -> widgets.Button:
