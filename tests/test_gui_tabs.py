@@ -8,8 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from backend.archive import Archive
 from backend.keeper import ensure_keeper
+from backend.locks import Lock
 from nanoconf import Surrogate
+from nanoconf.gui.answers import Answers
 from nanoconf.gui.history import History
 from nanoconf.gui.plots import DENSITY, MD, ML, Z_AXIS, Chart, Curve
 from nanoconf.gui.state import RUNS, TRENDS, UNCERTAINTY
@@ -24,6 +27,16 @@ def simulated(work, *runs):
     ensure_keeper(work.archive.home)
     until(lambda: all(run.state == "done" for run in submitted))
     return submitted
+
+
+@pytest.fixture
+def no_model(monkeypatch):
+    """There is no model that can be loaded."""
+
+    def load(_answers):
+        raise RuntimeError("the model's files are damaged")
+
+    monkeypatch.setattr(Answers, "surrogate", property(load))
 
 
 # --- trends ---------------------------------------------------------------------------------
@@ -67,6 +80,16 @@ def test_a_trend_outside_what_was_learnt_says_so(state, trends):
     state.type("confinement_length", "5")
     until(lambda: trends.trend is None)
     assert "h = 5.00 nm" in trends.problem and not trends.plot().curves
+
+
+def test_without_a_model_the_tab_says_why(state, work, no_model):
+    state.tab = TRENDS
+    trends = Trends(state, work)
+    assert "loading" in trends.plot().hint
+    work.answers.preload()
+    until(lambda: trends.version)  # so the figure is drawn again
+    assert "the model's files are damaged" in trends.plot().hint
+    assert "the model's files are damaged" in Trends(state, work).plot().hint
 
 
 def test_simulations_on_the_way_are_points(state, work):
@@ -159,6 +182,14 @@ def test_what_cannot_be_sampled_is_refused_in_words(state, uncertain):
     assert "h = 6.00 nm" in uncertain.numbers()
 
 
+def test_without_a_model_nothing_is_said_to_be_sampled(state, work, no_model):
+    state.tab = UNCERTAINTY
+    uncertain = UncertainInputs(state, work)
+    until(lambda: uncertain.version)
+    assert "the model's files are damaged" in uncertain.numbers()
+    assert "the model's files are damaged" in uncertain.plot().hint
+
+
 # --- runs -----------------------------------------------------------------------------------
 
 
@@ -178,6 +209,7 @@ def test_runs_are_searched_named_compared_cited_opened_and_deleted(state, work):
     np.testing.assert_array_equal(curves[1].y, theirs.result().positive.density)
     history.cite()
     assert mine.id in history.citation and f"seed {QUICK.seed}" in history.citation
+    assert "wall ion, 298 K, permittivity 78.5" in history.citation and not history.message
 
     history.chosen = (mine.id,)
     history.rename("  a fine run ")
@@ -208,5 +240,58 @@ def test_a_run_in_progress_is_not_deleted(state, work):
     history.chosen = (run.id,)
     history.delete()
     assert "cancel it first" in history.message and run.folder.exists()
+    # It is still chosen, as the list shows.
+    history.rename("still going")
+    assert run.name == "still going" and "1 run renamed" in history.message
     run.cancel()
     until(lambda: run.finished)
+
+
+def test_of_several_runs_those_stay_chosen_that_are_not_deleted(state, work):
+    runs = [work.archive.submit(SYSTEM, replace(LONG, seed=seed), owner="me") for seed in (1, 2)]
+    waits, runs_still = runs
+    state.tab = RUNS
+    history = History(state, work)
+    until(lambda: len(history.entries) == 2)
+    history.chosen = (waits.id, runs_still.id)
+    with Lock(runs_still.folder / "worker.lock"):
+        history.delete()
+    assert "cancel it first" in history.message
+    assert history.chosen == (runs_still.id,) and not waits.folder.exists()
+    until(lambda: [entry.run_id for entry in history.entries] == [runs_still.id])
+    history.delete()
+    assert "1 run deleted" in history.message and history.chosen == ()
+    until(lambda: not history.entries)
+
+
+def test_a_run_that_somebody_else_deletes_leaves_the_list_and_the_tab_lives_on(state, work):
+    runs = [work.archive.submit(SYSTEM, replace(LONG, seed=seed)) for seed in (1, 2)]
+    gone, left = runs
+    state.tab = RUNS
+    history = History(state, work)
+    until(lambda: len(history.entries) == 2)
+    Archive(work.archive.home).get(gone.id).remove()
+    history.chosen = (gone.id,)
+    until(lambda: [entry.run_id for entry in history.entries] == [left.id])
+    assert f"there is no run {gone.id}" in history.message
+    for button in (history.open, history.cite, history.delete):
+        history.message, history.chosen = "", (gone.id,)
+        button()
+        assert f"there is no run {gone.id}" in history.message
+    assert state.simulation is None and state.tab == RUNS
+    history.search = "nothing like it"
+    until(lambda: not history.entries)
+
+
+def test_a_damaged_result_is_told_and_the_tab_lives_on(state, work):
+    run = work.archive.submit(SYSTEM, QUICK, owner="me")
+    (run.folder / "result.json").write_text("{}")  # and no profiles
+    state.tab = RUNS
+    history = History(state, work)
+    history.chosen = (run.id,)
+    until(lambda: "cannot be read" in history.message)
+    history.cite()
+    assert run.id in history.citation
+    history.search = "nothing like it"
+    until(lambda: not history.entries)
+    assert run.id in history.citation  # said once, not with every look

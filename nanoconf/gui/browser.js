@@ -1,5 +1,5 @@
 // What only a browser can do: remember what the user typed, measure the room for figures, hand over
-// files, notice that the kernel is gone, and end it with the page. See browser.py.
+// files, say what sliders are, notice that the kernel is gone, and end it with the page. See browser.py.
 
 const KEY = "nanoconf";
 const PULSE_MS = 2000;
@@ -91,6 +91,36 @@ function measure(model, el) {
   };
 }
 
+// The handles of sliders have no names, and say a position, for a number: give them both in words.
+function describeSliders(el) {
+  const app = el.closest(".nc-app");
+  if (!app) return () => {};
+  const describe = () => app.querySelectorAll(".widget-slider").forEach(describeSlider);
+  const observer = new MutationObserver(describe);
+  const attributeFilter = ["aria-valuetext", "title"];
+  observer.observe(app, { attributeFilter, childList: true, characterData: true, subtree: true });
+  describe();
+  return () => observer.disconnect();
+}
+
+// A slider that is beside a field is named as that is, and its tooltip says what the field says (see
+// panels/inputs.py); another has a label, with a name for each end of a range, and a readout.
+function describeSlider(slider) {
+  const number = slider.closest(".nc-number");
+  const own = slider.querySelector(".widget-label");
+  const names = (number?.querySelector(".widget-label") ?? own).textContent.split(", ");
+  const value = number ? own.title : slider.querySelector(".widget-readout").textContent;
+  slider.querySelectorAll("[role=slider]").forEach((handle, i) => {
+    set(handle, "aria-label", names[i] ?? names[0]);
+    set(handle, "aria-valuetext", value);
+  });
+}
+
+// Only what changes: a change is followed by another look at all of them.
+function set(element, name, value) {
+  if (value && element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
 // A killed kernel says nothing, and is replaced by an empty one: only a lack of answers tells.
 function listen(model, el) {
   const app = el.closest(".nc-app");
@@ -159,7 +189,7 @@ export default {
     // The rest of the page may be attached a moment later.
     const stops = [];
     const frame = requestAnimationFrame(() => {
-      stops.push(measure(model, el), listen(model, el), endKernelWithPage());
+      stops.push(measure(model, el), describeSliders(el), listen(model, el), endKernelWithPage());
       const words = el.querySelector("span");
       el.querySelector("button")?.addEventListener("click", () => reload(words));
       open(model);

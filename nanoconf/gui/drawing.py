@@ -27,6 +27,9 @@ FONT_SIZE = 11
 LEGEND_ROW = 22.0
 GAP = 92.0
 PER_INCH = 100.0
+MARKER_ROW = 0.05
+"""Height of a marker's label, as a share of the axes."""
+
 LEGEND_SIGN, LEGEND_LETTER = 52.0, 8.0
 """Width of an entry of the legend, about: of its line, and of each letter."""
 
@@ -189,7 +192,7 @@ def draw_curves(figure: Figure, plot: Plot, theme: Theme) -> Artists:
             _slit(axes, chart, theme)
             + _zero(axes, chart, theme)
             + _curves(axes, chart, theme)
-            + [part for marker in chart.markers for part in _marker(axes, marker, theme)],
+            + _markers(axes, chart, theme),
         )
         for axes, chart in zip(figure.axes, plot.charts, strict=False)
     ]
@@ -293,7 +296,8 @@ def _extent(chart: Chart) -> tuple[float, float]:
         if len(known):
             low, high = min(low, float(known.min())), max(high, float(known.max()))
     for marker in chart.markers:
-        low, high = min(low, marker.y or 0.0), max(high, marker.y or 0.0)
+        if marker.y is not None:
+            low, high = min(low, *marker.places), max(high, *marker.places)
     return low, high
 
 
@@ -461,18 +465,29 @@ def _line(axes: Axes, curve: Curve, theme: Theme, style: Any) -> list[Artist]:
     return _added(axes, [band, line])
 
 
-def _marker(axes: Axes, marker: Marker, theme: Theme) -> list[Artist]:
+def _markers(axes: Axes, chart: Chart, theme: Theme) -> list[Artist]:
+    return [
+        artist
+        for row, marker in enumerate(chart.markers)
+        for artist in _marker(axes, marker, row, theme)
+    ]
+
+
+def _marker(axes: Axes, marker: Marker, row: int, theme: Theme) -> list[Artist]:
+    """A line with its label, each a row below the one before: lines may be close to each other."""
     style: Any = {"color": theme.ink, "lw": 1.2, "linestyle": (0, (5, 3)), "zorder": 2}
     where: Any
+    lines: list[Artist]
     if marker.x is not None:
-        line = axes.axvline(marker.x, **style)
-        where = {"xy": (marker.x, 0.98), "xycoords": ("data", "axes fraction"), "va": "top"}
+        lines = [axes.axvline(place, **style) for place in marker.places]
+        top = 0.98 - row * MARKER_ROW
+        where = {"xy": (marker.x, top), "xycoords": ("data", "axes fraction"), "va": "top"}
     else:
-        line = axes.axhline(marker.y or 0.0, **style)
-        where = {"xy": (0.99, marker.y), "xycoords": ("axes fraction", "data"), "ha": "right"}
+        lines = [axes.axhline(place, **style) for place in marker.places]
+        where = {"xy": (0.01, marker.y), "xycoords": ("axes fraction", "data")}
     where |= {"xytext": (5, 2), "textcoords": "offset points"}
     label = axes.annotate(marker.label, color=theme.ink, size=FONT_SIZE, **where)
-    return [line, label]
+    return [*lines, label]
 
 
 def _make_room(figure: Figure, plot: Plot, theme: Theme) -> None:

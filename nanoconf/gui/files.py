@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nanoconf.gui.plots import Plot
@@ -88,17 +89,22 @@ def figure_file(plot: Plot, kind: str) -> bytes:
 
 
 def plot_csv(plot: Plot) -> str:
-    """The numbers of a figure as CSV text, a row a point: curve, x, y, error."""
+    """The numbers of a figure as CSV text, a row a point: curve, x (or its name), y, error."""
     lines = []
     for chart in plot.charts:
         columns = chart.columns
         lines.append(f"curve,{columns.x},{columns.y},{columns.error}")
         for curve in chart.curves:
             label = curve.label.replace('"', "'")
-            errors = [""] * len(curve.x) if curve.error is None else curve.error
-            for x, y, error in zip(curve.x, curve.y, errors, strict=True):
-                lines.append(f'"{label}",{x:.8g},{y:.8g},{error and format(error, ".8g")}')
+            places = chart.names_of(curve) or _cells(curve.x)
+            errors = [""] * len(curve.x) if curve.error is None else _cells(curve.error)
+            for cells in zip(places, _cells(curve.y), errors, strict=True):
+                lines.append(f'"{label}",{",".join(cells)}')
     return "\n".join(lines) + "\n"
+
+
+def _cells(values: Iterable[float]) -> list[str]:
+    return [f"{value:.8g}" for value in values]
 
 
 def _picture(plot: Plot, kind: str) -> bytes:

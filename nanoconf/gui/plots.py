@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -57,19 +57,15 @@ class Curve:
     kind: str = ""
     bar_width: float = 1.0
 
-    def as_json(self, columns: Columns) -> dict[str, Any]:
-        """Plain JSON values, six digits each."""
-        values = {
-            "source": self.source,
-            "species": self.species,
-            "label": self.label,
-            "stale": self.stale,
-            columns.x: _rounded(self.x),
-            columns.y: _rounded(self.y),
-        }
-        if self.error is not None:
-            values[columns.error] = _rounded(self.error)
-        return values
+    def of_other_inputs(self) -> Curve:
+        """The same, marked as not what the inputs at the left give."""
+        return replace(self, label=f"{self.label} (other inputs)", stale=True)
+
+    def in_words(self) -> str:
+        """Its size and its highest point."""
+        known = self.y[self.y == self.y]
+        highest = f"highest {_in_words(known.max(), '.3g')}" if len(known) else "no value known"
+        return f"{self.label}: {len(self.x)} points, {highest}"
 
 
 @dataclass(frozen=True)
@@ -100,11 +96,20 @@ class Marker:
         What stands beside it.
     x, y : float, optional
         Where it crosses that axis; one of them.
+    both : bool
+        Another one crosses it as far beyond zero.
     """
 
     label: str
     x: float | None = None
     y: float | None = None
+    both: bool = False
+
+    @property
+    def places(self) -> list[float]:
+        """Where it crosses its axis."""
+        place = self.x if self.x is not None else self.y or 0.0
+        return [-place, place] if self.both else [place]
 
 
 @dataclass(frozen=True)
@@ -138,14 +143,53 @@ class Chart:
     from_zero: bool = True
     names: tuple[str, ...] = ()
 
+    @property
+    def lines(self) -> tuple[Marker, ...]:
+        """All lines across it: the walls, if it has any, and the markers."""
+        walls = () if self.width is None else (Marker("walls", x=self.width / 2, both=True),)
+        return (*walls, *self.markers)
+
+    def names_of(self, curve: Curve) -> list[str]:
+        """What stands at the points of a curve; nothing where x is a number."""
+        return [self.names[self._place(x)] for x in curve.x] if self.names else []
+
+    def _place(self, x: float) -> int:
+        return min(max(round(x), 0), len(self.names) - 1)
+
+    def curve_as_json(self, curve: Curve) -> dict[str, Any]:
+        """A curve as plain JSON values, six digits each."""
+        columns = self.columns
+        values = {
+            "source": curve.source,
+            "species": curve.species,
+            "label": curve.label,
+            "stale": curve.stale,
+            columns.x: self.names_of(curve) or _rounded(curve.x),
+            columns.y: _rounded(curve.y),
+        }
+        if curve.error is not None:
+            values[columns.error] = _rounded(curve.error)
+        return values
+
+    def line_as_json(self, line: Marker) -> dict[str, Any]:
+        """A line across it as plain JSON values."""
+        column = self.columns.y if line.x is None else self.columns.x
+        return {"label": line.label, column: _rounded(line.places)}
+
+    def line_in_words(self, line: Marker) -> str:
+        """Which line crosses which axis where."""
+        unit = _unit(self.y_label if line.x is None else self.x_label)
+        places = " and ".join(_in_words(place, ".4g") for place in line.places)
+        return f"{line.label} at {places} {unit}".rstrip()
+
     def reading(self, x: float) -> str:
         """What the curves say at some x, in words."""
         if self.names:
-            place = min(max(round(x), 0), len(self.names) - 1)
+            place = self._place(x)
             where, values = self.names[place], [curve.y[place] for curve in self.curves]
         else:
-            symbol, _, unit = self.x_label.rpartition(", ")[2].partition(" (")
-            where = f"{symbol} = {_in_words(x, '.3f')} {unit.removesuffix(')')}".strip()
+            symbol = self.x_label.rpartition(", ")[2].partition(" (")[0]
+            where = f"{symbol} = {_in_words(x, '.3f')} {_unit(self.x_label)}".strip()
             values = [_at(curve, x) for curve in self.curves]
         parts = [
             f"{curve.label} {_in_words(value, '.4g')}"
@@ -178,18 +222,27 @@ class Plot:
         """The curves of all charts."""
         return [curve for chart in self.charts for curve in chart.curves]
 
+    def of_other_inputs(self) -> Plot:
+        """The same, marked as not what the inputs at the left give."""
+        charts = (
+            replace(chart, curves=tuple(curve.of_other_inputs() for curve in chart.curves))
+            for chart in self.charts
+        )
+        return replace(self, charts=tuple(charts))
+
     def as_json(self) -> str:
         """The curves as JSON text: a list of objects with their points."""
-        curves = [curve.as_json(chart.columns) for chart in self.charts for curve in chart.curves]
-        return json.dumps(curves, separators=(",", ":"))
+        return _json(chart.curve_as_json(curve) for chart in self.charts for curve in chart.curves)
+
+    def lines_as_json(self) -> str:
+        """The lines across its charts as JSON text: a list of objects with label and places."""
+        return _json(chart.line_as_json(line) for chart in self.charts for line in chart.lines)
 
     def in_words(self) -> str:
         """The figure for somebody who cannot see it."""
-        described = "; ".join(
-            f"{curve.label}: {len(curve.x)} points, highest {curve.y.max():.3g}"
-            for curve in self.curves
-        )
-        return f"{self.title}. {described or 'No curve yet'}"
+        curves = [curve.in_words() for curve in self.curves] or ["No curve yet"]
+        lines = [chart.line_in_words(line) for chart in self.charts for line in chart.lines]
+        return f"{self.title}. {'; '.join(curves + lines)}"
 
 
 def _at(curve: Curve, x: float) -> float:
@@ -201,6 +254,15 @@ def _at(curve: Curve, x: float) -> float:
 
 def _in_words(value: float, digits: str) -> str:
     return format(value, digits).replace("-", "−")
+
+
+def _unit(label: str) -> str:
+    """The unit at the end of an axis's label; empty where there is none."""
+    return label.removesuffix(")").rpartition(" (")[2] if label.endswith(")") else ""
+
+
+def _json(values: Iterable[dict[str, Any]]) -> str:
+    return json.dumps(list(values), separators=(",", ":"))
 
 
 def _rounded(values: Iterable[float]) -> list[float | None]:

@@ -16,6 +16,9 @@ IONS = {"positive": "positive ions", "negative": "negative ions"}
 DEFAULT_WIDTH = 3.0
 """Slit width (nm) drawn while what was typed is no number."""
 
+SCREENED = 0.05
+"""Share of the wall's charge below which it counts as screened, about: see `backend.charge`."""
+
 ASK = "Press Run to simulate this system,\nor Predict using ML for an answer at once."
 WAIT = "The profile appears here as soon as there is one,\nand converges as you watch."
 
@@ -71,21 +74,23 @@ def shown(state: AppState, *sources: str) -> list[Shown]:
 
 def density_plot(state: AppState, species: str) -> Plot:
     """Simulation, prediction and theory of one ion."""
-    curves = [_density(each, species, each.label) for each in shown(state)]
+    sources = shown(state)
+    curves = [_density(each, species, each.label) for each in sources]
     title = POSITIVE if species == "positive" else NEGATIVE
-    return _plot(state, title, curves, "Ion density (M)", DENSITY)
+    return _plot(state, title, sources, curves, "Ion density (M)", DENSITY)
 
 
 def prediction_plot(state: AppState) -> Plot:
     """Prediction of both ions."""
+    sources = shown(state, ML, PB)
     curves = [
         _density(each, species, f"{each.source}, {ions}")
-        for each in shown(state, ML, PB)
+        for each in sources
         for species, ions in IONS.items()
     ]
     hint = state.unlearnt.replace(". ", ".\n").replace(": ", ":\n")
     hint = hint or "Press Predict using ML for an answer at once."
-    return _plot(state, PREDICTION, curves, "Ion density (M)", DENSITY, hint=hint)
+    return _plot(state, PREDICTION, sources, curves, "Ion density (M)", DENSITY, hint=hint)
 
 
 def charge_plot(state: AppState) -> Plot:
@@ -99,7 +104,7 @@ def integrated_plot(state: AppState) -> Plot:
     """Charge from the left wall on, and where the wall is screened."""
     columns = Columns("z_nm", "integrated_charge_C_per_m2", "error_C_per_m2")
     label = "Charge from the left wall to z (C/m²)"
-    return _charge_plot(state, INTEGRATED, "integrated", label, columns, _screening(state))
+    return _charge_plot(state, INTEGRATED, "integrated", label, columns, _screening(shown(state)))
 
 
 def potential_plot(state: AppState) -> Plot:
@@ -115,6 +120,7 @@ def potential_plot(state: AppState) -> Plot:
 def _plot(
     state: AppState,
     title: str,
+    sources: list[Shown],
     curves: list[Curve],
     label: str,
     columns: Columns,
@@ -123,17 +129,23 @@ def _plot(
     markers: tuple[Marker, ...] = (),
     from_zero: bool = True,
 ) -> Plot:
-    widths = [each.system.confinement_length for each in shown(state)]
-    width = max(widths, default=state.values["confinement_length"] or DEFAULT_WIDTH)
+    width = _width(state, sources)
     chart = Chart(tuple(curves), Z_AXIS, label, columns, width, markers, from_zero)
     return Plot(title, (chart,), "" if curves else hint or (WAIT if state.simulating else ASK))
+
+
+def _width(state: AppState, sources: list[Shown]) -> float:
+    """Between which walls (nm) the sources are shown: those of the inputs at the left, if any."""
+    current = [each for each in sources if not each.stale] or sources
+    widths = [each.system.confinement_length for each in current]
+    return max(widths, default=state.values["confinement_length"] or DEFAULT_WIDTH)
 
 
 def _density(each: Shown, species: str, label: str) -> Curve:
     profile = getattr(each.profiles, species)
     error = None if each.source == PB else profile.error
-    label = _marked(label, each)
-    return Curve(label, profile.z, profile.density, each.source, error, species, each.stale)
+    curve = Curve(label, profile.z, profile.density, each.source, error, species)
+    return curve.of_other_inputs() if each.stale else curve
 
 
 def _charge_plot(
@@ -144,19 +156,16 @@ def _charge_plot(
     columns: Columns,
     markers: tuple[Marker, ...] = (),
 ) -> Plot:
-    curves = [
-        Curve(
-            _marked(each.label, each),
-            each.charge.z,
-            getattr(each.charge, quantity),
-            each.source,
-            _known(getattr(each.charge, f"{quantity}_error")),
-            stale=each.stale,
-        )
-        for each in shown(state)
-        if each.charge is not None
-    ]
-    return _plot(state, title, curves, label, columns, markers=markers, from_zero=False)
+    sources = [each for each in shown(state) if each.charge is not None]
+    curves = [_charge(each, quantity) for each in sources]
+    return _plot(state, title, sources, curves, label, columns, markers=markers, from_zero=False)
+
+
+def _charge(each: Shown, quantity: str) -> Curve:
+    values = getattr(each.charge, quantity)
+    error = _known(getattr(each.charge, f"{quantity}_error"))
+    curve = Curve(each.label, each.charge.z, values, each.source, error)
+    return curve.of_other_inputs() if each.stale else curve
 
 
 def _known(error: Any) -> Any:
@@ -164,18 +173,20 @@ def _known(error: Any) -> Any:
     return None if error[0] != error[0] else error
 
 
-def _screening(state: AppState) -> tuple[Marker, ...]:
-    """The screening length of each source, measured from the left wall."""
-    return tuple(
+def _screening(sources: list[Shown]) -> tuple[Marker, ...]:
+    """Where the charge of the walls of the inputs at the left is screened.
+
+    That is the screening length of each source, measured from the left wall, and the share of the
+    wall's charge that it is about.
+    """
+    current = [each for each in sources if each.charge is not None and not each.stale]
+    lengths = tuple(
         Marker(
             f"z* = {length:.2f} nm ({each.source})", x=length - each.system.confinement_length / 2
         )
-        for each in shown(state)
-        if each.charge is not None
-        and not each.stale
-        and (length := each.charge.screening_length) == length
+        for each in current
+        if (length := each.charge.screening_length) == length
     )
-
-
-def _marked(label: str, each: Shown) -> str:
-    return f"{label} (other inputs)" if each.stale else label
+    walls = {abs(each.system.actual_surface_charge_density) for each in current} - {0.0}
+    shares = (Marker(f"±{100 * SCREENED:g} % of σ", y=SCREENED * wall, both=True) for wall in walls)
+    return (*lengths, *shares)

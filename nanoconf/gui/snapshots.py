@@ -277,7 +277,8 @@ def _caption(system: SlitSystem, times: np.ndarray) -> str:
         )
     )
     return (
-        f"<p>{ions} · to scale between walls {system.confinement_length:g} nm apart · "
+        f"<p>{ions}, {system.salt_concentration:g} M · to scale between walls "
+        f"{system.confinement_length:g} nm apart · "
         f"{len(times)} snapshots in {times[-1]:.4g} ps. "
         "Drag to turn, wheel to zoom.</p>"
     )

@@ -15,6 +15,7 @@ from nanoconf.gui.profiles import IONS
 from nanoconf.gui.state import TRENDS
 
 if TYPE_CHECKING:
+    from backend.system import SlitSystem
     from nanoconf.gui.state import AppState
     from nanoconf.gui.work import Work
     from nanoconf.trends import SimulatedPoint, Trend
@@ -69,12 +70,14 @@ class Trends(HasTraits):
     def __init__(self, state: AppState, work: Work):
         super().__init__()
         self._state, self._work = state, work
-        self._latest = Latest(work.answers.executor, self._predict)
+        self._latest = Latest(work.answers.executor, self._predict, self._failed)
         self._choose_range()
         self.observe(self._choose_range, "name")
         self.observe(self._ask, ["low", "high"])
         state.observe(self._choose_range, "model")
-        state.observe(self._ask, ["values", "tab", "simulation"])
+        state.observe(self._ask, ["values", "tab"])
+        state.observe(self._reported, "simulation")
+        state.observe(self._tell, "model_problem")
         self._ask()
 
     @property
@@ -101,19 +104,27 @@ class Trends(HasTraits):
         if state.tab == TRENDS and state.valid and self.low < self.high:
             self._latest.ask(state.system, self.name, self.low, self.high)
 
+    def _reported(self, change: dict[str, Any]) -> None:
+        """A result may be a point; reports of a run on its way, twice a second, are not."""
+        before, now = (shown and shown.result for shown in (change["old"], change["new"]))
+        if now is not None and now is not before:
+            self._ask()
+
     def _predict(self, system: Any, name: str, low: float, high: float) -> None:
         from nanoconf.trends import simulated_points, trend, varied
 
         work = self._work
         values = values_between(name, low, high)
-        try:
-            problems = work.answers.surrogate.learnt.problems(varied(system, name, values[0]))
-            found = None if problems else trend(work.answers.surrogate, system, name, values)
-            points = simulated_points(work.archive.runs(), system, name)
-        except Exception as error:
-            work.post(self._answered, None, (), words.one_line(error))
-        else:
-            work.post(self._answered, found, tuple(points), words.unlearnt(problems))
+        problems = work.answers.surrogate.learnt.problems(varied(system, name, values[0]))
+        found = None if problems else trend(work.answers.surrogate, system, name, values)
+        points = simulated_points(work.archive.runs(), system, name)
+        work.post(self._answered, found, tuple(points), words.unlearnt(problems))
+
+    def _failed(self, error: Exception) -> None:
+        self._work.post(self._answered, None, (), words.one_line(error))
+
+    def _tell(self, _change: Any) -> None:
+        self.version += 1
 
     def _answered(self, found: Trend | None, points: tuple[SimulatedPoint, ...], why: str) -> None:
         with self.hold_trait_notifications():
@@ -124,10 +135,17 @@ class Trends(HasTraits):
     def plot(self) -> Plot:
         """The family of profiles, and what sums them up against the input."""
         if self.trend is None:
-            return Plot(
-                TRENDS, (), self.problem.replace(": ", ":\n") or "The surrogate is loading …"
-            )
-        return Plot(TRENDS, (self._family(self.trend), self._summary(self.trend)))
+            why = self.problem or self._state.model_problem or "The surrogate is loading …"
+            return Plot(TRENDS, (), why.replace(": ", ":\n"))
+        plot = Plot(TRENDS, (self._family(self.trend), self._summary(self.trend)))
+        return plot if self._is_current(self.trend) else plot.of_other_inputs()
+
+    def _is_current(self, found: Trend) -> bool:
+        """Whether the inputs that do not vary are those at the left."""
+        chosen = self._state.chosen_system
+        return chosen is not None and _others(chosen, found.name) == _others(
+            found.systems[0], found.name
+        )
 
     def _family(self, found: Trend) -> Chart:
         field = FIELDS[found.name]
@@ -169,6 +187,13 @@ class Trends(HasTraits):
         density = np.array([point.densities[self.species][quantity] for point in inside])
         error = np.array([point.errors[self.species][quantity] for point in inside])
         return [Curve(f"MD, {name}", values, density, MD, error, self.species, shade=shade)]
+
+
+def _others(system: SlitSystem, name: str) -> dict[str, Any]:
+    """The inputs of a system that do not vary with one."""
+    both = name == "positive_diameter" and system.diameters[0] == system.diameters[1]
+    varying = {name, "negative_diameter"} if both else {name}
+    return {other: value for other, value in system.to_dict().items() if other not in varying}
 
 
 def values_between(name: str, low: float, high: float) -> list[float]:

@@ -185,7 +185,10 @@ class Window:
         self.page.wait_for_function(condition, timeout=1000 * timeout_s)
 
     def field(self, label: str) -> Locator:
-        return self.page.get_by_label(label, exact=True)
+        return self.page.get_by_role("textbox", name=label, exact=True)
+
+    def slider(self, label: str) -> Locator:
+        return self.page.get_by_role("slider", name=label, exact=True)
 
     def button(self, words: str) -> Locator:
         return self.page.get_by_role("button", name=words, exact=True)
@@ -202,6 +205,11 @@ class Window:
     def curves(self) -> list[dict[str, Any]]:
         """The data of the figure that is seen."""
         return json.loads(self.page.evaluate(f"{SEEN}.dataset.curves"))
+
+    def lines(self) -> dict[str, dict[str, Any]]:
+        """The lines across the figure that is seen, by label."""
+        found = json.loads(self.page.evaluate(f"{SEEN}.dataset.lines"))
+        return {line["label"]: line for line in found}
 
     def wait_for_curves(self, *sources: str, timeout_s: float = 120) -> list[dict[str, Any]]:
         quoted = json.dumps(list(sources))

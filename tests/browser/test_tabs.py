@@ -9,10 +9,13 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from playwright.sync_api import expect
 
 from backend.archive import Archive
+from backend.charge import ChargeProfile
 from backend.keeper import ensure_keeper
+from backend.poisson_boltzmann import poisson_boltzmann
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from nanoconf import Surrogate
@@ -31,13 +34,9 @@ from nanoconf.gui.state import (
 )
 from tests.browser.conftest import PICTURES, SEEN, Window
 from tests.browser.test_page import same
-from tests.homes import until
+from tests.homes import SYSTEM, UNSTABLE, until
 
 SHORT = "0.02"
-
-
-def slider(window: Window, label: str):
-    return window.page.locator(".nc-number", has_text=label).get_by_role("slider")
 
 
 def predict(window: Window) -> None:
@@ -63,11 +62,13 @@ def download(window: Window, name: str, press: str) -> bytes:
 def test_a_slider_is_followed_and_ends_at_its_prediction(server, window):
     server.start()
     window.open()
-    handle = slider(window, "Salt concentration")
+    handle = window.slider("Salt concentration c (M)")
+    expect(handle).to_have_attribute("aria-valuetext", "0.50 M")
     handle.focus()
     for _ in range(25):
         handle.press("ArrowRight")
     expect(window.field("Salt concentration c (M)")).to_have_value("0.75")
+    expect(handle).to_have_attribute("aria-valuetext", "0.75 M")
     predicted = Surrogate.load().predict(SlitSystem(salt_concentration=0.75))
     window.wait_for_highest(max(predicted.positive.density))
     same(window.curves()[0], predicted.positive)
@@ -78,7 +79,7 @@ def test_a_slider_is_dragged_with_the_mouse(server, window):
     server.start()
     window.open()
     field, mouse = window.field("Salt concentration c (M)"), window.page.mouse
-    box = slider(window, "Salt concentration").bounding_box()
+    box = window.slider("Salt concentration c (M)").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     mouse.move(x, y)
     mouse.down()
@@ -174,6 +175,7 @@ def test_presets_set_the_inputs_and_stored_results_appear_with_them(server, wind
     md, _ml = window.wait_for_curves("MD", "ML")
     same(md, run.result().positive)
     assert not md["stale"]
+    expect(window.page.locator(".nc-chip:visible").first).to_contain_text("MD, stored")
     window.picture("stored")
     window.page.locator(".nc-presets select").select_option(label="CaCl₂, hydrated ions")
     expect(window.field("Negative diameter d₋ (nm)")).to_have_value("0.664")
@@ -183,6 +185,8 @@ def test_presets_set_the_inputs_and_stored_results_appear_with_them(server, wind
 def test_charged_walls_show_charge_potential_and_screening(server, window):
     server.start()
     window.open()
+    system = SlitSystem(confinement_length=4.0, surface_charge_density=-0.05)
+    window.paste("Confinement length h (nm)", "4")
     window.paste("Surface charge σ (C/m²)", "-0.05")
     window.button("Poisson-Boltzmann").click()
     simulate(window)
@@ -195,6 +199,17 @@ def test_charged_walls_show_charge_potential_and_screening(server, window):
         md, pb = window.wait_for_curves("MD", "PB")
         assert len(md[quantity]) == len(pb[quantity]) == 300
         window.picture(tab.lower().replace(" ", "-"))
+    window.tab(INTEGRATED)
+    window.wait_for_curves("MD", "PB")
+    theory = ChargeProfile.of(system, poisson_boltzmann(system)).screening_length
+    lines = window.lines()
+    (place,) = lines[f"z* = {theory:.2f} nm (PB)"]["z_nm"]
+    assert place == pytest.approx(theory - 2.0, abs=1e-4)
+    share = 0.05 * abs(system.actual_surface_charge_density)
+    shares = lines["±5 % of σ"]["integrated_charge_C_per_m2"]
+    assert shares == pytest.approx([-share, share], rel=1e-4)
+    said = window.page.get_by_role("img", name=re.compile("^Integrated Charge.*; walls at −2"))
+    expect(said).to_have_count(1)
     window.tab(NEGATIVE)
     window.wait_for_curves("MD", "PB")
 
@@ -208,6 +223,8 @@ def test_trends_uncertainty_runs_and_about(server, window):
     window.wait(f"JSON.parse({SEEN}?.dataset.curves ?? '[]').some(c => c.source === 'MD')")
     assert sum(curve["label"].startswith("c = ") for curve in window.curves()) == 7
     window.picture("trends")
+    for end in ("from", "to"):
+        expect(window.slider(end)).to_have_count(1)
     window.page.get_by_label("Vary").select_option(label="Positive ion valency z₊")
     window.wait(f"JSON.parse({SEEN}.dataset.curves).some(c => c.label === 'z₊ = 3')")
 
@@ -276,6 +293,21 @@ def test_runs_are_found_named_compared_opened_and_deleted(server, window):
     expect(lines).to_have_count(0)
     (left,) = Archive(server.home).runs()
     assert left.system.salt_concentration == 0.7
+
+
+def test_a_simulation_that_failed_says_why(server, window, home):
+    run = Archive(home).submit(SYSTEM, UNSTABLE)
+    ensure_keeper(home)
+    until(lambda: run.state == "failed")
+    server.start()
+    window.open()
+    window.tab(RUNS)
+    window.page.locator(".nc-list option").filter(has_text="failed").wait_for(state="attached")
+    choose(window, "failed")
+    window.button("Open").click()
+    window.wait_for_status(f"The simulation failed: {run.reason}")
+    expect(window.button("Run")).to_be_enabled()
+    window.page.screenshot(path=PICTURES / "failed.png")
 
 
 def test_who_asks_for_what_is_being_simulated_joins_the_run(browser, server, window):
@@ -366,6 +398,13 @@ def test_simulations_queue_and_say_their_place(browser, server, window, monkeypa
         assert page.trouble == []
 
 
+# Text as dark as the dark page is.
+DARK_LETTERS = """[...document.querySelectorAll('.nc-app *')]
+  .filter(e => e.offsetParent && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
+  .filter(e => Math.max(...getComputedStyle(e).color.match(/[0-9]+/g).slice(0, 3)) < 120)
+  .map(e => `${e.tagName} ${e.className} ${e.textContent}`)"""
+
+
 def test_the_dark_page_stays_dark(server, window):
     server.start()
     window.open()
@@ -382,6 +421,12 @@ def test_the_dark_page_stays_dark(server, window):
         "([...document.querySelectorAll('.nc-figure canvas')].find(e => e.offsetParent))"
     )
     assert np.mean(paper[:3]) < 60
+    assert not window.page.evaluate(DARK_LETTERS)
+    window.button("Log").click()
+    log = window.page.get_by_label("Log of this page")
+    log.wait_for()
+    ground = log.evaluate("e => getComputedStyle(e).backgroundColor")
+    assert max(map(int, re.findall(r"[0-9]+", ground)[:3])) < 60
     window.picture("dark")
 
 
@@ -398,8 +443,20 @@ def test_the_ions_are_seen_and_played(server, window):
     canvas = window.page.locator(".nc-ions-view canvas").first
     canvas.wait_for()
     window.page.screenshot(path="test-results/snapshots.png")
-    slider = window.page.locator(".nc-snapshots").get_by_role("slider")
+    chip = window.page.locator(".nc-chip:visible")
+    expect(chip).to_contain_text("0.5 M")
+    still = canvas.screenshot()
+    box, mouse = canvas.bounding_box(), window.page.mouse
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + 150, y + 40, steps=5)
+    mouse.up()
+    until(lambda: canvas.screenshot() != still, "the ions to turn")
+    window.page.screenshot(path=PICTURES / "turned.png")
+    slider = window.slider("Time")
     before = slider.get_attribute("aria-valuetext")
+    assert before.endswith(" ps")
     window.page.locator(
         ".nc-snapshots .jupyter-widget-play button, .nc-snapshots .widget-play button"
     ).first.click()
@@ -407,3 +464,6 @@ def test_the_ions_are_seen_and_played(server, window):
         "document.querySelector('.nc-snapshots [role=slider]').getAttribute('aria-valuetext')"
         f" !== {json.dumps(before)}"
     )
+    window.paste("Salt concentration c (M)", "0.6")
+    expect(chip).to_contain_text("not the inputs at the left")
+    window.page.screenshot(path=PICTURES / "snapshots-stale.png")

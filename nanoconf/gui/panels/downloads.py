@@ -12,7 +12,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from nanoconf.gui import files, words
-from nanoconf.gui.plots import Plot
+from nanoconf.gui.panels.rows import Rows
 from nanoconf.gui.state import DOWNLOADS, AppState
 from nanoconf.gui.work import Work
 
@@ -39,24 +39,38 @@ class DownloadsPanel(widgets.VBox):
         self._state, self._work = state, work
         self.all = _button("Everything in one zip", "All files and figures below", self._everything)
         self.simulated, self.predicted = widgets.HTML(), widgets.HTML()
-        self.trajectory, self.figures = widgets.VBox(), widgets.VBox()
-        super().__init__([self.all, self.simulated, self.trajectory, self.predicted, self.figures])
-        self.add_class("nc-downloads")
-        state.observe(
-            self._show,
+        self.trajectory, self.figures = Rows(self._made), Rows(self._figure)
+        self.about_figures = widgets.HTML()
+        super().__init__(
             [
-                *("tab", "simulation", "simulation_stale", "prediction", "prediction_stale"),
-                *("mean_field", "mean_field_wanted", "drawn"),
-            ],
+                *(self.all, self.simulated, self.trajectory, self.predicted),
+                *(self.about_figures, self.figures),
+            ]
         )
-        self._show()
+        self.add_class("nc-downloads")
+        simulation = ["simulation", "simulation_stale"]
+        others = ["prediction", "prediction_stale", "mean_field", "mean_field_wanted"]
+        state.observe(self._show_simulation, ["tab", *simulation])
+        state.observe(self._show_others, ["tab", *others])
+        state.observe(self._show_figures, ["tab", *simulation, *others])
+        for show in (self._show_simulation, self._show_others, self._show_figures):
+            show()
 
-    def _show(self, _change: Any = None) -> None:
+    def _show_simulation(self, _change: Any = None) -> None:
         if self._state.tab == DOWNLOADS:
             self.simulated.value = self._simulation()
+            self.trajectory.show(self._work.trajectory_names())
+
+    def _show_others(self, _change: Any = None) -> None:
+        if self._state.tab == DOWNLOADS:
             self.predicted.value = self._prediction() + self._theory()
-            self.trajectory.children = tuple(map(self._made, self._work.trajectory_names()))
-            self.figures.children = self._figures()
+
+    def _show_figures(self, _change: Any = None) -> None:
+        if self._state.tab == DOWNLOADS:
+            tabs = [tab for tab, plot in self._state.drawn.items() if plot().curves]
+            text = "" if tabs else "Every figure that you have looked at can be had here."
+            self.about_figures.value = _section("Figures", text)
+            self.figures.show(tabs)
 
     def _simulation(self) -> str:
         shown = self._state.simulation
@@ -82,23 +96,18 @@ class DownloadsPanel(widgets.VBox):
         about = words.describe(self._state.system) if texts else ""
         return _files("Poisson-Boltzmann theory", about, False, texts) if texts else ""
 
-    def _figures(self) -> tuple[widgets.Widget, ...]:
-        plots = [plot for plot in self._state.drawn.values() if plot.curves]
-        text = "" if plots else "Every figure that you have looked at can be had here."
-        head = widgets.HTML(_section("Figures", text))
-        return (head, *(self._figure(plot) for plot in plots))
-
-    def _figure(self, plot: Plot) -> widgets.Widget:
-        title = widgets.HTML(escape(plot.title)).add_class("nc-figure-name")
+    def _figure(self, tab: str) -> widgets.Widget:
+        """The figure of a tab, as it would be seen there when it is asked for."""
+        title = widgets.HTML(escape(tab)).add_class("nc-figure-name")
         buttons = [
-            _button(kind.upper(), f"{plot.title} as {kind.upper()}", self._hand_figure(plot, kind))
+            _button(kind.upper(), f"{tab} as {kind.upper()}", self._hand_figure(tab, kind))
             for kind in files.FORMATS
         ]
         return widgets.HBox([title, *buttons]).add_class("nc-file")
 
-    def _hand_figure(self, plot: Plot, kind: str) -> Callable[[], None]:
-        name = f"{files.stem(plot.title)}.{kind}"
-        return lambda: self._hand(name, lambda: files.figure_file(plot, kind))
+    def _hand_figure(self, tab: str, kind: str) -> Callable[[], None]:
+        name = f"{files.stem(tab)}.{kind}"
+        return lambda: self._hand(name, lambda: files.figure_file(self._state.drawn[tab](), kind))
 
     def _made(self, name: str) -> widgets.Widget:
         """A file of the run that is too large for a link."""
@@ -121,7 +130,7 @@ class DownloadsPanel(widgets.VBox):
         content = {name: text.encode() for name, text in texts.items()}
         for name in self._work.trajectory_names():
             content[name] = self._work.run_file(name)
-        for plot in state.drawn.values():
+        for plot in (make() for make in state.drawn.values()):
             if plot.curves:
                 for kind in files.FORMATS:
                     name = f"figures/{files.stem(plot.title)}.{kind}"

@@ -12,7 +12,7 @@ import numpy as np
 from nanoconf.gui import words
 from nanoconf.gui.plots import ML, Plot
 from nanoconf.gui.soon import Soon
-from nanoconf.gui.state import PREDICTION, WITH_PREDICTION, AppState
+from nanoconf.gui.state import PREDICTION, WITH_PREDICTION, AppState, Simulation
 
 CAPTION_HEIGHT = 34
 FOOTER_HEIGHT = 26
@@ -21,10 +21,14 @@ SMALLEST = (320, 220)
 AT_ONCE = ("prediction", "mean_field", "tab", "stage")
 """What is shown without waiting for more: a change of the inputs is followed by its prediction."""
 
-WATCHED = (
+AROUND = ("tab", "stage", "dark")
+"""What every figure depends on."""
+
+SYSTEM = (
     *("values", "simulation", "simulation_stale", "starting", "prediction", "prediction_stale"),
-    *("unlearnt", "mean_field", "mean_field_wanted", "tab", "stage", "dark"),
+    *("unlearnt", "mean_field", "mean_field_wanted"),
 )
+"""What a figure of what happens across the slit depends on, too."""
 
 
 class Canvas(widgets.VBox):
@@ -40,9 +44,18 @@ class Canvas(widgets.VBox):
         Makes the `Plot`.
     reserved : int
         Height (CSS pixels) of what else stands on the tab.
+    watched : tuple of str
+        What of the state the plot shows; it is made again when that changes.
     """
 
-    def __init__(self, state: AppState, tab: str, plot: Callable[[], Plot], reserved: int = 0):
+    def __init__(
+        self,
+        state: AppState,
+        tab: str,
+        plot: Callable[[], Plot],
+        reserved: int = 0,
+        watched: tuple[str, ...] = (),
+    ):
         self._state, self._tab, self._plot, self._reserved = state, tab, plot, reserved
         self._canvas: Any = None
         self._shown: tuple[Any, ...] = ()
@@ -50,7 +63,7 @@ class Canvas(widgets.VBox):
         self.numbers = widgets.HTML().add_class("nc-numbers")
         super().__init__([self.numbers])
         self.add_class("nc-figure")
-        state.observe(self.refresh, WATCHED)
+        state.observe(self.refresh, (*AROUND, *watched))
         self.refresh()
 
     def refresh(self, change: Any = None) -> None:
@@ -82,7 +95,8 @@ class Canvas(widgets.VBox):
             self._canvas.fit(*self._size())
             self._canvas.paint(plot, theme)
         self.numbers.value = _numbers(plot)
-        self._state.drawn = {**self._state.drawn, self._tab: plot}
+        # Not the plot itself: it is out of date as soon as the tab is not seen any more.
+        self._state.drawn = {**self._state.drawn, self._tab: self._plot}
 
     def _size(self) -> tuple[int, int]:
         width, height = self._state.stage
@@ -110,13 +124,13 @@ class SlitPanel(widgets.VBox):
             description="Poisson-Boltzmann",
             tooltip="Lay mean-field theory over it: point-like ions that do not see each other",
         ).add_class("nc-theory")
-        self.canvas = Canvas(state, tab, lambda: plot(state), CAPTION_HEIGHT)
+        self.canvas = Canvas(state, tab, lambda: plot(state), CAPTION_HEIGHT, SYSTEM)
         top = widgets.HBox([self.caption, self.theory]).add_class("nc-top")
         super().__init__([top, self.canvas])
         self.add_class("nc-panel")
         self.theory.observe(self._toggled, "value")
         self._soon = Soon(self._show)
-        state.observe(self._refresh, WATCHED)
+        state.observe(self._refresh, (*AROUND, *SYSTEM))
         self._show()
 
     def _toggled(self, change: dict[str, Any]) -> None:
@@ -158,16 +172,20 @@ def _caption(state: AppState, tab: str) -> str:
     parts = []
     simulation, prediction = state.simulation, state.prediction
     if simulation is not None and simulation.profiles is not None and tab != PREDICTION:
-        length = words.simulated_ns(simulation)
-        text = f"{words.describe(simulation.system)}, {length:.3g} ns"
-        name = "MD, stored" if simulation.stored else "MD"
-        parts.append(_chip(name, "md", text, stale=state.simulation_stale))
+        parts.append(simulation_chip(simulation, stale=state.simulation_stale))
     if prediction is not None:
         text = words.describe(prediction.system)
         parts.append(_chip(ML, "ml", text, stale=state.prediction_stale))
     elif state.unlearnt and tab in WITH_PREDICTION:
         parts.append(f"<span class='nc-chip nc-stale' role='note'>{escape(state.unlearnt)}</span>")
     return "".join(parts)
+
+
+def simulation_chip(simulation: Simulation, *, stale: bool) -> str:
+    """Which system was simulated, for how long, and whether that is at the left."""
+    length = words.simulated_ns(simulation)
+    text = f"{words.describe(simulation.system)}, {length:.3g} ns"
+    return _chip("MD, stored" if simulation.stored else "MD", "md", text, stale=stale)
 
 
 def _chip(name: str, kind: str, text: str, *, stale: bool) -> str:
@@ -178,5 +196,7 @@ def _chip(name: str, kind: str, text: str, *, stale: bool) -> str:
 
 def _numbers(plot: Plot) -> str:
     """The curves as data: a picture alone is mute to screen readers and to tests."""
-    label, data = escape(plot.in_words()), escape(plot.as_json())
-    return f"<div role='img' aria-label='{label}' data-curves='{data}'></div>"
+    label, curves, lines = map(escape, (plot.in_words(), plot.as_json(), plot.lines_as_json()))
+    return (
+        f"<div role='img' aria-label='{label}' data-curves='{curves}' data-lines='{lines}'></div>"
+    )

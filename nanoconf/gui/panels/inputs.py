@@ -75,10 +75,18 @@ class NumberInput(widgets.VBox):
         self.text.value = text
         self.refusal.value = f"<span role='alert'>{escape(problem)}</span>" if problem else ""
         (self.add_class if problem else self.remove_class)("nc-refused")
+        if self.slider:
+            self.slider.tooltip = self._said(text)
         if self.slider and value is not None:
             self._moving = True
             self.slider.value = self._position(value)
             self._moving = False
+
+    def _said(self, text: str) -> str:
+        """What a screen reader says of the slider, by browser.js."""
+        if not text.strip():
+            return PLACEHOLDERS.get(self._field.name, "empty")
+        return text if self._field.whole else f"{text} {self._field.unit}"
 
 
 class LearntRange(widgets.HTML):

@@ -32,7 +32,9 @@ class RunsPanel(widgets.VBox):
         self.name = widgets.Text(
             placeholder="name of the chosen run", continuous_update=False
         ).add_class("nc-name")
-        self.species = widgets.Dropdown(options=[(ions, species) for species, ions in IONS.items()])
+        self.species = widgets.Dropdown(
+            description="Show", options=[(ions, species) for species, ions in IONS.items()]
+        )
         self.message = widgets.HTML().add_class("nc-note")
         self._delete = _button("Delete", "Remove the chosen runs for good", self._deleted)
         self._sure = False

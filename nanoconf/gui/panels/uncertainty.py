@@ -9,6 +9,7 @@ import ipywidgets as widgets
 
 from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.panels.figure import Canvas
+from nanoconf.gui.plots import Plot
 from nanoconf.gui.state import UNCERTAINTY, AppState
 from nanoconf.gui.uncertainty import EXACT, KINDS, OUTPUTS, SAMPLES, START, UncertainInputs
 from nanoconf.gui.work import Work
@@ -35,7 +36,8 @@ class UncertaintyPanel(widgets.VBox):
         self.samples = widgets.Dropdown(options=SAMPLES, value=model.samples, description="Samples")
         asked = widgets.HBox([self.output, self.z, self.over_z, self.samples])
         self.numbers = widgets.HTML().add_class("nc-note").add_class("nc-statistics")
-        self.canvas = Canvas(state, UNCERTAINTY, model.plot, CONTROLS_HEIGHT)
+        self._made: tuple[Any, Plot] = None, Plot(UNCERTAINTY)
+        self.canvas = Canvas(state, UNCERTAINTY, self._plot, CONTROLS_HEIGHT)
         super().__init__([inputs, asked.add_class("nc-controls"), self.numbers, self.canvas])
         self.add_class("nc-panel")
         for widget, name in (
@@ -49,6 +51,16 @@ class UncertaintyPanel(widgets.VBox):
         state.observe(self._show_width, "values")
         self._show_width()
         self._show()
+
+    def _plot(self) -> Plot:
+        """The figure, made once: the confidence of its indices takes a moment to compute."""
+        model = self.model
+        asked = model.version, model.output, model.place, model.over_z
+        if asked != self._made[0]:
+            self._made = asked, model.plot()
+        plot, found = self._made[1], model.found
+        current = found is None or found.system == self._state.chosen_system
+        return plot if current else plot.of_other_inputs()
 
     def _show_width(self, _change: Any = None) -> None:
         width = self._state.values["confinement_length"]
