@@ -1,4 +1,4 @@
-"""A way to a server that can be cut at a chosen byte."""
+"""A way to a server that can be cut at a chosen byte, or freeze at a chosen moment."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ class Relay:
         self._left: dict[Direction, int | None] = {"up": None, "down": None}
         self._links: set[Link] = set()
         self._lock = threading.Lock()
+        self._thawed = threading.Event()
+        self._thawed.set()
         self.accept()
 
     def __enter__(self) -> Self:
@@ -43,6 +45,7 @@ class Relay:
     def __exit__(self, *_: object) -> None:
         self.refuse()
         self.cut()
+        self.thaw()
 
     @property
     def connections(self) -> int:
@@ -61,6 +64,14 @@ class Relay:
         """All connections end as soon as so many more bytes, and no other, have gone that way."""
         with self._lock:
             self._left[direction] = count
+
+    def freeze(self) -> None:
+        """All connections stay open, and nothing passes; new ones are like that, too."""
+        self._thawed.clear()
+
+    def thaw(self) -> None:
+        """Frozen connections go on."""
+        self._thawed.set()
 
     def refuse(self) -> None:
         """New connections are refused. Those that are open stay."""
@@ -98,6 +109,7 @@ class Relay:
     ) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                self._thawed.wait()
                 data, last = self._allowed(data, direction)
                 sink.sendall(data)
                 if last:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from backend.archive import Archive
-from backend.cluster import reception
+from backend.cluster import login, reception
 from backend.cluster.config import VARIABLE
 from backend.cluster.problems import ClusterProblem
 from backend.keeper import ensure_keeper
@@ -14,6 +16,7 @@ from nanoconf.cli import main
 from nanoconf.clusters import destination
 from tests.desk import NAME, Desk, write_config
 from tests.homes import PATIENCE, QUICK, SYSTEM, until
+from tests.relay import Relay
 from tests.two_factor import CODE, Server
 
 
@@ -42,6 +45,60 @@ def test_a_wrong_code_is_refused(home, cluster, server, monkeypatch):
     desk = Desk(home, cluster, monkeypatch, port=server.port)
     with pytest.raises(ClusterProblem, match="does not take the answer"):
         desk.dispatcher.log_in(lambda *question: ["000000"])
+
+
+def test_an_answer_that_is_lost_on_a_frozen_link_is_not_refused(home, cluster, server, monkeypatch):
+    with Relay(server.port) as relay:
+        server.trust(relay.port)
+        desk = Desk(home, cluster, monkeypatch, port=relay.port)
+        monkeypatch.setattr(login, "ANSWER_SECONDS", 3.0)
+
+        def answer(*question):
+            relay.freeze()
+            return [CODE]
+
+        with pytest.raises(ClusterProblem, match="no answer in time") as caught:
+            desk.dispatcher.log_in(answer)
+        assert caught.value.passing and server.asked == 1
+
+
+def test_a_jump_host_that_wants_a_code_is_asked_about_by_trust_and_check(
+    home, cluster, server, monkeypatch, capfd
+):
+    home.mkdir()
+    gate = f"{cluster.user}@{cluster.host}:{server.port}"
+    path = write_config(home / "clusters.toml", cluster, jump_host=gate)
+    monkeypatch.setenv(VARIABLE, str(path))
+    monkeypatch.setattr("getpass.getpass", lambda prompt: CODE)
+    assert main(["cluster", "trust"]) == main(["cluster", "check"]) == 1  # there is nobody
+    assert capfd.readouterr().err.count("asks for more than a key") == 2 and not server.asked
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert main(["cluster", "trust"]) == 0
+    assert capfd.readouterr().out.count("is known already") == 2 and server.asked == 1
+    assert main(["cluster", "check"]) == 0
+    assert "the login works" in capfd.readouterr().out
+    assert server.asked == 2  # a code may be good for one time only
+
+
+def test_a_fingerprint_is_typed_for_each_host(home, cluster, server, monkeypatch, tmp_path, capfd):
+    home.mkdir()
+    gate = f"{cluster.user}@{cluster.host}:{server.port}"
+    known = str(tmp_path / "known")
+    path = write_config(home / "clusters.toml", cluster, jump_host=gate, known_hosts=known)
+    monkeypatch.setenv(VARIABLE, str(path))
+    monkeypatch.setattr("getpass.getpass", lambda prompt: CODE)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+
+    def trust(*fingerprints):
+        words = [word for each in fingerprints for word in ("--fingerprint", each)]
+        status = main(["cluster", "trust", *words])
+        return status, re.findall(r"SHA256:\S+", capfd.readouterr().out)
+
+    status, (of_gate,) = trust("SHA256:another")
+    assert status == 1
+    status, shown = trust(of_gate)
+    assert status == 1 and shown[0] == of_gate
+    assert trust(of_gate, shown[1])[0] == trust()[0] == 0
 
 
 def test_the_keeper_asks_through_the_command_and_holds_the_connection(

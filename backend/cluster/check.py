@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backend.cluster import host_keys, hosts, login
+from backend.cluster import host_keys
 from backend.cluster.config import Cluster
 from backend.cluster.login import Ask
 from backend.cluster.problems import ClusterProblem
@@ -25,18 +25,18 @@ def steps(cluster: Cluster, ask: Ask | None = None) -> Iterator[tuple[str, str]]
     ClusterProblem
         What does not work, and what to do about it.
     """
-    target = hosts.target_of(cluster)
-    yield "the entry is understood", f"{target}, jobs in {cluster.work_dir}"
-    key = login.server_key(target)
-    yield "the host answers", str(key.fingerprint)
-    if key not in host_keys.known_keys(target):
-        line = f"the host key of {target} is not the one in {target.known_hosts}, or not there"
-        advice = f"compare the fingerprint, then nanoconf cluster trust {cluster.name}"
-        raise ClusterProblem("host-key", f"{line}: {advice}")
-    yield "its host key is known", str(target.known_hosts)
     remote = Remote(cluster)
+    target = remote.connection.target
+    yield "the entry is understood", f"{target}, jobs in {cluster.work_dir}"
     try:
-        remote.connection.log_in(ask)
+        for host, key in remote.connection.approach(ask):
+            who = "the host" if host is target else f"the jump host {host}"
+            yield f"{who} answers", str(key.fingerprint)
+            if key not in host_keys.known_keys(host):
+                line = f"the host key of {host} is not the one in {host.known_hosts}, or not there"
+                advice = f"compare the fingerprint, then nanoconf cluster trust {cluster.name}"
+                raise ClusterProblem("host-key", f"{line}: {advice}")
+            yield "its host key is known", str(host.known_hosts)
         yield "the login works", target.user
         site = remote.site
         yield "Python and the worker are there", site.python

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import paramiko
+from paramiko.hostkeys import HostKeyEntry
 
 from backend.cluster.hosts import Target
 from backend.cluster.problems import ClusterProblem
@@ -18,12 +21,23 @@ def known_keys(target: Target) -> list[paramiko.PKey]:
     """The host keys that are known of a host."""
     keys: list[paramiko.PKey] = []
     for path in (target.known_hosts, EVERYBODYS):
-        try:
-            found = paramiko.HostKeys(str(path)).lookup(target.key_name)
-        except OSError:
-            continue
-        keys += list(found.values()) if found else []
+        with contextlib.suppress(OSError):
+            keys += _keys_in(path, target.key_name)
     return keys
+
+
+def _keys_in(path: Path, name: str) -> Iterator[paramiko.PKey]:
+    """All keys of a name in a file; paramiko's own table tells only one of each kind."""
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        with contextlib.suppress(Exception):  # what is no key, in one of many ways
+            entry = HostKeyEntry.from_line(line.strip())
+            if entry and any(_stands_for(word, name) for word in entry.hostnames):
+                yield entry.key
+
+
+def _stands_for(word: str, name: str) -> bool:
+    """Whether a word of a line, which may be hashed, is a host's name."""
+    return word == (paramiko.HostKeys.hash_host(name, word) if word.startswith("|1|") else name)
 
 
 def prefer_known(transport: paramiko.Transport, known: list[paramiko.PKey]) -> None:

@@ -44,6 +44,11 @@ class Target:
     key_name: str
     jump: Target | None
 
+    @property
+    def way(self) -> list[Target]:
+        """The hosts to go through, and this one last."""
+        return [*(self.jump.way if self.jump else []), self]
+
     def __str__(self) -> str:
         return f"{self.user}@{self.host}" + (f":{self.port}" if self.port != 22 else "")
 

@@ -85,7 +85,8 @@ class Site:
     python : str
         The interpreter.
     path : str
-        PYTHONPATH; empty where the interpreter has this package itself.
+        Folders that were brought there, the worker's first, as in PYTHONPATH; empty where the
+        interpreter has this package itself.
     work_dir : str
         The work folder, absolute.
     """
@@ -98,7 +99,7 @@ class Site:
         """What the user's shell there is to run: set-up lines, then a module."""
         return in_bash(
             cluster,
-            *exports(self.path),
+            *exports(self.path, self.path and f"{self.path.partition(':')[0]}/compiled"),
             "exec " + shlex.join([self.python, "-P", "-m", module, *words]),
         )
 

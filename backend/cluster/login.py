@@ -41,25 +41,50 @@ def connected(target: Target, ask: Ask | None = None) -> list[paramiko.Transport
         more than a key, and there is nobody to ask.
     """
     way: list[paramiko.Transport] = []
-    try:
-        for each in _way(target):
-            way.append(_connect(each, way[-1] if way else None, ask))
-    except BaseException:
-        close(way)
-        raise
+    for _ in approach(target, way, ask):
+        pass
     return way
 
 
+def approach(
+    target: Target, way: list[paramiko.Transport], ask: Ask | None = None
+) -> Iterator[tuple[Target, paramiko.PKey]]:
+    """Connect to a host and to those before it, and tell each one's key before it is believed.
+
+    Parameters
+    ----------
+    target : Target
+    way : list of Transport
+        Takes the connections; empty again where one of them fails.
+    ask : callable, optional
+        Asks a person for what a host wants besides a key.
+
+    Raises
+    ------
+    ClusterProblem
+        As from `connected`.
+    """
+    try:
+        for host in target.way:
+            way.append(_greeted(host, way[-1] if way else None))
+            yield host, way[-1].get_remote_server_key()
+            _enter(way[-1], host, ask)
+    except BaseException:
+        close(way)
+        way.clear()
+        raise
+
+
 def close(way: list[paramiko.Transport]) -> None:
-    """End connections, the last first."""
-    for transport in reversed(way):
+    """End connections, the first first: the others go through it, and cannot wait any more."""
+    for transport in way:
         with contextlib.suppress(Exception):
             transport.close()
 
 
-def server_key(target: Target) -> paramiko.PKey:
-    """The key that a host shows, believed or not."""
-    way = connected(target.jump) if target.jump else []
+def server_key(target: Target, ask: Ask | None = None) -> paramiko.PKey:
+    """The key that a host shows, believed or not; those before it have to let us in."""
+    way = connected(target.jump, ask) if target.jump else []
     try:
         with contextlib.closing(_greeted(target, way[-1] if way else None)) as transport:
             return transport.get_remote_server_key()
@@ -67,26 +92,16 @@ def server_key(target: Target) -> paramiko.PKey:
         close(way)
 
 
-def _way(target: Target) -> list[Target]:
-    return [*(_way(target.jump) if target.jump else []), target]
-
-
-def _connect(
-    target: Target, through: paramiko.Transport | None, ask: Ask | None
-) -> paramiko.Transport:
+def _enter(transport: paramiko.Transport, target: Target, ask: Ask | None) -> None:
+    """Log in to a host that has shown its key."""
     keys = list(_keys(target))
-    transport = _greeted(target, through)
     try:
         shown = transport.get_remote_server_key()
         host_keys.check(target, shown, host_keys.known_keys(target))
         _log_in(transport, target, keys, ask)
-        transport.set_keepalive(KEEP_ALIVE_SECONDS)
-    except BaseException as error:
-        transport.close()
-        if isinstance(error, (paramiko.SSHException, EOFError, OSError)):
-            raise _unreachable(target, error) from error
-        raise
-    return transport
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise _unreachable(target, error) from error
+    transport.set_keepalive(KEEP_ALIVE_SECONDS)
 
 
 def _greeted(target: Target, through: paramiko.Transport | None) -> paramiko.Transport:
@@ -99,6 +114,7 @@ def _greeted(target: Target, through: paramiko.Transport | None) -> paramiko.Tra
         transport.banner_timeout = transport.auth_timeout = CONNECT_SECONDS
         host_keys.prefer_known(transport, host_keys.known_keys(target))
         transport.start_client(timeout=CONNECT_SECONDS)
+        transport.get_remote_server_key()  # start_client does not say that its time ran out
     except (paramiko.SSHException, EOFError, OSError) as error:
         transport.close()
         raise _unreachable(target, error) from error
@@ -157,7 +173,7 @@ def _log_in(
             wanted = [kind for kind in error.allowed_types if kind != "publickey"]
             said = str(error)
         except paramiko.AuthenticationException as error:
-            if not transport.is_active():
+            if _broke(transport, error):
                 raise
             said = str(error)
             continue
@@ -182,9 +198,14 @@ def _answer(transport: paramiko.Transport, target: Target, ask: Ask | None) -> N
     try:
         transport.auth_interactive(target.user, lambda *question: ask(*question))
     except paramiko.AuthenticationException as error:
-        if not transport.is_active():
+        if _broke(transport, error):
             raise
         raise ClusterProblem("login", f"{target} does not take the answer ({error})") from error
+
+
+def _broke(transport: paramiko.Transport, error: BaseException) -> bool:
+    """Whether a log-in ended without an answer of the host, which is no refusal."""
+    return not transport.is_active() or _late(error)
 
 
 # --- what keeps us --------------------------------------------------------------------------
@@ -199,6 +220,11 @@ def _unreachable(target: Target, error: Exception) -> ClusterProblem:
 
 def reason(error: BaseException) -> str:
     """An error in a few words."""
-    if isinstance(error, TimeoutError) or "timeout" in str(error).lower():
+    if _late(error):
         return "no answer in time"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _late(error: BaseException) -> bool:
+    """Whether nothing came in time; paramiko has no class of its own for that."""
+    return isinstance(error, TimeoutError) or "timeout" in str(error).lower()

@@ -17,21 +17,25 @@ def text(folder: Path, setup: Sequence[str]) -> str:
     log = f'exec >>{shlex.quote(f"{folder}/task-")}"${{SLURM_ARRAY_TASK_ID:-0}}.log" 2>&1'
     # Slurm's signals are for the shell's process, which Python takes over
     command = [sys.executable, "-P", "-m", "backend.cluster.task", str(folder)]
-    path = os.environ.get("PYTHONPATH", "")
-    lines = ["#!/bin/bash", log, *setup, *exports(path), f"exec {shlex.join(command)}"]
+    ours = exports(*(os.environ.get(name, "") for name in ("PYTHONPATH", "NUMBA_CACHE_DIR")))
+    lines = ["#!/bin/bash", log, *setup, *ours, f"exec {shlex.join(command)}"]
     return "\n".join([*lines, ""])
 
 
-def exports(path: str) -> list[str]:
-    """Shell lines that let Python find a worker that was brought there, and keep what it compiles.
+def exports(path: str, compiled: str) -> list[str]:
+    """Shell lines, for after the set-up lines, that let Python find what was brought there.
 
     Parameters
     ----------
     path : str
-        PYTHONPATH, the worker's folder first; empty where the interpreter has this package itself.
+        What comes before the PYTHONPATH of the set-up lines; may be empty.
+    compiled : str
+        Folder in which Numba keeps what it compiles; empty for its own choice.
     """
-    lines = [f"export PYTHONPATH={shlex.quote(path)}"]
+    lines = []
     if path:
-        compiled = f"{path.partition(':')[0]}/compiled"
+        # modules may provide NumPy by it
+        lines.append(f'export PYTHONPATH={shlex.quote(path)}"${{PYTHONPATH:+:$PYTHONPATH}}"')
+    if compiled:
         lines.append(f"export NUMBA_CACHE_DIR={shlex.quote(compiled)}")
     return lines

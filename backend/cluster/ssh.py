@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -35,8 +36,9 @@ class Answer:
     err: bytes
 
     def last_line(self) -> str:
-        """The last line of its errors, for people."""
-        lines = self.err.decode("utf-8", "replace").strip().splitlines()
+        """The last line of its errors, for people; a shell that lets nobody in has only output."""
+        said = self.err.strip() or self.out.strip()[-200:]
+        lines = said.decode("utf-8", "replace").splitlines()
         return lines[-1].strip() if lines else f"it ended with status {self.status}"
 
 
@@ -80,11 +82,13 @@ class Connection:
             self.close()
             self._way = login.connected(self.target)
         try:
-            return _run(self._way[-1], command, data, silence)
-        except (paramiko.SSHException, EOFError, OSError) as error:
+            return _run(self._way, command, data, silence)
+        except BaseException as error:
             self.close()
-            line = f"the connection to {self.target} broke ({login.reason(error)})"
-            raise ClusterProblem("lost", line) from error
+            if isinstance(error, (paramiko.SSHException, EOFError, OSError)):
+                line = f"the connection to {self.target} broke ({login.reason(error)})"
+                raise ClusterProblem("lost", line) from error
+            raise
 
     def close(self) -> None:
         """End the connection."""
@@ -93,8 +97,13 @@ class Connection:
 
     def log_in(self, ask: login.Ask | None) -> None:
         """Open the connection now; a person answers what the host asks besides a key."""
+        for _ in self.approach(ask):
+            pass
+
+    def approach(self, ask: login.Ask | None) -> Iterator[tuple[Target, paramiko.PKey]]:
+        """Open the connection now; tells the key of each host on the way before it is believed."""
         self.close()
-        self._way = login.connected(self.target, ask)
+        return login.approach(self.target, self._way, ask)
 
     def __enter__(self) -> Connection:
         return self
@@ -103,26 +112,54 @@ class Connection:
         self.close()
 
 
-def _run(transport: paramiko.Transport, command: str, data: bytes, silence: float) -> Answer:
-    with contextlib.closing(transport.open_session(timeout=silence)) as channel:
-        channel.settimeout(silence)
+def _run(way: list[paramiko.Transport], command: str, data: bytes, silence: float) -> Answer:
+    channel = way[-1].open_session(timeout=silence)
+    channel.settimeout(silence)
+    with _within(silence, way):
         channel.exec_command(command)
-        with contextlib.suppress(BrokenPipeError):  # it ended without reading, and says why
-            _send(channel, data)
+    with contextlib.suppress(BrokenPipeError):  # it ended without reading, and says why
+        for first in range(0, len(data), CHUNK):  # sendall copies all that is left for each packet
+            with _within(silence, way):
+                _send(channel, data[first : first + CHUNK])
+        with _within(silence, way):
             channel.shutdown_write()
-        out = b"".join(_chunks(channel.recv))
-        err = b"".join(_chunks(channel.recv_stderr))
-        if not channel.status_event.wait(silence):
-            raise TimeoutError
-        if channel.exit_status < 0:
-            raise EOFError("it ended without a status")
-        return Answer(channel.exit_status, out, err)
+    out = b"".join(_chunks(channel.recv))
+    err = b"".join(_chunks(channel.recv_stderr))
+    if not channel.status_event.wait(silence):
+        raise TimeoutError
+    if channel.exit_status < 0:
+        raise EOFError("it ended without a status")
+    channel.close()  # before, the whole connection would be closed
+    return Answer(channel.exit_status, out, err)
+
+
+@contextlib.contextmanager
+def _within(seconds: float, way: list[paramiko.Transport]) -> Iterator[None]:
+    """Give up what paramiko would wait for without end, where a link is frozen.
+
+    The connection to the first host is closed; all others go through it.
+    """
+    late = threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        way[0].close()
+
+    clock = threading.Timer(seconds, give_up)
+    clock.start()
+    try:
+        yield
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        if late.is_set():
+            raise TimeoutError from error
+        raise
+    finally:
+        clock.cancel()
 
 
 def _send(channel: paramiko.Channel, data: bytes) -> None:
     try:
-        for first in range(0, len(data), CHUNK):  # sendall copies all that is left for each packet
-            channel.sendall(data[first : first + CHUNK])
+        channel.sendall(data)
     except TimeoutError:
         raise
     except OSError as error:  # "Socket is closed"

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from paramiko import PKey
+
+    from backend.cluster.hosts import Target
+    from backend.cluster.login import Ask
 
 NAME, TEXT = "cluster", "Slurm clusters: describe, list, trust, check, log in"
 
@@ -44,7 +50,12 @@ def add_options(cluster: ArgumentParser) -> None:
         verb = _add(verbs, name, text)
         verb.add_argument("name", nargs="?", default="", help="the cluster (the first)")
         if name == "trust":
-            verb.add_argument("--fingerprint", metavar="SHA256:…", help="say yes to this one only")
+            verb.add_argument(
+                "--fingerprint",
+                metavar="SHA256:…",
+                action="append",
+                help="say yes to this one only; again for each jump host",
+            )
     cluster.set_defaults(command=execute)
 
 
@@ -101,7 +112,7 @@ def _check(options: Namespace) -> int:
 
     cluster = config.get(options.name)
     try:
-        for what, found in check.steps(cluster, _ask if sys.stdin.isatty() else None):
+        for what, found in check.steps(cluster, _somebody()):
             print(f"yes  {what}: {found}", flush=True)
     except ClusterProblem as problem:
         print(f"NO   {problem}", file=sys.stderr)
@@ -111,28 +122,36 @@ def _check(options: Namespace) -> int:
 
 
 def _trust(options: Namespace) -> int:
-    from backend.cluster import config, host_keys, hosts, login
+    from backend.cluster import config, hosts, login
+
+    for host in hosts.target_of(config.get(options.name)).way:
+        if not _trusted(host, login.server_key(host, _somebody()), options.fingerprint):
+            print(f"the host key of {host} is not stored", file=sys.stderr)
+            return 1
+    return 0
+
+
+def _trusted(host: Target, key: PKey, fingerprints: list[str] | None) -> bool:
+    """Whether a host's key is known, or is now."""
+    from backend.cluster import host_keys
     from backend.cluster.problems import ClusterProblem
 
-    cluster = config.get(options.name)
-    target = hosts.target_of(cluster)
-    key = login.server_key(target)
-    if key in host_keys.known_keys(target):
-        print(f"{target} is known already: {key.fingerprint}")
-        return 0
-    print(f"{target} shows the host key\n  {key.get_name()} {key.fingerprint}")
-    if host_keys.known_keys(target):
+    known = host_keys.known_keys(host)
+    if key in known:
+        print(f"{host} is known already: {key.fingerprint}")
+        return True
+    print(f"{host} shows the host key\n  {key.get_name()} {key.fingerprint}")
+    if known:
         raise ClusterProblem(
             "host-key",
-            f"another key of {target.key_name} is known, and nothing is stored. If it is right "
-            f"that it has changed, remove the old one: {host_keys.removal(target)}",
+            f"another key of {host.key_name} is known, and nothing is stored. If it is right "
+            f"that it has changed, remove the old one: {host_keys.removal(host)}",
         )
-    if not _agreed(options.fingerprint, str(key.fingerprint)):
-        print("nothing is stored", file=sys.stderr)
-        return 1
-    host_keys.trust(target, key)
-    print(f"stored in {target.known_hosts}")
-    return 0
+    if not _agreed(fingerprints, str(key.fingerprint)):
+        return False
+    host_keys.trust(host, key)
+    print(f"stored in {host.known_hosts}")
+    return True
 
 
 def _login(options: Namespace) -> int:
@@ -148,6 +167,11 @@ def _login(options: Namespace) -> int:
     return 0
 
 
+def _somebody() -> Ask | None:
+    """Whom to ask what a host wants besides a key: the person at the terminal, if there is one."""
+    return _ask if sys.stdin.isatty() else None
+
+
 def _ask(title: str, instructions: str, prompts: list[tuple[str, bool]]) -> list[str]:
     """Ask on the terminal; secrets are not shown."""
     from getpass import getpass
@@ -158,10 +182,10 @@ def _ask(title: str, instructions: str, prompts: list[tuple[str, bool]]) -> list
     return [input(prompt) if seen else getpass(prompt) for prompt, seen in prompts]
 
 
-def _agreed(wanted: str | None, found: str) -> bool:
-    """Whether a person, or the fingerprint that was typed, says yes."""
+def _agreed(wanted: list[str] | None, found: str) -> bool:
+    """Whether a person, or one of the fingerprints that were typed, says yes."""
     if wanted is not None:
-        return wanted == found
+        return found in wanted
     print("Compare it with what the cluster's administrators publish. Store it? [yes/no] ", end="")
     try:
         return input().strip().lower() == "yes"
