@@ -46,7 +46,7 @@ def energy_fluctuation(start, time_step, duration=2.0):
 
 
 def test_energy_fluctuation_falls_with_the_square_of_the_time_step():
-    starts = [equilibrated(seed) for seed in range(1, 5)]
+    starts = [equilibrated(seed) for seed in range(1, 13)]
     ratios = [energy_fluctuation(s, 0.004) / energy_fluctuation(s, 0.002) for s in starts]
     assert np.mean(ratios) == pytest.approx(4, abs=0.8)
 
@@ -69,7 +69,8 @@ def test_multiple_time_steps_conserve_energy_as_well_as_single_ones():
 def test_thermostat_keeps_the_temperature():
     replica = Replica(SYSTEM, RunSettings(), 0)
     advance(replica, 200)
-    temperature = advance(replica, 1000).series[:, 0]
+    # so long that its mean is known to 0.2 %
+    temperature = advance(replica, 16_000).series[:, 0]
     assert temperature.mean() == pytest.approx(1, abs=0.01)
 
 

@@ -35,6 +35,7 @@ from tests.homes import (
     STEADY,
     SYSTEM,
     UNSTABLE,
+    alive,
     begun,
     keepers,
     kill,
@@ -299,7 +300,7 @@ def test_a_run_whose_folder_is_deleted_ends(place):
     worker = psutil.Process(place.attempts(run)[0]["pid"])
     run.folder.rename(doomed := place.home / "doomed")
     shutil.rmtree(doomed)
-    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: not alive(worker))
     until(place.at_rest)
     assert follow(place.submit()) == DONE
 

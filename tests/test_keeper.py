@@ -22,8 +22,10 @@ from tests.homes import (
     PATIENCE,
     QUICK,
     SYSTEM,
+    alive,
     begun,
     keepers,
+    kill,
     processes,
     python,
     submit,
@@ -84,8 +86,7 @@ def test_after_everything_was_killed_the_next_call_resumes(home):
     run = submit(home)
     ensure_keeper(home)
     until(lambda: run.attempts())
-    for process in processes(home):
-        process.kill()
+    kill(processes(home))
     until(lambda: not processes(home))
     # a process that dies loses its command line a moment before its locks
     until(lambda: run.state == QUEUED)
@@ -146,7 +147,7 @@ def test_a_keeper_of_another_version_gives_way(home):
     old = keepers(home)[0]
     (home / "keeper.lock").write_text(f'{{"pid": {old.pid}, "version": "0.0.0"}}\n')
     ensure_keeper(home)
-    assert not old.is_running()
+    until(lambda: not alive(old))
     until(lambda: [keeper.pid for keeper in keepers(home)] not in ([], [old.pid]))
 
 
@@ -155,7 +156,7 @@ def test_a_home_that_is_deleted_ends_its_keeper(home):
     until(lambda: is_locked(home / "keeper.lock"))
     keeper = keepers(home)[0]
     shutil.rmtree(home)
-    until(lambda: not keeper.is_running() or keeper.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: not alive(keeper))
 
 
 def test_stopping_a_keeper_that_is_not_there(home):

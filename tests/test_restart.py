@@ -115,7 +115,7 @@ def test_killed_at_twenty_random_moments_a_run_ends_with_the_same_result(home):
 
 def test_a_terminated_worker_is_resumed_by_the_keeper_where_it_was(home, monkeypatch):
     monkeypatch.setenv("NANOCONF_CHECKPOINT_SECONDS", "1000")  # the only one is the last
-    run = submit(home, replace(STEADY, replicas=2, duration_ns=4.0))
+    run = submit(home, replace(STEADY, replicas=2, duration_ns=12.0))
     ensure_keeper(home)
     until(lambda: run.progress() and run.progress().phase == "sampling")
     fraction = run.progress().fraction

@@ -85,7 +85,7 @@ def test_a_result_from_before_there_were_blocks_is_still_read(home):
 
 
 def test_progress_and_profiles_can_be_read_while_it_runs(home):
-    run = submit(home, replace(STEADY, duration_ns=2.0))
+    run = submit(home, replace(STEADY, duration_ns=20.0))
     worker = work(run)
     until(lambda: run.partial_profiles() and run.progress().phase == "sampling")
     progress = run.progress()
