@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend import __version__
+from backend.cluster.problems import UNUSABLE
 from backend.files import write_json
 from backend.locks import Lock
 from backend.run import CANCELLED, DONE, FAILED, LOCAL, QUEUED, QUEUES, DamagedRun, Run, now
@@ -173,9 +174,13 @@ class Archive:
             return list(self._by_hash.get(key, ()))
 
     def _unfinished(self, key: str, where: str) -> str:
-        """The last equal run on a cluster if it stopped half-way, so that another may go on."""
+        """The last equal run on a cluster if it stopped half-way, so that another may go on.
+
+        One that the cluster did not take left things as they were.
+        """
         equal = [run for run in self._with_hash(key) if run.where == where and run.finished]
-        last = max(equal, key=lambda run: run.created, default=None)
+        taken = [run for run in equal if run.error not in UNUSABLE]
+        last = max(taken, key=lambda run: run.created, default=None)
         return last.id if last is not None and last.error in GO_ON else ""
 
     def _refresh(self) -> None:

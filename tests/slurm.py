@@ -232,7 +232,8 @@ class SlurmCluster:
         """What Slurm has written down of jobs that have ended, each task of an array for itself."""
         records = self.folder / "finished"
         lines = records.read_text().splitlines() if records.exists() else []
-        return [fields(line) for line in lines]
+        # lines that begin otherwise go on with a folder that has line breaks in its name
+        return [fields(line) for line in lines if re.match(r"JobId=\d+ UserId=", line)]
 
     def answered(self, request: str) -> int:
         """How often the controller was asked something, such as ``REQUEST_JOB_INFO_SINGLE``."""

@@ -16,13 +16,15 @@ import pytest
 from backend.cluster.config import VARIABLE, get
 from backend.cluster.dispatcher import SWEEP_PAUSE
 from backend.cluster.jobs import Job
-from backend.run import DONE
+from backend.cluster.remote import Remote
+from backend.files import read_json
+from backend.run import CANCELLED, DONE
 from benchmarks.cluster import ARRAY, sweep, table
 from benchmarks.report import aligned
 from nanoconf.cli import main
 from nanoconf.surrogate.data import Simulations
 from tests.desk import Desk, write_config
-from tests.homes import QUICK, STEADY, running
+from tests.homes import LONG, QUICK, STEADY, SYSTEM, running
 
 
 @pytest.fixture
@@ -75,6 +77,64 @@ def test_a_keeper_that_has_not_seen_every_run_yet_leaves_their_jobs_alone(
     assert [desk.finish(run) for run in runs] == [DONE, DONE]
     assert [desk.status(run)["job"] for run in runs] == jobs
     assert [len(run.attempts()) for run in runs] == [1, 1]
+    desk.close()
+
+
+def test_a_job_is_sent_with_all_its_runs_or_not_yet(home, cluster, monkeypatch):
+    desk = Desk(home, cluster, monkeypatch, max_tasks=2)
+    runs = [desk.submit(replace(QUICK, seed=seed), queue="sweep") for seed in range(4)]
+    job = killed_while_asking(desk, monkeypatch)
+    desk.restart(runs[:1])
+    desk.step()
+    assert cluster.submissions(job["name"]) == 0
+    for run in runs[1:]:
+        desk.dispatcher.add(run)
+    there = desk.work / "jobs" / job["name"] / "job.json"
+    desk.until(there.exists)
+    assert read_json(there)["runs"] == job["runs"] and set(job["runs"]) == {run.id for run in runs}
+    desk.until(lambda: all(run.finished for run in runs))
+    assert {run.state for run in runs} == {DONE}
+    assert [len(run.attempts()) for run in runs] == [1, 1, 1, 1]
+    assert cluster.submissions(job["name"]) == 1
+    desk.close()
+
+
+def test_a_job_is_not_sent_for_another_jobs_run(home, cluster, monkeypatch):
+    desk = Desk(home, cluster, monkeypatch)
+    run = desk.submit(QUICK)
+    job = killed_while_asking(desk, monkeypatch)
+    settings = replace(QUICK, seed=2)
+    other = desk.archive.submit(SYSTEM, settings, where=run.where, cluster=run.resources)
+    desk.restart([other])
+    assert desk.finish(other) == DONE
+    assert cluster.submissions(job["name"]) == 0
+    desk.dispatcher.add(run)
+    assert desk.finish(run) == DONE
+    assert cluster.submissions(job["name"]) == 1
+    desk.close()
+
+
+def killed_while_asking(desk, monkeypatch):
+    """The keeper dies once it has noted that it asks, before anybody hears it; gives the job."""
+    with monkeypatch.context() as now, pytest.raises(SystemExit):
+        now.setattr(Remote, "ask", lambda *_, **__: sys.exit())
+        desk.until(lambda: False)
+    (path,) = (desk.archive.home / "jobs").iterdir()
+    job = read_json(path)
+    assert job["asked"] and job["job_id"] is None
+    return job
+
+
+def test_a_run_that_is_cancelled_takes_none_with_it_that_has_not_come(home, cluster, monkeypatch):
+    desk = Desk(home, cluster, monkeypatch, max_tasks=1)
+    runs = [desk.submit(settings, queue="sweep") for settings in (LONG, QUICK)]
+    desk.until(lambda: all(desk.status(run).get("job_id") for run in runs))
+    runs[0].cancel()
+    desk.restart(runs[:1])
+    desk.step()
+    desk.dispatcher.add(runs[1])
+    assert [desk.finish(run) for run in runs] == [CANCELLED, DONE]
+    assert cluster.submissions(desk.status(runs[1])["job"]) == 1
     desk.close()
 
 
@@ -212,7 +272,7 @@ def test_a_cluster_without_anything_is_brought_all_that_the_worker_needs(describ
 @pytest.mark.timeout(600)
 def test_lammps_runs_there_too_on_several_ranks(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch, cores=2)
-    run = desk.submit(replace(QUICK, engine="lammps"), cores=2)
+    run = desk.submit(replace(QUICK, engine="lammps"), cores=2, minutes=30)
     desk.until(lambda: run.finished or len(running("-nocite")) >= 2, "LAMMPS to run")
     assert not run.finished, run.reason
     # Ranks wait for each other without rest: beside other tests they take minutes.

@@ -5,23 +5,26 @@ from __future__ import annotations
 import getpass
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from backend.archive import Archive
-from backend.cluster import config, endings, hosts, wire
+from backend.cluster import config, endings, hosts, jobs, watched, wire
 from backend.cluster.config import EXAMPLE, LIMITS, VARIABLE, Cluster
 from backend.cluster.dispatcher import pause_after
 from backend.cluster.jobs import Job
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.resources import resources
 from backend.cluster.slurm import _task
+from backend.cluster.watched import Watched
 from backend.run import CANCELLED, FAILED
 from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.cli import main
 from nanoconf.gui import clusters
 from nanoconf.gui.clusters import SHARED, Place, check_room, usable
+from tests.homes import submit
 
 PLAIN = Cluster("one", "login.example.org")
 
@@ -223,13 +226,20 @@ RECORDED = {
     # scontrol -o show job, Slurm 22.05 and 23.11, shortened
     "OUT_OF_MEMORY": "JobId=7 JobName=x JobState=OUT_OF_MEMORY Reason=OutOfMemory Dependency=(null)"
     " Requeue=1 Restarts=0 BatchFlag=1 Reboot=0 ExitCode=0:125",
-    "TIMEOUT": "JobId=7 JobName=x JobState=TIMEOUT Reason=TimeLimit Restarts=0 ExitCode=0:15",
-    "NODE_FAIL": "JobId=7 JobName=x JobState=NODE_FAIL Reason=NodeDown Restarts=0 ExitCode=0:15",
-    "LAUNCH": "JobId=7 JobName=x JobState=FAILED Reason=JobLaunchFailure Restarts=1 ExitCode=0:9",
-    "PREEMPTED": "JobId=7 JobName=x JobState=PREEMPTED Reason=None Restarts=0 ExitCode=0:15",
-    "CANCELLED": "JobId=7 JobName=x JobState=CANCELLED Reason=None Restarts=0 ExitCode=0:15",
-    "FAILED": "JobId=7 JobName=x JobState=FAILED Reason=NonZeroExitCode Restarts=0 ExitCode=3:0",
-    "FINAL 75": "JobId=7 JobName=x JobState=FAILED Reason=NonZeroExitCode ExitCode=75:0",
+    "TIMEOUT": "JobId=7 JobName=x JobState=TIMEOUT Reason=TimeLimit Dependency=(null)"
+    " Restarts=0 ExitCode=0:15",
+    "NODE_FAIL": "JobId=7 JobName=x JobState=NODE_FAIL Reason=NodeDown Dependency=(null)"
+    " Restarts=0 ExitCode=0:15",
+    "LAUNCH": "JobId=7 JobName=x JobState=FAILED Reason=JobLaunchFailure Dependency=(null)"
+    " Restarts=1 ExitCode=0:9",
+    "PREEMPTED": "JobId=7 JobName=x JobState=PREEMPTED Reason=None Dependency=(null)"
+    " Restarts=0 ExitCode=0:15",
+    "CANCELLED": "JobId=7 JobName=x JobState=CANCELLED Reason=None Dependency=(null)"
+    " Restarts=0 ExitCode=0:15",
+    "FAILED": "JobId=7 JobName=x JobState=FAILED Reason=NonZeroExitCode Dependency=(null)"
+    " Restarts=0 ExitCode=3:0",
+    "FINAL 75": "JobId=7 JobName=x JobState=FAILED Reason=NonZeroExitCode Dependency=(null)"
+    " ExitCode=75:0",
 }
 
 
@@ -270,6 +280,32 @@ def test_tasks_are_found_in_ranges():
     found = [endings.of_task(tasks, i).get("state") for i in (0, 3, 4, 5, 7)]
     assert found == ["PENDING", "PENDING", None, "RUNNING", "PENDING"]
     assert endings.of_task([{"task": "", "state": "RUNNING"}], 0)["state"] == "RUNNING"
+
+
+def test_an_answer_that_is_not_understood_is_no_lost_job():
+    with pytest.raises(ClusterProblem) as problem:
+        _task("JobId=7 JobName=x State=RUNNING")
+    assert problem.value.passing
+
+
+# --- what is written here -------------------------------------------------------------------
+
+
+def test_jobs_belong_to_the_file_that_describes_their_cluster(tmp_path):
+    job = Job("nanoconf-x", "one", "/mine.toml", ["a"], tasks=1, cores=1, minutes=1)
+    job.save(tmp_path)
+    assert jobs.load(tmp_path, "one", Path("/mine.toml")) == [job]
+    assert jobs.load(tmp_path, "one", Path("/another.toml")) == []
+    assert jobs.load(tmp_path, "two", Path("/mine.toml")) == []
+
+
+def test_whoever_sees_profiles_sees_their_log(home, monkeypatch):
+    written = []
+    for name in ("_write", "write_json"):
+        monkeypatch.setattr(watched, name, lambda path, _: written.append(path.name))
+    found = {"partial": {"x.csv": ""}, "log": "sampling\n", "progress": {"updated": "now"}}
+    Watched(submit(home)).keep_progress(found)
+    assert written == ["worker.log", "x.csv", "progress.json"]
 
 
 # --- messages -------------------------------------------------------------------------------

@@ -8,17 +8,19 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import platformdirs
 import pytest
 
+from backend.cluster.dispatcher import MOST_TRIES, SURE_SECONDS
 from backend.cluster.task import MAXIMUM_CRASHES
-from backend.files import write_json
+from backend.files import read_json, write_json
 from backend.locks import Lock
 from backend.md import engine
-from backend.run import CANCELLED, DONE, FAILED
+from backend.run import CANCELLED, DONE, FAILED, QUEUED, RUNNING
 from tests.desk import Desk
 from tests.disks import small_disk
 from tests.homes import LONG, QUICK, STEADY, SYSTEM, processes, running, until
@@ -161,7 +163,8 @@ def test_a_controller_that_hangs_while_it_is_asked_gets_one_job(desk, cluster):
     assert submitted_once(desk, run)
 
 
-def test_an_answer_that_is_lost_with_its_connection_is_one_job(desk, cluster):
+def lose_the_answer(desk, cluster):
+    """A run whose job Slurm takes from a connection that is gone before it answers."""
     cluster.hang_controller()
     run = desk.submit(QUICK)
     agents = []
@@ -182,6 +185,11 @@ def test_an_answer_that_is_lost_with_its_connection_is_one_job(desk, cluster):
     desk.step()
     thread.join()
     assert agents
+    return run
+
+
+def test_an_answer_that_is_lost_with_its_connection_is_one_job(desk, cluster):
+    run = lose_the_answer(desk, cluster)
     assert desk.finish(run) == DONE
     assert submitted_once(desk, run)
 
@@ -207,6 +215,36 @@ def test_a_controller_that_is_restarted_still_knows_the_job(desk, cluster):
     assert submitted_once(desk, run) and len(run.attempts()) == 1
 
 
+def test_a_job_without_an_answer_waits_while_its_cluster_cannot_be_believed(desk, cluster):
+    """The answer is lost though Slurm has the job; then the host shows another key."""
+    run = lose_the_answer(desk, cluster)
+    cluster.new_host_key()
+    desk.step()
+    assert not run.finished and "another host key" in desk.status(run)["note"]
+    cluster.mend_sshd()
+    assert desk.finish(run) == DONE
+    assert submitted_once(desk, run) and len(run.attempts()) == 1
+
+
+def test_of_two_jobs_of_one_name_the_one_that_has_the_run_is_followed(desk, cluster):
+    """As after a controller that had the job, but twice did not know it."""
+    run = desk.submit(LONG)
+    desk.running(run)
+    name, first = desk.status(run)["job"], desk.status(run)["job_id"]
+    folder, record = desk.work / "jobs" / name, desk.archive.home / "jobs" / f"{name}.json"
+    words = ("--parsable", f"--job-name={name}", "--output=/dev/null", f"--chdir={folder}")
+    second = int(cluster.slurm("sbatch", *words, str(folder / "job.sh")))
+    until(lambda: cluster.job(second)["JobState"] == "COMPLETED")
+    write_json(folder / "submitted.json", {"job_id": second})
+    write_json(record, {**read_json(record), "job_id": second})
+    desk.restart()
+    desk.until(lambda: run.finished or read_json(record)["job_id"] == first)
+    assert not run.finished, run.reason
+    run.cancel()
+    assert desk.finish(run) == CANCELLED
+    until(lambda: cluster.job(first)["JobState"] == "CANCELLED")
+
+
 # --- how jobs end ---------------------------------------------------------------------------
 
 
@@ -225,6 +263,23 @@ def test_a_time_limit_leaves_a_checkpoint_that_the_next_run_goes_on_from(desk, c
     assert any("goes on from step" in line for line in again.log_tail(100))
     expected = engine.run(SYSTEM, LONG_ENOUGH).positive.density
     assert again.result().positive.density == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_job_that_is_refused_takes_no_checkpoint_with_it(desk, cluster):
+    first = desk.submit(LONG_ENOUGH)
+    desk.running(first)
+    desk.until(lambda: first.progress().fraction > 0.1)
+    cluster.slurm("scancel", "--signal=USR1", "--batch", desk.status(first)["job_id"])
+    assert desk.finish(first) == FAILED and first.error == "time-limit"
+    desk.change(partition="nowhere")
+    second = desk.submit(LONG_ENOUGH)
+    desk.step()
+    assert second.error == "slurm-refused" and second.request["continues"] == first.id
+    assert not (desk.work / "runs" / second.id).exists()
+    desk.change()
+    third = desk.submit(LONG_ENOUGH)
+    desk.until(lambda: third.finished or any("steps/s" in line for line in third.log_tail(100)))
+    assert any("goes on from step" in line for line in third.log_tail(100))
 
 
 def test_a_node_that_fails_sends_the_job_to_another_and_it_goes_on(desk, cluster):
@@ -284,6 +339,26 @@ def test_a_job_script_that_fails_is_told_with_its_exit_code(make_desk):
     assert run.error == "job-failed"
     assert "FAILED, NonZeroExitCode, exit code 3:0" in run.reason
     assert run.log_tail()[-1] == "no such module"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "most"), [(3, "job-failed", MOST_TRIES), (75, "interrupted", 4)]
+)
+def test_a_sweep_whose_jobs_end_before_they_begin_is_given_up(
+    make_desk, monkeypatch, status, error, most
+):
+    """Three times if they fail, and some more if they are ended from outside."""
+    monkeypatch.setattr("backend.cluster.dispatcher.MOST_JOBS", 4)
+    desk = make_desk(setup=[f'test -z "$SLURM_JOB_ID" || exit {status}'], max_tasks=2)
+    runs = [desk.submit(replace(QUICK, seed=seed), queue="sweep") for seed in (1, 2, 3)]
+
+    def jobs():
+        return {line.split(":")[0] for line in desk.said if line.startswith("nanoconf-")}
+
+    desk.until(lambda: all(run.finished for run in runs) or len(jobs()) > most)
+    assert len(jobs()) == most
+    assert {(run.state, run.error) for run in runs} == {(FAILED, error)}
+    assert f"exit code {status}:0" in runs[0].reason
 
 
 def test_a_worker_that_may_not_have_its_memory_says_so(make_desk):
@@ -358,18 +433,37 @@ def test_an_account_that_may_not_log_in_is_refused(make_desk):
 # --- values that are no words ---------------------------------------------------------------
 
 
+HOSTILE = """it's "a" name; touch pwned $(touch pwned) `touch pwned` \\ %j &
+JobId=99999 JobState=COMPLETED Reason=None"""
+
+
 def test_hostile_values_arrive_as_data(make_desk, cluster):
-    hostile = 'it\'s "a" name; touch pwned $(touch pwned) `touch pwned` \\ %j &'
     desk = make_desk(
-        work_dir=f"{hostile}\nand a second line",
-        account=hostile,
-        setup=[f"export XDG_CACHE_HOME='{Path.home()}/.cache' NOTE=\"it's; fine\""],
+        work_dir=HOSTILE,
+        account=HOSTILE,
+        setup=[f"export XDG_CACHE_HOME='{Path.home()}/.cache' NOTE=\"it's;\n fine\""],
     )
     run = desk.submit(QUICK)
     assert desk.finish(run) == DONE, run.reason
     assert job_of(desk, run)["Account"].startswith("it's")
     assert not list(cluster.home.rglob("pwned")) and not Path("pwned").exists()
-    assert (cluster.home / f"{hostile}\nand a second line" / "runs").is_dir()
+    assert (cluster.home / HOSTILE / "runs").is_dir()
+
+
+def test_what_looks_like_the_end_of_a_job_in_a_name_is_not_one(make_desk, cluster):
+    """For longer than it takes to believe in an end."""
+    desk = make_desk(work_dir=HOSTILE, account=HOSTILE, max_tasks=2)
+    runs = [desk.submit(replace(LONG, seed=seed), queue="sweep") for seed in (1, 2, 3)]
+    for run in runs[:2]:
+        desk.running(run)
+    believed = time.monotonic() + 2 * SURE_SECONDS
+    desk.until(lambda: time.monotonic() > believed)
+    assert [run.state for run in runs] == [RUNNING, RUNNING, QUEUED]
+    assert {desk.status(run)["slurm"] for run in runs} == {"RUNNING"}
+    assert len({desk.status(run)["job"] for run in runs}) == 1
+    for run in runs:
+        run.cancel()
+    assert {desk.finish(run) for run in runs} == {CANCELLED}
 
 
 # --- the cluster's disk ---------------------------------------------------------------------
@@ -388,6 +482,27 @@ def test_a_full_disk_is_told_at_submission(make_desk, cluster):
         (folder / "other files").write_bytes(bytes(shutil.disk_usage(folder).free - 4096))
         run = refused(desk, "disk-full")
         assert "free some space" in run.reason
+
+
+def test_a_disk_that_is_full_once_slurm_has_the_job_loses_nothing(make_desk, cluster):
+    """A stand-in for sbatch lets other files come just then, and lets the job wait for room."""
+    with small_disk(cluster.home / "filled", "32m") as folder:
+        other = folder / "other files"
+        fill = f"head -c 64m /dev/zero >{shlex.quote(str(other))}"
+        submit = f'{shutil.which("sbatch")} --hold "$@" || exit 1'
+        setup = stand_in(cluster, "sbatch", f"{submit}; {fill} 2>/dev/null; exit 0")
+        try:
+            desk = make_desk(setup=setup, work_dir="filled/work")
+            run = desk.submit(QUICK)
+            desk.until(lambda: run.finished or desk.status(run).get("job_id"))
+            assert not run.finished, run.reason
+            assert shutil.disk_usage(folder).free == 0
+            other.unlink()
+            cluster.slurm("scontrol", "release", desk.status(run)["job_id"])
+            assert desk.finish(run) == DONE
+            assert submitted_once(desk, run)
+        finally:
+            shutil.rmtree(cluster.home / "stand-in for sbatch")
 
 
 # --- signals --------------------------------------------------------------------------------
@@ -434,6 +549,18 @@ def test_accounts_and_limits_that_slurm_refuses_are_told_in_its_words(make_desk,
         shutil.rmtree(cluster.home / "stand-in for sbatch")
 
 
+@pytest.mark.parametrize("end", ["echo Welcome", "kill -9 $$"])
+def test_an_sbatch_that_does_not_tell_the_jobs_number_has_sent_it_once(make_desk, cluster, end):
+    setup = stand_in(cluster, "sbatch", f'{shutil.which("sbatch")} "$@" >/dev/null; {end}')
+    try:
+        desk = make_desk(setup=setup)
+        run = desk.submit(QUICK)
+        assert desk.finish(run) == DONE
+        assert submitted_once(desk, run)
+    finally:
+        shutil.rmtree(cluster.home / "stand-in for sbatch")
+
+
 def test_a_job_that_slurm_ends_for_its_memory_says_so(make_desk, cluster):
     real = shutil.which("scontrol")
     recorded = "s/JobState=CANCELLED Reason=None/JobState=OUT_OF_MEMORY Reason=OutOfMemory/"
@@ -452,9 +579,21 @@ def test_a_job_that_slurm_ends_for_its_memory_says_so(make_desk, cluster):
 # --- versions -------------------------------------------------------------------------------
 
 
-def test_a_run_asked_for_by_another_version_is_refused_by_the_worker(desk):
+def test_a_run_asked_for_by_another_version_is_refused_before_it_is_sent(desk, cluster):
+    before = cluster.answered("REQUEST_SUBMIT_BATCH_JOB")
     run = desk.submit(QUICK)
     write_json(run.folder / "run.json", {**run.request, "version": "0.0.1"})
     desk.restart()
-    assert desk.finish(run) == FAILED
-    assert run.error == "other-version" and "0.0.1" in run.reason
+    desk.step()
+    assert (run.state, run.error) == (FAILED, "other-version")
+    assert "asked for by nanoconf 0.0.1" in run.reason and "run it again" in run.reason
+    assert cluster.answered("REQUEST_SUBMIT_BATCH_JOB") == before
+    assert not desk.status(run)
+
+
+def test_a_job_that_was_sent_before_an_update_comes_home(desk, monkeypatch):
+    run = desk.submit(QUICK)
+    desk.until(lambda: desk.status(run).get("job_id"))
+    monkeypatch.setattr("backend.cluster.dispatcher.__version__", "99.0")
+    desk.restart()
+    assert desk.finish(run) == DONE

@@ -83,21 +83,24 @@ class Agent:
     def submit(
         self,
         job: str,
+        runs: list[str],
         requests: list[dict[str, Any]],
         options: list[str],
         setup: list[str],
         tasks: int,
         threads: int,
         continues: dict[str, str],
-    ) -> dict[str, int]:
+    ) -> dict[str, Any]:
         """Make the runs' folders and submit their job; once, however often it is asked.
 
         Parameters
         ----------
         job : str
             The job's name, which no other has.
+        runs : list of str
+            Ids; the tasks share them.
         requests : list of dict
-            Content of each ``run.json``.
+            Content of each ``run.json``; there is none for a run that is wanted no more.
         options : list of str
             Options of sbatch.
         setup : list of str
@@ -106,19 +109,30 @@ class Agent:
             Tasks that share the runs, and replicas side by side in each.
         continues : dict of str to str
             Earlier runs whose checkpoints some of them go on from, by id.
+
+        Returns
+        -------
+        dict
+            ``job_id``; or ``refused`` (what is wrong) where there surely is no such job, and all
+            is again as it was.
         """
         folder = self.jobs / job
         folder.mkdir(exist_ok=True)
         with _held(folder / "submit.lock"):
             job_id = self._submitted(folder)
-            if job_id is None:
+            if job_id is not None:
+                return {"job_id": job_id}
+            try:
                 for request in requests:
                     self._make_run(request, continues.get(request["id"], ""))
-                runs = [request["id"] for request in requests]
                 write_json(folder / "job.json", {"runs": runs, "tasks": tasks, "threads": threads})
                 write_text(folder / script.NAME, script.text(folder, setup))
-                job_id = self._submit(folder, options)
-        return {"job_id": job_id}
+                return {"job_id": self._submit(folder, options)}
+            except (ClusterProblem, OSError) as error:
+                if isinstance(error, ClusterProblem) and error.passing:
+                    raise
+                self._take_back(job, runs, continues)
+                return {"refused": explained(error, self.runs.parent)}
 
     def poll(self, jobs: dict[str, int], runs: dict[str, str]) -> dict[str, Any]:
         """How far jobs and runs are.
@@ -133,11 +147,14 @@ class Agent:
         Returns
         -------
         dict
-            ``tasks`` (by job: what Slurm says), ``ended`` (by job and task: why it ended early) and
-            ``runs`` (by run: ``over``, and ``progress``, ``log`` and ``partial`` where new).
+            ``numbers`` (by job: the number of the one that has its runs), ``tasks`` (by job: what
+            Slurm says), ``ended`` (by job and task: why it ended early) and ``runs`` (by run:
+            ``over``, and ``progress``, ``log`` and ``partial`` where new).
         """
+        numbers = {name: self._claimed(self.jobs / name) or jobs[name] for name in jobs}
         return {
-            "tasks": {name: slurm.tasks(number) for name, number in jobs.items()},
+            "numbers": numbers,
+            "tasks": {name: slurm.tasks(number) for name, number in numbers.items()},
             "ended": {name: self._ended(name) for name in jobs},
             "runs": {run_id: self._look(run_id, known) for run_id, known in runs.items()},
         }
@@ -192,18 +209,17 @@ class Agent:
         """The number of the job, if it has been submitted.
 
         Where an earlier try ended without an answer, the controller may have heard it, or hear it
-        yet. Then its name decides; and only a controller that does not know it twice, some seconds
-        apart, is asked again.
+        yet. Then its name decides, unless it has begun and says so itself; and only a controller
+        that does not know it twice, some seconds apart, is asked again.
         """
         record, intent = folder / "submitted.json", folder / "submitting.json"
         if record.exists():
             return read_json(record)["job_id"]
         if not intent.exists():
             return None
-        job_id = slurm.find(folder.name) or self._claimed(folder)
+        job_id = self._claimed(folder) or slurm.find(folder.name)
         if job_id is not None:
-            write_json(record, {"job_id": job_id})
-            return job_id
+            return self._record(folder, job_id)
         missed = read_json(intent).get("missed")
         if missed is None:
             write_json(intent, {"missed": time.time()})
@@ -226,8 +242,20 @@ class Agent:
             if not problem.passing:
                 intent.unlink()
             raise
-        write_json(folder / "submitted.json", {"job_id": job_id})
+        return self._record(folder, job_id)
+
+    def _record(self, folder: Path, job_id: int) -> int:
+        """Note a job's number, and give it; where nothing can be written, its name tells it."""
+        with contextlib.suppress(OSError):
+            write_json(folder / "submitted.json", {"job_id": job_id})
         return job_id
+
+    def _take_back(self, job: str, runs: list[str], continues: dict[str, str]) -> None:
+        """Put things as they were before a job that was refused; checkpoints most of all."""
+        for run_id, earlier in continues.items():
+            with contextlib.suppress(OSError):
+                os.rename(self.runs / run_id / "checkpoint", self.runs / earlier / "checkpoint")
+        self.clear(runs, [job])
 
     def _make_run(self, request: dict[str, Any], earlier: str) -> None:
         """Make a run's folder, with the checkpoint that it goes on from."""

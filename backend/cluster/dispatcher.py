@@ -14,9 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from backend import __version__
 from backend.archive import GO_ON, Archive, UnknownRun
 from backend.cluster import config, endings, jobs
 from backend.cluster.config import Cluster
+from backend.cluster.endings import JOB_FAILED
 from backend.cluster.jobs import Job
 from backend.cluster.login import Ask
 from backend.cluster.problems import ClusterProblem
@@ -42,7 +44,10 @@ SURE_SECONDS = 3.0
 """How long a job must be over before a run without a result is given up: files travel, too."""
 
 MOST_TRIES = 3
-"""Jobs that a sweep's run is sent with."""
+"""Jobs that a sweep's run is sent with, not counting those that ended before its turn came."""
+
+MOST_JOBS = 10
+"""Jobs that it is sent with in all."""
 
 IDLE_SECONDS = 30.0
 HOLD_SECONDS = 12 * 3600.0
@@ -73,7 +78,7 @@ class Dispatcher(threading.Thread):
         self.polls = 0
         self._say = say
         self._open: dict[str, Watched] = {}
-        self._jobs = {job.name: job for job in jobs.load(archive.home, name)}
+        self._jobs = {job.name: job for job in jobs.load(archive.home, name, config_file)}
         self._remote: Remote | None = None
         self._guard = threading.Lock()
         self._arrived: list[Run] = []
@@ -155,6 +160,7 @@ class Dispatcher(threading.Thread):
             return IDLE_SECONDS
         cluster = self._cluster()
         self._drop_cancelled()
+        self._drop_others()
         self._make_jobs(cluster)
         for job in [job for job in self._jobs.values() if job.job_id is None]:
             self._submit(job, cluster)
@@ -243,6 +249,15 @@ class Dispatcher(threading.Thread):
             if not watched.job and watched.run.cancel_requested:
                 self._settle(watched, CANCELLED, CANCELLED_REASON)
 
+    def _drop_others(self) -> None:
+        """End what another version asked for and was never sent: its worker would refuse it."""
+        for watched in list(self._open.values()):
+            job = self._jobs.get(watched.job)
+            if watched.run.version != __version__ and (job is None or not job.asked):
+                asked_by = watched.run.version or "(unknown)"
+                line = f"asked for by nanoconf {asked_by}, but this is {__version__}: run it again"
+                self._settle(watched, FAILED, line, "other-version")
+
     def _settle(self, watched: Watched, state: str, reason: str, error: str = "") -> None:
         """End a run without a result."""
         detail = "\n".join(watched.run.log_tail(20))
@@ -295,7 +310,13 @@ class Dispatcher(threading.Thread):
             watched.note(cluster=self.cluster_name, job=job.name, note="being sent")
 
     def _submit(self, job: Job, cluster: Cluster) -> None:
-        """Submit a job, or learn that it has been."""
+        """Submit a job, or learn that it has been.
+
+        One that was asked for before may be under way although no answer came: of that only the
+        agent can say that there is no such job.
+        """
+        if not self._has_come(job):
+            return
         members = self._members(job)
         wanted = [watched for watched in members if not watched.run.cancel_requested]
         if not job.asked and not wanted:
@@ -303,28 +324,26 @@ class Dispatcher(threading.Thread):
                 self._settle(watched, CANCELLED, CANCELLED_REASON)
             self._forget(job)
             return
-        requests = [watched.run.request for watched in members]
-        engine = requests[0]["settings"]["engine"] if requests else "numba"
+        if not members:  # it is of no use any more
+            return
         _ = self._connected().site  # where this fails, nothing has been asked for yet
+        doubt = job.asked
         if not job.asked:
             job.asked = True
             job.save(self.archive.home)
         try:
-            reply = self._ask(
-                "submit",
-                job=job.name,
-                requests=requests,
-                options=job.options(cluster, engine),
-                setup=[*cluster.setup, f"export NANOCONF_MPI={shlex.quote(cluster.mpi)}"],
-                tasks=job.tasks,
-                threads=job.cores,
-                continues={r["id"]: r["continues"] for r in requests if r.get("continues")},
-            )
+            reply = self._ask_to_submit(job, cluster, [watched.run.request for watched in members])
         except ClusterProblem as problem:
             if problem.passing:
                 raise
+            if doubt:
+                self._keep_waiting(job, members, problem)
+                return
+            reply = {"refused": {"name": problem.name, "line": str(problem)}}
+        if "refused" in reply:
+            line = f"the job was not taken: {reply['refused']['line']}"
             for watched in members:
-                self._settle(watched, FAILED, f"the job was not taken: {problem}", problem.name)
+                self._settle(watched, FAILED, line, reply["refused"]["name"])
             self._forget(job)
             return
         job.job_id = reply["job_id"]
@@ -333,6 +352,37 @@ class Dispatcher(threading.Thread):
         self._say(f"{job.name}: Slurm's job {job.job_id} on {job.cluster}, {len(members)} runs")
         for watched in members:
             watched.note(job_id=job.job_id, state=QUEUED, reason="submitted", note="")
+
+    def _keep_waiting(self, job: Job, members: list[Watched], problem: ClusterProblem) -> None:
+        """Say what keeps us from learning what has become of a job; others go on."""
+        if any([watched.note(note=f"{problem}; trying again") for watched in members]):
+            self._say(f"{job.name}: {problem}")
+
+    def _ask_to_submit(self, job: Job, cluster: Cluster, requests: list[dict[str, Any]]) -> Any:
+        return self._ask(
+            "submit",
+            job=job.name,
+            runs=job.runs,
+            requests=requests,
+            options=job.options(cluster, requests[0]["settings"]["engine"]),
+            setup=[*cluster.setup, f"export NANOCONF_MPI={shlex.quote(cluster.mpi)}"],
+            tasks=job.tasks,
+            threads=job.cores,
+            continues={r["id"]: r["continues"] for r in requests if r.get("continues")},
+        )
+
+    def _has_come(self, job: Job) -> bool:
+        """Whether all of a job's open runs have come, so that what is done is done for all."""
+        return not any(map(self._may_come, job.runs))
+
+    def _may_come(self, run_id: str) -> bool:
+        """Whether a run of a job is open, but this keeper has not been told of it yet."""
+        if run_id in self._open:
+            return False
+        try:
+            return not self.archive.get(run_id).finished
+        except UnknownRun:  # removed, or damaged
+            return False
 
     def _members(self, job: Job) -> list[Watched]:
         return [self._open[run_id] for run_id in job.runs if run_id in self._open]
@@ -343,12 +393,15 @@ class Dispatcher(threading.Thread):
 
     def _cancel(self) -> None:
         """Tell the cluster what is to be cancelled."""
-        asked = [w for w in self._open.values() if w.run.cancel_requested and not w.told]
+        waiting = [w for w in self._open.values() if w.run.cancel_requested and not w.told]
+        concerned = {w.job: self._jobs[w.job] for w in waiting if w.job in self._jobs}
+        come = {name: job for name, job in concerned.items() if self._has_come(job)}
+        asked = [w for w in waiting if w.job in come]
         if not asked:
             return
         whole = [
             job
-            for job in {w.job: self._jobs[w.job] for w in asked}.values()
+            for job in come.values()
             if all(w.run.cancel_requested for w in self._members(job)) and job.job_id is not None
         ]
         self._ask("cancel", runs=[w.run.id for w in asked], jobs=[job.job_id for job in whole])
@@ -403,6 +456,8 @@ class Dispatcher(threading.Thread):
         self.polls += 1
         numbers = {job.name: job.job_id for job in sent.values()}
         seen = self._ask("poll", jobs=numbers, runs=known)
+        for job in sent.values():
+            self._follow(job, seen["numbers"][job.name])
         over = []
         for run_id in known:
             watched, found = self._open[run_id], seen["runs"][run_id]
@@ -417,6 +472,16 @@ class Dispatcher(threading.Thread):
                 watched, job, task, seen["ended"][job.name].get(str(index), "")
             )
         self._fetch(over)
+
+    def _follow(self, job: Job, number: int) -> None:
+        """Follow the job that has the runs, should there be two of its name after all."""
+        if number == job.job_id:
+            return
+        self._say(f"{job.name}: Slurm's job {number} has its runs, not {job.job_id}")
+        job.job_id = number
+        job.save(self.archive.home)
+        for watched in self._members(job):
+            watched.note(job_id=number)
 
     def _take_progress(self, watched: Watched, found: dict[str, Any], task: dict[str, str]) -> None:
         slurm, begun = task.get("state", ""), bool(watched.stamp or found.get("progress"))
@@ -449,19 +514,22 @@ class Dispatcher(threading.Thread):
         if watched.run.cancel_requested:
             self._settle(watched, CANCELLED, CANCELLED_REASON)
             return
-        tries = watched.status.get("tries", 0) + bool(watched.stamp)
-        if end.again and watched.run.queue != QUEUES[0] and tries < MOST_TRIES:
-            self._send_again(watched, job, tries, end.reason)
+        tried = bool(watched.stamp) or end.error == JOB_FAILED  # else its turn had not come
+        tries = watched.status.get("tries", 0) + tried
+        sent = watched.status.get("sent", 0) + 1
+        hope = tries < MOST_TRIES and sent < MOST_JOBS
+        if end.again and watched.run.queue != QUEUES[0] and hope:
+            self._send_again(watched, job, end.reason, tries=tries, sent=sent)
         else:
             watched.add_to_log(self._ask("log", job=job.name, task=job.index(watched.run.id)))
             self._settle(watched, end.state, end.reason, end.error)
 
-    def _send_again(self, watched: Watched, job: Job, tries: int, reason: str) -> None:
-        """Let a sweep's run go with another job; one that has not begun has not been tried."""
+    def _send_again(self, watched: Watched, job: Job, reason: str, **counts: int) -> None:
+        """Let a sweep's run go with another job."""
         watched.job, watched.over_since, watched.stamp = "", None, ""
         job.runs = [run_id if run_id != watched.run.id else "" for run_id in job.runs]
         job.save(self.archive.home)
-        watched.note(state=QUEUED, tries=tries, note=f"to be sent again: {reason}")
+        watched.note(state=QUEUED, note=f"to be sent again: {reason}", **counts)
         self._say(f"{watched.run.id}: to be sent again: {reason}")
 
     # --- fetching ---------------------------------------------------------------------------

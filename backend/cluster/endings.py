@@ -12,6 +12,7 @@ WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", 
 WORKING = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING")
 UNKNOWN = ""
 
+JOB_FAILED = "job-failed"
 GO_ON = "run it again: it goes on from its checkpoint"
 
 
@@ -75,7 +76,7 @@ def ending(task: dict[str, str], stopped_by: str, job_id: int, minutes: int) -> 
     if task.get("exit_code", "").startswith(f"{INTERRUPTED}:"):
         return Ending(FAILED, "interrupted", f"the job was told to end ({slurm}): {GO_ON}", True)
     line = f"the job ended without a result ({slurm}): see the log; the cluster's set-up lines"
-    return Ending(FAILED, "job-failed", f"{line} may be wrong: nanoconf cluster check", again=True)
+    return Ending(FAILED, JOB_FAILED, f"{line} may be wrong: nanoconf cluster check", again=True)
 
 
 def _because(task: dict[str, str]) -> str:

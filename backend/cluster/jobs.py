@@ -103,13 +103,13 @@ class Job:
         (home / "jobs" / f"{self.name}.json").unlink(missing_ok=True)
 
 
-def load(home: Path, cluster: str) -> list[Job]:
-    """The jobs of a home on a cluster."""
+def load(home: Path, cluster: str, config: Path) -> list[Job]:
+    """The jobs of a home on a cluster that a file describes; another file's may have its name."""
     found = []
     for path in sorted((home / "jobs").glob(f"{PREFIX}*.json")):
         try:
             values: dict[str, Any] = read_json(path)
-            if values["cluster"] == cluster:
+            if (values["cluster"], Path(values["config"])) == (cluster, config):
                 found.append(Job(**values))
         except (OSError, ValueError, TypeError, KeyError):
             continue

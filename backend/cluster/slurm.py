@@ -26,7 +26,11 @@ SILENT = (
 
 UNKNOWN = "invalid job id"
 
-JOB_FIELDS = re.compile(r"(\w[\w/:]*)=(.*?)(?=\s\w[\w/:]*=|\s*$)")
+TASK = re.compile(r"JobId=\d+ ArrayJobId=\d+ ArrayTaskId=([^\s%]*)")
+STATE = re.compile(r"JobState=(\w+) Reason=(\S+) Dependency=")
+EXIT_CODE = re.compile(r"ExitCode=(\d+:\d+)")
+"""Fields of a job that Slurm writes itself. Account and folders are the user's words: they may
+hold line breaks, and what looks like a field."""
 
 
 def call(*command: str, folder: Path | None = None) -> str:
@@ -56,7 +60,9 @@ def call(*command: str, folder: Path | None = None) -> str:
     if done.returncode == 0:
         return done.stdout
     said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
-    name = "slurm-silent" if any(words in said.lower() for words in SILENT) else "slurm-refused"
+    # one that was killed may have been heard before
+    silent = done.returncode < 0 or any(words in said.lower() for words in SILENT)
+    name = "slurm-silent" if silent else "slurm-refused"
     raise ClusterProblem(name, said or f"{command[0]} ended with status {done.returncode}")
 
 
@@ -75,8 +81,8 @@ def submit(options: Sequence[str], folder: Path, script: str) -> int:
     """Submit a script that lies in a folder; returns the job's number."""
     answer = call("sbatch", "--parsable", *options, script, folder=folder)
     found = re.match(r"\s*(\d+)", answer)
-    if not found:
-        raise ClusterProblem("slurm-refused", f"sbatch answered {answer.strip()!r}")
+    if not found:  # it was taken all the same: its name tells its number
+        raise ClusterProblem("slurm-silent", f"sbatch answered {answer.strip()!r}")
     return int(found[1])
 
 
@@ -94,8 +100,8 @@ def cancel(job_id: int) -> None:
 def tasks(job_id: int) -> list[dict[str, str]]:
     """What Slurm knows of a job: a dict for each of its tasks, or of a range that waits.
 
-    Keys are ``task`` (a number, a range such as ``4-9``, or empty), ``state``, ``reason``,
-    ``exit_code`` and ``restarts``. Empty where Slurm has forgotten the job.
+    Keys are ``task`` (a number, a range such as ``4-9``, or empty), ``state``, ``reason`` and
+    ``exit_code``. Empty where Slurm has forgotten the job.
     """
     try:
         answer = call("scontrol", "--oneliner", "show", "job", str(job_id))
@@ -103,17 +109,21 @@ def tasks(job_id: int) -> list[dict[str, str]]:
         if UNKNOWN in str(problem).lower():
             return _remembered(job_id)
         raise
-    return [_task(line) for line in answer.splitlines() if line.strip()]
+    begins = rf"(?m)^(?=JobId=(?:\d+ ArrayJobId=)?{job_id} )"
+    return [_task(record) for record in re.split(begins, answer) if record.strip()]
 
 
-def _task(line: str) -> dict[str, str]:
-    found = dict(JOB_FIELDS.findall(line))
+def _task(record: str) -> dict[str, str]:
+    """What one record of scontrol says; one that is not understood is not one of a lost job."""
+    task, state = TASK.match(record), STATE.search(record)
+    if state is None:
+        raise ClusterProblem("slurm-silent", f"scontrol answered {record[:200]!r}")
+    exit_code = EXIT_CODE.search(record, state.end())
     return {
-        "task": found.get("ArrayTaskId", "").partition("%")[0],
-        "state": found.get("JobState", ""),
-        "reason": found.get("Reason", "None"),
-        "exit_code": found.get("ExitCode", "0:0"),
-        "restarts": found.get("Restarts", "0"),
+        "task": task[1] if task else "",
+        "state": state[1],
+        "reason": state[2],
+        "exit_code": exit_code[1] if exit_code else "0:0",
     }
 
 
@@ -135,7 +145,6 @@ def _remembered(job_id: int) -> list[dict[str, str]]:
                     "state": (state.split() or [""])[0],
                     "reason": "None",
                     "exit_code": "",
-                    "restarts": "0",
                 }
             )
         if found:

@@ -57,13 +57,13 @@ class Watched:
         return True
 
     def keep_progress(self, found: dict[str, Any]) -> None:
-        """Write down the run's progress as its worker would have done here."""
+        """Write down the run's progress as its worker would have done here, the log first."""
         folder = self.run.folder
         with contextlib.suppress(OSError):
+            _write(folder / "worker.log", found["log"].encode())
             (folder / "partial").mkdir(exist_ok=True)
             for name, content in found["partial"].items():
                 _write(folder / "partial" / Path(name).name, wire.as_bytes(content))
-            _write(folder / "worker.log", found["log"].encode())
             write_json(folder / "progress.json", found["progress"])
             self.stamp = found["progress"]["updated"]
 
