@@ -11,6 +11,7 @@ import sysconfig
 from contextlib import contextmanager
 
 import paramiko
+import psutil
 import pytest
 
 from backend.archive import Archive
@@ -23,7 +24,7 @@ from nanoconf.cli import main
 from nanoconf.gui.state import AppState
 from nanoconf.gui.work import Work
 from tests.desk import NAME, Desk, write_config
-from tests.homes import LONG, QUICK, processes, python, until
+from tests.homes import LONG, QUICK, kill, processes, python, until
 from tests.slurm import PATH, make_key
 
 PLENTY = bytes(8 << 20)
@@ -222,8 +223,10 @@ def another_user(cluster):
         conf.write_text(text)
         cluster.stop_sshd()
         cluster.start_sshd()
-        cluster.kill_connections()  # who has a process is not removed
-        until(lambda: subprocess.run(["userdel", name]).returncode == 0, "the user to be gone")
+        cluster.kill_connections()
+        # who has a process is not removed
+        kill([one for one in psutil.process_iter(["username"]) if one.info["username"] == name])
+        subprocess.run(["userdel", "--force", name], check=True)
 
 
 @pytest.mark.parametrize(
