@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from nanoconf.gui.state import AppState
     from nanoconf.gui.work import Work
+    from tests.desk import Desk
     from tests.slurm import SlurmCluster
 
 
@@ -69,3 +70,21 @@ def cluster(slurm_cluster: SlurmCluster) -> Iterator[SlurmCluster]:
     """The test file's Slurm. What the test disturbs is mended; jobs and connections end."""
     yield slurm_cluster
     slurm_cluster.mend()
+
+
+@pytest.fixture
+def make_desk(
+    home: Path, cluster: SlurmCluster, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Desk]]:
+    """A home on the tests' Slurm, with some keys of the cluster's entry otherwise."""
+    from tests.desk import Desk
+
+    desks: list[Desk] = []
+
+    def make(**changes: Any) -> Desk:
+        desks.append(Desk(home, cluster, monkeypatch, **changes))
+        return desks[-1]
+
+    yield make
+    for desk in desks:
+        desk.close()

@@ -21,26 +21,11 @@ from backend.files import read_json, write_json
 from backend.locks import Lock
 from backend.md import engine
 from backend.run import CANCELLED, DONE, FAILED, QUEUED, RUNNING
-from tests.desk import Desk
 from tests.disks import small_disk
 from tests.homes import LONG, QUICK, STEADY, SYSTEM, processes, running, until
 from tests.slurm import make_key, name_of
 
 LONG_ENOUGH = replace(STEADY, duration_ns=4.0)
-
-
-@pytest.fixture
-def make_desk(home, cluster, monkeypatch):
-    """A home on the tests' Slurm, with some keys of the cluster's entry otherwise."""
-    desks = []
-
-    def make(**changes):
-        desks.append(Desk(home, cluster, monkeypatch, **changes))
-        return desks[-1]
-
-    yield make
-    for desk in desks:
-        desk.close()
 
 
 @pytest.fixture

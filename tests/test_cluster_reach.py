@@ -23,26 +23,12 @@ from backend.run import CANCELLED, DONE, FAILED
 from nanoconf.cli import main
 from nanoconf.gui.state import AppState
 from nanoconf.gui.work import Work
-from tests.desk import NAME, Desk, write_config
+from tests.desk import NAME, write_config
 from tests.homes import LONG, QUICK, kill, processes, python, until
 from tests.slurm import PATH, make_key
 
 PLENTY = bytes(8 << 20)
 """More than SSH and the kernel take without an answer."""
-
-
-@pytest.fixture
-def make_desk(home, cluster, monkeypatch):
-    """A home on the tests' Slurm, with some keys of the cluster's entry otherwise."""
-    desks = []
-
-    def make(**changes):
-        desks.append(Desk(home, cluster, monkeypatch, **changes))
-        return desks[-1]
-
-    yield make
-    for desk in desks:
-        desk.close()
 
 
 @pytest.fixture
