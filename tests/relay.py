@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import threading
@@ -142,11 +143,13 @@ def free_ports(count: int) -> list[int]:
     """Ports that nobody has.
 
     They lie below those that the kernel gives to outgoing connections, so that a server that stops
-    for a while finds its port free again.
+    for a while finds its port free again; and each of pytest's workers has a range of its own.
     """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 10_000 + worker % 4 * 5_500
     ports: set[int] = set()
     while len(ports) < count:
-        port = random.randrange(10_000, 32_000)
+        port = random.randrange(first, first + 5_500)
         with suppress(OSError), socket.socket() as probe:
             probe.bind((HOST, port))
             ports.add(port)

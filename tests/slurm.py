@@ -177,7 +177,7 @@ class SlurmCluster:
             self._start_munge()
             self._launch_controller()
             for node in self.nodes:
-                self._launch(node, "slurmd", "-D", "-N", node)
+                self._launch_node(node)
             self.start_sshd()
             self._wait(self._answers, "Slurm's controller to answer")
             self._wait(self._idle, "the nodes to be idle")
@@ -284,12 +284,16 @@ class SlurmCluster:
         self.slurm("scontrol", "update", f"NodeName={node}", "State=DOWN", f"Reason={reason}")
 
     def node_up(self, node: str = "n1") -> None:
-        """A node is back, once all that ran on it has ended, as after a restart.
+        """A node is back after a restart: what ran on it has ended, and is forgotten.
 
-        Slurm would end what is left of a job, and with it the same job's next start.
+        Slurm's daemon there would else end what is left of a job, and with it the same job's next
+        start, or refuse that as a second copy.
         """
         self._wait(lambda: not self._minders(), "the node's jobs to end")
+        self._end(node, signal.SIGKILL)
+        self._launch_node(node)
         self.slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
+        self._wait(self._nodes_answer, "the node to answer")
 
     def force_time_limit(self, job_id: str | int) -> None:
         """A running job has used up its time. Slurm looks every 30 s, so it may live that long."""
@@ -410,6 +414,9 @@ class SlurmCluster:
 
     def _launch_controller(self) -> None:
         self._launch("slurmctld", "slurmctld", "-D")
+
+    def _launch_node(self, node: str) -> None:
+        self._launch(node, "slurmd", "-D", "-N", node)
 
     def _launch(self, name: str, *command: str) -> None:
         """Start a daemon, in a session of its own so that Ctrl-C leaves its end to us."""
