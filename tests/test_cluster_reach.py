@@ -93,35 +93,29 @@ def connection(request, describe, cluster, relay):
         yield connection
 
 
-def test_a_link_that_freezes_before_a_command_is_taken_is_given_up(connection, relay, monkeypatch):
-    execute = paramiko.Channel.exec_command
+@pytest.mark.parametrize(
+    ("moment", "command", "data", "answer"),
+    [
+        pytest.param("exec_command", "echo there", b"", "there", id="before it is taken"),
+        pytest.param("sendall", "wc -c", PLENTY, str(len(PLENTY)), id="while much is sent"),
+    ],
+)
+def test_a_link_that_freezes_at_a_command_is_given_up(
+    connection, relay, monkeypatch, moment, command, data, answer
+):
+    go_on = getattr(paramiko.Channel, moment)
 
-    def freeze(channel, command):
+    def freeze(*arguments):
         relay.freeze()
-        return execute(channel, command)
+        return go_on(*arguments)
 
     with monkeypatch.context() as frozen:
-        frozen.setattr(paramiko.Channel, "exec_command", freeze)
+        frozen.setattr(paramiko.Channel, moment, freeze)
         with pytest.raises(ClusterProblem, match=r"broke \(no answer in time\)") as caught:
-            connection.run("echo there", silence=1.0)
+            connection.run(command, data, silence=1.0)
     assert caught.value.name == "lost"
     relay.thaw()
-    assert connection.run("echo there").out == b"there\n"
-
-
-def test_a_link_that_freezes_while_much_is_sent_is_given_up(connection, relay, monkeypatch):
-    send = paramiko.Channel.sendall
-
-    def freeze(channel, data):
-        relay.freeze()
-        return send(channel, data)
-
-    with monkeypatch.context() as frozen:
-        frozen.setattr(paramiko.Channel, "sendall", freeze)
-        with pytest.raises(ClusterProblem, match=r"broke \(no answer in time\)"):
-            connection.run("wc -c", PLENTY, silence=1.0)
-    relay.thaw()
-    assert connection.run("wc -c", PLENTY).out.split() == [str(len(PLENTY)).encode()]
+    assert connection.run(command, data).out.decode().split() == [answer]
 
 
 # --- host keys ------------------------------------------------------------------------------
