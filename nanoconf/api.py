@@ -12,7 +12,7 @@ from backend.keeper import follow
 from backend.result import Progress, SimulationResult
 from backend.settings import RunSettings
 from backend.system import SlitSystem
-from nanoconf.clusters import default_engine, destination, status_in_words
+from nanoconf.clusters import default_engine, destination, status_in_words, waiting_line
 
 SHOW_AFTER_SECONDS = 2.0
 BAR = "{desc} {n:.0f} %|{bar}| "
@@ -83,9 +83,15 @@ def simulate(
 
 def wait_for(run: Run, *, progress: bool | None = None) -> Run:
     """Wait for the end of a run behind a progress bar; Ctrl-C cancels it, unless it was joined."""
+    say_waiting = waiting_line(progress)
     try:
         with progress_bar(progress) as show:
-            follow(run, lambda found: show(found, status_in_words(run)))
+
+            def tell(found: Progress | None) -> None:
+                show(found, status_in_words(run))
+                say_waiting(run)
+
+            follow(run, tell)
     except KeyboardInterrupt:
         if not run.joined:
             run.cancel()

@@ -24,7 +24,7 @@ from backend.result import SimulationError
 from backend.run import DONE, FAILED, DamagedRun, Run, now
 from backend.system import InvalidInput
 from nanoconf import dataset
-from nanoconf.clusters import destination
+from nanoconf.clusters import destination, status_in_words, waiting_line
 from nanoconf.plans import TRIES, Item
 
 SAVE_SECONDS = 120.0
@@ -151,6 +151,7 @@ class Sweep:
             disable=None if progress is None else not progress,
             smoothing=0.05,
         )
+        say_waiting = waiting_line(progress)
         saved, kept_alive, changed = time.monotonic(), -math.inf, True
         self._began = now() if waiting else ""
         try:
@@ -162,6 +163,10 @@ class Sweep:
                 finished = self._collect()
                 if finished:
                     bar.update(finished)
+                if self.cluster is not None and self._active:
+                    _, _, run = next(iter(self._active.values()))  # they wait for the same
+                    say_waiting(run)
+                    bar.set_postfix_str(status_in_words(run))
                 changed = changed or finished > 0
                 if changed and time.monotonic() - saved > SAVE_SECONDS:
                     self.save()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from backend.cluster import hosts, install, wire
 from backend.cluster.config import Cluster
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh import Connection
+from backend.cluster.waiting import Say, nobody
 
 AGENT = "backend.cluster.agent"
 
@@ -23,9 +23,9 @@ class Remote:
         Told, in a line, what takes long.
     """
 
-    def __init__(self, cluster: Cluster, say: Callable[[str], None] = lambda line: None):
+    def __init__(self, cluster: Cluster, say: Say = nobody):
         self.cluster = cluster
-        self.connection = Connection(hosts.target_of(cluster))
+        self.connection = Connection(hosts.target_of(cluster), say)
         self._say = say
         self._site: install.Site | None = None
 
@@ -45,7 +45,8 @@ class Remote:
             There is no connection, or it broke; or the agent says what is wrong.
         """
         command = self.site.command(self.cluster, AGENT, self.site.work_dir)
-        answer = self.connection.run(command, wire.pack({"do": action, **words}))
+        task = f"waiting for the cluster's answer ({action})"
+        answer = self.connection.run(command, wire.pack({"do": action, **words}), task=task)
         try:
             reply = wire.unpack(answer.out)
         except wire.Broken as error:
