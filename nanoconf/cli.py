@@ -152,7 +152,10 @@ def _add_simulate(verbs) -> None:
     length = how.add_mutually_exclusive_group()
     length.add_argument("--duration-ns", metavar="NS", help="length of the simulation (5.0)")
     length.add_argument(
-        "-S", "--steps", metavar="N", help="the same in the published tool's steps of 0.001 tau"
+        "-S",
+        "--steps",
+        metavar="N",
+        help="the same in the published tool's steps of 0.001 tau of the smaller ion",
     )
     how.add_argument(
         "--target-error",
