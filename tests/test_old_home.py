@@ -364,6 +364,7 @@ def test_the_next_training_goes_on_from_the_old_home(home, monkeypatch):
     card = read_json(home / "models" / "model-5" / "card.json")
     assert card["promotion"]["against"] == "model-4"
     assert card["data"]["archive_runs"] == len(ELIGIBLE)
+    assert card["data"]["training"]["systems"] == 3422  # the data set has these systems, too
     state = read_json(home / "learning.json")
     assert (set(state["learnt"]), state["fresh"]) == (ELIGIBLE, [])
     assert state["outcome"] == outcome
