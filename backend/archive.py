@@ -55,15 +55,15 @@ def default_home() -> Path:
     return Path(platformdirs.user_data_dir("nanoconf"))
 
 
-def inputs_hash(system: SlitSystem, settings: RunSettings) -> str:
+def inputs_hash(system: SlitSystem, settings: RunSettings, version: str = __version__) -> str:
     """What two requests share when one result answers both: inputs, engine and version."""
     from backend.system import canonical_hash
 
     return canonical_hash(
         {
-            "system": _canonical(system.to_dict()),
+            "system": _canonical(system.key()),
             "settings": _canonical(settings.to_dict()),
-            "version": __version__,
+            "version": version,
         }
     )
 
@@ -146,12 +146,19 @@ class Archive:
         return min(usable, key=lambda run: (run.state != DONE, run.created), default=None)
 
     def best_result(self, system: SlitSystem, settings: RunSettings) -> Run | None:
-        """A run of the system that is done: one that answers the settings, else the longest."""
+        """A run of the system that is done: one that answers the settings, else the longest.
+
+        Runs of unequal ions whose time step followed the positive ion are passed over.
+        """
         key = inputs_hash(system, settings)
         with self._guard:
             self._refresh()
             found = list(self._by_system.get(_system_key(system.to_dict()), ()))
-        done = [run for run in found if run.state == DONE and run.has_result_files()]
+        done = [
+            run
+            for run in found
+            if run.state == DONE and run.has_result_files() and _follows_smaller_ion(run)
+        ]
         return max(
             done,
             key=lambda run: (run.inputs_hash == key and _answers(run), run.settings.duration_ns),
@@ -336,6 +343,13 @@ class Archive:
                 continue
             if old:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _follows_smaller_ion(run: Run) -> bool:
+    """Whether the time step of a run followed the smaller ion, as its key then says."""
+    if run.system.diameter_ratio == 1:
+        return True
+    return run.inputs_hash == inputs_hash(run.system, run.settings, run.version)
 
 
 def _answers(run: Run) -> bool:

@@ -81,7 +81,7 @@ def measure(
             errors = _median_errors(system, coarse, contender)
             for species, error in zip(("positive", "negative"), errors, strict=True):
                 needed = sampled * (error / TARGET) ** 2
-                steps = (EQUILIBRATION_TIME + needed) / settings.time_step
+                steps = (EQUILIBRATION_TIME * system.diameter_ratio + needed) / settings.time_step
                 costs.append(
                     Cost(
                         contender.name,

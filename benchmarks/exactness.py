@@ -53,8 +53,8 @@ def measure(
         errors.append(
             ForceError(
                 contender.name,
-                lateral=float(np.sqrt(squares[:2].mean()) * system.positive_diameter),
-                normal=float(np.sqrt(squares[2]) * system.positive_diameter),
+                lateral=float(np.sqrt(squares[:2].mean()) * system.smaller_diameter),
+                normal=float(np.sqrt(squares[2]) * system.smaller_diameter),
                 relative=float(np.sqrt(squares.mean()) / scale),
             )
         )

@@ -16,6 +16,7 @@ from backend.locks import Lock, is_locked
 from backend.result import Cancelled, SimulationError
 from backend.run import CANCELLED, DONE, FAILED, QUEUED, RUNNING, DamagedRun, Run, boot_id
 from backend.settings import RunSettings
+from backend.system import SlitSystem
 from tests.homes import LONG, QUICK, SYSTEM, obey_permissions, python, submit
 
 
@@ -103,6 +104,7 @@ def test_processes_that_submit_equal_requests_at_once_get_one_run(home):
         import sys, time
         from backend.archive import Archive
         from backend.settings import RunSettings
+from backend.system import SlitSystem
         from backend.system import SlitSystem
         archive, system = Archive(), SlitSystem()
         print("ready", flush=True)
@@ -126,6 +128,40 @@ def test_only_physics_engine_and_version_make_the_hash():
     big = 2**62
     seeds = {inputs_hash(SYSTEM, RunSettings(seed=seed)) for seed in (big, big + 1)}
     assert len(seeds) == 2
+
+
+@pytest.mark.parametrize(
+    ("inputs", "key"),
+    [
+        ({}, "1feab52f3fe8c1f88409a0cc9a6a93fbf7f47a124ff2cf370787c00e194fef2a"),
+        (
+            {"positive_valency": 3, "positive_diameter": 0.5, "wall": "plane"},
+            "6f428d0dbdb5759bd4cd64ce0b7c9faea0d44d3f891d4580d7dbaed2175e8e29",
+        ),
+    ],
+)
+def test_results_of_equal_ions_keep_their_keys(inputs, key):
+    assert inputs_hash(SlitSystem(**inputs), RunSettings(), "0.1.0") == key
+
+
+@pytest.mark.parametrize(
+    ("diameters", "key"),
+    [
+        ((0.744, 0.245), "9c1b808515212c6bc5874c16fd0f5445173269fbf6f34caf71e6dcb823d487f3"),
+        ((0.245, 0.744), "6ec97bc61c01a4c1cd3bc5a9597c6a0fb00cbb99f97d07815b31ef86dc9c9b83"),
+    ],
+)
+def test_results_whose_time_step_followed_the_positive_ion_are_not_reused(home, diameters, key):
+    unequal = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
+    settings, archive = RunSettings(), Archive(home)
+    stored = archive.submit(unequal, settings)
+    finish(stored)
+    assert archive.best_result(unequal, settings).id == stored.id
+    earlier = stored.request | {"inputs_hash": key, "version": "0.1.0"}
+    write_text(stored.folder / "run.json", json.dumps(earlier))
+    later = Archive(home)
+    assert later.best_result(unequal, settings) is None
+    assert not later.submit(unequal, settings).joined
 
 
 def test_home_is_where_the_environment_says(monkeypatch, tmp_path):
@@ -174,6 +210,7 @@ def test_a_home_that_cannot_be_written_is_refused_in_one_line(tmp_path, place):
         import sys
         from backend.archive import Archive, UnusableHome
         from backend.settings import RunSettings
+from backend.system import SlitSystem
         from backend.system import SlitSystem
         try:
             Archive(sys.argv[1]).submit(SlitSystem(), RunSettings())

@@ -57,6 +57,20 @@ def test_schedule_keeps_to_the_duration_asked(duration):
     assert schedule.stages[-1] <= 400
 
 
+@pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744)])
+def test_unequal_ions_are_simulated_as_long_as_equal_ones_in_shorter_steps(diameters):
+    settings = RunSettings(duration_ns=5.0)
+    unequal = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
+    larger = SlitSystem(positive_diameter=0.744)
+    one, other = (Schedule.of(system, settings) for system in (unequal, larger))
+    steps, reference = one.steps(settings), other.steps(settings)
+    assert steps / reference == pytest.approx(0.744 / 0.245, rel=0.01)
+    equilibration, reference = (each.equilibration_steps(settings) for each in (one, other))
+    assert equilibration / reference == pytest.approx(0.744 / 0.245, rel=0.01)
+    sampled = one.stages[-1] * one.tally_ns(unequal, settings) * settings.replicas
+    assert sampled == pytest.approx(5.0, rel=0.01)
+
+
 @pytest.mark.parametrize(
     "system",
     [

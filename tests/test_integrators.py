@@ -5,7 +5,7 @@ import pytest
 
 from backend.md import estimators, integrators, thermostats
 from backend.md.forces import potential_energy
-from backend.md.replica import Replica
+from backend.md.replica import Replica, stepping
 from backend.settings import SAMPLE_TIME, RunSettings
 from backend.system import SlitSystem
 
@@ -20,7 +20,7 @@ def equilibrated(seed=1):
 
 
 def advance(replica, samples):
-    tally = estimators.empty_tally(SYSTEM, 300, samples)
+    tally = estimators.empty_tally(replica.system, 300, samples)
     outcome = integrators.advance(
         replica.state, replica.force_field, replica.stepping, 0, samples, tally
     )
@@ -33,16 +33,20 @@ def energy_fluctuation(start, time_step, duration=2.0):
     settings = RunSettings(
         thermostat="none", precision="double", time_step=time_step, coulomb_split=1
     )
-    replica = Replica(SYSTEM, settings, 0)
+    return np.std(energies(Replica(SYSTEM, settings, 0), start, round(duration / SAMPLE_TIME)))
+
+
+def energies(replica, start, samples):
+    """Total energy (k_BT) at every sample of a replica from given positions and velocities on."""
     state, field = replica.state, replica.force_field
     state.positions[:], state.velocities[:] = start
     integrators.start(state, field, replica.stepping)
-    energies = []
-    for _ in range(round(duration / SAMPLE_TIME)):
+    total = []
+    for _ in range(samples):
         advance(replica, 1)
         kinetic = integrators.kinetic_energy(state.velocities)
-        energies.append(kinetic + potential_energy(state.positions, field))
-    return np.std(energies)
+        total.append(kinetic + potential_energy(state.positions, field))
+    return total
 
 
 def test_energy_fluctuation_falls_with_the_square_of_the_time_step():
@@ -52,18 +56,38 @@ def test_energy_fluctuation_falls_with_the_square_of_the_time_step():
 
 
 def test_multiple_time_steps_conserve_energy_as_well_as_single_ones():
-    start = equilibrated()
-    settings = RunSettings(thermostat="none", precision="double")
-    replica = Replica(SYSTEM, settings, 0)
-    replica.state.positions[:], replica.state.velocities[:] = start
-    integrators.start(replica.state, replica.force_field, replica.stepping)
-    energies = []
-    for _ in range(80):
-        advance(replica, 1)
-        kinetic = integrators.kinetic_energy(replica.state.velocities)
-        potential = potential_energy(replica.state.positions, replica.force_field)
-        energies.append(kinetic + potential)
-    assert np.std(energies) < 0.004 * kinetic
+    replica = Replica(SYSTEM, RunSettings(thermostat="none", precision="double"), 0)
+    fluctuation = np.std(energies(replica, equilibrated(), samples=80))
+    assert fluctuation < 0.004 * integrators.kinetic_energy(replica.state.velocities)
+
+
+def test_small_ions_conserve_energy_beside_large_ones():
+    """To within a time step three times as long, that of the larger ion, gives 1e-4 or more."""
+    system = SlitSystem(positive_valency=3, positive_diameter=0.744, negative_diameter=0.245)
+    warm = Replica(system, RunSettings(), 0)
+    advance(warm, 600)
+    replica = Replica(system, RunSettings(thermostat="none", precision="double"), 0)
+    start = warm.state.positions, warm.state.velocities
+    assert np.std(energies(replica, start, samples=160)) < 5e-5 * 1.5 * system.ion_count
+
+
+@pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744), (0.245, 0.245)])
+def test_time_step_is_a_share_of_the_time_unit_of_the_smaller_ion(diameters):
+    system = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
+    nm_per_speed = SlitSystem(positive_diameter=1.0).time_unit_ns  # unit of time of `Stepping`
+    step = stepping(system, RunSettings()).dt * nm_per_speed
+    assert step * 1e6 == pytest.approx(3.732, abs=0.002)
+
+
+@pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744), (0.744, 0.744)])
+def test_thermostats_are_as_weak_as_for_the_larger_ion(diameters):
+    """The smaller ion must not slow the larger one's diffusion across the slit."""
+    system = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
+    langevin = stepping(system, RunSettings())
+    friction = -np.log(langevin.memory) / (langevin.dt * langevin.coulomb_split)
+    assert friction == pytest.approx(0.5 / 0.744)
+    chain = stepping(system, RunSettings(thermostat="nose-hoover")).chain_inertia
+    assert chain[1] == pytest.approx((0.5 * 0.744) ** 2)
 
 
 def test_thermostat_keeps_the_temperature():

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import time
 from dataclasses import replace
 
@@ -18,6 +19,8 @@ from backend.md.contact import build_pairs, contact_forces
 from backend.md.coulomb import coulomb_buffer, coulomb_forces
 from backend.md.forces import force_field
 from backend.md.lattice import lattice
+from backend.md.replica import stepping
+from backend.md.schedule import Schedule
 from backend.result import Cancelled, SimulationError
 from backend.run import DONE, RUNNING
 from backend.settings import RunSettings
@@ -92,7 +95,7 @@ def test_forces_are_those_of_the_numba_engine(system):
     for axis in range(3):
         error = forces[axis] - (contact + coulomb)[axis]
         assert rms(error) < 2e-3 * rms(coulomb)
-    converged = Method(8.0, 1e-6 / system.positive_diameter, order=7, slab=9.0)
+    converged = Method(8.0, 1e-6 / system.smaller_diameter, order=7, slab=9.0)
     assert rms(engine.forces(system, positions, converged) - contact - coulomb) < 1e-3 * rms(
         coulomb
     )
@@ -140,6 +143,38 @@ def test_input_has_the_mean_diameter_between_unlike_ions():
     text = script.interactions(system, Method(6.0))
     for pair in ("1 1 1.0 1 ", "1 2 1.0 1.2 ", "2 2 1.0 1.4 "):
         assert f"pair_coeff {pair}" in text
+
+
+@pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744), (0.245, 0.245)])
+def test_time_step_is_that_of_the_numba_engine(diameters):
+    system = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
+    steps = lammps_times(system, RunSettings(engine="lammps"), r"^timestep (\S+)$")
+    ours = [stepping(system, RunSettings()).dt]  # in nm √(m/k_BT), of which τ is d
+    assert steps == pytest.approx(ours) == pytest.approx([0.005 * 0.245])
+
+
+@pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744), (0.744, 0.744)])
+def test_thermostats_are_those_of_the_numba_engine(diameters):
+    system = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
+    bath, chain = (
+        lammps_times(system, RunSettings(engine="lammps", thermostat=thermostat), pattern)
+        for thermostat, pattern in (
+            ("langevin", r"^fix bath all langevin 1.0 1.0 (\S+)"),
+            ("nose-hoover", r"^fix move all nvt temp 1.0 1.0 (\S+)"),
+        )
+    )
+    langevin = stepping(system, RunSettings())
+    memory = np.exp(-langevin.dt * langevin.coulomb_split / bath[0])
+    assert memory == pytest.approx(langevin.memory)
+    assert chain == pytest.approx([0.5 * 0.744])
+
+
+def lammps_times(system, settings, pattern):
+    """Times in the input of a run, converted to nm √(m/k_BT) with its size of the positive ions."""
+    text = script.run_text(system, settings, Schedule.of(system, settings), Method(6.0), seed=1)
+    size = float(re.search(r"^pair_coeff 1 1 1.0 (\S+)", text, re.MULTILINE)[1])
+    unit = system.positive_diameter / size
+    return [float(time) * unit for time in re.findall(pattern, text, re.MULTILINE)]
 
 
 # --- the same profiles ----------------------------------------------------------------------

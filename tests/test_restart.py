@@ -17,12 +17,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend import local
+from backend import __version__, local
 from backend.keeper import ensure_keeper, follow
 from backend.md import engine
+from backend.md.checkpoint import Checkpoints
+from backend.md.compiled import engine_digest
 from backend.result import Cancelled, SimulationResult
 from backend.run import DONE, FAILED, QUEUED, Run
 from backend.settings import RunSettings
+from backend.system import canonical_hash
 from backend.worker import INTERRUPTED
 from tests.disks import small_disk
 from tests.homes import LONG, QUICK, STEADY, SYSTEM, obey_permissions, python, submit, until
@@ -209,6 +212,31 @@ def test_a_checkpoint_of_another_run_is_left_aside_and_said_to_be(tmp_path):
     result = engine.run(SYSTEM, other, checkpoint=tmp_path, say=said.append)
     assert [line for line in said if "of another run, or of another engine" in line] == said[:2]
     assert same(result, engine.run(SYSTEM, other))
+
+
+@pytest.mark.parametrize(
+    ("system", "fits"),
+    [
+        (SYSTEM, True),
+        (SYSTEM.replace(negative_diameter=0.3), False),
+        (SYSTEM.replace(negative_diameter=0.7), False),
+    ],
+    ids=["equal", "smaller negative", "larger negative"],
+)
+def test_a_checkpoint_whose_time_step_followed_the_positive_ion_fits_equal_ions_only(
+    tmp_path, system, fits
+):
+    kind = {
+        "system": system.to_dict(),
+        "settings": QUICK.to_dict(),
+        "version": __version__,
+        "engine": engine_digest(),
+    }
+    arrays = {"steps_done": np.array(7)}
+    np.savez(tmp_path / "0.npz", kind=np.array([canonical_hash(kind), *arrays]), **arrays)
+    said: list[str] = []
+    assert Checkpoints(tmp_path, system, QUICK, said.append).load(0) == (arrays if fits else None)
+    assert fits or "of another run, or of another engine" in said[0]
 
 
 def test_nothing_is_unpickled(tmp_path):

@@ -14,6 +14,14 @@ def test_default_system_has_the_published_size():
     assert system.time_unit_ns * 1000 == pytest.approx(2.2, abs=0.03)
 
 
+def test_time_unit_is_that_of_the_smaller_ion():
+    small, large = 0.245, 0.744
+    expected = SlitSystem(positive_diameter=small).time_unit_ns
+    assert SlitSystem(positive_diameter=large, negative_diameter=small).time_unit_ns == expected
+    assert SlitSystem(positive_diameter=small, negative_diameter=large).time_unit_ns == expected
+    assert expected * 1000 == pytest.approx(0.746, abs=0.001)
+
+
 @pytest.mark.parametrize("valencies", [(1, -1), (2, -1), (3, -1), (3, -2), (2, -2), (1, -2)])
 @pytest.mark.parametrize("width, concentration", [(3.0, 0.3), (4.0, 0.9), (8.0, 0.05)])
 def test_box_is_neutral_large_and_exactly_concentrated(valencies, width, concentration):

@@ -267,4 +267,4 @@ def forces(
         if problem := process.problem():
             raise problem
         table = np.loadtxt(folder / script.FORCE_FILE, skiprows=9)
-    return table[:, 1:].T / system.positive_diameter
+    return table[:, 1:].T / system.smaller_diameter

@@ -97,11 +97,11 @@ class Replica:
         kept = min(wanted, taken // self.schedule.samples_per_snapshot(wanted))
         # the first is that before the first step
         frames = read_snapshots(path, self.system.ion_count)[1 : kept + 1]
-        return [frame * self.system.positive_diameter for frame in frames]
+        return [frame * self.system.smaller_diameter for frame in frames]
 
     def samples(self, tallies: int) -> Samples:
         """The first so many tallies, a block each."""
-        unit = self.system.positive_diameter
+        unit = self.system.smaller_diameter
         means = np.array([self.tallies[name][:tallies] for name in SPECIES])
         sums = self.schedule.samples_per_tally * np.moveaxis(means, 0, 1)
         return Samples(

@@ -1,6 +1,6 @@
 """What LAMMPS reads: the system, its interactions and the run, in Lennard-Jones units.
 
-The unit of length is the diameter of the positive ions, that of energy k_BT, and every ion has
+The unit of length is the diameter d of the smaller ion, that of energy k_BT, and every ion has
 mass 1; so the unit of time is τ. Charges are valencies: the dielectric constant makes two unit
 charges one Bjerrum length apart interact with k_BT.
 """
@@ -33,7 +33,7 @@ NEIGHBOURS = 140
 
 RELAXATION_STEPS = 1000
 LARGEST_MOVE = 0.02
-"""How far an ion may move in a step of the relaxation (d₊)."""
+"""How far an ion may move in a step of the relaxation (d)."""
 
 ROWS_OF_ENGINE = 5
 """Rows of the series that the Numba engine would record while LAMMPS records one, at most."""
@@ -46,16 +46,16 @@ class Method:
     Parameters
     ----------
     cutoff : float
-        Real-space cut-off (d₊).
+        Real-space cut-off (d, the diameter of the smaller ion).
     accuracy : float
-        Accuracy of the forces that PPPM aims at (k_BT/d₊).
+        Accuracy of the forces that PPPM aims at (k_BT/d).
     order : int
         Order of the charge assignment.
     slab : float
         Length of the cell over the slit width h. The gap keeps the periodic images of the slit
         apart; the correction for their dipoles leaves exp(−2π gap/L) of the longest waves.
     skin : float
-        Margin of the neighbour list (d₊).
+        Margin of the neighbour list (d).
     suffix : str
         Variant of the styles, as in ``-sf opt``; may be empty.
     """
@@ -75,7 +75,7 @@ class Method:
     @classmethod
     def of(cls, system: SlitSystem, suffix: str = "") -> Method:
         """The method of a run: a gap as wide as the box, and a cut-off that PPPM is fast with."""
-        unit = system.positive_diameter
+        unit = system.smaller_diameter
         width, length = system.confinement_length, system.box_length
         volume = NEIGHBOURS * length**2 * width / system.ion_count
         radius = math.cbrt(3 * volume / (4 * math.pi))
@@ -99,7 +99,7 @@ def _typical_force(system: SlitSystem) -> float:
 
 def data_text(system: SlitSystem, positions: np.ndarray) -> str:
     """The data file: box, masses and ions at positions (nm), shape (3, ions)."""
-    unit = system.positive_diameter
+    unit = system.smaller_diameter
     length, half = system.box_length / unit, system.confinement_length / unit / 2
     species = np.repeat([0, 1], system.counts)
     folded = positions / unit
@@ -117,7 +117,7 @@ def data_text(system: SlitSystem, positions: np.ndarray) -> str:
 
 def interactions(system: SlitSystem, method: Method) -> str:
     """The commands that define ions, walls and forces."""
-    unit = system.positive_diameter
+    unit = system.smaller_diameter
     return f"""\
 units lj
 atom_style charge
@@ -137,7 +137,7 @@ neigh_modify delay 0 every 1 check yes
 
 
 def _pair_lines(system: SlitSystem, method: Method) -> str:
-    d_positive, d_negative = (d / system.positive_diameter for d in system.diameters)
+    d_positive, d_negative = (d / system.smaller_diameter for d in system.diameters)
     sizes = {"1 1": d_positive, "1 2": (d_positive + d_negative) / 2, "2 2": d_negative}
     reach = WCA_RANGE * max(sizes.values())
     return "\n".join(
@@ -150,7 +150,7 @@ def _pair_lines(system: SlitSystem, method: Method) -> str:
 
 
 def _wall_lines(system: SlitSystem) -> str:
-    unit = system.positive_diameter
+    unit = system.smaller_diameter
     lines = []
     for name, size, plane in zip(SPECIES, *wall_geometry(system), strict=True):
         d, z = size / unit, plane / unit
@@ -210,7 +210,7 @@ unfix cool
 
 print "phase equilibrating"
 reset_timestep 0
-{_integration_lines(settings, seed)}
+{_integration_lines(system, settings, seed)}
 run {schedule.equilibration_steps(settings)}
 
 print "phase sampling"
@@ -238,16 +238,17 @@ def samples_per_row(schedule: Schedule) -> int:
     return max(rows) * schedule.samples_per_row
 
 
-def _integration_lines(settings: RunSettings, seed: int) -> str:
+def _integration_lines(system: SlitSystem, settings: RunSettings, seed: int) -> str:
+    larger = system.diameter_ratio
     if settings.thermostat == "nose-hoover":
-        return f"fix move all nvt temp 1.0 1.0 {CHAIN_TIME:g} tchain {CHAIN_LENGTH}"
-    bath = f"\nfix bath all langevin 1.0 1.0 {1 / FRICTION:g} {seed}"
+        return f"fix move all nvt temp 1.0 1.0 {CHAIN_TIME * larger:g} tchain {CHAIN_LENGTH}"
+    bath = f"\nfix bath all langevin 1.0 1.0 {larger / FRICTION:g} {seed}"
     return "fix move all nve" + (bath if settings.thermostat == "langevin" else "")
 
 
 def _series_lines(system: SlitSystem, samples: int, every: int) -> str:
     """What is recorded in time, as `estimators.SERIES` has it."""
-    unit = system.positive_diameter
+    unit = system.smaller_diameter
     _, middle, contact = estimators.empty_tally(system, bins=1, rows=1).limits / unit
     sums = {
         "dipole": f"q*z*{unit:.12g}",
@@ -279,7 +280,7 @@ def _series_lines(system: SlitSystem, samples: int, every: int) -> str:
 
 def _histogram_lines(system: SlitSystem, samples: int, every: int) -> str:
     """Sums over the ions in each bin, as `estimators.Tally` has them, but in our units."""
-    unit = system.positive_diameter
+    unit = system.smaller_diameter
     half = system.confinement_length / unit / 2
     place = f"((z+{half:.12g})*{BINS / (2 * half):.12g})"
     lines = [

@@ -72,7 +72,7 @@ class Checkpoints:
         self.folder = folder
         self._kind = canonical_hash(
             {
-                "system": system.to_dict(),
+                "system": system.key(),
                 "settings": settings.to_dict(),
                 "version": __version__,
                 "engine": engine_digest(),

@@ -23,10 +23,11 @@ from backend.settings import RunSettings
 from backend.system import SlitSystem
 
 FRICTION = 0.5
-"""Friction of the Langevin thermostat (1/τ): weak enough to let ions diffuse across freely."""
+"""Friction of the Langevin thermostat (1/τ of the larger ion): weak enough to let ions diffuse
+across freely."""
 
 CHAIN_TIME = 0.5
-"""Time in which a Nosé-Hoover chain answers (τ)."""
+"""Time in which a Nosé-Hoover chain answers (τ of the larger ion)."""
 
 SKIN = 0.5
 """Margin of the neighbour list, in diameters of the larger ion."""
@@ -211,15 +212,15 @@ class Replica:
 
 
 def stepping(system: SlitSystem, settings: RunSettings) -> Stepping:
-    """Constants of the integrator for a system (τ is one diameter long in its units)."""
-    tau = system.positive_diameter
+    """Constants of the integrator for a system (τ is one smaller diameter long in its units)."""
+    tau = system.smaller_diameter
     interval = settings.time_step * settings.coulomb_split
-    friction = FRICTION if settings.thermostat == "langevin" else 0.0
+    friction = FRICTION / system.diameter_ratio if settings.thermostat == "langevin" else 0.0
     # without noise the momenta along x and y never change
     degrees = 3 * system.ion_count - (2 if settings.thermostat != "langevin" else 0)
     inertia = np.zeros(CHAIN_LENGTH)
     if settings.thermostat == "nose-hoover":
-        inertia[:] = (CHAIN_TIME * tau) ** 2
+        inertia[:] = (CHAIN_TIME * system.diameter_ratio * tau) ** 2
         inertia[0] *= degrees
     return Stepping(
         dt=settings.time_step * tau,

@@ -9,7 +9,8 @@ from backend.settings import RunSettings
 from backend.system import SlitSystem
 
 EQUILIBRATION_TIME = 100.0
-"""Time before sampling starts (τ): some twenty times what ions need to diffuse across the slit."""
+"""Time before sampling starts (τ of the larger ion): some twenty times what ions need to diffuse
+across the slit."""
 
 ROW_TIME = 0.1
 """Time over which the recorded series are averaged (τ)."""
@@ -71,7 +72,7 @@ class Schedule:
             samples_per_row=samples_per_row,
             rows_per_chunk=rows_per_chunk,
             chunks_per_tally=chunks_per_tally,
-            equilibration=math.ceil(EQUILIBRATION_TIME / chunk),
+            equilibration=math.ceil(EQUILIBRATION_TIME * system.diameter_ratio / chunk),
             stages=_stages(tallies) if settings.target_error is not None else (tallies,),
         )
 
