@@ -154,7 +154,7 @@ class Archive:
         done = [run for run in found if run.state == DONE and run.has_result_files()]
         return max(
             done,
-            key=lambda run: (run.inputs_hash == key and _answers(run), run.settings.duration_ns),
+            key=lambda run: (run.inputs_hash == key and _answers(run), run.length_ns),
             default=None,
         )
 
