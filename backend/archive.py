@@ -161,7 +161,7 @@ class Archive:
         ]
         return max(
             done,
-            key=lambda run: (run.inputs_hash == key and _answers(run), run.settings.duration_ns),
+            key=lambda run: (run.inputs_hash == key and _answers(run), run.length_ns),
             default=None,
         )
 

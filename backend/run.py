@@ -54,6 +54,7 @@ class Run:
         self.folder = folder
         self.joined = False
         self._final: str | None = None
+        self._simulated_ns: float | None = None
         try:
             self.request: dict[str, Any] = read_json(folder / "run.json")
             self.id: str = self.request["id"]
@@ -262,6 +263,26 @@ class Run:
             return SimulationResult.load(self.folder)
         except (OSError, ValueError, KeyError) as error:
             raise DamagedRun(f"the result in {self.folder} cannot be read ({error!r})") from error
+
+    @property
+    def simulated_ns(self) -> float | None:
+        """Production time that the result comes from (ns); None where there is no result."""
+        if self._simulated_ns is None and self.state == DONE:
+            self._simulated_ns = self._read_simulated_ns()
+        return self._simulated_ns
+
+    def _read_simulated_ns(self) -> float | None:
+        result = _read_json_if_there(self.folder / "result.json")
+        try:
+            return float(result["summary"]["simulated_ns"])
+        except (KeyError, TypeError, ValueError):
+            return None  # damaged, or of an earlier version
+
+    @property
+    def length_ns(self) -> float:
+        """Length of the run (ns): the simulated one of a result, else the one asked for."""
+        simulated = self.simulated_ns
+        return self.settings.duration_ns if simulated is None else simulated
 
     def has_result_files(self) -> bool:
         """Whether all files of a result are there."""

@@ -363,17 +363,24 @@ def as_json(run: Run) -> dict[str, Any]:
 
 
 def _row(run: Run) -> list[str]:
-    system, settings = run.request["system"], run.request["settings"]
     state = run.state
     progress = run.progress() if state == "running" else None
     return [
         run.id[:8],
         f"{state} {progress.fraction:.0%}" if progress else state,
         run.created[:16].replace("T", " "),
-        _system_in_words(system),
-        f"{settings.get('duration_ns', '?'):g}",
+        _system_in_words(run.request["system"]),
+        _length(run),
         run.reason or (status_in_words(run) if not run.finished else "") or run.name,
     ]
+
+
+def _length(run: Run) -> str:
+    """Length in ns: the simulated one where there is a result, else the one asked for."""
+    simulated = run.simulated_ns
+    if simulated is None:
+        return f"{run.request['settings'].get('duration_ns', '?'):g}"
+    return f"{float(f'{simulated:.3g}'):g}"
 
 
 def _system_in_words(system: Mapping[str, Any]) -> str:

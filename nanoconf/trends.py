@@ -111,7 +111,7 @@ def simulated_points(runs: Iterable[Run], system: SlitSystem, name: str) -> list
         if not _on_the_way(run, system, name, value) or run.state != DONE:
             continue
         known = longest.get(value)
-        if known is None or known.settings.duration_ns < run.settings.duration_ns:
+        if known is None or known.length_ns < run.length_ns:
             longest[value] = run
     return [_point(value, longest[value]) for value in sorted(longest)]
 

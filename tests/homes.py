@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from backend import local
 from backend.archive import Archive
 from backend.keeper import stop_keeper
 from backend.locks import is_locked
@@ -110,6 +111,15 @@ def clean_up(home: Path) -> None:
 
 def submit(home: Path, settings: RunSettings = QUICK, **options: object) -> Run:
     return Archive(home).submit(SYSTEM, settings, **options)
+
+
+def simulated(home: Path, settings: RunSettings, *, early: bool = False) -> Run:
+    """A run that is done; `early`: ended with `Run.finish` as soon as it had a result."""
+    run = submit(home, settings)
+    if early:
+        run.finish()
+    assert local.start(run.folder).wait() == 0, run.log_tail()
+    return run
 
 
 def begun(run: Run) -> bool:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from backend.result import Cancelled, SimulationError
 from backend.run import CANCELLED, DONE, FAILED, QUEUED, RUNNING, DamagedRun, Run, boot_id
 from backend.settings import RunSettings
 from backend.system import SlitSystem
-from tests.homes import LONG, QUICK, SYSTEM, obey_permissions, python, submit
+from tests.homes import LONG, QUICK, STEADY, SYSTEM, obey_permissions, python, simulated, submit
 
 
 def finish(run: Run) -> None:
@@ -257,6 +258,28 @@ def test_results_of_runs_that_have_none(home):
     write_text(damaged.folder / "negative_density.csv", "nonsense")
     with pytest.raises(DamagedRun, match="cannot be read"):
         damaged.result()
+
+
+def test_a_run_is_as_long_as_asked_until_its_result_says_how_long_it_is(home):
+    run = submit(home, STEADY)
+    assert (run.simulated_ns, run.length_ns) == (None, 2.0)
+    finish(run)
+    assert (run.simulated_ns, run.length_ns) == (None, 2.0)  # the result does not say
+    for content in ('{"summary": {"simulated_ns": "long"}}', "[]", "not JSON"):
+        write_text(run.folder / "result.json", content)
+        assert run.length_ns == 2.0
+    write_text(run.folder / "result.json", '{"summary": {"simulated_ns": 0.2}}')
+    assert (run.simulated_ns, run.length_ns) == (0.2, 0.2)
+    failed = submit(home, LONG)
+    failed.settle(FAILED, "an ion went through a wall")
+    assert failed.length_ns == LONG.duration_ns
+
+
+def test_the_best_result_is_the_one_that_was_simulated_longest(home):
+    early = simulated(home, STEADY, early=True)
+    whole = simulated(home, replace(STEADY, duration_ns=0.5))
+    assert early.length_ns < 0.25 and whole.length_ns > 0.45
+    assert Archive(home).best_result(SYSTEM, LONG).id == whole.id
 
 
 def test_a_damaged_failure_is_still_a_failure(home):

@@ -17,7 +17,7 @@ from backend.result import SimulationResult
 from backend.run import CANCELLED, DONE, RUNNING
 from backend.system import SlitSystem
 from nanoconf.cli import main
-from tests.homes import LONG, begun, interruptible, python, submit, until
+from tests.homes import LONG, STEADY, begun, interruptible, python, simulated, submit, until
 
 QUICK = [
     "-p",
@@ -358,6 +358,23 @@ def test_runs_are_listed_for_people_and_for_programs(home, capsys):
     assert rows[1]["inputs"]["positive_diameter"] == 0.5
     assert nanoconf("runs", "--newest", 1, "--json") == 0
     assert len(json.loads(capsys.readouterr().out)) == 1
+
+
+def test_runs_that_are_done_are_listed_by_the_length_simulated(home, capsys):
+    early = simulated(home, STEADY, early=True)
+    waiting = submit(home, LONG)
+    waiting.cancel()
+    queued = submit(home, STEADY, reuse=False)
+    assert nanoconf("runs") == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    column = head.index("NS")
+    lengths = {row[:8]: row[column:].split()[0] for row in rows}
+    assert lengths == {
+        early.id[:8]: f"{early.result().summary['simulated_ns']:.3g}",
+        waiting.id[:8]: "100",
+        queued.id[:8]: "2",
+    }
+    assert 0.15 < float(lengths[early.id[:8]]) < 0.25
 
 
 def test_an_empty_archive_is_no_error(home, capsys):

@@ -5,9 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from backend import constants
 from backend.md import engine
 from backend.md import replica as replica_module
 from backend.md.engine import run
+from backend.md.estimators import SERIES
 from backend.md.lattice import lattice
 from backend.md.schedule import Schedule
 from backend.result import Cancelled, SimulationError
@@ -38,6 +40,60 @@ def test_progress_rises_to_the_end_and_brings_profiles(monkeypatch):
 def test_a_run_ends_early_when_asked():
     with pytest.raises(Cancelled):
         run(SlitSystem(), RunSettings(duration_ns=100), should_stop=lambda: True)
+
+
+def of_tallies(*tallies, **settings):
+    """A run whose replicas have so many tallies."""
+    job = engine._Run(SlitSystem(), RunSettings(replicas=len(tallies), **settings))
+    for replica, wanted in zip(job.replicas, tallies, strict=True):
+        job.equilibrate(replica)
+        job.sample(wanted, replica)
+    return job
+
+
+@pytest.mark.parametrize("target", [None, 0.001])
+@pytest.mark.parametrize("tallies", [(20, 67), (71, 39), (20, 61, 44)])
+def test_a_run_whose_replicas_ended_at_unequal_lengths_has_a_result(tallies, target):
+    job = of_tallies(*tallies, duration_ns=0.2, target_error=target)
+    result = job.result()
+    length = sum(tallies) // (20 * len(tallies))
+    blocks = sum(each // length for each in tallies)
+    assert len(result.residuals.left) == blocks
+    tally_ns = job.schedule.tally_ns(job.system, job.settings)
+    assert result.summary["simulated_ns"] == pytest.approx(blocks * length * tally_ns)
+    potential = np.concatenate([replica.potential_energies() for replica in job.replicas])
+    energy = result.summary["energy_per_ion_kT"]
+    assert energy["potential"] == pytest.approx(
+        potential.mean() / job.system.ion_count, abs=0.5 * energy["potential_error"]
+    )
+    # the pressure is that of the very blocks of the profile
+    tally_rows = len(job.replicas[0].tallies[0].series)
+    kept = [
+        replica.series()[(each % length) * tally_rows :]
+        for replica, each in zip(job.replicas, tallies, strict=True)
+    ]
+    wall = np.concatenate(kept)[:, SERIES.index("left_wall")].mean()
+    unit = constants.k * job.system.temperature * 1e21 / job.system.box_length**2
+    assert result.summary["pressures_MPa"]["left"]["pressure"] == pytest.approx(wall * unit)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_run_that_is_good_enough_ends_with_all_that_its_replicas_have(monkeypatch, threads):
+    monkeypatch.setattr(engine, "REPORT_SECONDS", 0.0)
+    settings = RunSettings(duration_ns=4.0, replicas=2)
+    seen = []
+    result = run(
+        SlitSystem(),
+        settings,
+        threads=threads,
+        on_progress=seen.append,
+        enough=lambda: bool(seen) and seen[-1].fraction > 0.3,
+    )
+    asked_at = next(progress.simulated_ns for progress in seen if progress.fraction > 0.3)
+    # less than a twentieth is left out, in front of the blocks
+    assert 0.95 * asked_at < result.summary["simulated_ns"] < 0.8 * settings.duration_ns
+    assert np.all(np.isfinite(result.positive.error))
+    assert result.positive.mean_density == pytest.approx(0.5)
 
 
 def test_too_large_a_time_step_is_an_error_with_advice():

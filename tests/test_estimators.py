@@ -10,6 +10,8 @@ from backend.md.agreement import agreement
 from backend.md.estimators import Samples
 from backend.md.forces import force_field
 from backend.md.replica import Replica
+from backend.md.summary import energies
+from backend.md.verdict import judge
 from backend.md.walls import boltzmann_factor, wall_energy
 from backend.profiles import bin_centres
 from backend.settings import RunSettings
@@ -98,6 +100,71 @@ def test_merging_blocks_keeps_the_sums():
     assert merged.blocks == 3
     assert (merged.samples, merged.rows) == (21, 12)
     assert merged.counts.sum() == pytest.approx(samples.counts[1:].sum())
+
+
+def of_lengths(*lengths):
+    rng = np.random.default_rng(3)
+    return [Samples(*rng.random((3, length, 2, 6)), 7, 4) for length in lengths]
+
+
+@pytest.mark.parametrize("lengths", [(20, 180), (39, 161), (57, 20, 23), (200, 200)])
+def test_replicas_of_unequal_lengths_count_by_their_length(lengths):
+    replicas = of_lengths(*lengths)
+    blocks = Samples.in_blocks(replicas, 20)
+    length = blocks.samples // 7
+    assert blocks.blocks == sum(each // length for each in lengths) >= 20 * len(lengths)
+    # one more tally in each block would leave too few of them
+    assert sum(each // (length + 1) for each in lengths) < 20 * len(lengths)
+    kept = [each.counts[len(each.counts) % length :] for each in replicas]
+    assert blocks.counts.mean(axis=0) == pytest.approx(length * np.concatenate(kept).mean(axis=0))
+
+
+def test_replicas_of_equal_lengths_have_equally_many_blocks():
+    replicas = of_lengths(53, 53, 53)
+    blocks = Samples.in_blocks(replicas, 20)
+    expected = Samples.joined([each.merged(2) for each in replicas])
+    assert np.array_equal(blocks.counts, expected.counts)
+    assert (blocks.samples, blocks.rows) == (14, 8)
+
+
+def test_blocks_of_unequal_lengths_give_the_mean_of_all_and_its_error():
+    """White noise: the standard error must be the scatter of the mean over many runs."""
+    rng = np.random.default_rng(5)
+    means, errors = [], []
+    for _ in range(2000):
+        series = [rng.standard_normal((rows, len(estimators.SERIES))) for rows in (40, 360)]
+        blocks = estimators.block_averages(series, 20)["dipole"]
+        mean, error = estimators.block_mean(blocks, estimators.block_weights(series, 20))
+        assert mean == pytest.approx(np.concatenate(series)[:, 1].mean(), abs=1e-12)
+        means.append(mean)
+        errors.append(error)
+    assert np.std(means) == pytest.approx(1 / 20, rel=0.05)
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(1 / 20, rel=0.03)
+
+
+def test_blocks_of_equal_lengths_are_not_changed_by_their_weights():
+    series = list(np.random.default_rng(6).random((3, 47, len(estimators.SERIES))))
+    blocks = estimators.block_averages(series, 20)["middle"]
+    weighted = estimators.block_mean(blocks, estimators.block_weights(series, 20))
+    assert weighted == estimators.block_mean(blocks)
+
+
+def test_potential_energy_is_the_mean_over_replicas_of_unequal_lengths():
+    system = SlitSystem()
+    short, long = np.full(20, -1.0), np.full(180, -2.0)
+    found = energies(system, [short, long], 1.0)
+    assert found["potential"] * system.ion_count == pytest.approx(-1.9)
+
+
+def test_a_short_replica_does_not_hide_that_the_run_drifts(ideal):
+    system, samples = ideal
+    rng = np.random.default_rng(7)
+    short, long = (rng.standard_normal((rows, len(estimators.SERIES))) for rows in (20, 3600))
+    long[1800:] += 0.3
+    profiles = estimators.density_profiles(system, samples)
+    differences = judge(samples, profiles, [short, long], None).differences
+    for quantity in ("middle", "contact"):
+        assert differences[f"both halves of the run ({quantity})"] < -5
 
 
 @pytest.mark.parametrize("rows", [2.0, 10.0])

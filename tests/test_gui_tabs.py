@@ -12,13 +12,15 @@ from backend.archive import Archive
 from backend.keeper import ensure_keeper
 from backend.locks import Lock
 from nanoconf import Surrogate
+from nanoconf.gui import words
 from nanoconf.gui.answers import Answers
 from nanoconf.gui.history import History
 from nanoconf.gui.plots import DENSITY, MD, ML, Z_AXIS, Chart, Curve
 from nanoconf.gui.state import RUNS, TRENDS, UNCERTAINTY
 from nanoconf.gui.trends import Trends
 from nanoconf.gui.uncertainty import EXACT, UncertainInputs
-from tests.homes import LONG, QUICK, SYSTEM, until
+from tests import homes
+from tests.homes import LONG, QUICK, STEADY, SYSTEM, until
 
 
 def simulated(work, *runs):
@@ -104,6 +106,16 @@ def test_simulations_on_the_way_are_points(state, work):
         SYSTEM.salt_concentration,
     ]
     assert points[0].errors["negative"]["contact"] > 0
+
+
+def test_of_two_simulations_of_a_system_the_one_simulated_longest_is_the_point(state, work):
+    from nanoconf.trends import simulated_points
+
+    early = homes.simulated(work.archive.home, STEADY, early=True)
+    whole = homes.simulated(work.archive.home, replace(STEADY, duration_ns=0.5))
+    (point,) = simulated_points((early, whole), SYSTEM, "salt_concentration")
+    mid = whole.result().summary["densities_M"]["positive"]["mid"]
+    assert point.densities["positive"]["mid"] == mid
 
 
 # --- the values under the pointer -----------------------------------------------------------
@@ -228,6 +240,34 @@ def test_runs_are_searched_named_compared_cited_opened_and_deleted(state, work):
     assert "1 run deleted" in history.message
     assert not mine.folder.exists()
     until(lambda: [entry.run_id for entry in history.entries] == [theirs.id])
+
+
+def test_runs_that_are_done_are_listed_and_cited_by_the_length_simulated(state, work):
+    early = homes.simulated(work.archive.home, STEADY, early=True)
+    whole = homes.simulated(work.archive.home, replace(STEADY, duration_ns=0.5))
+    waits = work.archive.submit(SYSTEM, replace(LONG, target_error=0.01))
+    state.tab = RUNS
+    history = History(state, work)
+    until(lambda: len(history.entries) == 3)
+    ns = {run.id: f"{run.result().summary['simulated_ns']:.3g} ns" for run in (early, whole)}
+    lengths = {entry.run_id: entry.length for entry in history.entries}
+    assert lengths == {**ns, waits.id: "to 1 %, at most 100 ns"}
+    history.chosen = (early.id,)
+    history.cite()
+    assert f"; {ns[early.id]} simulated (ended early), 1 replicas" in history.citation
+    assert "2 ns" not in history.citation.replace(ns[early.id], "")
+    history.chosen = (whole.id,)
+    history.cite()
+    assert f"; {ns[whole.id]} simulated (asked for: 0.5 ns), 1 rep" in history.citation
+    history.chosen = (waits.id,)
+    history.cite()
+    assert "; to 1 %, at most 100 ns, 1 replicas" in history.citation
+
+
+@pytest.mark.parametrize("shown", [("1.91 ns", 1.9071), ("1000 ns", 999.96), ("0.02 ns", 0.02)])
+def test_a_simulated_time_has_three_digits(shown):
+    text, time = shown
+    assert words.nanoseconds(time) == text
 
 
 def test_a_run_in_progress_is_not_deleted(state, work):

@@ -22,6 +22,7 @@ from backend.keeper import ensure_keeper, follow
 from backend.md import engine
 from backend.md.checkpoint import Checkpoints
 from backend.md.compiled import engine_digest
+from backend.md.schedule import Schedule
 from backend.result import Cancelled, SimulationResult
 from backend.run import DONE, FAILED, QUEUED, Run
 from backend.settings import RunSettings
@@ -172,6 +173,19 @@ def test_a_resumed_run_is_judged_at_the_same_stages(tmp_path):
     interrupt(settings, tmp_path, 80)
     (tmp_path / "1.npz").unlink()
     assert same(engine.run(SYSTEM, settings, checkpoint=tmp_path), expected)
+
+
+@pytest.mark.parametrize("target", [None, 0.001])
+def test_a_resumed_run_whose_replicas_are_at_unequal_lengths_can_be_finished(tmp_path, target):
+    settings = replace(TWO_REPLICAS, duration_ns=4.0, target_error=target, snapshots=0)
+    interrupt(settings, tmp_path, 41)
+    (tmp_path / "1.npz").unlink()
+    done = Checkpoints(tmp_path, SYSTEM, settings, print).load(0)["tallies_done"]
+    result = engine.run(SYSTEM, settings, checkpoint=tmp_path, enough=lambda: True)
+    sampled = (done + 20) * Schedule.of(SYSTEM, settings).tally_ns(SYSTEM, settings)
+    # less than a twentieth is left out, in front of the blocks
+    assert 0.95 * sampled < result.summary["simulated_ns"] < 1.001 * sampled
+    assert len(result.residuals.left) >= 40
 
 
 def test_constant_energy_is_checked_against_the_very_first(tmp_path):

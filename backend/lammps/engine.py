@@ -118,8 +118,7 @@ class Job:
 
     def samples(self, tallies: int) -> Samples:
         """Blocks of the first so many tallies of each replica."""
-        length = max(1, tallies // BLOCKS_PER_REPLICA)
-        return Samples.joined([r.samples(tallies).merged(length) for r in self.replicas])
+        return Samples.in_blocks([r.samples(tallies) for r in self.replicas], BLOCKS_PER_REPLICA)
 
     def stage_reached(self) -> int:
         """Tallies of each replica at the end of the last stage that all have reached, or 0."""

@@ -198,13 +198,12 @@ class _Run:
         return self.steps / (time.monotonic() - self.moving)
 
     def samples(self, least: int = BLOCKS_PER_REPLICA) -> Samples | None:
-        """At least so many blocks a replica of what was sampled; None while that is too little."""
+        """The blocks of all replicas with so many tallies at least; None where there are none."""
         sampled = [list(replica.tallies) for replica in self.replicas]
         parts = [Samples.of(t) for t in sampled if len(t) >= least]
         if not parts:
             return None
-        length = max(1, min(part.blocks for part in parts) // BLOCKS_PER_REPLICA)
-        return Samples.joined([part.merged(length) for part in parts])
+        return Samples.in_blocks(parts, BLOCKS_PER_REPLICA)
 
     def converged(self) -> bool:
         """Whether there is a target, and what has been sampled so far meets it."""

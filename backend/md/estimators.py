@@ -171,6 +171,19 @@ class Samples:
             self.rows * length,
         )
 
+    @classmethod
+    def in_blocks(cls, replicas: list[Samples], per_replica: int) -> Samples:
+        """The sums of several replicas in blocks that are as long as possible, and equally long.
+
+        There are at least `per_replica` blocks for each replica, on average: a longer replica
+        has more of them, so that it counts by its length.
+        """
+        least = per_replica * len(replicas)
+        length = max(1, sum(each.blocks for each in replicas) // least)
+        while length > 1 and sum(each.blocks // length for each in replicas) < least:
+            length -= 1
+        return cls.joined([each.merged(length) for each in replicas])
+
     @staticmethod
     def joined(parts: list[Samples]) -> Samples:
         """Blocks of several replicas side by side."""
@@ -214,8 +227,21 @@ def _bin_volume(system: SlitSystem, samples: Samples) -> float:
     return system.box_length**2 * system.confinement_length / bins
 
 
-def block_mean(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over blocks and its standard error."""
+def block_mean(
+    blocks: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over blocks and its standard error.
+
+    Parameters
+    ----------
+    blocks : ndarray, shape (blocks, ...)
+    weights : ndarray, shape (blocks,), optional
+        Length of each block of a single quantity over their mean length; all 1 where left out.
+    """
+    if weights is not None:
+        mean = np.average(blocks, weights=weights)
+        # in this form blocks of equal length keep their exact values
+        blocks = weights * blocks + (1 - weights) * mean
     return blocks.mean(axis=0), blocks.std(axis=0, ddof=1) / np.sqrt(len(blocks))
 
 
@@ -322,6 +348,12 @@ def block_averages(series: list[np.ndarray], blocks: int) -> dict[str, np.ndarra
     """
     parts = [part.mean(axis=0) for each in series for part in np.array_split(each, blocks)]
     return dict(zip(SERIES, np.array(parts).T, strict=True))
+
+
+def block_weights(series: list[np.ndarray], blocks: int) -> np.ndarray:
+    """Lengths of the blocks of `block_averages` over their mean, shape (replicas · blocks,)."""
+    lengths = np.array([len(each) for each in series])
+    return np.repeat(lengths / lengths.mean(), blocks)
 
 
 def autocorrelation_rows(series: np.ndarray) -> float:

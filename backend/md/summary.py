@@ -89,7 +89,8 @@ def energies(
         That of the ions, over the one set.
     """
     parts = [part.mean() for each in potential for part in np.array_split(each, BLOCKS_PER_REPLICA)]
-    mean, error = block_mean(np.array(parts) / system.ion_count)
+    weights = estimators.block_weights(potential, BLOCKS_PER_REPLICA)
+    mean, error = block_mean(np.array(parts) / system.ion_count, weights)
     return {
         "kinetic": 1.5 * temperature,
         "potential": float(mean),
@@ -170,6 +171,6 @@ def _pressures(
 
 def _recorded_in_blocks(samples: Samples, series: list[np.ndarray]) -> np.ndarray:
     """What was recorded, averaged over the very blocks of the profiles, shape (blocks, series)."""
-    blocks = samples.blocks // len(series)
-    aligned = [each[-blocks * samples.rows :] for each in series]
+    # as in `Samples.merged`, a remainder is left out in front of each replica
+    aligned = [each[len(each) % samples.rows :] for each in series]
     return np.concatenate(aligned).reshape(samples.blocks, samples.rows, -1).mean(axis=1)

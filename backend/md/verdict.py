@@ -113,21 +113,23 @@ def judge(
 def _differences(series: list[np.ndarray]) -> dict[str, float]:
     """Differences between halves of the run and of the slit, in standard errors."""
     column = estimators.block_averages(series, BLOCKS_PER_REPLICA)
+    weights = estimators.block_weights(series, BLOCKS_PER_REPLICA)
     first = np.tile(np.arange(BLOCKS_PER_REPLICA) < BLOCKS_PER_REPLICA // 2, len(series))
     return {
-        "both halves of the slit (dipole)": _in_errors(column["dipole"]),
-        "both walls' pressures": _in_errors(column["left_wall"] + column["right_wall"]),
-        "both halves of the run (middle)": _two_in_errors(column["middle"], first),
-        "both halves of the run (contact)": _two_in_errors(column["contact"], first),
+        "both halves of the slit (dipole)": _in_errors(column["dipole"], weights),
+        "both walls' pressures": _in_errors(column["left_wall"] + column["right_wall"], weights),
+        "both halves of the run (middle)": _two_in_errors(column["middle"], weights, first),
+        "both halves of the run (contact)": _two_in_errors(column["contact"], weights, first),
     }
 
 
-def _in_errors(blocks: np.ndarray) -> float:
-    mean, error = block_mean(blocks)
+def _in_errors(blocks: np.ndarray, weights: np.ndarray) -> float:
+    mean, error = block_mean(blocks, weights)
     return float(mean / error) if error > 0 else 0.0
 
 
-def _two_in_errors(blocks: np.ndarray, first: np.ndarray) -> float:
-    (mean, error), (other, other_error) = block_mean(blocks[first]), block_mean(blocks[~first])
+def _two_in_errors(blocks: np.ndarray, weights: np.ndarray, first: np.ndarray) -> float:
+    mean, error = block_mean(blocks[first], weights[first])
+    other, other_error = block_mean(blocks[~first], weights[~first])
     spread = np.hypot(error, other_error)
     return float((mean - other) / spread) if spread > 0 else 0.0

@@ -39,7 +39,7 @@ class Entry:
     system : str
         Its system, in words.
     length : str
-        How long it was to be simulated.
+        How long it was simulated; how long it is to be while there is no result.
     mine : bool
         Whether this browser asked for it.
     """
@@ -145,7 +145,7 @@ class History(HasTraits):
             run.where,
             run.created,
             words.describe(run.system),
-            words.length(run.settings),
+            words.run_length(run),
             self._work.owns(run),
         )
 
@@ -235,11 +235,24 @@ def _curve(run_id: str, result: Any, species: str, shade: float) -> Curve:
 
 
 def citation(run: Run) -> str:
-    """What identifies a run, for a paper: who reads it can make the result again."""
+    """What identifies a run, for a paper: who reads it can make the result again.
+
+    A result that somebody ended early is cited with its own length alone: the length asked for
+    would not give it.
+    """
     settings = run.settings
     name = f" ({run.name})" if run.name else ""
     return (
         f"Ions in Nanoconfinement, nanoconf {run.version or __version__}, run {run.id}{name}, "
-        f"{run.created[:10]}: {words.describe(run.system, full=True)}; {words.length(settings)}, "
+        f"{run.created[:10]}: {words.describe(run.system, full=True)}; {_cited_length(run)}, "
         f"{settings.replicas} replicas, seed {settings.seed}, engine {settings.engine}."
     )
+
+
+def _cited_length(run: Run) -> str:
+    if run.simulated_ns is None:
+        return words.length(run.settings)
+    simulated = f"{words.run_length(run)} simulated"
+    if run.finish_requested:
+        return f"{simulated} (ended early)"
+    return f"{simulated} (asked for: {words.length(run.settings)})"

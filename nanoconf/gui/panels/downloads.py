@@ -79,7 +79,7 @@ class DownloadsPanel(widgets.VBox):
             going = shown is not None and shown.active
             text = "The files appear here when the simulation has finished."
             return _section(title, "" if going else "Press Run first. ", text)
-        about = f"{words.describe(shown.system)}, {words.simulated_ns(shown):.3g} ns"
+        about = f"{words.describe(shown.system)}, {words.nanoseconds(words.simulated_ns(shown))}"
         return _files(title, about, self._state.simulation_stale, shown.files)
 
     def _prediction(self) -> str:

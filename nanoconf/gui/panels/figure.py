@@ -183,8 +183,8 @@ def _caption(state: AppState, tab: str) -> str:
 
 def simulation_chip(simulation: Simulation, *, stale: bool) -> str:
     """Which system was simulated, for how long, and whether that is at the left."""
-    length = words.simulated_ns(simulation)
-    text = f"{words.describe(simulation.system)}, {length:.3g} ns"
+    length = words.nanoseconds(words.simulated_ns(simulation))
+    text = f"{words.describe(simulation.system)}, {length}"
     return _chip("MD, stored" if simulation.stored else "MD", "md", text, stale=stale)
 
 
