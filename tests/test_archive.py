@@ -105,7 +105,6 @@ def test_processes_that_submit_equal_requests_at_once_get_one_run(home):
         import sys, time
         from backend.archive import Archive
         from backend.settings import RunSettings
-from backend.system import SlitSystem
         from backend.system import SlitSystem
         archive, system = Archive(), SlitSystem()
         print("ready", flush=True)
@@ -211,7 +210,6 @@ def test_a_home_that_cannot_be_written_is_refused_in_one_line(tmp_path, place):
         import sys
         from backend.archive import Archive, UnusableHome
         from backend.settings import RunSettings
-from backend.system import SlitSystem
         from backend.system import SlitSystem
         try:
             Archive(sys.argv[1]).submit(SlitSystem(), RunSettings())

@@ -17,7 +17,6 @@ from backend.archive import Archive, inputs_hash
 from backend.files import read_json
 from backend.keeper import ensure_keeper, follow
 from backend.md import engine
-from backend.md.compiled import engine_digest
 from backend.profiles import SlitProfiles
 from backend.result import SimulationResult
 from backend.run import DONE, QUEUED, Run
@@ -31,7 +30,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 
 VERSION = "0.1.0"
 ENGINE = "0ec9d63a3594846e1f9d7a4cbcc184ad5f6035066e91c83eca6303ebd69bfb17"
-"""`engine_digest` of the engine that wrote the checkpoints."""
+"""Revision of the engine that wrote the checkpoints."""
 
 CONVERGED, TRIVALENT = "f1c6dc36d5401585299f88444b2f6076", "af8544716f3b0d6417a20b436c1d1d3a"
 NAMED, LAMMPS = "a4fb762cf481e66b56bbc432ba26f50e", "53205c7fc9bd31cea664e726f6a798d1"
@@ -247,13 +246,6 @@ def checkpoints(run: Run) -> list[dict[str, np.ndarray]]:
     return loaded
 
 
-def stamp_with_this_engine(run: Run) -> None:
-    """Give the checkpoints the fingerprint of today's engine."""
-    for index, arrays in enumerate(checkpoints(run)):
-        arrays["kind"][0] = kind_of(run, engine_digest())
-        np.savez(run.checkpoint_folder / f"{index}.npz", **arrays)
-
-
 def test_the_checkpoints_are_for_the_interrupted_run(archive):
     run = archive.get(INTERRUPTED)
     assert run.state == QUEUED
@@ -263,18 +255,13 @@ def test_the_checkpoints_are_for_the_interrupted_run(archive):
 
 
 def test_the_keeper_takes_up_the_open_runs(archive, home):
-    """Resumed if the same engine wrote the checkpoints; else restarted, as documented."""
     interrupted, waiting = archive.get(INTERRUPTED), archive.get(WAITING)
     ensure_keeper(home)
     assert follow(interrupted) == DONE, interrupted.reason
     assert follow(waiting) == DONE, waiting.reason
-    outcome = (
-        f"goes on from step {STEPS_BEFORE}"
-        if engine_digest() == ENGINE
-        else "is of another run, or of another engine: it starts anew"
-    )
     log = (interrupted.folder / "worker.log").read_text()
-    assert log.count(outcome) == interrupted.settings.replicas
+    resumed = log.count(f"goes on from step {STEPS_BEFORE}")
+    assert resumed == interrupted.settings.replicas
     assert interrupted.result().summary["timings"]["steps"] == STEPS
     assert [attempt["ended"] for attempt in interrupted.attempts()] == ["interrupted", "done"]
     assert not interrupted.checkpoint_folder.exists()
@@ -288,7 +275,6 @@ def test_the_keeper_takes_up_the_open_runs(archive, home):
 def test_the_interrupted_run_resumes_from_its_checkpoints(archive, tmp_path):
     """If this computer also reproduces the undisturbed run, the results agree bit for bit."""
     run, undisturbed = archive.get(INTERRUPTED), archive.get(UNDISTURBED).result()
-    stamp_with_this_engine(run)
     shutil.copytree(run.checkpoint_folder, tmp_path / "checkpoint")
     assert local.start(run.folder, threads=2).wait() == 0
     log = (run.folder / "worker.log").read_text()

@@ -20,8 +20,7 @@ import pytest
 from backend import __version__, local
 from backend.keeper import ensure_keeper, follow
 from backend.md import engine
-from backend.md.checkpoint import Checkpoints
-from backend.md.compiled import engine_digest
+from backend.md.checkpoint import ENGINE_REVISION, Checkpoints
 from backend.md.schedule import Schedule
 from backend.result import Cancelled, SimulationResult
 from backend.run import DONE, FAILED, QUEUED, Run
@@ -244,7 +243,7 @@ def test_a_checkpoint_whose_time_step_followed_the_positive_ion_fits_equal_ions_
         "system": system.to_dict(),
         "settings": QUICK.to_dict(),
         "version": __version__,
-        "engine": engine_digest(),
+        "engine": ENGINE_REVISION,
     }
     arrays = {"steps_done": np.array(7)}
     np.savez(tmp_path / "0.npz", kind=np.array([canonical_hash(kind), *arrays]), **arrays)
