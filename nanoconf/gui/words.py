@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nanoconf.gui.fields import FIELDS
 
 if TYPE_CHECKING:
-    from backend.run import Run
+    from backend.runs.run import Run
     from backend.settings import RunSettings
     from backend.system import InvalidInput, SlitSystem
     from nanoconf.gui.state import MachineLearning, Simulation
