@@ -1,7 +1,7 @@
 """What uncertain inputs do to the profiles: by sampling them and asking the surrogate.
 
-Slit width, concentration and ion diameter are exact, uniform or Gaussian, and independent; how they
-are sampled, and the variance of an output shared out among them, is in `nanoconf.uncertainty.sobol`.
+Slit width, concentration and ion diameter are exact, uniform or Gaussian, and independent;
+`nanoconf.uncertainty.sobol` samples them and shares out the variance of an output among them.
 The model's own error is another thing, and is stated apart: no spread of the inputs contains it.
 """
 
