@@ -72,7 +72,8 @@ class RunSettings:
         Arithmetic of the pair forces.
     snapshots : int
         Configurations of the first replica to keep, evenly spaced over the (longest) run; how
-        many there may be depends on the number of ions (`backend.trajectory.check_snapshots`).
+        many there may be depends on the number of ions
+        (`backend.sampling.trajectory.check_snapshots`).
 
     Raises
     ------

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.lammps.engine import Job
-from backend.md import estimators
-from backend.md.estimators import Samples
-from backend.md.replica import Replica
-from backend.md.schedule import EQUILIBRATION_TIME, Schedule
+from backend.engines.lammps.engine import Job
+from backend.engines.numba.replica import Replica
+from backend.sampling import estimators
+from backend.sampling.estimators import Samples
+from backend.sampling.schedule import EQUILIBRATION_TIME, Schedule
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from benchmarks.contenders import Contender

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.lammps import script
-from backend.lammps.program import Process, find
-from backend.md.replica import FRICTION, Replica
-from backend.md.schedule import Schedule
+from backend.engines.lammps import script
+from backend.engines.lammps.program import Process, find
+from backend.engines.numba.replica import FRICTION, Replica
+from backend.sampling.schedule import Schedule
 from backend.system import SPECIES, SlitSystem
 from benchmarks.contenders import Contender
 
