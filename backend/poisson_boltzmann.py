@@ -24,9 +24,10 @@ from typing import Self
 import numpy as np
 from scipy.linalg import solveh_banded
 
-from backend.md.walls import wall_energy
-from backend.profiles import BINS, DensityProfile, SlitProfiles, bin_centres
+from backend.profiles.bins import BINS, bin_centres
+from backend.profiles.density import DensityProfile, SlitProfiles
 from backend.system import MOLAR, SPECIES, SlitSystem
+from backend.walls import wall_energy
 
 HALF = BINS // 2
 

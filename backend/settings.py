@@ -8,7 +8,7 @@ from typing import Any, Self
 from backend.system import InvalidInput, Range, SlitSystem, checked
 
 PUBLISHED_TIME_STEP = 0.001
-"""Time step of the published runs (τ): what a number of steps (`-S`) counts."""
+"""Time step of the published runs (τ of the smaller ion): what a number of steps (`-S`) counts."""
 
 SAMPLE_TIME = 0.05
 """Time from one sample of the profile to the next (τ), about: more would leave the errors as they
@@ -63,7 +63,8 @@ class RunSettings:
     thermostat : {"langevin", "nose-hoover", "none"}
         BAOAB Langevin dynamics, a Nosé-Hoover chain, or constant energy.
     time_step : float
-        Time step (τ).
+        Time step in units of τ, the Lennard-Jones time of the smaller ion
+        (`SlitSystem.time_unit_ns`).
     coulomb_split : int
         Coulomb forces are evaluated every so many time steps (reversible multiple time steps); an
         odd number, 1 for every step.
@@ -71,7 +72,8 @@ class RunSettings:
         Arithmetic of the pair forces.
     snapshots : int
         Configurations of the first replica to keep, evenly spaced over the (longest) run; how
-        many there may be depends on the number of ions (`backend.trajectory.check_snapshots`).
+        many there may be depends on the number of ions
+        (`backend.sampling.trajectory.check_snapshots`).
 
     Raises
     ------

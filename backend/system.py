@@ -215,6 +215,16 @@ class SlitSystem:
         return self.positive_diameter, self.negative_diameter
 
     @property
+    def smaller_diameter(self) -> float:
+        """Diameter of the smaller ion (nm), which sets the Lennard-Jones time τ."""
+        return min(self.diameters)
+
+    @property
+    def diameter_ratio(self) -> float:
+        """Diameter of the larger ion over that of the smaller ion, at least 1."""
+        return max(self.diameters) / self.smaller_diameter
+
+    @property
     def _negative_multiple(self) -> int:
         """What the number of negative ions must be a multiple of, to make N₊ whole."""
         return self.positive_valency // math.gcd(self.positive_valency, -self.negative_valency)
@@ -287,9 +297,13 @@ class SlitSystem:
 
     @property
     def time_unit_ns(self) -> float:
-        """The Lennard-Jones time τ = d₊ √(m/k_BT) in ns (2.2 ps in the default system)."""
+        """The Lennard-Jones time τ = d √(m/k_BT) of the smaller ion in ns (2.2 ps by default).
+
+        Contact forces of small ions change over the shortest distances, so the time step, which is
+        counted in τ, has to follow them.
+        """
         thermal_speed = math.sqrt(constants.k * self.temperature / ION_MASS)
-        return self.positive_diameter / thermal_speed
+        return self.smaller_diameter / thermal_speed
 
     @property
     def contact_planes(self) -> tuple[float, float]:
@@ -305,6 +319,16 @@ class SlitSystem:
     def to_dict(self) -> dict[str, Any]:
         """The inputs as plain JSON values, less those left open; `from_dict` reads them back."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def key(self) -> dict[str, Any]:
+        """The part of a cache key that tells runs of this system from others.
+
+        It holds the inputs and, where ions are unequal, the ion that sets τ: once this was the
+        positive ion, and what was simulated then must not be reused or resumed. With equal ions τ
+        is the same either way.
+        """
+        values = self.to_dict()
+        return values | {"time_unit": "smaller ion"} if self.diameter_ratio > 1 else values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

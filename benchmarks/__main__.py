@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from backend.engines.lammps.program import Program, find
+from backend.engines.numba.replica import Replica
 from backend.files import write_json
-from backend.lammps.program import Program, find
-from backend.md.replica import Replica
-from backend.md.schedule import Schedule
-from backend.result import SimulationError
+from backend.sampling.result import SimulationError
+from backend.sampling.schedule import Schedule
 from backend.system import SlitSystem
 from benchmarks import cost, exactness, speed
 from benchmarks.contenders import EVERY_STEP, MULTIPLE, OURS, SYSTEMS, lammps

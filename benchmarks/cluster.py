@@ -16,17 +16,17 @@ import time
 from functools import partial
 from pathlib import Path
 
-from backend.archive import Archive
 from backend.cluster.config import VARIABLE
-from backend.keeper import follow, stop_keeper
-from backend.run import DONE
+from backend.cluster.destination import destination
+from backend.runs.archive import Archive
+from backend.runs.keeper import follow, stop_keeper
+from backend.runs.run import DONE
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from benchmarks.report import aligned
-from nanoconf.clusters import destination
-from tests.desk import NAME, write_config
-from tests.homes import keepers, until
-from tests.slurm import SlurmCluster
+from tests.support.desk import NAME, write_config
+from tests.support.homes import keepers, until
+from tests.support.slurm import SlurmCluster
 
 ROUNDS = 5
 SYSTEM = SlitSystem(positive_valency=3, positive_diameter=0.5)

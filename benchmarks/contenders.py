@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backend.lammps.program import Program
-from backend.lammps.script import Method
+from backend.engines.lammps.program import Program
+from backend.engines.lammps.script import Method
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 

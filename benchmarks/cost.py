@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.lammps.engine import Job
-from backend.md import estimators
-from backend.md.estimators import Samples
-from backend.md.replica import Replica
-from backend.md.schedule import EQUILIBRATION_TIME, Schedule
+from backend.engines.lammps.engine import Job
+from backend.engines.numba.replica import Replica
+from backend.sampling import estimators
+from backend.sampling.estimators import Samples
+from backend.sampling.schedule import EQUILIBRATION_TIME, Schedule
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from benchmarks.contenders import Contender
@@ -81,7 +81,7 @@ def measure(
             errors = _median_errors(system, coarse, contender)
             for species, error in zip(("positive", "negative"), errors, strict=True):
                 needed = sampled * (error / TARGET) ** 2
-                steps = (EQUILIBRATION_TIME + needed) / settings.time_step
+                steps = (EQUILIBRATION_TIME * system.diameter_ratio + needed) / settings.time_step
                 costs.append(
                     Cost(
                         contender.name,

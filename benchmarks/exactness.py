@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.lammps.engine import forces as lammps_forces
-from backend.md.contact import build_pairs, contact_forces
-from backend.md.coulomb import coulomb_buffer, coulomb_forces
-from backend.md.electrostatics import ewald_pair
-from backend.md.forces import ForceField, force_field
-from backend.md.integrators import PAIRS_PER_ION
+from backend.engines.lammps.engine import forces as lammps_forces
+from backend.engines.numba.contact import build_pairs, contact_forces
+from backend.engines.numba.coulomb import coulomb_buffer, coulomb_forces
+from backend.engines.numba.electrostatics import ewald_pair
+from backend.engines.numba.forces import ForceField, force_field
+from backend.engines.numba.integrators import PAIRS_PER_ION
 from backend.system import SlitSystem
 from benchmarks.contenders import Contender
 
@@ -53,8 +53,8 @@ def measure(
         errors.append(
             ForceError(
                 contender.name,
-                lateral=float(np.sqrt(squares[:2].mean()) * system.positive_diameter),
-                normal=float(np.sqrt(squares[2]) * system.positive_diameter),
+                lateral=float(np.sqrt(squares[:2].mean()) * system.smaller_diameter),
+                normal=float(np.sqrt(squares[2]) * system.smaller_diameter),
                 relative=float(np.sqrt(squares.mean()) / scale),
             )
         )

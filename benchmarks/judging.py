@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from backend.profiles import SPECIES
-from nanoconf.surrogate.data import Simulations
+from backend.system import SPECIES
 from nanoconf.surrogate.fitting import Lessons, fit, predicted
 from nanoconf.surrogate.network import SHIPPED, Architecture
+from nanoconf.surrogate.simulations import Simulations
 
 
 def judged(relative: np.ndarray, data: Simulations) -> dict[str, dict[str, float]]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from backend.files import read_json, write_json
-from backend.profiles import SPECIES
+from backend.system import SPECIES
 from benchmarks.judging import EXPLANATION, HEADER, cells, ensemble, judged
 from benchmarks.report import aligned
 from nanoconf.surrogate.fitting import BATCH_SIZE
@@ -37,7 +37,7 @@ def table(results: dict[str, Any]) -> str:
 
 def draw(results: dict[str, Any], file: Path) -> None:
     """Median and worst error, and what of the median is noise, over the number of systems."""
-    from nanoconf.surrogate.paper.report import COLOURS, figure
+    from nanoconf.paper.report import COLOURS, figure
 
     picture, axes = figure(1, 1, size=(6.0, 3.8))
     axis = axes[0, 0]

@@ -23,12 +23,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from backend.archive import Archive
-from backend.keeper import stop_keeper
+from backend.runs.archive import Archive
+from backend.runs.keeper import stop_keeper
 from backend.system import SlitSystem
 from nanoconf import Surrogate
-from nanoconf.gui.drawing import draw
-from nanoconf.gui.plots import DENSITY, ML, Z_AXIS, Chart, Curve, Plot
+from nanoconf.gui.figures.drawing import draw
+from nanoconf.gui.figures.plots import DENSITY, ML, Z_AXIS, Chart, Curve, Plot
 from tests.browser.conftest import processes_of
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -175,7 +175,7 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         started = time.perf_counter()
-        command = [sys.executable, "-m", "nanoconf.cli", "app", "--port", str(port)]
+        command = [sys.executable, "-m", "nanoconf", "app", "--port", str(port)]
         server = subprocess.Popen(
             command,
             env=os.environ | {"NANOCONF_HOME": home},

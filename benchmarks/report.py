@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 from backend import __version__
-from backend.lammps.program import Program
+from backend.engines.lammps.program import Program
 from benchmarks.contenders import FAST_LAMMPS
 from benchmarks.cost import TARGET, Cost
 from benchmarks.exactness import ForceError

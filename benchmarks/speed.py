@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.lammps import script
-from backend.lammps.program import Process, find
-from backend.md.replica import FRICTION, Replica
-from backend.md.schedule import Schedule
+from backend.engines.lammps import script
+from backend.engines.lammps.program import Process, find
+from backend.engines.numba.replica import FRICTION, Replica
+from backend.sampling.schedule import Schedule
 from backend.system import SPECIES, SlitSystem
 from benchmarks.contenders import Contender
 
@@ -103,7 +103,7 @@ def lammps_speed(
 def _input(system: SlitSystem, contender: Contender, steps: int) -> str:
     """No more than LAMMPS needs for a histogram: what a run records besides costs it 3 %."""
     assert contender.method
-    width = system.confinement_length / system.positive_diameter / 300
+    width = system.confinement_length / system.smaller_diameter / 300
     counts = "\n".join(
         f"fix count_{name} {name} ave/chunk {SAMPLE_EVERY} 100 {100 * SAMPLE_EVERY} bins "
         f"density/number norm all file {name}.histograms"
@@ -114,7 +114,7 @@ def _input(system: SlitSystem, contender: Contender, steps: int) -> str:
 timestep {contender.settings.time_step}
 velocity all create 1.0 1 dist gaussian
 fix move all nve
-fix bath all langevin 1.0 1.0 {1 / FRICTION:g} 1
+fix bath all langevin 1.0 1.0 {system.diameter_ratio / FRICTION:.12g} 1
 thermo 0
 run 400
 compute bins all chunk/atom bin/1d z lower {width:.15g} units box

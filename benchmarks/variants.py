@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from backend.files import read_json, write_json
-from backend.profiles import SPECIES
+from backend.system import SPECIES
 from benchmarks.judging import EXPLANATION, HEADER, cells, ensemble, judged
 from benchmarks.networks import component_network, coordinate_network
 from benchmarks.report import aligned
 from nanoconf.surrogate.baselines import GaussianProcess, GridInterpolation
-from nanoconf.surrogate.data import Simulations
 from nanoconf.surrogate.network import SHIPPED, Architecture
+from nanoconf.surrogate.simulations import Simulations
 from nanoconf.surrogate.training import learnable
 
 RESULTS = Path("docs/results/variants.json")
@@ -65,7 +65,7 @@ def _baseline(kind: Any) -> Callable[[Simulations, Simulations, int], np.ndarray
 
 def _paper(training: Simulations, data: Simulations, epochs: int) -> np.ndarray:
     """The published network, positive ions only; it trains for its own 4,000 epochs."""
-    from nanoconf.surrogate.paper.training import EPOCHS, Task, densities, fit
+    from nanoconf.paper.network_training import EPOCHS, Task, densities, fit
 
     task = Task.of(training, seed=1)
     found = densities(task, fit(task, EPOCHS, seed=1), data.systems)

@@ -2,6 +2,6 @@
 
 import sys
 
-from nanoconf.cli import main
+from nanoconf.cli.main import main
 
 sys.exit(main())

@@ -7,12 +7,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from backend.archive import Archive, Run
-from backend.keeper import follow
-from backend.result import Progress, SimulationResult
+from backend.cluster.destination import (
+    default_engine,
+    destination,
+    status_in_words,
+    waiting_line,
+)
+from backend.runs.archive import Archive, Run
+from backend.runs.keeper import follow
+from backend.sampling.result import Progress, SimulationResult
 from backend.settings import RunSettings
 from backend.system import SlitSystem
-from nanoconf.clusters import default_engine, destination, status_in_words, waiting_line
 
 SHOW_AFTER_SECONDS = 2.0
 BAR = "{desc} {n:.0f} %|{bar}| "
@@ -52,7 +57,7 @@ def simulate(
     name : str
         A name for the run, for people.
     home : path, optional
-        Folder of the archive; `backend.archive.default_home` where it is left out.
+        Folder of the archive; `backend.runs.archive.default_home` where it is left out.
     cluster : str, optional
         The cluster to run on, by its name in ``NANOCONF_CLUSTER_CONFIG``; empty is the first.
     cores, walltime_minutes : int, optional

@@ -63,5 +63,5 @@ pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
 pip install --require-hashes --only-binary :all: --no-compile -r requirements.lock
 .venv/bin/python -W ignore -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
 pip install --quiet --no-deps --no-build-isolation --editable .
-.venv/bin/python -m backend.md.warm_up || say "The engine could not be compiled beforehand; the first run will try again."
+.venv/bin/python -m backend.engines.numba.warm_up || say "The engine could not be compiled beforehand; the first run will try again."
 say "Ready."

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from nanoconf.gui.services.work import Work
     from nanoconf.gui.state import AppState
-    from nanoconf.gui.work import Work
-    from tests.desk import Desk
-    from tests.slurm import SlurmCluster
+    from tests.support.desk import Desk
+    from tests.support.slurm import SlurmCluster
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def same_priority(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home of the test's own; no process outlives the test."""
-    from tests.homes import clean_up
+    from tests.support.homes import clean_up
 
     folder = tmp_path / "home"
     monkeypatch.setenv("NANOCONF_HOME", str(folder))
@@ -45,8 +45,8 @@ def state() -> AppState:
 @pytest.fixture
 def work(state: AppState, home: Path) -> Iterator[Work]:
     """What works for that page, in a home of its own."""
-    from backend.archive import Archive
-    from nanoconf.gui.work import Work
+    from backend.runs.archive import Archive
+    from nanoconf.gui.services.work import Work
 
     work = Work(state, Archive(home))
     work.owner = "me"
@@ -57,7 +57,7 @@ def work(state: AppState, home: Path) -> Iterator[Work]:
 @pytest.fixture(scope="module")
 def slurm_cluster() -> Iterator[SlurmCluster]:
     """A Slurm and an SSH server for one test file."""
-    from tests.slurm import SlurmCluster, require_slurm
+    from tests.support.slurm import SlurmCluster, require_slurm
 
     require_slurm()
     # Not pytest's folder: the path of a socket has to be short.
@@ -77,7 +77,7 @@ def make_desk(
     home: Path, cluster: SlurmCluster, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Desk]]:
     """A home on the tests' Slurm, with some keys of the cluster's entry otherwise."""
-    from tests.desk import Desk
+    from tests.support.desk import Desk
 
     desks: list[Desk] = []
 

@@ -115,7 +115,7 @@ def test_wheel_holds_nothing_else(wheel):
 
 def test_wheel_installs_the_command(wheel):
     (entry_points,) = (name for name in wheel.namelist() if name.endswith("/entry_points.txt"))
-    assert "nanoconf = nanoconf.cli:main" in wheel.read(entry_points).decode()
+    assert "nanoconf = nanoconf.cli.main:main" in wheel.read(entry_points).decode()
 
 
 def imported_packages(path: Path) -> set[str]:

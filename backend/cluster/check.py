@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backend.cluster import host_keys
 from backend.cluster.config import Cluster
-from backend.cluster.login import Ask
 from backend.cluster.problems import ClusterProblem
-from backend.cluster.remote import Remote
+from backend.cluster.ssh import host_keys
+from backend.cluster.ssh.login import Ask
+from backend.cluster.ssh.remote import Remote
 from backend.cluster.waiting import Say, nobody
 
 SLOW_SHELL_SECONDS = 5.0
@@ -75,7 +75,7 @@ def _start_the_shell(remote: Remote) -> tuple[str, str]:
 
 def _start_the_engine(remote: Remote) -> None:
     """Load what a simulation needs, on the login node."""
-    command = remote.site.command(remote.cluster, "backend.cluster.engines")
+    command = remote.site.command(remote.cluster, "backend.cluster.node.load_engines")
     answer = remote.connection.run(command, task="waiting for the engine to load")
     if answer.status:
         line = f"the engine cannot be loaded on the cluster ({answer.last_line()})"

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from backend.cluster.config import Cluster, config_path
-from backend.md.cost import estimated_seconds
+from backend.engines.cost import estimated_seconds
 from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from backend.lammps.engine import run as run_lammps
-from backend.md.engine import run
-from backend.result import SimulationResult
+from backend.engines.lammps.engine import run as run_lammps
+from backend.engines.numba.engine import run
+from backend.sampling.result import SimulationResult
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
 from benchmarks.studies.coarse import coarse

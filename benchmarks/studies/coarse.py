@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backend.result import SimulationResult
+from backend.sampling.result import SimulationResult
 from backend.system import SPECIES
 
 BIN_WIDTH = 0.05

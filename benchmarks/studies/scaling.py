@@ -9,10 +9,10 @@ import os
 import time
 from typing import Any
 
-from backend.lammps.program import find
-from backend.md.engine import run
-from backend.md.replica import Replica
-from backend.md.schedule import Schedule
+from backend.engines.lammps.program import find
+from backend.engines.numba.engine import run
+from backend.engines.numba.replica import Replica
+from backend.sampling.schedule import Schedule
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from benchmarks.contenders import lammps

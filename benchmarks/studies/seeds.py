@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.md.engine import run
+from backend.engines.numba.engine import run
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
 from benchmarks.studies.report import figure, save, say

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from backend.md.engine import run
-from backend.result import SimulationResult
+from backend.engines.numba.engine import run
+from backend.sampling.result import SimulationResult
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
 from benchmarks.contenders import SYSTEMS

@@ -11,21 +11,21 @@ import ipywidgets as widgets
 from IPython.display import display
 from traitlets import dlink
 
-from nanoconf.gui.browser import (
+from nanoconf.gui.services.soon import Soon
+from nanoconf.gui.services.work import Work
+from nanoconf.gui.state import AppState
+from nanoconf.gui.tabs.bar import TabsPanel
+from nanoconf.gui.widgets.browser import (
     SILENCE_SECONDS,
     Browser,
     ask_voila_to_end_this_kernel,
     under_voila,
 )
-from nanoconf.gui.panels.computing import ComputingPanel
-from nanoconf.gui.panels.header import HeaderPanel
-from nanoconf.gui.panels.inputs import SystemPanel
-from nanoconf.gui.panels.offers import OffersPanel
-from nanoconf.gui.panels.status import StatusPanel
-from nanoconf.gui.panels.tabs import TabsPanel
-from nanoconf.gui.soon import Soon
-from nanoconf.gui.state import AppState
-from nanoconf.gui.work import Work
+from nanoconf.gui.widgets.computing import ComputingPanel
+from nanoconf.gui.widgets.header import HeaderPanel
+from nanoconf.gui.widgets.offers import OffersPanel
+from nanoconf.gui.widgets.status import StatusPanel
+from nanoconf.gui.widgets.system import SystemPanel
 
 REMEMBERED = ("texts", "tab", "dark", "mean_field_wanted")
 """What of the state a browser keeps, besides its run."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from traitlets import Bool, Dict, HasTraits
 
+from backend.sampling.trajectory import affordable_snapshots
 from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
-from backend.trajectory import affordable_snapshots
 from nanoconf.gui.fields import FIELDS, SYSTEM_FIELDS, Refused
 
 PERCENT = 0.01

@@ -51,7 +51,7 @@ class Preset:
 
 def presets() -> list[Preset]:
     """All of them, in the order of the list."""
-    from nanoconf.surrogate.published import SYSTEMS, TRENDS
+    from nanoconf.data.published import SYSTEMS, TRENDS
 
     papers = [Preset(f"Paper, system {name}", system) for name, system in SYSTEMS.items()]
     series = [Preset(f"Paper, Fig. 6: {name}", system) for name, system in TRENDS.items()]

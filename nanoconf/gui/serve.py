@@ -13,8 +13,8 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from backend.learning import retrain_after
-from nanoconf.gui.clusters import SHARED
+from backend.runs.learning import retrain_after
+from nanoconf.gui.services.clusters import SHARED
 
 START_SECONDS = 60.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

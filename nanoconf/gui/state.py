@@ -1,7 +1,7 @@
 """What the page knows, without a single widget.
 
-Panels show it and call its methods; `nanoconf.gui.work` does what takes time and reports back here.
-Everything runs on the kernel's main thread.
+Panels show it and call its methods; `nanoconf.gui.services.work` does what takes time and reports
+back here. Everything runs on the kernel's main thread.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.inputs import Inputs
 
 if TYPE_CHECKING:
-    from backend.charge import ChargeProfile
-    from backend.profiles import SlitProfiles
-    from backend.result import Progress, SimulationResult
+    from backend.profiles.charge import ChargeProfile
+    from backend.profiles.density import SlitProfiles
+    from backend.sampling.result import Progress, SimulationResult
     from backend.settings import RunSettings
     from backend.system import SlitSystem
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nanoconf.gui.fields import FIELDS
 
 if TYPE_CHECKING:
+    from backend.runs.run import Run
     from backend.settings import RunSettings
     from backend.system import InvalidInput, SlitSystem
     from nanoconf.gui.state import MachineLearning, Simulation
@@ -54,6 +55,17 @@ def length(settings: RunSettings) -> str:
     if settings.target_error is None:
         return f"{settings.duration_ns:g} ns"
     return f"to {percent(settings.target_error)}, at most {settings.duration_ns:g} ns"
+
+
+def run_length(run: Run) -> str:
+    """Length of a run: the simulated one where there is a result, else the one asked for."""
+    simulated = run.simulated_ns
+    return length(run.settings) if simulated is None else nanoseconds(simulated)
+
+
+def nanoseconds(time: float) -> str:
+    """A simulated time, to three digits."""
+    return f"{float(f'{time:.3g}'):g} ns"
 
 
 def duration(seconds: float) -> str:
@@ -127,9 +139,9 @@ def _left(progress: Any) -> str:
 
 
 def _done(simulation: Simulation) -> str:
-    simulated = simulated_ns(simulation)
+    simulated = nanoseconds(simulated_ns(simulation))
     begin = "Stored result" if simulation.stored else "Done"
-    text = f"{begin}: {simulated:.3g} ns simulated"
+    text = f"{begin}: {simulated} simulated"
     error = typical_error(simulation)
     if error is not None:
         text += f", {_convergence(simulation, error)}"

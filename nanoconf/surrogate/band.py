@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.profiles import SPECIES
-from backend.system import SlitSystem
+from backend.system import SPECIES, SlitSystem
 
 COVERAGE = 0.9
 HALF_WIDTH = 1.6448536269514722

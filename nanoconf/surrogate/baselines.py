@@ -16,11 +16,12 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from backend.profiles import BINS, SPECIES, bin_centres, binned_boltzmann_factor
-from backend.system import InvalidInput, SlitSystem
-from nanoconf.dataset import BINS as HALF
-from nanoconf.surrogate.data import Simulations
+from backend.profiles.bins import BINS, bin_centres
+from backend.system import SPECIES, InvalidInput, SlitSystem
+from backend.walls import binned_boltzmann_factor
+from nanoconf.data.dataset import BINS as HALF
 from nanoconf.surrogate.domain import Domain, mean_density
+from nanoconf.surrogate.simulations import Simulations
 
 COORDINATES = ("confinement_length", "salt_concentration", "positive_diameter")
 """Inputs that a baseline interpolates in (h, c, d)."""

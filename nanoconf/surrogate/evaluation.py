@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from backend.profiles import SPECIES, DensityProfile, bin_centres
-from backend.system import InvalidInput, SlitSystem
+from backend.profiles.bins import bin_centres
+from backend.profiles.density import DensityProfile
+from backend.system import SPECIES, InvalidInput, SlitSystem
 from nanoconf.surrogate import band
 from nanoconf.surrogate.band import HALF_WIDTH, valency_key
-from nanoconf.surrogate.data import Simulations
 from nanoconf.surrogate.model import Surrogate
 from nanoconf.surrogate.shape import HALF, Slits
+from nanoconf.surrogate.simulations import Simulations
 
 POINTS = ("contact", "mid", "peak")
 

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from backend.files import read_json, write_text
-from backend.profiles import SPECIES, DensityProfile, SlitProfiles, bin_centres
-from backend.system import Range, SlitSystem
+from backend.profiles.bins import bin_centres
+from backend.profiles.density import DensityProfile, SlitProfiles
+from backend.system import SPECIES, Range, SlitSystem
 from nanoconf.surrogate import band
 from nanoconf.surrogate.domain import Domain, mean_density, network_inputs
 from nanoconf.surrogate.domain import ExtrapolationWarning as ExtrapolationWarning
@@ -122,7 +123,7 @@ class Surrogate:
         ModelNotFound
             There is no model there.
         """
-        from nanoconf.surrogate.registry import ModelNotFound, current_model
+        from nanoconf.surrogate.lifecycle.registry import ModelNotFound, current_model
 
         if runtime not in RUNTIMES:
             raise ValueError(f"runtime = {runtime!r}: must be one of {', '.join(RUNTIMES)}")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.profiles import SPECIES
+from backend.system import SPECIES
 from nanoconf.surrogate.domain import INPUTS
 from nanoconf.surrogate.runtime import NAME
 from nanoconf.surrogate.shape import TERMS

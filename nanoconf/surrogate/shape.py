@@ -19,9 +19,9 @@ from typing import Self
 
 import numpy as np
 
-from backend.md.walls import WCA_RANGE, wall_geometry
-from backend.profiles import BINS, SPECIES
-from backend.system import SlitSystem
+from backend.profiles.bins import BINS
+from backend.system import SPECIES, SlitSystem
+from backend.walls import WCA_RANGE, wall_geometry
 
 HALF = BINS // 2
 """Bins of the left half of the slit, from the wall to the middle."""

@@ -16,18 +16,18 @@ import numpy as np
 
 from backend import __version__
 from backend.files import write_json
-from backend.profiles import BINS
+from backend.profiles.bins import BINS
 from backend.system import InvalidInput
+from nanoconf.data.published import KEPT_OUT_KEYS
 from nanoconf.surrogate import band
-from nanoconf.surrogate.data import Simulations
 from nanoconf.surrogate.domain import INPUTS, Domain
 from nanoconf.surrogate.evaluation import evaluate
 from nanoconf.surrogate.fitting import TRAINING, Fit, Lessons, fit, thinned, usual_epochs
-from nanoconf.surrogate.harvest import merged
+from nanoconf.surrogate.lifecycle.collection import merged
 from nanoconf.surrogate.model import KIND, Surrogate
 from nanoconf.surrogate.network import SHIPPED, save
-from nanoconf.surrogate.published import KEPT_OUT_KEYS
 from nanoconf.surrogate.shape import HALF
+from nanoconf.surrogate.simulations import Simulations
 from nanoconf.surrogate.tf import THREADS, versions
 
 NICENESS = 10

@@ -18,7 +18,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
 
-from tests.homes import until
+from tests.support.homes import until
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120_000
@@ -120,7 +120,7 @@ def processes_of(home: Path) -> list[psutil.Process]:
 
 @pytest.fixture
 def server(home: Path) -> Iterator[Server]:
-    from tests.homes import clean_up
+    from tests.support.homes import clean_up
 
     server = Server(home)
     yield server

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from backend.archive import Archive
+from backend.runs.archive import Archive
 from backend.system import SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.state import CHARGE, NEGATIVE, POSITIVE, TABS
 from tests.browser.conftest import SEEN, Window
-from tests.desk import write_config
-from tests.homes import until
+from tests.support.desk import write_config
+from tests.support.homes import until
 
 NUMBERS = {
     "Confinement length h (nm)": ("3.00", "must be a number between 0.6 and 30 nm"),

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from backend.archive import Archive
-from backend.charge import ChargeProfile
-from backend.keeper import ensure_keeper
 from backend.poisson_boltzmann import poisson_boltzmann
+from backend.profiles.charge import ChargeProfile
+from backend.runs.archive import Archive
+from backend.runs.keeper import ensure_keeper
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from nanoconf import Surrogate
@@ -34,7 +34,7 @@ from nanoconf.gui.state import (
 )
 from tests.browser.conftest import PICTURES, SEEN, Window
 from tests.browser.test_page import same
-from tests.homes import SYSTEM, UNSTABLE, until
+from tests.support.homes import SYSTEM, UNSTABLE, until
 
 SHORT = "0.02"
 

@@ -1,0 +1,89 @@
+"""Sending runs to clusters: what the verbs and the page share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from backend.runs.archive import Run
+from backend.runs.run import LOCAL
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+
+
+def destination(
+    name: str | None,
+    system: SlitSystem,
+    settings: RunSettings,
+    *,
+    cores: int | None = None,
+    minutes: int | None = None,
+) -> dict[str, Any]:
+    """Where a run goes, as arguments of `Archive.submit`.
+
+    Parameters
+    ----------
+    name : str or None
+        The cluster's name, empty for the first; None for this computer.
+    system, settings
+        What is simulated, and how.
+    cores, minutes : int, optional
+        What it asks of the cluster; estimated, where they are left out.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such cluster, or it does not allow so much.
+    """
+    if name is None:
+        return {}
+    from backend.cluster import config
+    from backend.cluster.resources import resources
+
+    cluster = config.get(name)
+    asked = resources(cluster, system, settings, cores=cores, minutes=minutes)
+    return {"where": cluster.name, "cluster": asked}
+
+
+def default_engine(name: str | None) -> dict[str, str]:
+    """The engine that a cluster's entry names, as a setting."""
+    if name is None:
+        return {}
+    from backend.cluster import config
+
+    return {"engine": config.get(name).engine}
+
+
+def status_in_words(run: Run) -> str:
+    """How a run on a cluster is, as in ``pending: Priority``; empty for one here."""
+    status = run.cluster_status()
+    if status.get("note"):
+        return str(status["note"])
+    slurm, reason = str(status.get("slurm", "")).lower(), status.get("reason", "")
+    job = f" (job {status['job_id']})" if status.get("job_id") else ""
+    return f"{slurm}{': ' if slurm and reason else ''}{reason}{job}" if slurm or reason else ""
+
+
+def waiting_line(progress: bool | None) -> Callable[[Run], None]:
+    """A function that says what a run on a cluster waits for, a line on standard error each time.
+
+    It says each line once, and nothing on a terminal, where the progress bar does.
+
+    Parameters
+    ----------
+    progress : bool or None
+        Whether a progress bar was asked for; None where nothing was said about it.
+    """
+    from backend.cluster.here.watched import SENDING
+
+    said = {"", SENDING}
+
+    def say(run: Run) -> None:
+        note = "" if run.where == LOCAL else str(run.cluster_status().get("note", ""))
+        if note not in said:
+            said.add(note)
+            print(f"{run.where}: {note}", file=sys.stderr, flush=True)
+
+    silent = progress is not None or sys.stderr.isatty()
+    return (lambda run: None) if silent else say

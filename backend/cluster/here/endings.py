@@ -1,0 +1,104 @@
+"""How jobs end, in Slurm's words and in ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backend.cluster.node.task import TIME_LIMIT
+from backend.runs.run import CANCELLED, FAILED
+from backend.runs.worker import INTERRUPTED
+
+WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
+WORKING = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING")
+UNKNOWN = ""
+
+JOB_FAILED = "job-failed"
+GO_ON = "run it again: it goes on from its checkpoint"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why a run has ended without a result of its own.
+
+    Attributes
+    ----------
+    state : str
+        ``failed`` or ``cancelled``.
+    error : str
+        A short word that never changes.
+    reason : str
+        One line with Slurm's reason, and what to try.
+    again : bool
+        Whether a sweep may send it again.
+    """
+
+    state: str
+    error: str
+    reason: str
+    again: bool = False
+
+
+def ending(task: dict[str, str], stopped_by: str, job_id: int, minutes: int) -> Ending | None:
+    """What has become of a run that left neither result nor failure; None while it may yet.
+
+    Parameters
+    ----------
+    task : dict
+        What Slurm says of its task, as in `slurm.tasks`; empty where it has forgotten.
+    stopped_by : str
+        What the task itself has left about its end; may be empty.
+    job_id : int
+    minutes : int
+        The job's time limit.
+    """
+    state = task.get("state", UNKNOWN)
+    if state in WAITING or state in WORKING:
+        return None
+    slurm = f"Slurm's job {job_id}: {state}" + _because(task)
+    limited = stopped_by == TIME_LIMIT and state != "CANCELLED"
+    if state in ("TIMEOUT", "DEADLINE") or limited:
+        line = f"the time limit of {minutes} minutes was reached ({slurm}): {GO_ON}, or ask for"
+        return Ending(FAILED, "time-limit", f"{line} more with --walltime", again=True)
+    if state in ("NODE_FAIL", "BOOT_FAIL") or task.get("reason") == "JobLaunchFailure":
+        line = f"a node of the cluster failed ({slurm}): {GO_ON}"
+        return Ending(FAILED, "node-failed", line, again=True)
+    if state in ("PREEMPTED", "REVOKED"):
+        line = f"the job had to give way to others ({slurm}): {GO_ON}"
+        return Ending(FAILED, "preempted", line, again=True)
+    if state == "CANCELLED":
+        return Ending(CANCELLED, "", f"cancelled on the cluster, not from here ({slurm})")
+    if state == "OUT_OF_MEMORY":
+        line = f"the job needed more memory than it may have ({slurm}): simulate a smaller system"
+        return Ending(FAILED, "memory", f"{line}, or ask the cluster's administrators for more")
+    if state == UNKNOWN:
+        line = f"Slurm has forgotten job {job_id}, and it left no result: {GO_ON}"
+        return Ending(FAILED, "job-lost", line, again=True)
+    if task.get("exit_code", "").startswith(f"{INTERRUPTED}:"):
+        return Ending(FAILED, "interrupted", f"the job was told to end ({slurm}): {GO_ON}", True)
+    line = f"the job ended without a result ({slurm}): see the log; the cluster's set-up lines"
+    return Ending(FAILED, JOB_FAILED, f"{line} may be wrong: nanoconf cluster check", again=True)
+
+
+def _because(task: dict[str, str]) -> str:
+    """Slurm's reason and exit code, where they say anything."""
+    reason, code = task.get("reason", "None"), task.get("exit_code", "")
+    words = [reason] if reason not in ("", "None") else []
+    words += [f"exit code {code}"] if code not in ("", "0:0") else []
+    return ", " + ", ".join(words) if words else ""
+
+
+def of_task(tasks: list[dict[str, str]], index: int) -> dict[str, str]:
+    """What Slurm says of one task of a job; empty where it says nothing."""
+    for task in tasks:
+        if not task["task"] or _holds(task["task"], index):
+            return task
+    return {}
+
+
+def _holds(ranges: str, index: int) -> bool:
+    """Whether ``0-3,7`` holds a number."""
+    for part in ranges.strip("[]").split(","):
+        first, _, last = part.partition("-")
+        if first.isdigit() and int(first) <= index <= int(last or first):
+            return True
+    return False

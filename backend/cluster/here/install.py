@@ -1,0 +1,228 @@
+"""Brings to a cluster what the worker needs: this package, and NumPy, SciPy and Numba.
+
+Parcels are made here and unpacked there, so the cluster needs neither pip nor the internet. Each
+lies in a folder named after its content, so one version never meets another; it is unpacked under
+another name and renamed, so a connection that breaks leaves no half of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backend.cluster.config import Cluster
+from backend.cluster.here import package
+from backend.cluster.node.script import exports
+from backend.cluster.problems import ClusterProblem
+from backend.cluster.ssh.connection import Connection
+from backend.cluster.waiting import Say, nobody
+
+PYTHONS = ("python3.13", "python3.12", "python3.11", "python3", "python")
+"""What Python may be called there, where the entry names none."""
+
+UNPACK_SECONDS = 600.0
+OLDEST_GLIBC = 17
+
+LOOK = """\
+import importlib.util, json, os, platform, sys
+work_dir, modules, folders = sys.argv[1], sys.argv[2].split(), sys.argv[3].split()
+if not (3, 11) <= sys.version_info < (3, 14):
+    sys.exit("it is Python " + platform.python_version())
+found = {
+    "python": sys.executable,
+    "version": list(sys.version_info[:2]),
+    "machine": platform.machine(),
+    "glibc": platform.libc_ver()[1],
+    "missing": [name for name in modules if importlib.util.find_spec(name) is None],
+    "work_dir": os.path.abspath(work_dir),
+    "there": [name for name in folders if os.path.isdir(os.path.join(work_dir, name))],
+    "package": "",
+}
+if importlib.util.find_spec("backend") and importlib.util.find_spec("backend.cluster"):
+    from backend.cluster.here import package
+    found["package"] = package.digest()
+print("NANOCONF", json.dumps(found))
+"""
+
+UNPACK = """\
+import hashlib, io, os, shutil, sys, zipfile
+folder, digest = sys.argv[1:3]
+data = sys.stdin.buffer.read()
+if hashlib.sha256(data).hexdigest() != digest:
+    sys.exit("the parcel broke off")
+part = folder + ".part-" + str(os.getpid())
+try:
+    os.makedirs(part)
+    zipfile.ZipFile(io.BytesIO(data)).extractall(part)
+    for name in os.listdir(part):
+        if name.endswith(".whl"):
+            wheel = os.path.join(part, name)
+            zipfile.ZipFile(wheel).extractall(part)
+            os.remove(wheel)
+    os.rename(part, folder)
+except OSError as error:
+    shutil.rmtree(part, ignore_errors=True)
+    if not os.path.isdir(folder):
+        sys.exit(str(error))
+"""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where Python and this package are on a cluster.
+
+    Attributes
+    ----------
+    python : str
+        The interpreter.
+    path : str
+        Folders that were brought there, the worker's first, as in PYTHONPATH; empty where the
+        interpreter has this package itself.
+    work_dir : str
+        The work folder, absolute.
+    """
+
+    python: str
+    path: str
+    work_dir: str
+
+    def command(self, cluster: Cluster, module: str, *words: str) -> str:
+        """Lines for bash there: set-up lines, then a module."""
+        return _lines(
+            cluster,
+            *exports(self.path, self.path and f"{self.path.partition(':')[0]}/compiled"),
+            "exec " + shlex.join([self.python, "-P", "-m", module, *words]),
+        )
+
+
+def _lines(cluster: Cluster, *lines: str) -> str:
+    """Lines for bash, after the cluster's set-up lines."""
+    return "\n".join([*cluster.setup, *lines])
+
+
+def installed(connection: Connection, cluster: Cluster, say: Say = nobody) -> Site:
+    """See to it that the worker is there, and say where.
+
+    Parameters
+    ----------
+    connection : Connection
+    cluster : Cluster
+    say : callable
+        Told, in a line, what takes long.
+
+    Raises
+    ------
+    ClusterProblem
+        ``python``: there is no Python that will do; ``work-dir``, ``disk-full``: the work folder
+        cannot be used; or no connection.
+    """
+    found = _look(connection, cluster, [package.folder_name()])
+    if found["package"] == package.digest() and not found["missing"]:
+        return Site(found["python"], "", found["work_dir"])
+    folders = [package.folder_name()]
+    if found["missing"] and cluster.python:
+        line = f"{cluster.python} on the cluster lacks {', '.join(found['missing'])}"
+        raise ClusterProblem("python", f"{line}: install them there, or leave python empty")
+    if found["missing"]:
+        folders.append(_environment_name(found))
+        found = _look(connection, cluster, folders)
+        if folders[1] not in found["there"]:
+            say("bringing NumPy, SciPy and Numba to the cluster, once …")
+            _unpack(connection, cluster, found, folders[1], environment(found))
+    if folders[0] not in found["there"]:
+        say("bringing the worker to the cluster …")
+        _unpack(connection, cluster, found, folders[0], package.parcel())
+    path = ":".join(f"{found['work_dir']}/{folder}" for folder in folders)
+    return Site(found["python"], path, found["work_dir"])
+
+
+def _look(connection: Connection, cluster: Cluster, folders: list[str]) -> dict[str, Any]:
+    """What there is: a Python, its packages, our folders."""
+    look = [LOOK, cluster.work_dir, " ".join([*package.NEEDED]), " ".join(folders)]
+    pythons = [cluster.python] if cluster.python else list(PYTHONS)
+    tries = [shlex.join([python, "-c", *look]) + " && exit" for python in pythons]
+    task = f"looking for Python on {connection.target.host}"
+    answer = connection.run(_lines(cluster, *tries, "exit 1"), task=task)
+    for line in answer.out.decode("utf-8", "replace").splitlines():
+        if line.startswith("NANOCONF "):
+            return json.loads(line.removeprefix("NANOCONF "))
+    wanted = cluster.python or "a Python 3.11, 3.12 or 3.13"
+    advice = "set python, or load a module in setup"
+    raise ClusterProblem("python", f"{wanted} cannot be run ({answer.last_line()}): {advice}")
+
+
+def _unpack(
+    connection: Connection, cluster: Cluster, found: dict[str, Any], folder: str, parcel: bytes
+) -> None:
+    target = f"{found['work_dir']}/{folder}"
+    digest = hashlib.sha256(parcel).hexdigest()
+    command = shlex.join([found["python"], "-c", UNPACK, target, digest])
+    answer = connection.run(_lines(cluster, f"exec {command}"), parcel, UNPACK_SECONDS)
+    if answer.status == 0:
+        return
+    said = answer.last_line()
+    if "No space left" in said or "quota" in said.lower():
+        raise ClusterProblem("disk-full", f"the cluster's disk is full ({said}): free some space")
+    if "broke off" in said:
+        raise ClusterProblem("lost", "the connection broke while the worker was brought there")
+    line = f"the work folder {cluster.work_dir} cannot be written ({said})"
+    raise ClusterProblem("work-dir", f"{line}: choose another with work_dir")
+
+
+# --- an environment -------------------------------------------------------------------------
+
+
+def _environment_name(found: dict[str, Any]) -> str:
+    words = [*package.requirements(), found["machine"], found["glibc"]]
+    version = "".join(map(str, found["version"]))
+    return f"packages-py{version}-{hashlib.sha256(' '.join(words).encode()).hexdigest()[:12]}"
+
+
+def environment(found: dict[str, Any]) -> bytes:
+    """NumPy, SciPy, Numba as a parcel, for a Python as it was found.
+
+    Wheels are zip files, and these need nothing but to be unpacked side by side.
+
+    Raises
+    ------
+    ClusterProblem
+        ``python``: they cannot be downloaded.
+    """
+    with tempfile.TemporaryDirectory(prefix="nanoconf-wheels-") as name:
+        _download(Path(name), found)
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as parcel:
+            for wheel in sorted(Path(name).glob("*.whl")):
+                parcel.write(wheel, wheel.name)
+    return buffer.getvalue()
+
+
+def _download(folder: Path, found: dict[str, Any]) -> None:
+    """Download the wheels, of the versions that are installed here."""
+    minor = int((found["glibc"] or "2.17").split(".")[1])
+    platforms = [f"manylinux_2_{n}_{found['machine']}" for n in range(minor, OLDEST_GLIBC - 1, -1)]
+    platforms.append(f"manylinux2014_{found['machine']}")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "--disable-pip-version-check", "download"),
+            *("--quiet", "--no-deps", "--only-binary", ":all:", "--dest", str(folder)),
+            *("--python-version", ".".join(map(str, found["version"]))),
+            *(word for platform in platforms for word in ("--platform", platform)),
+            *package.requirements(),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
+        advice = "set python to one that has NumPy, SciPy and Numba"
+        raise ClusterProblem("python", f"packages cannot be downloaded here ({said}): {advice}")

@@ -1,0 +1,116 @@
+"""Jobs of this home on clusters: ``NANOCONF_HOME/jobs/<name>.json``.
+
+A job's file is written before anything of it is sent, so a keeper that is killed is followed by
+one that knows what may have been submitted, and asks by the job's name.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backend.cluster.config import Cluster
+from backend.files import read_json, write_json
+from backend.runs.run import Run, now
+
+PREFIX = "nanoconf-"
+SPARE_MINUTES = 5
+LONGEST_NOTICE = 120
+"""Seconds before the time limit that a job is told to leave a checkpoint."""
+
+
+@dataclass
+class Job:
+    """A job: some runs, and the tasks that share them.
+
+    Attributes
+    ----------
+    name : str
+        Its name, which no other job has.
+    cluster, config : str
+        The cluster's name, and the file that describes it.
+    runs : list of str
+        Ids; task i of n works through every n-th from the i-th on.
+    tasks, cores, minutes : int
+        Tasks, cores of each, and the time limit.
+    asked : bool
+        Whether it may have been submitted.
+    job_id : int or None
+        Slurm's number, once it is known.
+    """
+
+    name: str
+    cluster: str
+    config: str
+    runs: list[str]
+    tasks: int
+    cores: int
+    minutes: int
+    asked: bool = False
+    job_id: int | None = None
+    created: str = field(default_factory=now)
+
+    @classmethod
+    def of(cls, cluster: Cluster, runs: Sequence[Run]) -> Job:
+        """A job for some runs, that no other job has."""
+        tasks = min(len(runs), cluster.max_tasks)
+        shares = [sum(float(r.resources["minutes"]) for r in runs[i::tasks]) for i in range(tasks)]
+        return cls(
+            name=PREFIX + secrets.token_hex(8),
+            cluster=cluster.name,
+            config=runs[0].resources["config"],
+            runs=[run.id for run in runs],
+            tasks=tasks,
+            cores=max(int(run.resources["cores"]) for run in runs),
+            minutes=min(math.ceil(max(shares)), cluster.max_walltime_minutes),
+        )
+
+    def index(self, run_id: str) -> int:
+        """The task that a run belongs to."""
+        return self.runs.index(run_id) % self.tasks
+
+    def options(self, cluster: Cluster, engine: str) -> list[str]:
+        """What sbatch is told, but for the name."""
+        notice = min(LONGEST_NOTICE, max(5, 60 * self.minutes // 4))
+        ranks = engine == "lammps"
+        options = [
+            f"--time={self.minutes}",
+            f"--ntasks={self.cores if ranks else 1}",
+            f"--cpus-per-task={1 if ranks else self.cores}",
+            f"--signal=B:USR1@{notice}",
+            "--requeue",
+            "--output=/dev/null",  # the script writes a log of its own
+        ]
+        for key in ("partition", "account", "qos"):
+            if getattr(cluster, key):
+                options.append(f"--{key}={getattr(cluster, key)}")
+        if self.tasks > 1:
+            options.append(f"--array=0-{self.tasks - 1}%{min(self.tasks, cluster.max_running)}")
+        return options
+
+    def save(self, home: Path) -> None:
+        """Write its file."""
+        folder = home / "jobs"
+        folder.mkdir(exist_ok=True)
+        write_json(folder / f"{self.name}.json", asdict(self))
+
+    def remove(self, home: Path) -> None:
+        """Remove its file."""
+        (home / "jobs" / f"{self.name}.json").unlink(missing_ok=True)
+
+
+def load(home: Path, cluster: str, config: Path) -> list[Job]:
+    """The jobs of a home on a cluster that a file describes; another file's may have its name."""
+    found = []
+    for path in sorted((home / "jobs").glob(f"{PREFIX}*.json")):
+        try:
+            values: dict[str, Any] = read_json(path)
+            if (values["cluster"], Path(values["config"])) == (cluster, config):
+                found.append(Job(**values))
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+    return found

@@ -1,0 +1,149 @@
+"""What a job executes: ``python -P -m backend.cluster.node.task JOB_DIR``.
+
+A job is a list of runs; each of its tasks works through a share of them, one after the other, each
+by a worker as everywhere. Slurm sends SIGUSR1 some time before the time limit: the worker then
+leaves a checkpoint, and the task ends with status 75. A task that is started again (after a node
+has failed, say) skips what is over and goes on with the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from backend.files import read_json, write_json
+from backend.runs.run import FAILED, DamagedRun, Run
+from backend.runs.worker import INTERRUPTED, OVER
+
+MAXIMUM_CRASHES = 3
+TIME_LIMIT, TERMINATED = "time-limit", "terminated"
+
+
+class Task:
+    """One task of a job.
+
+    Parameters
+    ----------
+    folder : Path
+        The job's folder.
+    index : int
+        Which of its tasks.
+    """
+
+    def __init__(self, folder: Path, index: int):
+        self.folder, self.index = folder, index
+        self.job = read_json(folder / "job.json")
+        self.stopped_by = ""
+        self._worker: subprocess.Popen[bytes] | None = None
+        for number, why in ((signal.SIGUSR1, TIME_LIMIT), (signal.SIGTERM, TERMINATED)):
+            signal.signal(number, lambda *_, why=why: self._stop(why))
+
+    def execute(self) -> int:
+        """Work through the share; returns the exit status."""
+        if not self._is_the_job():
+            say("another job has these runs")
+            return 0
+        for run_id in self.job["runs"][self.index :: self.job["tasks"]]:
+            if not self.stopped_by:
+                self._work_on(self.folder.parent.parent / "runs" / run_id)
+        if not self.stopped_by:
+            return 0
+        write_json(self.folder / f"ended-{self.index}.json", {"why": self.stopped_by})
+        return INTERRUPTED
+
+    def _is_the_job(self) -> bool:
+        """Whether this is the job that has the runs; the first to ask is."""
+        number = os.environ.get("SLURM_ARRAY_JOB_ID") or os.environ.get("SLURM_JOB_ID", "")
+        claim = self.folder / "claim"
+        try:
+            handle = os.open(claim, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            return self._claimant(claim) in ("", number)
+        with os.fdopen(handle, "w") as stream:
+            stream.write(number)
+        return True
+
+    def _claimant(self, claim: Path) -> str:
+        for _ in range(50):  # another task may be about to write it
+            text = claim.read_text()
+            if text:
+                return text
+            time.sleep(0.1)
+        return ""
+
+    def _work_on(self, folder: Path) -> None:
+        try:
+            run = Run(folder)
+        except DamagedRun as error:  # brought home and removed, before this job was started again
+            say(str(error))
+            return
+        crashes = 0
+        while not self._leaves(run):
+            status = self._work(run)
+            if self._leaves(run):
+                return
+            if status == OVER:  # its end may take a while, on a node that failed
+                say(f"{run.id}: another worker still has it: waiting for its end")
+                continue
+            crashes += 1
+            say(f"{run.id}: its worker ended with status {status}")
+            if crashes == MAXIMUM_CRASHES:
+                self._give_up(run, status)
+
+    def _leaves(self, run: Run) -> bool:
+        """Whether there is no more to be done for a run."""
+        # a run that is over may have been brought home and removed already
+        there = (run.folder / "run.json").exists()
+        return bool(self.stopped_by) or not there or run.finished
+
+    def _work(self, run: Run) -> int:
+        """Let a worker work on a run until it ends; returns its exit status."""
+        threads = str(self.job["threads"])
+        folder = run.folder
+        command = [sys.executable, "-P", "-m", "backend.worker", str(folder), "--threads", threads]
+        with open(folder / "worker.log", "ab") as log:
+            self._worker = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            )
+            if self._leaves(run):  # in the meantime
+                self._worker.terminate()
+            return self._worker.wait()
+
+    def _stop(self, why: str) -> None:
+        self.stopped_by = self.stopped_by or why
+        if self._worker is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._worker.terminate()
+
+    def _give_up(self, run: Run, status: int) -> None:
+        killed = f"by signal {-status}" if status < 0 else f"with status {status}"
+        reason = (
+            f"the simulation's process died {MAXIMUM_CRASHES} times without a word, {killed}, "
+            "perhaps for want of memory: see worker.log, or try a smaller system"
+        )
+        run.settle(FAILED, reason, "\n".join(run.log_tail(20)), "crashed")
+
+
+def say(text: str) -> None:
+    """A line for the job's log."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def main() -> int:
+    """Work through the share of this task of the job."""
+    index = int(os.environ.get("SLURM_ARRAY_TASK_ID", "0"))
+    say(f"task {index} of {sys.argv[1]} on {os.uname().nodename}")
+    return Task(Path(sys.argv[1]), index).execute()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The SSH connection to a cluster's login node."""

@@ -1,0 +1,245 @@
+"""Getting to a host: through its jump hosts, past its host key, by a key of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import paramiko
+
+from backend.cluster.problems import ClusterProblem
+from backend.cluster.ssh import host_keys
+from backend.cluster.ssh.hosts import Target
+from backend.cluster.waiting import Say, nobody, waiting
+
+CONNECT_SECONDS = 20.0
+ANSWER_SECONDS = 300.0
+"""How long a person may take to answer."""
+
+KEEP_ALIVE_SECONDS = 30
+USUAL_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
+INTERACTIVE = "keyboard-interactive"
+
+Ask = Callable[[str, str, list[tuple[str, bool]]], list[str]]
+"""Asks a person: a title, instructions, and prompts, each with whether its answer may be seen."""
+
+
+def connected(
+    target: Target, ask: Ask | None = None, say: Say = nobody
+) -> list[paramiko.Transport]:
+    """Connections to a host, and before it to those on the way.
+
+    Parameters
+    ----------
+    target : Target
+    ask : callable, optional
+        Asks a person for what a host wants besides a key.
+    say : callable, optional
+        Told, in a line, what is being waited for.
+
+    Raises
+    ------
+    ClusterProblem
+        ``unreachable``, ``host-key``, ``login``, ``key-file``, or ``login-needed``: the host wants
+        more than a key, and there is nobody to ask.
+    """
+    way: list[paramiko.Transport] = []
+    for _ in approach(target, way, ask, say):
+        pass
+    return way
+
+
+def approach(
+    target: Target, way: list[paramiko.Transport], ask: Ask | None = None, say: Say = nobody
+) -> Iterator[tuple[Target, paramiko.PKey]]:
+    """Connect to a host and to those before it, and tell each one's key before it is believed.
+
+    Parameters
+    ----------
+    target : Target
+    way : list of Transport
+        Takes the connections; empty again where one of them fails.
+    ask : callable, optional
+        Asks a person for what a host wants besides a key.
+    say : callable, optional
+        Told, in a line, what is being waited for.
+
+    Raises
+    ------
+    ClusterProblem
+        As from `connected`.
+    """
+    try:
+        for host in target.way:
+            with waiting(say, f"waiting for {host} to answer"):
+                way.append(_greeted(host, way[-1] if way else None))
+            yield host, way[-1].get_remote_server_key()
+            _enter(way[-1], host, ask, say)
+    except BaseException:
+        close(way)
+        way.clear()
+        raise
+
+
+def close(way: list[paramiko.Transport]) -> None:
+    """End connections, the first first: the others go through it, and cannot wait any more."""
+    for transport in way:
+        with contextlib.suppress(Exception):
+            transport.close()
+
+
+def server_key(target: Target, ask: Ask | None = None, say: Say = nobody) -> paramiko.PKey:
+    """The key that a host shows, believed or not; those before it have to let us in."""
+    way = connected(target.jump, ask, say) if target.jump else []
+    try:
+        with waiting(say, f"waiting for {target} to answer"):
+            transport = _greeted(target, way[-1] if way else None)
+        with contextlib.closing(transport):
+            return transport.get_remote_server_key()
+    finally:
+        close(way)
+
+
+def _enter(transport: paramiko.Transport, target: Target, ask: Ask | None, say: Say) -> None:
+    """Log in to a host that has shown its key."""
+    keys = list(_keys(target))
+    try:
+        shown = transport.get_remote_server_key()
+        host_keys.check(target, shown, host_keys.known_keys(target))
+        _log_in(transport, target, keys, ask, say)
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise _unreachable(target, error) from error
+    transport.set_keepalive(KEEP_ALIVE_SECONDS)
+
+
+def _greeted(target: Target, through: paramiko.Transport | None) -> paramiko.Transport:
+    """A connection to a host that has shown its key, and nothing more."""
+    try:
+        transport = paramiko.Transport(_socket(target, through))  # type: ignore[arg-type]
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise _unreachable(target, error) from error
+    try:
+        transport.banner_timeout = transport.auth_timeout = CONNECT_SECONDS
+        host_keys.prefer_known(transport, host_keys.known_keys(target))
+        transport.start_client(timeout=CONNECT_SECONDS)
+        transport.get_remote_server_key()  # start_client does not say that its time ran out
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        transport.close()
+        raise _unreachable(target, error) from error
+    return transport
+
+
+def _socket(target: Target, through: paramiko.Transport | None) -> socket.socket | paramiko.Channel:
+    """A way to the host: TCP, or a channel of the host before it."""
+    address = (target.host, target.port)
+    if through is None:
+        return socket.create_connection(address, CONNECT_SECONDS)
+    return through.open_channel("direct-tcpip", address, ("127.0.0.1", 0), timeout=CONNECT_SECONDS)
+
+
+# --- who we are -----------------------------------------------------------------------------
+
+
+def _keys(target: Target) -> Iterator[paramiko.PKey]:
+    """Our keys: those that are named, else the usual ones; and the agent's.
+
+    Raises
+    ------
+    ClusterProblem
+        ``key-file``: one is named that cannot be read, and the agent has none.
+    """
+    agents = paramiko.Agent().get_keys()
+    usual = [path for name in USUAL_KEYS if (path := Path(name).expanduser()).exists()]
+    for path in target.key_files or usual:
+        try:
+            yield _key(path)
+        except ClusterProblem:
+            if target.key_files and not agents:
+                raise
+    yield from agents
+
+
+def _key(path: Path) -> paramiko.PKey:
+    try:
+        return paramiko.PKey.from_path(path)
+    except Exception as error:
+        line = f"the key {path} cannot be read ({reason(error)})"
+        if "password" in str(error):  # whose type depends on the kind of the key
+            line = f"the key {path} has a passphrase: give it to the agent with ssh-add {path}"
+        raise ClusterProblem("key-file", line) from error
+
+
+def _log_in(
+    transport: paramiko.Transport,
+    target: Target,
+    keys: list[paramiko.PKey],
+    ask: Ask | None,
+    say: Say,
+) -> None:
+    """Log in by one of the keys; and by what the host asks besides, where somebody can be asked."""
+    said = "there is no key to try"
+    for key in keys:
+        try:
+            with waiting(say, f"waiting for {target} to let us in"):
+                wanted = transport.auth_publickey(target.user, key)
+        except paramiko.BadAuthenticationType as error:
+            wanted = [kind for kind in error.allowed_types if kind != "publickey"]
+            said = str(error)
+        except paramiko.AuthenticationException as error:
+            if _broke(transport, error):
+                raise
+            said = str(error)
+            continue
+        if not wanted:
+            return
+        if INTERACTIVE in wanted:
+            _answer(transport, target, ask)
+            return
+    raise ClusterProblem(
+        "login",
+        f"{target} does not let us in ({said.rstrip('.')}): is the user right, is the key in its "
+        "authorized_keys, is the account active?",
+    )
+
+
+def _answer(transport: paramiko.Transport, target: Target, ask: Ask | None) -> None:
+    """Let a person answer what the host asks."""
+    if ask is None:
+        line = f"{target} asks for more than a key: type nanoconf cluster login"
+        raise ClusterProblem("login-needed", line)
+    transport.auth_timeout = ANSWER_SECONDS
+    try:
+        transport.auth_interactive(target.user, lambda *question: ask(*question))
+    except paramiko.AuthenticationException as error:
+        if _broke(transport, error):
+            raise
+        raise ClusterProblem("login", f"{target} does not take the answer ({error})") from error
+
+
+def _broke(transport: paramiko.Transport, error: BaseException) -> bool:
+    """Whether a log-in ended without an answer of the host, which is no refusal."""
+    return not transport.is_active() or _late(error)
+
+
+# --- what keeps us --------------------------------------------------------------------------
+
+
+def _unreachable(target: Target, error: Exception) -> ClusterProblem:
+    return ClusterProblem(
+        "unreachable",
+        f"{target} cannot be reached ({reason(error)}): is the host right, is the network there?",
+    )
+
+
+def reason(error: BaseException) -> str:
+    """An error in a few words."""
+    if _late(error):
+        return "no answer in time"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _late(error: BaseException) -> bool:
+    """Whether nothing came in time; paramiko has no class of its own for that."""
+    return isinstance(error, TimeoutError) or "timeout" in str(error).lower()

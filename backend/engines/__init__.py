@@ -1,0 +1,1 @@
+"""Engines: the programs that compute a run."""

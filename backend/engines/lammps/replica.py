@@ -1,0 +1,160 @@
+"""One independent simulation by LAMMPS: its input, its process, what it has sampled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from backend.engines.lammps import script
+from backend.engines.lammps.program import Process, Program
+from backend.engines.lammps.script import Method
+from backend.profiles.bins import BINS
+from backend.sampling.estimators import SERIES, Samples
+from backend.sampling.lattice import lattice
+from backend.sampling.schedule import Schedule
+from backend.settings import RunSettings
+from backend.system import SPECIES, SlitSystem
+
+LARGEST_SEED = 900_000_000
+"""The largest that LAMMPS takes."""
+
+
+class Replica:
+    """One independent simulation.
+
+    Parameters
+    ----------
+    system, settings
+        What is simulated, and how.
+    index : int
+        Which replica of the run; the seed and the index fix its random numbers.
+    folder : Path
+        Where it gets a folder of its own.
+    """
+
+    def __init__(self, system: SlitSystem, settings: RunSettings, index: int, folder: Path):
+        self.system, self.settings, self.index = system, settings, index
+        self.schedule = Schedule.of(system, settings)
+        self.folder = folder / str(index)
+        self.phase = "relaxing"
+        self.steps_done = 0
+        self.rows: list[list[float]] = []
+        self.energies: list[float] = []
+        self.tallies: dict[str, list[np.ndarray]] = {name: [] for name in SPECIES}
+        self.process: Process | None = None
+        self._read_up_to = dict.fromkeys(SPECIES, 0)
+
+    def start(self, program: Program, method: Method, ranks: int) -> None:
+        """Write the input and start LAMMPS."""
+        rng = np.random.default_rng([self.settings.seed, self.index])
+        positions = lattice(self.system, rng)
+        seed = int(rng.integers(1, LARGEST_SEED))
+        snapshots = self.settings.snapshots if self.index == 0 else 0
+        text = script.run_text(self.system, self.settings, self.schedule, method, seed, snapshots)
+        self.folder.mkdir()
+        (self.folder / script.DATA_FILE).write_text(script.data_text(self.system, positions))
+        (self.folder / script.RUN_FILE).write_text(text)
+        command = program.command("-in", script.RUN_FILE, *method.options, ranks=ranks)
+        self.process = Process(command, self.folder, self._read_line)
+
+    def _read_line(self, line: str) -> None:
+        words = line.split()
+        if words[:1] == ["phase"]:
+            self.phase = words[1]
+            return
+        width = {"equilibrating": 1, "sampling": 2 + len(SERIES)}.get(self.phase)
+        if len(words) != width or not words[0].isdigit():
+            return
+        self.steps_done = int(words[0])
+        if self.phase == "sampling":
+            self.steps_done += self.schedule.equilibration_steps(self.settings)
+            if words[0] != "0":  # nothing has been averaged yet
+                energy, *row = (float(word) for word in words[1:])
+                self.energies.append(energy)
+                self.rows.append(row)
+
+    def read_tallies(self) -> int:
+        """Read what has been written since the last time; returns how many tallies there are."""
+        for name, tallies in self.tallies.items():
+            path = self.folder / script.histogram_file(name)
+            more, self._read_up_to[name] = read_tallies(path, self._read_up_to[name])
+            tallies += more
+        rows = len(self.rows) // self._rows_per_tally
+        return min(rows, *(len(tallies) for tallies in self.tallies.values()))
+
+    @property
+    def _rows_per_tally(self) -> int:
+        return self.schedule.samples_per_tally // script.samples_per_row(self.schedule)
+
+    def snapshots(self, tallies: int) -> list[np.ndarray]:
+        """The configurations kept in the first so many tallies (nm), each of shape (3, ions)."""
+        path = self.folder / script.SNAPSHOT_FILE
+        if not path.exists():
+            return []
+        wanted = self.settings.snapshots
+        taken = tallies * self.schedule.samples_per_tally
+        kept = min(wanted, taken // self.schedule.samples_per_snapshot(wanted))
+        # the first is that before the first step
+        frames = read_snapshots(path, self.system.ion_count)[1 : kept + 1]
+        return [frame * self.system.smaller_diameter for frame in frames]
+
+    def samples(self, tallies: int) -> Samples:
+        """The first so many tallies, a block each."""
+        unit = self.system.smaller_diameter
+        means = np.array([self.tallies[name][:tallies] for name in SPECIES])
+        sums = self.schedule.samples_per_tally * np.moveaxis(means, 0, 1)
+        return Samples(
+            sums[..., 0],
+            sums[..., 1] / unit,
+            sums[..., 2] / unit,
+            self.schedule.samples_per_tally,
+            self._rows_per_tally,
+        )
+
+    def series(self, tallies: int) -> np.ndarray:
+        """What was recorded in time during so many tallies, shape (rows, len(SERIES))."""
+        return np.array(self.rows[: tallies * self._rows_per_tally])
+
+    def potential_energies(self, tallies: int) -> np.ndarray:
+        """Potential energies of all ions during so many tallies (k_BT), shape (rows,)."""
+        per_ion = np.array(self.energies[: tallies * self._rows_per_tally])
+        return self.system.ion_count * per_ion
+
+
+def read_snapshots(path: Path, ions: int) -> list[np.ndarray]:
+    """Positions in LAMMPS's units, each of shape (3, ions), in a file of its dumps."""
+    lines = path.read_text().splitlines()
+    starts = range(9, len(lines) - ions + 1, 9 + ions)
+    return [np.loadtxt(lines[start : start + ions])[:, 1:].T for start in starts]
+
+
+def read_tallies(path: Path, offset: int) -> tuple[list[np.ndarray], int]:
+    """Whole tallies in a file from an offset on, and the offset behind them.
+
+    A tally is a line with step, bins and ions, then a line for each bin: its number, z, and the
+    means over the samples of the ions in it, of their forces and of their weighted forces.
+
+    Returns
+    -------
+    tallies : list of ndarray, each of shape (BINS, 3)
+        Rounding may make LAMMPS add a bin behind the last, where no ion ever is; it is left out.
+    offset : int
+    """
+    if not path.exists():
+        return [], offset
+    with open(path, encoding="ascii") as stream:
+        stream.seek(offset)
+        lines = stream.read().splitlines(keepends=True)
+    tallies: list[np.ndarray] = []
+    first = 0
+    while first < len(lines) and lines[first].endswith("\n"):
+        end = first + 1
+        if not lines[first].startswith("#"):
+            end += int(lines[first].split()[1])
+            if end > len(lines) or not lines[end - 1].endswith("\n"):
+                break
+            rows = [line.split()[2:] for line in lines[first + 1 : first + 1 + BINS]]
+            tallies.append(np.array(rows, dtype=float))
+        offset, first = offset + sum(len(line) for line in lines[first:end]), end
+    return tallies, offset

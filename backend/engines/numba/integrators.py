@@ -1,0 +1,251 @@
+"""Time integration: velocity Verlet and Langevin BAOAB with multiple time steps.
+
+Units: lengths nm, energies k_BT, mass 1, so that velocities have unit variance and the unit of time
+is nm √(m/k_BT). Coulomb forces vary slowly and are evaluated less often than contact forces, every
+`coulomb_split` time steps (reversible multiple time steps: Tuckerman, Berne, Martyna, J. Chem.
+Phys. 97, 1990 (1992)). Langevin noise acts in the middle of such an interval (BAOAB: Leimkuhler,
+Matthews, Appl. Math. Res. Express 2013, 34), a Nosé-Hoover chain at both its ends.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from backend.engines.numba.compiled import EXACT, FAST
+from backend.engines.numba.contact import build_pairs, contact_forces
+from backend.engines.numba.coulomb import coulomb_buffer, coulomb_forces
+from backend.engines.numba.forces import ForceField
+from backend.engines.numba.thermostats import CHAIN_LENGTH, add_noise, move_chain
+from backend.sampling.estimators import tally
+
+PAIRS_PER_ION = 32
+
+OK, NOT_FINITE, THROUGH_WALL, TOO_MANY_PAIRS = range(4)
+"""What `advance` returns."""
+
+
+class State(NamedTuple):
+    """All that changes from step to step; the arrays are updated in place.
+
+    Attributes
+    ----------
+    positions, velocities : ndarray, shape (3, ions)
+        x and y are not wrapped into the box.
+    contact, coulomb : ndarray, shape (3, ions)
+        Forces of WCA pairs and walls; Coulomb forces (k_BT/nm).
+    pairs : ndarray of int32, shape (capacity, 2)
+        Neighbours for the WCA forces; `pair_count`, shape (1,), of them are valid.
+    listed : ndarray, shape (3, ions)
+        Positions at which the list was made.
+    noise : ndarray of uint64, shape (1,)
+        State of the thermostat's random numbers.
+    chain : ndarray, shape (2, CHAIN_LENGTH)
+        Positions and velocities of a Nosé-Hoover chain.
+    buffer : ndarray
+        Work space of the Coulomb loops.
+    """
+
+    positions: np.ndarray
+    velocities: np.ndarray
+    contact: np.ndarray
+    coulomb: np.ndarray
+    pairs: np.ndarray
+    pair_count: np.ndarray
+    listed: np.ndarray
+    noise: np.ndarray
+    chain: np.ndarray
+    buffer: np.ndarray
+
+
+class Stepping(NamedTuple):
+    """Constants of the integrator.
+
+    Attributes
+    ----------
+    dt : float
+        Time step (nm √(m/k_BT)).
+    coulomb_split : int
+        Time steps for each evaluation of the Coulomb forces.
+    intervals : int
+        Such evaluations for each sample.
+    memory : float
+        Share of a velocity that survives the Langevin step, exp(−γ coulomb_split dt); 1 without.
+    chain_inertia : ndarray, shape (CHAIN_LENGTH,)
+        Masses of the Nosé-Hoover chain; zero without.
+    degrees : float
+        Degrees of freedom of the ions.
+    skin : float
+        Thickness of the neighbour list's margin (nm).
+    half_width : float
+        h/2 (nm): no ion may be farther out.
+    """
+
+    dt: float
+    coulomb_split: int
+    intervals: int
+    memory: float
+    chain_inertia: np.ndarray
+    degrees: float
+    skin: float
+    half_width: float
+
+
+def initial_state(
+    positions: np.ndarray, velocities: np.ndarray, field: ForceField, noise: int
+) -> State:
+    """A state whose forces are still to be computed by `start`; `noise` is a seed of 64 bits."""
+    count = positions.shape[1]
+    return State(
+        positions=positions,
+        velocities=velocities,
+        contact=np.zeros((3, count)),
+        coulomb=np.zeros((3, count)),
+        pairs=np.zeros((PAIRS_PER_ION * count, 2), dtype=np.int32),
+        pair_count=np.zeros(1, dtype=np.int64),
+        listed=np.full((3, count), np.inf),
+        noise=np.array([noise], dtype=np.uint64),
+        chain=np.zeros((2, CHAIN_LENGTH)),
+        buffer=work_space(field),
+    )
+
+
+def work_space(field: ForceField) -> np.ndarray:
+    """What the Coulomb loops write in; nothing of it outlasts a step."""
+    return coulomb_buffer(field.valency, type(field.coulomb.zero))
+
+
+@njit(**FAST)
+def start(state, field, stepping):  # pragma: no cover - compiled
+    """Compute all forces at the present positions."""
+    relist(state, field, stepping.skin)
+    refresh_contact(state, field, stepping.skin)
+    coulomb_forces(state.positions, field, state.buffer, state.coulomb)
+
+
+@njit(**FAST)
+def relax(state, field, stepping, steps, largest_move):  # pragma: no cover - compiled
+    """Undo overlaps: steepest descent by at most `largest_move` (nm) on the WCA and wall energy."""
+    for _ in range(steps):
+        refresh_contact(state, field, stepping.skin)
+        for i in range(state.positions.shape[1]):
+            for a in range(3):
+                move = 0.002 * state.contact[a, i]
+                state.positions[a, i] += min(max(move, -largest_move), largest_move)
+
+
+@njit(**FAST)
+def advance(state, field, stepping, first, samples, record):  # pragma: no cover - compiled
+    """Advance by some samples, each of them `intervals` Coulomb intervals after the last.
+
+    `first` is the number of the first of these samples within the tally.
+
+    Returns
+    -------
+    int
+        OK, or what went wrong.
+    """
+    for sample in range(first, first + samples):
+        for _ in range(stepping.intervals):
+            coulomb_interval(state, field, stepping)
+        if state.pair_count[0] > state.pairs.shape[0]:
+            return TOO_MANY_PAIRS
+        trouble = inspect(state.positions, stepping.half_width)
+        if trouble != OK:
+            return trouble
+        tally(state, field, stepping.degrees, record, sample)
+    return OK
+
+
+@njit(**FAST)
+def coulomb_interval(state, field, stepping):  # pragma: no cover - compiled
+    """`coulomb_split` time steps between two kicks by the Coulomb forces."""
+    half = 0.5 * stepping.dt * stepping.coulomb_split
+    middle = stepping.coulomb_split // 2
+    chained = stepping.chain_inertia[0] > 0.0
+    if chained:
+        move_chain(state.velocities, state.chain, stepping.chain_inertia, stepping.degrees, half)
+    kick(state.velocities, state.coulomb, half)
+    for step in range(stepping.coulomb_split):
+        time_step(state, field, stepping, stepping.memory if step == middle else 1.0)
+    coulomb_forces(state.positions, field, state.buffer, state.coulomb)
+    kick(state.velocities, state.coulomb, half)
+    if chained:
+        move_chain(state.velocities, state.chain, stepping.chain_inertia, stepping.degrees, half)
+
+
+@njit(**FAST)
+def time_step(state, field, stepping, memory):  # pragma: no cover - compiled
+    """Half kick by contact forces, half drift, noise, half drift, new forces, half kick."""
+    half = 0.5 * stepping.dt
+    kick(state.velocities, state.contact, half)
+    drift(state.positions, state.velocities, half)
+    if memory < 1.0:
+        add_noise(state.velocities, memory, state.noise)
+    drift(state.positions, state.velocities, half)
+    refresh_contact(state, field, stepping.skin)
+    kick(state.velocities, state.contact, half)
+
+
+@njit(**FAST)
+def kick(velocities, forces, time):  # pragma: no cover - compiled
+    """Change velocities by a force that acts for some time."""
+    for a in range(3):
+        for i in range(velocities.shape[1]):
+            velocities[a, i] += time * forces[a, i]
+
+
+@njit(**FAST)
+def drift(positions, velocities, time):  # pragma: no cover - compiled
+    """Move freely for some time."""
+    for a in range(3):
+        for i in range(positions.shape[1]):
+            positions[a, i] += time * velocities[a, i]
+
+
+@njit(**FAST)
+def refresh_contact(state, field, skin):  # pragma: no cover - compiled
+    """Contact forces; the neighbour list is made anew once an ion has moved half the skin."""
+    if farthest_move2(state) > 0.25 * skin * skin:
+        relist(state, field, skin)
+    count = min(state.pair_count[0], state.pairs.shape[0])
+    contact_forces(state.positions, field, state.pairs, count, state.contact)
+
+
+@njit(**FAST)
+def farthest_move2(state):  # pragma: no cover - compiled
+    """Square of the longest way (nm²) that an ion has gone since the neighbour list was made."""
+    farthest = 0.0
+    for i in range(state.positions.shape[1]):
+        x = state.positions[0, i] - state.listed[0, i]
+        y = state.positions[1, i] - state.listed[1, i]
+        z = state.positions[2, i] - state.listed[2, i]
+        farthest = max(farthest, x * x + y * y + z * z)
+    return farthest
+
+
+@njit(**FAST)
+def relist(state, field, skin):  # pragma: no cover - compiled
+    """Make the neighbour list anew."""
+    state.pair_count[0] = build_pairs(state.positions, field, skin, state.pairs)
+    state.listed[:] = state.positions
+
+
+@njit(**EXACT)
+def inspect(positions, half_width):  # pragma: no cover - compiled
+    """Whether all ions are where ions can be."""
+    for i in range(positions.shape[1]):
+        z = positions[2, i]
+        if not np.isfinite(positions[0, i] + positions[1, i] + z):
+            return NOT_FINITE
+        if abs(z) >= half_width:
+            return THROUGH_WALL
+    return OK
+
+
+@njit(**FAST)
+def kinetic_energy(velocities):  # pragma: no cover - compiled
+    """Kinetic energy (k_BT)."""
+    return 0.5 * np.sum(velocities * velocities)

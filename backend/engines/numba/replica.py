@@ -1,0 +1,235 @@
+"""One independent simulation: its state, its random numbers, what it has sampled."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from backend.engines.numba import integrators
+from backend.engines.numba.forces import ForceField, constant_energy, force_field, potential_energy
+from backend.engines.numba.integrators import State, Stepping
+from backend.engines.numba.thermostats import CHAIN_LENGTH
+from backend.profiles.bins import BINS
+from backend.sampling import checks, estimators
+from backend.sampling.lattice import lattice
+from backend.sampling.result import SimulationError
+from backend.sampling.schedule import Schedule
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+
+FRICTION = 0.5
+"""Friction of the Langevin thermostat (1/τ of the larger ion): weak enough to let ions diffuse
+across freely."""
+
+CHAIN_TIME = 0.5
+"""Time in which a Nosé-Hoover chain answers (τ of the larger ion)."""
+
+SKIN = 0.5
+"""Margin of the neighbour list, in diameters of the larger ion."""
+
+RELAXATION_STEPS = 200
+"""Steps that undo what overlaps there are on the first lattice."""
+
+
+@dataclass
+class Replica:
+    """One independent simulation.
+
+    Parameters
+    ----------
+    system, settings
+        What is simulated, and how.
+    index : int
+        Which replica of the run; the seed and the index fix its random numbers.
+    """
+
+    system: SlitSystem
+    settings: RunSettings
+    index: int
+    tallies: list[estimators.Tally] = field(default_factory=list)
+    steps_done: int = 0
+    open_tally: estimators.Tally | None = None
+    chunks_in_open_tally: int = 0
+    first_energy: float = math.nan
+    snapshots: list[np.ndarray] = field(default_factory=list)
+
+    @cached_property
+    def force_field(self) -> ForceField:
+        return force_field(self.system, self.settings.precision, self.settings.electrostatics)
+
+    @cached_property
+    def rng(self) -> np.random.Generator:
+        return np.random.default_rng([self.settings.seed, self.index])
+
+    @cached_property
+    def stepping(self) -> Stepping:
+        return stepping(self.system, self.settings)
+
+    @cached_property
+    def state(self) -> State:
+        """The state at present; made from a lattice, and relaxed, when first asked for."""
+        positions = lattice(self.system, self.rng)
+        velocities = self.rng.standard_normal(positions.shape)
+        if self.settings.thermostat != "langevin":  # nothing else would stop a drift
+            velocities[:2] -= velocities[:2].mean(axis=1, keepdims=True)
+        noise = int(self.rng.integers(2**64, dtype=np.uint64))
+        state = integrators.initial_state(positions, velocities, self.force_field, noise)
+        largest_move = 0.01 * min(self.system.diameters)
+        integrators.relax(state, self.force_field, self.stepping, RELAXATION_STEPS, largest_move)
+        integrators.start(state, self.force_field, self.stepping)
+        force = checks.largest_force(state, self.system)
+        self._demand(checks.OVERLAP, force, checks.LARGEST_FIRST_FORCE)
+        if self.settings.thermostat == "none":
+            kinetic = integrators.kinetic_energy(state.velocities)
+            self.first_energy = kinetic + potential_energy(state.positions, self.force_field)
+        return state
+
+    def prepare(self) -> None:
+        """Make the first state, which compiles the engine where it is not yet compiled."""
+        _ = self.state
+
+    def series(self) -> np.ndarray:
+        """What was recorded in time, shape (rows, len(SERIES))."""
+        return np.concatenate([tally.series for tally in self.tallies])
+
+    def potential_energies(self) -> np.ndarray:
+        """Potential energy of all ions (k_BT) at the end of every tally, shape (tallies,)."""
+        constant = constant_energy(self.system, self.settings.electrostatics)
+        return constant + np.concatenate([tally.energy for tally in self.tallies])
+
+    def equilibrate(self, schedule: Schedule) -> None:
+        """Advance by one chunk without keeping anything of it."""
+        self._advance(self._empty_tally(schedule, 1), 0, schedule.samples_per_chunk)
+
+    def sample(
+        self,
+        schedule: Schedule,
+        stop: threading.Event,
+        after_chunk: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Advance to the end of a tally, chunk by chunk; if `stop` is set, the tally stays open."""
+        if self.open_tally is None:
+            self.open_tally = self._empty_tally(schedule, schedule.chunks_per_tally)
+            self.chunks_in_open_tally = 0
+        tally = self.open_tally
+        while self.chunks_in_open_tally < schedule.chunks_per_tally:
+            if stop.is_set():
+                return
+            first = self.chunks_in_open_tally * schedule.samples_per_chunk
+            self._sample_chunk(tally, first, schedule)
+            self.chunks_in_open_tally += 1
+            after_chunk()
+        tally.energy[0] = potential_energy(self.state.positions, self.force_field)
+        self._check(tally)
+        self.tallies.append(tally)
+        self.open_tally = None
+
+    def _sample_chunk(self, tally: estimators.Tally, first: int, schedule: Schedule) -> None:
+        """Advance by a chunk, from snapshot to snapshot where there are any."""
+        wanted = self.settings.snapshots if self.index == 0 else 0
+        if not wanted:
+            self._advance(tally, first, schedule.samples_per_chunk)
+            return
+        every = schedule.samples_per_snapshot(wanted)
+        before = len(self.tallies) * schedule.samples_per_tally
+        last = first + schedule.samples_per_chunk
+        while first < last:
+            samples = min(last - first, every - (before + first) % every)
+            self._advance(tally, first, samples)
+            first += samples
+            if (before + first) % every == 0 and len(self.snapshots) < wanted:
+                self.snapshots.append(self.state.positions.copy())
+
+    def _empty_tally(self, schedule: Schedule, chunks: int) -> estimators.Tally:
+        rows = chunks * schedule.rows_per_chunk
+        return estimators.empty_tally(self.system, BINS, rows, schedule.samples_per_row)
+
+    def _advance(self, tally: estimators.Tally, first: int, samples: int) -> None:
+        outcome = integrators.advance(
+            self.state, self.force_field, self.stepping, first, samples, tally
+        )
+        if outcome != integrators.OK:
+            taken = round(tally.counts.sum() / self.system.ion_count) - first
+            self.steps_done += (taken + 1) * self.settings.steps_per_sample
+            raise self._error(checks.OF_INTEGRATOR[outcome])
+        self.steps_done += samples * self.settings.steps_per_sample
+
+    # --- whether all is well ----------------------------------------------------------------
+
+    def _check(self, tally: estimators.Tally) -> None:
+        if self.settings.thermostat != "none":
+            error = checks.temperature_error(tally)
+            self._demand(checks.TEMPERATURE, error, checks.TEMPERATURE_TOLERANCE)
+            return
+        kinetic = float(integrators.kinetic_energy(self.state.velocities))
+        share = (kinetic + tally.energy[0] - self.first_energy) / kinetic
+        self._demand(checks.ENERGY, share, checks.ENERGY_TOLERANCE)
+
+    def _demand(self, trouble: checks.Trouble, value: float, limit: float) -> None:
+        if not checks.within(value, limit):
+            raise self._error(trouble, value)
+
+    def _error(self, trouble: checks.Trouble, value: float = math.nan) -> SimulationError:
+        return trouble.error(self.settings, self.steps_done, self.index, value)
+
+    # --- what a checkpoint holds ------------------------------------------------------------
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """All that changes, by name: `resume` goes on from it."""
+        tallies = [*self.tallies, *([self.open_tally] if self.open_tally else [])]
+        kept = [name for name in State._fields if name != "buffer"]
+        arrays = {f"state.{name}": getattr(self.state, name) for name in kept}
+        for name in estimators.Tally._fields:
+            arrays[f"tallies.{name}"] = np.array([getattr(tally, name) for tally in tallies])
+        return arrays | {
+            "random": np.array(json.dumps(self.rng.bit_generator.state)),
+            "steps_done": np.array(self.steps_done),
+            "tallies_done": np.array(len(self.tallies)),
+            "chunks_in_open_tally": np.array(self.chunks_in_open_tally),
+            "first_energy": np.array(self.first_energy),
+            "snapshots": np.array(self.snapshots),
+        }
+
+    def resume(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Go on from what `to_arrays` gave of an equal replica."""
+        kept = {name: arrays[f"state.{name}"] for name in State._fields if name != "buffer"}
+        self.state = State(**kept, buffer=integrators.work_space(self.force_field))
+        fields = [arrays[f"tallies.{name}"] for name in estimators.Tally._fields]
+        tallies = [estimators.Tally(*values) for values in zip(*fields, strict=True)]
+        done = int(arrays["tallies_done"])
+        self.tallies, rest = tallies[:done], tallies[done:]
+        self.open_tally = rest[0] if rest else None
+        self.rng.bit_generator.state = json.loads(str(arrays["random"]))
+        self.steps_done = int(arrays["steps_done"])
+        self.chunks_in_open_tally = int(arrays["chunks_in_open_tally"])
+        self.first_energy = float(arrays["first_energy"])
+        self.snapshots = list(arrays["snapshots"])
+
+
+def stepping(system: SlitSystem, settings: RunSettings) -> Stepping:
+    """Constants of the integrator for a system (τ is one smaller diameter long in its units)."""
+    tau = system.smaller_diameter
+    interval = settings.time_step * settings.coulomb_split
+    friction = FRICTION / system.diameter_ratio if settings.thermostat == "langevin" else 0.0
+    # without noise the momenta along x and y never change
+    degrees = 3 * system.ion_count - (2 if settings.thermostat != "langevin" else 0)
+    inertia = np.zeros(CHAIN_LENGTH)
+    if settings.thermostat == "nose-hoover":
+        inertia[:] = (CHAIN_TIME * system.diameter_ratio * tau) ** 2
+        inertia[0] *= degrees
+    return Stepping(
+        dt=settings.time_step * tau,
+        coulomb_split=settings.coulomb_split,
+        intervals=settings.steps_per_sample // settings.coulomb_split,
+        memory=math.exp(-friction * interval),
+        chain_inertia=inertia,
+        degrees=float(degrees),
+        skin=SKIN * max(system.diameters),
+        half_width=system.confinement_length / 2,
+    )

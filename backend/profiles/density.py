@@ -1,0 +1,174 @@
+"""Density profiles and what follows from them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from backend.files import write_text
+from backend.profiles.bins import bin_centres
+from backend.system import SPECIES, SlitSystem
+from backend.walls import binned_boltzmann_factor
+
+CSV_HEADER = ("z_nm", "density_M", "error_M")
+BOTH_HEADER = ("z_nm", "positive_M", "positive_error_M", "negative_M", "negative_error_M")
+
+
+@dataclass(frozen=True)
+class DensityProfile:
+    """Density of one ion species across the slit.
+
+    Attributes
+    ----------
+    z : ndarray, shape (bins,)
+        Bin centres (nm), from −h/2 to h/2.
+    density : ndarray, shape (bins,)
+        Density averaged over each bin (M).
+    error : ndarray, shape (bins,)
+        Standard error of the density (M); for a prediction, see `nanoconf.surrogate`.
+    """
+
+    z: np.ndarray
+    density: np.ndarray
+    error: np.ndarray
+
+    @property
+    def mean_density(self) -> float:
+        """Density averaged over the slit (M)."""
+        return float(self.density.mean())
+
+    @property
+    def peak_density(self) -> float:
+        """Largest density (M)."""
+        return float(self.density.max())
+
+    @property
+    def mid_density(self) -> float:
+        """Density at z = 0 (M)."""
+        return mid_density(self.density)
+
+    def contact_density(self, system: SlitSystem, species: str) -> float:
+        """Density (M) at |z| = h/2 − d/2, where U_wall = k_BT, mean of both walls."""
+        return contact_density(system, species, self.density)
+
+    # --- on disk ----------------------------------------------------------------------------
+
+    def to_csv(self) -> str:
+        """CSV text with header ``z_nm,density_M,error_M``."""
+        return ",".join(CSV_HEADER) + "\n" + self._rows(",")
+
+    def to_dat(self) -> str:
+        """The published tool's format: z, density, error, tab separated, without a header."""
+        return self._rows("\t")
+
+    def _rows(self, separator: str) -> str:
+        columns = zip(self.z, self.density, self.error, strict=True)
+        return "".join(separator.join(f"{x:.8g}" for x in row) + "\n" for row in columns)
+
+    @classmethod
+    def from_csv(cls, text: str) -> Self:
+        """The profile of `to_csv`."""
+        rows = list(csv.reader(io.StringIO(text)))
+        if tuple(rows[0]) != CSV_HEADER:
+            raise ValueError(f"not a density profile: header {rows[0]}, not {list(CSV_HEADER)}")
+        z, density, error = np.array(rows[1:], dtype=float).T
+        return cls(z, density, error)
+
+
+@dataclass(frozen=True)
+class SlitProfiles:
+    """The profiles of both species.
+
+    Attributes
+    ----------
+    positive, negative : DensityProfile
+        Profiles of the positive and of the negative ions, over the same bins.
+    """
+
+    positive: DensityProfile
+    negative: DensityProfile
+
+    FILES = {
+        "positive": ("positive_density.csv", "p_density_profile.dat"),
+        "negative": ("negative_density.csv", "n_density_profile.dat"),
+    }
+
+    @property
+    def finite(self) -> bool:
+        """Whether all densities and errors are finite numbers."""
+        numbers = [(p.density, p.error) for p in self.by_species().values()]
+        return bool(np.isfinite(numbers).all())
+
+    def by_species(self) -> dict[str, DensityProfile]:
+        """The profiles by the name of their species."""
+        return {"positive": self.positive, "negative": self.negative}
+
+    @property
+    def densities(self) -> np.ndarray:
+        """Densities (M) of both species, positive ions first, shape (2, bins)."""
+        return np.array([self.positive.density, self.negative.density])
+
+    def files(self) -> dict[str, str]:
+        """Text of each file that holds these profiles, by file name."""
+        texts = {}
+        for species, (csv_name, dat_name) in self.FILES.items():
+            profile = self.by_species()[species]
+            texts[csv_name] = profile.to_csv()
+            texts[dat_name] = profile.to_dat()
+        return texts
+
+    def save(self, folder: Path) -> None:
+        """Write the CSV and .dat files of both species into a folder."""
+        for name, text in self.files().items():
+            write_text(folder / name, text)
+
+    def to_csv(self) -> str:
+        """CSV text of both species side by side, with the header `BOTH_HEADER`."""
+        columns = [self.positive.z]
+        for profile in self.by_species().values():
+            columns += [profile.density, profile.error]
+        rows = (",".join(f"{x:.8g}" for x in row) for row in zip(*columns, strict=True))
+        return "\n".join([",".join(BOTH_HEADER), *rows]) + "\n"
+
+    @classmethod
+    def from_csv(cls, text: str) -> Self:
+        """The profiles of `to_csv`."""
+        header, *rows = csv.reader(io.StringIO(text))
+        if tuple(header) != BOTH_HEADER:
+            raise ValueError(f"not two density profiles: header {header}")
+        z, *columns = np.array(rows, dtype=float).T
+        return cls(DensityProfile(z, *columns[:2]), DensityProfile(z, *columns[2:]))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the CSV files of `save`."""
+        return cls(
+            *(
+                DensityProfile.from_csv((folder / names[0]).read_text(encoding="utf-8"))
+                for names in cls.FILES.values()
+            )
+        )
+
+
+def mid_density(density: np.ndarray) -> float:
+    """Density at z = 0 of a profile of shape (bins,)."""
+    return float(np.interp((len(density) - 1) / 2, np.arange(len(density)), density))
+
+
+def contact_density(system: SlitSystem, species: str, density: np.ndarray) -> float:
+    """Density (M) of a profile of shape (bins,) at |z| = h/2 − d/2, mean of both walls.
+
+    Interpolated in y(z) = ρ exp(βU_wall), which is smooth through the soft wall, where ρ itself
+    changes by half from bin to bin.
+    """
+    plane = system.contact_planes[SPECIES.index(species)]
+    factor = binned_boltzmann_factor(system, species, len(density))
+    reached = factor > 0.05
+    z = bin_centres(system, len(density))[reached]
+    y = np.interp([-plane, plane], z, density[reached] / factor[reached])
+    return float(y.mean() / np.e)

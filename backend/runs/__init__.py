@@ -1,0 +1,1 @@
+"""Runs: folders, archive, the worker that executes one, the keeper that starts workers."""

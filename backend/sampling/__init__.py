@@ -1,0 +1,1 @@
+"""Sampling, shared by all engines: start, schedule, estimators, convergence, summary."""

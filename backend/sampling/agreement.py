@@ -1,0 +1,68 @@
+"""How well force sampling and the histogram agree: a check of forces, temperature and time step."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import fdtrc
+
+from backend.sampling import estimators
+from backend.sampling.estimators import Samples
+from backend.system import SPECIES, SlitSystem
+
+LAYERS = 5
+"""Layers of the left half of the slit, with as many ions of a species in each."""
+
+
+def agreement(system: SlitSystem, samples: Samples) -> dict[str, float]:
+    """Compare the numbers of ions in a few layers that both estimators give.
+
+    The differences are taken block by block, so that their error is that of the difference and
+    both species' errors count together. The last layer of each species is left out of the test: as
+    both estimators hold all ions, it follows from the others.
+
+    Returns
+    -------
+    dict
+        ``largest_difference``: of a layer's ions, as a share of them; ``reduced_chi_square``:
+        1 on average where the estimators agree; ``probability``: that it is as large as this by
+        chance (H. Hotelling, Ann. Math. Stat. 2, 360 (1931)).
+    """
+    force = estimators.force_sampling(system, samples)
+    counted = estimators.histogram(system, samples)
+    differences, residuals, relative = [], [], []
+    for s in range(len(SPECIES)):
+        starts = _layers(force.density[s])
+        ions = _sums(force.density[s], starts)
+        difference = _sums(force.density[s] - counted.density[s], starts)
+        relative += list(difference / ions)
+        differences += list(difference[:-1])
+        residuals.append(_sums(force.residuals[:, s] - counted.residuals[:, s], starts)[:, :-1])
+    chi_square, probability = _hotelling(np.array(differences), np.concatenate(residuals, axis=1))
+    return {
+        "largest_difference": float(np.max(np.abs(relative))),
+        "reduced_chi_square": chi_square,
+        "probability": probability,
+    }
+
+
+def _layers(density: np.ndarray) -> np.ndarray:
+    """First bins of the layers."""
+    below = np.cumsum(density[: len(density) // 2])
+    shares = np.arange(LAYERS) / LAYERS
+    # a layer cannot be thinner than a bin
+    return np.unique(np.searchsorted(below, shares * below[-1], side="right"))
+
+
+def _sums(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Sums over the layers of the left half."""
+    return np.add.reduceat(values[..., : values.shape[-1] // 2], starts, axis=-1)
+
+
+def _hotelling(mean: np.ndarray, residuals: np.ndarray) -> tuple[float, float]:
+    """Reduced χ² of a mean that should be zero, and its probability, from blocks (rows)."""
+    blocks, terms = residuals.shape
+    covariance = residuals.T @ residuals / (blocks * (blocks - 1))
+    chi_square = mean @ np.linalg.pinv(covariance, hermitian=True) @ mean
+    # the covariance is known from few blocks only, so it is F that is distributed as known
+    ratio = chi_square / terms * (blocks - terms) / (blocks - 1)
+    return float(ratio), float(fdtrc(terms, blocks - terms, ratio))

@@ -1,0 +1,117 @@
+"""How the time of a simulation is divided."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+
+EQUILIBRATION_TIME = 100.0
+"""Time before sampling starts (τ of the larger ion): some twenty times what ions need to diffuse
+across the slit."""
+
+ROW_TIME = 0.1
+"""Time over which the recorded series are averaged (τ)."""
+
+CHUNK_TIME = 2.0
+"""Length of a chunk (τ): short enough to stop within a fraction of a second."""
+
+BLOCKS_PER_REPLICA = 20
+"""Blocks that error bars come from, at least."""
+
+PREVIEW_BLOCKS = 4
+"""Blocks of a replica from which on a run in progress shows a profile."""
+
+TALLIES_PER_REPLICA = 200
+"""Tallies kept of a replica, about; blocks are made of them."""
+
+STAGE_GROWTH = 1.25
+"""With a target error, how much longer a run is each time it is judged."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the time of each replica is divided: rows make a chunk, chunks a tally.
+
+    Attributes
+    ----------
+    samples_per_row : int
+        Samples (one every `steps_per_sample` steps) averaged in one row of the recorded series.
+    rows_per_chunk : int
+        Rows in a chunk, the shortest stretch that is simulated in one go.
+    chunks_per_tally : int
+        Chunks in a tally.
+    equilibration : int
+        Chunks before sampling starts.
+    stages : tuple of int
+        Tallies at the end of each stage of the production phase; there are several only where a
+        target error may end the run before the last.
+    """
+
+    samples_per_row: int
+    rows_per_chunk: int
+    chunks_per_tally: int
+    equilibration: int
+    stages: tuple[int, ...]
+
+    @classmethod
+    def of(cls, system: SlitSystem, settings: RunSettings) -> Schedule:
+        """The schedule of a run."""
+        interval = settings.time_step * settings.steps_per_sample
+        length = settings.duration_ns / settings.replicas / system.time_unit_ns
+        samples_per_row = max(1, round(ROW_TIME / interval))
+        row = samples_per_row * interval
+        rows_per_chunk = max(1, round(min(CHUNK_TIME, length / BLOCKS_PER_REPLICA) / row))
+        chunk = rows_per_chunk * row
+        tallied = length / TALLIES_PER_REPLICA if settings.target_error is None else chunk
+        chunks_per_tally = max(1, round(tallied / chunk))
+        tallies = max(BLOCKS_PER_REPLICA, round(length / (chunks_per_tally * chunk)))
+        return cls(
+            samples_per_row=samples_per_row,
+            rows_per_chunk=rows_per_chunk,
+            chunks_per_tally=chunks_per_tally,
+            equilibration=math.ceil(EQUILIBRATION_TIME * system.diameter_ratio / chunk),
+            stages=_stages(tallies) if settings.target_error is not None else (tallies,),
+        )
+
+    @property
+    def samples_per_chunk(self) -> int:
+        """Samples in a chunk."""
+        return self.samples_per_row * self.rows_per_chunk
+
+    @property
+    def samples_per_tally(self) -> int:
+        """Samples in a tally."""
+        return self.samples_per_chunk * self.chunks_per_tally
+
+    @property
+    def samples_per_replica(self) -> int:
+        """Samples of a replica in the longest run."""
+        return self.stages[-1] * self.samples_per_tally
+
+    def samples_per_snapshot(self, snapshots: int) -> int:
+        """Samples from one snapshot to the next, so that so many span the longest run."""
+        return self.samples_per_replica // snapshots
+
+    def tally_ns(self, system: SlitSystem, settings: RunSettings) -> float:
+        """Time (ns) that a tally spans."""
+        interval = settings.steps_per_sample * settings.time_step
+        return self.samples_per_tally * interval * system.time_unit_ns
+
+    def equilibration_steps(self, settings: RunSettings) -> int:
+        """Time steps of a replica before sampling starts."""
+        return self.equilibration * self.samples_per_chunk * settings.steps_per_sample
+
+    def steps(self, settings: RunSettings) -> int:
+        """Time steps of all replicas together."""
+        chunks = self.equilibration + self.stages[-1] * self.chunks_per_tally
+        return chunks * self.samples_per_chunk * settings.steps_per_sample * settings.replicas
+
+
+def _stages(tallies: int) -> tuple[int, ...]:
+    stages = [BLOCKS_PER_REPLICA]
+    while stages[-1] < tallies:
+        stages.append(min(tallies, math.ceil(stages[-1] * STAGE_GROWTH)))
+    return tuple(stages)

@@ -1,0 +1,176 @@
+"""What a finished run says about itself, as JSON values."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import numba
+import numpy as np
+
+from backend import __version__, constants
+from backend.engines.numba.electrostatics import splitting
+from backend.profiles.blocks import BlockResiduals
+from backend.profiles.charge import ChargeProfile
+from backend.profiles.density import SlitProfiles, contact_density, mid_density
+from backend.sampling import estimators
+from backend.sampling.agreement import agreement
+from backend.sampling.convergence import Verdict
+from backend.sampling.estimators import SERIES, Samples, block_mean
+from backend.sampling.schedule import BLOCKS_PER_REPLICA
+from backend.settings import RunSettings
+from backend.system import MOLAR, SPECIES, SlitSystem
+
+
+def summary(
+    system: SlitSystem,
+    settings: RunSettings,
+    samples: Samples,
+    profiles: SlitProfiles,
+    residuals: BlockResiduals,
+    series: list[np.ndarray],
+    verdict: Verdict,
+) -> dict[str, Any]:
+    """Densities, pressures and checks of a run.
+
+    Parameters
+    ----------
+    system, settings, samples, profiles, residuals
+        What was simulated, how, its blocks, the profiles they give, and the blocks' deviations.
+    series : list of ndarray, each of shape (rows, len(SERIES))
+        What every replica recorded in time.
+    verdict : Verdict
+        Whether it has converged.
+    """
+    block_time = samples.samples * settings.time_step * settings.steps_per_sample
+    row_time = block_time / samples.rows
+    return {
+        "simulated_ns": samples.blocks * block_time * system.time_unit_ns,
+        "counts": dict(zip(SPECIES, system.counts, strict=True)),
+        "box_length_nm": system.box_length,
+        "surface_charge_density": system.actual_surface_charge_density,
+        **_densities(system, profiles, residuals),
+        "charge": _charge(ChargeProfile.of(system, profiles, residuals)),
+        "pressures_MPa": _pressures(system, samples, profiles, residuals, series),
+        "median_relative_error": verdict.median_relative_error,
+        "error_bars": f"standard errors of the mean from {samples.blocks} blocks",
+        "convergence": verdict.to_dict(),
+        "checks": {
+            "temperature": float(np.concatenate(series)[:, SERIES.index("temperature")].mean()),
+            "autocorrelation_time_tau": verdict.autocorrelation_time * row_time,
+            "block_length_tau": verdict.block_length * row_time,
+            "effective_samples": len(np.concatenate(series)) / (2 * verdict.autocorrelation_time),
+            **_force_to_count(system, samples),
+            "estimators": agreement(system, samples),
+            "pair_force_error": splitting(
+                system.confinement_length / system.box_length, settings.electrostatics
+            ).error,
+        },
+        "versions": {
+            "nanoconf": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "numba": numba.__version__,
+        },
+    }
+
+
+def energies(
+    system: SlitSystem, potential: list[np.ndarray], temperature: float
+) -> dict[str, float]:
+    """Kinetic and potential energy per ion (k_BT), the latter with its standard error.
+
+    Parameters
+    ----------
+    potential : list of ndarray, each of shape (times,)
+        Potential energies (k_BT) of each replica, in time, counted from ions that are infinitely
+        far apart, each with its images (but for a constant where the walls are charged).
+    temperature : float
+        That of the ions, over the one set.
+    """
+    parts = [part.mean() for each in potential for part in np.array_split(each, BLOCKS_PER_REPLICA)]
+    weights = estimators.block_weights(potential, BLOCKS_PER_REPLICA)
+    mean, error = block_mean(np.array(parts) / system.ion_count, weights)
+    return {
+        "kinetic": 1.5 * temperature,
+        "potential": float(mean),
+        "potential_error": float(error),
+    }
+
+
+def _densities(
+    system: SlitSystem, profiles: SlitProfiles, residuals: BlockResiduals
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Contact, peak and mid densities with standard errors; the mean is exact."""
+    values, errors = {}, {}
+    for s, species in enumerate(SPECIES):
+
+        def densities(both: np.ndarray, s: int = s, species: str = species) -> np.ndarray:
+            contact = contact_density(system, species, both[s])
+            return np.array([contact, both[s].max(), mid_density(both[s])])
+
+        names = ("contact", "peak", "mid")
+        found = densities(profiles.densities)
+        error = residuals.standard_error(densities, profiles.densities)
+        values[species] = dict(zip(names, found.tolist(), strict=True))
+        values[species]["mean"] = profiles.by_species()[species].mean_density
+        errors[species] = dict(zip(names, error.tolist(), strict=True))
+    return {"densities_M": values, "density_errors_M": errors}
+
+
+def _charge(charge: ChargeProfile) -> dict[str, float | None]:
+    """Screening length and wall potential with standard errors; None where there is none."""
+    values = {
+        "screening_length_nm": charge.screening_length,
+        "screening_length_error_nm": charge.screening_length_error,
+        "wall_potential_mV": charge.wall_potential,
+        "wall_potential_error_mV": charge.wall_potential_error,
+    }
+    return {name: float(v) if np.isfinite(v) else None for name, v in values.items()}
+
+
+def _force_to_count(system: SlitSystem, samples: Samples) -> dict[str, Any]:
+    """Ions that the forces say there are, over those that there are: 1 if all is well."""
+    mean = estimators.force_blocks(system, samples).mean(axis=-1)
+    ratio, error = block_mean(mean / estimators.mean_densities(system))
+    return {
+        "force_to_count_ratio": dict(zip(SPECIES, ratio.tolist(), strict=True)),
+        "force_to_count_ratio_error": dict(zip(SPECIES, error.tolist(), strict=True)),
+    }
+
+
+def _pressures(
+    system: SlitSystem,
+    samples: Samples,
+    profiles: SlitProfiles,
+    residuals: BlockResiduals,
+    series: list[np.ndarray],
+) -> dict[str, dict[str, float]]:
+    """Pressure on the left wall, on the right wall and across the mid-plane, with errors (MPa).
+
+    The mid-plane's is the ideal part ρ(0) k_BT plus the force with which the ions on the right push
+    those on the left; all three are equal in equilibrium.
+    """
+    recorded = _recorded_in_blocks(samples, series) / system.box_length**2
+    # block by block: where ions crowd in the middle, they also push harder
+    ideal = profiles.densities + residuals.full
+    middle = MOLAR * np.apply_along_axis(mid_density, -1, ideal).sum(axis=-1)
+    blocks = {
+        "left": recorded[:, SERIES.index("left_wall")],
+        "right": -recorded[:, SERIES.index("right_wall")],
+        "middle": middle - recorded[:, SERIES.index("left_half")],
+    }
+    # k_BT per nm³ in MPa
+    unit = constants.k * system.temperature * 1e27 * 1e-6
+    pressures = {}
+    for name, values in blocks.items():
+        mean, error = block_mean(values)
+        pressures[name] = {"pressure": float(mean * unit), "error": float(error * unit)}
+    return pressures
+
+
+def _recorded_in_blocks(samples: Samples, series: list[np.ndarray]) -> np.ndarray:
+    """What was recorded, averaged over the very blocks of the profiles, shape (blocks, series)."""
+    # as in `Samples.merged`, a remainder is left out in front of each replica
+    aligned = [each[len(each) % samples.rows :] for each in series]
+    return np.concatenate(aligned).reshape(samples.blocks, samples.rows, -1).mean(axis=1)

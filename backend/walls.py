@@ -1,0 +1,56 @@
+"""The soft walls: WCA repulsion of each ion from both walls, in units of k_BT and nm."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backend.profiles.bins import bin_centres
+from backend.system import SPECIES, SlitSystem
+
+WCA_RANGE = 2 ** (1 / 6)
+"""Cut-off of the WCA potential in units of σ."""
+
+
+def wall_geometry(system: SlitSystem) -> tuple[np.ndarray, np.ndarray]:
+    """WCA size and |z| of the repelling plane for each species.
+
+    Returns
+    -------
+    size : ndarray, shape (2,)
+        σ of the ion-wall interaction (nm), positive then negative ions.
+    position : ndarray, shape (2,)
+        |z| (nm) the distance is counted from: behind the wall for ``wall="ion"``, where a dummy ion
+        of the same diameter touches it; the wall itself for ``wall="plane"``.
+    """
+    diameters = np.array(system.diameters)
+    half = system.confinement_length / 2
+    if system.wall == "ion":
+        return diameters, half + diameters / 2
+    return diameters / 2, np.full(2, half)
+
+
+def wall_energy(system: SlitSystem, species: str, z: np.ndarray) -> np.ndarray:
+    """Energy (k_BT) of an ion at z (nm) in the field of both walls; infinite behind them."""
+    index = SPECIES.index(species)
+    size, position = (values[index] for values in wall_geometry(system))
+    z = np.asarray(z, dtype=float)
+    return _wca(size, position - z) + _wca(size, position + z)
+
+
+def boltzmann_factor(system: SlitSystem, species: str, z: np.ndarray) -> np.ndarray:
+    """exp(−βU_wall) at z (nm): the profile of ions that feel nothing but the walls."""
+    return np.exp(-wall_energy(system, species, z))
+
+
+def binned_boltzmann_factor(system: SlitSystem, species: str, bins: int) -> np.ndarray:
+    """exp(−βU_wall) averaged over each bin, shape (bins,)."""
+    points_per_bin = 20
+    points = bin_centres(system, bins * points_per_bin)
+    return boltzmann_factor(system, species, points).reshape(bins, points_per_bin).mean(axis=1)
+
+
+def _wca(size: float, distance: np.ndarray) -> np.ndarray:
+    inside = distance > 0
+    s6 = (size / np.where(inside, distance, size)) ** 6
+    energy = np.where(s6 > 0.5, 4 * (s6 * s6 - s6) + 1, 0.0)
+    return np.where(inside, energy, np.inf)

@@ -1,0 +1,1 @@
+"""Datasets of simulated profiles, the plans that they come from, and sweeps."""

@@ -1,0 +1,321 @@
+"""Many density profiles in one file: what the surrogate is trained on.
+
+A dataset is a folder with ``profiles.parquet``, one row for each system and ion species, and
+``card.json``, which says what it is and how it was made. Profiles are symmetric about the middle
+of the slit, so a row holds the half from the wall to the middle: `BINS` values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backend.files import read_json, write_json
+from backend.profiles.bins import BINS as FULL_BINS
+from backend.sampling.result import SimulationResult
+from backend.system import SPECIES, InvalidInput
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+BINS = FULL_BINS // 2
+"""Uniform bins from the wall (z = −h/2) to the middle (z = 0)."""
+
+INPUTS = (
+    "confinement_length",
+    "positive_valency",
+    "negative_valency",
+    "salt_concentration",
+    "positive_diameter",
+)
+"""The five inputs of the paper, in its order."""
+
+OTHER_INPUTS = (
+    "negative_diameter",
+    "surface_charge_density",
+    "temperature",
+    "relative_permittivity",
+)
+"""Inputs that are numbers, too, and that the paper does not vary."""
+
+PROFILES = ("density", "error", "histogram", "histogram_error")
+"""Columns that hold a value for each bin; the last two may be null."""
+
+FILE, CARD = "profiles.parquet", "card.json"
+
+COLUMNS = {
+    "system": "int32",
+    "species": "string",
+    "confinement_length": "double",
+    "positive_valency": "int8",
+    "negative_valency": "int8",
+    "salt_concentration": "double",
+    "positive_diameter": "double",
+    "negative_diameter": "double",
+    "wall": "string",
+    "surface_charge_density": "double",
+    "temperature": "double",
+    "relative_permittivity": "double",
+    "positive_ions": "int32",
+    "negative_ions": "int32",
+    "box_length": "double",
+    "duration_ns": "double",
+    "target_error": "double",
+    "simulated_ns": "double",
+    "converged": "bool",
+    "seed": "int64",
+    "replicas": "int16",
+    "engine": "string",
+    "version": "string",
+    "steps_per_second": "double",
+    "seconds": "double",
+    "inputs_hash": "string",
+    "density": "list<float>",
+    "error": "list<float>",
+    "histogram": "list<float>",
+    "histogram_error": "list<float>",
+    "blocks": "int32",
+}
+
+UNITS = {
+    "confinement_length": "nm",
+    "positive_valency": "e",
+    "negative_valency": "e",
+    "salt_concentration": "M (mol/L)",
+    "positive_diameter": "nm",
+    "negative_diameter": "nm",
+    "surface_charge_density": "C/m²",
+    "temperature": "K",
+    "box_length": "nm",
+    "duration_ns": "ns; with a target error, the most that the run could have taken",
+    "target_error": "relative: the run ended when its median error was below",
+    "simulated_ns": "ns of production that the profile comes from",
+    "density": "M (mol/L)",
+    "error": "M (mol/L), standard error of the mean from blocks",
+    "histogram": "M (mol/L), from counting ions alone; null where it was not kept",
+    "histogram_error": "M (mol/L), standard error of the mean from as many blocks as `blocks` says",
+}
+
+
+# --- reading --------------------------------------------------------------------------------
+
+
+def load(folder: str | Path) -> pandas.DataFrame:
+    """The rows of a dataset, one for each system and species.
+
+    Parameters
+    ----------
+    folder : path
+        Folder with ``profiles.parquet``.
+
+    Raises
+    ------
+    InvalidInput
+        There is no dataset in the folder.
+    """
+    import pandas
+
+    return pandas.DataFrame(read_rows(Path(folder)))
+
+
+def load_card(folder: str | Path) -> dict[str, Any]:
+    """What ``card.json`` says about a dataset."""
+    return read_json(Path(folder) / CARD)
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The profiles of one species as arrays.
+
+    Attributes
+    ----------
+    inputs : ndarray, shape (systems, 5)
+        The columns `INPUTS`.
+    density, error : ndarray, shape (systems, 150)
+        Density and its standard error (M), from the wall to the middle.
+    """
+
+    inputs: np.ndarray
+    density: np.ndarray
+    error: np.ndarray
+
+
+def arrays(frame: pandas.DataFrame, species: str = SPECIES[0]) -> Arrays:
+    """The profiles of one species in a dataset, as arrays."""
+    rows = frame[frame["species"] == species]
+    return Arrays(
+        inputs=rows[list(INPUTS)].to_numpy(dtype=float),
+        density=np.stack(rows["density"].to_list()).astype(float),
+        error=np.stack(rows["error"].to_list()).astype(float),
+    )
+
+
+def bin_centres(confinement_length: float) -> np.ndarray:
+    """Centres of the bins (nm), shape (150,), from −h/2 to 0."""
+    return confinement_length * ((np.arange(BINS) + 0.5) / FULL_BINS - 0.5)
+
+
+def read_rows(folder: Path) -> list[dict[str, Any]]:
+    """The rows of a dataset as they were saved."""
+    import pyarrow.parquet
+
+    try:
+        rows = pyarrow.parquet.read_table(folder / FILE).to_pylist()
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise InvalidInput("data", str(folder), f"holds no dataset ({FILE}): {error}") from error
+    for row in rows:
+        for name in PROFILES:
+            if row.get(name) is not None:
+                row[name] = np.array(row[name], dtype=np.float32)
+    return rows
+
+
+# --- writing --------------------------------------------------------------------------------
+
+
+def rows_of(
+    result: SimulationResult, *, number: int, inputs_hash: str, histogram: bool = False
+) -> list[dict[str, Any]]:
+    """The two rows of a simulation.
+
+    Parameters
+    ----------
+    result : SimulationResult
+        The simulation.
+    number : int
+        Number of the system within the dataset.
+    inputs_hash : str
+        Of `backend.runs.archive.inputs_hash`.
+    histogram : bool
+        Keep what counting alone gives, too.
+    """
+    system, settings = result.system, result.settings
+    positive_ions, negative_ions = system.counts
+    timings = result.summary["timings"]
+    common = {
+        "system": number,
+        **system.to_dict(),
+        "positive_ions": positive_ions,
+        "negative_ions": negative_ions,
+        "box_length": system.box_length,
+        "duration_ns": settings.duration_ns,
+        "target_error": settings.target_error,
+        "simulated_ns": result.summary["simulated_ns"],
+        "converged": result.summary["convergence"]["converged"],
+        "seed": settings.seed,
+        "replicas": settings.replicas,
+        "engine": settings.engine,
+        "version": result.summary["versions"]["nanoconf"],
+        "steps_per_second": timings["steps_per_second"],
+        "seconds": timings["seconds"],
+        "inputs_hash": inputs_hash,
+    }
+    return [
+        {
+            **common,
+            "species": species,
+            "density": _half(getattr(result, species).density),
+            "error": _half(getattr(result, species).error),
+            **(_histogram(result, species) if histogram else {}),
+        }
+        for species in SPECIES
+    ]
+
+
+def _histogram(result: SimulationResult, species: str) -> dict[str, Any]:
+    if result.histogram is None or result.residuals is None:
+        return {}
+    counted = result.histogram.by_species()[species]
+    return {
+        "histogram": _half(counted.density),
+        "histogram_error": _half(counted.error),
+        "blocks": len(result.residuals.left),
+    }
+
+
+def _half(values: np.ndarray) -> np.ndarray:
+    return ((values[:BINS] + values[::-1][:BINS]) / 2).astype(np.float32)
+
+
+def save(folder: Path, rows: Sequence[dict[str, Any]], card: dict[str, Any]) -> None:
+    """Write a dataset, each file whole; the card last, with the hash of the other."""
+    import pyarrow
+    import pyarrow.parquet
+
+    ordered = sorted(rows, key=lambda row: (row["system"], SPECIES.index(row["species"])))
+    columns = {name: [row.get(name) for row in ordered] for name in COLUMNS}
+    table = pyarrow.table(columns, schema=_schema())
+    folder.mkdir(parents=True, exist_ok=True)
+    half_made = folder / f".{FILE}.{os.getpid()}"
+    try:
+        pyarrow.parquet.write_table(table, half_made, compression="zstd")
+        digest = hashlib.sha256(half_made.read_bytes()).hexdigest()
+        with open(half_made, "rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(half_made, folder / FILE)
+    finally:
+        half_made.unlink(missing_ok=True)
+    write_json(folder / CARD, {**card, "sha256": {FILE: digest}})
+
+
+def _schema() -> pyarrow.Schema:
+    import pyarrow
+
+    types = {
+        name: pyarrow.list_(pyarrow.float32())
+        if kind.startswith("list")
+        else pyarrow.type_for_alias(kind)
+        for name, kind in COLUMNS.items()
+    }
+    return pyarrow.schema(list(types.items()))
+
+
+def describe(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What a card says about the rows themselves: size, units, bins, ranges, errors."""
+    return {
+        "what": "Density profiles of ions between two walls, from molecular dynamics; one row "
+        "for each system and ion species.",
+        "systems": len({row["system"] for row in rows}),
+        "rows": len(rows),
+        "units": UNITS,
+        "bins": {
+            "count": BINS,
+            "where": f"uniform from the wall to the middle: z = h ((i + 1/2) / {FULL_BINS} − 1/2), "
+            f"i = 0 … {BINS - 1}; profiles are symmetric about z = 0",
+        },
+        "ranges": {
+            name: [min(row[name] for row in rows), max(row[name] for row in rows)]
+            for name in (*INPUTS, *OTHER_INPUTS, "simulated_ns")
+        }
+        if rows
+        else {},
+        "converged_rows": sum(row["converged"] for row in rows),
+        "relative_error": {
+            "of": "standard error / density, over bins with at least 5 % of the profile's maximum",
+            **error_statistics(rows),
+        },
+    }
+
+
+def error_statistics(rows: Iterable[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Relative errors for each species and z₊: median over all bins, median of the worst system."""
+    groups: dict[str, list[np.ndarray]] = {}
+    for row in rows:
+        density, error = row["density"], row["error"]
+        kept = density >= 0.05 * density.max()
+        name = f"{row['species']}, z₊ = {row['positive_valency']}"
+        groups.setdefault(name, []).append(error[kept] / density[kept])
+    return {
+        name: {
+            "median": round(float(np.median(np.concatenate(errors))), 5),
+            "worst_system_median": round(max(float(np.median(e)) for e in errors), 5),
+        }
+        for name, errors in sorted(groups.items())
+    }

@@ -1,0 +1,98 @@
+"""The folder of ``-o DIR``: what a command leaves for people and for other programs."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from backend.files import write_json, write_text, written_whole
+from backend.runs.run import DONE, Run, result_files
+from backend.sampling.trajectory import FILES as TRAJECTORY_FILES
+from backend.system import InvalidInput
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder and see that it can be written, before hours are spent on its contents.
+
+    Raises
+    ------
+    InvalidInput
+        It cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        problem = error.strerror or str(error)
+        raise InvalidInput("output", str(folder), f"cannot be written ({problem})") from error
+
+
+def write_run(folder: Path, run: Run) -> None:
+    """Write what a run gave: the files of its result, and ``run.json`` last.
+
+    Files of an earlier run in the same folder go first, so that what lies there together belongs
+    together. A run that failed leaves its last profiles in ``partial/``.
+    """
+    for name in ["run.json", *result_files()]:
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "partial", ignore_errors=True)
+    if run.state == DONE:
+        result = run.result()
+        result.save(folder)
+        _copy_trajectory(run.folder, folder)
+        summary = result.summary
+    else:
+        summary = {}
+        partial = run.partial_profiles()
+        if partial is not None:
+            (folder / "partial").mkdir()
+            partial.save(folder / "partial")
+    write_json(folder / "run.json", {**describe(run), "summary": summary})
+
+
+def _copy_trajectory(source: Path, target: Path) -> None:
+    for name in TRAJECTORY_FILES:
+        if (source / name).exists():
+            with open(source / name, "rb") as original, written_whole(target / name) as copy:
+                shutil.copyfileobj(original, copy)
+
+
+def write_files(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write texts under their names."""
+    for name, text in texts.items():
+        write_text(folder / name, text)
+
+
+def describe(run: Run) -> dict[str, Any]:
+    """A run as plain JSON values."""
+    request = run.request
+    return {
+        "id": run.id,
+        "state": run.state,
+        "error": run.error,
+        "reason": run.reason,
+        "name": run.name,
+        "owner": request.get("owner", ""),
+        "created": run.created,
+        "queue": run.queue,
+        "where": run.where,
+        "host": _host(run),
+        "version": run.version,
+        "engine": request["settings"].get("engine"),
+        "seed": request["settings"].get("seed"),
+        "system": request["system"],
+        "settings": request["settings"],
+        "inputs_hash": run.inputs_hash,
+        "folder": str(run.folder),
+    }
+
+
+def _host(run: Run) -> str | None:
+    with contextlib.suppress(IndexError, KeyError):
+        return run.attempts()[-1]["host"]
+    return None

@@ -1,0 +1,178 @@
+"""An ipympl canvas that shows what was last drawn, whatever the pace.
+
+Imported when a figure is first seen: matplotlib takes most of a second to load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from ipympl.backend_nbagg import Canvas, FigureManager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from nanoconf.gui.figures import png
+from nanoconf.gui.figures.drawing import (
+    Artists,
+    Limits,
+    Theme,
+    draw_curves,
+    draw_frame,
+    fits,
+    frame_of,
+    kept_limits,
+    remove,
+    set_limits,
+)
+from nanoconf.gui.figures.plots import Plot
+
+POINTS_PER_INCH = 100.0
+
+
+class FigureCanvas(Canvas):
+    """A canvas that follows a slider.
+
+    It sends whole images: ipympl sends what has changed since the image before, and a browser that
+    is handed two images at once paints only the second, and shows a mixture. And it draws anew only
+    what has changed: axes, letters and legends take most of the time, and stay for a while.
+    """
+
+    _css_size: tuple[int, int] = (0, 0)
+    _png_is_old: bool
+    _resized = False
+    _frame: tuple[Any, ...] = ()
+    _ends: list[Limits] = []
+    _across: list[tuple[float, float]] = []
+    _base: Any = None
+    _background: Any = None
+    _seen: list[tuple[float, float]] = []
+    _curves: Artists = []
+    _shown: Plot | None = None
+
+    def get_diff_image(self) -> bytes | None:
+        """The image to send; whole, though the name says otherwise. None if it has been sent."""
+        if not self._png_is_old:
+            return None
+        pixels = np.asarray(self.get_renderer().buffer_rgba())
+        self._last_buff = pixels.view(np.uint32).squeeze(2).copy()
+        self._png_is_old = False
+        return png.encoded(pixels)
+
+    def fit(self, width: int, height: int) -> None:
+        """Take so many CSS pixels."""
+        if (width, height) != self._css_size:
+            self._css_size = width, height
+            self._resized = True
+            inches = width / POINTS_PER_INCH, height / POINTS_PER_INCH
+            self.figure.set_size_inches(*inches, forward=False)
+
+    def paint(self, plot: Plot, theme: Theme, *, patient: bool = False) -> None:
+        """Show a plot; to the ``patient`` with axes that suit it.
+
+        Others see curves in the axes that are there, where they fit, and better ones a frame later.
+        """
+        self._shown = plot
+        frame = (frame_of(plot), theme.paper, self._css_size, self.figure.dpi)
+        if frame == self._frame and self._zoomed():
+            self._replace_curves(plot, theme)
+            self._show_by(self.draw)
+            return
+        ends = kept_limits(plot, self._ends)
+        if ends != self._ends and frame == self._frame and fits(plot, self._ends) and not patient:
+            ends = self._ends
+            asyncio.get_running_loop().call_soon(self._adapt, plot, theme)
+        self._prepare(plot, theme, frame, ends)
+        self.restore_region(self._background)
+        self._replace_curves(plot, theme)
+        self._add_curves()
+        self._show_by(self.blit)
+
+    def _adapt(self, plot: Plot, theme: Theme) -> None:
+        if plot is self._shown:
+            self.paint(plot, theme, patient=True)
+
+    def _prepare(
+        self, plot: Plot, theme: Theme, frame: tuple[Any, ...], ends: list[Limits]
+    ) -> None:
+        """Have everything drawn that the curves are drawn onto, as little as possible anew."""
+        same_frame = frame == self._frame
+        if same_frame and ends == self._ends:
+            return
+        across = [each[:2] for each in ends]
+        if same_frame:
+            self._remove_curves()
+            set_limits(self.figure, ends)
+        else:
+            draw_frame(self.figure, plot, theme, ends)
+            self._curves = []
+        if not same_frame or across != self._across:
+            self._keep_base()
+        self._keep_background()
+        self._frame, self._ends, self._across = frame, ends, across
+
+    def _keep_base(self) -> None:
+        """Draw what stays while densities grow: all but the vertical axes."""
+        self._set_animated(True)
+        FigureCanvasAgg.draw(self)
+        self._set_animated(False)
+        self._base = self.copy_from_bbox(self.figure.bbox)
+
+    def _keep_background(self) -> None:
+        self.restore_region(self._base)
+        for axes in self.figure.axes:
+            axes.draw_artist(axes.yaxis)
+        self._background = self.copy_from_bbox(self.figure.bbox)
+        self._seen = self._limits()
+
+    def _set_animated(self, animated: bool) -> None:
+        for axes in self.figure.axes:
+            axes.yaxis.set_animated(animated)
+
+    def _remove_curves(self) -> None:
+        for axes, artists in self._curves:
+            remove(axes, artists)
+        self._curves = []
+
+    def _replace_curves(self, plot: Plot, theme: Theme) -> None:
+        self._remove_curves()
+        self._curves = draw_curves(self.figure, plot, theme)
+
+    def _add_curves(self) -> None:
+        """Draw the curves onto what has been drawn."""
+        for axes, artists in self._curves:
+            for artist in sorted(artists, key=lambda artist: artist.get_zorder()):
+                axes.draw_artist(artist)
+
+    def _limits(self) -> list[tuple[float, float]]:
+        return [ends for axes in self.figure.axes for ends in (axes.get_xlim(), axes.get_ylim())]
+
+    def _zoomed(self) -> bool:
+        """Whether the user has turned to a part of the figure, which stays."""
+        return self._limits() != self._seen
+
+    def _show_by(self, how: Callable[[], None]) -> None:
+        # A browser that has just got the canvas, or more room for it, asks for the image itself.
+        # Sent before, it would be painted half loaded, which browsers report as an error.
+        if self.syncing_data_url:
+            return
+        if self._resized:
+            self._resized = False
+            self.manager.resize(*self.figure.bbox.size.round())
+        else:
+            how()
+
+
+def new_canvas(width: int, height: int) -> FigureCanvas:
+    """A canvas of so many CSS pixels, outside pyplot and its global list of figures."""
+    size = width / POINTS_PER_INCH, height / POINTS_PER_INCH
+    canvas = FigureCanvas(Figure(size, dpi=POINTS_PER_INCH))
+    FigureManager(canvas, 0)
+    canvas._size = canvas._css_size = width, height
+    canvas.header_visible = False
+    canvas.resizable = False
+    canvas.toolbar_position = "right"
+    canvas.toolbar_visible = "fade-in-fade-out"
+    return canvas

@@ -1,0 +1,1 @@
+"""Work that takes time or leaves the page: runs, predictions, clusters."""

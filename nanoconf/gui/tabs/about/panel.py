@@ -1,0 +1,70 @@
+"""What this is, what it is worth, and how to cite it."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+
+from backend import __version__
+from nanoconf.gui import words
+from nanoconf.gui.fields import FIELDS
+from nanoconf.gui.state import AppState
+
+SURROGATE = "<!-- the surrogate -->"
+"""Where in ``about.html`` the model's card is told."""
+
+
+class AboutPanel(widgets.VBox):
+    """The physics in words a student follows; the model with its accuracy; how to cite."""
+
+    def __init__(self, state: AppState):
+        self._state = state
+        text = Path(__file__).with_name("about.html").read_text(encoding="utf-8")
+        before, _, after = text.replace("VERSION", escape(__version__)).partition(SURROGATE)
+        self.model = widgets.HTML()
+        super().__init__([widgets.HTML(before), self.model, widgets.HTML(after)])
+        self.add_class("nc-about")
+        state.observe(self._show, "model")
+        self._show()
+
+    def _show(self, _change: Any = None) -> None:
+        card = self._state.model
+        self.model.value = "" if card is None else about_model(card)
+
+
+def about_model(card: dict[str, Any]) -> str:
+    """What a model's card says of it, as HTML."""
+    rows = [("Name", card["name"]), *_learnt(card), *_accuracy(card)]
+    cells = "".join(f"<tr><td>{escape(a)}</td><td>{escape(b)}</td></tr>" for a, b in rows)
+    return f"<h3>The surrogate</h3><table>{cells}</table>"
+
+
+def _learnt(card: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = [("Learnt from", f"{card['data']['training']['simulations']} simulations")]
+    for name, learnt in card["domain"]["ranges"].items():
+        field = FIELDS[name]
+        low, high = field.text(learnt["low"]), field.text(learnt["high"])
+        text = low if low == high else f"{low} – {high}"
+        rows.append((field.title, f"{text} {field.unit}".rstrip()))
+    return rows
+
+
+def _accuracy(card: dict[str, Any]) -> list[tuple[str, str]]:
+    metrics = card["metrics"]
+    error = words.percent(metrics["typical_error"])
+    rows = [("Typical error", f"{error} (median relative L2 error on unseen simulations)")]
+    for ion in ("positive", "negative"):
+        found = metrics[ion]["all"]
+        observed, contact = found["observed"], found["contact"]
+        text = (
+            f"profile {words.percent(observed['median'])}, "
+            f"worst {words.percent(observed['worst'])}, "
+            f"of which the simulations' own noise is {words.percent(found['noise'])}; "
+            f"contact density {words.percent(contact['median'])}; "
+            f"{found['coverage']['all']:.0%} of points lie within the 90 % band"
+        )
+        rows.append((f"{ion.capitalize()} ions", text))
+    return rows

@@ -1,0 +1,129 @@
+"""The files that the page hands out: what was simulated, what was predicted, the figures, all."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from nanoconf.gui.figures.plots import Plot
+
+if TYPE_CHECKING:
+    from nanoconf.gui.state import AppState
+
+FIGURE_INCHES = (8.0, 5.0)
+FIGURE_DPI = 200
+WIDER = 1.6
+"""How much wider a figure with two charts is."""
+
+KINDS = {
+    "csv": "text/csv",
+    "dat": "text/plain",
+    "txt": "text/plain",
+    "json": "application/json",
+    "xyz": "text/plain",
+    "lammpstrj": "text/plain",
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "zip": "application/zip",
+}
+"""Media type of each kind of file."""
+
+FORMATS = ("csv", "png", "svg")
+"""What a figure can be had as."""
+
+
+def kind_of(name: str) -> str:
+    """Media type of a file, from its name."""
+    return KINDS.get(name.rpartition(".")[2], "application/octet-stream")
+
+
+def simulated_files(state: AppState) -> dict[str, str]:
+    """Text of each file of the simulation on screen, by name."""
+    return state.simulation.files if state.simulation is not None else {}
+
+
+def predicted_files(state: AppState) -> dict[str, str]:
+    """Text of each file of the prediction on screen, by name."""
+    if state.prediction is None:
+        return {}
+    from nanoconf.surrogate.model import predicted_files
+
+    charge = state.prediction.charge
+    return {
+        **predicted_files(state.prediction.profiles),
+        f"ml_{charge.FILE}": charge.to_csv(),
+    }
+
+
+def theory_files(state: AppState) -> dict[str, str]:
+    """Text of each file of mean-field theory, by name; none while it is not wanted."""
+    theory = state.mean_field if state.mean_field_wanted else None
+    if theory is None or theory.system != state.chosen_system:
+        return {}
+    texts = {
+        f"pb_{name}": text
+        for name, text in theory.profiles.files().items()
+        if name.endswith(".csv")
+    }
+    return {**texts, f"pb_{theory.charge.FILE}": theory.charge.to_csv()}
+
+
+def stem(title: str) -> str:
+    """Name of a figure's files: ``Charge Density`` is in ``charge_density.csv``."""
+    return title.lower().replace(" ", "_")
+
+
+def figure_file(plot: Plot, kind: str) -> bytes:
+    """A figure as a file.
+
+    Parameters
+    ----------
+    plot : Plot
+        The figure.
+    kind : {"csv", "png", "svg"}
+        Its numbers, or its picture, light as paper is.
+    """
+    return plot_csv(plot).encode() if kind == "csv" else _picture(plot, kind)
+
+
+def plot_csv(plot: Plot) -> str:
+    """The numbers of a figure as CSV text, a row a point: curve, x (or its name), y, error."""
+    lines = []
+    for chart in plot.charts:
+        columns = chart.columns
+        lines.append(f"curve,{columns.x},{columns.y},{columns.error}")
+        for curve in chart.curves:
+            label = curve.label.replace('"', "'")
+            places = chart.names_of(curve) or _cells(curve.x)
+            errors = [""] * len(curve.x) if curve.error is None else _cells(curve.error)
+            for cells in zip(places, _cells(curve.y), errors, strict=True):
+                lines.append(f'"{label}",{",".join(cells)}')
+    return "\n".join(lines) + "\n"
+
+
+def _cells(values: Iterable[float]) -> list[str]:
+    return [f"{value:.8g}" for value in values]
+
+
+def _picture(plot: Plot, kind: str) -> bytes:
+    from matplotlib.figure import Figure
+
+    from nanoconf.gui.figures.drawing import draw
+
+    width, height = FIGURE_INCHES
+    figure = Figure((width * WIDER if len(plot.charts) > 1 else width, height))
+    draw(figure, plot)
+    with io.BytesIO() as file:
+        figure.savefig(file, format=kind, dpi=FIGURE_DPI)
+        return file.getvalue()
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    """A zip file that holds all of these, by path."""
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name, content in files.items():
+                packed.writestr(name, content)
+        return file.getvalue()

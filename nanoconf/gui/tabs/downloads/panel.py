@@ -1,0 +1,173 @@
+"""Files, once they exist. Voila serves none from disk: a small one is carried by its link, a large
+one is made when it is asked for.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+
+from nanoconf.gui import words
+from nanoconf.gui.services.work import Work
+from nanoconf.gui.state import DOWNLOADS, AppState
+from nanoconf.gui.tabs.downloads import model as files
+from nanoconf.gui.widgets.rows import Rows
+
+WHAT = {
+    "positive_density.csv": "Positive ions, CSV (z_nm, density_M, error_M)",
+    "p_density_profile.dat": "Positive ions, tab separated, as the published tool writes it",
+    "negative_density.csv": "Negative ions, CSV (z_nm, density_M, error_M)",
+    "n_density_profile.dat": "Negative ions, tab separated, as the published tool writes it",
+    "charge.csv": "Net charge density, integrated charge and potential, CSV",
+    "histogram.csv": "Both ions by counting alone, without the forces, CSV",
+    "run.json": "Inputs, seed, versions, timings, contact, peak and mid densities, checks",
+    "trajectory.xyz": "Snapshots of the ions, extended XYZ (OVITO, VMD, ASE)",
+    "trajectory.lammpstrj": "Snapshots of the ions, as LAMMPS dumps them",
+}
+PREFIXES = ("ml_", "pb_", "predicted_")
+
+EVERYTHING = "nanoconfinement.zip"
+
+
+class DownloadsPanel(widgets.VBox):
+    """Links to the files of all that is on screen, and one zip of everything."""
+
+    def __init__(self, state: AppState, work: Work):
+        self._state, self._work = state, work
+        self.all = _button("Everything in one zip", "All files and figures below", self._everything)
+        self.simulated, self.predicted = widgets.HTML(), widgets.HTML()
+        self.trajectory, self.figures = Rows(self._made), Rows(self._figure)
+        self.about_figures = widgets.HTML()
+        super().__init__(
+            [
+                *(self.all, self.simulated, self.trajectory, self.predicted),
+                *(self.about_figures, self.figures),
+            ]
+        )
+        self.add_class("nc-downloads")
+        simulation = ["simulation", "simulation_stale"]
+        others = ["prediction", "prediction_stale", "mean_field", "mean_field_wanted"]
+        state.observe(self._show_simulation, ["tab", *simulation])
+        state.observe(self._show_others, ["tab", *others])
+        state.observe(self._show_figures, ["tab", *simulation, *others])
+        for show in (self._show_simulation, self._show_others, self._show_figures):
+            show()
+
+    def _show_simulation(self, _change: Any = None) -> None:
+        if self._state.tab == DOWNLOADS:
+            self.simulated.value = self._simulation()
+            self.trajectory.show(self._work.trajectory_names())
+
+    def _show_others(self, _change: Any = None) -> None:
+        if self._state.tab == DOWNLOADS:
+            self.predicted.value = self._prediction() + self._theory()
+
+    def _show_figures(self, _change: Any = None) -> None:
+        if self._state.tab == DOWNLOADS:
+            tabs = [tab for tab, plot in self._state.drawn.items() if plot().curves]
+            text = "" if tabs else "Every figure that you have looked at can be had here."
+            self.about_figures.value = _section("Figures", text)
+            self.figures.show(tabs)
+
+    def _simulation(self) -> str:
+        shown = self._state.simulation
+        title = "Molecular dynamics"
+        if shown is None or not shown.files:
+            going = shown is not None and shown.active
+            text = "The files appear here when the simulation has finished."
+            return _section(title, "" if going else "Press Run first. ", text)
+        about = f"{words.describe(shown.system)}, {words.nanoseconds(words.simulated_ns(shown))}"
+        return _files(title, about, self._state.simulation_stale, shown.files)
+
+    def _prediction(self) -> str:
+        shown = self._state.prediction
+        title = "Machine learning"
+        if shown is None:
+            text = "The files appear here with the prediction."
+            return _section(title, "Press Predict using ML first. ", text)
+        texts = files.predicted_files(self._state)
+        return _files(title, words.describe(shown.system), self._state.prediction_stale, texts)
+
+    def _theory(self) -> str:
+        texts = files.theory_files(self._state)
+        about = words.describe(self._state.system) if texts else ""
+        return _files("Poisson-Boltzmann theory", about, False, texts) if texts else ""
+
+    def _figure(self, tab: str) -> widgets.Widget:
+        """The figure of a tab, as it would be seen there when it is asked for."""
+        title = widgets.HTML(escape(tab)).add_class("nc-figure-name")
+        buttons = [
+            _button(kind.upper(), f"{tab} as {kind.upper()}", self._hand_figure(tab, kind))
+            for kind in files.FORMATS
+        ]
+        return widgets.HBox([title, *buttons]).add_class("nc-file")
+
+    def _hand_figure(self, tab: str, kind: str) -> Callable[[], None]:
+        name = f"{files.stem(tab)}.{kind}"
+        return lambda: self._hand(name, lambda: files.figure_file(self._state.drawn[tab](), kind))
+
+    def _made(self, name: str) -> widgets.Widget:
+        """A file of the run that is too large for a link."""
+        button = _button(name, WHAT[name], lambda: self._hand(name, self._reader(name)))
+        return widgets.HBox([button, widgets.HTML(escape(WHAT[name]))]).add_class("nc-file")
+
+    def _reader(self, name: str) -> Callable[[], bytes]:
+        return lambda: self._work.run_file(name)
+
+    def _everything(self) -> None:
+        self._hand(EVERYTHING, self._pack)
+
+    def _pack(self) -> bytes:
+        state = self._state
+        texts = {
+            **files.simulated_files(state),
+            **files.predicted_files(state),
+            **files.theory_files(state),
+        }
+        content = {name: text.encode() for name, text in texts.items()}
+        for name in self._work.trajectory_names():
+            content[name] = self._work.run_file(name)
+        for plot in (make() for make in state.drawn.values()):
+            if plot.curves:
+                for kind in files.FORMATS:
+                    name = f"figures/{files.stem(plot.title)}.{kind}"
+                    content[name] = files.figure_file(plot, kind)
+        return files.archive(content)
+
+    def _hand(self, name: str, make: Callable[[], bytes]) -> None:
+        try:
+            self._work.deliver(name, make(), files.kind_of(name))
+        except (OSError, RuntimeError, ValueError) as error:
+            self._state.fail(f"{name} could not be made: {words.one_line(error)}")
+
+
+def _button(text: str, tooltip: str, action: Callable[[], None]) -> widgets.Button:
+    button = widgets.Button(description=text, tooltip=tooltip).add_class("nc-small")
+    button.on_click(lambda _button: action())
+    return button
+
+
+def _section(title: str, *texts: str) -> str:
+    return f"<h3>{title}</h3><p>{escape(''.join(texts))}</p>"
+
+
+def _files(title: str, about: str, stale: bool, texts: dict[str, str]) -> str:
+    note = " <em>not the inputs at the left</em>" if stale else ""
+    rows = "".join(_row(name, text) for name, text in texts.items())
+    return f"<h3>{title}</h3><p>{escape(about)}{note}</p><table>{rows}</table>"
+
+
+def _row(name: str, text: str) -> str:
+    data = base64.b64encode(text.encode()).decode()
+    what = name
+    for prefix in PREFIXES:
+        what = what.replace(prefix, "")
+    return (
+        f"<tr><td><a download='{escape(name)}' "
+        f"href='data:{files.kind_of(name)};base64,{data}'>{escape(name)}</a>"
+        f"</td><td>{escape(WHAT.get(what, ''))}</td></tr>"
+    )

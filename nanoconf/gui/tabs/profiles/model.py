@@ -1,0 +1,203 @@
+"""What the tabs about the slit show: densities, charge, potential."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nanoconf.gui.figures.plots import (
+    DENSITY,
+    MD,
+    ML,
+    PB,
+    Z_AXIS,
+    Chart,
+    Columns,
+    Curve,
+    Marker,
+    Plot,
+)
+from nanoconf.gui.state import CHARGE, INTEGRATED, NEGATIVE, POSITIVE, POTENTIAL, PREDICTION
+
+if TYPE_CHECKING:
+    from nanoconf.gui.state import AppState
+
+IONS = {"positive": "positive ions", "negative": "negative ions"}
+
+DEFAULT_WIDTH = 3.0
+"""Slit width (nm) drawn while what was typed is no number."""
+
+SCREENED = 0.05
+"""Share of the wall's charge below which it counts as screened: see `backend.profiles.charge`."""
+
+ASK = "Press Run to simulate this system,\nor Predict using ML for an answer at once."
+WAIT = "The profile appears here as soon as there is one,\nand converges as you watch."
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What one source says about a system.
+
+    Attributes
+    ----------
+    source, label : str
+        Where it comes from, for `Curve` and for people.
+    system : SlitSystem
+        Of which system.
+    profiles : SlitProfiles
+        The profiles.
+    charge : ChargeProfile or None
+        What they say about charge and potential.
+    stale : bool
+        It belongs to other inputs than those at the left.
+    """
+
+    source: str
+    label: str
+    system: Any
+    profiles: Any
+    charge: Any
+    stale: bool
+
+
+def shown(state: AppState, *sources: str) -> list[Shown]:
+    """What there is to show, of some sources or of all."""
+    found = []
+    run, predicted, theory = state.simulation, state.prediction, state.mean_field
+    if run is not None and run.profiles is not None:
+        label = "MD simulation" + ("" if run.result else " (so far)")
+        stale = state.simulation_stale
+        found.append(Shown(MD, label, run.system, run.profiles, run.charge, stale))
+    if predicted is not None:
+        stale = state.prediction_stale
+        label = "ML prediction"
+        found.append(
+            Shown(ML, label, predicted.system, predicted.profiles, predicted.charge, stale)
+        )
+    if theory is not None and state.mean_field_wanted and theory.system == state.chosen_system:
+        label = "Poisson-Boltzmann"
+        found.append(Shown(PB, label, theory.system, theory.profiles, theory.charge, False))
+    return [each for each in found if not sources or each.source in sources]
+
+
+# --- the tabs -------------------------------------------------------------------------------
+
+
+def density_plot(state: AppState, species: str) -> Plot:
+    """Simulation, prediction and theory of one ion."""
+    sources = shown(state)
+    curves = [_density(each, species, each.label) for each in sources]
+    title = POSITIVE if species == "positive" else NEGATIVE
+    return _plot(state, title, sources, curves, "Ion density (M)", DENSITY)
+
+
+def prediction_plot(state: AppState) -> Plot:
+    """Prediction of both ions."""
+    sources = shown(state, ML, PB)
+    curves = [
+        _density(each, species, f"{each.source}, {ions}")
+        for each in sources
+        for species, ions in IONS.items()
+    ]
+    hint = state.unlearnt.replace(". ", ".\n").replace(": ", ":\n")
+    hint = hint or "Press Predict using ML for an answer at once."
+    return _plot(state, PREDICTION, sources, curves, "Ion density (M)", DENSITY, hint=hint)
+
+
+def charge_plot(state: AppState) -> Plot:
+    """Net charge density."""
+    columns = Columns("z_nm", "charge_density_eM", "error_eM")
+    label = "Net charge density, z₊ρ₊ + z₋ρ₋ (e·M)"
+    return _charge_plot(state, CHARGE, "density", label, columns)
+
+
+def integrated_plot(state: AppState) -> Plot:
+    """Charge from the left wall on, and where the wall is screened."""
+    columns = Columns("z_nm", "integrated_charge_C_per_m2", "error_C_per_m2")
+    label = "Charge from the left wall to z (C/m²)"
+    return _charge_plot(state, INTEGRATED, "integrated", label, columns, _screening(shown(state)))
+
+
+def potential_plot(state: AppState) -> Plot:
+    """Mean electrostatic potential."""
+    columns = Columns("z_nm", "potential_mV", "error_mV")
+    label = "Mean potential against the middle (mV)"
+    return _charge_plot(state, POTENTIAL, "potential", label, columns)
+
+
+# --- their parts ----------------------------------------------------------------------------
+
+
+def _plot(
+    state: AppState,
+    title: str,
+    sources: list[Shown],
+    curves: list[Curve],
+    label: str,
+    columns: Columns,
+    *,
+    hint: str = "",
+    markers: tuple[Marker, ...] = (),
+    from_zero: bool = True,
+) -> Plot:
+    width = _width(state, sources)
+    chart = Chart(tuple(curves), Z_AXIS, label, columns, width, markers, from_zero)
+    return Plot(title, (chart,), "" if curves else hint or (WAIT if state.simulating else ASK))
+
+
+def _width(state: AppState, sources: list[Shown]) -> float:
+    """Between which walls (nm) the sources are shown: those of the inputs at the left, if any."""
+    current = [each for each in sources if not each.stale] or sources
+    widths = [each.system.confinement_length for each in current]
+    return max(widths, default=state.values["confinement_length"] or DEFAULT_WIDTH)
+
+
+def _density(each: Shown, species: str, label: str) -> Curve:
+    profile = getattr(each.profiles, species)
+    error = None if each.source == PB else profile.error
+    curve = Curve(label, profile.z, profile.density, each.source, error, species)
+    return curve.of_other_inputs() if each.stale else curve
+
+
+def _charge_plot(
+    state: AppState,
+    title: str,
+    quantity: str,
+    label: str,
+    columns: Columns,
+    markers: tuple[Marker, ...] = (),
+) -> Plot:
+    sources = [each for each in shown(state) if each.charge is not None]
+    curves = [_charge(each, quantity) for each in sources]
+    return _plot(state, title, sources, curves, label, columns, markers=markers, from_zero=False)
+
+
+def _charge(each: Shown, quantity: str) -> Curve:
+    values = getattr(each.charge, quantity)
+    error = _known(getattr(each.charge, f"{quantity}_error"))
+    curve = Curve(each.label, each.charge.z, values, each.source, error)
+    return curve.of_other_inputs() if each.stale else curve
+
+
+def _known(error: Any) -> Any:
+    """Errors, where there are any."""
+    return None if error[0] != error[0] else error
+
+
+def _screening(sources: list[Shown]) -> tuple[Marker, ...]:
+    """Where the charge of the walls of the inputs at the left is screened.
+
+    That is the screening length of each source, measured from the left wall, and the share of the
+    wall's charge that it is about.
+    """
+    current = [each for each in sources if each.charge is not None and not each.stale]
+    lengths = tuple(
+        Marker(
+            f"z* = {length:.2f} nm ({each.source})", x=length - each.system.confinement_length / 2
+        )
+        for each in current
+        if (length := each.charge.screening_length) == length
+    )
+    walls = {abs(each.system.actual_surface_charge_density) for each in current} - {0.0}
+    shares = (Marker(f"±{100 * SCREENED:g} % of σ", y=SCREENED * wall, both=True) for wall in walls)
+    return (*lengths, *shares)

@@ -1,0 +1,97 @@
+"""Runs: the history, with what can be done with it."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+
+from nanoconf.gui.services.work import Work
+from nanoconf.gui.state import RUNS, AppState
+from nanoconf.gui.tabs.profiles.model import IONS
+from nanoconf.gui.tabs.runs.model import History
+from nanoconf.gui.widgets.figure import Canvas
+
+LIST_HEIGHT = 276
+
+
+class RunsPanel(widgets.VBox):
+    """Search and list above, buttons between, the chosen runs compared below."""
+
+    def __init__(self, state: AppState, work: Work):
+        self.history = history = History(state, work)
+        self.search = widgets.Text(
+            description="Search",
+            placeholder="name, 3:−1, 0.5 M, done, id …",
+            continuous_update=True,
+        ).add_class("nc-search")
+        self.list = widgets.SelectMultiple(options=(), rows=7, description="Runs").add_class(
+            "nc-list"
+        )
+        self.name = widgets.Text(
+            placeholder="name of the chosen run", continuous_update=False
+        ).add_class("nc-name")
+        self.species = widgets.Dropdown(
+            description="Show", options=[(ions, species) for species, ions in IONS.items()]
+        )
+        self.message = widgets.HTML().add_class("nc-note")
+        self._delete = _button("Delete", "Remove the chosen runs for good", self._deleted)
+        self._sure = False
+        buttons = [
+            _button("Open", "Show it, with its inputs at the left", history.open),
+            _button("Rename", "Give it the name beside", lambda: history.rename(self.name.value)),
+            _button("Cite", "What identifies the chosen runs, for a paper", history.cite),
+            self._delete,
+        ]
+        row = widgets.HBox([buttons[0], self.name, *buttons[1:], self.species])
+        self.canvas = Canvas(state, RUNS, history.plot, LIST_HEIGHT)
+        super().__init__(
+            [self.search, self.list, row.add_class("nc-controls"), self.message, self.canvas]
+        )
+        self.add_class("nc-panel").add_class("nc-runs")
+        self.search.observe(self._searched, "value")
+        self.list.observe(self._chosen, "value")
+        self.species.observe(self._ion, "value")
+        history.observe(self._show, "entries")
+        history.observe(self._tell, ["message", "citation"])
+        history.observe(self.canvas.refresh, ["results", "species", "chosen"])
+        self._show()
+
+    def _searched(self, change: dict[str, Any]) -> None:
+        self.history.search = change["new"]
+
+    def _chosen(self, change: dict[str, Any]) -> None:
+        self._ask_again(False)
+        self.history.chosen = tuple(change["new"])
+
+    def _ion(self, change: dict[str, Any]) -> None:
+        self.history.species = change["new"]
+
+    def _show(self, _change: Any = None) -> None:
+        options = tuple((entry.in_words(), entry.run_id) for entry in self.history.entries)
+        there = {entry.run_id for entry in self.history.entries}
+        kept = tuple(run_id for run_id in self.list.value if run_id in there)
+        with self.list.hold_sync():  # the browser must not mark lines that have gone
+            self.list.options = options
+            self.list.value = kept
+
+    def _deleted(self) -> None:
+        """Asked twice: what is deleted is gone."""
+        if self._sure:
+            self.history.delete()
+        self._ask_again(not self._sure and bool(self.history.chosen))
+
+    def _ask_again(self, sure: bool) -> None:
+        self._sure = sure
+        self._delete.description = "Delete for good?" if sure else "Delete"
+
+    def _tell(self, _change: Any) -> None:
+        cited, message = escape(self.history.citation), escape(self.history.message)
+        self.message.value = f"<pre aria-label='Citation'>{cited}</pre>" if cited else message
+
+
+def _button(text: str, tooltip: str, action: Any) -> widgets.Button:
+    button = widgets.Button(description=text, tooltip=tooltip).add_class("nc-small")
+    button.on_click(lambda _button: action())
+    return button

@@ -1,0 +1,44 @@
+"""Simulations in progress that this page may watch."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+
+from nanoconf.gui import words
+from nanoconf.gui.services.work import Work
+from nanoconf.gui.state import AppState, Offer
+from nanoconf.gui.widgets.rows import Rows
+
+
+class OffersPanel(Rows):
+    """A line each, with a button; nothing at all where there is nothing to offer."""
+
+    def __init__(self, state: AppState, work: Work):
+        self._state, self._work = state, work
+        super().__init__(self._row)
+        self.add_class("nc-offers")
+        state.observe(self._show, ["offers", "simulation", "starting"])
+
+    def _show(self, _change: Any = None) -> None:
+        state = self._state
+        if state.simulating:
+            shown = state.simulation
+            self.show([None] if shown is not None and not shown.mine else [])
+        else:
+            self.show(state.offers)
+
+    def _row(self, offer: Offer | None) -> widgets.HBox:
+        """The line of an offer, or of what is being watched where there is none."""
+        if offer is None:
+            return _line("Watching a simulation that was started in another browser.")
+        text = f"Simulation in progress: {words.describe(offer.system)}, {offer.fraction:.0%} done"
+        button = widgets.Button(description="Watch", tooltip="Show this simulation here")
+        button.on_click(lambda _button: self._work.attach(offer.run_id))
+        return _line(text, button)
+
+
+def _line(text: str, *buttons: widgets.Button) -> widgets.HBox:
+    return widgets.HBox([widgets.HTML(escape(text)), *buttons]).add_class("nc-row")

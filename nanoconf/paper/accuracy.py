@@ -1,0 +1,306 @@
+"""The paper's success rate A, with the ceiling that even the exact answer cannot pass.
+
+A prediction succeeds in a bin where it differs from the simulation by less than the simulation's
+error bar. A_n is the share of systems where it does in bin n (Fig. 4), A_i the share of bins where
+it does in system i, A the share over all. A rises when the simulation gets worse, so it means
+nothing without its ceiling: error bars of k standard errors from B blocks hold the exact density
+with the probability P(|t| < k) of Student's t with B − 1 degrees of freedom, no more. The paper
+does not say how many standard errors its bars are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from backend.profiles.bins import bin_centres
+from backend.system import InvalidInput, SlitSystem
+from backend.walls import boltzmann_factor
+from nanoconf.data.dataset import BINS
+from nanoconf.data.published import SYSTEMS, TRENDS
+from nanoconf.paper.histograms import Histograms
+from nanoconf.paper.published_network import SPECIES, Predict
+from nanoconf.paper.report import tidy
+from nanoconf.surrogate.model import Surrogate
+from nanoconf.surrogate.simulations import Simulations, system_key
+
+STANDARD_ERRORS = (1.0, 1.96, 3.0)
+"""Half widths k of the error bars, in standard errors."""
+
+REACHED = 0.01
+"""Ions can be in a bin where the walls alone would let this share of the bulk density in. Nearer
+the wall a run of 5 ns counts so few ions that its error bars are no longer those of a mean."""
+
+PAPER_A = 0.958
+PAPER_A_N = (0.86, 0.997)
+PAPER_A_I = {"I": 0.98, "II": 0.91, "III": 0.78, "IV": 0.89}
+"""What the paper reports: over all, the smallest and largest bin, and by system."""
+
+NAMES = {system_key(system): name for name, system in {**SYSTEMS, **TRENDS}.items()}
+"""The paper's names of its systems, by `system_key`."""
+
+NOTE = """
+A: share of points where network and simulation differ by less than k standard errors of the
+simulation's histogram; ceiling: what the exact answer reaches. The paper does not say its k.
+L2 error: against the longest runs there are, all bins; MD noise: those runs' own error."""
+
+References = dict[str, tuple[np.ndarray, np.ndarray]]
+"""Densities and their standard errors (M), shape (150,) each, of long runs, by `system_key`."""
+
+
+def ceiling(blocks: np.ndarray | int, k: float) -> np.ndarray:
+    """How often k standard errors from B blocks hold the exact mean: P(|t| < k), B − 1 degrees."""
+    return 1 - 2 * stats.t.sf(k, np.asarray(blocks) - 1)
+
+
+def reached(system: SlitSystem) -> np.ndarray:
+    """The bins of the left half where positive ions can be; bool, shape (150,)."""
+    z = bin_centres(system)[:BINS]
+    return boltzmann_factor(system, SPECIES, z) >= REACHED
+
+
+@dataclass(frozen=True)
+class Deviations:
+    """How far predictions lie from histograms.
+
+    Attributes
+    ----------
+    ratio : ndarray, shape (systems, 150)
+        |ML − MD| in standard errors; NaN in bins that do not count.
+    blocks : ndarray of int, shape (systems,)
+        Number of blocks behind each system's standard errors.
+    """
+
+    ratio: np.ndarray
+    blocks: np.ndarray
+
+    @classmethod
+    def of(cls, predicted: np.ndarray, histograms: Histograms) -> Deviations:
+        """The deviations of predicted densities (M), shape (systems, 150)."""
+        counts = np.array([reached(system) for system in histograms.systems])
+        counts &= histograms.error > 0
+        difference = np.abs(predicted - histograms.density)
+        ratio = np.full_like(difference, np.nan)
+        np.divide(difference, histograms.error, out=ratio, where=counts)
+        return cls(ratio, histograms.blocks)
+
+    def __getitem__(self, rows: Any) -> Deviations:
+        return Deviations(self.ratio[rows], self.blocks[rows])
+
+    @property
+    def counted(self) -> np.ndarray:
+        """Which bins count; bool, shape (systems, 150)."""
+        return ~np.isnan(self.ratio)
+
+    def success(self, k: float) -> dict[str, float]:
+        """A, and its ceiling, over all bins that count."""
+        share = self.counted.sum(axis=1) / self.counted.sum()
+        return {
+            "value": tidy(np.mean(self.ratio[self.counted] < k)),
+            "ceiling": tidy(share @ ceiling(self.blocks, k)),
+        }
+
+    def success_by_bin(self, k: float) -> np.ndarray:
+        """A_n, shape (150,); NaN where no system's ions can be."""
+        systems = self.counted.sum(axis=0)
+        hits = (self.ratio < k).sum(axis=0)
+        return np.divide(hits, systems, out=np.full(BINS, np.nan), where=systems > 0)
+
+
+def judge(
+    predict: Predict,
+    histograms: Histograms,
+    references: References,
+    seen: Collection[str] = (),
+) -> dict[str, Any]:
+    """Count the successes of any predictor.
+
+    Parameters
+    ----------
+    predict : callable
+        Systems to densities (M) of positive ions, shape (systems, 150).
+    histograms : Histograms
+        Runs of the test systems and of the paper's ten.
+    references : References
+        Runs that are as long as there are, for the error itself; see `references_of`.
+    seen : collection of str
+        `system_key` of systems that the predictor was trained on; they are left out.
+
+    Returns
+    -------
+    dict
+        JSON values: ``A`` by k over the test systems, with ``A_n``; ``systems``, A_i by k of the
+        paper's systems; ``error``, the relative L2 error against the references, and their noise.
+
+    Raises
+    ------
+    InvalidInput
+        No test system is left.
+    """
+    rows = [row for row, key in enumerate(histograms.keys) if key not in set(seen)]
+    keys = [histograms.keys[row] for row in rows]
+    test = [index for index, key in enumerate(keys) if key not in NAMES]
+    if not test:
+        raise InvalidInput("data", len(histograms), "holds no test system besides the published")
+    predicted = np.zeros_like(histograms.density)
+    predicted[rows] = predict([histograms.systems[row] for row in rows])
+    deviations = Deviations.of(predicted, histograms)[rows]
+    errors = [
+        _error(predicted[row], references.get(key)) for row, key in zip(rows, keys, strict=True)
+    ]
+    return {
+        "test_systems": len(test),
+        "duration_ns": tidy(np.median(histograms.duration_ns[rows])),
+        "blocks": sorted({int(count) for count in deviations.blocks}),
+        "error": _median([errors[index] for index in test]),
+        "bins": {"n": list(range(1, BINS + 1))}
+        | {"systems": deviations[test].counted.sum(axis=0).tolist()},
+        "A": {
+            f"{k:g}": deviations[test].success(k)
+            | {"A_n": tidy(deviations[test].success_by_bin(k))}
+            for k in STANDARD_ERRORS
+        },
+        "systems": {
+            name: {
+                "A": {f"{k:g}": deviations[[keys.index(key)]].success(k) for k in STANDARD_ERRORS},
+                "error": errors[keys.index(key)],
+            }
+            for key, name in NAMES.items()
+            if key in keys
+        },
+    }
+
+
+def positive_ions(model: Surrogate) -> Predict:
+    """What a model of both ions says of the positive ones, for `judge`."""
+    return lambda systems: model.predict_halves(systems).density[:, 0]
+
+
+def references_of(data: Sequence[Simulations]) -> References:
+    """The most precise profile of positive ions of each system in some data sets."""
+    found: References = {}
+    for simulations in data:
+        profiles = zip(
+            simulations.keys,
+            simulations.density[SPECIES],
+            simulations.error[SPECIES],
+            strict=True,
+        )
+        for key, density, error in profiles:
+            if key not in found or np.linalg.norm(error) < np.linalg.norm(found[key][1]):
+                found[key] = (density, error)
+    return found
+
+
+def relative_error(
+    predicted: np.ndarray, density: np.ndarray, error: np.ndarray
+) -> dict[str, float]:
+    """Relative L2 error of a profile, all in M, shape (bins,).
+
+    Returns
+    -------
+    dict
+        ``observed``, ‖ML − MD‖/‖MD‖; ``noise``, what MD's own standard errors add to it;
+        ``beyond_noise``, √(observed² − noise²), zero where the noise is larger.
+    """
+    norm = np.linalg.norm(density)
+    observed, noise = np.linalg.norm(predicted - density) / norm, np.linalg.norm(error) / norm
+    return {
+        "observed": tidy(observed),
+        "noise": tidy(noise),
+        "beyond_noise": tidy(np.sqrt(np.clip(observed**2 - noise**2, 0.0, None))),
+    }
+
+
+def _error(
+    predicted: np.ndarray, reference: tuple[np.ndarray, np.ndarray] | None
+) -> dict[str, float] | None:
+    return None if reference is None else relative_error(predicted, *reference)
+
+
+def _median(errors: Sequence[dict[str, float] | None]) -> dict[str, float] | None:
+    """Median of each error over systems; None where not every system has one."""
+    known = [error for error in errors if error is not None]
+    if not known or len(known) < len(errors):
+        return None
+    return {name: tidy(np.median([error[name] for error in known])) for name in known[0]}
+
+
+# --- shown ----------------------------------------------------------------------------------
+
+
+def rows(found: dict[str, Any]) -> list[list[str]]:
+    """A and its ceiling, for each k, over the test systems and for each of the paper's."""
+    table = [
+        [
+            "",
+            *(text for k in STANDARD_ERRORS for text in (f"A, k = {k:g}", "ceiling")),
+            "paper",
+            "L2 error %",
+            "MD noise %",
+        ]
+    ]
+    everywhere = f"{found['test_systems']} test systems"
+    table.append(_row(everywhere, found["A"], f"{PAPER_A:.3f}", found["error"]))
+    for name, one in found["systems"].items():
+        paper = PAPER_A_I.get(name)
+        table.append(_row(name, one["A"], f"{paper:.2f}" if paper else "", one["error"]))
+    for choose, which in ((min, "smallest A_n"), (max, "largest A_n")):
+        cells = []
+        for k in STANDARD_ERRORS:
+            in_bins = [value for value in found["A"][f"{k:g}"]["A_n"] if value is not None]
+            cells += [f"{choose(in_bins):.3f}", ""]
+        table.append([which, *cells, f"{choose(PAPER_A_N):g}", "", ""])
+    return table
+
+
+def _row(
+    name: str, success: dict[str, Any], paper: str, error: dict[str, float] | None
+) -> list[str]:
+    cells = [
+        f"{success[f'{k:g}'][what]:.3f}" for k in STANDARD_ERRORS for what in ("value", "ceiling")
+    ]
+    shown = [f"{100 * error[what]:.2f}" if error else "" for what in ("observed", "noise")]
+    return [name, *cells, paper, *shown]
+
+
+def draw(found: dict[str, Any]) -> Any:
+    """A_n over n (Fig. 4), and A_i of the paper's systems, each with its ceiling."""
+    from nanoconf.paper.report import COLOURS, MARKERS, STYLES, figure
+
+    picture, (left, right) = figure(2, 1, size=(8.5, 7.0))
+    curves, points = left[0], right[0]
+    labels = {name: name.replace(", ", "\n") for name in found["systems"]}
+    for index, k in enumerate(STANDARD_ERRORS):
+        success, colour = found["A"][f"{k:g}"], COLOURS[index]
+        in_bins = [np.nan if value is None else value for value in success["A_n"]]
+        label = f"k = {k:g}: A = {success['value']:.3f}, at most {success['ceiling']:.3f}"
+        curves.plot(found["bins"]["n"], in_bins, STYLES[index], color=colour, label=label)
+        curves.axhline(success["ceiling"], color=colour, linestyle=":", linewidth=1)
+        values = [found["systems"][name]["A"][f"{k:g}"] for name in labels]
+        points.plot(
+            list(labels.values()),
+            [value["value"] for value in values],
+            MARKERS[index],
+            color=colour,
+            label=f"k = {k:g}",
+        )
+        points.plot(
+            list(labels.values()), [value["ceiling"] for value in values], "_", ms=22, color=colour
+        )
+    low, high = PAPER_A_N
+    curves.axhspan(low, high, color="0.9", zorder=0, label=f"paper: {low:g} to {high:g}")
+    shown = {name: value for name, value in PAPER_A_I.items() if name in labels}
+    points.plot(list(shown), list(shown.values()), "x", color="black", label="paper")
+    curves.set_xlabel("n, bin from the wall (1) to the middle (150)")
+    curves.set_ylabel("$A_n$")
+    points.set_ylabel("$A_i$ (bars: ceilings)")
+    points.tick_params(axis="x", labelsize=8)
+    for axis in (curves, points):
+        axis.set_ylim(0, 1.05)
+        axis.legend(fontsize=8, loc="lower right")
+    return picture

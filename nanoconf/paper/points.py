@@ -1,0 +1,51 @@
+"""Contact, mid and peak density of simulated profiles: what the paper's first regressors learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from backend.profiles.density import contact_density, mid_density
+from backend.system import SlitSystem
+from nanoconf.surrogate.simulations import Simulations
+
+POINTS = ("contact", "mid", "peak")
+"""The order of every array that has all three."""
+
+
+@dataclass(frozen=True)
+class PointDensities:
+    """Densities at three places of many profiles.
+
+    Attributes
+    ----------
+    density, error : ndarray, shape (simulations, 3)
+        Contact, mid and peak density and their standard errors (M).
+    """
+
+    density: np.ndarray
+    error: np.ndarray
+
+
+def point_densities(data: Simulations, species: str = "positive") -> PointDensities:
+    """Contact, mid and peak density of simulations, with their standard errors.
+
+    The contact density is interpolated in y = ρ exp(βU_wall) at |z| = h/2 − d/2, and the errors of
+    the bins are interpolated in the same way: the errors of neighbouring bins are nearly one error,
+    so they do not average out. The error of the peak is that of the highest bin.
+    """
+    profiles = zip(data.systems, data.density[species], data.error[species], strict=True)
+    points = np.array([_of_profile(system, species, *half) for system, *half in profiles])
+    return PointDensities(points[:, 0], points[:, 1])
+
+
+def _of_profile(
+    system: SlitSystem, species: str, density: np.ndarray, error: np.ndarray
+) -> list[list[float]]:
+    """Densities and errors of one profile, given from the wall to the middle; shape (2, 3)."""
+    highest = int(density.argmax())
+    return [
+        [contact_density(system, species, whole), mid_density(whole), float(whole[highest])]
+        for whole in (np.append(half, half[::-1]) for half in (density, error))
+    ]

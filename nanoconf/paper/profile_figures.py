@@ -1,0 +1,289 @@
+"""The paper's profiles: systems I to IV (Fig. 5), and trends in valency and concentration (Fig. 6).
+
+The ten systems took no part in any training.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from backend.profiles.bins import bin_centres, bin_edges
+from backend.profiles.density import contact_density
+from backend.system import InvalidInput, SlitSystem
+from nanoconf.data.dataset import BINS
+from nanoconf.data.published import SYSTEMS, TRENDS
+from nanoconf.paper.accuracy import References, references_of, relative_error
+from nanoconf.paper.published_network import SPECIES, Predict
+from nanoconf.paper.report import tidy
+from nanoconf.surrogate.simulations import Simulations, system_key
+
+PUBLISHED_COLUMNS = ("case", "h", "zp", "zn", "c", "d", "z_nm", "rho_plus_M")
+
+Published = dict[str, tuple[np.ndarray, np.ndarray]]
+"""z (nm) and density (M) of the published network, shape (points,) each, by `system_key`."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A profile of positive ions in the left half of the slit, from the network and from MD.
+
+    Attributes
+    ----------
+    name : str
+        The paper's name of the system.
+    system : SlitSystem
+        The system.
+    z, predicted, density, error : ndarray, shape (150,)
+        Bin centres (nm); the network's density, MD's, and its standard error (M).
+    published : (ndarray, ndarray) or None
+        z (nm) and density (M) of the published network.
+    """
+
+    name: str
+    system: SlitSystem
+    z: np.ndarray
+    predicted: np.ndarray
+    density: np.ndarray
+    error: np.ndarray
+    published: tuple[np.ndarray, np.ndarray] | None
+
+    @property
+    def deviation(self) -> dict[str, float]:
+        """Relative L2 errors of the network; see `relative_error`."""
+        return relative_error(self.predicted, self.density, self.error)
+
+    @property
+    def published_error(self) -> float | None:
+        """Relative L2 error of the published network, in its own bins."""
+        if self.published is None:
+            return None
+        z, density = self.published
+        simulated = rebinned(self.system, self.density, z)
+        return tidy(np.linalg.norm(density - simulated) / np.linalg.norm(simulated))
+
+    def points(self) -> dict[str, dict[str, float]]:
+        """Contact, peak and mid density (M) of network and MD."""
+        both = {"network": self.predicted, "md": self.density}
+        return {
+            who: {
+                "contact": tidy(contact_density(self.system, SPECIES, np.append(half, half[::-1]))),
+                "peak": tidy(half.max()),
+                "mid": tidy(half[-1]),
+            }
+            for who, half in both.items()
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values; of the published curve its error only."""
+        return {
+            "system": system_key(self.system),
+            "error": self.deviation,
+            "published_error": self.published_error,
+            "points": self.points(),
+            "z_nm": tidy(self.z),
+            "network_M": tidy(self.predicted),
+            "md_M": tidy(self.density),
+            "md_error_M": tidy(self.error, 3),
+        }
+
+
+def compare(
+    predict: Predict, data: Simulations, published: Published | None = None
+) -> dict[str, Comparison]:
+    """Predict the paper's ten systems and set them beside simulations.
+
+    Parameters
+    ----------
+    predict : callable
+        Systems to densities (M) of positive ions, shape (systems, 150).
+    data : Simulations
+        Simulations of the ten, among others; of repeats the most precise counts.
+    published : Published, optional
+        Profiles of the published network.
+
+    Raises
+    ------
+    InvalidInput
+        The data lack a system.
+    """
+    named = {**SYSTEMS, **TRENDS}
+    simulated = references_of([data])
+    for name, system in named.items():
+        if system_key(system) not in simulated:
+            problem = f"lacks system {name} of the paper (h z₊ z₋ c d = {system_key(system)})"
+            raise InvalidInput("data", data.folder, problem)
+    predicted = predict(list(named.values()))
+    return {
+        name: _comparison(name, system, predicted[row], simulated, published or {})
+        for row, (name, system) in enumerate(named.items())
+    }
+
+
+def _comparison(
+    name: str,
+    system: SlitSystem,
+    predicted: np.ndarray,
+    simulated: References,
+    published: Published,
+) -> Comparison:
+    key = system_key(system)
+    z = bin_centres(system)[:BINS]
+    return Comparison(name, system, z, predicted, *simulated[key], published.get(key))
+
+
+def read_published(file: str | Path) -> Published:
+    """Profiles of the published network from a CSV file.
+
+    Its columns are `PUBLISHED_COLUMNS`, in nm, e and M, bins of one width. The extra point at
+    contact, z = −h/2 + d/2, which overlaps its neighbours, is left out.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read, or lacks a column.
+    """
+    try:
+        with open(file, encoding="utf-8", newline="") as stream:
+            table = list(csv.DictReader(stream))
+        numbers = [[float(row[name]) for name in PUBLISHED_COLUMNS[1:]] for row in table]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput("published", str(file), f"cannot be read ({error})") from error
+    except (KeyError, TypeError, ValueError) as error:
+        columns = ",".join(PUBLISHED_COLUMNS)
+        problem = f"must be a table of numbers with the columns {columns} ({error})"
+        raise InvalidInput("published", str(file), problem) from error
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for h, zp, zn, c, d, z, density in numbers:
+        system = SlitSystem(h, int(zp), int(zn), c, d)
+        if abs(z + (h - d) / 2) > 1e-6:
+            curves.setdefault(system_key(system), []).append((z, density))
+    return {key: _columns(curve) for key, curve in curves.items()}
+
+
+def _columns(curve: list[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
+    z, density = np.array(sorted(curve)).T
+    return z, density
+
+
+def rebinned(system: SlitSystem, density: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """A profile averaged over other bins.
+
+    Interpolates the number of ions between the wall and z, not the density, which near the wall
+    changes by half from bin to bin.
+
+    Parameters
+    ----------
+    system : SlitSystem
+        The system.
+    density : ndarray, shape (150,)
+        Densities (M) in the left half.
+    z : ndarray, shape (bins,)
+        Centres (nm) of the other bins, evenly spaced.
+    """
+    edges = bin_edges(system)[: BINS + 1]
+    ions = np.append(0.0, np.cumsum(density * np.diff(edges)))
+    width = float(np.median(np.diff(z)))
+    below = PchipInterpolator(edges, ions)(np.clip(z - width / 2, edges[0], edges[-1]))
+    above = PchipInterpolator(edges, ions)(np.clip(z + width / 2, edges[0], edges[-1]))
+    return (above - below) / width
+
+
+# --- shown ----------------------------------------------------------------------------------
+
+
+def rows(found: dict[str, Comparison]) -> list[list[str]]:
+    """Errors and densities as a table."""
+    table = [
+        [
+            "system",
+            "h z₊ z₋ c d",
+            "L2 error %",
+            "MD noise %",
+            "beyond %",
+            "published %",
+            *(f"{point}, ML / MD (M)" for point in ("contact", "peak", "mid")),
+        ]
+    ]
+    for name, one in found.items():
+        error, points, published = one.deviation, one.points(), one.published_error
+        table.append(
+            [
+                name,
+                system_key(one.system),
+                *(f"{100 * error[what]:.2f}" for what in ("observed", "noise", "beyond_noise")),
+                "" if published is None else f"{100 * published:.2f}",
+                *(
+                    f"{points['network'][point]:.3f} / {points['md'][point]:.3f}"
+                    for point in ("contact", "peak", "mid")
+                ),
+            ]
+        )
+    return table
+
+
+def draw_profiles(found: dict[str, Comparison]) -> Any:
+    """Systems I to IV, a panel each (Fig. 5)."""
+    from nanoconf.paper.report import COLOURS, figure
+
+    picture, axes = figure(2, 2, size=(9.5, 7.0))
+    for name, axis in zip(SYSTEMS, axes.flat, strict=True):
+        one, system = found[name], SYSTEMS[name]
+        _draw_md(axis, one, COLOURS[0], "s", "MD, standard error")
+        axis.plot(one.z, one.predicted, "-", color=COLOURS[1], label="the paper's network, here")
+        if one.published is not None:
+            axis.plot(*one.published, "--", color=COLOURS[2], label="the published network")
+        axis.set_title(
+            f"{name}: h = {system.confinement_length:g} nm, "
+            f"{system.positive_valency}:{system.negative_valency}, "
+            f"c = {system.salt_concentration:g} M, d = {system.positive_diameter:g} nm",
+            fontsize=9,
+        )
+        axis.set_xlabel("z (nm)")
+        axis.set_ylabel("density of positive ions (M)")
+    axes[0, 0].legend(fontsize=8)
+    return picture
+
+
+def draw_trends(found: dict[str, Comparison]) -> Any:
+    """The six systems of Fig. 6: a panel for each concentration, a line for each valency."""
+    from nanoconf.paper.report import COLOURS, MARKERS, STYLES, figure
+
+    concentrations = sorted({system.salt_concentration for system in TRENDS.values()})
+    picture, axes = figure(1, len(concentrations), size=(9.5, 4.0))
+    for concentration, axis in zip(concentrations, axes[0], strict=True):
+        shown = [name for name, s in TRENDS.items() if s.salt_concentration == concentration]
+        for index, name in enumerate(shown):
+            one, colour = found[name], COLOURS[index]
+            label = f"z₊ = {one.system.positive_valency}"
+            _draw_md(axis, one, colour, MARKERS[index], f"{label}, MD")
+            axis.plot(one.z, one.predicted, STYLES[index], color=colour, label=label)
+            if one.published is not None:
+                axis.plot(*one.published, linewidth=0.7, color="black", zorder=3)
+        axis.set_title(f"c = {concentration:g} M, h = 3 nm, d = 0.7 nm", fontsize=9)
+        axis.set_xlabel("z (nm)")
+        axis.set_ylabel("density of positive ions (M)")
+        if any(found[name].published is not None for name in shown):
+            axis.plot([], [], linewidth=0.7, color="black", label="the published network")
+        axis.legend(fontsize=8, loc="upper right", ncols=2)
+    return picture
+
+
+def _draw_md(axis: Any, one: Comparison, colour: str, marker: str, label: str) -> None:
+    every = slice(None, None, 4)
+    axis.errorbar(
+        one.z[every],
+        one.density[every],
+        one.error[every],
+        fmt=marker,
+        color=colour,
+        markersize=3.5,
+        markerfacecolor="none",
+        elinewidth=0.8,
+        label=label,
+    )

@@ -1,0 +1,305 @@
+"""What the network saves: equation 3 of the paper.
+
+The effective speed-up of Fox et al., "Learning everywhere: pervasive machine learning for effective
+high-performance computation" (2019), is the work done over the time it took. With a surrogate,
+N_lookup predictions and the N_train simulations that it learnt from are results, each worth a
+simulation of T_seq; they took T_lookup a prediction, and T_train + T_learn a training simulation:
+
+    S = T_seq (N_lookup + N_train) / (T_lookup N_lookup + (T_train + T_learn) N_train)
+
+T_seq      time of a simulation on one core
+T_train    time of a simulation where the training data were made, in parallel
+T_learn    time of learning, divided by N_train
+T_lookup   time of a prediction
+
+No predictions: S = T_seq/(T_train + T_learn), the gain of parallel simulation alone. Ever more
+predictions: S → T_seq/T_lookup. S counts the training simulations as results; whoever wanted none
+of them has the speed-up S' = T_seq N_lookup / (same time), which starts from zero.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backend.files import read_json
+from backend.system import InvalidInput
+from nanoconf.data import dataset
+from nanoconf.data.published import SYSTEMS
+from nanoconf.paper.published_network import PaperNetwork, Predict
+from nanoconf.paper.report import tidy
+
+LOOKUPS = (0, 1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
+TIMED_LOOKUPS = 300
+
+STALLED = 100
+"""A run that took so many times the median one was not computing: the computer slept."""
+
+PAPER = {"simulation_seconds": 36 * 60.0, "simulation_cores": 128, "lookup_seconds": 0.2}
+"""Times that the paper gives."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """What equation 3 needs; seconds.
+
+    Attributes
+    ----------
+    sequential, training, learning, lookup : float
+        T_seq, T_train, T_learn, T_lookup.
+    simulations : int
+        N_train, all simulations that the network's training needed, those of the split's test
+        part included.
+    stalled : int
+        Runs that T_seq leaves out, see `STALLED`.
+    """
+
+    sequential: float
+    training: float
+    learning: float
+    lookup: float
+    simulations: int
+    stalled: int = 0
+
+    @property
+    def invested(self) -> float:
+        """(T_train + T_learn) N_train: what is spent before the first prediction."""
+        return (self.training + self.learning) * self.simulations
+
+    def speed_up(self, lookups: Any) -> Any:
+        """S of equation 3 after so many predictions, a number or an array of them."""
+        done = self.sequential * (lookups + self.simulations)
+        return done / (self.lookup * lookups + self.invested)
+
+    def speed_up_of_predictions(self, lookups: Any) -> Any:
+        """S', which does not count the training simulations as results."""
+        return self.sequential * lookups / (self.lookup * lookups + self.invested)
+
+    @property
+    def break_even(self) -> float:
+        """N_p, the predictions from which on S > 1; infinite if a lookup takes a simulation's time.
+
+        S = 1 at N_lookup = N_train (T_train + T_learn − T_seq)/(T_seq − T_lookup); zero where
+        parallel simulation saves more than learning costs.
+        """
+        extra = self.invested - self.sequential * self.simulations
+        return self._paid_off(extra)
+
+    @property
+    def break_even_of_predictions(self) -> float:
+        """The same for S': N_train (T_train + T_learn)/(T_seq − T_lookup)."""
+        return self._paid_off(self.invested)
+
+    def _paid_off(self, cost: float) -> float:
+        if cost <= 0:
+            return 0.0
+        saved = self.sequential - self.lookup
+        return cost / saved if saved > 0 else float("inf")
+
+    @property
+    def limit(self) -> float:
+        """S after infinitely many predictions, T_seq/T_lookup."""
+        return self.sequential / self.lookup
+
+
+def measured_times(
+    data_folder: str | Path, network: PaperNetwork, cores: list[dict[str, float]]
+) -> Times:
+    """The times of this project.
+
+    Parameters
+    ----------
+    data_folder : path
+        The simulations that the network learnt from, each on one core.
+    network : PaperNetwork
+        Its card has the learning time; a prediction is timed now.
+    cores : list of dict
+        Scaling of a simulation over cores, of `scaling`; empty where it was not measured, and
+        T_train is then T_seq.
+
+    Raises
+    ------
+    InvalidInput
+        There is no dataset in the folder.
+    """
+    rows = dataset.load(data_folder)
+    seconds = rows.drop_duplicates(["system", "seed"])["seconds"].to_numpy()
+    computed = seconds[seconds <= STALLED * np.median(seconds)]
+    sequential = float(computed.mean())
+    systems = network.card["systems"]
+    count = len(systems["training"]) + len(systems["test"])
+    return Times(
+        sequential=sequential,
+        training=sequential / max((each["speed_up"] for each in cores), default=1.0),
+        learning=network.card["training"]["seconds"] / count,
+        lookup=time_lookup(network),
+        simulations=count,
+        stalled=len(seconds) - len(computed),
+    )
+
+
+def time_lookup(predict: Predict) -> float:
+    """Median time (s) of one prediction, warm."""
+    system = [next(iter(SYSTEMS.values()))]
+    predict(system)
+    seconds = []
+    for _ in range(TIMED_LOOKUPS):
+        started = time.perf_counter()
+        predict(system)
+        seconds.append(time.perf_counter() - started)
+    return float(np.median(seconds))
+
+
+def scaling(file: Path) -> list[dict[str, float]]:
+    """How a simulation's time falls with the number of cores, as the studies measured it.
+
+    Returns
+    -------
+    list of dict
+        ``cores``, ``seconds``, ``speed_up`` over the fewest cores, and ``efficiency``; empty where
+        there is no such file.
+
+    Raises
+    ------
+    InvalidInput
+        The file is of another form.
+    """
+    if not file.is_file():
+        return []
+    try:
+        measured = sorted(read_json(file)["cores"], key=lambda each: each["cores"])
+        return [
+            {
+                "cores": each["cores"],
+                "seconds": tidy(each["seconds"]),
+                "speed_up": tidy(measured[0]["seconds"] / each["seconds"]),
+                "efficiency": tidy(
+                    measured[0]["cores"] * measured[0]["seconds"] / each["cores"] / each["seconds"]
+                ),
+            }
+            for each in measured
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        problem = f"is no result of the study of scaling ({error!r})"
+        raise InvalidInput("scaling", str(file), problem) from error
+
+
+def numbers(times: Times, cores: list[dict[str, float]]) -> dict[str, Any]:
+    """Everything as JSON values."""
+    return {
+        "seconds": {
+            name: tidy(value)
+            for name, value in asdict(times).items()
+            if name not in ("simulations", "stalled")
+        },
+        "simulations": times.simulations,
+        "stalled_runs": times.stalled,
+        "break_even": tidy(times.break_even),
+        "break_even_of_predictions": tidy(times.break_even_of_predictions),
+        "limit": tidy(times.limit),
+        "lookups": list(LOOKUPS),
+        "S": tidy([times.speed_up(lookups) for lookups in LOOKUPS]),
+        "S_of_predictions": tidy([times.speed_up_of_predictions(n) for n in LOOKUPS]),
+        "md_scaling": cores,
+        "paper": PAPER,
+    }
+
+
+# --- shown ----------------------------------------------------------------------------------
+
+
+def time_rows(times: Times) -> list[list[str]]:
+    """The measured times as a table."""
+    return [
+        ["", "here", "paper"],
+        ["T_seq, a simulation on one core", f"{times.sequential:.3g} s", ""],
+        [
+            "T_train, a simulation in parallel",
+            f"{times.training:.3g} s",
+            f"{PAPER['simulation_seconds']:.0f} s ({PAPER['simulation_cores']} cores)",
+        ],
+        ["T_learn, learning, a simulation", f"{times.learning:.3g} s", ""],
+        ["T_lookup, a prediction", f"{times.lookup:.3g} s", f"{PAPER['lookup_seconds']:g} s"],
+        ["N_train, simulations", str(times.simulations), ""],
+        [f"runs that took over {STALLED} times the median, not in T_seq", str(times.stalled), ""],
+        ["N_p, predictions for S > 1", _count(times.break_even), ""],
+        ["N_p, training runs of no use", _count(times.break_even_of_predictions), ""],
+        ["T_seq/T_lookup", f"{times.limit:,.0f}", ""],
+    ]
+
+
+def rows(times: Times) -> list[list[str]]:
+    """S over the number of predictions as a table."""
+    return [
+        ["N_lookup", "S (eq. 3)", "S, training runs of no use"],
+        *(
+            [f"{n:,}", f"{times.speed_up(n):,.3g}", f"{times.speed_up_of_predictions(n):,.3g}"]
+            for n in LOOKUPS
+        ),
+    ]
+
+
+def scaling_rows(cores: list[dict[str, float]]) -> list[list[str]]:
+    """The scaling of a simulation over cores as a table."""
+    return [
+        ["cores", "time of a simulation", "speed-up", "efficiency"],
+        *(
+            [
+                str(each["cores"]),
+                f"{each['seconds']:.2f} s",
+                f"{each['speed_up']:.2f}",
+                f"{each['efficiency']:.0%}",
+            ]
+            for each in cores
+        ),
+    ]
+
+
+def _count(number: float) -> str:
+    return f"{np.ceil(number):,.0f}" if np.isfinite(number) else "never"
+
+
+def draw(times: Times, cores: list[dict[str, float]]) -> Any:
+    """S over the number of predictions, log-log; and simulations over cores where measured."""
+    from nanoconf.paper.report import COLOURS, figure
+
+    panels = 2 if cores else 1
+    picture, axes = figure(1, panels, size=(5.5 * panels, 4.0))
+    axis = axes[0, 0]
+    lookups = np.geomspace(1, LOOKUPS[-1], 200)
+    axis.loglog(lookups, times.speed_up(lookups), "-", color=COLOURS[0], label="S, equation 3")
+    axis.loglog(
+        lookups,
+        times.speed_up_of_predictions(lookups),
+        "--",
+        color=COLOURS[1],
+        label="training simulations not counted as results",
+    )
+    axis.axhline(1, color="0.4", linewidth=0.8)
+    axis.axhline(
+        times.limit, color=COLOURS[2], linestyle=":", label=f"T_seq/T_lookup = {times.limit:,.0f}"
+    )
+    axis.set_xlabel("predictions, $N_{lookup}$")
+    axis.set_ylabel("effective speed-up")
+    axis.legend(fontsize=8)
+    if cores:
+        _draw_scaling(axes[0, 1], cores)
+    return picture
+
+
+def _draw_scaling(axis: Any, cores: list[dict[str, float]]) -> None:
+    from nanoconf.paper.report import COLOURS
+
+    count = np.array([each["cores"] for each in cores])
+    axis.plot(
+        count, [each["speed_up"] for each in cores], "o-", color=COLOURS[0], label="simulation"
+    )
+    axis.plot(count, count / count[0], ":", color="0.4", label="ideal")
+    axis.set_xticks(count)
+    axis.set_xlabel("cores")
+    axis.set_ylabel("speed-up")
+    axis.legend(fontsize=8)

@@ -1,0 +1,93 @@
+"""What the archive has to teach a surrogate."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import fields
+
+import numpy as np
+
+from backend.runs.run import DONE, DamagedRun, Run
+from backend.sampling.result import SimulationResult
+from backend.system import SPECIES, InvalidInput, SlitSystem
+from nanoconf.surrogate.domain import Domain
+from nanoconf.surrogate.shape import HALF
+from nanoconf.surrogate.simulations import Simulations, system_key
+
+TEMPERATURE_TOLERANCE = 0.02
+LEAST_PROBABILITY = 1e-4
+"""That both density estimators differ as much by chance: below it, the forces are wrong."""
+
+
+def teachable(run: Run, domain: Domain, kept_out: Collection[str]) -> bool:
+    """Whether a model of this domain can learn from a run.
+
+    It has converged, its checks are good, the domain holds it, and it is none of the systems (by
+    `system_key`) that judge.
+    """
+    if run.state != DONE:
+        return False
+    try:
+        result = run.result()
+        domain.check(result.system)
+    except (DamagedRun, InvalidInput, OSError, ValueError, KeyError):
+        return False
+    return system_key(result.system) not in kept_out and _good(result)
+
+
+def _good(result: SimulationResult) -> bool:
+    if result.settings.engine != "numba":  # counted profiles have errors of another kind
+        return False
+    checks = result.summary["checks"]
+    return (
+        result.summary["convergence"]["converged"]
+        and abs(checks["temperature"] - 1) < TEMPERATURE_TOLERANCE
+        and checks["estimators"]["probability"] > LEAST_PROBABILITY
+    )
+
+
+def simulations(runs: Iterable[Run]) -> Simulations:
+    """The profiles of runs that are teachable."""
+    results = [run.result() for run in runs]
+    # the size of the box leaves the profile as it is
+    names = [field.name for field in fields(SlitSystem) if field.name != "negative_ions"]
+
+    def stacked(values: str) -> dict[str, np.ndarray]:
+        return {
+            species: np.array(
+                [getattr(getattr(result, species), values)[:HALF] for result in results]
+            ).reshape(-1, HALF)
+            for species in SPECIES
+        }
+
+    systems = [SlitSystem(**{n: getattr(result.system, n) for n in names}) for result in results]
+    return Simulations(systems, stacked("density"), stacked("error"), "", "the archive")
+
+
+def merged(parts: list[Simulations]) -> Simulations:
+    """All simulations in one, those of the same system averaged.
+
+    A simulation counts by the inverse of its variance, the same for all its bins, so that the
+    number of ions stays as it is.
+    """
+    rows: dict[str, list[tuple[Simulations, int]]] = {}
+    for part in parts:
+        for row, key in enumerate(part.keys):
+            rows.setdefault(key, []).append((part, row))
+    density: dict[str, list[np.ndarray]] = {species: [] for species in SPECIES}
+    error: dict[str, list[np.ndarray]] = {species: [] for species in SPECIES}
+    for same in rows.values():
+        for species in SPECIES:
+            values = np.array([part.density[species][row] for part, row in same])
+            errors = np.array([part.error[species][row] for part, row in same])
+            weight = 1 / (errors**2).mean(axis=1)
+            weight /= weight.sum()
+            density[species].append(weight @ values)
+            error[species].append(np.sqrt(weight**2 @ errors**2))
+    return Simulations(
+        [same[0][0].systems[same[0][1]] for same in rows.values()],
+        {species: np.array(density[species]) for species in SPECIES},
+        {species: np.array(error[species]) for species in SPECIES},
+        parts[0].sha256,
+        parts[0].folder,
+    )

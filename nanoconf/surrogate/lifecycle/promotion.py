@@ -1,0 +1,106 @@
+"""Whether a retrained model takes the place of the current one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from backend.system import SPECIES
+from nanoconf.surrogate import band
+from nanoconf.surrogate.model import Surrogate
+from nanoconf.surrogate.simulations import Simulations
+
+RESAMPLES = 2000
+CONFIDENCE = 0.95
+COVERAGE_RANGE = (0.87, 0.93)
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """The decision about a model.
+
+    Attributes
+    ----------
+    promoted : bool
+    against : str
+        Name of the model that it was compared with.
+    reason : str
+        Why, in a line.
+    difference : float
+        Mean relative L2 error on the validation systems less that of the other model.
+    probability_worse : float
+        Share of bootstrap samples of the systems in which it is worse.
+    coverage : float
+        Share of densities within the 90 % band, each half of the systems judged by the band that
+        the other half sets.
+    """
+
+    promoted: bool
+    against: str
+    reason: str
+    difference: float
+    probability_worse: float
+    coverage: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The decision as JSON values."""
+        return asdict(self)
+
+
+def decide(new: Surrogate, current: Surrogate, validation: Simulations) -> Promotion:
+    """Compare a model with the current one on systems that trained neither.
+
+    Not worse means: in a paired bootstrap over the systems (B. Efron, R. J. Tibshirani, An
+    Introduction to the Bootstrap, 1993) it has the larger mean error in less than 95 % of samples.
+    """
+    differences = errors(new, validation) - errors(current, validation)
+    rows = np.random.default_rng(1).integers(len(differences), size=(RESAMPLES, len(differences)))
+    worse = float((differences[rows].mean(axis=1) > 0).mean())
+    covered = cross_coverage(new, validation)
+    low, high = COVERAGE_RANGE
+    if worse >= CONFIDENCE:
+        reason = f"worse than {current.name} by {differences.mean():.3%} (relative L2 error)"
+    elif not low <= covered <= high:
+        reason = f"its 90 % band holds {covered:.1%} of densities, not {low:.0%} to {high:.0%}"
+    else:
+        reason = f"not worse than {current.name}: {differences.mean():+.3%} (relative L2 error)"
+    return Promotion(
+        promoted=worse < CONFIDENCE and low <= covered <= high,
+        against=current.name,
+        reason=reason,
+        difference=float(differences.mean()),
+        probability_worse=worse,
+        coverage=covered,
+    )
+
+
+def errors(model: Surrogate, data: Simulations) -> np.ndarray:
+    """Relative L2 error of each simulation, mean of both ions; shape (simulations,)."""
+    predicted = model.predict_halves(data.systems).density
+    found = []
+    for ion, species in enumerate(SPECIES):
+        deviation = np.linalg.norm(predicted[:, ion] - data.density[species], axis=1)
+        found.append(deviation / np.linalg.norm(data.density[species], axis=1))
+    return np.mean(found, axis=0)
+
+
+def cross_coverage(model: Surrogate, data: Simulations) -> float:
+    """Share of densities within the band, each half judged by the band that the other sets."""
+    order = np.random.default_rng(2).permutation(len(data))
+    halves = np.array_split(order, 2)
+    inside = [_inside(model, data[one], data[other]) for one, other in (halves, halves[::-1])]
+    return float(np.concatenate(inside).mean())
+
+
+def _inside(model: Surrogate, setting: Simulations, judged: Simulations) -> np.ndarray:
+    mean, spread, place = model.ensemble(setting.systems)
+    table = band.calibrated(setting.systems, place, mean, spread, *setting.relative())
+    for species in SPECIES:  # the half may lack a pair of valencies
+        table[species] = model.card["band"][species] | table[species]
+    mean, spread, place = model.ensemble(judged.systems)
+    error = band.errors(table, judged.systems, place, mean, spread)
+    simulated, noise = judged.relative()
+    within = np.abs(mean - simulated) <= band.HALF_WIDTH * np.hypot(error, noise)
+    return within[mean > 0]

@@ -1,0 +1,211 @@
+"""Finds trained models."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from backend.files import read_json, write_json
+from backend.runs.archive import default_home
+
+CARD = "card.json"
+CURRENT = "current.json"
+"""In a folder of models, ``{"model": NAME}`` says which one is current; else it is the newest that
+was not kept aside. The one in the home may name a model of the package, and knows ``"before"``."""
+
+
+class ModelNotFound(FileNotFoundError):
+    """There is no trained model where one was looked for."""
+
+
+@dataclass(frozen=True)
+class FoundModel:
+    """A trained model on disk.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it lies.
+    source : {"argument", "NANOCONF_MODELS", "home", "package"}
+        Why it was looked for there.
+    card : dict
+        What it is.
+    current : bool
+        Whether it is the one that `Surrogate.load` takes.
+    """
+
+    folder: Path
+    source: str
+    card: dict[str, Any]
+    current: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.card["name"]
+
+    @property
+    def kept_aside(self) -> str:
+        """Why a retrained model did not replace the one before it; empty where it did."""
+        promotion = self.card.get("promotion")
+        return promotion["reason"] if promotion and not promotion["promoted"] else ""
+
+
+def models(path: str | Path | None = None) -> list[FoundModel]:
+    """All models that can be found, the current one first, then in the order of the search.
+
+    Parameters
+    ----------
+    path : path, optional
+        A folder to search instead of the usual ones.
+    """
+    try:
+        current = current_model(path).folder
+    except ModelNotFound:
+        current = None
+    return [
+        FoundModel(model.folder, model.source, model.card, current=model.folder == current)
+        for source, place in _places(path)
+        for model in _models_in(place, source)
+    ]
+
+
+def current_model(path: str | Path | None = None) -> FoundModel:
+    """The model that `Surrogate.load` takes.
+
+    Raises
+    ------
+    ModelNotFound
+        None is found, or none in the folder that the argument or ``NANOCONF_MODELS`` names.
+    """
+    places = _places(path)
+    if path is None and (chosen := _chosen_in_home()):
+        return chosen
+    for source, place in places:
+        found = _models_in(place, source)
+        if source != "argument":
+            found = [model for model in found if not model.kept_aside]
+        if found:
+            return FoundModel(found[0].folder, source, found[0].card, current=True)
+        if source in ("argument", "NANOCONF_MODELS"):
+            break
+    looked = ", ".join(str(place) for _, place in places)
+    raise ModelNotFound(f"there is no trained model in {looked}; `nanoconf train` makes one")
+
+
+def promote(name: str) -> FoundModel:
+    """Make a model of the home or of the package the current one.
+
+    Raises
+    ------
+    ModelNotFound
+        There is none of that name.
+    """
+    model = _named(name)
+    if model is None:
+        known = ", ".join(sorted({found.name for found in models()}))
+        raise ModelNotFound(f"there is no model {name}; known: {known or 'none'}")
+    before = _history()
+    if current := _current_or_none():
+        before = [*before, current.name]
+    _remember(name, before)
+    return model
+
+
+def roll_back() -> FoundModel:
+    """Make the model current that was so before the last `promote`.
+
+    Raises
+    ------
+    ModelNotFound
+        None was, or it is gone.
+    """
+    before = _history()
+    model = _named(before[-1]) if before else None
+    if model is None:
+        raise ModelNotFound("there is no model to go back to")
+    _remember(model.name, before[:-1])
+    return model
+
+
+def _current_or_none() -> FoundModel | None:
+    try:
+        return current_model()
+    except ModelNotFound:
+        return None
+
+
+def _named(name: str) -> FoundModel | None:
+    places = [("home", home_models()), ("package", package_models())]
+    found = [model for source, place in places for model in _models_in(place, source)]
+    return next((model for model in found if model.name == name), None)
+
+
+def _chosen_in_home() -> FoundModel | None:
+    """The model that the home's `CURRENT` names, unless ``NANOCONF_MODELS`` goes first."""
+    if os.environ.get("NANOCONF_MODELS") or not (home_models() / CURRENT).is_file():
+        return None
+    model = _named(read_json(home_models() / CURRENT)["model"])
+    return None if model is None else replace(model, current=True)
+
+
+def _history() -> list[str]:
+    file = home_models() / CURRENT
+    return read_json(file).get("before", []) if file.is_file() else []
+
+
+def _remember(name: str, before: list[str]) -> None:
+    home_models().mkdir(parents=True, exist_ok=True)
+    write_json(home_models() / CURRENT, {"model": name, "before": before})
+
+
+def home_models() -> Path:
+    """The folder of retrained models."""
+    return default_home() / "models"
+
+
+def package_models() -> Path:
+    """The folder of the models that come with the package, or with a checkout of its repository."""
+    package = Path(__file__).resolve().parents[2]
+    installed, checkout = package / "models", package.parent / "models"
+    return checkout if (package.parent / "pyproject.toml").is_file() else installed
+
+
+def _places(path: str | Path | None) -> list[tuple[str, Path]]:
+    if path is not None:
+        return [("argument", Path(path).expanduser())]
+    places = [("home", home_models()), ("package", package_models())]
+    if chosen := os.environ.get("NANOCONF_MODELS"):
+        places.insert(0, ("NANOCONF_MODELS", Path(chosen).expanduser()))
+    return places
+
+
+def _models_in(place: Path, source: str) -> list[FoundModel]:
+    """The models in a folder, or the one that it is itself; the current one first, then newest."""
+    if (place / CARD).is_file():
+        return _read([place], source)
+    if not place.is_dir():
+        return []
+    folders = [card.parent for card in place.glob(f"*/{CARD}")]
+    found = _read([folder for folder in folders if not folder.name.startswith(".")], source)
+    found.sort(key=lambda model: model.card["created"], reverse=True)
+    chosen = read_json(place / CURRENT)["model"] if (place / CURRENT).is_file() else None
+    return sorted(found, key=lambda model: model.folder.name != chosen)
+
+
+def _read(folders: Sequence[Path], source: str) -> list[FoundModel]:
+    """The models in folders; one that cannot be read is warned of, and does not hide the others."""
+    found = []
+    for folder in folders:
+        try:
+            card = read_json(folder / CARD)
+            if not {"name", "created", "kind"} <= set(card):
+                raise ValueError("its card is incomplete")
+            found.append(FoundModel(folder, source, card))
+        except (OSError, ValueError, TypeError) as problem:
+            warnings.warn(f"{folder} holds no usable model: {problem}", stacklevel=2)
+    return found

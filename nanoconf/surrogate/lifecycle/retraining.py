@@ -1,0 +1,124 @@
+"""The surrogate learns from use: ``nanoconf train --if-due``.
+
+A process of its own, at low priority, that the keeper starts when enough runs of the archive are
+new. The current model answers until a better one is complete; a training that is killed leaves it
+in place, and the runs count for the next.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from backend.files import read_json, write_json
+from backend.locks import Lock
+from backend.runs.archive import Archive
+from backend.runs.learning import Learning, retrain_after
+from nanoconf.data.published import KEPT_OUT_KEYS
+from nanoconf.surrogate.lifecycle import registry
+from nanoconf.surrogate.lifecycle.collection import simulations, teachable
+from nanoconf.surrogate.lifecycle.promotion import Promotion, decide
+from nanoconf.surrogate.model import Surrogate
+from nanoconf.surrogate.simulations import Simulations
+from nanoconf.surrogate.training import train
+
+NUMBERED = re.compile(r"model-(\d+)")
+
+
+def package_data() -> Path:
+    """The data sets that the shipped model was trained and judged with."""
+    return registry.package_models().parent / "data"
+
+
+def train_if_due(archive: Archive | None = None, epochs: int | None = None) -> str:
+    """Train and decide, if enough runs are new; returns what came of it, in a line.
+
+    Parameters
+    ----------
+    archive : Archive, optional
+        What to learn from; the user's, where it is left out.
+    epochs : int, optional
+        As in `train`.
+    """
+    archive = archive or Archive()
+    every = retrain_after()
+    if not every:
+        return "learning from use is off (NANOCONF_RETRAIN_AFTER is 0)"
+    registry.home_models().mkdir(parents=True, exist_ok=True)
+    lock = Lock(registry.home_models() / "training.lock")
+    if not lock.acquire():
+        return "a training is going on already"
+    try:
+        for leftover in registry.home_models().glob(".model-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        current = Surrogate.load()
+        learning = _look(archive, current)
+        learning.save(archive.home)
+        if len(learning.fresh) < every:
+            return f"{len(learning.fresh)} new runs to learn from; training starts with {every}"
+        outcome = _retrain(archive, learning, current, epochs)
+        Learning(learning.learnt | learning.fresh, frozenset(), learning.useless, outcome).save(
+            archive.home
+        )
+        return outcome
+    finally:
+        lock.release()
+
+
+def _look(archive: Archive, current: Surrogate) -> Learning:
+    """Look at the runs that ended since the last time."""
+    learning = Learning.load(archive.home)
+    judges = _judges()
+    ended = [run for run in archive.runs() if run.id not in learning.looked_at and run.finished]
+    fresh = {run.id for run in ended if teachable(run, current.learnt, judges)}
+    useless = {run.id for run in ended} - fresh
+    return Learning(
+        learning.learnt, learning.fresh | fresh, learning.useless | useless, learning.outcome
+    )
+
+
+def _judges() -> set[str]:
+    """Keys of the systems that nothing may be learnt from."""
+    keys = set(KEPT_OUT_KEYS)
+    for name in ("validation", "test"):
+        keys |= set(Simulations.load(package_data() / name).keys)
+    return keys
+
+
+def _retrain(archive: Archive, learning: Learning, current: Surrogate, epochs: int | None) -> str:
+    known = {run.id: run for run in archive.runs()}
+    wanted = (learning.learnt | learning.fresh) & known.keys()
+    more = simulations(known[run_id] for run_id in sorted(wanted))
+    validation = package_data() / "validation"
+    folder = registry.home_models() / _next_name()
+    train(
+        package_data() / "grid",
+        folder,
+        validation_folder=validation,
+        more=more,
+        epochs=epochs,
+        notes={"promotion": {"promoted": False, "reason": "not yet compared"}},
+        progress=False,
+    )
+    decision = decide(Surrogate.load(folder), current, Simulations.load(validation))
+    _note(folder, decision, len(more))
+    if not decision.promoted:
+        return f"{folder.name} is kept aside: {decision.reason}"
+    registry.promote(folder.name)
+    return f"{folder.name} is the model now: {decision.reason}"
+
+
+def _note(folder: Path, decision: Promotion, runs: int) -> None:
+    card = read_json(folder / "card.json")
+    write_json(
+        folder / "card.json",
+        card | {"promotion": decision.to_dict(), "data": card["data"] | {"archive_runs": runs}},
+    )
+
+
+def _next_name() -> str:
+    numbers = [
+        int(found[1]) for model in registry.models() if (found := NUMBERED.fullmatch(model.name))
+    ]
+    return f"model-{max(numbers, default=0) + 1}"

@@ -1,0 +1,119 @@
+"""The simulations that a model learns from or is judged by."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from backend.system import SPECIES, InvalidInput, SlitSystem
+from nanoconf.data import dataset
+from nanoconf.surrogate.domain import INPUTS, mean_density
+
+
+@dataclass(frozen=True)
+class Simulations:
+    """Simulated profiles over the left half of the slit.
+
+    Attributes
+    ----------
+    systems : list of SlitSystem
+        What was simulated, one a simulation.
+    density, error : dict of str to ndarray, shape (simulations, 150)
+        Densities and their standard errors (M) from the wall to the middle, by species.
+    sha256 : str
+        Hash of the file of profiles.
+    folder : str
+        Where they were read.
+    """
+
+    systems: list[SlitSystem]
+    density: dict[str, np.ndarray]
+    error: dict[str, np.ndarray]
+    sha256: str
+    folder: str = ""
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a data set.
+
+        Raises
+        ------
+        InvalidInput
+            There is none in the folder, or it lacks one ion's profile of a simulation.
+        """
+        folder = Path(folder)
+        # the size of the box leaves the profile as it is
+        names = [field.name for field in fields(SlitSystem) if field.name != "negative_ions"]
+        pairs: dict[tuple[Any, ...], dict[str, dict[str, Any]]] = {}
+        for row in dataset.load(folder).to_dict("records"):
+            inputs = tuple(row[name] for name in names)
+            pairs.setdefault((*inputs, row["seed"]), {})[row["species"]] = row
+        if not all(set(pair) == set(SPECIES) for pair in pairs.values()):
+            raise InvalidInput("data", str(folder), "a simulation has the profile of one ion only")
+        return cls(
+            [SlitSystem(**dict(zip(names, key, strict=False))) for key in pairs],
+            _stacked(pairs, "density"),
+            _stacked(pairs, "error"),
+            hashlib.sha256((folder / dataset.FILE).read_bytes()).hexdigest(),
+            str(folder),
+        )
+
+    def __len__(self) -> int:
+        return len(self.systems)
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """`system_key` of each simulation."""
+        return [system_key(system) for system in self.systems]
+
+    def mean_densities(self, species: str) -> np.ndarray:
+        """Mean density (M) that the inputs of each simulation fix; shape (simulations,)."""
+        return np.array([mean_density(system, species) for system in self.systems])
+
+    def relative(self) -> tuple[np.ndarray, np.ndarray]:
+        """Densities and errors of both ions / mean density, each (simulations, 2, 150)."""
+        means = np.stack([self.mean_densities(species) for species in SPECIES], axis=1)[..., None]
+        density, error = (
+            np.stack([values[species] for species in SPECIES], axis=1)
+            for values in (self.density, self.error)
+        )
+        return density / means, error / means
+
+    def __getitem__(self, rows: Sequence[int] | np.ndarray) -> Simulations:
+        """Some of the simulations."""
+        rows = np.asarray(rows)
+        return Simulations(
+            [self.systems[row] for row in rows],
+            {species: values[rows] for species, values in self.density.items()},
+            {species: values[rows] for species, values in self.error.items()},
+            self.sha256,
+            self.folder,
+        )
+
+    def only(self, keys: Collection[str]) -> Simulations:
+        """Those of the systems with some keys."""
+        return self[[row for row, key in enumerate(self.keys) if key in keys]]
+
+    def without(self, keys: Collection[str]) -> Simulations:
+        """Those of all other systems."""
+        return self[[row for row, key in enumerate(self.keys) if key not in keys]]
+
+
+def system_key(system: SlitSystem) -> str:
+    """What tells apart the systems of one domain: h z₊ z₋ c d, as in ``3.2 1 -1 0.6 0.65``."""
+    return " ".join(f"{getattr(system, name):.9g}" for name in INPUTS)
+
+
+def _stacked(
+    pairs: dict[tuple[Any, ...], dict[str, dict[str, Any]]], column: str
+) -> dict[str, np.ndarray]:
+    return {
+        species: np.array([pair[species][column] for pair in pairs.values()], dtype=float)
+        for species in SPECIES
+    }

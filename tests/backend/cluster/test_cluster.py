@@ -1,0 +1,283 @@
+"""What clusters alone have, against a real Slurm and a real SSH server.
+
+What they share with this computer is in ``test_jobs.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backend.cluster.config import VARIABLE, get
+from backend.cluster.here.dispatcher import SWEEP_PAUSE
+from backend.cluster.here.jobs import Job
+from backend.cluster.ssh.remote import Remote
+from backend.files import read_json
+from backend.runs.run import CANCELLED, DONE
+from benchmarks.cluster import ARRAY, sweep, table
+from benchmarks.report import aligned
+from nanoconf.cli.main import main
+from nanoconf.surrogate.simulations import Simulations
+from tests.support.desk import Desk, write_config
+from tests.support.homes import LONG, QUICK, STEADY, SYSTEM, running
+
+
+@pytest.fixture
+def described(home, cluster, monkeypatch):
+    """A home whose file describes the tests' Slurm; its keeper is a process, as everywhere."""
+    home.mkdir()
+
+    def describe(**changes):
+        monkeypatch.setenv(VARIABLE, str(write_config(home / "clusters.toml", cluster, **changes)))
+
+    describe()
+    return describe
+
+
+# --- one run --------------------------------------------------------------------------------
+
+
+def test_a_host_behind_another_is_reached(home, cluster, monkeypatch):
+    gate = f"{cluster.user}@{cluster.host}:{cluster.port}"
+    desk = Desk(home, cluster, monkeypatch, jump_host=gate)
+    run = desk.submit(QUICK)
+    assert desk.finish(run) == DONE, run.reason
+    assert len(desk.dispatcher._remote.connection._way) == 2
+    desk.close()
+
+
+def test_two_keepers_do_not_harm_each_other(home, cluster, monkeypatch):
+    """There is one for each home, but one may not know yet that it has been replaced."""
+    desk = Desk(home, cluster, monkeypatch)
+    run = desk.submit(STEADY)
+    desk.running(run)
+    before = desk.dispatcher
+    desk.restart()
+    desk.until(lambda: before.step() is not None and run.finished)
+    assert run.state == DONE and run.result().positive.density.max() > 0
+    assert desk.slurm.submissions(desk.status(run)["job"]) == 1
+    desk.close()
+
+
+def test_a_keeper_that_has_not_seen_every_run_yet_leaves_their_jobs_alone(
+    home, cluster, monkeypatch
+):
+    desk = Desk(home, cluster, monkeypatch)
+    runs = [desk.submit(replace(STEADY, seed=seed)) for seed in (1, 2)]
+    desk.until(lambda: all(desk.status(run).get("job_id") for run in runs))
+    jobs = [desk.status(run)["job"] for run in runs]
+    desk.restart(runs[:1])
+    desk.step()
+    desk.dispatcher.add(runs[1])
+    assert [desk.finish(run) for run in runs] == [DONE, DONE]
+    assert [desk.status(run)["job"] for run in runs] == jobs
+    assert [len(run.attempts()) for run in runs] == [1, 1]
+    desk.close()
+
+
+def test_a_job_is_sent_with_all_its_runs_or_not_yet(home, cluster, monkeypatch):
+    desk = Desk(home, cluster, monkeypatch, max_tasks=2)
+    runs = [desk.submit(replace(QUICK, seed=seed), queue="sweep") for seed in range(4)]
+    job = killed_while_asking(desk, monkeypatch)
+    desk.restart(runs[:1])
+    desk.step()
+    assert cluster.submissions(job["name"]) == 0
+    for run in runs[1:]:
+        desk.dispatcher.add(run)
+    there = desk.work / "jobs" / job["name"] / "job.json"
+    desk.until(there.exists)
+    assert read_json(there)["runs"] == job["runs"] and set(job["runs"]) == {run.id for run in runs}
+    desk.until(lambda: all(run.finished for run in runs))
+    assert {run.state for run in runs} == {DONE}
+    assert [len(run.attempts()) for run in runs] == [1, 1, 1, 1]
+    assert cluster.submissions(job["name"]) == 1
+    desk.close()
+
+
+def test_a_job_is_not_sent_for_another_jobs_run(home, cluster, monkeypatch):
+    desk = Desk(home, cluster, monkeypatch)
+    run = desk.submit(QUICK)
+    job = killed_while_asking(desk, monkeypatch)
+    settings = replace(QUICK, seed=2)
+    other = desk.archive.submit(SYSTEM, settings, where=run.where, cluster=run.resources)
+    desk.restart([other])
+    assert desk.finish(other) == DONE
+    assert cluster.submissions(job["name"]) == 0
+    desk.dispatcher.add(run)
+    assert desk.finish(run) == DONE
+    assert cluster.submissions(job["name"]) == 1
+    desk.close()
+
+
+def killed_while_asking(desk, monkeypatch):
+    """The keeper dies once it has noted that it asks, before anybody hears it; gives the job."""
+    with monkeypatch.context() as now, pytest.raises(SystemExit):
+        now.setattr(Remote, "ask", lambda *_, **__: sys.exit())
+        desk.until(lambda: False)
+    (path,) = (desk.archive.home / "jobs").iterdir()
+    job = read_json(path)
+    assert job["asked"] and job["job_id"] is None
+    return job
+
+
+def test_a_run_that_is_cancelled_takes_none_with_it_that_has_not_come(home, cluster, monkeypatch):
+    desk = Desk(home, cluster, monkeypatch, max_tasks=1)
+    runs = [desk.submit(settings, queue="sweep") for settings in (LONG, QUICK)]
+    desk.until(lambda: all(desk.status(run).get("job_id") for run in runs))
+    runs[0].cancel()
+    desk.restart(runs[:1])
+    desk.step()
+    desk.dispatcher.add(runs[1])
+    assert [desk.finish(run) for run in runs] == [CANCELLED, DONE]
+    assert cluster.submissions(desk.status(runs[1])["job"]) == 1
+    desk.close()
+
+
+# --- sweeps ---------------------------------------------------------------------------------
+
+
+def test_a_sweeps_runs_are_one_array_that_shares_them(home, cluster, monkeypatch):
+    desk = Desk(home, cluster, monkeypatch, max_tasks=2, cores=1)
+    runs = [desk.submit(replace(QUICK, seed=seed), queue="sweep") for seed in range(5)]
+    desk.until(lambda: all(run.finished for run in runs))
+    assert {run.state for run in runs} == {DONE}
+    assert len({desk.status(run)["job"] for run in runs}) == 1, "\n".join(desk.said)
+    hosts = {json.loads((run.folder / "attempts.json").read_text())[0]["pid"] for run in runs}
+    assert len(hosts) == 5
+    name = f"--name={desk.status(runs[0])['job']}"
+    assert len(desk.slurm.slurm("squeue", "--states=all", "-r", "-h", name).splitlines()) == 2
+
+
+def test_a_jobs_time_is_that_of_its_longest_share(home, cluster, monkeypatch):
+    desk = Desk(home, cluster, monkeypatch, max_tasks=2)
+    runs = [
+        desk.submit(replace(QUICK, seed=seed), queue="sweep", minutes=minutes)
+        for seed, minutes in enumerate((5, 1, 5, 2))
+    ]
+    job = Job.of(get(), runs)
+    assert (job.tasks, job.minutes) == (2, 10)
+    assert [job.index(run.id) for run in runs] == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "systems",
+    [
+        pytest.param(60, marks=pytest.mark.timeout(1200)),
+        pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(14400)]),
+    ],
+)
+def test_a_sweep_comes_home_though_its_connection_is_killed_twice(
+    described, home, cluster, tmp_path, record_property, systems
+):
+    described(**ARRAY)
+    figures = sweep(cluster, home, tmp_path / "data", systems)
+    print("\n" + aligned(table(figures)))
+    for name, figure in figures.items():
+        record_property(name, figure)
+    assert len(Simulations.load(tmp_path / "data")) == systems
+    for name in ("results", "different_systems", "workers_begun"):
+        assert figures[name] == systems, name
+    assert (figures["jobs"], figures["tasks"], figures["connections_killed"]) == (1, 20, 2)
+    assert figures["polls_per_minute"] < 60 / SWEEP_PAUSE + 3  # some more after each killing
+    assert figures["keeper_peak_mb"] < 200 and figures["login_node_peak_mb"] < 100
+
+
+# --- the command line -----------------------------------------------------------------------
+
+
+def test_what_a_cluster_refuses_is_one_line_and_exit_status_one(described, tmp_path, capfd):
+    described(partition="nowhere")
+    words = ["simulate", "--cluster", "--duration-ns", "0.001", "-o", str(tmp_path / "out")]
+    assert main(words) == 1
+    said = capfd.readouterr().err.strip()
+    assert "the job was not taken" in said and "nvalid partition" in said and "\n" not in said
+
+
+def test_check_says_what_works(described, capfd):
+    assert main(["cluster", "check"]) == 0
+    said = capfd.readouterr().out
+    for words in ("the host answers", "the login works", "Slurm answers", "the worker starts"):
+        assert f"yes  {words}" in said
+    assert "test is ready" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "works", "advice"),
+    [
+        ({"host": "127.0.0.1", "port": 1}, "the entry is understood", "is the network there"),
+        ({"known_hosts": "/nowhere"}, "the host answers", "nanoconf cluster trust test"),
+        ({"user": "nobody"}, "its host key is known", "authorized_keys"),
+        ({"python": "/no/python"}, "the login works", "set python"),
+        ({"work_dir": "/proc/work"}, "the login works", "work_dir"),
+        ({"setup": ["PATH=/nowhere"]}, "the work folder can be written", "setup"),
+        ({"partition": "nowhere"}, "Slurm answers", "set partition to one of debug"),
+    ],
+)
+def test_check_says_what_to_do_about_the_first_thing_that_does_not(
+    described, capfd, changes, works, advice
+):
+    described(**changes)
+    assert main(["cluster", "check"]) == 1
+    out, err = capfd.readouterr()
+    assert f"yes  {works}" in out or changes.get("work_dir") or changes.get("setup")
+    (said,) = [line for line in err.splitlines() if not line.startswith("...  ")]
+    assert said.startswith("NO   ") and advice in said
+
+
+def test_a_host_is_trusted_after_a_yes_only(described, tmp_path, monkeypatch, capfd):
+    known = tmp_path / "known" / "hosts"
+    described(known_hosts=str(known))
+    monkeypatch.setattr("builtins.input", lambda: "no")
+    assert main(["cluster", "trust"]) == 1
+    shown = re.search(r"SHA256:\S+", capfd.readouterr().out)[0]
+    assert not known.exists()
+    assert main(["cluster", "trust", "--fingerprint", "SHA256:another"]) == 1
+    assert main(["cluster", "trust", "--fingerprint", shown]) == 0
+    assert main(["cluster", "trust"]) == 0
+    assert "is known already" in capfd.readouterr().out
+    assert main(["cluster", "check"]) == 0
+
+
+def test_another_key_than_is_known_is_not_trusted(described, cluster, capfd):
+    cluster.new_host_key()
+    before = cluster.known_hosts.read_text()
+    assert main(["cluster", "trust"]) == 1
+    assert "ssh-keygen -R" in capfd.readouterr().err
+    assert cluster.known_hosts.read_text() == before
+
+
+def test_a_cluster_without_anything_is_brought_all_that_the_worker_needs(described, cluster, capfd):
+    """No package of its own, and no pip: a bare Python is enough."""
+    base = Path(sys._base_executable)
+    bare = cluster.home / "bin"
+    bare.mkdir()
+    (bare / "python3").write_text(f'#!/bin/sh\nexec {base} -s "$@"\n')
+    (bare / "python3").chmod(0o755)
+    described(python="", setup=[f"export PATH={bare}:/usr/bin:/bin"])
+    assert main(["cluster", "check"]) == 0, capfd.readouterr().err
+    names = sorted(path.name.split("-")[0] for path in (cluster.home / "work").iterdir())
+    assert names == ["jobs", "packages", "runs", "worker"]
+    stamps = [path.stat().st_mtime_ns for path in (cluster.home / "work").glob("*-*")]
+    assert main(["cluster", "check"]) == 0
+    assert [path.stat().st_mtime_ns for path in (cluster.home / "work").glob("*-*")] == stamps
+
+
+# --- the other engine -----------------------------------------------------------------------
+
+
+@pytest.mark.timeout(600)
+def test_lammps_runs_there_too_on_several_ranks(home, cluster, monkeypatch):
+    desk = Desk(home, cluster, monkeypatch, cores=2)
+    run = desk.submit(replace(QUICK, engine="lammps"), cores=2, minutes=30)
+    desk.until(lambda: run.finished or len(running("-nocite")) >= 2, "LAMMPS to run")
+    assert not run.finished, run.reason
+    # Ranks wait for each other without rest: beside other tests they take minutes.
+    assert desk.finish(run, patience=500) == DONE, run.reason
+    assert run.result().summary["versions"]["lammps"]
+    job = cluster.job(desk.status(run)["job_id"])
+    assert job["NumTasks"] == "2" and job["NumCPUs"] == "2"

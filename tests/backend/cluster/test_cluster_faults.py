@@ -1,0 +1,586 @@
+"""What may go wrong between here and a cluster, one fault after the other."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from backend.cluster.here.dispatcher import MOST_TRIES, SURE_SECONDS
+from backend.cluster.node.task import MAXIMUM_CRASHES
+from backend.engines.numba import engine
+from backend.files import read_json, write_json
+from backend.locks import Lock
+from backend.runs.run import CANCELLED, DONE, FAILED, QUEUED, RUNNING
+from tests.support.disks import small_disk
+from tests.support.homes import LONG, QUICK, STEADY, SYSTEM, processes, running, until
+from tests.support.slurm import make_key, name_of
+
+LONG_ENOUGH = replace(STEADY, duration_ns=4.0)
+
+
+@pytest.fixture
+def desk(make_desk):
+    return make_desk()
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    return engine.run(SYSTEM, STEADY).positive.density
+
+
+def submitted_once(desk, run):
+    """Whether Slurm was given exactly one job for a run."""
+    return desk.slurm.submissions(desk.status(run)["job"]) == 1
+
+
+def task_log(desk, run):
+    """What the only task of a run's job has written."""
+    path = desk.work / "jobs" / desk.status(run)["job"] / "task-0.log"
+    return path.read_text() if path.exists() else ""
+
+
+def refused(desk, error):
+    """A run that fails at the first look, by the name of its error."""
+    run = desk.submit(QUICK)
+    desk.step()
+    assert (run.state, run.error) == (FAILED, error)
+    return run
+
+
+def job_of(desk, run):
+    return desk.slurm.job(desk.status(run)["job_id"])
+
+
+def workers_of(run):
+    """The processes that work on a run, wherever."""
+    found = running("backend.worker")
+    return [each for each in found if any(run.id in word for word in each.info["cmdline"])]
+
+
+# --- the connection -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_a_connection_that_is_cut_again_and_again_loses_nothing(
+    make_desk, cluster, undisturbed, direction
+):
+    """From the greeting to the last file: every cut comes half as late again as the one before."""
+    with cluster.relay() as relay:
+        desk = make_desk(port=relay.port)
+        run = desk.submit(STEADY)
+        cuts, size = 0, 1000
+        relay.cut_after(size, direction)
+
+        def cut_once_more():
+            nonlocal cuts, size
+            if relay.connections == 0 and not run.finished:
+                cuts, size = cuts + 1, size * 3 // 2
+                relay.cut_after(size, direction)
+            return run.finished
+
+        desk.until(cut_once_more)
+    assert run.state == DONE, run.reason
+    assert submitted_once(desk, run)
+    assert run.result().positive.density == pytest.approx(undisturbed, rel=1e-6)
+    assert cuts > 5
+    assert any("trying again" in line or "broke" in line for line in desk.said)
+
+
+def test_a_run_waits_for_a_network_that_is_not_there(make_desk, cluster):
+    with cluster.relay() as relay:
+        relay.refuse()
+        desk = make_desk(port=relay.port)
+        run = desk.submit(QUICK)
+        desk.step()
+        assert "cannot be reached" in desk.status(run)["note"]
+        assert "trying again in 1 s" in desk.status(run)["note"]
+        desk.step()
+        assert "trying again in 2 s" in desk.status(run)["note"]
+        relay.accept()
+        assert desk.finish(run) == DONE
+        assert submitted_once(desk, run)
+
+
+def test_a_run_goes_on_while_nobody_can_be_asked(desk, cluster):
+    run = desk.submit(STEADY)
+    desk.running(run)
+    cluster.kill_connections()
+    cluster.stop_sshd()
+    desk.step()
+    assert not run.finished and "trying again" in desk.status(run)["note"]
+    cluster.start_sshd()
+    assert desk.finish(run) == DONE
+    assert len(run.attempts()) == 1 and desk.status(run)["note"] == ""
+
+
+def test_a_frozen_connection_is_given_up(desk, cluster, monkeypatch):
+    run = desk.submit(LONG)
+    desk.running(run)
+    cluster.freeze_connections()
+    with monkeypatch.context() as impatient:
+        impatient.setattr("backend.cluster.ssh.connection.Connection.run.__defaults__", (b"", 1.0))
+        desk.step()
+    assert "no answer in time" in desk.status(run)["note"]
+    desk.until(lambda: desk.status(run)["note"] == "")
+    assert run.state == "running"
+
+
+# --- Slurm does not answer ------------------------------------------------------------------
+
+
+def test_a_controller_that_hangs_while_it_is_asked_gets_one_job(desk, cluster):
+    cluster.hang_controller()
+    run = desk.submit(QUICK)
+    desk.step()
+    assert not run.finished and "trying again" in desk.status(run)["note"]
+    cluster.wake_controller()
+    assert desk.finish(run) == DONE
+    assert submitted_once(desk, run)
+
+
+def lose_the_answer(desk, cluster):
+    """A run whose job Slurm takes from a connection that is gone before it answers."""
+    cluster.hang_controller()
+    run = desk.submit(QUICK)
+    agents = []
+
+    def submitting():
+        own = processes(desk.work, "backend.cluster.node.agent")  # another test's may be about
+        return [each for each in own if "sbatch" in map(name_of, each.children())]
+
+    def cut():
+        until(lambda: agents.extend(submitting()) or agents, "sbatch to be run")
+        cluster.kill_connections()
+        for agent in agents:
+            agent.kill()
+        cluster.wake_controller()
+
+    thread = threading.Thread(target=cut)
+    thread.start()
+    desk.step()
+    thread.join()
+    assert agents
+    return run
+
+
+def test_an_answer_that_is_lost_with_its_connection_is_one_job(desk, cluster):
+    run = lose_the_answer(desk, cluster)
+    assert desk.finish(run) == DONE
+    assert submitted_once(desk, run)
+
+
+def test_a_controller_that_was_never_asked_is_asked_again(desk, cluster):
+    cluster.stop_controller()
+    run = desk.submit(QUICK)
+    desk.step()
+    assert not run.finished
+    cluster.start_controller()
+    assert desk.finish(run) == DONE
+    assert submitted_once(desk, run)
+
+
+def test_a_controller_that_is_restarted_still_knows_the_job(desk, cluster):
+    run = desk.submit(STEADY)
+    desk.running(run)
+    cluster.stop_controller()
+    desk.step()
+    assert "trying again" in desk.status(run)["note"]
+    cluster.start_controller()
+    assert desk.finish(run) == DONE
+    assert submitted_once(desk, run) and len(run.attempts()) == 1
+
+
+def test_a_job_without_an_answer_waits_while_its_cluster_cannot_be_believed(desk, cluster):
+    """The answer is lost though Slurm has the job; then the host shows another key."""
+    run = lose_the_answer(desk, cluster)
+    cluster.new_host_key()
+    desk.step()
+    assert not run.finished and "another host key" in desk.status(run)["note"]
+    cluster.mend_sshd()
+    assert desk.finish(run) == DONE
+    assert submitted_once(desk, run) and len(run.attempts()) == 1
+
+
+def test_of_two_jobs_of_one_name_the_one_that_has_the_run_is_followed(desk, cluster):
+    """As after a controller that had the job, but twice did not know it."""
+    run = desk.submit(LONG)
+    desk.running(run)
+    name, first = desk.status(run)["job"], desk.status(run)["job_id"]
+    folder, record = desk.work / "jobs" / name, desk.archive.home / "jobs" / f"{name}.json"
+    words = ("--parsable", f"--job-name={name}", "--output=/dev/null", f"--chdir={folder}")
+    second = int(cluster.slurm("sbatch", *words, str(folder / "job.sh")))
+    until(lambda: cluster.job(second)["JobState"] == "COMPLETED")
+    write_json(folder / "submitted.json", {"job_id": second})
+    write_json(record, {**read_json(record), "job_id": second})
+    desk.restart()
+    desk.until(lambda: run.finished or read_json(record)["job_id"] == first)
+    assert not run.finished, run.reason
+    run.cancel()
+    assert desk.finish(run) == CANCELLED
+    until(lambda: cluster.job(first)["JobState"] == "CANCELLED")
+
+
+# --- how jobs end ---------------------------------------------------------------------------
+
+
+def test_a_time_limit_leaves_a_checkpoint_that_the_next_run_goes_on_from(desk, cluster):
+    run = desk.submit(LONG_ENOUGH)
+    desk.running(run)
+    desk.until(lambda: run.progress().fraction > 0.1)
+    # what Slurm does some time before the limit
+    cluster.slurm("scancel", "--signal=USR1", "--batch", desk.status(run)["job_id"])
+    assert desk.finish(run) == FAILED
+    assert run.error == "time-limit"
+    assert "goes on from its checkpoint" in run.reason and "--walltime" in run.reason
+    again = desk.submit(LONG_ENOUGH)
+    assert again.id != run.id and again.request["continues"] == run.id
+    assert desk.finish(again) == DONE
+    assert any("goes on from step" in line for line in again.log_tail(100))
+    expected = engine.run(SYSTEM, LONG_ENOUGH).positive.density
+    assert again.result().positive.density == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_job_that_is_refused_takes_no_checkpoint_with_it(desk, cluster):
+    first = desk.submit(LONG_ENOUGH)
+    desk.running(first)
+    desk.until(lambda: first.progress().fraction > 0.1)
+    cluster.slurm("scancel", "--signal=USR1", "--batch", desk.status(first)["job_id"])
+    assert desk.finish(first) == FAILED and first.error == "time-limit"
+    desk.change(partition="nowhere")
+    second = desk.submit(LONG_ENOUGH)
+    desk.step()
+    assert second.error == "slurm-refused" and second.request["continues"] == first.id
+    assert not (desk.work / "runs" / second.id).exists()
+    desk.change()
+    third = desk.submit(LONG_ENOUGH)
+    desk.until(lambda: third.finished or any("steps/s" in line for line in third.log_tail(100)))
+    assert any("goes on from step" in line for line in third.log_tail(100))
+
+
+def test_a_node_that_fails_sends_the_job_to_another_and_it_goes_on(desk, cluster):
+    run = desk.submit(LONG_ENOUGH)
+    desk.running(run)
+    desk.until(lambda: run.progress().fraction > 0.1)
+    cluster.node_down()
+    desk.until(lambda: desk.status(run)["slurm"] == "PENDING")
+    assert not run.finished
+    cluster.node_up()
+    # Slurm waits for two minutes by itself
+    cluster.slurm("scontrol", "update", f"JobId={desk.status(run)['job_id']}", "StartTime=now")
+    assert desk.finish(run) == DONE
+    assert submitted_once(desk, run) and len(run.attempts()) == 2
+
+
+def test_a_worker_that_a_failed_node_has_left_is_waited_for(desk):
+    run = desk.submit(QUICK)
+    folder = desk.work / "runs" / run.id
+    folder.mkdir(parents=True)
+    left = Lock(folder / "worker.lock")
+    assert left.acquire()
+    desk.until(lambda: task_log(desk, run).count("another worker still has it") > MAXIMUM_CRASHES)
+    assert not run.finished
+    left.release()
+    assert desk.finish(run) == DONE
+
+
+def test_a_node_that_fails_for_good_ends_the_run_with_slurms_reason(desk, cluster):
+    run = desk.submit(LONG)
+    desk.running(run)
+    cluster.slurm("scontrol", "update", f"JobId={desk.status(run)['job_id']}", "Requeue=0")
+    cluster.node_down()
+    assert desk.finish(run) == FAILED
+    assert run.error == "node-failed" and "NODE_FAIL, NodeDown" in run.reason
+
+
+def test_scancel_from_outside_ends_the_run_as_cancelled(desk, cluster):
+    run = desk.submit(LONG)
+    desk.running(run)
+    cluster.slurm("scancel", desk.status(run)["job_id"])
+    assert desk.finish(run) == CANCELLED
+    assert "not from here" in run.reason
+
+
+def test_a_partition_that_is_not_there_is_refused_in_slurms_words(make_desk):
+    desk = make_desk(partition="nowhere")
+    run = refused(desk, "slurm-refused")
+    assert "invalid partition name specified" in run.reason.lower()
+    assert not list((desk.archive.home / "jobs").iterdir())
+
+
+def test_a_job_script_that_fails_is_told_with_its_exit_code(make_desk):
+    desk = make_desk(setup=['test -z "$SLURM_JOB_ID" || { echo no such module; exit 3; }'])
+    run = desk.submit(QUICK)
+    assert desk.finish(run) == FAILED
+    assert run.error == "job-failed"
+    assert "FAILED, NonZeroExitCode, exit code 3:0" in run.reason
+    assert run.log_tail()[-1] == "no such module"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "most"), [(3, "job-failed", MOST_TRIES), (75, "interrupted", 4)]
+)
+def test_a_sweep_whose_jobs_end_before_they_begin_is_given_up(
+    make_desk, monkeypatch, status, error, most
+):
+    """Three times if they fail, and some more if they are ended from outside."""
+    monkeypatch.setattr("backend.cluster.here.dispatcher.MOST_JOBS", 4)
+    desk = make_desk(setup=[f'test -z "$SLURM_JOB_ID" || exit {status}'], max_tasks=2)
+    runs = [desk.submit(replace(QUICK, seed=seed), queue="sweep") for seed in (1, 2, 3)]
+
+    def jobs():
+        return {line.split(":")[0] for line in desk.said if line.startswith("nanoconf-")}
+
+    # the tasks of a job may be seen to end one by one, and their runs part
+    desk.until(lambda: all(run.finished for run in runs) or len(jobs()) > most * len(runs))
+    assert [desk.status(run)["sent"] for run in runs] == [most - 1] * len(runs)  # again, that is
+    assert most <= len(jobs()) <= most * len(runs)
+    assert {(run.state, run.error) for run in runs} == {(FAILED, error)}
+    assert f"exit code {status}:0" in runs[0].reason
+
+
+def test_a_worker_that_may_not_have_its_memory_says_so(make_desk):
+    desk = make_desk(setup=['test -z "$SLURM_JOB_ID" || ulimit -v 350000'])
+    run = desk.submit(QUICK)
+    assert desk.finish(run) == FAILED
+    assert run.error == "memory" and "ulimit -v allows 0.4 GB here" in run.reason
+
+
+# --- who is who -----------------------------------------------------------------------------
+
+
+def test_another_host_key_is_refused_and_nothing_is_started(desk, cluster):
+    cluster.new_host_key()
+    run = refused(desk, "host-key")
+    assert "another host key" in run.reason and "ssh-keygen -R" in run.reason
+
+
+def test_a_host_that_is_not_known_is_refused(make_desk, tmp_path):
+    desk = make_desk(known_hosts=str(tmp_path / "empty"))
+    run = refused(desk, "host-key")
+    assert "nanoconf cluster trust" in run.reason
+    assert not (tmp_path / "empty").exists()
+
+
+def test_another_host_key_while_a_run_is_under_way_loses_nothing(desk, cluster):
+    run = desk.submit(STEADY)
+    desk.running(run)
+    cluster.kill_connections()
+    cluster.new_host_key()
+    desk.step()
+    desk.step()
+    assert not run.finished and "another host key" in desk.status(run)["note"]
+    cluster.mend_sshd()
+    assert desk.finish(run) == DONE
+
+
+def test_the_wrong_key_is_refused(make_desk, tmp_path):
+    make_key(tmp_path / "key")
+    desk = make_desk(key_file=str(tmp_path / "key"))
+    run = refused(desk, "login")
+    assert "authorized_keys" in run.reason
+
+
+@pytest.mark.parametrize("content", [None, b"no key at all"])
+def test_a_key_that_cannot_be_read_is_named(make_desk, tmp_path, monkeypatch, content):
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    path = tmp_path / "key"
+    if content:
+        path.write_bytes(content)
+    desk = make_desk(key_file=str(path))
+    run = refused(desk, "key-file")
+    assert str(path) in run.reason
+
+
+def test_a_key_with_a_passphrase_is_for_the_agent(make_desk, tmp_path, monkeypatch):
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    path = tmp_path / "key"
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(path)]
+    subprocess.run(command, check=True)
+    desk = make_desk(key_file=str(path))
+    run = refused(desk, "key-file")
+    assert f"ssh-add {path}" in run.reason
+
+
+def test_an_account_that_may_not_log_in_is_refused(make_desk):
+    desk = make_desk(user="nobody")
+    run = refused(desk, "login")
+    assert "nobody@" in run.reason
+
+
+# --- values that are no words ---------------------------------------------------------------
+
+
+HOSTILE = """it's "a" name; touch pwned $(touch pwned) `touch pwned` \\ %j &
+JobId=99999 JobState=COMPLETED Reason=None"""
+
+
+def test_hostile_values_arrive_as_data(make_desk, cluster):
+    desk = make_desk(
+        work_dir=HOSTILE,
+        account=HOSTILE,
+        setup=[f"export XDG_CACHE_HOME='{Path.home()}/.cache' NOTE=\"it's;\n fine\""],
+    )
+    run = desk.submit(QUICK)
+    assert desk.finish(run) == DONE, run.reason
+    assert job_of(desk, run)["Account"].startswith("it's")
+    assert not list(cluster.home.rglob("pwned")) and not Path("pwned").exists()
+    assert (cluster.home / HOSTILE / "runs").is_dir()
+
+
+def test_what_looks_like_the_end_of_a_job_in_a_name_is_not_one(make_desk, cluster):
+    """For longer than it takes to believe in an end."""
+    desk = make_desk(work_dir=HOSTILE, account=HOSTILE, max_tasks=2)
+    runs = [desk.submit(replace(LONG, seed=seed), queue="sweep") for seed in (1, 2, 3)]
+    for run in runs[:2]:
+        desk.running(run)
+    believed = time.monotonic() + 2 * SURE_SECONDS
+    desk.until(lambda: time.monotonic() > believed)
+    assert [run.state for run in runs] == [RUNNING, RUNNING, QUEUED]
+    assert {desk.status(run)["slurm"] for run in runs} == {"RUNNING"}
+    assert len({desk.status(run)["job"] for run in runs}) == 1
+    for run in runs:
+        run.cancel()
+    assert {desk.finish(run) for run in runs} == {CANCELLED}
+
+
+# --- the cluster's disk ---------------------------------------------------------------------
+
+
+def test_a_work_folder_that_cannot_be_made_is_told_before_anything_is_sent(make_desk, cluster):
+    (cluster.home / "file").write_text("no folder")
+    desk = make_desk(work_dir="file/below")
+    run = refused(desk, "work-dir")
+    assert "work_dir" in run.reason
+
+
+def test_a_full_disk_is_told_at_submission(make_desk, cluster):
+    with small_disk(cluster.home / "small", "64k") as folder:
+        desk = make_desk(work_dir="small/work")
+        (folder / "other files").write_bytes(bytes(shutil.disk_usage(folder).free - 4096))
+        run = refused(desk, "disk-full")
+        assert "free some space" in run.reason
+
+
+def test_a_disk_that_is_full_once_slurm_has_the_job_loses_nothing(make_desk, cluster):
+    """A stand-in for sbatch lets other files come just then, and lets the job wait for room."""
+    with small_disk(cluster.home / "filled", "32m") as folder:
+        other = folder / "other files"
+        fill = f"head -c 64m /dev/zero >{shlex.quote(str(other))}"
+        submit = f'{shutil.which("sbatch")} --hold "$@" || exit 1'
+        setup = stand_in(cluster, "sbatch", f"{submit}; {fill} 2>/dev/null; exit 0")
+        try:
+            desk = make_desk(setup=setup, work_dir="filled/work")
+            run = desk.submit(QUICK)
+            desk.until(lambda: run.finished or desk.status(run).get("job_id"))
+            assert not run.finished, run.reason
+            assert shutil.disk_usage(folder).free == 0
+            other.unlink()
+            cluster.slurm("scontrol", "release", desk.status(run)["job_id"])
+            assert desk.finish(run) == DONE
+            assert submitted_once(desk, run)
+        finally:
+            shutil.rmtree(cluster.home / "stand-in for sbatch")
+
+
+# --- signals --------------------------------------------------------------------------------
+
+
+def test_a_job_that_is_told_to_end_says_that_it_was(desk, cluster):
+    run = desk.submit(LONG)
+    desk.running(run)
+    (worker,) = workers_of(run)
+    os.kill(worker.parent().pid, signal.SIGTERM)
+    assert desk.finish(run) == FAILED
+    assert run.error == "interrupted" and "exit code 75:0" in run.reason
+
+
+# --- what this Slurm cannot do, in words that others have recorded -----------------------------
+
+
+def stand_in(cluster, name, script):
+    """A command that takes the place of one of Slurm's; returns the set-up line for it."""
+    folder = cluster.home / f"stand-in for {name}"
+    folder.mkdir()
+    (folder / name).write_text(f"#!/bin/bash\n{script}\n")
+    (folder / name).chmod(0o755)
+    cache = f"export XDG_CACHE_HOME={shlex.quote(platformdirs.user_cache_dir())}"
+    return [cache, f"export PATH={shlex.quote(str(folder))}:$PATH"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Invalid account or account/partition combination specified",
+        "Invalid qos specification",
+        "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
+    ],
+)
+def test_accounts_and_limits_that_slurm_refuses_are_told_in_its_words(make_desk, cluster, words):
+    said = f"sbatch: error: Batch job submission failed: {words}"
+    setup = stand_in(cluster, "sbatch", f"echo {shlex.quote(said)} >&2; exit 1")
+    try:
+        desk = make_desk(setup=setup, account="nobody's")
+        run = refused(desk, "slurm-refused")
+        assert words in run.reason
+    finally:
+        shutil.rmtree(cluster.home / "stand-in for sbatch")
+
+
+@pytest.mark.parametrize("end", ["echo Welcome", "kill -9 $$"])
+def test_an_sbatch_that_does_not_tell_the_jobs_number_has_sent_it_once(make_desk, cluster, end):
+    setup = stand_in(cluster, "sbatch", f'{shutil.which("sbatch")} "$@" >/dev/null; {end}')
+    try:
+        desk = make_desk(setup=setup)
+        run = desk.submit(QUICK)
+        assert desk.finish(run) == DONE
+        assert submitted_once(desk, run)
+    finally:
+        shutil.rmtree(cluster.home / "stand-in for sbatch")
+
+
+def test_a_job_that_slurm_ends_for_its_memory_says_so(make_desk, cluster):
+    real = shutil.which("scontrol")
+    recorded = "s/JobState=CANCELLED Reason=None/JobState=OUT_OF_MEMORY Reason=OutOfMemory/"
+    setup = stand_in(cluster, "scontrol", f'{real} "$@" | sed "{recorded}"')
+    try:
+        desk = make_desk(setup=setup)
+        run = desk.submit(LONG)
+        desk.running(run)
+        cluster.slurm("scancel", desk.status(run)["job_id"])
+        assert desk.finish(run) == FAILED
+        assert run.error == "memory" and "OUT_OF_MEMORY, OutOfMemory" in run.reason
+    finally:
+        shutil.rmtree(cluster.home / "stand-in for scontrol")
+
+
+# --- versions -------------------------------------------------------------------------------
+
+
+def test_a_run_asked_for_by_another_version_is_refused_before_it_is_sent(desk, cluster):
+    before = cluster.answered("REQUEST_SUBMIT_BATCH_JOB")
+    run = desk.submit(QUICK)
+    write_json(run.folder / "run.json", {**run.request, "version": "0.0.1"})
+    desk.restart()
+    desk.step()
+    assert (run.state, run.error) == (FAILED, "other-version")
+    assert "asked for by nanoconf 0.0.1" in run.reason and "run it again" in run.reason
+    assert cluster.answered("REQUEST_SUBMIT_BATCH_JOB") == before
+    assert not desk.status(run)
+
+
+def test_a_job_that_was_sent_before_an_update_comes_home(desk, monkeypatch):
+    run = desk.submit(QUICK)
+    desk.until(lambda: desk.status(run).get("job_id"))
+    monkeypatch.setattr("backend.cluster.here.dispatcher.__version__", "99.0")
+    desk.restart()
+    assert desk.finish(run) == DONE

@@ -1,0 +1,136 @@
+"""Clusters that want a code besides a key."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from backend.cluster.config import VARIABLE
+from backend.cluster.destination import destination
+from backend.cluster.problems import ClusterProblem
+from backend.cluster.ssh import login, reception
+from backend.runs.archive import Archive
+from backend.runs.keeper import ensure_keeper
+from backend.runs.run import DONE
+from nanoconf.cli.main import main
+from tests.support.desk import NAME, Desk, write_config
+from tests.support.homes import PATIENCE, QUICK, SYSTEM, until
+from tests.support.relay import Relay
+from tests.support.two_factor import CODE, Server
+
+
+@pytest.fixture
+def server(cluster):
+    server = Server(cluster.key_file, cluster.known_hosts, cluster.env, cluster.home)
+    yield server
+    server.close()
+
+
+def test_a_run_waits_until_somebody_has_logged_in(home, cluster, server, monkeypatch):
+    desk = Desk(home, cluster, monkeypatch, port=server.port)
+    run = desk.submit(QUICK)
+    desk.step()
+    assert not run.finished
+    assert "nanoconf cluster login" in desk.status(run)["note"] and server.asked == 0
+    desk.dispatcher.log_in(lambda title, instructions, prompts: [CODE])
+    assert desk.finish(run) == DONE
+    assert server.asked == 1  # all over the connection that is held
+    assert desk.dispatcher.busy
+    server.cut()
+    until(lambda: not desk.dispatcher.busy, "the connection to be missed")
+
+
+def test_a_wrong_code_is_refused(home, cluster, server, monkeypatch):
+    desk = Desk(home, cluster, monkeypatch, port=server.port)
+    with pytest.raises(ClusterProblem, match="does not take the answer"):
+        desk.dispatcher.log_in(lambda *question: ["000000"])
+
+
+def test_an_answer_that_is_lost_on_a_frozen_link_is_not_refused(home, cluster, server, monkeypatch):
+    with Relay(server.port) as relay:
+        server.trust(relay.port)
+        desk = Desk(home, cluster, monkeypatch, port=relay.port)
+        monkeypatch.setattr(login, "ANSWER_SECONDS", 3.0)
+
+        def answer(*question):
+            relay.freeze()
+            return [CODE]
+
+        with pytest.raises(ClusterProblem, match="no answer in time") as caught:
+            desk.dispatcher.log_in(answer)
+        assert caught.value.passing and server.asked == 1
+
+
+def test_a_jump_host_that_wants_a_code_is_asked_about_by_trust_and_check(
+    home, cluster, server, monkeypatch, capfd
+):
+    home.mkdir()
+    gate = f"{cluster.user}@{cluster.host}:{server.port}"
+    path = write_config(home / "clusters.toml", cluster, jump_host=gate)
+    monkeypatch.setenv(VARIABLE, str(path))
+    monkeypatch.setattr("getpass.getpass", lambda prompt: CODE)
+    assert main(["cluster", "trust"]) == main(["cluster", "check"]) == 1  # there is nobody
+    assert capfd.readouterr().err.count("asks for more than a key") == 2 and not server.asked
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert main(["cluster", "trust"]) == 0
+    assert capfd.readouterr().out.count("is known already") == 2 and server.asked == 1
+    assert main(["cluster", "check"]) == 0
+    assert "the login works" in capfd.readouterr().out
+    assert server.asked == 2  # a code may be good for one time only
+
+
+def test_a_fingerprint_is_typed_for_each_host(home, cluster, server, monkeypatch, tmp_path, capfd):
+    home.mkdir()
+    gate = f"{cluster.user}@{cluster.host}:{server.port}"
+    known = str(tmp_path / "known")
+    path = write_config(home / "clusters.toml", cluster, jump_host=gate, known_hosts=known)
+    monkeypatch.setenv(VARIABLE, str(path))
+    monkeypatch.setattr("getpass.getpass", lambda prompt: CODE)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+
+    def trust(*fingerprints):
+        words = [word for each in fingerprints for word in ("--fingerprint", each)]
+        status = main(["cluster", "trust", *words])
+        return status, re.findall(r"SHA256:\S+", capfd.readouterr().out)
+
+    status, (of_gate,) = trust("SHA256:another")
+    assert status == 1
+    status, shown = trust(of_gate)
+    assert status == 1 and shown[0] == of_gate
+    assert trust(of_gate, shown[1])[0] == trust()[0] == 0
+
+
+def test_the_keeper_asks_through_the_command_and_holds_the_connection(
+    home, cluster, server, monkeypatch, capfd
+):
+    home.mkdir()
+    path = write_config(home / "clusters.toml", cluster, port=server.port)
+    monkeypatch.setenv(VARIABLE, str(path))
+    shown = []
+
+    def type_code(prompt):
+        shown.append(prompt)
+        return CODE
+
+    monkeypatch.setattr("getpass.getpass", type_code)
+    assert main(["cluster", "login"]) == 0
+    assert shown == ["Code: "]
+    out = capfd.readouterr().out
+    assert "Look at your phone." in out and "the connection is held" in out
+    run = Archive(home).submit(SYSTEM, QUICK, **destination(NAME, SYSTEM, QUICK))
+    run.wait(PATIENCE)
+    assert run.state == DONE and server.asked == 1
+    everything = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
+    assert CODE.encode() not in everything
+
+
+def test_nobody_else_can_answer(home, monkeypatch):
+    ensure_keeper(home)
+    until(lambda: (home / reception.FILE).exists(), "the keeper to receive people")
+    assert (home / reception.FILE).stat().st_mode & 0o077 == 0
+    text = (home / reception.FILE).read_text()
+    (home / reception.FILE).write_text(text.replace('"password": "', '"password": "00'))
+    monkeypatch.setattr(reception, "START_SECONDS", 0.5)
+    with pytest.raises(ClusterProblem, match="cannot be reached"):
+        reception.visit(home, NAME, home, lambda *question: [])

@@ -1,0 +1,252 @@
+"""The Slurm and the SSH server that other tests disturb: what they are told to do, they do."""
+
+import re
+import socket
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import paramiko
+import psutil
+import pytest
+
+from tests.support.homes import until
+from tests.support.relay import HOST, Relay
+from tests.support.slurm import ClusterError, SlurmCluster, require_slurm
+
+
+def submit(cluster, command="sleep 60", *options):
+    """Submit a job and give its id."""
+    words = ("--parsable", f"--chdir={cluster.folder}", *options, f"--wrap={command}")
+    return cluster.slurm("sbatch", *words).strip()
+
+
+def until_state(cluster, job_id, state):
+    """Wait for a job to be in a state."""
+    until(lambda: cluster.job(job_id)["JobState"] == state, f"job {job_id} to be {state}", 60)
+
+
+def running(words):
+    """Processes that have these words on their command line, or are in this folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        line = " ".join(process.info["cmdline"] or ())
+        if words in line or words == process.info["cwd"]:
+            found.append(process)
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def overdue():
+    """A job past its time. Slurm is slow to notice, so it begins first and is looked at last."""
+    require_slurm()
+    with tempfile.TemporaryDirectory(prefix="slurm-") as name, SlurmCluster(Path(name)) as another:
+        job_id = submit(another)
+        until_state(another, job_id, "RUNNING")
+        another.force_time_limit(job_id)
+        yield another, job_id
+
+
+@pytest.fixture
+def connect(cluster):
+    """Log in as a careful client does: by key, and only to a host that is known."""
+    clients = []
+
+    def connect(port=cluster.port):
+        client = paramiko.SSHClient()
+        clients.append(client)
+        client.load_host_keys(str(cluster.known_hosts))
+        client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        client.connect(
+            cluster.host,
+            port,
+            cluster.user,
+            key_filename=str(cluster.key_file),
+            allow_agent=False,
+            look_for_keys=False,
+            timeout=10,
+        )
+        return client
+
+    yield connect
+    for client in clients:
+        client.close()
+
+
+# --- Slurm --------------------------------------------------------------------------------------
+
+
+def test_a_job_runs_over_ssh(cluster, connect):
+    words = f"sbatch --parsable --job-name='a b=c' --chdir={cluster.folder} --output=answer"
+    _, answer, _ = connect().exec_command(f"{words} --wrap='echo hello'", timeout=10)
+    job_id = answer.read().decode().strip()
+    until_state(cluster, job_id, "COMPLETED")
+    assert cluster.job(job_id)["ExitCode"] == "0:0"
+    assert cluster.submissions("a b=c") == 1
+    assert (cluster.folder / "answer").read_text() == "hello\n"
+
+
+def test_an_array_is_one_submission(cluster):
+    submit(cluster, "true", "--job-name=twice", "--array=1-3")
+    submit(cluster, "true", "--job-name=twice", "--array=1-3")
+    until(lambda: {job["JobState"] for job in cluster.jobs()} == {"COMPLETED"})
+    assert cluster.submissions("twice") == 2
+    assert cluster.submissions("never") == 0
+
+
+def test_a_hung_controller_does_late_what_it_was_asked(cluster):
+    cluster.hang_controller()
+    with pytest.raises(ClusterError, match="timed out"):
+        submit(cluster, "true", "--job-name=late")
+    cluster.wake_controller()
+    until(lambda: cluster.submissions("late") == 1, patience=10)
+
+
+def test_a_job_outlives_a_stopped_controller(cluster):
+    job_id = submit(cluster)
+    until_state(cluster, job_id, "RUNNING")
+    cluster.stop_controller()
+    with pytest.raises(ClusterError, match="DOWN"):
+        cluster.slurm("scontrol", "ping")
+    cluster.start_controller()
+    assert cluster.job(job_id)["JobState"] == "RUNNING"
+    until_state(cluster, submit(cluster, "true"), "COMPLETED")
+
+
+def test_a_job_fails_with_its_node(cluster):
+    job_id = submit(cluster, "sleep 60", "--no-requeue")
+    until_state(cluster, job_id, "RUNNING")
+    cluster.node_down("no power")
+    until_state(cluster, job_id, "NODE_FAIL")
+    cluster.node_up()
+    until_state(cluster, submit(cluster, "true"), "COMPLETED")
+
+
+# --- SSH ----------------------------------------------------------------------------------------
+
+
+def test_the_home_is_the_clusters_own(cluster, connect):
+    client = connect()
+    _, answer, _ = client.exec_command("cd; pwd; echo $HOME", timeout=10)
+    with client.open_sftp() as sftp:
+        homes = {*answer.read().decode().split(), sftp.normalize(".")}
+    assert homes == {str(cluster.home)}
+
+
+def test_a_connection_dies_and_the_job_lives(cluster, connect):
+    job_id = submit(cluster)
+    until_state(cluster, job_id, "RUNNING")
+    _, answer, _ = connect().exec_command("echo begun; sleep 60", timeout=10)
+    assert answer.readline() == "begun\n"
+    cluster.kill_connections()
+    assert answer.read() == b""
+    assert answer.channel.recv_exit_status() == -1
+    assert cluster.job(job_id)["JobState"] == "RUNNING"
+    connect()
+
+
+def test_a_frozen_connection_is_silent(cluster, connect):
+    request, answer, _ = connect().exec_command("echo begun; cat", timeout=10)
+    assert answer.readline() == "begun\n"
+    cluster.freeze_connections()
+    request.write("over\n")
+    answer.channel.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        answer.read()
+    connect()
+    cluster.thaw_connections()
+    answer.channel.settimeout(10)
+    assert answer.readline() == "over\n"
+
+
+def test_connections_outlive_a_server_that_takes_no_new_ones(cluster, connect):
+    client = connect()
+    cluster.stop_sshd()
+    with pytest.raises(OSError):
+        connect()
+    assert client.exec_command("echo here", timeout=10)[1].read() == b"here\n"
+    cluster.start_sshd()
+    connect()
+    cluster.kill_connections()
+    until(lambda: not client.get_transport().is_active(), patience=10)
+
+
+def test_another_host_key_is_noticed(cluster, connect):
+    cluster.new_host_key()
+    with pytest.raises(paramiko.BadHostKeyException):
+        connect()
+    cluster.mend()
+    connect()
+
+
+# --- the relay ----------------------------------------------------------------------------------
+
+
+def test_an_upload_breaks_in_the_middle(cluster, connect, tmp_path):
+    (tmp_path / "large").write_bytes(bytes(1_000_000))
+    with cluster.relay() as relay, connect(relay.port).open_sftp() as sftp:
+        relay.cut_after(500_000, "up")
+        with pytest.raises((OSError, EOFError, paramiko.SSHException)):
+            sftp.put(tmp_path / "large", "large")
+        assert (cluster.home / "large").stat().st_size < 500_000
+        connect(relay.port)
+
+
+def test_a_relay_cuts_at_the_byte_and_refuses():
+    with socket.create_server((HOST, 0)) as server, Relay(server.getsockname()[1]) as relay:
+
+        def join():
+            return closing(socket.create_connection((HOST, relay.port), timeout=10))
+
+        with join() as client, closing(server.accept()[0]) as end:
+            client.sendall(b"question")
+            assert end.recv(100) == b"question"
+            relay.cut_after(3, "down")
+            end.sendall(b"answer")
+            assert [client.recv(100), client.recv(100)] == [b"ans", b""]
+            assert end.recv(100) == b""
+            assert relay.passed == {"up": 8, "down": 3}
+        with join() as client, closing(server.accept()[0]) as end:
+            relay.refuse()
+            with pytest.raises(ConnectionRefusedError):
+                join()
+            end.sendall(b"still here")
+            assert client.recv(100) == b"still here"
+            relay.accept()
+            with join():
+                until(lambda: relay.connections == 2, patience=10)
+                relay.cut()
+                assert client.recv(100) == b""
+                assert relay.connections == 0
+
+
+# --- start and end ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder():
+    with tempfile.TemporaryDirectory(prefix="slurm-") as name:
+        yield Path(name)
+
+
+def test_nothing_is_left_behind(folder):
+    with SlurmCluster(folder, nodes=2, MinJobAge=7) as cluster:
+        job_id = submit(cluster, "env -i sleep 4321", "--nodes=2")
+        until_state(cluster, job_id, "RUNNING")
+        until(lambda: running("sleep 4321"), patience=10)
+        assert running(str(cluster.folder))
+        assert re.search(r"MinJobAge *= 7 ", cluster.slurm("scontrol", "show", "config"))
+        cluster.hang_controller()
+    assert not running("sleep 4321")
+    assert not running(str(cluster.folder))
+
+
+def test_a_cluster_that_does_not_start_says_why(folder):
+    with pytest.raises(ClusterError, match=r"ended: (.|\n)*no_such_type"):
+        SlurmCluster(folder, SelectType="select/no_such_type").__enter__()
+    assert not running(str(folder))
+
+
+def test_a_job_ends_with_its_time(overdue):
+    another, job_id = overdue
+    until_state(another, job_id, "TIMEOUT")

@@ -1,0 +1,155 @@
+"""Time integration: conservation, reproducibility, temperature."""
+
+import numpy as np
+import pytest
+
+from backend.engines.numba import integrators, thermostats
+from backend.engines.numba.forces import potential_energy
+from backend.engines.numba.replica import Replica, stepping
+from backend.sampling import estimators
+from backend.settings import SAMPLE_TIME, RunSettings
+from backend.system import SlitSystem
+
+SYSTEM = SlitSystem()
+
+
+def equilibrated(seed=1):
+    """Positions and velocities after a while with a thermostat."""
+    replica = Replica(SYSTEM, RunSettings(seed=seed), 0)
+    advance(replica, 300)
+    return replica.state.positions.copy(), replica.state.velocities.copy()
+
+
+def advance(replica, samples):
+    tally = estimators.empty_tally(replica.system, 300, samples)
+    outcome = integrators.advance(
+        replica.state, replica.force_field, replica.stepping, 0, samples, tally
+    )
+    assert outcome == integrators.OK
+    return tally
+
+
+def energy_fluctuation(start, time_step, duration=2.0):
+    """Standard deviation of the total energy (k_BT) without a thermostat, in double precision."""
+    settings = RunSettings(
+        thermostat="none", precision="double", time_step=time_step, coulomb_split=1
+    )
+    return np.std(energies(Replica(SYSTEM, settings, 0), start, round(duration / SAMPLE_TIME)))
+
+
+def energies(replica, start, samples):
+    """Total energy (k_BT) at every sample of a replica from given positions and velocities on."""
+    state, field = replica.state, replica.force_field
+    state.positions[:], state.velocities[:] = start
+    integrators.start(state, field, replica.stepping)
+    total = []
+    for _ in range(samples):
+        advance(replica, 1)
+        kinetic = integrators.kinetic_energy(state.velocities)
+        total.append(kinetic + potential_energy(state.positions, field))
+    return total
+
+
+def test_energy_fluctuation_falls_with_the_square_of_the_time_step():
+    starts = [equilibrated(seed) for seed in range(1, 9)]
+    ratios = [energy_fluctuation(s, 0.004) / energy_fluctuation(s, 0.002) for s in starts]
+    assert np.mean(ratios) == pytest.approx(4, abs=0.8)
+
+
+def test_multiple_time_steps_conserve_energy_as_well_as_single_ones():
+    replica = Replica(SYSTEM, RunSettings(thermostat="none", precision="double"), 0)
+    fluctuation = np.std(energies(replica, equilibrated(), samples=80))
+    assert fluctuation < 0.004 * integrators.kinetic_energy(replica.state.velocities)
+
+
+def test_small_ions_conserve_energy_beside_large_ones():
+    """To within a time step three times as long, that of the larger ion, gives 1e-4 or more."""
+    system = SlitSystem(positive_valency=3, positive_diameter=0.744, negative_diameter=0.245)
+    warm = Replica(system, RunSettings(), 0)
+    advance(warm, 600)
+    replica = Replica(system, RunSettings(thermostat="none", precision="double"), 0)
+    start = warm.state.positions, warm.state.velocities
+    assert np.std(energies(replica, start, samples=160)) < 5e-5 * 1.5 * system.ion_count
+
+
+@pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744), (0.245, 0.245)])
+def test_time_step_is_a_share_of_the_time_unit_of_the_smaller_ion(diameters):
+    system = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
+    nm_per_speed = SlitSystem(positive_diameter=1.0).time_unit_ns  # unit of time of `Stepping`
+    step = stepping(system, RunSettings()).dt * nm_per_speed
+    assert step * 1e6 == pytest.approx(3.732, abs=0.002)
+
+
+@pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744), (0.744, 0.744)])
+def test_thermostats_are_as_weak_as_for_the_larger_ion(diameters):
+    """The smaller ion must not slow the larger one's diffusion across the slit."""
+    system = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
+    langevin = stepping(system, RunSettings())
+    friction = -np.log(langevin.memory) / (langevin.dt * langevin.coulomb_split)
+    assert friction == pytest.approx(0.5 / 0.744)
+    chain = stepping(system, RunSettings(thermostat="nose-hoover")).chain_inertia
+    assert chain[1] == pytest.approx((0.5 * 0.744) ** 2)
+
+
+def test_thermostat_keeps_the_temperature():
+    replica = Replica(SYSTEM, RunSettings(), 0)
+    advance(replica, 200)
+    # so long that its mean is known to 0.2 %
+    temperature = advance(replica, 16_000).series[:, 0]
+    assert temperature.mean() == pytest.approx(1, abs=0.01)
+
+
+def test_random_numbers_are_normal_as_far_as_a_thermostat_asks():
+    noise = np.array([5], dtype=np.uint64)
+    numbers = np.array([thermostats.next_normals(noise) for _ in range(100_000)])
+    assert np.cov(numbers.T) == pytest.approx(np.eye(3), abs=0.015)
+    numbers = numbers.ravel()
+    assert numbers.mean() == pytest.approx(0, abs=0.01)
+    assert numbers.var() == pytest.approx(1, abs=0.01)
+    assert (numbers**3).mean() == pytest.approx(0, abs=0.03)
+    assert (numbers**4).mean() == pytest.approx(2.7, abs=0.05)
+    assert np.corrcoef(numbers[:-1], numbers[1:])[0, 1] == pytest.approx(0, abs=0.01)
+
+
+def test_noise_makes_velocities_gaussian():
+    velocities = np.zeros((3, 20_000))
+    noise = np.array([6], dtype=np.uint64)
+    for _ in range(400):
+        thermostats.add_noise(velocities, np.exp(-0.0125), noise)
+    assert velocities.var() == pytest.approx(1, abs=0.03)
+    assert (velocities**4).mean() / velocities.var() ** 2 == pytest.approx(3, abs=0.07)
+
+
+def test_a_chain_keeps_the_temperature_and_its_own_energy():
+    """The energy as well as ions without a thermostat keep theirs."""
+    replica = Replica(SYSTEM, RunSettings(thermostat="nose-hoover", precision="double"), 0)
+    advance(replica, 1000)
+    state, stepping = replica.state, replica.stepping
+    conserved = []
+    for _ in range(80):
+        advance(replica, 1)
+        conserved.append(
+            integrators.kinetic_energy(state.velocities)
+            + potential_energy(state.positions, replica.force_field)
+            + thermostats.chain_energy(state.chain, stepping.chain_inertia, stepping.degrees)
+        )
+    assert np.std(conserved) < 0.004 * stepping.degrees / 2
+    temperature = advance(replica, 2000).series[:, 0]
+    assert temperature.mean() == pytest.approx(1, abs=0.01)
+    assert temperature.std() == pytest.approx(np.sqrt(2 / stepping.degrees), rel=0.3)
+
+
+def test_same_seed_gives_the_same_trajectory_bit_for_bit():
+    first, again, other = equilibrated(1), equilibrated(1), equilibrated(2)
+    assert np.array_equal(first[0], again[0])
+    assert np.array_equal(first[1], again[1])
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_numbers_that_are_not_finite_and_ions_beyond_a_wall_are_noticed():
+    positions = np.zeros((3, 4))
+    assert integrators.inspect(positions, 1.5) == integrators.OK
+    positions[2, 1] = -1.5
+    assert integrators.inspect(positions, 1.5) == integrators.THROUGH_WALL
+    positions[0, 2] = np.nan
+    assert integrators.inspect(positions[:, 2:], 1.5) == integrators.NOT_FINITE

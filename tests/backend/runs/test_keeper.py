@@ -1,0 +1,175 @@
+"""One keeper for each home: it comes when it is wanted, goes when it is not, and shares the cores.
+
+What becomes of the runs, whatever is killed, is in ``test_jobs.py``.
+"""
+
+import shutil
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from backend.files import read_json
+from backend.locks import is_locked
+from backend.runs import local
+from backend.runs.archive import Archive
+from backend.runs.keeper import ensure_keeper, follow, stop_keeper
+from backend.runs.run import CANCELLED, DONE, QUEUED, RUNNING
+from backend.settings import RunSettings
+from tests.support.homes import (
+    LONG,
+    PATIENCE,
+    QUICK,
+    SYSTEM,
+    alive,
+    begun,
+    keepers,
+    kill,
+    processes,
+    python,
+    submit,
+    until,
+    workers,
+)
+
+
+def variant(seed: int, settings: RunSettings = QUICK) -> RunSettings:
+    return RunSettings(**{**settings.to_dict(), "seed": seed})
+
+
+def test_the_keeper_leaves_when_there_is_nothing_to_do_and_comes_back(home):
+    for seed in (1, 2):
+        run = submit(home, variant(seed))
+        ensure_keeper(home, idle_seconds=0.0)
+        assert run.wait(PATIENCE) == DONE
+        until(lambda: not keepers(home), "the keeper to leave")
+
+
+def test_a_keeper_about_to_leave_takes_what_was_just_submitted(home):
+    archive = Archive(home)
+    ensure_keeper(home, idle_seconds=0.0)
+    for seed in range(8):
+        run = archive.submit(SYSTEM, variant(seed))
+        ensure_keeper(home, idle_seconds=0.0)
+        until(lambda run=run: run.state == RUNNING or run.finished, "the run to start")
+        run.cancel()
+        run.wait(PATIENCE)
+
+
+def test_many_who_ask_for_a_keeper_get_one(home):
+    code = """if True:
+        import sys
+        from pathlib import Path
+        from backend.runs.keeper import ensure_keeper
+        print(flush=True)
+        sys.stdin.readline()
+        ensure_keeper(Path(sys.argv[1]))
+    """
+    askers = [python(code, str(home), stdin=subprocess.PIPE) for _ in range(4)]
+    for process in askers:
+        process.stdout.readline()
+    for process in askers:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in askers:
+        assert process.wait(PATIENCE) == 0
+    until(lambda: is_locked(home / "keeper.lock"))
+    until(lambda: len(keepers(home)) == 1, "one keeper to be left")
+    assert read_json(home / "keeper.lock")["pid"] == keepers(home)[0].pid
+    run = submit(home)
+    assert follow(run) == DONE
+    assert len(run.attempts()) == 1
+
+
+def test_after_everything_was_killed_the_next_call_resumes(home):
+    run = submit(home)
+    ensure_keeper(home)
+    until(lambda: run.attempts())
+    kill(processes(home))
+    until(lambda: not processes(home))
+    # a process that dies loses its command line a moment before its locks
+    until(lambda: run.state == QUEUED)
+    assert follow(run) == DONE
+
+
+def test_a_cancel_file_alone_is_enough(home, monkeypatch):
+    monkeypatch.setenv("NANOCONF_CORES", "1")
+    running, waiting = submit(home, LONG), submit(home, variant(2, LONG))
+    ensure_keeper(home)
+    until(lambda: running.state == RUNNING)
+    (waiting.folder / "cancel").touch()
+    assert waiting.wait(PATIENCE) == CANCELLED
+    running.cancel()
+    running.wait(PATIENCE)
+
+
+def test_interactive_runs_do_not_wait_for_sweeps(home, monkeypatch):
+    monkeypatch.setenv("NANOCONF_CORES", "1")
+    sweep = [submit(home, variant(seed, LONG), queue="sweep") for seed in (1, 2)]
+    ensure_keeper(home)
+    until(lambda: sweep[0].attempts())
+    urgent = submit(home, variant(3, LONG))
+    until(lambda: urgent.attempts())
+    assert [run.state for run in sweep] == [RUNNING, QUEUED]
+    niceness = [psutil.Process(run.attempts()[0]["pid"]).nice() for run in (sweep[0], urgent)]
+    assert niceness[0] > niceness[1]
+    for run in (*sweep, urgent):
+        run.cancel()
+    until(lambda: not workers(home))
+
+
+def test_no_more_runs_at_a_time_than_there_are_cores(home, monkeypatch):
+    monkeypatch.setenv("NANOCONF_CORES", "2")
+    two_cores = RunSettings(duration_ns=100.0, replicas=2)
+    runs = [submit(home, two_cores), submit(home, LONG)]
+    ensure_keeper(home)
+    until(lambda: begun(runs[0]))
+    assert runs[1].state == QUEUED
+    runs[0].cancel()
+    until(lambda: runs[1].state == RUNNING)
+    runs[1].cancel()
+    until(lambda: not workers(home))
+
+
+def test_cores_of_a_run(monkeypatch):
+    monkeypatch.setenv("NANOCONF_CORES", "4")
+    assert [local.cores_of({"replicas": n}) for n in (1, 3, 9)] == [1, 3, 4]
+    assert local.cores_of({}) == 1
+    monkeypatch.delenv("NANOCONF_CORES")
+    assert local.cores() >= 1
+
+
+def test_a_keeper_of_another_version_gives_way(home):
+    ensure_keeper(home)
+    until(lambda: keepers(home) and is_locked(home / "keeper.lock"))
+    until(lambda: (home / "keeper.lock").read_text().endswith("}\n"))
+    old = keepers(home)[0]
+    (home / "keeper.lock").write_text(f'{{"pid": {old.pid}, "version": "0.0.0"}}\n')
+    ensure_keeper(home)
+    until(lambda: not alive(old))
+    until(lambda: [keeper.pid for keeper in keepers(home)] not in ([], [old.pid]))
+
+
+def test_a_home_that_is_deleted_ends_its_keeper(home):
+    ensure_keeper(home)
+    until(lambda: is_locked(home / "keeper.lock"))
+    keeper = keepers(home)[0]
+    shutil.rmtree(home)
+    until(lambda: not alive(keeper))
+
+
+def test_stopping_a_keeper_that_is_not_there(home):
+    assert stop_keeper(home)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_waiting_keeper_costs_next_to_nothing(home):
+    archive = Archive(home)
+    for seed in range(50):
+        archive.submit(SYSTEM, variant(seed)).cancel()
+    ensure_keeper(home)
+    until(lambda: is_locked(home / "keeper.lock"))
+    keeper = keepers(home)[0]
+    # Its start costs more, and lasts as long as the machine is slow.
+    until(lambda: keeper.cpu_percent(interval=2.0) < 10)

@@ -1,0 +1,334 @@
+"""A run that was killed, stopped or disturbed goes on, and ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend import __version__
+from backend.engines.numba import engine
+from backend.engines.numba.checkpoint import ENGINE_REVISION, Checkpoints
+from backend.runs import local
+from backend.runs.keeper import ensure_keeper, follow
+from backend.runs.run import DONE, FAILED, QUEUED, Run
+from backend.runs.worker import INTERRUPTED
+from backend.sampling.result import Cancelled, SimulationResult
+from backend.sampling.schedule import Schedule
+from backend.settings import RunSettings
+from backend.system import canonical_hash
+from tests.support.disks import small_disk
+from tests.support.homes import LONG, QUICK, STEADY, SYSTEM, obey_permissions, python, submit, until
+
+TWO_REPLICAS = replace(STEADY, duration_ns=0.4, replicas=2, snapshots=7)
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> SimulationResult:
+    return engine.run(SYSTEM, TWO_REPLICAS)
+
+
+@pytest.fixture(autouse=True)
+def checkpoints_all_the_time(monkeypatch):
+    monkeypatch.setenv("NANOCONF_CHECKPOINT_SECONDS", "0")
+
+
+def stamp(run: Run) -> int | None:
+    """Changes with every checkpoint of the first replica."""
+    with contextlib.suppress(FileNotFoundError):
+        return (run.checkpoint_folder / "0.npz").stat().st_mtime_ns
+    return None
+
+
+def resumptions(run: Run) -> list[int]:
+    """Steps from which workers went on."""
+    lines = (run.folder / "worker.log").read_text().splitlines()
+    return [int(line.split()[-1]) for line in lines if "goes on from step" in line]
+
+
+def outcome(run: Run) -> tuple[dict[str, str], dict]:
+    """All that a run gave, less the time it took."""
+    result = run.result()
+    return result.profiles.files(), {**result.summary, "timings": None}
+
+
+def same(one: SimulationResult, other: SimulationResult) -> bool:
+    """Whether two results are equal, bit for bit."""
+    numbers, about = [], []
+    for result in (one, other):
+        profiles = result.profiles.by_species().values()
+        numbers.append(np.array([(profile.density, profile.error) for profile in profiles]))
+        steps = result.summary["timings"]["steps"]
+        about.append(json.dumps({**result.summary, "timings": steps}))
+    trajectories = [result.trajectory and result.trajectory.files() for result in (one, other)]
+    return np.array_equal(*numbers) and about[0] == about[1] and trajectories[0] == trajectories[1]
+
+
+def interrupt(settings: RunSettings, folder: Path, tallies: int, threads: int = 1) -> None:
+    """Stop a run once a checkpoint of its first replica has more tallies than so many."""
+
+    def far_enough() -> bool:
+        if not (folder / "0.npz").exists():
+            return False
+        with np.load(folder / "0.npz") as checkpoint:
+            return checkpoint["tallies_done"] > tallies
+
+    # a fast computer may have finished by then: its last checkpoint is as good
+    with contextlib.suppress(Cancelled):
+        engine.run(SYSTEM, settings, threads=threads, checkpoint=folder, should_stop=far_enough)
+    assert (folder / "0.npz").exists()
+
+
+# --- killed, stopped ------------------------------------------------------------------------
+
+
+def test_killed_at_twenty_random_moments_a_run_ends_with_the_same_result(home):
+    moments = random.Random(20)
+    settings = replace(STEADY, duration_ns=3.0)
+    run, reference = submit(home, settings), submit(home, settings, reuse=False)
+    other = local.start(reference.folder)
+    for kill in range(20):
+        before = stamp(run)
+        worker = local.start(run.folder)
+        if kill % 2:  # else while it starts
+            until(lambda before=before: stamp(run) != before, "a new checkpoint")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            worker.wait(moments.uniform(0, 0.1 if kill % 2 else 0.6))
+        worker.kill()
+        worker.wait()
+    assert run.state == QUEUED
+    assert local.start(run.folder).wait() == 0
+    assert other.wait() == 0
+    assert outcome(run) == outcome(reference)
+    steps = resumptions(run)
+    assert len(set(steps)) >= 10 and steps == sorted(steps)
+    assert not run.checkpoint_folder.exists()
+    assert not list(run.folder.rglob(".*"))
+
+
+def test_a_terminated_worker_is_resumed_by_the_keeper_where_it_was(home, monkeypatch):
+    monkeypatch.setenv("NANOCONF_CHECKPOINT_SECONDS", "1000")  # the only one is the last
+    run = submit(home, replace(STEADY, replicas=2, duration_ns=12.0))
+    ensure_keeper(home)
+    until(lambda: run.progress() and run.progress().phase == "sampling")
+    fraction = run.progress().fraction
+    os.kill(run.attempts()[0]["pid"], signal.SIGTERM)
+    seen = []
+    assert follow(run, seen.append) == DONE
+    fractions = [progress.fraction for progress in seen]
+    assert min(fractions) >= fraction and fractions == sorted(fractions)
+    assert [attempt["ended"] for attempt in run.attempts()] == ["interrupted", "done"]
+    assert len(resumptions(run)) == 2
+    expected = engine.run(SYSTEM, run.settings)
+    assert run.result().profiles.files() == expected.profiles.files()
+
+
+SLOW_DISK = """
+import sys, time
+from backend.runs import worker
+from backend.engines.numba.checkpoint import Checkpoints
+
+def slowly(self, *arguments, save=Checkpoints.save):
+    time.sleep(3)
+    save(self, *arguments)
+
+Checkpoints.save = slowly
+sys.exit(worker.main(sys.argv[1:]))
+"""
+
+
+def test_a_terminated_worker_keeps_its_last_step_on_a_slow_disk(home, monkeypatch):
+    monkeypatch.setenv("NANOCONF_CHECKPOINT_SECONDS", "1000")  # the only one is the last
+    run = submit(home, LONG)
+    worker = python(SLOW_DISK, str(run.folder))
+    until(lambda: run.progress() and run.progress().phase == "sampling")
+    worker.terminate()
+    worker.communicate()
+    assert worker.returncode == INTERRUPTED
+    assert stamp(run)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_interrupted_again_and_again_it_ends_with_the_same_result(tmp_path, undisturbed, threads):
+    for tallies in (-1, 0, 20, 60):
+        interrupt(TWO_REPLICAS, tmp_path, tallies, threads)
+    assert same(engine.run(SYSTEM, TWO_REPLICAS, checkpoint=tmp_path), undisturbed)
+
+
+def test_a_resumed_run_is_judged_at_the_same_stages(tmp_path):
+    """Judged with one replica far ahead of the other, this one would end too soon."""
+    settings = replace(TWO_REPLICAS, duration_ns=4.0, target_error=0.01, seed=3)
+    expected = engine.run(SYSTEM, settings)
+    interrupt(settings, tmp_path, 80)
+    (tmp_path / "1.npz").unlink()
+    assert same(engine.run(SYSTEM, settings, checkpoint=tmp_path), expected)
+
+
+@pytest.mark.parametrize("target", [None, 0.001])
+def test_a_resumed_run_whose_replicas_are_at_unequal_lengths_can_be_finished(tmp_path, target):
+    settings = replace(TWO_REPLICAS, duration_ns=4.0, target_error=target, snapshots=0)
+    interrupt(settings, tmp_path, 41)
+    (tmp_path / "1.npz").unlink()
+    done = Checkpoints(tmp_path, SYSTEM, settings, print).load(0)["tallies_done"]
+    result = engine.run(SYSTEM, settings, checkpoint=tmp_path, enough=lambda: True)
+    sampled = (done + 20) * Schedule.of(SYSTEM, settings).tally_ns(SYSTEM, settings)
+    # less than a twentieth is left out, in front of the blocks
+    assert 0.95 * sampled < result.summary["simulated_ns"] < 1.001 * sampled
+    assert len(result.residuals.left) >= 40
+
+
+def test_constant_energy_is_checked_against_the_very_first(tmp_path):
+    settings = RunSettings(duration_ns=0.2, replicas=1, thermostat="none")
+    expected = engine.run(SYSTEM, settings)
+    interrupt(settings, tmp_path, 2)
+    with np.load(tmp_path / "0.npz") as checkpoint:
+        assert np.isfinite(checkpoint["first_energy"])
+    assert same(engine.run(SYSTEM, settings, checkpoint=tmp_path), expected)
+
+
+# --- checkpoints that cannot be used --------------------------------------------------------
+
+
+def flip(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[: len(b) // 2], flip, lambda b: b"", lambda b: b"nonsense" * 99]
+)
+def test_a_damaged_checkpoint_is_left_aside_and_said_to_be(tmp_path, undisturbed, damage):
+    interrupt(TWO_REPLICAS, tmp_path, 20, threads=2)
+    checkpoint = tmp_path / "0.npz"
+    checkpoint.write_bytes(damage(checkpoint.read_bytes()))
+    said: list[str] = []
+    result = engine.run(SYSTEM, TWO_REPLICAS, checkpoint=tmp_path, say=said.append)
+    assert "the checkpoint of replica 0 is damaged" in said[0] and "starts anew" in said[0]
+    assert "replica 1 goes on from step" in said[1]
+    assert same(result, undisturbed)
+
+
+def test_a_checkpoint_of_another_run_is_left_aside_and_said_to_be(tmp_path):
+    interrupt(TWO_REPLICAS, tmp_path, 20, threads=2)
+    said: list[str] = []
+    other = replace(TWO_REPLICAS, seed=2)
+    result = engine.run(SYSTEM, other, checkpoint=tmp_path, say=said.append)
+    assert [line for line in said if "of another run, or of another engine" in line] == said[:2]
+    assert same(result, engine.run(SYSTEM, other))
+
+
+@pytest.mark.parametrize(
+    ("system", "fits"),
+    [
+        (SYSTEM, True),
+        (SYSTEM.replace(negative_diameter=0.3), False),
+        (SYSTEM.replace(negative_diameter=0.7), False),
+    ],
+    ids=["equal", "smaller negative", "larger negative"],
+)
+def test_a_checkpoint_whose_time_step_followed_the_positive_ion_fits_equal_ions_only(
+    tmp_path, system, fits
+):
+    kind = {
+        "system": system.to_dict(),
+        "settings": QUICK.to_dict(),
+        "version": __version__,
+        "engine": ENGINE_REVISION,
+    }
+    arrays = {"steps_done": np.array(7)}
+    np.savez(tmp_path / "0.npz", kind=np.array([canonical_hash(kind), *arrays]), **arrays)
+    said: list[str] = []
+    assert Checkpoints(tmp_path, system, QUICK, said.append).load(0) == (arrays if fits else None)
+    assert fits or "of another run, or of another engine" in said[0]
+
+
+def test_nothing_is_unpickled(tmp_path):
+    interrupt(QUICK, tmp_path, -1)
+    np.savez(tmp_path / "0.npz", kind=np.array([{"not": "wanted"}], dtype=object))
+    said: list[str] = []
+    engine.run(SYSTEM, QUICK, checkpoint=tmp_path, say=said.append)
+    assert "is damaged" in said[0] and "pickle" in said[0]
+
+
+# --- disks ----------------------------------------------------------------------------------
+
+
+def work_under(run: Run, prepare) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-P", "-m", "backend.worker", str(run.folder)]
+    return subprocess.run(command, preexec_fn=prepare, capture_output=True, text=True, check=False)
+
+
+def test_on_a_full_disk_nothing_half_written_is_left(home):
+    run = submit(home, STEADY)
+    # files of more than 4 kB cannot be written: checkpoints and profiles, but not the rest
+    limits = (4096, 4096)
+    worker = work_under(run, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limits))
+    assert worker.returncode == 1
+    assert worker.stdout.count("checkpoint cannot be written") == 1
+    assert (run.state, run.error) == (FAILED, "cannot-write")
+    assert "could not be written" in run.reason
+    assert not run.checkpoint_folder.exists()
+    assert not list(run.folder.rglob(".*"))
+
+
+def test_a_run_on_a_disk_that_is_really_full_is_named_so_and_can_be_run_again(tmp_path):
+    with small_disk(tmp_path / "small", "600k") as folder:
+        run = submit(folder, STEADY)
+        filling = folder / "other files"
+        # room for what tells the progress, not for profiles
+        filling.write_bytes(bytes(shutil.disk_usage(folder).free - 90_000))
+        assert work_under(run, None).returncode == 1
+        assert (run.state, run.error) == (FAILED, "disk-full")
+        assert "free some space" in run.reason
+        assert not [file for file in run.folder.rglob("*") if file.suffix not in (".json", ".lock")]
+        filling.unlink()
+        again = submit(folder, STEADY)
+        assert work_under(again, None).returncode == 0
+        assert again.state == DONE
+
+
+def test_a_checkpoint_that_fills_the_disk_makes_room_for_the_result(tmp_path, monkeypatch):
+    monkeypatch.setenv("NANOCONF_CHECKPOINT_SECONDS", "1000")
+    with small_disk(tmp_path / "small", "600k") as folder:
+        run = submit(folder, STEADY)
+        run.checkpoint_folder.mkdir()
+        checkpoint = bytes(shutil.disk_usage(folder).free - 60_000)
+        (run.checkpoint_folder / "0.npz").write_bytes(checkpoint)
+        worker = work_under(run, None)
+        assert (worker.returncode, run.state) == (0, DONE), worker.stdout
+        assert not run.checkpoint_folder.exists()
+
+
+def test_a_run_whose_checkpoints_cannot_be_written_says_so_and_ends_well(home):
+    run = submit(home, STEADY)
+    run.checkpoint_folder.mkdir(mode=0o500)
+    worker = work_under(run, obey_permissions)
+    assert worker.returncode == 0
+    assert worker.stdout.count("checkpoint cannot be written") == 1
+    assert run.state == DONE
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_a_process_that_has_just_compiled_the_engine_gives_what_the_next_one_gives(tmp_path):
+    code = (
+        "from backend.engines.numba.engine import run;"
+        "from tests.support.homes import QUICK, SYSTEM;"
+        "print(run(SYSTEM, QUICK).positive.density.tobytes().hex())"
+    )
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    first, second = (
+        subprocess.check_output([sys.executable, "-c", code], env=environment) for _ in range(2)
+    )
+    assert first == second

@@ -1,0 +1,292 @@
+"""A worker takes a run to exactly one end, whatever happens on the way."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backend.engines.numba import engine
+from backend.files import write_json
+from backend.locks import Lock, is_locked
+from backend.runs import local
+from backend.runs.run import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Run
+from backend.system import SPECIES
+from tests.support.homes import (
+    LONG,
+    QUICK,
+    STEADY,
+    SYSTEM,
+    UNSTABLE,
+    begun,
+    obey_permissions,
+    submit,
+    until,
+)
+
+RESULT = {
+    "positive_density.csv",
+    "negative_density.csv",
+    "p_density_profile.dat",
+    "n_density_profile.dat",
+    "charge.csv",
+    "blocks.npz",
+    "histogram.csv",
+    "result.json",
+}
+
+
+def work(run: Run, **options: object) -> subprocess.Popen:
+    return local.start(run.folder, **options)
+
+
+def rewrite(run: Run, **changes: object) -> None:
+    """Change what was asked for behind everybody's back."""
+    write_json(run.folder / "run.json", run.request | changes)
+
+
+def test_a_run_ends_with_all_files_of_its_result(home):
+    run = submit(home)
+    assert work(run).wait() == 0
+    assert run.state == DONE
+    files = set(os.listdir(run.folder))
+    assert files >= RESULT | {"run.json", "worker.log", "progress.json", "attempts.json"}
+    assert "partial" not in files
+    assert not [name for name in files if name.startswith(".")]
+    assert [attempt["ended"] for attempt in run.attempts()] == ["done"]
+    log = "\n".join(run.log_tail(100))
+    assert "confinement_length 3.0" in log and "71 positive and 213 negative ions" in log
+
+
+def test_the_result_is_that_of_the_engine(home):
+    run = submit(home)
+    work(run).wait()
+    expected = engine.run(SYSTEM, QUICK)
+    for species in SPECIES:
+        found, true = getattr(run.result(), species), getattr(expected, species)
+        np.testing.assert_allclose(found.density, true.density, rtol=1e-7, atol=1e-12)
+        np.testing.assert_allclose(found.error, true.error, rtol=1e-7, atol=1e-12)
+    assert np.array_equal(run.result().residuals.left, expected.residuals.left)
+
+
+def test_a_result_from_before_there_were_blocks_is_still_read(home):
+    run = submit(home)
+    work(run).wait()
+    for name in ("charge.csv", "blocks.npz", "histogram.csv"):
+        (run.folder / name).unlink()
+    assert run.has_result_files()
+    assert run.result().residuals is None
+    assert np.all(np.isfinite(run.result().charge.potential))
+
+
+def test_progress_and_profiles_can_be_read_while_it_runs(home):
+    run = submit(home, replace(STEADY, duration_ns=20.0))
+    worker = work(run)
+    until(lambda: run.partial_profiles() and run.progress().phase == "sampling")
+    progress = run.progress()
+    assert 0 < progress.fraction < 1
+    assert progress.steps_per_second > 0
+    assert run.partial_profiles().positive.density.shape == (300,)
+    assert run.state == RUNNING
+    run.cancel()
+    worker.wait()
+
+
+@pytest.mark.parametrize("moment", ["at the start", "while it runs"])
+def test_cancelling_takes_less_than_two_seconds(home, moment):
+    run = submit(home, LONG)
+    worker = work(run)
+    until(lambda: begun(run) if moment == "while it runs" else run.state == RUNNING)
+    asked = time.monotonic()
+    run.cancel()
+    assert run.wait(timeout=10) == CANCELLED
+    assert time.monotonic() - asked < 2
+    assert worker.wait(10) == 0
+    assert run.reason == "cancelled on request"
+    assert not RESULT & set(os.listdir(run.folder))
+
+
+def test_cancelling_does_not_wait_for_the_compiler(home, monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "empty"))
+    run = submit(home, LONG)
+    worker = work(run)
+    until(lambda: any("box" in line for line in run.log_tail()), "the engine to begin")
+    asked = time.monotonic()
+    run.cancel()
+    assert run.wait(timeout=10) == CANCELLED
+    assert time.monotonic() - asked < 2
+    assert worker.wait(10) == 0
+
+
+def test_terminated_it_is_queued_again_and_taken_up_again(home):
+    run = submit(home, LONG)
+    worker = work(run)
+    until(lambda: begun(run))
+    asked = time.monotonic()
+    worker.terminate()
+    assert worker.wait(10) == 75
+    assert time.monotonic() - asked < 3
+    assert (run.state, run.interrupted, run.crashes()) == (QUEUED, True, 0)
+    assert run.attempts()[0]["ended"] == "interrupted"
+    again = work(run)
+    until(lambda: run.state == RUNNING and len(run.attempts()) == 2)
+    run.cancel()
+    assert again.wait(10) == 0
+
+
+def test_killed_it_leaves_a_run_that_the_next_worker_finishes(home):
+    run = submit(home)
+    worker = work(run)
+    until(lambda: run.progress() is not None)
+    worker.kill()
+    worker.wait()
+    (run.folder / ".result.json.half").write_text("{")
+    assert (run.state, run.interrupted, run.crashes()) == (QUEUED, True, 1)
+    assert work(run).wait() == 0
+    assert run.state == DONE
+    assert not (run.folder / ".result.json.half").exists()
+
+
+def test_of_two_workers_one_has_the_run(home):
+    run = submit(home)
+    both = [work(run), work(run)]
+    assert [worker.wait() for worker in both] == [0, 0]
+    assert run.state == DONE
+    assert len(run.attempts()) == 1
+
+
+def test_a_run_that_is_over_is_left_alone(home):
+    run = submit(home)
+    run.cancel()
+    before = (run.folder / "failure.json").read_bytes()
+    assert work(run).wait() == 0
+    assert (run.folder / "failure.json").read_bytes() == before
+    assert run.attempts() == []
+
+
+def test_a_run_that_is_to_be_cancelled_is_not_begun(home):
+    run = submit(home)
+    (run.folder / "cancel").touch()
+    assert work(run).wait() == 0
+    assert run.state == CANCELLED
+    assert run.attempts() == []
+
+
+# --- failures -------------------------------------------------------------------------------
+
+
+def test_what_the_engine_reports_is_the_reason(home):
+    run = submit(home, UNSTABLE)
+    assert work(run).wait() == 1
+    assert run.state == FAILED
+    assert run.error in ("ion-through-wall", "not-finite")
+    assert "smaller time step" in run.reason
+    assert "\n" not in run.reason
+
+
+def test_bad_input_is_the_reason(home):
+    run = submit(home)
+    rewrite(run, system=run.request["system"] | {"salt_concentration": 9.0})
+    assert work(run).wait() == 1
+    assert run.error == "bad-input"
+    assert run.reason.startswith("salt_concentration = 9.0: must lie between")
+
+
+def test_a_request_of_another_version_is_refused(home):
+    run = submit(home)
+    rewrite(run, version="0.0.0")
+    assert work(run).wait() == 1
+    assert run.error == "other-version"
+    assert "asked for by nanoconf 0.0.0" in run.reason and "run it again" in run.reason
+
+
+def test_an_unexpected_mistake_is_told_with_its_detail(home):
+    run = submit(home)
+    rewrite(run, settings=None)
+    assert work(run).wait() == 1
+    assert run.error == "unexpected"
+    assert run.reason.startswith("unexpected ") and "\n" not in run.reason
+    assert "Traceback" in run.failure()["detail"]
+
+
+def test_a_result_that_cannot_be_written_is_a_failure_without_half_a_result(home):
+    run = submit(home)
+    # Files of more than 4 kB cannot be written: the profiles are larger, the rest is not.
+    command = [sys.executable, "-P", "-m", "backend.worker", str(run.folder)]
+    limit = 4096
+    worker = subprocess.run(
+        command,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert worker.returncode == 1, worker.stdout
+    assert run.state == FAILED
+    assert "could not be written" in run.reason
+    assert not [name for name in os.listdir(run.folder) if name.startswith(".")]
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_one_line(home):
+    run = submit(home)
+    run.folder.chmod(0o500)
+    command = [sys.executable, "-P", "-m", "backend.worker", str(run.folder)]
+    worker = subprocess.run(
+        command, preexec_fn=obey_permissions, capture_output=True, text=True, check=False
+    )
+    run.folder.chmod(0o700)
+    assert worker.returncode == 1
+    assert "cannot be written" in worker.stderr
+    assert worker.stderr.count("\n") == 1
+    assert run.state == QUEUED
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    command = [sys.executable, "-P", "-m", "backend.worker", str(tmp_path)]
+    worker = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert worker.returncode == 1
+    assert "run.json cannot be read" in worker.stderr
+
+
+def test_a_run_that_is_removed_ends_its_worker(home):
+    run = submit(home, LONG)
+    worker = work(run)
+    until(lambda: begun(run))
+    os.rename(run.folder, home / "elsewhere")
+    assert worker.wait(10) == 0
+
+
+# --- the lock, priority ---------------------------------------------------------------------
+
+
+def test_the_lock_is_held_from_the_first_to_the_last_moment(home):
+    run = submit(home)
+    worker = work(run)
+    until(lambda: is_locked(run.folder / "worker.lock"))
+    until(lambda: not is_locked(run.folder / "worker.lock"))
+    assert run.state == DONE
+    assert worker.wait(5) == 0
+
+
+def test_a_glance_at_the_lock_does_not_turn_a_worker_away(home):
+    run = submit(home)
+    lock = Lock(run.folder / "worker.lock")
+    lock.acquire()
+    worker = work(run)
+    assert worker.poll() is None
+    lock.release()
+    assert worker.wait() == 0
+    assert run.state == DONE
+
+
+def test_a_signal_before_it_has_begun_is_no_crash(home):
+    run = submit(home)
+    worker = work(run)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(10) in (75, -signal.SIGTERM)
+    assert (run.state, run.crashes()) == (QUEUED, 0)

@@ -1,0 +1,23 @@
+"""Error bars say how far independent runs lie apart."""
+
+import numpy as np
+
+from backend.engines.numba.engine import run
+from backend.settings import RunSettings
+from backend.system import SPECIES, SlitSystem
+
+
+def test_forty_seeds_spread_as_far_as_their_error_bars_say():
+    """So many that the ratio is known to 8 %."""
+    profiles = []
+    for seed in range(301, 341):
+        result = run(SlitSystem(), RunSettings(duration_ns=0.5, seed=seed), threads=2)
+        profiles.append(result.profiles.by_species())
+    for species in SPECIES:
+        density = np.array([each[species].density for each in profiles])
+        error = np.array([each[species].error for each in profiles])
+        counted = density.mean(axis=0) >= 0.05 * density.mean(axis=0).max()
+        spread = density.std(axis=0, ddof=1)[counted]
+        bars = np.sqrt((error**2).mean(axis=0))[counted]
+        print(f"{species}: spread over bars {np.median(spread / bars):.2f}")
+        assert 0.8 <= np.median(spread / bars) <= 1.25

@@ -1,0 +1,304 @@
+"""What the panels show, hand out and let go of, without a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import threading
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+from ipywidgets.widgets.widget import _instances as living
+
+from backend.profiles.charge import ChargeProfile
+from backend.sampling.trajectory import Trajectory
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+from nanoconf import Surrogate
+from nanoconf.gui.fields import FIELDS
+from nanoconf.gui.figures.plots import DENSITY, MD, ML, Chart, Columns, Curve, Marker, Plot
+from nanoconf.gui.state import (
+    DOWNLOADS,
+    INTEGRATED,
+    POSITIVE,
+    PREDICTION,
+    SNAPSHOTS,
+    TRENDS,
+    UNCERTAINTY,
+    Offer,
+    Simulation,
+)
+from nanoconf.gui.tabs.downloads import model as files
+from nanoconf.gui.tabs.downloads.panel import DownloadsPanel
+from nanoconf.gui.tabs.profiles.model import density_plot, integrated_plot, prediction_plot
+from nanoconf.gui.tabs.snapshots.panel import FIRST, LOADING, SnapshotsPanel
+from nanoconf.gui.tabs.trends.model import Trends
+from nanoconf.gui.tabs.uncertainty.model import UncertainInputs
+from nanoconf.gui.tabs.uncertainty.panel import UncertaintyPanel
+from nanoconf.gui.widgets.figure import SlitPanel
+from nanoconf.gui.widgets.offers import OffersPanel
+from nanoconf.gui.widgets.system import NumberInput
+from tests.nanoconf.gui.test_gui_state import prediction, profiles
+from tests.support.homes import PATIENCE, until
+
+MARK = "not the inputs at the left"
+
+
+def simulation(system: SlitSystem, height: float = 1.0, **more) -> Simulation:
+    both = profiles(system, height)
+    run = Simulation("1", system, RunSettings(), "running", profiles=both)
+    return replace(run, charge=ChargeProfile.of(system, both), **more)
+
+
+def done(system: SlitSystem, height: float = 1.0, **more) -> Simulation:
+    return simulation(system, height, state="done", result=SimpleNamespace(summary={}), **more)
+
+
+def on_a_page(page) -> None:
+    """Run it as a kernel runs a page: in a loop.
+
+    In a thread of its own, for Playwright leaves a loop running in that of the browser's tests.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, asyncio.wait_for(page(), PATIENCE)).result()
+
+
+async def soon(condition) -> None:
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
+# --- figures --------------------------------------------------------------------------------
+
+
+def test_figures_are_handed_out_as_they_are_now_not_as_they_were_seen(state, work):
+    handed = {}
+    work.deliver = lambda name, content, _kind: handed.update({name: content})
+
+    def rows(content: bytes) -> list[str]:
+        return content.decode().splitlines()[1:]
+
+    async def page():
+        state.stage, state.tab = (600, 400), POSITIVE
+        SlitPanel(state, POSITIVE, lambda state: density_plot(state, "positive"))
+        state.show(simulation(SlitSystem(), 1.0))
+        await soon(lambda: POSITIVE in state.drawn)
+        state.tab = DOWNLOADS
+        downloads = DownloadsPanel(state, work)
+        state.show(done(SlitSystem(), 2.0))
+        (row,) = downloads.figures.children
+        row.children[1].click()
+        downloads.all.click()
+        packed = zipfile.ZipFile(io.BytesIO(handed["nanoconfinement.zip"]))
+        figure = packed.read("figures/positive_ion_density.csv")
+        assert figure == handed["positive_ion_density.csv"]
+        assert all(line.startswith('"MD simulation",') for line in rows(figure))
+        assert all(line.split(",")[2] == "2" for line in rows(figure))
+        state.type("salt_concentration", "0.6")
+        row.children[1].click()
+        assert "(other inputs)" in rows(handed["positive_ion_density.csv"])[0]
+
+    on_a_page(page)
+
+
+def test_the_walls_are_those_of_what_the_tab_shows(state):
+    wide, narrow = SlitSystem(confinement_length=10.0), SlitSystem(confinement_length=3.0)
+    state.choose(wide)
+    state.show(done(wide))
+    state.choose(narrow)
+    assert density_plot(state, "positive").charts[0].width == 10.0
+    state.predicted(prediction(narrow))
+    assert prediction_plot(state).charts[0].width == 3.0
+    assert density_plot(state, "positive").charts[0].width == 3.0
+    state.choose(replace(narrow, salt_concentration=0.6))  # nothing is of the inputs any more
+    assert prediction_plot(state).charts[0].width == 3.0
+    assert density_plot(state, "positive").charts[0].width == 10.0
+
+
+def test_charged_walls_have_lines_at_five_per_cent_of_their_charge(state):
+    system = SlitSystem(surface_charge_density=-0.05)
+    state.choose(system)
+    assert not integrated_plot(state).charts[0].markers
+    state.show(done(system))
+    (marker,) = integrated_plot(state).charts[0].markers
+    share = 0.05 * abs(system.actual_surface_charge_density)
+    assert marker.places == [-share, share] and marker.label == "±5 % of σ"
+    assert b"<svg" in files.figure_file(integrated_plot(state), "svg")
+    state.choose(SlitSystem())
+    assert not integrated_plot(state).charts[0].markers
+
+
+# --- numbers --------------------------------------------------------------------------------
+
+
+def test_where_x_is_a_name_the_numbers_say_it():
+    bars = Curve("total", np.array([0.2, 1.2]), np.array([0.9, 0.1]), ML, np.array([0.01, 0.02]))
+    columns = Columns("input", "sobol_index", "confidence_95")
+    plot = Plot(UNCERTAINTY, (Chart((bars,), "Input", "Share", columns, names=("c", "d")),))
+    assert files.plot_csv(plot).splitlines() == [
+        "curve,input,sobol_index,confidence_95",
+        '"total",c,0.9,0.01',
+        '"total",d,0.1,0.02',
+    ]
+    assert json.loads(plot.as_json())[0]["input"] == ["c", "d"]
+
+
+def test_a_figure_in_words_leaves_out_what_is_not_known():
+    z = np.array([-1.0, 0.0, 1.0])
+    part = Curve("part", z, np.array([np.nan, -0.5, -2.0]), MD)
+    none = Curve("none", z, np.full(3, np.nan), MD)
+    plot = Plot(POSITIVE, (Chart((part, none), "z (nm)", "Density (M)", DENSITY),))
+    assert plot.in_words() == (
+        "Positive Ion Density. part: 3 points, highest −0.5; none: 3 points, no value known"
+    )
+    assert Plot(TRENDS).in_words() == "Trends. No curve yet"
+
+
+def test_lines_across_a_figure_are_read_out_too():
+    curve = Curve("MD", np.array([-1.0, 1.0]), np.array([-0.1, 0.1]), MD)
+    columns = Columns("z_nm", "charge")
+    markers = (Marker("z* = 0.55 nm", x=-0.95), Marker("±5 % of σ", y=0.0025, both=True))
+    chart = Chart((curve,), "Distance, z (nm)", "Charge (C/m²)", columns, 3.0, markers)
+    plot = Plot(INTEGRATED, (chart,))
+    assert json.loads(plot.lines_as_json()) == [
+        {"label": "walls", "z_nm": [-1.5, 1.5]},
+        {"label": "z* = 0.55 nm", "z_nm": [-0.95]},
+        {"label": "±5 % of σ", "charge": [-0.0025, 0.0025]},
+    ]
+    assert plot.in_words().endswith(
+        "; walls at −1.5 and 1.5 nm; z* = 0.55 nm at −0.95 nm; ±5 % of σ at −0.0025 and 0.0025 C/m²"
+    )
+
+
+def test_a_slider_says_what_its_field_says(state):
+    salt = NumberInput(state, FIELDS["salt_concentration"])
+    assert salt.slider.tooltip == "0.50 M"
+    salt.slider.value += 1
+    assert salt.slider.tooltip == "0.51 M"
+    state.type("salt_concentration", "0,512")
+    assert salt.slider.tooltip == "0,512 M"
+    assert NumberInput(state, FIELDS["negative_diameter"]).slider.tooltip == "as d"
+    assert NumberInput(state, FIELDS["positive_valency"]).slider.tooltip == "1"
+
+
+# --- snapshots ------------------------------------------------------------------------------
+
+
+def test_snapshots_say_whose_they_are_and_late_ones_are_dropped(state, work, monkeypatch):
+    may_load = threading.Event()
+
+    def load(folder, _system, _settings):
+        may_load.wait(PATIENCE)
+        raise OSError(f"the trajectory of {folder.name}")
+
+    monkeypatch.setattr(Trajectory, "load", load)
+    state.tab = SNAPSHOTS
+    state.show(done(SlitSystem(), run_id="first"))
+    panel = SnapshotsPanel(state, work)
+    assert LOADING in panel.view.caption.value
+    state.show(simulation(SlitSystem(), run_id="second"))
+    may_load.set()
+    work.background.submit(lambda: None).result()  # what was asked before it has been answered
+    assert FIRST in panel.view.caption.value and not panel.caption.value
+
+    state.show(done(SlitSystem(), run_id="second"))
+    until(lambda: "the trajectory of second" in panel.view.caption.value)
+    assert "0.5 M" in panel.caption.value and MARK not in panel.caption.value
+    state.type("salt_concentration", "0.6")
+    assert MARK in panel.caption.value
+    state.type("salt_concentration", "0.5")
+    assert MARK not in panel.caption.value
+
+
+# --- what comes and goes --------------------------------------------------------------------
+
+
+def test_downloads_stay_as_they_are_while_a_run_goes_on(state, work):
+    state.drawn = {
+        POSITIVE: lambda: density_plot(state, "positive"),
+        PREDICTION: lambda: prediction_plot(state),
+    }
+    state.show(simulation(SlitSystem()))
+    state.tab = DOWNLOADS
+    panel = DownloadsPanel(state, work)
+    (row,) = panel.figures.children
+    before = set(living)
+    for height in (2.0, 3.0, 4.0):
+        state.show(simulation(SlitSystem(), height))
+    assert panel.figures.children == (row,) and set(living) == before
+
+    state.predicted(prediction(SlitSystem()))
+    assert len(panel.figures.children) == 2
+    state.not_predicted("not learnt")
+    assert len(panel.figures.children) == 1 and len(living) == len(before)
+
+
+def test_an_offer_stays_as_it_is_until_another_comes(state, work):
+    panel = OffersPanel(state, work)
+    first = Offer("1", SlitSystem(), "running", 0.1)
+    state.offers = (first,)
+    (row,), before = panel.children, set(living)
+    state.show(done(SlitSystem()))
+    assert panel.children == (row,) and set(living) == before
+    state.offers = (replace(first, fraction=0.2),)
+    assert panel.children != (row,) and len(living) == len(before)
+    state.show(simulation(SlitSystem(), mine=False))
+    assert "another browser" in panel.children[0].children[0].value
+    state.offers = ()
+    state.show(done(SlitSystem()))
+    assert not panel.children
+
+
+def test_trends_are_asked_for_again_with_a_result_not_with_each_report(state, work, monkeypatch):
+    state.tab = TRENDS
+    trends = Trends(state, work)
+    asked = []
+    monkeypatch.setattr(trends._latest, "ask", lambda *arguments: asked.append(arguments))
+    state.model = {"domain": {"ranges": {"salt_concentration": {"low": 0.3, "high": 0.9}}}}
+    asked.clear()
+    for height in (1.0, 2.0):
+        state.show(simulation(SlitSystem(), height))
+    assert not asked
+    state.show(done(SlitSystem()))
+    assert len(asked) == 1
+
+
+def test_a_trend_of_other_inputs_says_so(state, work):
+    state.tab = TRENDS
+    trends = Trends(state, work)
+    state.model = Surrogate.load().card
+    until(lambda: trends.trend)
+    state.tab = DOWNLOADS
+    state.type("salt_concentration", "0.6")  # that varies
+    assert not any(curve.stale for curve in trends.plot().curves)
+    state.type("confinement_length", "3.5")
+    assert all(curve.stale and "(other inputs)" in curve.label for curve in trends.plot().curves)
+
+
+def test_indices_are_computed_once_however_often_their_figure_is_asked_for(
+    state, work, monkeypatch
+):
+    made = []
+    plot = UncertainInputs.plot
+    monkeypatch.setattr(UncertainInputs, "plot", lambda self: made.append(plot(self)) or made[-1])
+
+    async def page():
+        work._post = asyncio.get_running_loop().call_soon_threadsafe
+        state.stage, state.tab = (900, 500), UNCERTAINTY
+        panel = UncertaintyPanel(state, work)
+        await soon(lambda: "first order" in panel.canvas.numbers.value)
+        before = len(made)
+        for height in (1.0, 2.0):
+            state.show(simulation(SlitSystem(), height))
+        state.dark = True
+        await soon(lambda: panel.canvas._shown[1])
+        figure = state.drawn[UNCERTAINTY]
+        assert figure().curves and len(made) == before
+        state.type("salt_concentration", "abc")
+        assert all(curve.stale for curve in figure().curves)
+
+    on_a_page(page)

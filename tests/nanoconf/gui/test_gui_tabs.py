@@ -1,0 +1,337 @@
+"""What the tabs know that are about more than one system, without a browser."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backend.locks import Lock
+from backend.runs.archive import Archive
+from backend.runs.keeper import ensure_keeper
+from nanoconf import Surrogate
+from nanoconf.gui import words
+from nanoconf.gui.figures.plots import DENSITY, MD, ML, Z_AXIS, Chart, Curve
+from nanoconf.gui.services.answers import Answers
+from nanoconf.gui.state import RUNS, TRENDS, UNCERTAINTY
+from nanoconf.gui.tabs.runs.model import History
+from nanoconf.gui.tabs.trends.model import Trends
+from nanoconf.gui.tabs.uncertainty.model import EXACT, UncertainInputs
+from tests.support import homes
+from tests.support.homes import LONG, QUICK, STEADY, SYSTEM, until
+
+
+def simulated(work, *runs):
+    """These runs, submitted and done."""
+    submitted = [work.archive.submit(system, QUICK, owner=owner) for system, owner in runs]
+    ensure_keeper(work.archive.home)
+    until(lambda: all(run.state == "done" for run in submitted))
+    return submitted
+
+
+@pytest.fixture
+def no_model(monkeypatch):
+    """There is no model that can be loaded."""
+
+    def load(_answers):
+        raise RuntimeError("the model's files are damaged")
+
+    monkeypatch.setattr(Answers, "surrogate", property(load))
+
+
+# --- trends ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trends(state, work):
+    state.tab = TRENDS
+    trends = Trends(state, work)
+    state.model = Surrogate.load().card
+    until(lambda: trends.trend)
+    return trends
+
+
+def test_a_trend_is_what_the_surrogate_says_along_an_input(state, trends):
+    assert trends.choices == (
+        *("confinement_length", "positive_valency", "salt_concentration", "positive_diameter"),
+    )
+    family, summary = trends.plot().charts
+    assert [curve.label for curve in family.curves][::6] == ["c = 0.30 M", "c = 0.90 M"]
+    first = Surrogate.load().predict(replace(state.system, salt_concentration=0.3))
+    np.testing.assert_allclose(family.curves[0].y, first.positive.density, rtol=1e-5)
+    contact = summary.curves[0]
+    assert contact.y[0] == pytest.approx(
+        first.positive.contact_density(first.system, "positive"), rel=1e-5
+    )
+    json.loads(trends.plot().as_json())
+
+
+def test_whole_numbers_and_both_diameters_vary_as_such(state, trends):
+    trends.name = "positive_valency"
+    until(lambda: trends.trend.name == "positive_valency")
+    assert list(trends.trend.values) == [1, 2, 3]
+    assert all(isinstance(each.positive_valency, int) for each in trends.trend.systems)
+    trends.name = "positive_diameter"
+    until(lambda: trends.trend.name == "positive_diameter")
+    assert all(each.diameters[0] == each.diameters[1] for each in trends.trend.systems)
+
+
+def test_a_trend_outside_what_was_learnt_says_so(state, trends):
+    state.type("confinement_length", "5")
+    until(lambda: trends.trend is None)
+    assert "h = 5.00 nm" in trends.problem and not trends.plot().curves
+
+
+def test_without_a_model_the_tab_says_why(state, work, no_model):
+    state.tab = TRENDS
+    trends = Trends(state, work)
+    assert "loading" in trends.plot().hint
+    work.answers.preload()
+    until(lambda: trends.version)  # so the figure is drawn again
+    assert "the model's files are damaged" in trends.plot().hint
+    assert "the model's files are damaged" in Trends(state, work).plot().hint
+
+
+def test_simulations_on_the_way_are_points(state, work):
+    other = replace(SYSTEM, salt_concentration=0.8 * SYSTEM.salt_concentration)
+    wide = replace(other, confinement_length=1.1 * SYSTEM.confinement_length)
+    simulated(work, (SYSTEM, "me"), (other, "you"), (wide, "me"))
+    from nanoconf.surrogate.trends import simulated_points
+
+    points = simulated_points(work.archive.runs(), SYSTEM, "salt_concentration")
+    assert [point.value for point in points] == [
+        other.salt_concentration,
+        SYSTEM.salt_concentration,
+    ]
+    assert points[0].errors["negative"]["contact"] > 0
+
+
+def test_of_two_simulations_of_a_system_the_one_simulated_longest_is_the_point(state, work):
+    from nanoconf.surrogate.trends import simulated_points
+
+    early = homes.simulated(work.archive.home, STEADY, early=True)
+    whole = homes.simulated(work.archive.home, replace(STEADY, duration_ns=0.5))
+    (point,) = simulated_points((early, whole), SYSTEM, "salt_concentration")
+    mid = whole.result().summary["densities_M"]["positive"]["mid"]
+    assert point.densities["positive"]["mid"] == mid
+
+
+# --- the values under the pointer -----------------------------------------------------------
+
+
+def test_a_figure_says_the_values_at_a_place():
+    half = Curve("MD, half a slit", np.array([-1.0, 0.0]), np.array([0.5, 0.7]), MD)
+    whole = Curve("ML", np.array([-1.0, 1.0]), np.array([-2.0, 2.0]), ML)
+    chart = Chart((half, whole), Z_AXIS, "Density (M)", DENSITY)
+    assert chart.reading(-0.5) == "z = −0.500 nm · MD, half a slit 0.6 · ML −1"
+    assert chart.reading(0.25) == "z = 0.250 nm · ML 0.5"
+    bars = Curve("total", np.array([0.2, 1.2]), np.array([0.9, 0.1]), ML, kind="bars")
+    shares = Chart((bars,), "Input", "Share", DENSITY, names=("c", "d"))
+    assert [shares.reading(x) for x in (-0.4, 1.3)] == ["c · total 0.9", "d · total 0.1"]
+
+
+# --- uncertainty ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def uncertain(state, work):
+    state.tab = UNCERTAINTY
+    uncertain = UncertainInputs(state, work)
+    uncertain.samples = 256
+    until(lambda: uncertain.found and uncertain.found.samples == 256)
+    return uncertain
+
+
+def after(uncertain, change):
+    """Make a change, and wait for what it says."""
+    before = uncertain.version
+    change()
+    until(lambda: uncertain.version > before)
+
+
+def test_the_spread_of_an_output_follows_from_that_of_the_inputs(state, uncertain):
+    assert "90 % between" in uncertain.numbers()
+    histogram, indices = uncertain.plot().charts
+    width = histogram.curves[0].bar_width
+    assert histogram.curves[0].y.sum() * width == pytest.approx(1)
+    assert indices.names == ("c", "d") and indices.curves[0].y[0] > 0.9
+    uncertain.output, uncertain.z = "negative_density", -1.0
+    assert "z = -1.00 nm" in uncertain.plot().charts[0].x_label
+    uncertain.over_z = True
+    band, shares = uncertain.plot().charts
+    assert len(band.curves) == 3 and len(shares.curves) == 4
+    assert (band.curves[0].y >= band.curves[2].y).all()
+    json.loads(uncertain.plot().as_json())
+
+
+def test_the_samples_of_an_input_can_be_seen(uncertain):
+    uncertain.output = "salt_concentration"
+    assert uncertain.numbers().startswith("Mean 0.5, standard deviation 0.029,")  # 0.05/√3
+    histogram, indices = uncertain.plot().charts
+    assert histogram.curves[0].x.min() > 0.45 and histogram.curves[0].x.max() < 0.55
+    assert indices.curves[0].y == pytest.approx([1, 0], abs=0.01)
+    uncertain.output = "confinement_length"
+    assert uncertain.numbers().endswith("is exact: there are no samples of it.")
+    assert not uncertain.plot().charts
+
+
+def test_what_cannot_be_sampled_is_refused_in_words(state, uncertain):
+    after(
+        uncertain,
+        lambda: setattr(uncertain, "widths", {**uncertain.widths, "salt_concentration": "x"}),
+    )
+    assert "Salt concentration c, x: its spread must be a number above 0" in uncertain.numbers()
+    after(
+        uncertain,
+        lambda: setattr(uncertain, "widths", {**uncertain.widths, "salt_concentration": "0.3"}),
+    )
+    assert "the range that the surrogate has learnt" in uncertain.numbers()
+    after(uncertain, lambda: setattr(uncertain, "kinds", dict.fromkeys(uncertain.kinds, EXACT)))
+    assert "All inputs are exact" in uncertain.numbers() and not uncertain.plot().curves
+    after(uncertain, lambda: state.type("confinement_length", "6"))
+    assert "h = 6.00 nm" in uncertain.numbers()
+
+
+def test_without_a_model_nothing_is_said_to_be_sampled(state, work, no_model):
+    state.tab = UNCERTAINTY
+    uncertain = UncertainInputs(state, work)
+    until(lambda: uncertain.version)
+    assert "the model's files are damaged" in uncertain.numbers()
+    assert "the model's files are damaged" in uncertain.plot().hint
+
+
+# --- runs -----------------------------------------------------------------------------------
+
+
+def test_runs_are_searched_named_compared_cited_opened_and_deleted(state, work):
+    other = replace(SYSTEM, salt_concentration=0.8 * SYSTEM.salt_concentration)
+    mine, theirs = simulated(work, (SYSTEM, "me"), (other, "you"))
+    state.tab = RUNS
+    history = History(state, work)
+    until(lambda: len(history.entries) == 2)
+    history.search = f"DONE {mine.id[:10]}"
+    until(lambda: [entry.run_id for entry in history.entries] == [mine.id])
+    assert history.entries[0].mine
+    history.search = ""
+    history.chosen = (mine.id, theirs.id)
+    until(lambda: len(history.results) == 2)
+    curves = history.plot().curves
+    np.testing.assert_array_equal(curves[1].y, theirs.result().positive.density)
+    history.cite()
+    assert mine.id in history.citation and f"seed {QUICK.seed}" in history.citation
+    assert "wall ion, 298 K, permittivity 78.5" in history.citation and not history.message
+
+    history.chosen = (mine.id,)
+    history.rename("  a fine run ")
+    until(lambda: any(entry.name == "a fine run" for entry in history.entries))
+    assert work.archive.get(mine.id).name == "a fine run"
+    history.open()
+    until(lambda: state.simulation)
+    assert state.simulation.run_id == mine.id and not state.simulation_stale
+
+    state.tab = RUNS
+    history.chosen = (theirs.id,)
+    history.delete()
+    assert "another browser" in history.message and theirs.folder.exists()
+    history.chosen = (mine.id,)
+    history.delete()
+    assert "1 run deleted" in history.message
+    assert not mine.folder.exists()
+    until(lambda: [entry.run_id for entry in history.entries] == [theirs.id])
+
+
+def test_runs_that_are_done_are_listed_and_cited_by_the_length_simulated(state, work):
+    early = homes.simulated(work.archive.home, STEADY, early=True)
+    whole = homes.simulated(work.archive.home, replace(STEADY, duration_ns=0.5))
+    waits = work.archive.submit(SYSTEM, replace(LONG, target_error=0.01))
+    state.tab = RUNS
+    history = History(state, work)
+    until(lambda: len(history.entries) == 3)
+    ns = {run.id: f"{run.result().summary['simulated_ns']:.3g} ns" for run in (early, whole)}
+    lengths = {entry.run_id: entry.length for entry in history.entries}
+    assert lengths == {**ns, waits.id: "to 1 %, at most 100 ns"}
+    history.chosen = (early.id,)
+    history.cite()
+    assert f"; {ns[early.id]} simulated (ended early), 1 replicas" in history.citation
+    assert "2 ns" not in history.citation.replace(ns[early.id], "")
+    history.chosen = (whole.id,)
+    history.cite()
+    assert f"; {ns[whole.id]} simulated (asked for: 0.5 ns), 1 rep" in history.citation
+    history.chosen = (waits.id,)
+    history.cite()
+    assert "; to 1 %, at most 100 ns, 1 replicas" in history.citation
+
+
+@pytest.mark.parametrize("shown", [("1.91 ns", 1.9071), ("1000 ns", 999.96), ("0.02 ns", 0.02)])
+def test_a_simulated_time_has_three_digits(shown):
+    text, time = shown
+    assert words.nanoseconds(time) == text
+
+
+def test_a_run_in_progress_is_not_deleted(state, work):
+    run = work.archive.submit(SYSTEM, LONG, owner="me")
+    ensure_keeper(work.archive.home)
+    until(lambda: run.state == "running")
+    state.tab = RUNS
+    history = History(state, work)
+    until(lambda: history.entries)
+    history.chosen = (run.id,)
+    history.delete()
+    assert "cancel it first" in history.message and run.folder.exists()
+    # It is still chosen, as the list shows.
+    history.rename("still going")
+    assert run.name == "still going" and "1 run renamed" in history.message
+    run.cancel()
+    until(lambda: run.finished)
+
+
+def test_of_several_runs_those_stay_chosen_that_are_not_deleted(state, work):
+    runs = [work.archive.submit(SYSTEM, replace(LONG, seed=seed), owner="me") for seed in (1, 2)]
+    waits, runs_still = runs
+    state.tab = RUNS
+    history = History(state, work)
+    until(lambda: len(history.entries) == 2)
+    history.chosen = (waits.id, runs_still.id)
+    with Lock(runs_still.folder / "worker.lock"):
+        history.delete()
+    assert "cancel it first" in history.message
+    assert history.chosen == (runs_still.id,) and not waits.folder.exists()
+    until(lambda: [entry.run_id for entry in history.entries] == [runs_still.id])
+    history.delete()
+    assert "1 run deleted" in history.message and history.chosen == ()
+    until(lambda: not history.entries)
+
+
+def test_a_run_that_somebody_else_deletes_leaves_the_list_and_the_tab_lives_on(state, work):
+    runs = [work.archive.submit(SYSTEM, replace(LONG, seed=seed)) for seed in (1, 2)]
+    gone, left = runs
+    state.tab = RUNS
+    history = History(state, work)
+    until(lambda: len(history.entries) == 2)
+    Archive(work.archive.home).get(gone.id).remove()
+    history.chosen = (gone.id,)
+    until(lambda: [entry.run_id for entry in history.entries] == [left.id])
+    assert f"there is no run {gone.id}" in history.message
+    for button in (history.open, history.cite, history.delete):
+        history.message, history.chosen = "", (gone.id,)
+        button()
+        assert f"there is no run {gone.id}" in history.message
+    assert state.simulation is None and state.tab == RUNS
+    history.search = "nothing like it"
+    until(lambda: not history.entries)
+
+
+def test_a_damaged_result_is_told_and_the_tab_lives_on(state, work):
+    run = work.archive.submit(SYSTEM, QUICK, owner="me")
+    (run.folder / "result.json").write_text("{}")  # and no profiles
+    state.tab = RUNS
+    history = History(state, work)
+    history.chosen = (run.id,)
+    until(lambda: "cannot be read" in history.message)
+    history.cite()
+    assert run.id in history.citation
+    history.search = "nothing like it"
+    until(lambda: not history.entries)
+    assert run.id in history.citation  # said once, not with every look

@@ -1,0 +1,336 @@
+"""The surrogate learns from use: which runs teach it, when, and whether it takes over."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import psutil
+import pytest
+
+from backend.files import write_json
+from backend.locks import is_locked
+from backend.profiles.bins import bin_centres
+from backend.profiles.density import DensityProfile, SlitProfiles
+from backend.runs import learning
+from backend.runs.archive import Archive
+from backend.runs.keeper import Keeper
+from backend.runs.learning import Learning
+from backend.sampling.result import SimulationResult
+from backend.settings import RunSettings
+from backend.system import SPECIES, SlitSystem
+from nanoconf.cli.main import main
+from nanoconf.data import dataset
+from nanoconf.data.published import SYSTEMS
+from nanoconf.surrogate import Surrogate
+from nanoconf.surrogate.domain import mean_density
+from nanoconf.surrogate.lifecycle import collection as harvest
+from nanoconf.surrogate.lifecycle import promotion, registry
+from nanoconf.surrogate.lifecycle.promotion import Promotion
+from nanoconf.surrogate.lifecycle.retraining import train_if_due
+from nanoconf.surrogate.simulations import Simulations, system_key
+from nanoconf.surrogate.training import NICENESS, train
+from tests.nanoconf.surrogate.test_surrogate import profile, random_systems, synthetic_rows
+from tests.support.homes import until
+
+EPOCHS = 60
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """A package with data and a model of its own."""
+    folder = tmp_path_factory.mktemp("package")
+    rows = synthetic_rows(78)
+    dataset.save(folder / "data" / "grid", rows[:90], {})
+    dataset.save(folder / "data" / "validation", rows[90:150], {})
+    dataset.save(folder / "data" / "test", rows[150:], {})
+    train(
+        folder / "data" / "grid",
+        folder / "models" / "model-1",
+        validation_folder=folder / "data" / "validation",
+        epochs=EPOCHS,
+        progress=False,
+        background=False,
+    )
+    return folder
+
+
+@pytest.fixture
+def home(package, tmp_path, monkeypatch):
+    monkeypatch.setenv("NANOCONF_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", "5")
+    monkeypatch.delenv("NANOCONF_MODELS", raising=False)
+    monkeypatch.setattr(registry, "package_models", lambda: package / "models")
+    return tmp_path / "home"
+
+
+def finished(home, system: SlitSystem, seed: int = 1, **changes):
+    """A run that is done, with a profile made from a formula."""
+    settings = RunSettings(seed=seed, **changes.pop("settings", {}))
+    run = Archive(home).submit(system, settings)
+    z = bin_centres(system)
+    random = np.random.default_rng(seed)
+    profiles = []
+    for species in SPECIES:
+        half = profile(system, species)
+        error = np.full(150, 0.005 * mean_density(system, species))
+        half = half + error * random.normal(size=150) * (half > 0.01)
+        full = (np.concatenate([values, values[::-1]]) for values in (half, error))
+        profiles.append(DensityProfile(z, *full))
+    summary = {
+        "convergence": {"converged": changes.pop("converged", True)},
+        "checks": {"temperature": 1.0, "estimators": {"probability": 0.5}} | changes,
+    }
+    SimulationResult(system, settings, SlitProfiles(*profiles), summary).save(run.folder)
+    write_json(run.folder / "result.json", {"summary": summary})
+    return run
+
+
+# --- which runs -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("system", "changes", "teaches"),
+    [
+        ({}, {}, True),
+        ({}, {"converged": False}, False),
+        ({}, {"temperature": 1.05}, False),
+        ({}, {"estimators": {"probability": 1e-6}}, False),
+        ({}, {"settings": {"engine": "lammps"}}, False),
+        ({"wall": "plane"}, {}, False),
+        ({"temperature": 310.0}, {}, False),
+        ({"negative_diameter": 0.6}, {}, False),
+        ({"surface_charge_density": -0.01}, {}, False),
+        ({"confinement_length": 5.0}, {}, False),
+    ],
+)
+def test_only_runs_that_the_model_speaks_for_teach_it(home, system, changes, teaches):
+    domain = Surrogate.load().learnt
+    assert harvest.teachable(finished(home, SlitSystem(**system), **changes), domain, ()) is teaches
+
+
+def test_systems_that_judge_do_not_teach(home):
+    domain = Surrogate.load().learnt
+    run = finished(home, SYSTEMS["I"])
+    assert harvest.teachable(run, domain, ())
+    assert not harvest.teachable(run, domain, {system_key(SYSTEMS["I"])})
+    assert not harvest.teachable(Archive(home).submit(SlitSystem(), RunSettings()), domain, ())
+
+
+def test_nothing_is_learnt_from_systems_that_judge_the_shipped_model(home, package):
+    judging = [SYSTEMS["I"]]
+    for name in ("validation", "test"):
+        judging += Simulations.load(package / "data" / name).systems[:2]
+    for system in judging:
+        finished(home, system)
+    assert "0 new runs" in train_if_due(epochs=EPOCHS)
+    assert len(Learning.load(home).useless) == 5
+
+
+def test_repeats_are_averaged_by_their_errors(home):
+    one, other = (harvest.simulations([finished(home, SlitSystem(), seed)]) for seed in (1, 2))
+    other.error["positive"][:] *= 2
+    both = harvest.merged([one, other])
+    assert len(both) == 1
+    expected = (4 * one.density["positive"] + other.density["positive"]) / 5
+    np.testing.assert_allclose(both.density["positive"], expected)
+    np.testing.assert_allclose(both.error["positive"], one.error["positive"] * np.sqrt(16 + 4) / 5)
+
+
+# --- when -----------------------------------------------------------------------------------
+
+
+def test_training_waits_for_enough_new_runs_and_then_takes_them_all(home, package):
+    for seed, system in enumerate(random_systems(4)):
+        finished(home, system, seed)
+    finished(home, SlitSystem(wall="plane"))
+    assert "4 new runs" in train_if_due(epochs=EPOCHS)
+    assert learning.may_be_due(Archive(home)) is False
+    assert not (home / "models" / "model-2").exists()
+    finished(home, SlitSystem(3.21, 2, -1, 0.5, 0.6), 9)
+    assert learning.may_be_due(Archive(home))
+    said = train_if_due(epochs=EPOCHS)
+    assert "model-2" in said
+    card = json.loads((home / "models" / "model-2" / "card.json").read_text())
+    assert card["data"]["archive_runs"] == 5
+    assert card["data"]["training"]["systems"] == 45 + 5
+    assert card["domain"] == Surrogate.load(package / "models").card["domain"]
+    state = Learning.load(home)
+    assert (len(state.learnt), len(state.fresh), len(state.useless)) == (5, 0, 1)
+    assert state.outcome == said
+    assert "0 new runs" in train_if_due(epochs=EPOCHS)
+
+
+def test_zero_turns_learning_off(home, monkeypatch):
+    monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", "0")
+    finished(home, SlitSystem())
+    assert not learning.may_be_due(Archive(home))
+    assert "off" in train_if_due()
+
+
+@pytest.mark.parametrize("text", ["often", "-1", "1.5", ""])
+def test_a_number_of_runs_that_is_none_is_refused_in_one_line(home, monkeypatch, capsys, text):
+    monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", text)
+    for command in (["train", "--if-due"], ["app", "--no-browser"]):
+        assert main(command) == 2
+        line = capsys.readouterr().err
+        assert f"NANOCONF_RETRAIN_AFTER = {text}: must be a whole number" in line
+        assert line.count("\n") == 1
+
+
+class Kept:
+    """A function that keeps what it gave."""
+
+    def __init__(self, function):
+        self.function, self.made = function, []
+
+    def __call__(self, *arguments):
+        self.made.append(self.function(*arguments))
+        return self.made[-1]
+
+
+def test_the_keeper_starts_a_training_once_its_runs_have_ended(home, monkeypatch):
+    started = []
+    monkeypatch.setattr(learning, "start_training", lambda where: started.append(where))
+    archive = Archive(home)
+    runs = [archive.submit(SlitSystem(), RunSettings(seed=seed)) for seed in range(5)]
+    keeper = Keeper(archive)
+    monkeypatch.setattr(Keeper, "_start", lambda *_: False)
+    assert keeper.look()
+    for run in runs:
+        run.settle("failed", "a test", "", "test")
+    assert not keeper.look()
+    assert started == [home]
+    keeper.look()
+    assert started == [home]
+
+
+def test_the_training_is_a_process_of_its_own_at_low_priority(tmp_path, monkeypatch):
+    """The whole way, with the model and the data that ship; for its five minutes nobody waits."""
+    monkeypatch.setenv("NANOCONF_HOME", str(tmp_path))
+    monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", "5")
+    monkeypatch.delenv("NANOCONF_MODELS", raising=False)
+    monkeypatch.setattr(learning, "start_training", starting := Kept(learning.start_training))
+    monkeypatch.setattr(Keeper, "_start", lambda *_: False)
+    keeper, systems = Keeper(Archive(tmp_path)), random_systems(5)
+    Archive(tmp_path).submit(systems[0], RunSettings(seed=0))
+    assert keeper.look()
+    for seed, system in enumerate(systems):
+        finished(tmp_path, system, seed)
+    assert not keeper.look()
+    (started,) = starting.made
+    trainer = psutil.Process(started.pid)
+    try:
+        until(lambda: trainer.nice() == NICENESS, "the training to begin")
+        assert os.getsid(trainer.pid) == trainer.pid
+        assert len(Learning.load(tmp_path).fresh) == 5
+        assert is_locked(tmp_path / "models" / "training.lock")
+    finally:
+        started.kill()
+        started.wait()
+
+
+def test_a_training_that_is_killed_leaves_the_current_model_and_its_runs(home):
+    for seed, system in enumerate(random_systems(5)):
+        finished(home, system, seed)
+    code = """
+import os, signal, sys
+from pathlib import Path
+from nanoconf.surrogate.lifecycle import registry, retraining
+from nanoconf.surrogate import training
+registry.package_models = lambda: Path(sys.argv[1])
+training.save = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+retraining.train_if_due(epochs=1)
+"""
+    package = registry.package_models()
+    killed = subprocess.run([sys.executable, "-c", code, str(package)], env=dict(os.environ))
+    assert killed.returncode == -9
+    assert Surrogate.load().name == "model-1"
+    assert len(Learning.load(home).fresh) == 5
+    assert "model-2" in train_if_due(epochs=EPOCHS)
+    assert [path.name for path in (home / "models").glob(".model*")] == []
+
+
+# --- whether it takes over ------------------------------------------------------------------
+
+
+def decided(promoted: bool) -> Promotion:
+    return Promotion(promoted, "model-1", "a test", 0.0, 0.5, 0.9)
+
+
+@pytest.mark.parametrize("promoted", [True, False])
+def test_a_model_that_is_worse_is_kept_aside_with_the_reason(home, monkeypatch, promoted):
+    monkeypatch.setattr(
+        "nanoconf.surrogate.lifecycle.retraining.decide", lambda *_: decided(promoted)
+    )
+    for seed, system in enumerate(random_systems(5)):
+        finished(home, system, seed)
+    train_if_due(epochs=1)
+    assert Surrogate.load().name == ("model-2" if promoted else "model-1")
+    aside = {model.name: model.kept_aside for model in registry.models()}
+    assert aside == {"model-1": "", "model-2": "" if promoted else "a test"}
+
+
+def test_models_are_promoted_and_rolled_back(home, package):
+    with pytest.raises(registry.ModelNotFound, match="no model to go back to"):
+        registry.roll_back()
+    with pytest.raises(registry.ModelNotFound, match="no model model-9; known: model-1"):
+        registry.promote("model-9")
+    for name in ("model-2", "model-3"):
+        folder = home / "models" / name
+        folder.mkdir(parents=True)
+        for source in (package / "models" / "model-1").iterdir():
+            (folder / source.name).write_bytes(source.read_bytes())
+        card = json.loads((folder / "card.json").read_text())
+        write_json(folder / "card.json", card | {"name": name})
+        registry.promote(name)
+        assert Surrogate.load().name == name
+    assert registry.roll_back().name == "model-2"
+    assert Surrogate.load().name == "model-2"
+    registry.promote("model-1")  # that of the package
+    assert Surrogate.load().name == "model-1"
+    assert registry.roll_back().name == "model-2"
+
+
+class Shifted:
+    """A model whose densities are off by a share."""
+
+    def __init__(self, model: Surrogate, share: float, name: str = "shifted"):
+        self._model, self._share, self.name, self.card = model, share, name, model.card
+
+    def predict_halves(self, systems):
+        halves = self._model.predict_halves(systems)
+        return halves._replace(density=halves.density * (1 + self._share))
+
+    def ensemble(self, systems):
+        mean, spread, place = self._model.ensemble(systems)
+        return mean * (1 + self._share), spread, place
+
+
+@pytest.fixture(scope="module")
+def judged(package):
+    model = Surrogate.load(package / "models")
+    return model, Simulations.load(package / "data" / "validation")
+
+
+def test_a_worse_model_is_told_from_an_equal_one(judged):
+    model, validation = judged
+    equal = promotion.decide(model, model, validation)
+    assert equal.promoted and equal.difference == 0.0
+    worse = promotion.decide(Shifted(model, 0.05), model, validation)
+    assert not worse.promoted
+    assert worse.difference > 0 and worse.probability_worse > 0.95
+    assert worse.reason.startswith("worse than model-1")
+    better = promotion.decide(model, Shifted(model, 0.05), validation)
+    assert better.promoted and better.difference < 0
+
+
+def test_a_model_whose_band_does_not_hold_is_kept_aside(judged, monkeypatch):
+    model, validation = judged
+    monkeypatch.setattr(promotion, "cross_coverage", lambda *_: 0.8)
+    decision = promotion.decide(model, model, validation)
+    assert not decision.promoted
+    assert "80.0%" in decision.reason

@@ -1,0 +1,137 @@
+"""A home whose runs go to the tests' Slurm, step by step, so that faults come in between."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+
+from backend.cluster.config import VARIABLE, get
+from backend.cluster.here.dispatcher import Dispatcher
+from backend.cluster.resources import resources
+from backend.runs.archive import Archive
+from backend.runs.run import Run
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+from tests.support.homes import PATIENCE, SYSTEM, until
+
+if TYPE_CHECKING:
+    from tests.support.slurm import SlurmCluster
+
+NAME = "test"
+
+
+def write_config(path: Path, slurm: SlurmCluster, **changes: Any) -> Path:
+    """Describe the tests' Slurm in a file; its Python is the one of these tests."""
+    cache = Path(platformdirs.user_cache_dir()).absolute()
+    entry = {
+        "host": slurm.host,
+        "port": slurm.port,
+        "user": slurm.user,
+        "key_file": str(slurm.key_file),
+        "known_hosts": str(slurm.known_hosts),
+        "work_dir": "work",
+        "max_walltime_minutes": 60,
+        "python": sys.executable,
+        # so that the engine need not be compiled again
+        "setup": [f"export XDG_CACHE_HOME={shlex.quote(str(cache))}"],
+    }
+    lines = [f"{key} = {_toml(value)}" for key, value in {**entry, **changes}.items()]
+    path.write_text("\n".join([f"[clusters.{NAME}]", *lines, ""]))
+    return path
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(value)  # texts, numbers, true and false and lists of texts look the same
+
+
+class Desk:
+    """A home, and the dispatcher of its runs on the tests' Slurm.
+
+    Parameters
+    ----------
+    home : Path
+    slurm : SlurmCluster
+    monkeypatch : MonkeyPatch
+    **changes
+        Keys of the cluster's entry to have otherwise.
+    """
+
+    def __init__(self, home: Path, slurm: SlurmCluster, monkeypatch: Any, **changes: Any):
+        home.mkdir(exist_ok=True)
+        self.slurm = slurm
+        self.archive = Archive(home)
+        self.config = write_config(home / "clusters.toml", slurm, **changes)
+        monkeypatch.setenv(VARIABLE, str(self.config))
+        self.said: list[str] = []
+        self.restart()
+
+    def change(self, **changes: Any) -> None:
+        """Describe the cluster otherwise from now on."""
+        write_config(self.config, self.slurm, **changes)
+
+    def restart(self, runs: Sequence[Run] | None = None) -> None:
+        """The keeper was killed, and there is another, which takes in what is open.
+
+        Or so far only some of it.
+        """
+        self.dispatcher = Dispatcher(self.archive, NAME, self.config, self.said.append)
+        for run in self.archive.runs() if runs is None else runs:
+            if not run.finished:
+                self.dispatcher.add(run)
+
+    @property
+    def work(self) -> Path:
+        """The work folder on the cluster."""
+        return self.slurm.home / "work"
+
+    def submit(self, settings: RunSettings, system: SlitSystem = SYSTEM, **asked: Any) -> Run:
+        """Ask for a run on the cluster."""
+        queue = asked.pop("queue", "interactive")
+        where: Mapping[str, Any] = resources(get(NAME), system, settings, **asked)
+        run = self.archive.submit(system, settings, where=NAME, cluster=where, queue=queue)
+        self.dispatcher.add(run)
+        return run
+
+    def step(self) -> None:
+        """Let the dispatcher look once."""
+        self.dispatcher.step()
+
+    def until(
+        self, condition: Callable[[], object], what: str = "", patience: float = PATIENCE
+    ) -> None:
+        """Let the dispatcher look until something is so."""
+
+        def so() -> object:
+            self.step()
+            return condition()
+
+        until(so, what or "; ".join(self.said[-3:]), patience)
+
+    def finish(self, run: Run, patience: float = PATIENCE) -> str:
+        """Let the dispatcher look until a run is over; returns its state."""
+        self.until(lambda: run.finished, patience=patience)
+        print(run.state, run.reason, *self.said, *run.log_tail(20), sep="\n")  # seen if it fails
+        return run.state
+
+    def running(self, run: Run) -> None:
+        """Let the dispatcher look until a run is seen to be under way."""
+        self.until(lambda: run.state == "running" and run.progress() is not None)
+
+    def status(self, run: Run) -> dict[str, Any]:
+        """What is written down of a run."""
+        return run.cluster_status()
+
+    @property
+    def job_names(self) -> list[str]:
+        """Names of all jobs that Slurm was ever given."""
+        return sorted({job["JobName"] for job in self.slurm.jobs()})
+
+    def close(self) -> None:
+        """End the connection."""
+        self.dispatcher._hang_up()
