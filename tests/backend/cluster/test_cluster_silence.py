@@ -84,7 +84,7 @@ def test_a_slow_shell_is_named_while_it_starts_also_without_a_terminal(
     bashrc(slow_once(tmp_path))
     words = [verb, "--cluster", NAME, *COMMANDS[verb], "-o", str(tmp_path / "out")]
     with subprocess.Popen(
-        [sys.executable, "-m", "nanoconf.cli.main", *words],
+        [sys.executable, "-m", "nanoconf", *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
