@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backend.cluster.config import Cluster
+from backend.cluster.here.agent_client import AgentClient
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh import host_keys
 from backend.cluster.ssh.login import Ask
-from backend.cluster.ssh.remote import Remote
 from backend.cluster.waiting import Say, nobody
 
 SLOW_SHELL_SECONDS = 5.0
@@ -31,11 +31,11 @@ def steps(cluster: Cluster, ask: Ask | None = None, say: Say = nobody) -> Iterat
     ClusterProblem
         What does not work, and what to do about it.
     """
-    remote = Remote(cluster, say)
-    target = remote.connection.target
+    agent = AgentClient(cluster, say)
+    target = agent.connection.target
     yield "the entry is understood", f"{target}, jobs in {cluster.work_dir}"
     try:
-        for host, key in remote.connection.approach(ask):
+        for host, key in agent.connection.approach(ask):
             who = "the host" if host is target else f"the jump host {host}"
             yield f"{who} answers", str(key.fingerprint)
             if key not in host_keys.known_keys(host):
@@ -44,10 +44,10 @@ def steps(cluster: Cluster, ask: Ask | None = None, say: Say = nobody) -> Iterat
                 raise ClusterProblem("host-key", f"{line}: {advice}")
             yield "its host key is known", str(host.known_hosts)
         yield "the login works", target.user
-        yield _start_the_shell(remote)
-        site = remote.site
+        yield _start_the_shell(agent)
+        site = agent.site
         yield "Python and the worker are there", site.python
-        found = remote.ask("hello")
+        found = agent.request("hello")
         yield "the work folder can be written", str(found["work_dir"])
         yield "Slurm answers", str(found["slurm"])
         if cluster.partition and cluster.partition not in found["partitions"]:
@@ -55,16 +55,16 @@ def steps(cluster: Cluster, ask: Ask | None = None, say: Say = nobody) -> Iterat
             line = f"there is no partition {cluster.partition}: set partition to one of {allowed}"
             raise ClusterProblem("slurm-refused", line)
         yield "the partition exists", cluster.partition or "the cluster's default"
-        _start_the_engine(remote)
+        _start_the_engine(agent)
         yield "the worker starts", f"nanoconf {found['version']}, Python {found['python']}"
     finally:
-        remote.close()
+        agent.close()
 
 
-def _start_the_shell(remote: Remote) -> tuple[str, str]:
+def _start_the_shell(agent: AgentClient) -> tuple[str, str]:
     """Let the user's shell there start for nothing else; says how long that took."""
-    answer = remote.connection.run("true")
-    seconds, host = remote.connection.shell_seconds, remote.connection.target.host
+    answer = agent.connection.run("true")
+    seconds, host = agent.connection.shell_seconds, agent.connection.target.host
     if answer.status:
         line = f"the login shell runs no command ({answer.last_line()})"
         raise ClusterProblem("login-shell", f"{line}: look at ~/.bashrc on {host}")
@@ -73,10 +73,10 @@ def _start_the_shell(remote: Remote) -> tuple[str, str]:
     return f"the login shell takes {seconds:.0f} s to start", f"look at ~/.bashrc on {host}"
 
 
-def _start_the_engine(remote: Remote) -> None:
+def _start_the_engine(agent: AgentClient) -> None:
     """Load what a simulation needs, on the login node."""
-    command = remote.site.command(remote.cluster, "backend.cluster.node.load_engines")
-    answer = remote.connection.run(command, task="waiting for the engine to load")
+    command = agent.site.command(agent.cluster, "backend.cluster.node.load_engines")
+    answer = agent.connection.run(command, task="waiting for the engine to load")
     if answer.status:
         line = f"the engine cannot be loaded on the cluster ({answer.last_line()})"
         raise ClusterProblem("worker-start", f"{line}: see python and setup in its entry")

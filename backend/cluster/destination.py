@@ -75,7 +75,7 @@ def waiting_line(progress: bool | None) -> Callable[[Run], None]:
     progress : bool or None
         Whether a progress bar was asked for; None where nothing was said about it.
     """
-    from backend.cluster.here.watched import SENDING
+    from backend.cluster.here.remote_run import SENDING
 
     said = {"", SENDING}
 

@@ -40,7 +40,7 @@ LONGEST_NS = 50.0
 
 def simulate(options: argparse.Namespace) -> int:
     """``nanoconf simulate``."""
-    from backend.runs.keeper import ensure_keeper
+    from backend.keeper.election import ensure_keeper
     from nanoconf.api import wait_for
 
     system = system_of(vars(options))

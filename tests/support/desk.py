@@ -134,4 +134,4 @@ class Desk:
 
     def close(self) -> None:
         """End the connection."""
-        self.dispatcher._hang_up()
+        self.dispatcher.state.disconnect()

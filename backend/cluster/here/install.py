@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend.cluster import package
 from backend.cluster.config import Cluster
-from backend.cluster.here import package
 from backend.cluster.node.script import exports
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh.connection import Connection
@@ -48,7 +48,7 @@ found = {
     "package": "",
 }
 if importlib.util.find_spec("backend") and importlib.util.find_spec("backend.cluster"):
-    from backend.cluster.here import package
+    from backend.cluster import package
     found["package"] = package.digest()
 print("NANOCONF", json.dumps(found))
 """

@@ -100,7 +100,7 @@ class Work:
             self._runner.submit(self._run, state.system, state.settings, place)
 
     def _run(self, system: Any, settings: Any, place: clusters.Place | None) -> None:
-        from backend.runs.keeper import ensure_keeper
+        from backend.keeper.election import ensure_keeper
 
         try:
             where: dict[str, Any] = {}
@@ -288,7 +288,7 @@ class Work:
         watch.start()
 
     def _report(self, run: Run, simulation: Simulation, number: int) -> None:
-        from backend.runs.keeper import ensure_keeper
+        from backend.keeper.election import ensure_keeper
 
         kept = profiled = float("-inf")
         while number == self._watch_number:

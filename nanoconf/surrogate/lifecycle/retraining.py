@@ -12,9 +12,9 @@ import shutil
 from pathlib import Path
 
 from backend.files import read_json, write_json
+from backend.keeper.learning import Learning, retrain_after
 from backend.locks import Lock
 from backend.runs.archive import Archive
-from backend.runs.learning import Learning, retrain_after
 from nanoconf.data.published import KEPT_OUT_KEYS
 from nanoconf.surrogate.lifecycle import registry
 from nanoconf.surrogate.lifecycle.collection import simulations, teachable

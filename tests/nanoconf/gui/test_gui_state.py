@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from backend.files import write_json
+from backend.keeper.election import ensure_keeper
 from backend.profiles.bins import bin_centres
 from backend.profiles.charge import ChargeProfile
 from backend.profiles.density import DensityProfile, SlitProfiles
 from backend.runs.archive import Archive
-from backend.runs.keeper import ensure_keeper
 from backend.runs.run import Run
 from backend.sampling.result import Progress, SimulationResult
 from backend.settings import RunSettings
@@ -572,7 +572,7 @@ def page(state, home):
 @pytest.fixture
 def no_keeper(monkeypatch):
     """Nobody begins what waits."""
-    monkeypatch.setattr("backend.runs.keeper.ensure_keeper", lambda _home: None)
+    monkeypatch.setattr("backend.keeper.election.ensure_keeper", lambda _home: None)
 
 
 def test_a_stored_result_comes_back_after_a_run_that_brought_none(state, page):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from backend import __version__
 
-PACKAGE = Path(__file__).parents[2]
+PACKAGE = Path(__file__).parents[1]
 
 NEEDED = ("numba", "numpy", "scipy")
 """What a worker imports besides the standard library."""
