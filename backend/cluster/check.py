@@ -1,4 +1,4 @@
-"""Whether a cluster can be used: step by step, up to the first thing that keeps it from that."""
+"""Test a cluster step by step, up to the first problem."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from backend.cluster.ssh.login import Ask
 from backend.cluster.waiting import Say, nobody
 
 SLOW_SHELL_SECONDS = 5.0
-"""A login shell that takes longer to start is named: it does so at every command."""
+"""A login shell that takes longer to start is reported: it delays every command."""
 
 
 def steps(cluster: Cluster, ask: Ask | None = None, say: Say = nobody) -> Iterator[tuple[str, str]]:
-    """What works, one after the other: what was tried, and what was found.
+    """Test a cluster; yields each step that works and what was found.
 
     Parameters
     ----------
@@ -24,12 +24,12 @@ def steps(cluster: Cluster, ask: Ask | None = None, say: Say = nobody) -> Iterat
     ask : callable, optional
         Asks a person for what the host wants besides a key.
     say : callable, optional
-        Told, in a line, what is being waited for.
+        Reports, in one line, what is being waited for.
 
     Raises
     ------
     ClusterProblem
-        What does not work, and what to do about it.
+        A step failed; the problem says what to do.
     """
     agent = AgentClient(cluster, say)
     target = agent.connection.target
@@ -62,7 +62,7 @@ def steps(cluster: Cluster, ask: Ask | None = None, say: Say = nobody) -> Iterat
 
 
 def _start_the_shell(agent: AgentClient) -> tuple[str, str]:
-    """Let the user's shell there start for nothing else; says how long that took."""
+    """Start the user's login shell; returns the step and how long it took."""
     answer = agent.connection.run("true")
     seconds, host = agent.connection.shell_seconds, agent.connection.target.host
     if answer.status:
@@ -74,7 +74,7 @@ def _start_the_shell(agent: AgentClient) -> tuple[str, str]:
 
 
 def _start_the_engine(agent: AgentClient) -> None:
-    """Load what a simulation needs, on the login node."""
+    """Load the engines on the login node."""
     command = agent.site.command(agent.cluster, "backend.cluster.node.load_engines")
     answer = agent.connection.run(command, task="waiting for the engine to load")
     if answer.status:
