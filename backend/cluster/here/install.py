@@ -149,7 +149,7 @@ def installed(
 
 def _look(connection: Connection, cluster: Cluster, folders: list[str]) -> dict[str, Any]:
     """What there is: a Python, its packages, our folders."""
-    look = [LOOK, cluster.work_dir, " ".join([*package.NEEDED]), " ".join(folders)]
+    look = [LOOK, cluster.work_dir, " ".join(package.needed()), " ".join(folders)]
     pythons = [cluster.python] if cluster.python else list(PYTHONS)
     tries = [shlex.join([python, "-c", *look]) + " && exit" for python in pythons]
     answer = connection.run(in_bash(cluster, *tries, "exit 1"))
