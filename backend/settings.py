@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+from backend.engines import registry
 from backend.system import InvalidInput, Range, SlitSystem, checked
 
 PUBLISHED_TIME_STEP = 0.001
@@ -17,7 +18,6 @@ are, half as many would raise them by an eighth."""
 MAXIMUM_SEED = 2**63 - 1
 
 CHOICES = {
-    "engine": ("numba", "lammps"),
     "electrostatics": ("periodic", "sheets"),
     "thermostat": ("langevin", "nose-hoover", "none"),
     "precision": ("single", "double"),
@@ -41,6 +41,11 @@ WHOLE = ("seed", "replicas", "coulomb_split", "snapshots")
 """Settings that are whole numbers."""
 
 
+def choices() -> dict[str, tuple[str, ...]]:
+    """Words that each setting allows; the engines are those registered at present."""
+    return {"engine": registry.names(), **CHOICES}
+
+
 @dataclass(frozen=True)
 class RunSettings:
     """How a system is simulated.
@@ -55,8 +60,9 @@ class RunSettings:
         Seed of all random numbers; it reproduces a result bit for bit on one machine.
     replicas : int
         Independent simulations that are averaged; they run side by side where there are cores.
-    engine : {"numba", "lammps"}
-        What computes the run: this package, or LAMMPS where it is installed.
+    engine : str
+        Name of the program that computes the run, such as ``"numba"`` (this package) or
+        ``"lammps"``: one of `backend.engines.registry.names`.
     electrostatics : {"periodic", "sheets"}
         Long range of the Coulomb interaction in x and y: all periodic images, or the nearest and
         charged sheets in place of the others (as the published in-house code has it).
@@ -85,7 +91,7 @@ class RunSettings:
     target_error: float | None = None
     seed: int = 1
     replicas: int = 2
-    engine: str = "numba"
+    engine: str = registry.DEFAULT
     electrostatics: str = "periodic"
     thermostat: str = "langevin"
     time_step: float = 0.005
@@ -99,12 +105,14 @@ class RunSettings:
                 continue
             value = checked(name, getattr(self, name), allowed, whole=name in WHOLE)
             object.__setattr__(self, name, value)
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                allowed_words = f"must be one of {', '.join(choices)}"
+        for name, words in choices().items():
+            if getattr(self, name) not in words:
+                allowed_words = f"must be one of {', '.join(words)}"
                 raise InvalidInput(name, getattr(self, name), allowed_words)
-        if self.engine == "lammps" and self.electrostatics != "periodic":
-            raise InvalidInput("electrostatics", self.electrostatics, "LAMMPS only has periodic")
+        engine = registry.get(self.engine)
+        if self.electrostatics not in engine.electrostatics:
+            supported = f"{engine.title} only has {', '.join(engine.electrostatics)}"
+            raise InvalidInput("electrostatics", self.electrostatics, supported)
         if self.coulomb_split % 2 == 0:
             raise InvalidInput("coulomb_split", self.coulomb_split, "must be odd (1, 3, 5, 7 or 9)")
 

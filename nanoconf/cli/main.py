@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from backend import __version__
+from backend.engines import registry
 from nanoconf.cli import cluster, compare, paper, select_inputs, uncertainty
 from nanoconf.cli.options import add_data, add_output, add_seed, add_system
 
@@ -170,7 +171,11 @@ def _add_simulate(verbs) -> None:
         metavar="N",
         help="configurations to keep, in trajectory.* (0)",
     )
-    how.add_argument("--engine", metavar="{numba,lammps}", help="what computes it (numba)")
+    how.add_argument(
+        "--engine",
+        metavar=f"{{{','.join(registry.names())}}}",
+        help=f"what computes it ({registry.DEFAULT})",
+    )
     how.add_argument(
         "--cluster",
         nargs="?",

@@ -15,7 +15,7 @@ from backend.system import InvalidInput, SlitSystem
 SYSTEM_INPUTS = tuple(field.name for field in fields(SlitSystem))
 SETTINGS = tuple(field.name for field in fields(RunSettings))
 
-WORDS = ("wall", *settings.CHOICES)
+WORDS = ("wall", *settings.choices())
 """Inputs and settings that are words, not numbers."""
 
 RANGES = {**system.ALLOWED, **settings.ALLOWED}

@@ -17,10 +17,9 @@ import numpy as np
 
 from backend import __version__
 from backend.cluster.destination import destination, status_in_words, waiting_line
-from backend.cluster.problems import UNUSABLE
 from backend.locks import Lock
 from backend.runs import local
-from backend.runs.archive import Archive
+from backend.runs.archive import UNUSABLE, Archive
 from backend.runs.keeper import REELECTION_SECONDS, ensure_keeper
 from backend.runs.run import DONE, FAILED, DamagedRun, Run, now
 from backend.sampling.result import SimulationError
