@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from backend.settings import CHOICES
+from backend.settings import SETTINGS
 from backend.system import InvalidInput
 
 VARIABLE = "NANOCONF_CLUSTER_CONFIG"
@@ -102,8 +102,9 @@ class Cluster:
         def refuse(key: str, allowed: str) -> None:
             raise InvalidInput(f"clusters.{self.name}.{key}", getattr(self, key), allowed)
 
-        if self.engine not in CHOICES["engine"]:
-            refuse("engine", f"must be one of {', '.join(CHOICES['engine'])}")
+        engines = SETTINGS["engine"].choices
+        if self.engine not in engines:
+            refuse("engine", f"must be one of {', '.join(engines)}")
         if not 0 <= self.port <= 65535:
             refuse("port", "must be a port, 1 to 65535")
         if not self.work_dir.strip():

@@ -25,6 +25,7 @@ from nanoconf.paper.grid_search import GRID, search
 from nanoconf.paper.histograms import Histograms
 from nanoconf.paper.network_training import Task, fit, train
 from nanoconf.paper.published_network import (
+    INPUTS,
     PAPER,
     Hyperparameters,
     MinMax,
@@ -86,7 +87,7 @@ def save(folder: Path, systems: list[SlitSystem], relative_error: float = 0.005)
             density = exact(system, species)
             error = relative_error * density
             rows.append(
-                dict.fromkeys(dataset.COLUMNS)
+                dict.fromkeys(dataset.columns())
                 | system.to_dict()
                 | {
                     "system": number,
@@ -106,10 +107,9 @@ def add_histograms(folder: Path, blocks: int = BLOCKS) -> None:
     """Give a data set histograms: means of blocks that scatter about the exact density."""
     random = np.random.default_rng(4)
     frame = pandas.read_parquet(folder / dataset.FILE)
-    names = [*dataset.INPUTS]
     histograms, errors = [], []
     for row in frame.to_dict("records"):
-        true = exact(SlitSystem(**{name: row[name] for name in names}), row["species"])
+        true = exact(SlitSystem(**{name: row[name] for name in INPUTS}), row["species"])
         block = true * (1 + 0.05 * random.normal(size=(blocks, BINS)))
         histograms.append(block.mean(axis=0))
         errors.append(block.std(axis=0, ddof=1) / np.sqrt(blocks))
