@@ -58,14 +58,15 @@ def checked(name: str, value: object, allowed: Range, whole: bool = False) -> fl
     """A number that lies in its range, as a float or (`whole`) an int; else `InvalidInput`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InvalidInput(name, value, f"{allowed}, as a number")
-    number = float(value)
-    if not math.isfinite(number) or number not in allowed:
+    # a large integer would lose digits as a float
+    number = int(value) if isinstance(value, numbers.Integral) else float(value)
+    if number not in allowed or not math.isfinite(number):
         raise InvalidInput(name, value, str(allowed))
-    if whole and not number.is_integer():
+    if not whole:
+        return float(number)
+    if number != int(number):
         raise InvalidInput(name, value, f"{allowed}, as a whole number")
-    if whole:  # a large integer would lose digits as a float
-        return int(value) if isinstance(value, numbers.Integral) else int(number)
-    return number
+    return int(number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,7 @@ class Input:
     whole : bool
         Allow whole numbers only.
     choices : collection of str
-        Allowed words; empty for numbers.
+        Allowed words; empty for numbers. The keys of a dict follow what is added to it later.
     flags : tuple of str
         Options of the command line; ``--name`` with hyphens where there are none.
     metavar : str
