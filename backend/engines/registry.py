@@ -107,12 +107,12 @@ LAMMPS = Engine(
 
 DEFAULT = NUMBA.name
 
-_engines: dict[str, Engine] = {}
+ENGINES: dict[str, Engine] = {}
 
 
 def register(engine: Engine) -> None:
     """Add an engine, or replace the one of the same name."""
-    _engines[engine.name] = engine
+    ENGINES[engine.name] = engine
 
 
 def get(name: str) -> Engine:
@@ -123,17 +123,17 @@ def get(name: str) -> Engine:
     KeyError
         There is none.
     """
-    return _engines[name]
+    return ENGINES[name]
 
 
 def names() -> tuple[str, ...]:
     """Names of all engines, in the order in which they were registered."""
-    return tuple(_engines)
+    return tuple(ENGINES)
 
 
 def modules() -> tuple[str, ...]:
     """Modules that any of the engines needs, besides NumPy and SciPy."""
-    return tuple(sorted({module for engine in _engines.values() for module in engine.modules}))
+    return tuple(sorted({module for engine in ENGINES.values() for module in engine.modules}))
 
 
 register(NUMBA)

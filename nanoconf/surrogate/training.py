@@ -20,7 +20,7 @@ from backend.profiles.bins import BINS
 from backend.system import InvalidInput
 from nanoconf.data.published import KEPT_OUT_KEYS
 from nanoconf.surrogate import band
-from nanoconf.surrogate.domain import INPUTS, Domain
+from nanoconf.surrogate.domain import Domain
 from nanoconf.surrogate.evaluation import evaluate
 from nanoconf.surrogate.fitting import TRAINING, Fit, Lessons, fit, thinned, usual_epochs
 from nanoconf.surrogate.lifecycle.collection import merged
@@ -106,7 +106,7 @@ def train(
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "version": __version__,
             "packages": versions("ai-edge-litert"),
-            "inputs": list(INPUTS),
+            "inputs": list(domain.ranges),
             "bins": {"slit": BINS, "learnt": HALF},
             "domain": domain.to_dict(),
             "data": {
@@ -124,7 +124,7 @@ def train(
                 "validation_loss": thinned(found.validation_loss),
             },
             "systems": {
-                "columns": " ".join(INPUTS),
+                "columns": " ".join(domain.ranges),
                 "training": sorted(set(training.keys)),
                 "validation": sorted(set(validation.keys)),
             },
