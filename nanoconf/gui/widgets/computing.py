@@ -7,6 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from backend.runs.state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.fields import DURATION, TARGET
 from nanoconf.gui.services.work import Work
@@ -98,5 +99,5 @@ class ComputingPanel(widgets.VBox):
         there = shown is not None and shown.active and not state.starting
         ending = state.cancelling or state.finishing
         able = there and shown.mine and shown.settings.engine == "numba" and not shown.where
-        self.finish.disabled = ending or not able or shown.state != "running"
+        self.finish.disabled = ending or not able or shown.state != RunState.RUNNING
         self._meanwhile.layout.display = None if there else "none"

@@ -15,6 +15,7 @@ import numpy as np
 from ipywidgets.widgets.widget import _instances as living
 
 from backend.profiles.charge import ChargeProfile
+from backend.runs.state import RunState
 from backend.sampling.trajectory import Trajectory
 from backend.settings import RunSettings
 from backend.system import SlitSystem
@@ -50,12 +51,14 @@ MARK = "not the inputs at the left"
 
 def simulation(system: SlitSystem, height: float = 1.0, **more) -> Simulation:
     both = profiles(system, height)
-    run = Simulation("1", system, RunSettings(), "running", profiles=both)
+    run = Simulation("1", system, RunSettings(), RunState.RUNNING, profiles=both)
     return replace(run, charge=ChargeProfile.of(system, both), **more)
 
 
 def done(system: SlitSystem, height: float = 1.0, **more) -> Simulation:
-    return simulation(system, height, state="done", result=SimpleNamespace(summary={}), **more)
+    return simulation(
+        system, height, state=RunState.DONE, result=SimpleNamespace(summary={}), **more
+    )
 
 
 def on_a_page(page) -> None:
@@ -239,7 +242,7 @@ def test_downloads_stay_as_they_are_while_a_run_goes_on(state, work):
 
 def test_an_offer_stays_as_it_is_until_another_comes(state, work):
     panel = OffersPanel(state, work)
-    first = Offer("1", SlitSystem(), "running", 0.1)
+    first = Offer("1", SlitSystem(), RunState.RUNNING, 0.1)
     state.offers = (first,)
     (row,), before = panel.children, set(living)
     state.show(done(SlitSystem()))

@@ -19,6 +19,7 @@ from backend.runs import learning
 from backend.runs.archive import Archive
 from backend.runs.keeper import Keeper
 from backend.runs.learning import Learning
+from backend.runs.state import RunState
 from backend.sampling.result import SimulationResult
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
@@ -201,7 +202,7 @@ def test_the_keeper_starts_a_training_once_its_runs_have_ended(home, monkeypatch
     monkeypatch.setattr(Keeper, "_start", lambda *_: False)
     assert keeper.look()
     for run in runs:
-        run.settle("failed", "a test", "", "test")
+        run.settle(RunState.FAILED, "a test", "", "test")
     assert not keeper.look()
     assert started == [home]
     keeper.look()
