@@ -275,7 +275,7 @@ def models(options: argparse.Namespace) -> int:
             "source": model.source,
             "folder": str(model.folder),
             "kept_aside": model.kept_aside,
-            "card": model.card,
+            "card": model.card.to_dict(),
         }
         for model in found()
     ]

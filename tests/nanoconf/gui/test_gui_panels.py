@@ -18,7 +18,7 @@ from backend.profiles.charge import ChargeProfile
 from backend.runs.state import RunState
 from backend.sampling.trajectory import Trajectory
 from backend.settings import RunSettings
-from backend.system import SlitSystem
+from backend.system import Range, SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.figures.plots import DENSITY, MD, ML, Chart, Columns, Curve, Marker, Plot
@@ -43,6 +43,8 @@ from nanoconf.gui.tabs.uncertainty.panel import UncertaintyPanel
 from nanoconf.gui.widgets.figure import SlitPanel
 from nanoconf.gui.widgets.offers import OffersPanel
 from nanoconf.gui.widgets.system import NumberInput
+from nanoconf.surrogate.card import KIND, Card
+from nanoconf.surrogate.domain import Domain
 from tests.nanoconf.gui.test_gui_state import prediction, profiles
 from tests.support.homes import PATIENCE, until
 
@@ -261,7 +263,8 @@ def test_trends_are_asked_for_again_with_a_result_not_with_each_report(state, wo
     trends = Trends(state, work)
     asked = []
     monkeypatch.setattr(trends._latest, "ask", lambda *arguments: asked.append(arguments))
-    state.model = {"domain": {"ranges": {"salt_concentration": {"low": 0.3, "high": 0.9}}}}
+    domain = Domain({"salt_concentration": Range(0.3, 0.9, "M")}, {})
+    state.model = Card("1", KIND, "", domain=domain)
     asked.clear()
     for height in (1.0, 2.0):
         state.show(simulation(SlitSystem(), height))

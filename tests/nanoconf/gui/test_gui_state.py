@@ -42,6 +42,7 @@ from nanoconf.gui.tabs.profiles.model import (
     integrated_plot,
     prediction_plot,
 )
+from nanoconf.surrogate.card import KIND, Card, Metrics
 from tests.support.homes import LONG, QUICK, SYSTEM, until
 
 HEAVY = ("tensorflow", "numba", "pandas", "ai_edge_litert", "matplotlib")
@@ -454,7 +455,7 @@ def test_a_home_that_cannot_be_written_is_told_in_words(state, tmp_path):
 class Surrogate:
     """Knows systems up to 0.8 M, and is as slow as it is told to be."""
 
-    card = {"name": "1", "metrics": {"typical_error": 0.01}}
+    card = Card("1", KIND, "", metrics=Metrics("1", "", 1, 0.01, 0.02, {}, {}))
 
     class learnt:
         @staticmethod
@@ -482,7 +483,7 @@ def test_predicting_answers_or_says_what_the_model_has_not_learnt(state, work, m
     until(lambda: state.prediction)
     assert state.prediction.system == SlitSystem()
     assert set(files.predicted_files(state)) >= {"ml_positive_density.csv", "ml_charge.csv"}
-    assert state.model["name"] == "1"
+    assert state.model.name == "1"
     state.type("salt_concentration", "0.9")
     until(lambda: state.unlearnt)
     assert state.prediction is None and state.mood != "bad"  # nobody has asked

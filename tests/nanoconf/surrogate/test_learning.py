@@ -27,7 +27,7 @@ from nanoconf.cli.main import main
 from nanoconf.data import dataset
 from nanoconf.data.published import SYSTEMS
 from nanoconf.surrogate import Surrogate
-from nanoconf.surrogate.domain import mean_density
+from nanoconf.surrogate.domain import Domain, mean_density
 from nanoconf.surrogate.lifecycle import collection as harvest
 from nanoconf.surrogate.lifecycle import promotion, registry
 from nanoconf.surrogate.lifecycle.promotion import Promotion
@@ -158,7 +158,7 @@ def test_training_waits_for_enough_new_runs_and_then_takes_them_all(home, packag
     card = json.loads((home / "models" / "model-2" / "card.json").read_text())
     assert card["data"]["archive_runs"] == 5
     assert card["data"]["training"]["systems"] == 45 + 5
-    assert card["domain"] == Surrogate.load(package / "models").card["domain"]
+    assert Domain.from_dict(card["domain"]) == Surrogate.load(package / "models").learnt
     state = Learning.load(home)
     assert (len(state.learnt), len(state.fresh), len(state.useless)) == (5, 0, 1)
     assert state.outcome == said
