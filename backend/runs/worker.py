@@ -31,16 +31,8 @@ from backend import __version__
 from backend.engines import registry
 from backend.files import write_json
 from backend.locks import Lock
-from backend.runs.run import (
-    CANCELLED,
-    CANCELLED_REASON,
-    FAILED,
-    DamagedRun,
-    Run,
-    boot_id,
-    now,
-    result_files,
-)
+from backend.runs.run import CANCELLED_REASON, DamagedRun, Run, boot_id, now, result_files
+from backend.runs.state import RunState
 
 # The lock is taken before NumPy and Numba are loaded, which takes a second.
 if TYPE_CHECKING:
@@ -283,7 +275,7 @@ class Worker:
             return INTERRUPTED
         if wanted == "gone":
             return OVER
-        self.run.write_failure(CANCELLED, CANCELLED_REASON)
+        self.run.write_failure(RunState.CANCELLED, CANCELLED_REASON)
         say("cancelled")
         return OVER
 
@@ -302,7 +294,7 @@ class Worker:
         if detail:
             say(detail)
         try:
-            self.run.write_failure(FAILED, reason, detail, name)
+            self.run.write_failure(RunState.FAILED, reason, detail, name)
         except OSError as problem:
             say(f"and failure.json cannot be written: {problem}")
         return FAILURE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -159,14 +159,9 @@ class Domain:
 
     # --- on disk ----------------------------------------------------------------------------
 
-    def to_dict(self) -> dict[str, Any]:
-        """The domain as plain JSON values; `from_dict` reads them back."""
-        ranges = {name: asdict(allowed) for name, allowed in self.ranges.items()}
-        return {"ranges": ranges, "fixed": self.fixed}
-
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The domain of `to_dict`."""
+        """Read the section ``domain`` of a model's card."""
         ranges = {name: Range(**allowed) for name, allowed in values["ranges"].items()}
         return cls(ranges, values["fixed"])
 

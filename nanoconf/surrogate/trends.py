@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backend.profiles.density import SlitProfiles
-from backend.runs.run import DONE
+from backend.runs.state import RunState
 from backend.system import SPECIES, SlitSystem
 from nanoconf.surrogate.domain import INPUTS
 
@@ -109,7 +109,7 @@ def simulated_points(runs: Iterable[Run], system: SlitSystem, name: str) -> list
     longest: dict[float, Run] = {}
     for run in runs:
         value = run.request["system"].get(name)
-        if not _on_the_way(run, system, name, value) or run.state != DONE:
+        if not _on_the_way(run, system, name, value) or run.state != RunState.DONE:
             continue
         known = longest.get(value)
         if known is None or known.length_ns < run.length_ns:

@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from backend.engines import registry
+from backend.runs.state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.fields import DURATION, TARGET
 from nanoconf.gui.services.work import Work
@@ -100,5 +101,5 @@ class ComputingPanel(widgets.VBox):
         ending = state.cancelling or state.finishing
         resumable = there and registry.get(shown.settings.engine).resumable
         able = resumable and shown.mine and not shown.where
-        self.finish.disabled = ending or not able or shown.state != "running"
+        self.finish.disabled = ending or not able or shown.state != RunState.RUNNING
         self._meanwhile.layout.display = None if there else "none"

@@ -8,7 +8,8 @@ from dataclasses import fields
 import numpy as np
 
 from backend.engines import registry
-from backend.runs.run import DONE, DamagedRun, Run
+from backend.runs.run import DamagedRun, Run
+from backend.runs.state import RunState
 from backend.sampling.result import SimulationResult
 from backend.system import SPECIES, InvalidInput, SlitSystem
 from nanoconf.surrogate.domain import Domain
@@ -26,7 +27,7 @@ def teachable(run: Run, domain: Domain, kept_out: Collection[str]) -> bool:
     It has converged, its checks are good, the domain holds it, and it is none of the systems (by
     `system_key`) that judge.
     """
-    if run.state != DONE:
+    if run.state != RunState.DONE:
         return False
     try:
         result = run.result()

@@ -11,7 +11,7 @@ import pytest
 
 from backend.files import read_json
 from backend.runs.archive import Archive
-from backend.runs.run import FINAL
+from backend.runs.state import RunState
 from backend.system import MAXIMUM_PACKING, InvalidInput, SlitSystem
 from nanoconf.cli.main import main
 from nanoconf.data import dataset
@@ -225,10 +225,10 @@ def test_a_sweep_that_is_interrupted_calms_the_computer_and_keeps_what_it_has(ho
         stderr=subprocess.DEVNULL,
         preexec_fn=interruptible,
     )
-    until(lambda: any(run.state == "done" for run in Archive(home).runs()))
+    until(lambda: any(run.state == RunState.DONE for run in Archive(home).runs()))
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 1
-    until(lambda: all(run.state in FINAL for run in Archive(home).runs()), "calm", 10)
+    until(lambda: all(run.finished for run in Archive(home).runs()), "calm", 10)
     until(lambda: not workers(home))
     assert len(dataset.load(folder)) == 2
     assert dataset.load_card(folder)["made"]["complete"] is False
@@ -272,7 +272,7 @@ def test_a_system_that_fails_is_tried_with_other_seeds_and_reported(home, tmp_pa
     assert main([*command, "-o", str(folder)]) == 1
     assert "failed 3 times" in capsys.readouterr().err
     runs = Archive(home).runs()
-    assert [run.state for run in runs] == ["failed"] * 3
+    assert [run.state for run in runs] == [RunState.FAILED] * 3
     assert len({run.settings.seed for run in runs}) == 3
 
 
