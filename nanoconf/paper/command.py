@@ -11,9 +11,10 @@ from nanoconf.paper import network_training as training
 from nanoconf.paper import profile_figures as profiles
 from nanoconf.paper.histograms import Histograms
 from nanoconf.paper.published_network import PaperNetwork
-from nanoconf.paper.report import keep, print_table, save_figure
+from nanoconf.paper.report import keep, save_figure
 from nanoconf.surrogate.model import Surrogate
 from nanoconf.surrogate.simulations import Simulations
+from nanoconf.tables import aligned
 
 MOST_EPOCHS = 1_000_000
 
@@ -29,7 +30,7 @@ def _train(options: argparse.Namespace) -> None:
     card = training.train(
         options.data, options.output, epochs=_epochs(options, "epochs"), seed=_seed(options)
     )
-    print_table(training.rows(card))
+    print(aligned(training.rows(card)))
     keep(options.results, "paper-training", training.numbers(card))
     save_figure(options.results, "paper-training", training.draw(card))
 
@@ -42,7 +43,7 @@ def _grid_search(options: argparse.Namespace) -> None:
         full_epochs=_epochs(options, "full_epochs"),
         seed=_seed(options),
     )
-    print_table(grid_search.rows(found))
+    print(aligned(grid_search.rows(found)))
     keep(options.results, "paper-grid-search", grid_search.numbers(found))
     save_figure(options.results, "paper-grid-search", grid_search.draw(found))
 
@@ -55,12 +56,12 @@ def _accuracy(options: argparse.Namespace) -> None:
     network = PaperNetwork.load(options.network)
     seen = network.card["systems"]["training"]
     found = accuracy.judge(network, histograms, references, seen)
-    print_table(accuracy.rows(found))
+    print(aligned(accuracy.rows(found)))
     model = Surrogate.load(options.model)
     seen = model.card["systems"]["training"]
     ours = accuracy.judge(accuracy.positive_ions(model), histograms, references, seen)
     print(f"\nThe same by {model.name}:\n")
-    print_table(accuracy.rows(ours))
+    print(aligned(accuracy.rows(ours)))
     print(accuracy.NOTE)
     keep(options.results, "paper-accuracy", found | {model.name: ours})
     save_figure(options.results, "paper-accuracy", accuracy.draw(found))
@@ -70,11 +71,11 @@ def _profiles(options: argparse.Namespace) -> None:
     published = None if options.published is None else profiles.read_published(options.published)
     data = Simulations.load(options.data)
     found = profiles.compare(PaperNetwork.load(options.network), data, published)
-    print_table(profiles.rows(found))
+    print(aligned(profiles.rows(found)))
     model = Surrogate.load(options.model)
     ours = profiles.compare(accuracy.positive_ions(model), data)
     print(f"\nThe same by {model.name}:\n")
-    print_table(profiles.rows(ours))
+    print(aligned(profiles.rows(ours)))
     kept = {
         name: one.to_dict() | {"ships": {"model": model.name, "error": ours[name].deviation}}
         for name, one in found.items()
@@ -93,7 +94,7 @@ def _speed_up(options: argparse.Namespace) -> None:
     for number, table in enumerate(tables):
         if number:
             print()
-        print_table(table)
+        print(aligned(table))
     keep(options.results, "paper-speed-up", speed_up.numbers(times, cores))
     save_figure(options.results, "paper-speed-up", speed_up.draw(times, cores))
 
