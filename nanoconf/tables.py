@@ -11,7 +11,7 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
     Parameters
     ----------
     rows : sequence of sequence of str
-        The cells; the first row is the header, if there is one.
+        The cells; the first rows may be a header.
     left : int
         Number of leading columns that are flush left; the others are flush right.
     """

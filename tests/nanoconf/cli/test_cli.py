@@ -321,7 +321,7 @@ def test_interrupting_a_command_that_joined_a_run_leaves_it_to_the_others(home, 
     until(lambda: begun(run))
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
-    assert process.returncode == 1 and "goes on" in said
+    assert process.returncode == 1 and "continues" in said
     assert run.state == RUNNING
     run.cancel()
     assert run.wait(5) == CANCELLED
