@@ -114,7 +114,7 @@ def _input(system: SlitSystem, contender: Contender, steps: int) -> str:
 timestep {contender.settings.time_step}
 velocity all create 1.0 1 dist gaussian
 fix move all nve
-fix bath all langevin 1.0 1.0 {system.diameter_ratio / FRICTION:g} 1
+fix bath all langevin 1.0 1.0 {system.diameter_ratio / FRICTION:.12g} 1
 thermo 0
 run 400
 compute bins all chunk/atom bin/1d z lower {width:.15g} units box

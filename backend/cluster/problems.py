@@ -11,6 +11,7 @@ UNUSABLE = (
     "host-key",
     "login",
     "key-file",
+    "login-shell",
     "python",
     "worker-start",
     "disk-full",

@@ -54,7 +54,7 @@ def add_options(parser: ArgumentParser) -> None:
         "-S",
         "--steps",
         metavar="N",
-        help="production time in steps of 0.001 tau, as in the published code",
+        help="production time in steps of 0.001 tau of the smaller ion, as in the published code",
     )
     run.add_argument(
         "--target-error",

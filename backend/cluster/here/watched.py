@@ -14,6 +14,9 @@ from backend.files import write_json, written_whole
 from backend.locks import Lock
 from backend.runs.run import QUEUED, Run
 
+SENDING = "being sent"
+"""The note of a run whose job has been made here, until there is something else to say."""
+
 LAST_FILES = ("result.json", "failure.json")
 
 

@@ -241,8 +241,8 @@ def samples_per_row(schedule: Schedule) -> int:
 def _integration_lines(system: SlitSystem, settings: RunSettings, seed: int) -> str:
     larger = system.diameter_ratio
     if settings.thermostat == "nose-hoover":
-        return f"fix move all nvt temp 1.0 1.0 {CHAIN_TIME * larger:g} tchain {CHAIN_LENGTH}"
-    bath = f"\nfix bath all langevin 1.0 1.0 {larger / FRICTION:g} {seed}"
+        return f"fix move all nvt temp 1.0 1.0 {CHAIN_TIME * larger:.12g} tchain {CHAIN_LENGTH}"
+    bath = f"\nfix bath all langevin 1.0 1.0 {larger / FRICTION:.12g} {seed}"
     return "fix move all nve" + (bath if settings.thermostat == "langevin" else "")
 
 

@@ -1,11 +1,14 @@
-// What only a browser can do: remember what the user typed, measure the room for figures, hand over
-// files, say what sliders are, notice that the kernel is gone, and end it with the page. See browser.py.
+// What only a browser can do: remember what the user typed, measure the room for figures, let the
+// keyboard out of figures, hand over files, say what sliders are, notice that the kernel is gone, and
+// end it with the page. See browser.py.
 
 const KEY = "nanoconf";
 const PULSE_MS = 2000;
 const PATIENCE_MS = 5000;
 const ANSWER_MS = 4000;
 const SETTLE_MS = 120;
+const FIGURE = ".jupyter-matplotlib-canvas-div";
+const LEAVING = ["Tab", "Escape"];
 
 function recall() {
   try {
@@ -89,6 +92,48 @@ function measure(model, el) {
     clearTimeout(timer);
     observer.disconnect();
   };
+}
+
+// ipympl sends every key to matplotlib and prevents what the browser does with it, so no key leads out
+// of a figure. matplotlib uses neither Tab nor Esc: keep both from ipympl, in every figure of the page.
+function freeKeyboard(el) {
+  const app = el.closest(".nc-app");
+  if (!app) return () => {};
+  let held = null;
+  const press = (event) => {
+    const figure = event.target.closest(FIGURE);
+    if (!figure) return;
+    if (!LEAVING.includes(event.key)) {
+      held = event.key;
+      return;
+    }
+    event.stopPropagation();
+    if (event.key === "Escape") leave(figure);
+  };
+  const release = (event) => {
+    if (!event.target.closest(FIGURE)) return;
+    if (LEAVING.includes(event.key)) event.stopPropagation();
+    else held = null;
+  };
+  // The Shift of Shift+Tab is released elsewhere. matplotlib would take it as still pressed, and
+  // constrain how the mouse pans.
+  const blur = (event) => {
+    if (held === null || !event.target.matches(FIGURE)) return;
+    event.target.dispatchEvent(new KeyboardEvent("keyup", { key: held }));
+  };
+  // Capture: before ipympl, whose listeners are on the figures themselves.
+  const stop = new AbortController();
+  const options = { capture: true, signal: stop.signal };
+  app.addEventListener("keydown", press, options);
+  app.addEventListener("keyup", release, options);
+  app.addEventListener("focusout", blur, options);
+  return () => stop.abort();
+}
+
+// Move the focus to the tab that shows the figure, or out of the figure where there are no tabs.
+function leave(figure) {
+  figure.blur();
+  figure.closest(".nc-tabs")?.querySelector("[role=tab][aria-selected=true]")?.focus();
 }
 
 // The handles of sliders have no names, and say a position, for a number: give them both in words.
@@ -189,7 +234,8 @@ export default {
     // The rest of the page may be attached a moment later.
     const stops = [];
     const frame = requestAnimationFrame(() => {
-      stops.push(measure(model, el), describeSliders(el), listen(model, el), endKernelWithPage());
+      stops.push(measure(model, el), freeKeyboard(el), describeSliders(el));
+      stops.push(listen(model, el), endKernelWithPage());
       const words = el.querySelector("span");
       el.querySelector("button")?.addEventListener("click", () => reload(words));
       open(model);
