@@ -21,7 +21,7 @@ from backend.profiles.bins import BINS
 from backend.profiles.density import SlitProfiles
 from backend.runs import local
 from backend.runs.archive import Archive
-from backend.runs.run import DONE, FAILED
+from backend.runs.state import RunState
 from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
 from backend.walls import binned_boltzmann_factor
@@ -44,7 +44,7 @@ register(TOY)
 @pytest.fixture
 def toy(monkeypatch):
     """The toy engine, registered in this process."""
-    monkeypatch.setattr(registry, "_engines", dict(registry._engines))
+    monkeypatch.setattr(registry, "ENGINES", dict(registry._engines))
     registry.register(TOY)
     return RunSettings(engine="toy", duration_ns=0.02, replicas=1, seed=2)
 
@@ -85,7 +85,7 @@ def assert_ideal(profiles):
 def test_a_worker_executes_a_run_of_a_registered_engine(toy_everywhere, home):
     run = Archive(home).submit(SYSTEM, toy_everywhere)
     assert local.start(run.folder).wait() == 0, run.log_tail()
-    assert run.state == DONE
+    assert run.state == RunState.DONE
     result = run.result()
     assert result.settings.engine == "toy"
     assert_ideal(result.profiles)
@@ -112,7 +112,7 @@ def test_a_missing_module_is_named_before_a_run_starts(toy_everywhere, home, tmp
     (tmp_path / "sitecustomize.py").write_text(text)
     run = Archive(home).submit(SYSTEM, toy_everywhere)
     assert local.start(run.folder).wait() == 1
-    assert (run.state, run.error) == (FAILED, "engine-missing")
+    assert (run.state, run.error) == (RunState.FAILED, "engine-missing")
     assert run.reason == "The toy engine needs no_such_one: type pip install no_such_one"
 
 
@@ -138,7 +138,7 @@ def test_the_estimate_follows_the_cost_of_the_engine(toy):
     assert by_toy / by_numba == pytest.approx(1e-9 * SYSTEM.ion_count / per_step)
 
 
-def test_help_lists_registered_engines(toy, capsys):
+def test_help_lists_registeredENGINES(toy, capsys):
     with pytest.raises(SystemExit):
         parser().parse_args(["simulate", "--help"])
     assert "--engine {numba,lammps,toy}" in capsys.readouterr().out
@@ -163,7 +163,7 @@ def test_engines_with_mpi_ranks_ask_for_all_cores_as_tasks(toy):
     assert resources(cluster, SYSTEM, toy)["cores"] == 8
 
 
-def test_clusters_get_the_modules_of_registered_engines(toy):
+def test_clusters_get_the_modules_of_registeredENGINES(toy):
     assert package.needed() == ("numba", "numpy", "scipy")
     registry.register(replace(TOY, modules=("toolbox",)))
     assert package.needed() == ("numba", "numpy", "scipy", "toolbox")
