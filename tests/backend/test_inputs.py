@@ -149,8 +149,6 @@ def test_inputs_that_can_be_uncertain_are_the_surrogates_that_are_no_whole_numbe
     *others, last = (SYSTEM[name].symbol for name in continuous_inputs())
     expected = f"make {', '.join(others)} or {last} normally distributed"
     assert expected in help_of("uncertainty", capsys)
-        "uncertainty", capsys
-    )
 
 
 # --- one more input -------------------------------------------------------------------------

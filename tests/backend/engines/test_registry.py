@@ -44,8 +44,7 @@ register(TOY)
 @pytest.fixture
 def toy(monkeypatch):
     """The toy engine, registered in this process."""
-    monkeypatch.setattr(registry, "ENGINES", dict(registry._engines))
-    registry.register(TOY)
+    monkeypatch.setitem(registry.ENGINES, TOY.name, TOY)
     return RunSettings(engine="toy", duration_ns=0.02, replicas=1, seed=2)
 
 
@@ -138,7 +137,7 @@ def test_the_estimate_follows_the_cost_of_the_engine(toy):
     assert by_toy / by_numba == pytest.approx(1e-9 * SYSTEM.ion_count / per_step)
 
 
-def test_help_lists_registeredENGINES(toy, capsys):
+def test_help_lists_registered_engines(toy, capsys):
     with pytest.raises(SystemExit):
         parser().parse_args(["simulate", "--help"])
     assert "--engine {numba,lammps,toy}" in capsys.readouterr().out
@@ -163,7 +162,7 @@ def test_engines_with_mpi_ranks_ask_for_all_cores_as_tasks(toy):
     assert resources(cluster, SYSTEM, toy)["cores"] == 8
 
 
-def test_clusters_get_the_modules_of_registeredENGINES(toy):
+def test_clusters_get_the_modules_of_registered_engines(toy):
     assert package.needed() == ("numba", "numpy", "scipy")
     registry.register(replace(TOY, modules=("toolbox",)))
     assert package.needed() == ("numba", "numpy", "scipy", "toolbox")
