@@ -13,11 +13,14 @@ from importlib import metadata
 from pathlib import Path
 
 from backend import __version__
+from backend.engines import registry
 
 PACKAGE = Path(__file__).parents[1]
 
-NEEDED = ("numba", "numpy", "scipy")
-"""What a worker imports besides the standard library."""
+
+def needed() -> tuple[str, ...]:
+    """Modules that a worker imports besides the standard library."""
+    return tuple(sorted({"numpy", "scipy", *registry.modules()}))
 
 
 def _sources() -> list[Path]:
@@ -49,5 +52,5 @@ def parcel() -> bytes:
 
 def requirements() -> list[str]:
     """Return the requirements of a worker for pip, with the versions installed here."""
-    names = [*NEEDED, "llvmlite"]
+    names = [*needed(), "llvmlite"]
     return [f"{name}=={metadata.version(name)}" for name in names]

@@ -23,6 +23,7 @@ from backend.keeper.log import log_file
 from backend.locks import is_locked
 from backend.runs.archive import Archive
 from backend.runs.run import Run
+from backend.runs.state import RunState
 
 if TYPE_CHECKING:
     from backend.sampling.result import Progress
@@ -88,7 +89,7 @@ def follow(
     run: Run,
     on_progress: Callable[[Progress | None], None] | None = None,
     timeout: float | None = None,
-) -> str:
+) -> RunState:
     """Wait for the end of a run, starting a keeper whenever there is none; returns the state."""
     home = run.folder.parent.parent
     deadline = None if timeout is None else time.monotonic() + timeout

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from backend.keeper.log import log
 from backend.runs import local
 from backend.runs.archive import QUIET_SECONDS
-from backend.runs.run import CANCELLED, CANCELLED_REASON, FAILED, QUEUED, QUEUES, RUNNING, Run
+from backend.runs.run import CANCELLED_REASON, QUEUES, Run
+from backend.runs.state import RunState
 from backend.runs.worker import INTERRUPTED
 
 MAXIMUM_CRASHES = 3
@@ -56,7 +57,7 @@ class LocalRuns:
                 continue
             del self.children[run_id]
             run = self.open.get(run_id)
-            if run is None or run.state != QUEUED:
+            if run is None or run.state != RunState.QUEUED:
                 continue
             log(f"{run_id}: its worker ended with status {status}")
             if status > 0 and status != INTERRUPTED and not run.progress():
@@ -71,9 +72,9 @@ class LocalRuns:
             except OSError as error:
                 log(f"{run.id}: {error}")
                 continue
-            if state == RUNNING or run.id in self.children:
+            if state == RunState.RUNNING or run.id in self.children:
                 running.append(run)
-            elif state != QUEUED:
+            elif state != RunState.QUEUED:
                 del self.open[run.id]
                 self.any_finished = True
             elif run.id not in self.unwritable:
@@ -81,16 +82,16 @@ class LocalRuns:
         waiting.sort(key=lambda run: (QUEUES.index(run.queue), run.created, run.id))
         return running, waiting
 
-    def _state(self, run: Run) -> str:
+    def _state(self, run: Run) -> RunState:
         """Return the state; one time stamp is enough for the many runs that only wait."""
         stamp = os.stat(run.folder).st_mtime_ns
         if self._unchanged_since.get(run.id) == stamp:
-            return QUEUED
+            return RunState.QUEUED
         if run.cancel_requested:
-            run.settle(CANCELLED, CANCELLED_REASON)
+            run.settle(RunState.CANCELLED, CANCELLED_REASON)
         state = run.state
         untouched = time.time() - stamp / 1e9 > QUIET_SECONDS
-        if state == QUEUED and untouched and not (run.folder / "worker.lock").exists():
+        if state == RunState.QUEUED and untouched and not (run.folder / "worker.lock").exists():
             self._unchanged_since[run.id] = stamp
         return state
 
@@ -112,7 +113,7 @@ class LocalRuns:
 
     def _start(self, run: Run, threads: int) -> bool:
         self._unchanged_since.pop(run.id, None)
-        if run.state != QUEUED:
+        if run.state != RunState.QUEUED:
             return False
         crashes = run.crashes() + self.failed_starts.get(run.id, 0)
         if crashes >= MAXIMUM_CRASHES:
@@ -137,7 +138,7 @@ class LocalRuns:
             "memory: see worker.log in the run folder, or try a smaller system"
         )
         try:
-            run.settle(FAILED, reason, "\n".join(run.log_tail(20)), "crashed")
+            run.settle(RunState.FAILED, reason, "\n".join(run.log_tail(20)), "crashed")
         except OSError as error:
             log(f"{run.id}: {error}")
             self.unwritable.add(run.id)

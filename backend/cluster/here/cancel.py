@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from backend.cluster.here.remote_run import RemoteRun
 from backend.cluster.here.state import State
-from backend.runs.run import CANCELLED, CANCELLED_REASON
+from backend.runs.run import CANCELLED_REASON
+from backend.runs.state import RunState
 
 
 def requested(state: State) -> list[RemoteRun]:
@@ -20,7 +21,7 @@ def settle_unsent(state: State) -> None:
     """End runs that are to be cancelled and have no job."""
     for remote in list(state.runs.values()):
         if not remote.job and remote.run.cancel_requested:
-            state.settle(remote, CANCELLED, CANCELLED_REASON)
+            state.settle(remote, RunState.CANCELLED, CANCELLED_REASON)
 
 
 def cancel(state: State) -> None:

@@ -20,7 +20,8 @@ from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh.login import Ask
 from backend.cluster.waiting import Say, nobody
 from backend.runs.archive import Archive
-from backend.runs.run import FAILED, Run
+from backend.runs.run import Run
+from backend.runs.state import RunState
 
 IDLE_SECONDS = 30.0
 HOLD_SECONDS = 12 * 3600.0
@@ -163,7 +164,7 @@ class Dispatcher(threading.Thread):
             if problem.passing or submit.was_sent(state, remote):
                 remote.update_status(note=f"{problem}; trying again in {pause:.0f} s")
             else:
-                state.settle(remote, FAILED, str(problem), problem.name)
+                state.settle(remote, RunState.FAILED, str(problem), problem.name)
         if not problem.passing:
             for job in [job for job in state.jobs.values() if not job.asked]:
                 state.forget(job)

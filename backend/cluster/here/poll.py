@@ -10,7 +10,8 @@ from backend.cluster.here.endings import JOB_FAILED, Ending
 from backend.cluster.here.jobs import Job
 from backend.cluster.here.remote_run import RemoteRun
 from backend.cluster.here.state import State
-from backend.runs.run import CANCELLED, CANCELLED_REASON, QUEUED, QUEUES, RUNNING
+from backend.runs.run import CANCELLED_REASON, QUEUES
+from backend.runs.state import RunState
 
 GRACE_SECONDS = 3.0
 """How long a job must be over before a run without a result is given up: files travel, too."""
@@ -65,7 +66,7 @@ def _update_status(
     working = slurm in endings.WORKING
     reason = task.get("reason", "None")
     status = {
-        "state": RUNNING if working and begun else QUEUED,
+        "state": RunState.RUNNING if working and begun else RunState.QUEUED,
         "slurm": slurm,
         "reason": "" if working or reason == "None" else reason,
     }
@@ -93,7 +94,7 @@ def _handle_ending(
     if time.monotonic() - remote.over_since < GRACE_SECONDS:
         return
     if remote.run.cancel_requested:
-        state.settle(remote, CANCELLED, CANCELLED_REASON)
+        state.settle(remote, RunState.CANCELLED, CANCELLED_REASON)
     elif not _resubmit(state, remote, job, end):
         log = state.request("log", job=job.name, task=job.index(remote.run.id))
         remote.append_log(log)
@@ -113,6 +114,6 @@ def _resubmit(state: State, remote: RemoteRun, job: Job, end: Ending) -> bool:
     job.runs = [run_id if run_id != remote.run.id else "" for run_id in job.runs]
     job.save(state.archive.home)
     note = f"to be sent again: {end.reason}"
-    remote.update_status(state=QUEUED, note=note, tries=tries, sent=sent)
+    remote.update_status(state=RunState.QUEUED, note=note, tries=tries, sent=sent)
     state.log(f"{remote.run.id}: {note}")
     return True

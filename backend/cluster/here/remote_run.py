@@ -12,7 +12,8 @@ from typing import Any
 from backend.cluster import wire
 from backend.files import write_json, written_whole
 from backend.locks import Lock
-from backend.runs.run import QUEUED, Run
+from backend.runs.run import Run
+from backend.runs.state import RunState
 
 SENDING = "being sent"
 """Note of a run whose job has been made here, until there is something else to report."""
@@ -51,7 +52,7 @@ class RemoteRun:
 
     def update_status(self, **changes: Any) -> bool:
         """Update ``cluster.json``; returns True if that changes anything."""
-        status = {"state": QUEUED, "reason": "", "note": "", **self.status, **changes}
+        status = {"state": RunState.QUEUED, "reason": "", "note": "", **self.status, **changes}
         if status == self.status:
             return False
         with contextlib.suppress(OSError):

@@ -17,6 +17,7 @@ from backend.cluster.here.jobs import Job
 from backend.cluster.here.remote_run import RemoteRun
 from backend.cluster.problems import ClusterProblem
 from backend.runs.archive import Archive, UnknownRun
+from backend.runs.state import RunState
 from backend.system import InvalidInput
 
 
@@ -124,7 +125,7 @@ class State:
         except UnknownRun:  # removed, or damaged
             return False
 
-    def settle(self, remote: RemoteRun, state: str, reason: str, error: str = "") -> None:
+    def settle(self, remote: RemoteRun, state: RunState, reason: str, error: str = "") -> None:
         """End a run without a result."""
         detail = "\n".join(remote.run.log_tail(20))
         try:

@@ -11,7 +11,8 @@ from backend.cluster.here.jobs import Job
 from backend.cluster.here.remote_run import RemoteRun
 from backend.cluster.here.state import State
 from backend.cluster.problems import ClusterProblem
-from backend.runs.run import CANCELLED, CANCELLED_REASON, FAILED, QUEUED
+from backend.runs.run import CANCELLED_REASON
+from backend.runs.state import RunState
 
 
 def was_sent(state: State, remote: RemoteRun) -> bool:
@@ -26,7 +27,7 @@ def refuse_other_versions(state: State) -> None:
         if remote.run.version != __version__ and not was_sent(state, remote):
             asked_by = remote.run.version or "(unknown)"
             line = f"asked for by nanoconf {asked_by}, but this is {__version__}: run it again"
-            state.settle(remote, FAILED, line, "other-version")
+            state.settle(remote, RunState.FAILED, line, "other-version")
 
 
 def submit_jobs(state: State, cluster: Cluster) -> None:
@@ -45,7 +46,7 @@ def _submit(state: State, job: Job, cluster: Cluster) -> None:
     members = state.members(job)
     if not job.asked and all(remote.run.cancel_requested for remote in members):
         for remote in members:
-            state.settle(remote, CANCELLED, CANCELLED_REASON)
+            state.settle(remote, RunState.CANCELLED, CANCELLED_REASON)
         state.forget(job)
         return
     if not members:  # nobody needs it any more
@@ -95,7 +96,7 @@ def _report_uncertain(
 def _refuse(state: State, job: Job, members: list[RemoteRun], refusal: dict[str, str]) -> None:
     for remote in members:
         line = f"the job was not taken: {refusal['line']}"
-        state.settle(remote, FAILED, line, refusal["name"])
+        state.settle(remote, RunState.FAILED, line, refusal["name"])
     state.forget(job)
 
 
@@ -105,4 +106,4 @@ def _record(state: State, job: Job, members: list[RemoteRun], job_id: int) -> No
     state.note_change()
     state.log(f"{job.name}: Slurm's job {job_id} on {job.cluster}, {len(members)} runs")
     for remote in members:
-        remote.update_status(job_id=job_id, state=QUEUED, reason="submitted", note="")
+        remote.update_status(job_id=job_id, state=RunState.QUEUED, reason="submitted", note="")

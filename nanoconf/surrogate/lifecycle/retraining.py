@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
-from backend.files import read_json, write_json
 from backend.keeper.learning import Learning, retrain_after
 from backend.locks import Lock
 from backend.runs.archive import Archive
 from nanoconf.data.published import KEPT_OUT_KEYS
+from nanoconf.surrogate.card import Card, Promotion
 from nanoconf.surrogate.lifecycle import registry
 from nanoconf.surrogate.lifecycle.collection import simulations, teachable
-from nanoconf.surrogate.lifecycle.promotion import Promotion, decide
+from nanoconf.surrogate.lifecycle.promotion import decide
 from nanoconf.surrogate.model import Surrogate
 from nanoconf.surrogate.simulations import Simulations
 from nanoconf.surrogate.training import train
@@ -44,11 +45,11 @@ def train_if_due(archive: Archive | None = None, epochs: int | None = None) -> s
     archive = archive or Archive()
     every = retrain_after()
     if not every:
-        return "learning from use is off (NANOCONF_RETRAIN_AFTER is 0)"
+        return "retraining is off (NANOCONF_RETRAIN_AFTER is 0)"
     registry.home_models().mkdir(parents=True, exist_ok=True)
     lock = Lock(registry.home_models() / "training.lock")
     if not lock.acquire():
-        return "a training is going on already"
+        return "another training is in progress"
     try:
         for leftover in registry.home_models().glob(".model-*"):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -56,7 +57,7 @@ def train_if_due(archive: Archive | None = None, epochs: int | None = None) -> s
         learning = _look(archive, current)
         learning.save(archive.home)
         if len(learning.fresh) < every:
-            return f"{len(learning.fresh)} new runs to learn from; training starts with {every}"
+            return f"{len(learning.fresh)} new runs for training; retraining starts at {every}"
         outcome = _retrain(archive, learning, current, epochs)
         Learning(learning.learnt | learning.fresh, frozenset(), learning.useless, outcome).save(
             archive.home
@@ -98,23 +99,21 @@ def _retrain(archive: Archive, learning: Learning, current: Surrogate, epochs: i
         validation_folder=validation,
         more=more,
         epochs=epochs,
-        notes={"promotion": {"promoted": False, "reason": "not yet compared"}},
+        promotion=Promotion(False, reason="not yet compared"),
         progress=False,
     )
     decision = decide(Surrogate.load(folder), current, Simulations.load(validation))
     _note(folder, decision, len(more))
     if not decision.promoted:
-        return f"{folder.name} is kept aside: {decision.reason}"
+        return f"{folder.name} is rejected: {decision.reason}"
     registry.promote(folder.name)
-    return f"{folder.name} is the model now: {decision.reason}"
+    return f"{folder.name} is now the current model: {decision.reason}"
 
 
 def _note(folder: Path, decision: Promotion, runs: int) -> None:
-    card = read_json(folder / "card.json")
-    write_json(
-        folder / "card.json",
-        card | {"promotion": decision.to_dict(), "data": card["data"] | {"archive_runs": runs}},
-    )
+    card = Card.load(folder)
+    data = replace(card.data, archive_runs=runs)
+    replace(card, promotion=decision, data=data).save(folder)
 
 
 def _next_name() -> str:

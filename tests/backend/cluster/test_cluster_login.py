@@ -13,7 +13,7 @@ from backend.cluster.ssh import login
 from backend.keeper import logins
 from backend.keeper.election import ensure_keeper
 from backend.runs.archive import Archive
-from backend.runs.run import DONE
+from backend.runs.state import RunState
 from nanoconf.cli.main import main
 from tests.support.desk import NAME, Desk, write_config
 from tests.support.homes import PATIENCE, QUICK, SYSTEM, until
@@ -35,7 +35,7 @@ def test_a_run_waits_until_somebody_has_logged_in(home, cluster, server, monkeyp
     assert not run.finished
     assert "nanoconf cluster login" in desk.status(run)["note"] and server.asked == 0
     desk.dispatcher.log_in(lambda title, instructions, prompts: [CODE])
-    assert desk.finish(run) == DONE
+    assert desk.finish(run) == RunState.DONE
     assert server.asked == 1  # all over the connection that is held
     assert desk.dispatcher.busy
     server.cut()
@@ -118,10 +118,10 @@ def test_the_keeper_asks_through_the_command_and_holds_the_connection(
     assert main(["cluster", "login"]) == 0
     assert shown == ["Code: "]
     out = capfd.readouterr().out
-    assert "Look at your phone." in out and "the connection is held" in out
+    assert "Look at your phone." in out and "the connection stays open" in out
     run = Archive(home).submit(SYSTEM, QUICK, **destination(NAME, SYSTEM, QUICK))
     run.wait(PATIENCE)
-    assert run.state == DONE and server.asked == 1
+    assert run.state == RunState.DONE and server.asked == 1
     everything = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
     assert CODE.encode() not in everything
 
