@@ -16,7 +16,7 @@ from backend.cluster.ssh.connection import Connection
 from backend.keeper import logins
 from backend.keeper.election import ensure_keeper
 from backend.runs.archive import Archive
-from backend.runs.run import DONE, FAILED
+from backend.runs.state import RunState
 from nanoconf.cli.main import main
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
@@ -226,7 +226,7 @@ def test_a_shell_that_never_starts_ends_the_run_by_its_own_name(
     with monkeypatch.context() as impatient:
         impatient.setattr(ssh, "SHELL_SECONDS", 3.0)
         desk.step()
-    assert (run.state, run.error) == (FAILED, "login-shell")
+    assert (run.state, run.error) == (RunState.FAILED, "login-shell")
     assert "the login shell has not started after 3 s" in run.reason
     assert f"look at ~/.bashrc on {cluster.host}" in run.reason and "broke" not in run.reason
     assert cluster.answered("REQUEST_SUBMIT_BATCH_JOB") == before
@@ -247,7 +247,7 @@ def test_a_run_that_was_sent_waits_for_a_shell_that_does_not_start(
     assert "login shell has not started" in desk.status(run)["note"]
     assert "trying again" in desk.status(run)["note"]
     (cluster.home / "hangs").unlink()
-    assert desk.finish(run) == DONE
+    assert desk.finish(run) == RunState.DONE
     assert cluster.submissions(desk.status(run)["job"]) == 1
 
 
