@@ -19,7 +19,7 @@ from backend.runs.keeper import ensure_keeper
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from nanoconf import Surrogate
-from nanoconf.gui.state import (
+from nanoconf.gui.tabs.registry import (
     ABOUT,
     CHARGE,
     DOWNLOADS,

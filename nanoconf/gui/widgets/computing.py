@@ -9,10 +9,11 @@ import ipywidgets as widgets
 
 from nanoconf.gui import words
 from nanoconf.gui.fields import DURATION, TARGET
+from nanoconf.gui.phase import RunPhase
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
-from nanoconf.gui.widgets.cluster import ClusterPanel
-from nanoconf.gui.widgets.system import NumberInput
+from nanoconf.gui.widgets.cluster import ClusterFields
+from nanoconf.gui.widgets.number import NumberInput
 
 
 class ComputingPanel(widgets.VBox):
@@ -43,7 +44,7 @@ class ComputingPanel(widgets.VBox):
                 NumberInput(state, DURATION),
                 NumberInput(state, TARGET),
                 widgets.HBox([self.estimate, self.cluster]).add_class("nc-row"),
-                ClusterPanel(state),
+                ClusterFields(state),
                 self.predict,
                 self.run,
                 self.progress,
@@ -58,7 +59,7 @@ class ComputingPanel(widgets.VBox):
         state.observe(
             self._show,
             [
-                *("valid", "simulation", "starting", "cancelling", "finishing", "predicting"),
+                *("valid", "simulation", "phase", "predicting"),
                 *("estimate", "cluster_mode", "cluster_problem"),
             ],
         )
@@ -84,7 +85,8 @@ class ComputingPanel(widgets.VBox):
         going = state.simulating
         self.predict.disabled = not state.valid
         self.run.description = "Cancel" if going else "Run"
-        self.run.disabled = state.starting or state.cancelling or not (going or state.runnable)
+        waits = state.phase in (RunPhase.STARTING, RunPhase.CANCELLING)
+        self.run.disabled = waits or not (going or state.runnable)
         (self.run.add_class if going else self.run.remove_class)("nc-cancel")
         self.estimate.value = escape(words.estimate(state.estimate if state.valid else None))
         self._show_meanwhile()
@@ -95,8 +97,7 @@ class ComputingPanel(widgets.VBox):
     def _show_meanwhile(self) -> None:
         """What can be done with a simulation that is on its way."""
         state, shown = self._state, self._state.simulation
-        there = shown is not None and shown.active and not state.starting
-        ending = state.cancelling or state.finishing
+        there = state.simulating and state.phase is not RunPhase.STARTING
         able = there and shown.mine and shown.settings.engine == "numba" and not shown.where
-        self.finish.disabled = ending or not able or shown.state != "running"
+        self.finish.disabled = state.phase.ending or not able or shown.state != "running"
         self._meanwhile.layout.display = None if there else "none"

@@ -21,7 +21,12 @@ from backend.system import SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.figures.plots import DENSITY, MD, ML, Chart, Columns, Curve, Marker, Plot
-from nanoconf.gui.state import (
+from nanoconf.gui.state import Offer, Simulation
+from nanoconf.gui.tabs.downloads import model as files
+from nanoconf.gui.tabs.downloads.panel import DownloadsPanel
+from nanoconf.gui.tabs.profiles.model import density_plot, integrated_plot, prediction_plot
+from nanoconf.gui.tabs.profiles.panel import SlitPanel
+from nanoconf.gui.tabs.registry import (
     DOWNLOADS,
     INTEGRATED,
     POSITIVE,
@@ -29,19 +34,13 @@ from nanoconf.gui.state import (
     SNAPSHOTS,
     TRENDS,
     UNCERTAINTY,
-    Offer,
-    Simulation,
 )
-from nanoconf.gui.tabs.downloads import model as files
-from nanoconf.gui.tabs.downloads.panel import DownloadsPanel
-from nanoconf.gui.tabs.profiles.model import density_plot, integrated_plot, prediction_plot
 from nanoconf.gui.tabs.snapshots.panel import FIRST, LOADING, SnapshotsPanel
 from nanoconf.gui.tabs.trends.model import Trends
 from nanoconf.gui.tabs.uncertainty.model import UncertainInputs
 from nanoconf.gui.tabs.uncertainty.panel import UncertaintyPanel
-from nanoconf.gui.widgets.figure import SlitPanel
+from nanoconf.gui.widgets.number import NumberInput
 from nanoconf.gui.widgets.offers import OffersPanel
-from nanoconf.gui.widgets.system import NumberInput
 from tests.nanoconf.gui.test_gui_state import prediction, profiles
 from tests.support.homes import PATIENCE, until
 

@@ -13,8 +13,9 @@ import ipywidgets as widgets
 
 from nanoconf.gui import words
 from nanoconf.gui.services.work import Work
-from nanoconf.gui.state import DOWNLOADS, AppState
+from nanoconf.gui.state import AppState, MachineLearning, Simulation
 from nanoconf.gui.tabs.downloads import model as files
+from nanoconf.gui.tabs.registry import DOWNLOADS
 from nanoconf.gui.widgets.rows import Rows
 
 WHAT = {
@@ -81,7 +82,7 @@ class DownloadsPanel(widgets.VBox):
             text = "The files appear here when the simulation has finished."
             return _section(title, "" if going else "Press Run first. ", text)
         about = f"{words.describe(shown.system)}, {words.nanoseconds(words.simulated_ns(shown))}"
-        return _files(title, about, self._state.simulation_stale, shown.files)
+        return _files(title, about, self._is_stale(shown), shown.files)
 
     def _prediction(self) -> str:
         shown = self._state.prediction
@@ -90,12 +91,15 @@ class DownloadsPanel(widgets.VBox):
             text = "The files appear here with the prediction."
             return _section(title, "Press Predict using ML first. ", text)
         texts = files.predicted_files(self._state)
-        return _files(title, words.describe(shown.system), self._state.prediction_stale, texts)
+        return _files(title, words.describe(shown.system), self._is_stale(shown), texts)
 
     def _theory(self) -> str:
         texts = files.theory_files(self._state)
         about = words.describe(self._state.system) if texts else ""
         return _files("Poisson-Boltzmann theory", about, False, texts) if texts else ""
+
+    def _is_stale(self, shown: Simulation | MachineLearning) -> bool:
+        return not self._state.is_current(shown.system)
 
     def _figure(self, tab: str) -> widgets.Widget:
         """The figure of a tab, as it would be seen there when it is asked for."""

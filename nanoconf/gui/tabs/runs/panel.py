@@ -7,9 +7,10 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from nanoconf.gui.figures.plots import IONS
 from nanoconf.gui.services.work import Work
-from nanoconf.gui.state import RUNS, AppState
-from nanoconf.gui.tabs.profiles.model import IONS
+from nanoconf.gui.state import AppState
+from nanoconf.gui.tabs.registry import RUNS
 from nanoconf.gui.tabs.runs.model import History
 from nanoconf.gui.widgets.figure import Canvas
 

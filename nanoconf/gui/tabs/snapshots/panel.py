@@ -9,9 +9,10 @@ import ipywidgets as widgets
 from nanoconf.gui import words
 from nanoconf.gui.services.latest import Latest
 from nanoconf.gui.services.work import Work
-from nanoconf.gui.state import SNAPSHOTS, AppState, Simulation
+from nanoconf.gui.state import AppState, Simulation
+from nanoconf.gui.tabs.registry import SNAPSHOTS
 from nanoconf.gui.tabs.snapshots.view import NOTHING, TrajectoryView
-from nanoconf.gui.widgets.figure import simulation_chip
+from nanoconf.gui.widgets.chips import simulation_chip
 
 if TYPE_CHECKING:
     from backend.sampling.trajectory import Trajectory
@@ -52,8 +53,7 @@ class SnapshotsPanel(widgets.VBox):
     def _name(self, _change: Any = None) -> None:
         """Say whose ions these are, and whether that is the system at the left."""
         seen = self._seen
-        stale = seen is not None and seen.system != self._state.chosen_system
-        self.caption.value = simulation_chip(seen, stale=stale) if seen is not None else ""
+        self.caption.value = "" if seen is None else simulation_chip(self._state, seen)
 
     def _show(self, _change: Any = None) -> None:
         shown = self._state.simulation

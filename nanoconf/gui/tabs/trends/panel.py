@@ -7,9 +7,10 @@ from typing import Any
 import ipywidgets as widgets
 
 from nanoconf.gui.fields import FIELDS
+from nanoconf.gui.figures.plots import IONS
 from nanoconf.gui.services.work import Work
-from nanoconf.gui.state import TRENDS, AppState
-from nanoconf.gui.tabs.profiles.model import IONS
+from nanoconf.gui.state import AppState
+from nanoconf.gui.tabs.registry import TRENDS
 from nanoconf.gui.tabs.trends.model import Trends
 from nanoconf.gui.widgets.figure import Canvas
 

@@ -10,7 +10,8 @@ import ipywidgets as widgets
 from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.figures.plots import Plot
 from nanoconf.gui.services.work import Work
-from nanoconf.gui.state import UNCERTAINTY, AppState
+from nanoconf.gui.state import AppState
+from nanoconf.gui.tabs.registry import UNCERTAINTY
 from nanoconf.gui.tabs.uncertainty.model import (
     EXACT,
     KINDS,
@@ -66,7 +67,7 @@ class UncertaintyPanel(widgets.VBox):
         if asked != self._made[0]:
             self._made = asked, model.plot()
         plot, found = self._made[1], model.found
-        current = found is None or found.system == self._state.chosen_system
+        current = found is None or self._state.is_current(found.system)
         return plot if current else plot.of_other_inputs()
 
     def _show_width(self, _change: Any = None) -> None:
