@@ -73,7 +73,7 @@ class Canvas(widgets.VBox):
             self._draw(plot)
 
     def _draw(self, plot: Plot) -> None:
-        from nanoconf.gui.figures.drawing import DARK, LIGHT
+        from nanoconf.gui.figures.theme import DARK, LIGHT
 
         theme = DARK if self._state.dark else LIGHT
         if self._canvas is None:
