@@ -13,6 +13,7 @@ from nanoconf.gui.phase import RunPhase
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
 from nanoconf.gui.widgets.cluster import ClusterFields
+from nanoconf.gui.widgets.controls import small_button
 from nanoconf.gui.widgets.number import NumberInput
 
 
@@ -30,14 +31,8 @@ class ComputingPanel(widgets.VBox):
         ).add_class("nc-cluster")
         self.predict = widgets.Button(description="Predict using ML").add_class("nc-predict")
         self.run = widgets.Button(description="Run").add_class("nc-run")
-        self.finish = widgets.Button(
-            description="Finish now", tooltip="It is good enough: end it with a result"
-        ).add_class("nc-small")
-        self.leave = widgets.Button(
-            description="Leave", tooltip="The simulation goes on; find it again in Runs"
-        ).add_class("nc-small")
-        self._meanwhile = widgets.HBox([self.finish, self.leave]).add_class("nc-row")
         self.progress = widgets.FloatProgress(max=1.0).add_class("nc-progress")
+        self._meanwhile = self._make_meanwhile()
         super().__init__(
             [
                 widgets.HTML("<h2>Computing</h2>"),
@@ -45,26 +40,34 @@ class ComputingPanel(widgets.VBox):
                 NumberInput(state, TARGET),
                 widgets.HBox([self.estimate, self.cluster]).add_class("nc-row"),
                 ClusterFields(state),
-                self.predict,
-                self.run,
-                self.progress,
-                self._meanwhile,
+                *(self.predict, self.run, self.progress, self._meanwhile),
             ]
         )
-        self.predict.on_click(lambda _button: work.answers.predict())
+        self._connect()
+        self._show()
+
+    def _make_meanwhile(self) -> widgets.HBox:
+        """Buttons that stand below the progress of a simulation."""
+        self.finish = small_button(
+            "Finish now", "It is good enough: end it with a result", self._work.finish
+        )
+        self.leave = small_button(
+            "Leave", "The simulation goes on; find it again in Runs", self._work.leave
+        )
+        return widgets.HBox([self.finish, self.leave]).add_class("nc-row")
+
+    def _connect(self) -> None:
+        self.predict.on_click(lambda _button: self._work.answers.predict())
         self.run.on_click(lambda _button: self._pressed())
-        self.finish.on_click(lambda _button: work.finish())
-        self.leave.on_click(lambda _button: work.leave())
         self.cluster.observe(self._toggled, "value")
-        state.observe(
+        self._state.observe(
             self._show,
             [
                 *("valid", "simulation", "phase", "predicting"),
                 *("estimate", "cluster_mode", "cluster_problem"),
             ],
         )
-        state.observe(self._show_cluster, ["cluster_mode", "cluster_note"])
-        self._show()
+        self._state.observe(self._show_cluster, ["cluster_mode", "cluster_note"])
 
     def _pressed(self) -> None:
         if self._state.simulating:

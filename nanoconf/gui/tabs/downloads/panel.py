@@ -16,6 +16,7 @@ from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState, MachineLearning, Simulation
 from nanoconf.gui.tabs.downloads import model as files
 from nanoconf.gui.tabs.registry import DOWNLOADS
+from nanoconf.gui.widgets.controls import small_button
 from nanoconf.gui.widgets.rows import Rows
 
 WHAT = {
@@ -39,7 +40,9 @@ class DownloadsPanel(widgets.VBox):
 
     def __init__(self, state: AppState, work: Work):
         self._state, self._work = state, work
-        self.all = _button("Everything in one zip", "All files and figures below", self._everything)
+        self.all = small_button(
+            "Everything in one zip", "All files and figures below", self._everything
+        )
         self.simulated, self.predicted = widgets.HTML(), widgets.HTML()
         self.trajectory, self.figures = Rows(self._made), Rows(self._figure)
         self.about_figures = widgets.HTML()
@@ -105,7 +108,7 @@ class DownloadsPanel(widgets.VBox):
         """The figure of a tab, as it would be seen there when it is asked for."""
         title = widgets.HTML(escape(tab)).add_class("nc-figure-name")
         buttons = [
-            _button(kind.upper(), f"{tab} as {kind.upper()}", self._hand_figure(tab, kind))
+            small_button(kind.upper(), f"{tab} as {kind.upper()}", self._hand_figure(tab, kind))
             for kind in files.FORMATS
         ]
         return widgets.HBox([title, *buttons]).add_class("nc-file")
@@ -116,7 +119,7 @@ class DownloadsPanel(widgets.VBox):
 
     def _made(self, name: str) -> widgets.Widget:
         """A file of the run that is too large for a link."""
-        button = _button(name, WHAT[name], lambda: self._hand(name, self._reader(name)))
+        button = small_button(name, WHAT[name], lambda: self._hand(name, self._reader(name)))
         return widgets.HBox([button, widgets.HTML(escape(WHAT[name]))]).add_class("nc-file")
 
     def _reader(self, name: str) -> Callable[[], bytes]:
@@ -147,12 +150,6 @@ class DownloadsPanel(widgets.VBox):
             self._work.deliver(name, make(), files.kind_of(name))
         except (OSError, RuntimeError, ValueError) as error:
             self._state.fail(f"{name} could not be made: {words.one_line(error)}")
-
-
-def _button(text: str, tooltip: str, action: Callable[[], None]) -> widgets.Button:
-    button = widgets.Button(description=text, tooltip=tooltip).add_class("nc-small")
-    button.on_click(lambda _button: action())
-    return button
 
 
 def _section(title: str, *texts: str) -> str:
