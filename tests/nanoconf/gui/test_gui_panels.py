@@ -35,7 +35,8 @@ from nanoconf.gui.tabs.registry import (
     TRENDS,
     UNCERTAINTY,
 )
-from nanoconf.gui.tabs.snapshots.panel import FIRST, LOADING, SnapshotsPanel
+from nanoconf.gui.tabs.snapshots.model import FIRST, LOADING
+from nanoconf.gui.tabs.snapshots.panel import SnapshotsPanel
 from nanoconf.gui.tabs.trends.model import Trends
 from nanoconf.gui.tabs.uncertainty.model import UncertainInputs
 from nanoconf.gui.tabs.uncertainty.panel import UncertaintyPanel
