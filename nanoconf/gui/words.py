@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from backend.inputs import SYSTEM
 from backend.runs.state import RunState
 from nanoconf.gui.fields import FIELDS, WITHOUT_FIELD
+from nanoconf.gui.phase import RunPhase
 
 if TYPE_CHECKING:
     from backend.runs.run import Run
@@ -75,22 +76,26 @@ def percent(share: float) -> str:
     return f"{100 * share:.2g} %"
 
 
-def status(simulation: Simulation, ending: str = "") -> str:
-    """The status line for a simulation; `ending` is how it was asked to end, if it was."""
+ENDINGS = {RunPhase.CANCELLING: "Cancelling …", RunPhase.FINISHING: "Finishing …"}
+"""Status line of a run that was told to end."""
+
+
+def status(simulation: Simulation, phase: RunPhase = RunPhase.ACTIVE) -> str:
+    """The status line for a simulation in some phase."""
     without = without_field(simulation.system)
     note = f" The page has no input for: {', '.join(without)}." if without else ""
-    return _status(simulation, ending) + note
+    return _status(simulation, phase) + note
 
 
-def _status(simulation: Simulation, ending: str) -> str:
+def _status(simulation: Simulation, phase: RunPhase) -> str:
     if simulation.state == RunState.DONE:
         return _done(simulation)
     if simulation.state == RunState.CANCELLED:
         return "Cancelled. What had been simulated stays on screen; Run starts afresh."
     if simulation.state == RunState.FAILED:
         return f"The simulation failed: {simulation.reason}"
-    if ending:
-        return {"cancelling": "Cancelling …", "finishing": "Finishing …"}[ending]
+    if phase in ENDINGS:
+        return ENDINGS[phase]
     if simulation.where:
         return _on_cluster(simulation)
     if simulation.state == RunState.QUEUED:

@@ -14,7 +14,7 @@ from backend.runs.archive import Archive
 from backend.runs.state import RunState
 from backend.system import SlitSystem
 from nanoconf import Surrogate
-from nanoconf.gui.state import CHARGE, NEGATIVE, POSITIVE, TABS
+from nanoconf.gui.tabs.registry import CHARGE, NEGATIVE, POSITIVE, TABS
 from tests.browser.conftest import SEEN, Window
 from tests.support.desk import write_config
 from tests.support.homes import until
@@ -72,7 +72,7 @@ def test_plain_voila_shows_the_whole_page(browser, server, size):
     page = window.page
     assert page.title() == "Ions in Nanoconfinement"
     expect(page.get_by_role("heading", level=1)).to_have_text("Ions in Nanoconfinement")
-    expect(page.get_by_role("tab")).to_have_text(list(TABS))
+    expect(page.get_by_role("tab")).to_have_text([tab.title for tab in TABS])
     for label, (default, _allowed) in NUMBERS.items():
         expect(window.field(label)).to_have_value(default)
     for words in ("Run", "Predict using ML", "Cluster mode"):

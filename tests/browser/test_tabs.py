@@ -20,7 +20,7 @@ from backend.runs.state import RunState
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from nanoconf import Surrogate
-from nanoconf.gui.state import (
+from nanoconf.gui.tabs.registry import (
     ABOUT,
     CHARGE,
     DOWNLOADS,

@@ -172,7 +172,9 @@ def test_the_page_offers_to_finish_early_where_the_engine_can(toy, state, work):
     panel = ComputingPanel(state, work)
     for resumable in (True, False):
         registry.register(replace(TOY, resumable=resumable))
-        state.show(Simulation("1" * 32, SYSTEM, replace(toy, seed=3 + resumable), state=RunState.RUNNING))
+        state.show(
+            Simulation("1" * 32, SYSTEM, replace(toy, seed=3 + resumable), state=RunState.RUNNING)
+        )
         assert panel.finish.disabled is not resumable
 
 

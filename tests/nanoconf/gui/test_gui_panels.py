@@ -22,7 +22,12 @@ from backend.system import Range, SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.figures.plots import DENSITY, MD, ML, Chart, Columns, Curve, Marker, Plot
-from nanoconf.gui.state import (
+from nanoconf.gui.state import Offer, Simulation
+from nanoconf.gui.tabs.downloads import model as files
+from nanoconf.gui.tabs.downloads.panel import DownloadsPanel
+from nanoconf.gui.tabs.profiles.model import density_plot, integrated_plot, prediction_plot
+from nanoconf.gui.tabs.profiles.panel import SlitPanel
+from nanoconf.gui.tabs.registry import (
     DOWNLOADS,
     INTEGRATED,
     POSITIVE,
@@ -30,19 +35,14 @@ from nanoconf.gui.state import (
     SNAPSHOTS,
     TRENDS,
     UNCERTAINTY,
-    Offer,
-    Simulation,
 )
-from nanoconf.gui.tabs.downloads import model as files
-from nanoconf.gui.tabs.downloads.panel import DownloadsPanel
-from nanoconf.gui.tabs.profiles.model import density_plot, integrated_plot, prediction_plot
-from nanoconf.gui.tabs.snapshots.panel import FIRST, LOADING, SnapshotsPanel
+from nanoconf.gui.tabs.snapshots.model import FIRST, LOADING
+from nanoconf.gui.tabs.snapshots.panel import SnapshotsPanel
 from nanoconf.gui.tabs.trends.model import Trends
 from nanoconf.gui.tabs.uncertainty.model import UncertainInputs
 from nanoconf.gui.tabs.uncertainty.panel import UncertaintyPanel
-from nanoconf.gui.widgets.figure import SlitPanel
+from nanoconf.gui.widgets.number import NumberInput
 from nanoconf.gui.widgets.offers import OffersPanel
-from nanoconf.gui.widgets.system import NumberInput
 from nanoconf.surrogate.card import KIND, Card
 from nanoconf.surrogate.domain import Domain
 from tests.nanoconf.gui.test_gui_state import prediction, profiles

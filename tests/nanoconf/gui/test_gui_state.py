@@ -257,7 +257,7 @@ def test_the_status_line_follows_a_run(state):
     assert state.tab == "Positive Ion Density"
     run = Simulation("abcdef0123", SlitSystem(), RunSettings())
     state.show(run)
-    assert not state.starting and state.simulating
+    assert state.phase == "active" and state.simulating
     assert "Waiting for a free processor" in state.status
     state.show(replace(run, state=RunState.RUNNING, progress=Progress("compiling", 0.0)))
     assert "Preparing" in state.status
@@ -400,7 +400,7 @@ def test_cancel_ends_the_run_and_says_so(state, work, monkeypatch):
     work.run()
     until(lambda: state.simulation and state.simulation.state == RunState.RUNNING)
     work.cancel()
-    assert state.cancelling
+    assert state.phase == "cancelling"
     until(lambda: not state.simulating and "Cancelled" in state.status)  # said last
     assert state.simulation.state == RunState.CANCELLED
 
@@ -433,7 +433,7 @@ def test_a_strangers_run_is_offered_and_ended_only_when_asked_twice(state, work,
     until(lambda: state.simulation and state.status.startswith(going))  # said last
     assert work.offers() == ()
     work.cancel()
-    assert state.confirm_cancel and "once more" in state.status and not run.cancel_requested
+    assert state.phase == "confirming" and "once more" in state.status and not run.cancel_requested
     state.show(replace(state.simulation, progress=Progress("equilibrating", 0.1)))
     assert "once more" in state.status
     work.leave()
@@ -633,7 +633,7 @@ def test_a_run_that_is_deleted_while_it_waits_leaves_a_page_that_can_be_used(
     run.remove()
     page.work.cancel()
     page.until(lambda: "has been removed" in state.status)
-    assert state.mood == "bad" and not state.simulating and not state.cancelling
+    assert state.mood == "bad" and not state.simulating
     small(state, monkeypatch, LONG)
     page.work.run()
     page.until(lambda: "Waiting for a free processor" in state.status)
@@ -643,7 +643,7 @@ def test_a_run_that_is_deleted_while_it_waits_leaves_a_page_that_can_be_used(
 def test_a_run_that_is_gone_can_be_cancelled_no_more(state, page):
     state.show(Simulation("0" * 32, SYSTEM, LONG))
     page.work.cancel()
-    page.until(lambda: not state.cancelling)
+    page.until(lambda: state.phase != "cancelling")
     assert "could not be ended: there is no run" in state.status
 
 
@@ -659,7 +659,7 @@ def test_a_run_that_is_good_enough_ends_with_what_there_is(state, work, monkeypa
     work.run()
     until(lambda: state.simulation and state.simulation.profiles is not None)
     work.finish()
-    assert state.finishing and "Finishing" in state.status
+    assert state.phase == "finishing" and "Finishing" in state.status
     until(lambda: not state.simulating)
     assert state.simulation.state == RunState.DONE, state.log
     summary = state.simulation.result.summary

@@ -16,7 +16,7 @@ from nanoconf import Surrogate
 from nanoconf.gui import words
 from nanoconf.gui.figures.plots import DENSITY, MD, ML, Z_AXIS, Chart, Curve
 from nanoconf.gui.services.answers import Answers
-from nanoconf.gui.state import RUNS, TRENDS, UNCERTAINTY
+from nanoconf.gui.tabs.registry import RUNS, TRENDS, UNCERTAINTY
 from nanoconf.gui.tabs.runs.model import History
 from nanoconf.gui.tabs.trends.model import Trends
 from nanoconf.gui.tabs.uncertainty.model import EXACT, UncertainInputs

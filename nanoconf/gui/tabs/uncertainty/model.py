@@ -12,7 +12,7 @@ from nanoconf.gui import words
 from nanoconf.gui.fields import FIELDS, NUMBER
 from nanoconf.gui.figures.plots import ML, Z_AXIS, Chart, Columns, Curve, Marker, Plot
 from nanoconf.gui.services.latest import Latest
-from nanoconf.gui.state import UNCERTAINTY
+from nanoconf.gui.tabs.registry import UNCERTAINTY
 
 if TYPE_CHECKING:
     from backend.system import SlitSystem
