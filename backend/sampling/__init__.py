@@ -1,1 +1,1 @@
-"""Sampling, shared by all engines: start, schedule, estimators, convergence, summary."""
+"""Sampling, shared by all engines: lattice, schedule, samples, estimators, assembly of the result."""
