@@ -1,1 +1,1 @@
-"""Sampling, shared by all engines: lattice, schedule, samples, estimators, assembly of the result."""
+"""Parts that all engines share: lattice, schedule, samples, estimators, assembly of the result."""
