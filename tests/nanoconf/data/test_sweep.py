@@ -57,8 +57,8 @@ def test_a_longer_plan_begins_with_the_shorter_one():
 
 
 def varied_inputs(system):
-    ratio = system.negative_diameter / system.positive_diameter
-    return [getattr(system, name, ratio) for name in VARIED_RANGES]
+    ratio = {"diameter_ratio": system.negative_diameter / system.positive_diameter}
+    return [ratio.get(name) or getattr(system, name) for name in VARIED_RANGES]
 
 
 def test_varied_systems_vary_every_input_within_its_range():
