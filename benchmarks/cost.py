@@ -16,7 +16,7 @@ import numpy as np
 from backend.engines.lammps.engine import Job
 from backend.engines.numba.replica import Replica
 from backend.sampling import estimators
-from backend.sampling.estimators import Samples
+from backend.sampling.samples import Samples
 from backend.sampling.schedule import EQUILIBRATION_TIME, Schedule
 from backend.settings import RunSettings
 from backend.system import SlitSystem

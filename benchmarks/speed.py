@@ -15,7 +15,8 @@ import numpy as np
 
 from backend.engines.lammps import script
 from backend.engines.lammps.program import Process, find
-from backend.engines.numba.replica import FRICTION, Replica
+from backend.engines.numba.replica import Replica
+from backend.sampling.dynamics import FRICTION
 from backend.sampling.schedule import Schedule
 from backend.system import SPECIES, SlitSystem
 from benchmarks.contenders import Contender

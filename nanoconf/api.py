@@ -7,7 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from backend.cluster.destination import default_engine, destination, status_in_words
+from backend.cluster.destination import (
+    default_engine,
+    destination,
+    status_in_words,
+    waiting_line,
+)
 from backend.runs.archive import Archive, Run
 from backend.runs.keeper import follow
 from backend.sampling.result import Progress, SimulationResult
@@ -83,9 +88,15 @@ def simulate(
 
 def wait_for(run: Run, *, progress: bool | None = None) -> Run:
     """Wait for the end of a run behind a progress bar; Ctrl-C cancels it, unless it was joined."""
+    say_waiting = waiting_line(progress)
     try:
         with progress_bar(progress) as show:
-            follow(run, lambda found: show(found, status_in_words(run)))
+
+            def tell(found: Progress | None) -> None:
+                show(found, status_in_words(run))
+                say_waiting(run)
+
+            follow(run, tell)
     except KeyboardInterrupt:
         if not run.joined:
             run.cancel()

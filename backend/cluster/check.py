@@ -9,9 +9,13 @@ from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh import host_keys
 from backend.cluster.ssh.login import Ask
 from backend.cluster.ssh.remote import Remote
+from backend.cluster.waiting import Say, nobody
+
+SLOW_SHELL_SECONDS = 5.0
+"""A login shell that takes longer to start is named: it does so at every command."""
 
 
-def steps(cluster: Cluster, ask: Ask | None = None) -> Iterator[tuple[str, str]]:
+def steps(cluster: Cluster, ask: Ask | None = None, say: Say = nobody) -> Iterator[tuple[str, str]]:
     """What works, one after the other: what was tried, and what was found.
 
     Parameters
@@ -19,13 +23,15 @@ def steps(cluster: Cluster, ask: Ask | None = None) -> Iterator[tuple[str, str]]
     cluster : Cluster
     ask : callable, optional
         Asks a person for what the host wants besides a key.
+    say : callable, optional
+        Told, in a line, what is being waited for.
 
     Raises
     ------
     ClusterProblem
         What does not work, and what to do about it.
     """
-    remote = Remote(cluster)
+    remote = Remote(cluster, say)
     target = remote.connection.target
     yield "the entry is understood", f"{target}, jobs in {cluster.work_dir}"
     try:
@@ -38,6 +44,7 @@ def steps(cluster: Cluster, ask: Ask | None = None) -> Iterator[tuple[str, str]]
                 raise ClusterProblem("host-key", f"{line}: {advice}")
             yield "its host key is known", str(host.known_hosts)
         yield "the login works", target.user
+        yield _start_the_shell(remote)
         site = remote.site
         yield "Python and the worker are there", site.python
         found = remote.ask("hello")
@@ -54,10 +61,22 @@ def steps(cluster: Cluster, ask: Ask | None = None) -> Iterator[tuple[str, str]]
         remote.close()
 
 
+def _start_the_shell(remote: Remote) -> tuple[str, str]:
+    """Let the user's shell there start for nothing else; says how long that took."""
+    answer = remote.connection.run("true")
+    seconds, host = remote.connection.shell_seconds, remote.connection.target.host
+    if answer.status:
+        line = f"the login shell runs no command ({answer.last_line()})"
+        raise ClusterProblem("login-shell", f"{line}: look at ~/.bashrc on {host}")
+    if seconds < SLOW_SHELL_SECONDS:
+        return "the login shell starts", f"in {seconds:.1f} s"
+    return f"the login shell takes {seconds:.0f} s to start", f"look at ~/.bashrc on {host}"
+
+
 def _start_the_engine(remote: Remote) -> None:
     """Load what a simulation needs, on the login node."""
     command = remote.site.command(remote.cluster, "backend.cluster.node.load_engines")
-    answer = remote.connection.run(command)
+    answer = remote.connection.run(command, task="waiting for the engine to load")
     if answer.status:
         line = f"the engine cannot be loaded on the cluster ({answer.last_line()})"
         raise ClusterProblem("worker-start", f"{line}: see python and setup in its entry")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any
 
 from backend.runs.archive import Run
+from backend.runs.run import LOCAL
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 
@@ -60,3 +63,27 @@ def status_in_words(run: Run) -> str:
     slurm, reason = str(status.get("slurm", "")).lower(), status.get("reason", "")
     job = f" (job {status['job_id']})" if status.get("job_id") else ""
     return f"{slurm}{': ' if slurm and reason else ''}{reason}{job}" if slurm or reason else ""
+
+
+def waiting_line(progress: bool | None) -> Callable[[Run], None]:
+    """A function that says what a run on a cluster waits for, a line on standard error each time.
+
+    It says each line once, and nothing on a terminal, where the progress bar does.
+
+    Parameters
+    ----------
+    progress : bool or None
+        Whether a progress bar was asked for; None where nothing was said about it.
+    """
+    from backend.cluster.here.watched import SENDING
+
+    said = {"", SENDING}
+
+    def say(run: Run) -> None:
+        note = "" if run.where == LOCAL else str(run.cluster_status().get("note", ""))
+        if note not in said:
+            said.add(note)
+            print(f"{run.where}: {note}", file=sys.stderr, flush=True)
+
+    silent = progress is not None or sys.stderr.isatty()
+    return (lambda run: None) if silent else say

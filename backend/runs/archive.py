@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend import __version__
-from backend.cluster.problems import UNUSABLE
 from backend.files import write_json
 from backend.locks import Lock
 from backend.runs.run import LOCAL, QUEUES, DamagedRun, Run, now
@@ -30,6 +29,23 @@ LEFTOVER_SECONDS = 3600.0
 
 GO_ON = ("time-limit", "node-failed", "preempted", "interrupted", "job-lost")
 """Errors of runs on clusters that leave a checkpoint there, which an equal run goes on from."""
+
+UNUSABLE = (
+    "cluster-config",
+    "ssh-config",
+    "host-key",
+    "login",
+    "key-file",
+    "login-shell",
+    "python",
+    "worker-start",
+    "disk-full",
+    "work-dir",
+    "slurm-missing",
+    "slurm-refused",
+)
+"""Errors of runs that their cluster never took; they stay until somebody corrects its entry, its
+host or the login."""
 
 QUIET_SECONDS = 1.0
 """A folder untouched for so long shows by its time stamp that it is as it was."""

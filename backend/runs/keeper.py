@@ -33,6 +33,7 @@ from backend.system import InvalidInput
 if TYPE_CHECKING:
     from backend.cluster.here.dispatcher import Dispatcher
     from backend.cluster.ssh.login import Ask
+    from backend.cluster.waiting import Say
     from backend.sampling.result import Progress
 
 IDLE_SECONDS = 60.0
@@ -224,9 +225,9 @@ class Keeper:
                 self._clusters[name, config].start()
             return self._clusters[name, config]
 
-    def log_in(self, name: str, config: Path, ask: Ask) -> None:
+    def log_in(self, name: str, config: Path, ask: Ask, say: Say) -> None:
         """Log in to a cluster, and hold the connection; called from other threads."""
-        self._dispatcher(name, config).log_in(ask)
+        self._dispatcher(name, config).log_in(ask, say)
 
     def _reap(self) -> None:
         """Note how the workers that have ended did so."""

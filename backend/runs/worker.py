@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import errno
 import faulthandler
-import importlib
 import os
 import platform
 import resource
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend import __version__
+from backend.engines import registry
 from backend.files import write_json
 from backend.locks import Lock
 from backend.runs.run import CANCELLED_REASON, DamagedRun, Run, boot_id, now, result_files
@@ -51,12 +51,6 @@ SAVING_SECONDS = 20.0
 LOW_PRIORITY = 10
 SCARCE_BYTES = 2 << 30
 """Address space that a worker can need."""
-
-ENGINES = {"numba": "backend.engines.numba.engine", "lammps": "backend.engines.lammps.engine"}
-"""The module that executes a run, by `RunSettings.engine`."""
-
-RESUMABLE = ("numba",)
-"""Engines that go on from checkpoints and can be told that it is enough; others start anew."""
 
 ADVICE = {
     errno.ENOSPC: ("disk-full", "the disk is full: free some space, then run it again"),
@@ -199,7 +193,9 @@ class Worker:
         say("settings: " + _listed(settings.to_dict()))
         positive, negative = system.counts
         say(f"{positive} positive and {negative} negative ions, box {system.box_length:.2f} nm")
-        engine = importlib.import_module(ENGINES[settings.engine])
+        engine = registry.get(settings.engine)
+        if lacking := engine.missing():
+            raise SimulationError(lacking, "engine-missing")
         resuming = {
             "checkpoint": self.run.checkpoint_folder,
             "say": say,
@@ -211,7 +207,7 @@ class Worker:
             threads=self.threads,
             on_progress=self._on_progress,
             should_stop=self.watch.stop_wanted,
-            **(resuming if settings.engine in RESUMABLE else {}),
+            **(resuming if engine.resumable else {}),
         )
         if not result.profiles.finite:
             raise SimulationError(

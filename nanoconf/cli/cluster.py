@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from backend.cluster.ssh.hosts import Target
     from backend.cluster.ssh.login import Ask
+    from backend.cluster.waiting import Say
 
 NAME, TEXT = "cluster", "Slurm clusters: describe, list, trust, check, log in"
 
@@ -112,7 +113,7 @@ def _check(options: Namespace) -> int:
 
     cluster = config.get(options.name)
     try:
-        for what, found in check.steps(cluster, _somebody()):
+        for what, found in check.steps(cluster, _somebody(), _speaker()):
             print(f"yes  {what}: {found}", flush=True)
     except ClusterProblem as problem:
         print(f"NO   {problem}", file=sys.stderr)
@@ -125,8 +126,9 @@ def _trust(options: Namespace) -> int:
     from backend.cluster import config
     from backend.cluster.ssh import hosts, login
 
+    say = _speaker()
     for host in hosts.target_of(config.get(options.name)).way:
-        if not _trusted(host, login.server_key(host, _somebody()), options.fingerprint):
+        if not _trusted(host, login.server_key(host, _somebody(), say), options.fingerprint):
             print(f"the host key of {host} is not stored", file=sys.stderr)
             return 1
     return 0
@@ -164,9 +166,22 @@ def _login(options: Namespace) -> int:
     cluster = config.get(options.name)
     home = Archive().home
     ensure_keeper(home)
-    reception.visit(home, cluster.name, config.config_path(), _ask)
+    reception.visit(home, cluster.name, config.config_path(), _ask, _speaker())
     print(f"logged in to {cluster.name}; the connection is held for runs")
     return 0
+
+
+def _speaker() -> Say:
+    """A function that says what is being waited for, with or without a terminal, once in a row."""
+    last = ""
+
+    def say(line: str) -> None:
+        nonlocal last
+        if line != last:
+            print(f"...  {line}", file=sys.stderr, flush=True)
+        last = line
+
+    return say
 
 
 def _somebody() -> Ask | None:

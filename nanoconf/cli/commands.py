@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from backend.cluster.destination import default_engine, destination, status_in_words
+from backend.inputs import SYSTEM
 from backend.runs.archive import Archive
 from backend.runs.run import DamagedRun, Run
 from backend.runs.state import RunState
 from backend.sampling.result import SimulationResult
 from backend.sampling.trajectory import check_snapshots
-from backend.settings import RunSettings, duration_of_steps
+from backend.settings import SETTINGS, RunSettings, duration_of_steps
 from backend.system import SPECIES, InvalidInput, SlitSystem
 from nanoconf.data import export as output
 from nanoconf.data.parsing import (
     MAXIMUM_ROWS,
-    SYSTEM_INPUTS,
     in_row,
     parsed,
     settings_of,
@@ -109,8 +109,8 @@ def run_settings(options: argparse.Namespace, system: SlitSystem) -> RunSettings
     """The settings that were typed for a run of a system."""
     chosen = {
         name: parsed(name, getattr(options, name))
-        for name in ("duration_ns", "target_error", "seed", "replicas", "engine", "snapshots")
-        if getattr(options, name) is not None
+        for name in SETTINGS
+        if getattr(options, name, None) is not None
     }
     if "engine" not in chosen:
         chosen |= default_engine(getattr(options, "cluster", None))
@@ -141,7 +141,7 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def _predict_batch(options: argparse.Namespace) -> int:
-    given = [name for name in SYSTEM_INPUTS if getattr(options, name, None) is not None]
+    given = [name for name in SYSTEM if getattr(options, name, None) is not None]
     if given:
         raise InvalidInput(given[0], getattr(options, given[0]), "goes into the --batch file")
     systems = systems_of(options.batch)
@@ -165,7 +165,7 @@ def _predict_batch(options: argparse.Namespace) -> int:
 def systems_of(file: Path) -> list[SlitSystem]:
     """The systems of a CSV file, whose columns are inputs of `SlitSystem`."""
     systems = []
-    for number, row in enumerate(table(file, "batch", SYSTEM_INPUTS), 1):
+    for number, row in enumerate(table(file, "batch", SYSTEM), 1):
         try:
             systems.append(system_of(row))
         except InvalidInput as error:

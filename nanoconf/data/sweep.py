@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 
 from backend import __version__
-from backend.cluster.destination import destination
-from backend.cluster.problems import UNUSABLE
+from backend.cluster.destination import destination, status_in_words, waiting_line
 from backend.locks import Lock
 from backend.runs import local
-from backend.runs.archive import Archive
+from backend.runs.archive import UNUSABLE, Archive
 from backend.runs.keeper import REELECTION_SECONDS, ensure_keeper
 from backend.runs.run import DamagedRun, Run, now
 from backend.runs.state import RunState
@@ -153,6 +152,7 @@ class Sweep:
             disable=None if progress is None else not progress,
             smoothing=0.05,
         )
+        say_waiting = waiting_line(progress)
         saved, kept_alive, changed = time.monotonic(), -math.inf, True
         self._began = now() if waiting else ""
         try:
@@ -164,6 +164,10 @@ class Sweep:
                 finished = self._collect()
                 if finished:
                     bar.update(finished)
+                if self.cluster is not None and self._active:
+                    _, _, run = next(iter(self._active.values()))  # they wait for the same
+                    say_waiting(run)
+                    bar.set_postfix_str(status_in_words(run))
                 changed = changed or finished > 0
                 if changed and time.monotonic() - saved > SAVE_SECONDS:
                     self.save()

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from backend.inputs import SYSTEM
 from backend.runs.state import RunState
-from nanoconf.gui.fields import FIELDS
+from nanoconf.gui.fields import FIELDS, WITHOUT_FIELD
 
 if TYPE_CHECKING:
     from backend.runs.run import Run
     from backend.settings import RunSettings
     from backend.system import InvalidInput, SlitSystem
     from nanoconf.gui.state import MachineLearning, Simulation
-
-
-WITHOUT_FIELD = {
-    "wall": "wall {}",
-    "temperature": "{:g} K",
-    "relative_permittivity": "permittivity {:g}",
-    "negative_ions": "{} negative ions",
-}
-"""How the inputs read that the page has no fields for."""
 
 
 def describe(system: SlitSystem, *, full: bool = False) -> str:
@@ -42,12 +33,11 @@ def describe(system: SlitSystem, *, full: bool = False) -> str:
 
 def without_field(system: SlitSystem, *, full: bool = False) -> list[str]:
     """What is not the default of the inputs that the page has no fields for; `full`: all."""
-    defaults = {each.name: each.default for each in fields(system)}
     values = {name: getattr(system, name) for name in WITHOUT_FIELD}
     return [
         WITHOUT_FIELD[name].format(value)
         for name, value in values.items()
-        if value is not None and (full or value != defaults[name])
+        if value is not None and (full or value != SYSTEM[name].default)
     ]
 
 

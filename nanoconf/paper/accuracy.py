@@ -23,10 +23,10 @@ from backend.walls import boltzmann_factor
 from nanoconf.data.dataset import BINS
 from nanoconf.data.published import SYSTEMS, TRENDS
 from nanoconf.paper.histograms import Histograms
-from nanoconf.paper.published_network import SPECIES, Predict
+from nanoconf.paper.published_network import INPUTS, SPECIES, Predict, paper_key
 from nanoconf.paper.report import tidy
 from nanoconf.surrogate.model import Surrogate
-from nanoconf.surrogate.simulations import Simulations, system_key
+from nanoconf.surrogate.simulations import Simulations
 
 STANDARD_ERRORS = (1.0, 1.96, 3.0)
 """Half widths k of the error bars, in standard errors."""
@@ -40,8 +40,8 @@ PAPER_A_N = (0.86, 0.997)
 PAPER_A_I = {"I": 0.98, "II": 0.91, "III": 0.78, "IV": 0.89}
 """What the paper reports: over all, the smallest and largest bin, and by system."""
 
-NAMES = {system_key(system): name for name, system in {**SYSTEMS, **TRENDS}.items()}
-"""The paper's names of its systems, by `system_key`."""
+NAMES = {paper_key(system): name for name, system in {**SYSTEMS, **TRENDS}.items()}
+"""The paper's names of its systems, by `paper_key`."""
 
 NOTE = """
 A: share of points where network and simulation differ by less than k standard errors of the
@@ -49,7 +49,7 @@ simulation's histogram; ceiling: what the exact answer reaches. The paper does n
 L2 error: against the longest runs there are, all bins; MD noise: those runs' own error."""
 
 References = dict[str, tuple[np.ndarray, np.ndarray]]
-"""Densities and their standard errors (M), shape (150,) each, of long runs, by `system_key`."""
+"""Densities and their standard errors (M), shape (150,) each, of long runs, by `paper_key`."""
 
 
 def ceiling(blocks: np.ndarray | int, k: float) -> np.ndarray:
@@ -128,7 +128,8 @@ def judge(
     references : References
         Runs that are as long as there are, for the error itself; see `references_of`.
     seen : collection of str
-        `system_key` of systems that the predictor was trained on; they are left out.
+        `paper_key` of systems that the predictor was trained on; they are left out. What follows
+        the paper's five inputs in a key is ignored: a surrogate may have more.
 
     Returns
     -------
@@ -141,7 +142,8 @@ def judge(
     InvalidInput
         No test system is left.
     """
-    rows = [row for row, key in enumerate(histograms.keys) if key not in set(seen)]
+    left_out = {" ".join(key.split()[: len(INPUTS)]) for key in seen}
+    rows = [row for row, key in enumerate(histograms.keys) if key not in left_out]
     keys = [histograms.keys[row] for row in rows]
     test = [index for index, key in enumerate(keys) if key not in NAMES]
     if not test:
@@ -185,7 +187,7 @@ def references_of(data: Sequence[Simulations]) -> References:
     found: References = {}
     for simulations in data:
         profiles = zip(
-            simulations.keys,
+            map(paper_key, simulations.systems),
             simulations.density[SPECIES],
             simulations.error[SPECIES],
             strict=True,

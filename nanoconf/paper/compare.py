@@ -21,8 +21,8 @@ from backend.system import InvalidInput
 from nanoconf.data.published import KEPT_OUT_KEYS
 from nanoconf.paper.kept import kept
 from nanoconf.paper.points import POINTS, PointDensities, point_densities
+from nanoconf.paper.published_network import network_inputs
 from nanoconf.paper.regressors import ANN, HYPERPARAMETERS, NAMES, regressor
-from nanoconf.surrogate.domain import network_inputs
 from nanoconf.surrogate.simulations import Simulations
 
 if TYPE_CHECKING:

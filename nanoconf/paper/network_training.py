@@ -18,10 +18,11 @@ from backend import __version__
 from backend.files import write_json
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.data import export as output
-from nanoconf.data.published import KEPT_OUT_KEYS
+from nanoconf.data.published import KEPT_OUT
 from nanoconf.paper.published_network import (
     ARCHITECTURE,
     CARD,
+    INPUTS,
     KIND,
     NETWORK,
     PAPER,
@@ -29,11 +30,12 @@ from nanoconf.paper.published_network import (
     Hyperparameters,
     check_inputs,
     compiled_epoch,
+    network_inputs,
+    paper_key,
     physical_network,
     scaled_network,
 )
 from nanoconf.paper.report import tidy
-from nanoconf.surrogate.domain import INPUTS, network_inputs
 from nanoconf.surrogate.simulations import Simulations
 from nanoconf.surrogate.tf import THREADS, import_tensorflow, limit_threads, versions
 
@@ -74,7 +76,8 @@ class Task:
             The data have too few systems, or what the network does not know.
         """
         check_inputs(data.systems)
-        keys = sorted(set(data.keys) - KEPT_OUT_KEYS)
+        of_rows = [paper_key(system) for system in data.systems]
+        keys = sorted(set(of_rows) - {paper_key(system) for system in KEPT_OUT})
         held_out = round(TEST_FRACTION * len(keys))
         if not held_out:
             problem = f"{len(keys)} systems, the published ones left out, are too few to train on"
@@ -84,8 +87,8 @@ class Task:
         test, training = np.array(shuffled[:held_out]), np.array(shuffled[held_out:])
         return cls(
             data,
-            np.flatnonzero(np.isin(data.keys, training)),
-            np.flatnonzero(np.isin(data.keys, test)),
+            np.flatnonzero(np.isin(of_rows, training)),
+            np.flatnonzero(np.isin(of_rows, test)),
         )
 
     @cached_property
@@ -117,7 +120,7 @@ class Task:
 
     def keys(self, rows: np.ndarray) -> list[str]:
         """The systems of some simulations."""
-        return sorted({self.data.keys[row] for row in rows})
+        return sorted({paper_key(self.data.systems[row]) for row in rows})
 
 
 def _scaler(values: np.ndarray) -> MinMaxScaler:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from backend.files import read_json
-from backend.system import InvalidInput, SlitSystem
-from nanoconf.surrogate.domain import INPUTS, network_inputs
+from backend.inputs import InvalidInput
+from backend.system import SlitSystem
+from nanoconf.surrogate.domain import input_values
 from nanoconf.surrogate.tf import import_tensorflow
 
 if TYPE_CHECKING:
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
 KIND = "paper-network"
 NETWORK, CARD = "network.keras", "card.json"
+
+INPUTS = (
+    "confinement_length",
+    "positive_valency",
+    "negative_valency",
+    "salt_concentration",
+    "positive_diameter",
+)
+"""The paper's five inputs (h, z₊, z₋, c, d), in its order. The surrogate's own may change."""
 
 SPECIES = "positive"
 """The ions whose density the paper's network learns."""
@@ -180,6 +190,16 @@ def check_inputs(systems: Sequence[SlitSystem]) -> None:
                 raise InvalidInput(
                     name, value, f"must be {known[name]}: the paper's network knows nothing else"
                 )
+
+
+def network_inputs(systems: Sequence[SlitSystem]) -> np.ndarray:
+    """The five inputs, shape (systems, 5), in nm, e and M."""
+    return input_values(systems, INPUTS)
+
+
+def paper_key(system: SlitSystem) -> str:
+    """The five inputs that tell the paper's systems apart, as in ``3.2 1 -1 0.6 0.65``."""
+    return " ".join(f"{value:.9g}" for value in network_inputs([system])[0])
 
 
 class PaperNetwork:

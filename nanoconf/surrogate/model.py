@@ -11,9 +11,10 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from backend.files import write_text
+from backend.inputs import Range
 from backend.profiles.bins import bin_centres
 from backend.profiles.density import DensityProfile, SlitProfiles
-from backend.system import SPECIES, Range, SlitSystem
+from backend.system import SPECIES, SlitSystem
 from nanoconf.surrogate import band
 from nanoconf.surrogate.card import KIND, Card
 from nanoconf.surrogate.domain import Domain, mean_density, network_inputs

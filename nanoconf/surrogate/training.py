@@ -19,7 +19,7 @@ from backend.system import InvalidInput
 from nanoconf.data.published import KEPT_OUT_KEYS
 from nanoconf.surrogate import band
 from nanoconf.surrogate.card import KIND, Card, Data, DataSet, Metrics, Promotion, Systems
-from nanoconf.surrogate.domain import INPUTS, Domain
+from nanoconf.surrogate.domain import Domain
 from nanoconf.surrogate.evaluation import evaluate
 from nanoconf.surrogate.fitting import TRAINING, Fit, Lessons, fit, thinned, usual_epochs
 from nanoconf.surrogate.lifecycle.collection import merged
@@ -105,7 +105,7 @@ def train(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             version=__version__,
             packages=versions("ai-edge-litert"),
-            inputs=list(INPUTS),
+            inputs=list(domain.ranges),
             bins={"slit": BINS, "learnt": HALF},
             domain=domain,
             data=Data(_described(training), _described(validation)),
@@ -120,7 +120,7 @@ def train(
                 "validation_loss": thinned(found.validation_loss),
             },
             systems=Systems(
-                " ".join(INPUTS), sorted(set(training.keys)), sorted(set(validation.keys))
+                " ".join(domain.ranges), sorted(set(training.keys)), sorted(set(validation.keys))
             ),
             promotion=promotion,
         )

@@ -11,6 +11,7 @@ import numpy as np
 from backend.profiles.density import SlitProfiles
 from backend.runs.state import RunState
 from backend.system import SPECIES, SlitSystem
+from nanoconf.surrogate.domain import INPUTS
 
 if TYPE_CHECKING:
     from backend.runs.run import Run
@@ -121,8 +122,8 @@ def _on_the_way(run: Run, system: SlitSystem, name: str, value: Any) -> bool:
         return False
     inputs = run.request["system"]
     # A glance at what is cheap to compare, before a system is made.
-    others = ("confinement_length", "positive_valency", "negative_valency", "salt_concentration")
-    if any(inputs.get(other) != getattr(system, other) for other in others if other != name):
+    others = [other for other in INPUTS if other not in (name, "positive_diameter")]
+    if any(inputs.get(other) != getattr(system, other) for other in others):
         return False
     return run.system == varied(system, name, value)
 

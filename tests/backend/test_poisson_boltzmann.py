@@ -5,10 +5,11 @@ import pytest
 
 import backend.poisson_boltzmann as module
 from backend.constants import e, k
+from backend.inputs import SYSTEM, InvalidInput
 from backend.poisson_boltzmann import MeanField, mean_field, poisson_boltzmann
 from backend.profiles.bins import BINS
 from backend.profiles.charge import CHARGE_PER_MOLAR_NM, integrated_charge, potential
-from backend.system import ALLOWED, MOLAR, SPECIES, WALLS, InvalidInput, SlitSystem
+from backend.system import MOLAR, SPECIES, SlitSystem
 from backend.walls import binned_boltzmann_factor, wall_energy
 
 IN_WATER = [
@@ -22,9 +23,11 @@ IN_WATER = [
 def random_system(random: np.random.Generator) -> SlitSystem:
     """Any system that the engine accepts; what has a size is drawn by its logarithm."""
     while True:
-        values = {"wall": random.choice(WALLS).item()}
-        for name, allowed in ALLOWED.items():
-            if name.endswith("valency"):
+        values = {"wall": random.choice(SYSTEM["wall"].choices).item()}
+        for name, allowed in SYSTEM.items():
+            if name in ("wall", "negative_ions"):
+                continue
+            if allowed.whole:
                 values[name] = int(random.integers(allowed.low, allowed.high + 1))
             elif allowed.low > 0:
                 values[name] = np.exp(random.uniform(np.log(allowed.low), np.log(allowed.high)))

@@ -10,7 +10,9 @@ import os
 import socket
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import paramiko
 
@@ -112,19 +114,24 @@ class Server:
                 threading.Thread(target=let_through, args=(transport, door), daemon=True).start()
 
     def execute(self, channel: paramiko.Channel, command: bytes) -> None:
-        """Run a command with what comes as its standard input."""
-        given = b"".join(iter(lambda: channel.recv(1 << 15), b""))
-        done = subprocess.run(
+        """Run a command with what comes as its standard input; what it writes goes at once."""
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(
             ["bash", "-c", command.decode()],
-            input=given,
-            capture_output=True,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
             env=dict(os.environ) | self._env,
             cwd=self._folder,
         )
+        ends = (process.stdin, process.stdout, process.stderr)
+        threading.Thread(target=feed, args=(channel, ends[0]), daemon=True).start()
+        errors = threading.Thread(target=drain, args=(ends[2], channel.sendall_stderr))
+        errors.start()
+        drain(ends[1], channel.sendall)
+        errors.join()
         with contextlib.suppress(OSError):  # the connection may have been cut
-            channel.sendall(done.stdout)
-            channel.sendall_stderr(done.stderr)
-            channel.send_exit_status(done.returncode)
+            channel.send_exit_status(process.wait())
             channel.close()
 
     def cut(self) -> None:
@@ -147,6 +154,22 @@ def let_through(transport: paramiko.Transport, door: Door) -> None:
         host = socket.create_connection(door.ways[channel.chanid])
         for ends in ((channel, host), (host, channel)):
             threading.Thread(target=pass_on, args=ends, daemon=True).start()
+
+
+def feed(channel: paramiko.Channel, sink: IO[bytes]) -> None:
+    """Give a command what comes as its standard input, to the end."""
+    with contextlib.suppress(OSError), sink:  # it may end without reading
+        while data := channel.recv(1 << 15):
+            sink.write(data)
+            sink.flush()
+
+
+def drain(source: IO[bytes], send: Callable[[bytes], object]) -> None:
+    """Send what a command writes, to the end, as soon as it is written."""
+    with source:
+        while data := os.read(source.fileno(), 1 << 15):
+            with contextlib.suppress(OSError):  # the connection may have been cut
+                send(data)
 
 
 def pass_on(source: End, sink: End) -> None:

@@ -20,10 +20,11 @@ from backend.cluster.config import Cluster
 from backend.cluster.here import endings, jobs
 from backend.cluster.here.endings import JOB_FAILED
 from backend.cluster.here.jobs import Job
-from backend.cluster.here.watched import Watched
+from backend.cluster.here.watched import SENDING, Watched
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh.login import Ask
 from backend.cluster.ssh.remote import Remote
+from backend.cluster.waiting import Say, nobody
 from backend.runs.archive import GO_ON, Archive, UnknownRun
 from backend.runs.run import CANCELLED_REASON, QUEUES, Run
 from backend.runs.state import RunState
@@ -88,6 +89,7 @@ class Dispatcher(threading.Thread):
         self._handed: Remote | None = None
         self._held_until = 0.0
         self._troubles = 0
+        self._told: set[str] = set()
         self._changed = time.monotonic()
 
     # --- for the keeper's main thread -------------------------------------------------------
@@ -103,10 +105,10 @@ class Dispatcher(threading.Thread):
         self._changed = time.monotonic()
         self._wake.set()
 
-    def log_in(self, ask: Ask) -> None:
-        """Log in, asking a person, and hold the connection."""
+    def log_in(self, ask: Ask, say: Say = nobody) -> None:
+        """Log in, asking a person and saying what is being waited for; hold the connection."""
         remote = Remote(self._cluster(), self._tell_waiting)
-        remote.connection.log_in(ask)
+        remote.connection.log_in(ask, say)
         with self._guard:
             self._handed, self._held_until = remote, time.monotonic() + HOLD_SECONDS
         self.nudge()
@@ -196,6 +198,8 @@ class Dispatcher(threading.Thread):
     def _pause(self) -> float:
         if not self._open:
             return SHORTEST_PAUSE
+        if any(not w.job for w in self._open.values()):  # a sweep is being gathered
+            return SHORTEST_PAUSE
         quiet = time.monotonic() - self._changed
         watched = any(w.run.queue == QUEUES[0] for w in self._open.values())
         return pause_after(quiet, SHORTEST_PAUSE if watched else SWEEP_PAUSE)
@@ -278,7 +282,9 @@ class Dispatcher(threading.Thread):
             self._say(f"{watched.run.id}: {problem}")
 
     def _tell_waiting(self, line: str) -> None:
-        self._say(f"cluster {self.cluster_name}: {line}")
+        if line not in self._told:  # a shell that is slow is slow at every poll
+            self._told.add(line)
+            self._say(f"cluster {self.cluster_name}: {line}")
         for watched in self._open.values():
             watched.note(note=line)
 
@@ -309,7 +315,7 @@ class Dispatcher(threading.Thread):
         self._jobs[job.name] = job
         for watched in members:
             watched.job = job.name
-            watched.note(cluster=self.cluster_name, job=job.name, note="being sent")
+            watched.note(cluster=self.cluster_name, job=job.name, note=SENDING)
 
     def _submit(self, job: Job, cluster: Cluster) -> None:
         """Submit a job, or learn that it has been.
@@ -489,15 +495,16 @@ class Dispatcher(threading.Thread):
         slurm, begun = task.get("state", ""), bool(watched.stamp or found.get("progress"))
         working = slurm in endings.WORKING
         reason = task.get("reason", "None")
-        changed = watched.note(
-            state=RunState.RUNNING if working and begun else RunState.QUEUED,
-            slurm=slurm,
-            reason="" if working or reason == "None" else reason,
-            note="" if begun or not working else "waits for its turn in the job",
-        )
+        how = {
+            "state": RunState.RUNNING if working and begun else RunState.QUEUED,
+            "slurm": slurm,
+            "reason": "" if working or reason == "None" else reason,
+        }
+        changed = any(watched.status.get(word) != each for word, each in how.items())
+        watched.note(**how, note="" if begun or not working else "waits for its turn in the job")
         if "progress" in found:
             watched.keep_progress(found)
-        if changed:
+        if changed:  # notes come and go with each poll of a host that is slow
             self._changed = time.monotonic()
 
     def _see_whether_it_ends(

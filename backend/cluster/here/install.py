@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from backend.cluster.here import package
 from backend.cluster.node.script import exports
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh.connection import Connection
+from backend.cluster.waiting import Say, nobody
 
 PYTHONS = ("python3.13", "python3.12", "python3.11", "python3", "python")
 """What Python may be called there, where the entry names none."""
@@ -96,22 +96,20 @@ class Site:
     work_dir: str
 
     def command(self, cluster: Cluster, module: str, *words: str) -> str:
-        """What the user's shell there is to run: set-up lines, then a module."""
-        return in_bash(
+        """Lines for bash there: set-up lines, then a module."""
+        return _lines(
             cluster,
             *exports(self.path, self.path and f"{self.path.partition(':')[0]}/compiled"),
             "exec " + shlex.join([self.python, "-P", "-m", module, *words]),
         )
 
 
-def in_bash(cluster: Cluster, *lines: str) -> str:
-    """Lines for bash, after the cluster's set-up lines, for whatever shell the user has."""
-    return shlex.join(["bash", "-c", "\n".join([*cluster.setup, *lines])])
+def _lines(cluster: Cluster, *lines: str) -> str:
+    """Lines for bash, after the cluster's set-up lines."""
+    return "\n".join([*cluster.setup, *lines])
 
 
-def installed(
-    connection: Connection, cluster: Cluster, say: Callable[[str], None] = lambda line: None
-) -> Site:
+def installed(connection: Connection, cluster: Cluster, say: Say = nobody) -> Site:
     """See to it that the worker is there, and say where.
 
     Parameters
@@ -149,10 +147,11 @@ def installed(
 
 def _look(connection: Connection, cluster: Cluster, folders: list[str]) -> dict[str, Any]:
     """What there is: a Python, its packages, our folders."""
-    look = [LOOK, cluster.work_dir, " ".join([*package.NEEDED]), " ".join(folders)]
+    look = [LOOK, cluster.work_dir, " ".join(package.needed()), " ".join(folders)]
     pythons = [cluster.python] if cluster.python else list(PYTHONS)
     tries = [shlex.join([python, "-c", *look]) + " && exit" for python in pythons]
-    answer = connection.run(in_bash(cluster, *tries, "exit 1"))
+    task = f"looking for Python on {connection.target.host}"
+    answer = connection.run(_lines(cluster, *tries, "exit 1"), task=task)
     for line in answer.out.decode("utf-8", "replace").splitlines():
         if line.startswith("NANOCONF "):
             return json.loads(line.removeprefix("NANOCONF "))
@@ -167,7 +166,7 @@ def _unpack(
     target = f"{found['work_dir']}/{folder}"
     digest = hashlib.sha256(parcel).hexdigest()
     command = shlex.join([found["python"], "-c", UNPACK, target, digest])
-    answer = connection.run(in_bash(cluster, f"exec {command}"), parcel, UNPACK_SECONDS)
+    answer = connection.run(_lines(cluster, f"exec {command}"), parcel, UNPACK_SECONDS)
     if answer.status == 0:
         return
     said = answer.last_line()

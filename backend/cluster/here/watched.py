@@ -15,6 +15,9 @@ from backend.locks import Lock
 from backend.runs.run import Run
 from backend.runs.state import RunState
 
+SENDING = "being sent"
+"""The note of a run whose job has been made here, until there is something else to say."""
+
 LAST_FILES = ("result.json", "failure.json")
 
 

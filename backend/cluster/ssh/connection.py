@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -12,9 +14,25 @@ import paramiko
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh import login
 from backend.cluster.ssh.hosts import Target
+from backend.cluster.waiting import Say, nobody, waiting
 
 SILENCE_SECONDS = 120.0
 """How long a command may say nothing; a frozen link is noticed by nothing else."""
+
+SHELL_SECONDS = 300.0
+"""How long the user's shell there may take to start, on a link that is alive."""
+
+LOOK_SECONDS = 2.0
+"""How long that shell may take before the link is tested, and it is named."""
+
+PROBE_SECONDS = 1.0
+"""How long the answer to that test may take before the host is named instead."""
+
+PROBE = "keepalive@openssh.com"
+"""A request that an SSH server answers by itself; that it does not know it is an answer, too."""
+
+BEGUN = b"nanoconf: the shell has started\n"
+"""What a command writes first; before it, the user's shell may have written a greeting."""
 
 CHUNK = 1 << 15
 
@@ -49,10 +67,19 @@ class Connection:
     ----------
     target : Target
         The host.
+    say : callable, optional
+        Told, in a line, what is being waited for.
+
+    Attributes
+    ----------
+    shell_seconds : float
+        How long the user's shell there took to start, at the last command.
     """
 
-    def __init__(self, target: Target):
+    def __init__(self, target: Target, say: Say = nobody):
         self.target = target
+        self.shell_seconds = 0.0
+        self._say = say
         self._way: list[paramiko.Transport] = []
 
     @property
@@ -60,29 +87,34 @@ class Connection:
         """Whether there is a connection, as far as is known."""
         return bool(self._way) and all(transport.is_active() for transport in self._way)
 
-    def run(self, command: str, data: bytes = b"", silence: float = SILENCE_SECONDS) -> Answer:
+    def run(
+        self, command: str, data: bytes = b"", silence: float = SILENCE_SECONDS, *, task: str = ""
+    ) -> Answer:
         """Run a command, with data on its standard input.
 
         Parameters
         ----------
         command : str
-            For the user's shell there.
+            For bash, which the user's shell there starts.
         data : bytes
             Standard input.
         silence : float
-            Seconds that may pass without a sign of it.
+            Seconds that may pass without a sign of it, once the shell has started.
+        task : str
+            What the command does, for people, where that may take long.
 
         Raises
         ------
         ClusterProblem
-            There is no connection (see `login.connected`); ``lost``: it broke, and the command may
-            or may not have done its work.
+            There is no connection (see `login.connected`); ``login-shell``: the user's shell there
+            does not start, and the command was not run; ``lost``: the connection broke, and the
+            command may or may not have done its work.
         """
         if not self.open:
             self.close()
-            self._way = login.connected(self.target)
+            self._way = login.connected(self.target, say=self._say)
         try:
-            return _run(self._way, command, data, silence)
+            return self._run(command, data, silence, task)
         except BaseException as error:
             self.close()
             if isinstance(error, (paramiko.SSHException, EOFError, OSError)):
@@ -90,47 +122,100 @@ class Connection:
                 raise ClusterProblem("lost", line) from error
             raise
 
+    def _run(self, command: str, data: bytes, silence: float, task: str) -> Answer:
+        channel = self._begin(command, silence)
+        written = self._await_shell(channel, silence)
+        with waiting(self._say, task):
+            with contextlib.suppress(BrokenPipeError):  # it ended without reading, and says why
+                for first in range(0, len(data), CHUNK):  # sendall copies what is left each time
+                    with _within(silence, self._way):
+                        _send(channel, data[first : first + CHUNK])
+                with _within(silence, self._way):
+                    channel.shutdown_write()
+            out = b"".join([written, *_chunks(channel.recv)])
+            err = b"".join(_chunks(channel.recv_stderr))
+            if not channel.status_event.wait(silence):
+                raise TimeoutError
+        if channel.exit_status < 0:
+            raise EOFError("it ended without a status")
+        channel.close()  # before, the whole connection would be closed
+        return Answer(channel.exit_status, out, err)
+
+    def _begin(self, command: str, silence: float) -> paramiko.Channel:
+        """Let the user's shell there start bash with a command.
+
+        The shell has read the user's files; bash would read ``.bashrc`` once more, as it does
+        wherever it believes that SSH has started it.
+        """
+        mark = f"echo {shlex.quote(BEGUN.decode().strip())}"
+        words = ["bash", "--norc", "-c", f"{mark}\n{command}"]
+        with waiting(self._say, f"waiting for {self.target} to answer"):
+            channel = self._way[-1].open_session(timeout=silence)
+            channel.settimeout(silence)
+            with _within(silence, self._way):
+                channel.exec_command(shlex.join(words))
+        return channel
+
+    def _await_shell(self, channel: paramiko.Channel, silence: float) -> bytes:
+        """Wait until a command begins; returns what it has written so far.
+
+        Until then the user's shell starts, and nothing is sent that it might read.
+        """
+        line = f"waiting for the login shell of {self.target} to start (a slow ~/.bashrc?)"
+        began = time.monotonic()
+        written = b""
+        channel.settimeout(min(LOOK_SECONDS, silence / 2))
+        while BEGUN not in written:
+            if time.monotonic() - began > SHELL_SECONDS:
+                raise self._no_shell()
+            try:
+                chunk = channel.recv(CHUNK)
+            except TimeoutError:
+                self._test_link(silence / 2)
+                self._say(line)
+                continue
+            if not chunk:  # it has ended, and what it has written says why
+                break
+            written += chunk
+        self.shell_seconds = time.monotonic() - began
+        channel.settimeout(silence)
+        return written.rpartition(BEGUN)[2]
+
+    def _test_link(self, silence: float) -> None:
+        """See that the SSH server is heard; it answers whatever the user's shell does."""
+        line = f"waiting for {self.target} to answer"
+        with waiting(self._say, line, PROBE_SECONDS), _within(silence, self._way):
+            self._way[-1].global_request(PROBE)
+            if not self._way[-1].is_active():
+                raise EOFError("it has ended")
+
+    def _no_shell(self) -> ClusterProblem:
+        return ClusterProblem(
+            "login-shell",
+            f"the login shell has not started after {SHELL_SECONDS:.0f} s, though {self.target} "
+            f"answers: look at ~/.bashrc on {self.target.host}",
+        )
+
     def close(self) -> None:
         """End the connection."""
         login.close(self._way)
         self._way = []
 
-    def log_in(self, ask: login.Ask | None) -> None:
+    def log_in(self, ask: login.Ask | None, say: Say = nobody) -> None:
         """Open the connection now; a person answers what the host asks besides a key."""
-        for _ in self.approach(ask):
-            pass
+        self.close()
+        self._way = login.connected(self.target, ask, say)
 
     def approach(self, ask: login.Ask | None) -> Iterator[tuple[Target, paramiko.PKey]]:
         """Open the connection now; tells the key of each host on the way before it is believed."""
         self.close()
-        return login.approach(self.target, self._way, ask)
+        return login.approach(self.target, self._way, ask, self._say)
 
     def __enter__(self) -> Connection:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def _run(way: list[paramiko.Transport], command: str, data: bytes, silence: float) -> Answer:
-    channel = way[-1].open_session(timeout=silence)
-    channel.settimeout(silence)
-    with _within(silence, way):
-        channel.exec_command(command)
-    with contextlib.suppress(BrokenPipeError):  # it ended without reading, and says why
-        for first in range(0, len(data), CHUNK):  # sendall copies all that is left for each packet
-            with _within(silence, way):
-                _send(channel, data[first : first + CHUNK])
-        with _within(silence, way):
-            channel.shutdown_write()
-    out = b"".join(_chunks(channel.recv))
-    err = b"".join(_chunks(channel.recv_stderr))
-    if not channel.status_event.wait(silence):
-        raise TimeoutError
-    if channel.exit_status < 0:
-        raise EOFError("it ended without a status")
-    channel.close()  # before, the whole connection would be closed
-    return Answer(channel.exit_status, out, err)
 
 
 @contextlib.contextmanager

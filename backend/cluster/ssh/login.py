@@ -12,6 +12,7 @@ import paramiko
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh import host_keys
 from backend.cluster.ssh.hosts import Target
+from backend.cluster.waiting import Say, nobody, waiting
 
 CONNECT_SECONDS = 20.0
 ANSWER_SECONDS = 300.0
@@ -25,7 +26,9 @@ Ask = Callable[[str, str, list[tuple[str, bool]]], list[str]]
 """Asks a person: a title, instructions, and prompts, each with whether its answer may be seen."""
 
 
-def connected(target: Target, ask: Ask | None = None) -> list[paramiko.Transport]:
+def connected(
+    target: Target, ask: Ask | None = None, say: Say = nobody
+) -> list[paramiko.Transport]:
     """Connections to a host, and before it to those on the way.
 
     Parameters
@@ -33,6 +36,8 @@ def connected(target: Target, ask: Ask | None = None) -> list[paramiko.Transport
     target : Target
     ask : callable, optional
         Asks a person for what a host wants besides a key.
+    say : callable, optional
+        Told, in a line, what is being waited for.
 
     Raises
     ------
@@ -41,13 +46,13 @@ def connected(target: Target, ask: Ask | None = None) -> list[paramiko.Transport
         more than a key, and there is nobody to ask.
     """
     way: list[paramiko.Transport] = []
-    for _ in approach(target, way, ask):
+    for _ in approach(target, way, ask, say):
         pass
     return way
 
 
 def approach(
-    target: Target, way: list[paramiko.Transport], ask: Ask | None = None
+    target: Target, way: list[paramiko.Transport], ask: Ask | None = None, say: Say = nobody
 ) -> Iterator[tuple[Target, paramiko.PKey]]:
     """Connect to a host and to those before it, and tell each one's key before it is believed.
 
@@ -58,6 +63,8 @@ def approach(
         Takes the connections; empty again where one of them fails.
     ask : callable, optional
         Asks a person for what a host wants besides a key.
+    say : callable, optional
+        Told, in a line, what is being waited for.
 
     Raises
     ------
@@ -66,9 +73,10 @@ def approach(
     """
     try:
         for host in target.way:
-            way.append(_greeted(host, way[-1] if way else None))
+            with waiting(say, f"waiting for {host} to answer"):
+                way.append(_greeted(host, way[-1] if way else None))
             yield host, way[-1].get_remote_server_key()
-            _enter(way[-1], host, ask)
+            _enter(way[-1], host, ask, say)
     except BaseException:
         close(way)
         way.clear()
@@ -82,23 +90,25 @@ def close(way: list[paramiko.Transport]) -> None:
             transport.close()
 
 
-def server_key(target: Target, ask: Ask | None = None) -> paramiko.PKey:
+def server_key(target: Target, ask: Ask | None = None, say: Say = nobody) -> paramiko.PKey:
     """The key that a host shows, believed or not; those before it have to let us in."""
-    way = connected(target.jump, ask) if target.jump else []
+    way = connected(target.jump, ask, say) if target.jump else []
     try:
-        with contextlib.closing(_greeted(target, way[-1] if way else None)) as transport:
+        with waiting(say, f"waiting for {target} to answer"):
+            transport = _greeted(target, way[-1] if way else None)
+        with contextlib.closing(transport):
             return transport.get_remote_server_key()
     finally:
         close(way)
 
 
-def _enter(transport: paramiko.Transport, target: Target, ask: Ask | None) -> None:
+def _enter(transport: paramiko.Transport, target: Target, ask: Ask | None, say: Say) -> None:
     """Log in to a host that has shown its key."""
     keys = list(_keys(target))
     try:
         shown = transport.get_remote_server_key()
         host_keys.check(target, shown, host_keys.known_keys(target))
-        _log_in(transport, target, keys, ask)
+        _log_in(transport, target, keys, ask, say)
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise _unreachable(target, error) from error
     transport.set_keepalive(KEEP_ALIVE_SECONDS)
@@ -162,13 +172,18 @@ def _key(path: Path) -> paramiko.PKey:
 
 
 def _log_in(
-    transport: paramiko.Transport, target: Target, keys: list[paramiko.PKey], ask: Ask | None
+    transport: paramiko.Transport,
+    target: Target,
+    keys: list[paramiko.PKey],
+    ask: Ask | None,
+    say: Say,
 ) -> None:
     """Log in by one of the keys; and by what the host asks besides, where somebody can be asked."""
     said = "there is no key to try"
     for key in keys:
         try:
-            wanted = transport.auth_publickey(target.user, key)
+            with waiting(say, f"waiting for {target} to let us in"):
+                wanted = transport.auth_publickey(target.user, key)
         except paramiko.BadAuthenticationType as error:
             wanted = [kind for kind in error.allowed_types if kind != "publickey"]
             said = str(error)

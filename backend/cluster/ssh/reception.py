@@ -21,14 +21,17 @@ from typing import Any
 
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh.login import Ask
+from backend.cluster.waiting import Say, nobody
 from backend.files import read_json, write_json
 
 FILE = "login.json"
 MOST_BYTES = 1 << 16
 START_SECONDS = 20.0
 
+LogIn = Callable[[str, Path, Ask, Say], None]
 
-def receive_people(home: Path, log_in: Callable[[str, Path, Ask], None]) -> None:
+
+def receive_people(home: Path, log_in: LogIn) -> None:
     """Let people log in, from now on, in a thread of its own.
 
     Parameters
@@ -36,7 +39,8 @@ def receive_people(home: Path, log_in: Callable[[str, Path, Ask], None]) -> None
     home : Path
         The home whose keeper this is.
     log_in : callable
-        Logs in to a cluster (its name, and the file that describes it), asking as it is told.
+        Logs in to a cluster (its name, and the file that describes it), asking as it is told, and
+        saying what is being waited for.
     """
     password = secrets.token_bytes(32)
     listener = Listener(family="AF_UNIX", authkey=password)
@@ -50,7 +54,7 @@ def receive_people(home: Path, log_in: Callable[[str, Path, Ask], None]) -> None
     threading.Thread(target=_receive, args=(listener, log_in), daemon=True).start()
 
 
-def _receive(listener: Listener, log_in: Callable[[str, Path, Ask], None]) -> None:
+def _receive(listener: Listener, log_in: LogIn) -> None:
     while True:
         try:
             visitor = listener.accept()
@@ -59,15 +63,19 @@ def _receive(listener: Listener, log_in: Callable[[str, Path, Ask], None]) -> No
         threading.Thread(target=_serve, args=(visitor, log_in), daemon=True).start()
 
 
-def _serve(visitor: Connection, log_in: Callable[[str, Path, Ask], None]) -> None:
+def _serve(visitor: Connection, log_in: LogIn) -> None:
     def ask(title: str, instructions: str, prompts: list[tuple[str, bool]]) -> list[str]:
         _send(visitor, {"title": title, "instructions": instructions, "prompts": prompts})
         return [str(answer) for answer in _receive_value(visitor)["answers"]]
 
+    def say(line: str) -> None:
+        with contextlib.suppress(OSError):  # whoever asked has gone
+            _send(visitor, {"waiting": line})
+
     with visitor, contextlib.suppress(OSError, EOFError):
         wanted = _receive_value(visitor)
         try:
-            log_in(wanted["cluster"], Path(wanted["config"]), ask)
+            log_in(wanted["cluster"], Path(wanted["config"]), ask, say)
         except ClusterProblem as problem:
             _send(visitor, {"problem": [problem.name, str(problem)]})
         except Exception as error:
@@ -76,8 +84,10 @@ def _serve(visitor: Connection, log_in: Callable[[str, Path, Ask], None]) -> Non
             _send(visitor, {"done": True})
 
 
-def visit(home: Path, cluster: str, config: Path, ask: Ask) -> None:
+def visit(home: Path, cluster: str, config: Path, ask: Ask, say: Say = nobody) -> None:
     """Log in to a cluster through the keeper of a home, answering what it asks.
+
+    What is being waited for meanwhile is said.
 
     Raises
     ------
@@ -95,6 +105,9 @@ def visit(home: Path, cluster: str, config: Path, ask: Ask) -> None:
                 raise ClusterProblem(*said["problem"])
             if "done" in said:
                 return
+            if "waiting" in said:
+                say(str(said["waiting"]))
+                continue
             prompts = [(str(text), bool(seen)) for text, seen in said["prompts"]]
             _send(keeper, {"answers": ask(said["title"], said["instructions"], prompts)})
 

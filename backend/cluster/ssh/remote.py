@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from backend.cluster import wire
@@ -11,6 +10,7 @@ from backend.cluster.here import install
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh import hosts
 from backend.cluster.ssh.connection import Connection
+from backend.cluster.waiting import Say, nobody
 
 AGENT = "backend.cluster.node.agent"
 
@@ -25,9 +25,9 @@ class Remote:
         Told, in a line, what takes long.
     """
 
-    def __init__(self, cluster: Cluster, say: Callable[[str], None] = lambda line: None):
+    def __init__(self, cluster: Cluster, say: Say = nobody):
         self.cluster = cluster
-        self.connection = Connection(hosts.target_of(cluster))
+        self.connection = Connection(hosts.target_of(cluster), say)
         self._say = say
         self._site: install.Site | None = None
 
@@ -47,7 +47,8 @@ class Remote:
             There is no connection, or it broke; or the agent says what is wrong.
         """
         command = self.site.command(self.cluster, AGENT, self.site.work_dir)
-        answer = self.connection.run(command, wire.pack({"do": action, **words}))
+        task = f"waiting for the cluster's answer ({action})"
+        answer = self.connection.run(command, wire.pack({"do": action, **words}), task=task)
         try:
             reply = wire.unpack(answer.out)
         except wire.Broken as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from nanoconf.gui.fields import DURATION, SYSTEM_FIELDS, Field
+from nanoconf.gui.fields import DURATION, Field, system_fields
 from nanoconf.gui.presets import presets
 from nanoconf.gui.state import AppState
 
@@ -183,4 +183,4 @@ class SystemPanel(widgets.VBox):
     def __init__(self, state: AppState):
         title = widgets.HTML("<h2>System</h2>")
         head = widgets.HBox([title, PresetChooser(state)]).add_class("nc-row")
-        super().__init__([head, *(NumberInput(state, field) for field in SYSTEM_FIELDS)])
+        super().__init__([head, *(NumberInput(state, field) for field in system_fields())])

@@ -7,6 +7,7 @@ from dataclasses import fields
 
 import numpy as np
 
+from backend.engines import registry
 from backend.runs.run import DamagedRun, Run
 from backend.runs.state import RunState
 from backend.sampling.result import SimulationResult
@@ -37,7 +38,9 @@ def teachable(run: Run, domain: Domain, kept_out: Collection[str]) -> bool:
 
 
 def _good(result: SimulationResult) -> bool:
-    if result.settings.engine != "numba":  # counted profiles have errors of another kind
+    if not registry.get(
+        result.settings.engine
+    ).force_sampling:  # counted profiles have errors of another kind
         return False
     checks = result.summary["checks"]
     return (

@@ -158,10 +158,11 @@ def test_a_sweep_makes_a_dataset_that_says_what_it_is(home, tmp_path):
     frame = dataset.load(folder)
     assert list(frame["species"]) == ["positive", "negative"] * 3
     assert list(frame["positive_valency"]) == [1, 1, 2, 2, 3, 3]
-    data = dataset.arrays(frame, "negative")
-    assert data.inputs.shape == (3, 5) and data.density.shape == data.error.shape == (3, 150)
+    negative = frame[frame["species"] == "negative"]
+    density, error = (np.stack(negative[name].to_list()) for name in ("density", "error"))
+    assert density.shape == error.shape == (3, 150)
     # ∫ρ = c over the whole width
-    np.testing.assert_allclose(data.density.mean(axis=1), data.inputs[:, 3], rtol=1e-5)
+    np.testing.assert_allclose(density.mean(axis=1), negative["salt_concentration"], rtol=1e-5)
     # counting finds the same ions, with larger errors
     counted, errors = (np.stack(frame[name].to_list()) for name in ("histogram", "histogram_error"))
     np.testing.assert_allclose(
@@ -276,7 +277,7 @@ def test_a_system_that_fails_is_tried_with_other_seeds_and_reported(home, tmp_pa
 
 
 def test_a_dataset_is_written_whole(tmp_path):
-    row = {name: 1 for name in dataset.COLUMNS} | {
+    row = {name: 1 for name in dataset.columns()} | {
         "species": "positive",
         "wall": "ion",
         "engine": "numba",

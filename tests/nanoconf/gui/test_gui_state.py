@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from backend import inputs
 from backend.files import write_json
 from backend.profiles.bins import bin_centres
 from backend.profiles.charge import ChargeProfile
@@ -25,10 +26,10 @@ from backend.runs.run import Run
 from backend.runs.state import RunState
 from backend.sampling.result import Progress, SimulationResult
 from backend.settings import RunSettings
-from backend.system import ALLOWED, InvalidInput, SlitSystem
+from backend.system import InvalidInput, SlitSystem
 from nanoconf.data.plans import PAPER_GRID
 from nanoconf.gui import words
-from nanoconf.gui.fields import DURATION, FIELDS, SYSTEM_FIELDS
+from nanoconf.gui.fields import DURATION, FIELDS, system_fields
 from nanoconf.gui.inputs import texts_of
 from nanoconf.gui.presets import presets
 from nanoconf.gui.services.answers import Answers
@@ -86,15 +87,18 @@ def test_what_is_no_number_is_refused_and_stays_as_typed(state, name, typed):
     assert typed.strip() in message
 
 
-@pytest.mark.parametrize("field", SYSTEM_FIELDS, ids=lambda field: field.name)
+@pytest.mark.parametrize("field", system_fields(), ids=lambda field: field.name)
 def test_ninety_is_refused_with_what_is_allowed(state, field):
     state.type(field.name, "90")
     assert state.problems == {field.name: f"{field.title} = 90: {field.allowed}"}
 
 
 def test_every_range_is_the_engines_and_names_its_bounds_and_unit():
-    for field in SYSTEM_FIELDS:
-        assert (field.low, field.high) == (ALLOWED[field.name].low, ALLOWED[field.name].high)
+    for field in system_fields():
+        assert (field.low, field.high) == (
+            inputs.SYSTEM[field.name].low,
+            inputs.SYSTEM[field.name].high,
+        )
     assert FIELDS["confinement_length"].allowed == "must be a number between 0.6 and 30 nm"
     assert FIELDS["positive_valency"].allowed == "must be 1, 2 or 3"
     assert FIELDS["negative_valency"].allowed == "must be −3, −2 or −1"
@@ -102,7 +106,7 @@ def test_every_range_is_the_engines_and_names_its_bounds_and_unit():
     assert FIELDS["negative_diameter"].allowed.endswith(", or nothing")
 
 
-@pytest.mark.parametrize("field", SYSTEM_FIELDS, ids=lambda field: field.name)
+@pytest.mark.parametrize("field", system_fields(), ids=lambda field: field.name)
 def test_a_slider_spans_the_range_and_stops_at_every_step_of_the_papers_grid(field):
     positions = field.positions
     assert (positions[0], positions[-1]) == (field.low, field.high)

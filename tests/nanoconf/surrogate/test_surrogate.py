@@ -63,7 +63,7 @@ def synthetic_rows(count: int, repeats: int = 0) -> list[dict]:
                 density = profile(system, species)
                 error = np.full(HALF, RELATIVE_ERROR * mean_density(system, species))
                 rows.append(
-                    dict.fromkeys(dataset.COLUMNS)
+                    dict.fromkeys(dataset.columns())
                     | system.to_dict()
                     | {
                         "system": number,

@@ -8,7 +8,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Enum, Float, HasTraits, Int, Tuple, Unicode
 
 from nanoconf.gui import words
-from nanoconf.gui.fields import FIELDS, SYSTEM_FIELDS
+from nanoconf.gui.fields import FIELDS, system_fields
 from nanoconf.gui.figures.plots import DENSITY, MD, ML, Z_AXIS, Chart, Columns, Curve, Plot
 from nanoconf.gui.services.latest import Latest
 from nanoconf.gui.state import TRENDS
@@ -92,7 +92,7 @@ class Trends(HasTraits):
             ranges = self._state.model.domain.ranges
             self.choices = tuple(
                 field.name
-                for field in SYSTEM_FIELDS
+                for field in system_fields()
                 if field.name in ranges and ranges[field.name].low < ranges[field.name].high
             )
         if self.learnt:

@@ -1,0 +1,274 @@
+"""A login node whose shell is slow to start: it is named, waited for, and no broken connection."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from backend.cluster.config import VARIABLE, config_path, get
+from backend.cluster.problems import ClusterProblem
+from backend.cluster.ssh import connection as ssh
+from backend.cluster.ssh import hosts, reception
+from backend.cluster.ssh.connection import Connection
+from backend.runs.archive import Archive
+from backend.runs.keeper import ensure_keeper
+from backend.runs.run import DONE, FAILED
+from nanoconf.cli.main import main
+from nanoconf.gui.services.work import Work
+from nanoconf.gui.state import AppState
+from tests.support.desk import NAME, write_config
+from tests.support.homes import QUICK, SYSTEM, until
+from tests.support.relay import Relay
+from tests.support.two_factor import CODE, Server
+
+SLOW_SECONDS = 10
+
+NAMED = re.compile(r"waiting for the login shell of \S+ to start \(a slow ~/\.bashrc\?\)")
+
+HANGS = "while [ -e hangs ]; do sleep 0.05; done\n"
+"""Does not end as long as there is a file; the rest of the time it is quick."""
+
+
+def slow_once(folder):
+    """Lines that are slow the first time; then there is a file ``slept``."""
+    begun, slept = folder / "begun", folder / "slept"
+    return f"if mkdir {begun} 2>/dev/null; then sleep {SLOW_SECONDS}; touch {slept}; fi\n"
+
+
+@pytest.fixture
+def bashrc(cluster):
+    """Lets the user's shell on the login node read more lines when it starts."""
+    path = cluster.home / ".bashrc"
+    before = path.read_text()
+    yield lambda lines: path.write_text(before + lines)
+    path.write_text(before)
+    (cluster.home / "hangs").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def hangs(bashrc, cluster):
+    """A file; as long as it is there, no shell of the user starts."""
+    bashrc(HANGS)
+    (cluster.home / "hangs").touch()
+    return cluster.home / "hangs"
+
+
+@pytest.fixture
+def describe(home, cluster, monkeypatch):
+    """Describes the tests' Slurm in a file; its keeper is a process, as everywhere."""
+    home.mkdir()
+    monkeypatch.setenv(VARIABLE, str(home / "clusters.toml"))
+
+    def describe(**changes):
+        write_config(home / "clusters.toml", cluster, **changes)
+
+    describe()
+    return describe
+
+
+# --- what the user reads --------------------------------------------------------------------
+
+COMMANDS = {
+    "simulate": ("--duration-ns", "0.001"),
+    "sweep": ("--random", "1", "--duration-ns", "0.001"),
+}
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_a_slow_shell_is_named_while_it_starts_also_without_a_terminal(
+    describe, bashrc, tmp_path, verb
+):
+    bashrc(slow_once(tmp_path))
+    words = [verb, "--cluster", NAME, *COMMANDS[verb], "-o", str(tmp_path / "out")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "nanoconf", *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        line = next(filter(NAMED.search, process.stderr), "")
+        early = not (tmp_path / "slept").exists()
+        rest = process.stderr.read()
+    assert process.returncode == 0, line + rest
+    assert line.startswith(f"{NAME}: ") and early
+    assert not NAMED.search(rest) and "broke" not in rest
+
+
+def test_a_slow_shell_is_named_in_the_runs_status_and_on_the_page(
+    describe, home, hangs, monkeypatch
+):
+    monkeypatch.setattr(AppState, "system", SYSTEM)
+    monkeypatch.setattr(AppState, "settings", QUICK)
+    state = AppState()
+    work = Work(state, Archive(home))
+    work.owner = "me"
+    try:
+        work.cluster_mode(True)
+        work.run()
+        until(lambda: NAMED.search(state.status), "the page to name the login shell", 30)
+        (run,) = Archive(home).runs()
+        assert NAMED.search(run.cluster_status()["note"]) and not run.finished
+        hangs.unlink()
+        until(lambda: state.simulation.state == "done", "the run to end")
+    finally:
+        work.close()
+
+
+def test_check_names_a_slow_shell(describe, bashrc, tmp_path, capfd):
+    bashrc(slow_once(tmp_path))
+    assert main(["cluster", "check"]) == 0
+    out, err = capfd.readouterr()
+    found = re.search(
+        r"yes  the login shell takes (\d+) s to start: look at ~/\.bashrc on \S+", out
+    )
+    assert found and int(found[1]) >= SLOW_SECONDS
+    assert len(NAMED.findall(err)) == 1  # not each time that it is looked at
+
+
+def test_check_says_that_a_shell_starts_at_once(describe, capfd, monkeypatch):
+    monkeypatch.setattr("backend.cluster.check.SLOW_SHELL_SECONDS", 60.0)
+    assert main(["cluster", "check"]) == 0
+    assert re.search(r"yes  the login shell starts: in \d+\.\d s", capfd.readouterr().out)
+
+
+def test_a_host_that_does_not_answer_is_named(describe, cluster):
+    with cluster.relay() as relay:
+        describe(port=relay.port)
+        relay.freeze()
+        said = []
+
+        def say(line):
+            said.append(line)
+            relay.thaw()
+
+        with Connection(hosts.target_of(get()), say) as connection:
+            assert connection.run("echo there").out == b"there\n"
+    assert said[0] == f"waiting for {cluster.user}@{cluster.host}:{relay.port} to answer"
+
+
+def test_a_command_that_takes_long_is_named(describe, cluster):
+    said = []
+
+    def say(line):
+        said.append(line)
+        (cluster.home / "go on").touch()
+
+    with Connection(hosts.target_of(get()), say) as connection:
+        command = "until [ -e 'go on' ]; do sleep 0.05; done"
+        assert connection.run(command, task="waiting for a file").status == 0
+    assert said == ["waiting for a file"]
+
+
+def test_a_login_says_that_it_waits_for_the_host(describe, home, cluster):
+    server = Server(cluster.key_file, cluster.known_hosts, cluster.env, cluster.home)
+    said = []
+    with Relay(server.port) as relay:
+        server.trust(relay.port)
+        describe(port=relay.port)
+        relay.freeze()
+
+        def say(line):
+            said.append(line)
+            relay.thaw()
+
+        ensure_keeper(home)
+        reception.visit(home, NAME, config_path(), lambda *question: [CODE], say)
+    server.close()
+    assert said[0] == f"waiting for {cluster.user}@{cluster.host}:{relay.port} to answer"
+    assert server.asked == 1
+
+
+# --- a shell, or a link -----------------------------------------------------------------------
+
+
+def test_a_shell_that_is_slower_than_a_link_may_be_silent_is_waited_for(describe, hangs):
+    said = []
+
+    def say(line):
+        said.append(line)
+        if len(said) == 4:
+            hangs.unlink()
+
+    with Connection(hosts.target_of(get()), say) as connection:
+        answer = connection.run("cat", b"data", silence=2.0)
+    assert answer.out == b"data" and answer.status == 0
+    assert all(map(NAMED.fullmatch, said)) and len(said) >= 4
+
+
+def test_a_link_that_freezes_while_the_shell_starts_is_given_up(describe, cluster, hangs):
+    with cluster.relay() as relay:
+        describe(port=relay.port)
+        said = []
+
+        def say(line):
+            said.append(line)
+            relay.freeze()
+
+        gave_up = pytest.raises(ClusterProblem, match=r"broke \(no answer in time\)")
+        with Connection(hosts.target_of(get()), say) as connection, gave_up as caught:
+            connection.run("echo there", silence=4.0)
+    assert caught.value.name == "lost"
+    assert NAMED.fullmatch(said[0])
+    assert said[-1] == f"waiting for {cluster.user}@{cluster.host}:{relay.port} to answer"
+
+
+def test_a_shell_that_never_starts_ends_the_run_by_its_own_name(
+    make_desk, cluster, hangs, monkeypatch
+):
+    desk = make_desk()
+    run = desk.submit(QUICK)
+    before = cluster.answered("REQUEST_SUBMIT_BATCH_JOB")
+    with monkeypatch.context() as impatient:
+        impatient.setattr(ssh, "SHELL_SECONDS", 3.0)
+        desk.step()
+    assert (run.state, run.error) == (FAILED, "login-shell")
+    assert "the login shell has not started after 3 s" in run.reason
+    assert f"look at ~/.bashrc on {cluster.host}" in run.reason and "broke" not in run.reason
+    assert cluster.answered("REQUEST_SUBMIT_BATCH_JOB") == before
+
+
+def test_a_run_that_was_sent_waits_for_a_shell_that_does_not_start(
+    make_desk, cluster, bashrc, monkeypatch
+):
+    desk = make_desk()
+    run = desk.submit(QUICK)
+    desk.until(lambda: desk.status(run).get("job_id"))
+    bashrc(HANGS)
+    (cluster.home / "hangs").touch()
+    with monkeypatch.context() as impatient:
+        impatient.setattr(ssh, "SHELL_SECONDS", 3.0)
+        desk.step()
+    assert not run.finished
+    assert "login shell has not started" in desk.status(run)["note"]
+    assert "trying again" in desk.status(run)["note"]
+    (cluster.home / "hangs").unlink()
+    assert desk.finish(run) == DONE
+    assert cluster.submissions(desk.status(run)["job"]) == 1
+
+
+def test_check_says_that_a_shell_does_not_start(describe, cluster, hangs, monkeypatch, capfd):
+    monkeypatch.setattr(ssh, "SHELL_SECONDS", 3.0)
+    assert main(["cluster", "check"]) == 1
+    out, err = capfd.readouterr()
+    assert "yes  the login works" in out
+    assert err.splitlines()[-1].startswith("NO   the login shell has not started after 3 s")
+
+
+def test_check_says_that_a_shell_ends_before_it_runs_anything(describe, bashrc, capfd):
+    bashrc("echo no room for you >&2; exit 3\n")
+    assert main(["cluster", "check"]) == 1
+    said = capfd.readouterr().err
+    assert "NO   the login shell runs no command (no room for you): look at ~/.bashrc" in said
+
+
+# --- what the shell reads ---------------------------------------------------------------------
+
+
+def test_a_command_lets_the_shell_read_its_file_once(describe, cluster, bashrc):
+    bashrc("echo read >>reads\necho a greeting\n")
+    with Connection(hosts.target_of(get())) as connection:
+        assert connection.run("cat reads").out == b"read\n"
