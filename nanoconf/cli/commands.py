@@ -84,7 +84,7 @@ def _destination(
 
 
 def _print_densities(result: SimulationResult) -> None:
-    values, errors = result.summary["densities_M"], result.summary["density_errors_M"]
+    values, errors = result.summary.densities_M, result.summary.density_errors_M
     for species in SPECIES:
         contact, peak, middle = (
             f"{values[species][name]:.3f} ± {errors[species][name]:.3f} M"
@@ -94,14 +94,16 @@ def _print_densities(result: SimulationResult) -> None:
 
 
 def _print_verdict(result: SimulationResult) -> None:
-    verdict = result.summary["convergence"]
-    error = f"median error of the profiles: {verdict['median_relative_error']:.2%}"
-    if verdict["converged"]:
+    convergence = result.summary.convergence
+    if convergence is None:
+        return
+    error = f"median error of the profiles: {convergence.median_relative_error:.2%}"
+    if convergence.converged:
         print(f"{error}; converged")
         return
-    print(f"{error}; not converged: {'; '.join(verdict['reasons'])}")
-    if verdict["times_longer"] > 1:
-        times = math.ceil(10 * verdict["times_longer"]) / 10
+    print(f"{error}; not converged: {'; '.join(convergence.reasons)}")
+    if convergence.times_longer > 1:
+        times = math.ceil(10 * convergence.times_longer) / 10
         print(f"a run {times:g} times as long would reach the target")
 
 
@@ -404,7 +406,7 @@ def _show(run: Run, options: argparse.Namespace) -> int:
         output.write_run(options.output, run)
     values = as_json(run)
     if run.state == RunState.DONE:
-        values["summary"] = run.result().summary
+        values["summary"] = run.result().summary.to_dict()
     if options.json:
         print(_json(values))
         return 0

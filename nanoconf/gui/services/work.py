@@ -227,7 +227,10 @@ class Work:
             if run.state != RunState.DONE or run.where != "local":
                 continue
             try:
-                rate = run.result().summary["timings"]["steps_per_second"]
+                timings = run.result().summary.timings
+                rate = timings.steps_per_second if timings else None
+                if not rate:
+                    continue
                 at_once = min(run.settings.replicas, _cores())
                 self._slowdown = at_once / rate / seconds_per_step(run.system, run.settings)
             except (RuntimeError, LookupError, ValueError, ZeroDivisionError):
@@ -416,7 +419,7 @@ def result_files(run: Run, result: Any) -> dict[str, str]:
     """Text of each file of a result, by name: those of ``nanoconf simulate -o``."""
     from nanoconf.data.export import describe
 
-    about = {**describe(run), "summary": result.summary}
+    about = {**describe(run), "summary": result.summary.to_dict()}
     return {
         **result.profiles.files(),
         result.charge.FILE: result.charge.to_csv(),
