@@ -19,11 +19,11 @@ from backend.files import read_json, write_json
 from backend.system import SPECIES
 from benchmarks.judging import EXPLANATION, HEADER, cells, ensemble, judged
 from benchmarks.networks import component_network, coordinate_network
-from benchmarks.report import aligned
 from nanoconf.surrogate.baselines import GaussianProcess, GridInterpolation
 from nanoconf.surrogate.network import SHIPPED, Architecture
 from nanoconf.surrogate.simulations import Simulations
 from nanoconf.surrogate.training import learnable
+from nanoconf.tables import aligned
 
 RESULTS = Path("docs/results/variants.json")
 

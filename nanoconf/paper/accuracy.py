@@ -44,9 +44,10 @@ NAMES = {paper_key(system): name for name, system in {**SYSTEMS, **TRENDS}.items
 """The paper's names of its systems, by `paper_key`."""
 
 NOTE = """
-A: share of points where network and simulation differ by less than k standard errors of the
-simulation's histogram; ceiling: what the exact answer reaches. The paper does not say its k.
-L2 error: against the longest runs there are, all bins; MD noise: those runs' own error."""
+A is the share of points where network and simulation differ by less than k standard errors of the
+simulation's histogram; its ceiling is the A of an exact prediction. The paper does not state its k.
+L2 error: relative to the longest simulations, over all bins. MD noise: the error of those
+simulations."""
 
 References = dict[str, tuple[np.ndarray, np.ndarray]]
 """Densities and their standard errors (M), shape (150,) each, of long runs, by `paper_key`."""

@@ -314,10 +314,10 @@ def rows(card: dict[str, Any]) -> list[list[str]]:
         ),
         ["lowest validation loss", f"{training['lowest_validation_loss']:.3g}", ""],
         ["epochs", str(training["epochs"]), str(EPOCHS)],
-        ["systems, training", str(len(card["systems"]["training"])), ""],
-        ["systems, validation", str(len(card["systems"]["test"])), ""],
+        ["training systems", str(len(card["systems"]["training"])), ""],
+        ["validation systems", str(len(card["systems"]["test"])), ""],
         ["time", f"{training['seconds']:.0f} s", ""],
-        ["time an epoch", f"{1000 * each:.0f} ms", ""],
+        ["time per epoch", f"{1000 * each:.0f} ms", ""],
         ["core time", f"{training['cpu_seconds']:.0f} s", ""],
     ]
 

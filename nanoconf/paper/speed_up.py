@@ -216,18 +216,22 @@ def time_rows(times: Times) -> list[list[str]]:
     """The measured times as a table."""
     return [
         ["", "here", "paper"],
-        ["T_seq, a simulation on one core", f"{times.sequential:.3g} s", ""],
+        ["T_seq, simulation on one core", f"{times.sequential:.3g} s", ""],
         [
-            "T_train, a simulation in parallel",
+            "T_train, simulation in parallel",
             f"{times.training:.3g} s",
             f"{PAPER['simulation_seconds']:.0f} s ({PAPER['simulation_cores']} cores)",
         ],
-        ["T_learn, learning, a simulation", f"{times.learning:.3g} s", ""],
-        ["T_lookup, a prediction", f"{times.lookup:.3g} s", f"{PAPER['lookup_seconds']:g} s"],
-        ["N_train, simulations", str(times.simulations), ""],
-        [f"runs that took over {STALLED} times the median, not in T_seq", str(times.stalled), ""],
-        ["N_p, predictions for S > 1", _count(times.break_even), ""],
-        ["N_p, training runs of no use", _count(times.break_even_of_predictions), ""],
+        ["T_learn, training time per simulation", f"{times.learning:.3g} s", ""],
+        ["T_lookup, prediction", f"{times.lookup:.3g} s", f"{PAPER['lookup_seconds']:g} s"],
+        ["N_train, training simulations", str(times.simulations), ""],
+        [f"runs of over {STALLED} times the median, excluded from T_seq", str(times.stalled), ""],
+        ["N_p, predictions until S > 1", _count(times.break_even), ""],
+        [
+            "N_p, without the training simulations as results",
+            _count(times.break_even_of_predictions),
+            "",
+        ],
         ["T_seq/T_lookup", f"{times.limit:,.0f}", ""],
     ]
 
@@ -235,7 +239,7 @@ def time_rows(times: Times) -> list[list[str]]:
 def rows(times: Times) -> list[list[str]]:
     """S over the number of predictions as a table."""
     return [
-        ["N_lookup", "S (eq. 3)", "S, training runs of no use"],
+        ["N_lookup", "S (eq. 3)", "S, training simulations not counted"],
         *(
             [f"{n:,}", f"{times.speed_up(n):,.3g}", f"{times.speed_up_of_predictions(n):,.3g}"]
             for n in LOOKUPS
@@ -246,7 +250,7 @@ def rows(times: Times) -> list[list[str]]:
 def scaling_rows(cores: list[dict[str, float]]) -> list[list[str]]:
     """The scaling of a simulation over cores as a table."""
     return [
-        ["cores", "time of a simulation", "speed-up", "efficiency"],
+        ["cores", "simulation time", "speed-up", "efficiency"],
         *(
             [
                 str(each["cores"]),
