@@ -197,7 +197,9 @@ def main() -> int:
             server.wait()
             stop_keeper(Path(home))
         for run in Archive(home).runs():
-            figures["default run, in the engine"] = run.result().summary["timings"]["seconds"]
+            timings = run.result().summary.timings
+            assert timings is not None
+            figures["default run, in the engine"] = timings.seconds
     print(json.dumps({what: round(value, 3) for what, value in figures.items()}, indent=1))
     return 0
 

@@ -146,7 +146,7 @@ def _done(simulation: Simulation) -> str:
 
 def _convergence(simulation: Simulation, error: float) -> str:
     target = simulation.settings.target_error
-    if simulation.result is not None and simulation.result.summary["convergence"]["converged"]:
+    if simulation.result is not None and simulation.result.summary.converged:
         return f"converged to {percent(error)}"
     if target is not None:
         return f"typical error {percent(error)}: not yet converged to {percent(target)}"
@@ -155,15 +155,15 @@ def _convergence(simulation: Simulation, error: float) -> str:
 
 def simulated_ns(simulation: Simulation) -> float:
     """Production time of a result (ns): shorter than asked for where that was enough."""
-    summary = simulation.result.summary if simulation.result else {}
-    return summary.get("simulated_ns", simulation.settings.duration_ns)
+    simulated = simulation.result.summary.simulated_ns if simulation.result else None
+    return simulation.settings.duration_ns if simulated is None else simulated
 
 
 def typical_error(simulation: Simulation) -> float | None:
     """Median relative standard error of the profile; None where unknown."""
     if simulation.result is None:
         return None
-    return simulation.result.summary.get("median_relative_error")
+    return simulation.result.summary.median_relative_error
 
 
 def milestone(simulation: Simulation) -> str:

@@ -212,7 +212,7 @@ def test_predict_and_run_end_in_one_figure_and_in_files(server, window):
     expected = {**simulated.profiles.files(), **predicted.files()}
     assert {name: window.download(name) for name in expected} == expected
     about = json.loads(window.download("run.json"))
-    assert about["id"] == run.id and about["summary"] == simulated.summary
+    assert about["id"] == run.id and about["summary"] == simulated.summary.to_dict()
     assert about["system"] == run.system.to_dict()
     window.page.screenshot(path="test-results/downloads.png")
 

@@ -355,7 +355,7 @@ def test_a_simulation_that_is_good_enough_is_finished(server, window):
     window.button("Finish now").click()
     window.wait_for_status("Done")
     (run,) = Archive(server.home).runs()
-    assert run.state == RunState.DONE and run.result().summary["simulated_ns"] < 20
+    assert run.state == RunState.DONE and run.result().summary.simulated_ns < 20
 
 
 def test_a_simulation_ends_when_its_error_is_the_one_asked_for(server, window):
@@ -369,8 +369,8 @@ def test_a_simulation_ends_when_its_error_is_the_one_asked_for(server, window):
     (run,) = Archive(server.home).runs()
     simulated = run.result()
     assert run.settings.target_error == 0.05
-    assert simulated.summary["convergence"]["converged"]
-    assert simulated.summary["simulated_ns"] < 20
+    assert simulated.summary.convergence.converged
+    assert simulated.summary.simulated_ns < 20
     for profile in (simulated.positive, simulated.negative):
         inside = profile.density > 0
         assert np.median(profile.error[inside] / profile.density[inside]) <= 0.05

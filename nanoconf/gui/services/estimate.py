@@ -46,17 +46,22 @@ class TimeEstimate:
             if run.state != RunState.DONE or run.where != "local":
                 continue
             try:
-                self._slowdown = _slowdown(run)
+                slowdown = _slowdown(run)
             except (RuntimeError, LookupError, ValueError, ZeroDivisionError):
                 continue
+            if slowdown is None:
+                continue
+            self._slowdown = slowdown
             self._session.post(self._refresh)
             return
 
 
-def _slowdown(run: Run) -> float:
-    """Seconds that a run took, over the estimate of `seconds_per_step`."""
+def _slowdown(run: Run) -> float | None:
+    """Seconds that a run took, over the estimate of `seconds_per_step`; None if not recorded."""
     from backend.engines.cost import seconds_per_step
 
-    rate = run.result().summary["timings"]["steps_per_second"]
+    timings = run.result().summary.timings
+    if timings is None or not timings.steps_per_second:
+        return None
     at_once = min(run.settings.replicas, cores())
-    return at_once / rate / seconds_per_step(run.system, run.settings)
+    return at_once / timings.steps_per_second / seconds_per_step(run.system, run.settings)

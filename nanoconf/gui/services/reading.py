@@ -72,7 +72,7 @@ def result_files(run: Run, result: Any) -> dict[str, str]:
     """Text of each file of a result, by name: those of ``nanoconf simulate -o``."""
     from nanoconf.data.export import describe
 
-    about = {**describe(run), "summary": result.summary}
+    about = {**describe(run), "summary": result.summary.to_dict()}
     return {
         **result.profiles.files(),
         result.charge.FILE: result.charge.to_csv(),

@@ -278,6 +278,6 @@ def test_lammps_runs_there_too_on_several_ranks(home, cluster, monkeypatch):
     assert not run.finished, run.reason
     # Ranks wait for each other without rest: beside other tests they take minutes.
     assert desk.finish(run, patience=500) == RunState.DONE, run.reason
-    assert run.result().summary["versions"]["lammps"]
+    assert run.result().summary.versions["lammps"]
     job = cluster.job(desk.status(run)["job_id"])
     assert job["NumTasks"] == "2" and job["NumCPUs"] == "2"

@@ -60,9 +60,9 @@ def test_a_run_whose_replicas_ended_at_unequal_lengths_has_a_result(tallies, tar
     blocks = sum(each // length for each in tallies)
     assert len(result.residuals.left) == blocks
     tally_ns = job.schedule.tally_ns(job.system, job.settings)
-    assert result.summary["simulated_ns"] == pytest.approx(blocks * length * tally_ns)
+    assert result.summary.simulated_ns == pytest.approx(blocks * length * tally_ns)
     potential = np.concatenate([replica.potential_energies() for replica in job.replicas])
-    energy = result.summary["energy_per_ion_kT"]
+    energy = result.summary.energy_per_ion_kT
     assert energy["potential"] == pytest.approx(
         potential.mean() / job.system.ion_count, abs=0.5 * energy["potential_error"]
     )
@@ -74,7 +74,7 @@ def test_a_run_whose_replicas_ended_at_unequal_lengths_has_a_result(tallies, tar
     ]
     wall = np.concatenate(kept)[:, SERIES.index("left_wall")].mean()
     unit = constants.k * job.system.temperature * 1e21 / job.system.box_length**2
-    assert result.summary["pressures_MPa"]["left"]["pressure"] == pytest.approx(wall * unit)
+    assert result.summary.pressures_MPa["left"]["pressure"] == pytest.approx(wall * unit)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -91,7 +91,7 @@ def test_a_run_that_is_good_enough_ends_with_all_that_its_replicas_have(monkeypa
     )
     asked_at = next(progress.simulated_ns for progress in seen if progress.fraction > 0.3)
     # less than a twentieth is left out, in front of the blocks
-    assert 0.95 * asked_at < result.summary["simulated_ns"] < 0.8 * settings.duration_ns
+    assert 0.95 * asked_at < result.summary.simulated_ns < 0.8 * settings.duration_ns
     assert np.all(np.isfinite(result.positive.error))
     assert result.positive.mean_density == pytest.approx(0.5)
 
@@ -152,10 +152,10 @@ def test_other_electrostatics_and_thermostats_give_the_same_middle(changes):
     usual = run(SlitSystem(), RunSettings(duration_ns=0.5, seed=5), threads=2)
     # so long that its temperature is known to 0.3 %
     other = run(SlitSystem(), RunSettings(duration_ns=1.2, seed=6, **changes), threads=2)
-    assert other.summary["checks"]["temperature"] == pytest.approx(1, abs=0.01)
+    assert other.summary.checks.temperature == pytest.approx(1, abs=0.01)
     for species in ("positive", "negative"):
         values, errors = (
-            [each.summary[key][species]["mid"] for each in (usual, other)]
+            [getattr(each.summary, key)[species]["mid"] for each in (usual, other)]
             for key in ("densities_M", "density_errors_M")
         )
         assert abs(values[0] - values[1]) < 4 * np.hypot(*errors) < 0.1 * values[0]
@@ -181,7 +181,7 @@ def test_default_system_agrees_with_the_published_simulation():
     table = table[~np.isclose(np.abs(table["z_nm"]), 1.143)]
     left = (table["z_nm"] < 0) & (table["positive_M"] + table["negative_M"] > 0)
     result = run(SlitSystem(), RunSettings(), threads=2)
-    assert result.summary["median_relative_error"] <= 0.003
+    assert result.summary.median_relative_error <= 0.003
     ours, theirs = [], []
     for species, profile in result.profiles.by_species().items():
         # the published bins are not quite symmetric about the middle
@@ -213,7 +213,7 @@ def in_errors(one, other):
 def test_pressures_on_both_walls_and_across_the_middle_are_equal():
     system = SlitSystem(positive_valency=2, salt_concentration=0.9, surface_charge_density=-0.02)
     result = run(system, RunSettings(duration_ns=0.6), threads=2)
-    pressures = list(result.summary["pressures_MPa"].values())
+    pressures = list(result.summary.pressures_MPa.values())
     for one, other in pairwise(pressures):
         spread = np.hypot(one["error"], other["error"])
         assert spread < 0.05 * one["pressure"]
@@ -222,11 +222,11 @@ def test_pressures_on_both_walls_and_across_the_middle_are_equal():
 
 def test_a_target_error_ends_a_run_as_soon_as_it_has_converged():
     result = run(SlitSystem(), RunSettings(duration_ns=100, target_error=0.015), threads=2)
-    assert result.summary["median_relative_error"] <= 0.015
-    assert result.summary["convergence"]["converged"]
+    assert result.summary.median_relative_error <= 0.015
+    assert result.summary.convergence.converged
     short = run(SlitSystem(), RunSettings(duration_ns=0.02, target_error=0.0005), threads=2)
-    assert not short.summary["convergence"]["converged"]
-    assert short.summary["convergence"]["times_longer"] > 10
+    assert not short.summary.convergence.converged
+    assert short.summary.convergence.times_longer > 10
 
 
 def mirror(values):

@@ -231,17 +231,17 @@ def test_profiles_agree_with_the_numba_engine_for_the_right_wall_only(profiles):
 
 def test_summary_says_what_was_run(profiles, lammps):
     summary = profiles[0].summary
-    assert summary["versions"]["lammps"] == lammps.version
-    assert summary["checks"]["temperature"] == pytest.approx(1, abs=0.03)
-    assert summary["timings"]["steps_per_second"] > 0
-    assert summary["error_bars"].startswith("standard errors of the mean from")
+    assert summary.versions["lammps"] == lammps.version
+    assert summary.checks.temperature == pytest.approx(1, abs=0.03)
+    assert summary.timings.steps_per_second > 0
+    assert summary.error_bars.startswith("standard errors of the mean from")
 
 
 def test_forces_tell_of_as_many_ions_as_there_are_and_of_one_pressure(profiles):
     summary = profiles[0].summary
-    for species, ratio in summary["checks"]["force_to_count_ratio"].items():
-        assert abs(ratio - 1) < 5 * summary["checks"]["force_to_count_ratio_error"][species]
-    left, right, middle = (summary["pressures_MPa"][place] for place in ("left", "right", "middle"))
+    for species, ratio in summary.checks.force_to_count_ratio.items():
+        assert abs(ratio - 1) < 5 * summary.checks.force_to_count_ratio_error[species]
+    left, right, middle = (summary.pressures_MPa[place] for place in ("left", "right", "middle"))
     assert left["pressure"] > 0
     for other in (right, middle):
         error = np.hypot(left["error"], other["error"])
@@ -250,7 +250,7 @@ def test_forces_tell_of_as_many_ions_as_there_are_and_of_one_pressure(profiles):
 
 def test_energies_agree_with_the_numba_engine(profiles):
     result, ours = profiles
-    one, other = (r.summary["energy_per_ion_kT"] for r in (result, ours["ion"]))
+    one, other = (r.summary.energy_per_ion_kT for r in (result, ours["ion"]))
     assert one["kinetic"] == pytest.approx(other["kinetic"], rel=0.01)
     error = np.hypot(one["potential_error"], other["potential_error"])
     assert error < 0.01 * abs(other["potential"])
@@ -259,12 +259,12 @@ def test_energies_agree_with_the_numba_engine(profiles):
 
 def test_a_target_error_ends_a_run_before_its_time(hasty):
     settings = replace(QUICK, duration_ns=10.0, target_error=0.2, replicas=2)
-    assert engine.run(DIVALENT, settings).summary["timings"]["steps"] < 400_000
+    assert engine.run(DIVALENT, settings).summary.timings.steps < 400_000
 
 
 def test_a_nose_hoover_chain_keeps_the_temperature_too():
     result = engine.run(DIVALENT, replace(QUICK, duration_ns=0.02, thermostat="nose-hoover"))
-    assert result.summary["checks"]["temperature"] == pytest.approx(1, abs=0.05)
+    assert result.summary.checks.temperature == pytest.approx(1, abs=0.05)
 
 
 def test_charged_sheets_are_refused():
@@ -279,7 +279,7 @@ def test_a_run_through_the_worker_leaves_the_same_files(home):
     run = submit(home, QUICK)
     assert local.start(run.folder).wait() == 0
     assert run.state == RunState.DONE
-    assert run.result().summary["versions"]["lammps"]
+    assert run.result().summary.versions["lammps"]
 
 
 def test_progress_rises_to_the_end_and_brings_profiles(hasty, monkeypatch):

@@ -61,7 +61,7 @@ def resumptions(run: Run) -> list[int]:
 def outcome(run: Run) -> tuple[dict[str, str], dict]:
     """All that a run gave, less the time it took."""
     result = run.result()
-    return result.profiles.files(), {**result.summary, "timings": None}
+    return result.profiles.files(), {**result.summary.to_dict(), "timings": None}
 
 
 def same(one: SimulationResult, other: SimulationResult) -> bool:
@@ -70,8 +70,8 @@ def same(one: SimulationResult, other: SimulationResult) -> bool:
     for result in (one, other):
         profiles = result.profiles.by_species().values()
         numbers.append(np.array([(profile.density, profile.error) for profile in profiles]))
-        steps = result.summary["timings"]["steps"]
-        about.append(json.dumps({**result.summary, "timings": steps}))
+        steps = result.summary.timings.steps
+        about.append(json.dumps({**result.summary.to_dict(), "timings": steps}))
     trajectories = [result.trajectory and result.trajectory.files() for result in (one, other)]
     return np.array_equal(*numbers) and about[0] == about[1] and trajectories[0] == trajectories[1]
 
@@ -185,7 +185,7 @@ def test_a_resumed_run_whose_replicas_are_at_unequal_lengths_can_be_finished(tmp
     result = engine.run(SYSTEM, settings, checkpoint=tmp_path, enough=lambda: True)
     sampled = (done + 20) * Schedule.of(SYSTEM, settings).tally_ns(SYSTEM, settings)
     # less than a twentieth is left out, in front of the blocks
-    assert 0.95 * sampled < result.summary["simulated_ns"] < 1.001 * sampled
+    assert 0.95 * sampled < result.summary.simulated_ns < 1.001 * sampled
     assert len(result.residuals.left) >= 40
 
 

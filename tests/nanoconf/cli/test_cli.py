@@ -260,7 +260,7 @@ def test_simulate_writes_all_files_of_the_result(home, tmp_path, capsys):
     assert {"densities_M", "checks", "timings", "versions"} <= set(summary)
     assert {"contact", "mid", "peak"} <= set(summary["densities_M"]["positive"])
     result = SimulationResult.load(output)
-    assert result.summary == summary
+    assert result.summary.to_dict() == summary
     variance = np.diag(result.covariance("negative"))
     np.testing.assert_allclose(np.sqrt(variance), result.negative.error, rtol=1e-4, atol=1e-6)
     assert result.positive.mean_density == pytest.approx(0.5 / 3)
@@ -398,7 +398,7 @@ def test_runs_that_are_done_are_listed_by_the_length_simulated(home, capsys):
     column = head.index("NS")
     lengths = {row[:8]: row[column:].split()[0] for row in rows}
     assert lengths == {
-        early.id[:8]: f"{early.result().summary['simulated_ns']:.3g}",
+        early.id[:8]: f"{early.result().summary.simulated_ns:.3g}",
         waiting.id[:8]: "100",
         queued.id[:8]: "2",
     }

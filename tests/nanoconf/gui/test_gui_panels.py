@@ -16,6 +16,7 @@ from ipywidgets.widgets.widget import _instances as living
 
 from backend.profiles.charge import ChargeProfile
 from backend.runs.state import RunState
+from backend.sampling.summary import Summary
 from backend.sampling.trajectory import Trajectory
 from backend.settings import RunSettings
 from backend.system import Range, SlitSystem
@@ -59,7 +60,7 @@ def simulation(system: SlitSystem, height: float = 1.0, **more) -> Simulation:
 
 def done(system: SlitSystem, height: float = 1.0, **more) -> Simulation:
     return simulation(
-        system, height, state=RunState.DONE, result=SimpleNamespace(summary={}), **more
+        system, height, state=RunState.DONE, result=SimpleNamespace(summary=Summary()), **more
     )
 
 

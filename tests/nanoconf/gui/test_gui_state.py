@@ -25,6 +25,7 @@ from backend.runs.keeper import ensure_keeper
 from backend.runs.run import Run
 from backend.runs.state import RunState
 from backend.sampling.result import Progress, SimulationResult
+from backend.sampling.summary import Convergence, Summary
 from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.data.plans import PAPER_GRID
@@ -264,17 +265,21 @@ def test_the_status_line_follows_a_run(state):
     sampling = Progress("sampling", 0.62, seconds_left=5.0, median_relative_error=0.0132)
     state.show(replace(run, state=RunState.RUNNING, progress=sampling))
     assert state.status == "Simulating: 62 %, converged to 1.3 % so far, about 5 s left."
-    summary = {"median_relative_error": 0.004, "convergence": {"converged": False}}
-    state.show(replace(run, state=RunState.DONE, result=SimpleNamespace(summary=summary)))
+    verdict = Convergence(False, 0.004, 0.005, [], 1.0, {})
+    summary = Summary(median_relative_error=0.004, convergence=verdict)
+    over = replace(run, state=RunState.DONE, result=SimpleNamespace(summary=summary))
+    state.show(over)
     assert "typical error of the profile 0.4 %" in state.status and state.mood == "good"
-    summary["convergence"]["converged"] = True
-    assert "converged to 0.4 %" in words.status(state.simulation)
+    summary = replace(summary, convergence=replace(verdict, converged=True))
+    assert "converged to 0.4 %" in words.status(
+        replace(over, result=SimpleNamespace(summary=summary))
+    )
     assert not state.simulating
     assert any("h 3 nm, 1:−1, 0.5 M, d 0.714 nm, 5 ns" in line for line in state.log)
 
 
 def test_only_what_was_done_before_is_called_stored(state):
-    result = SimpleNamespace(summary={})
+    result = SimpleNamespace(summary=Summary())
     run = Simulation(
         "1", SlitSystem(), RunSettings(), state=RunState.DONE, joined=True, result=result
     )
@@ -380,7 +385,7 @@ def test_a_run_goes_to_the_archive_and_comes_back_with_its_files(state, work, mo
     expected = run.result().profiles.files()
     assert {name: state.simulation.files[name] for name in expected} == expected
     about = json.loads(state.simulation.files["run.json"])
-    assert about["id"] == run.id and about["summary"] == run.result().summary
+    assert about["id"] == run.id and about["summary"] == run.result().summary.to_dict()
     assert state.worker_log
 
 
@@ -663,7 +668,7 @@ def test_a_run_that_is_good_enough_ends_with_what_there_is(state, work, monkeypa
     until(lambda: not state.simulating)
     assert state.simulation.state == RunState.DONE, state.log
     summary = state.simulation.result.summary
-    assert 0 < summary["simulated_ns"] < settings.duration_ns
+    assert 0 < summary.simulated_ns < settings.duration_ns
     # It does not answer a request for all of it.
     assert not work.archive.submit(SYSTEM, LONG).joined
 

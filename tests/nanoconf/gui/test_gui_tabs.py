@@ -115,7 +115,7 @@ def test_of_two_simulations_of_a_system_the_one_simulated_longest_is_the_point(s
     early = homes.simulated(work.archive.home, STEADY, early=True)
     whole = homes.simulated(work.archive.home, replace(STEADY, duration_ns=0.5))
     (point,) = simulated_points((early, whole), SYSTEM, "salt_concentration")
-    mid = whole.result().summary["densities_M"]["positive"]["mid"]
+    mid = whole.result().summary.densities_M["positive"]["mid"]
     assert point.densities["positive"]["mid"] == mid
 
 
@@ -250,7 +250,7 @@ def test_runs_that_are_done_are_listed_and_cited_by_the_length_simulated(state, 
     state.tab = RUNS
     history = History(state, work)
     until(lambda: len(history.entries) == 3)
-    ns = {run.id: f"{run.result().summary['simulated_ns']:.3g} ns" for run in (early, whole)}
+    ns = {run.id: f"{run.result().summary.simulated_ns:.3g} ns" for run in (early, whole)}
     lengths = {entry.run_id: entry.length for entry in history.entries}
     assert lengths == {**ns, waits.id: "to 1 %, at most 100 ns"}
     history.chosen = (early.id,)

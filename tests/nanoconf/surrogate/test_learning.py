@@ -21,6 +21,7 @@ from backend.runs.keeper import Keeper
 from backend.runs.learning import Learning
 from backend.runs.state import RunState
 from backend.sampling.result import SimulationResult
+from backend.sampling.summary import Agreement, Checks, Convergence, Summary
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
 from nanoconf.cli.main import main
@@ -81,12 +82,20 @@ def finished(home, system: SlitSystem, seed: int = 1, **changes):
         half = half + error * random.normal(size=150) * (half > 0.01)
         full = (np.concatenate([values, values[::-1]]) for values in (half, error))
         profiles.append(DensityProfile(z, *full))
-    summary = {
-        "convergence": {"converged": changes.pop("converged", True)},
-        "checks": {"temperature": 1.0, "estimators": {"probability": 0.5}} | changes,
-    }
+    summary = Summary(
+        convergence=Convergence(changes.get("converged", True), 0.004, 0.005, [], 1.0, {}),
+        checks=Checks(
+            temperature=changes.get("temperature", 1.0),
+            autocorrelation_time_tau=1.0,
+            block_length_tau=10.0,
+            effective_samples=1000.0,
+            force_to_count_ratio={},
+            force_to_count_ratio_error={},
+            estimators=Agreement(0.01, 1.0, changes.get("probability", 0.5)),
+        ),
+    )
     SimulationResult(system, settings, SlitProfiles(*profiles), summary).save(run.folder)
-    write_json(run.folder / "result.json", {"summary": summary})
+    write_json(run.folder / "result.json", {"summary": summary.to_dict()})
     return run
 
 
@@ -99,7 +108,7 @@ def finished(home, system: SlitSystem, seed: int = 1, **changes):
         ({}, {}, True),
         ({}, {"converged": False}, False),
         ({}, {"temperature": 1.05}, False),
-        ({}, {"estimators": {"probability": 1e-6}}, False),
+        ({}, {"probability": 1e-6}, False),
         ({}, {"settings": {"engine": "lammps"}}, False),
         ({"wall": "plane"}, {}, False),
         ({"temperature": 310.0}, {}, False),
