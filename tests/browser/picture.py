@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser.conftest import FLAGS, ROOT, Server, Window, chromium
+from tests.support.browser import FLAGS, ROOT, Server, Window, chromium
 from tests.support.homes import clean_up
 
 TARGET = ROOT / "docs" / "page.png"

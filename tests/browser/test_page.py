@@ -6,7 +6,6 @@ import json
 import re
 import time
 
-import numpy as np
 import pytest
 from playwright.sync_api import expect
 
@@ -14,7 +13,7 @@ from backend.runs.archive import Archive
 from backend.system import SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.state import CHARGE, NEGATIVE, POSITIVE, TABS
-from tests.browser.conftest import SEEN, Window
+from tests.support.browser import SEEN, SHORT, Window, same
 from tests.support.desk import write_config
 from tests.support.homes import until
 
@@ -31,14 +30,7 @@ NUMBERS = {
 }
 WRONG = ("abc", "1e999", "", "200")
 FITTING = {("Negative diameter d₋ (nm)", ""), ("Stop at an error of (%)", "")}
-SHORT, LONG = "0.02", "100"
-
-
-def same(curve: dict, profile) -> None:
-    """A curve on the page is a profile of the library."""
-    np.testing.assert_allclose(curve["z_nm"], profile.z, rtol=1e-5, atol=1e-9)
-    np.testing.assert_allclose(curve["density_M"], profile.density, rtol=1e-5, atol=1e-9)
-    np.testing.assert_allclose(curve["error_M"], profile.error, rtol=1e-5, atol=1e-9)
+LONG = "100"
 
 
 def start_long_run(window: Window) -> str:

@@ -32,24 +32,8 @@ from nanoconf.gui.state import (
     TRENDS,
     UNCERTAINTY,
 )
-from tests.browser.conftest import PICTURES, SEEN, Window
-from tests.browser.test_page import same
+from tests.support.browser import PICTURES, SEEN, Window, predict, same, simulate
 from tests.support.homes import SYSTEM, UNSTABLE, until
-
-SHORT = "0.02"
-
-
-def predict(window: Window) -> None:
-    """Press Predict, and wait for the curves of both ions."""
-    window.button("Predict using ML").click()
-    window.wait_for_curves("ML", "ML")
-
-
-def simulate(window: Window) -> None:
-    """Press Run for a simulation that is soon over."""
-    window.paste("Simulation length (ns)", SHORT)
-    window.button("Run").click()
-    window.wait_for_status("Done")
 
 
 def download(window: Window, name: str, press: str) -> bytes:

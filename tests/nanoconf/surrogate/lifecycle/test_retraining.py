@@ -33,8 +33,8 @@ from nanoconf.surrogate.lifecycle.promotion import Promotion
 from nanoconf.surrogate.lifecycle.retraining import train_if_due
 from nanoconf.surrogate.simulations import Simulations, system_key
 from nanoconf.surrogate.training import NICENESS, train
-from tests.nanoconf.surrogate.test_surrogate import profile, random_systems, synthetic_rows
 from tests.support.homes import until
+from tests.support.synthetic import profile, random_systems, synthetic_rows
 
 EPOCHS = 60
 
