@@ -31,7 +31,7 @@ def server(home: Path) -> Iterator[Server]:
     yield server
     server.stop()
     clean_up(home)
-    until(lambda: not processes_of(home), f"the processes of {home} to end", patience=20)
+    until(lambda: not processes_of(home), f"the processes of {home} to end")
 
 
 @pytest.fixture

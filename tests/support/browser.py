@@ -17,11 +17,12 @@ import numpy as np
 import psutil
 from playwright.sync_api import Browser, Locator, Page, Playwright, ViewportSize, expect
 
+from tests.support import homes
 from tests.support.homes import until
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120_000
-"""Milliseconds that anything is waited for."""
+PATIENCE = 1000 * homes.PATIENCE
+"""Milliseconds to wait for anything."""
 
 PICTURES = ROOT / "test-results"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -83,7 +84,7 @@ class Server:
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(timeout=30)
+            self.process.wait(homes.PATIENCE)
 
     def kernels(self) -> list[psutil.Process]:
         return [each for each in processes_of(self.home) if "ipykernel_launcher" in cmdline(each)]
@@ -160,9 +161,9 @@ class Window:
 
     # --- looking ----------------------------------------------------------------------------
 
-    def wait(self, condition: str, timeout_s: float = 120) -> None:
+    def wait(self, condition: str) -> None:
         """Wait until a JavaScript expression holds."""
-        self.page.wait_for_function(condition, timeout=1000 * timeout_s)
+        self.page.wait_for_function(condition)
 
     def field(self, label: str) -> Locator:
         return self.page.get_by_role("textbox", name=label, exact=True)
@@ -177,10 +178,10 @@ class Window:
     def status(self) -> str:
         return self.page.get_by_role("status").inner_text()
 
-    def wait_for_status(self, beginning: str, timeout_s: float = 120) -> None:
+    def wait_for_status(self, beginning: str) -> None:
         quoted = json.dumps(beginning)
         condition = f"document.querySelector('[role=status]')?.innerText.startsWith({quoted})"
-        self.wait(condition, timeout_s)
+        self.wait(condition)
 
     def curves(self) -> list[dict[str, Any]]:
         """The data of the figure that is seen."""
@@ -191,12 +192,11 @@ class Window:
         found = json.loads(self.page.evaluate(f"{SEEN}.dataset.lines"))
         return {line["label"]: line for line in found}
 
-    def wait_for_curves(self, *sources: str, timeout_s: float = 120) -> list[dict[str, Any]]:
+    def wait_for_curves(self, *sources: str) -> list[dict[str, Any]]:
         quoted = json.dumps(list(sources))
         self.wait(
             f"JSON.stringify(JSON.parse({SEEN}?.dataset.curves ?? '[]').map(c => c.source))"
-            f" === JSON.stringify({quoted})",
-            timeout_s,
+            f" === JSON.stringify({quoted})"
         )
         return self.curves()
 

@@ -44,7 +44,8 @@ UNSTABLE = RunSettings(
 )
 """Fails: with so long a time step ions go through walls."""
 
-PATIENCE = 120.0
+PATIENCE = 600.0
+"""Seconds to wait for anything: only a hang takes longer, however busy the machine is."""
 
 
 def until(condition: Callable[[], object], what: str = "", patience: float = PATIENCE) -> None:
@@ -87,7 +88,7 @@ def kill(doomed: list[psutil.Process]) -> None:
     for process in doomed:
         with suppress(psutil.Error):
             process.kill()
-    until(lambda: not any(map(alive, doomed)), f"the end of {doomed}", 30)
+    until(lambda: not any(map(alive, doomed)), f"the end of {doomed}")
 
 
 def alive(process: psutil.Process) -> bool:

@@ -177,7 +177,13 @@ class Process:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env=os.environ | {"OMP_NUM_THREADS": "1", "HYDRA_LAUNCHER": "fork"},
+            env=os.environ
+            | {
+                "OMP_NUM_THREADS": "1",
+                "HYDRA_LAUNCHER": "fork",
+                # One process removes Open MPI's common folder while another makes its own in it.
+                "OMPI_MCA_orte_tmpdir_base": str(folder),
+            },
             start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read, name="lammps", daemon=True)

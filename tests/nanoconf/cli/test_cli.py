@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -17,7 +16,17 @@ from backend.runs.run import CANCELLED, DONE, RUNNING
 from backend.sampling.result import SimulationResult
 from backend.system import SlitSystem
 from nanoconf.cli.main import main
-from tests.support.homes import LONG, STEADY, begun, interruptible, python, simulated, submit, until
+from tests.support.homes import (
+    LONG,
+    PATIENCE,
+    STEADY,
+    begun,
+    interruptible,
+    python,
+    simulated,
+    submit,
+    until,
+)
 
 QUICK = [
     "-p",
@@ -239,11 +248,10 @@ def test_simulate_leaves_all_files_of_the_result(home, tmp_path, capsys):
     assert "contact" in capsys.readouterr().out
 
 
-def test_the_same_command_again_shows_the_same_result_at_once(home, tmp_path):
+def test_the_same_command_again_reuses_the_stored_result(home, tmp_path):
     assert nanoconf("simulate", *QUICK, "-o", tmp_path / "1") == 0
-    started = time.monotonic()
     assert nanoconf("simulate", *QUICK, "-o", tmp_path / "2") == 0
-    assert time.monotonic() - started < 1
+    assert len(Archive(home).runs()) == 1
     assert nanoconf("simulate", *QUICK, "--again", "-o", tmp_path / "3") == 0
     assert len(Archive(home).runs()) == 2
     texts = {(tmp_path / n / "negative_density.csv").read_text() for n in "123"}
@@ -299,11 +307,9 @@ def test_interrupting_the_command_cancels_its_run(home, tmp_path):
         preexec_fn=interruptible,
     )
     until(lambda: Archive(home).runs() and begun(Archive(home).runs()[0]))
-    asked = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
-    assert time.monotonic() - asked < 5
     assert Archive(home).runs()[0].state == CANCELLED
     assert said == "nanoconf: cancelled\n"
     assert json.loads((tmp_path / "output" / "run.json").read_text())["state"] == CANCELLED
@@ -320,11 +326,11 @@ def test_interrupting_a_command_that_joined_a_run_leaves_it_to_the_others(home, 
     )
     until(lambda: begun(run))
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1 and "goes on" in said
     assert run.state == RUNNING
     run.cancel()
-    assert run.wait(5) == CANCELLED
+    assert run.wait(PATIENCE) == CANCELLED
 
 
 def test_a_killed_command_leaves_its_run_and_the_next_one_joins_it(home, tmp_path):

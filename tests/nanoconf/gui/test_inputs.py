@@ -22,7 +22,7 @@ def test_the_page_opens_with_the_papers_defaults(state):
 
 @pytest.mark.parametrize("name", FIELDS)
 @pytest.mark.parametrize("typed", ["abc", "", "  ", "1e999", "nan", "inf", "1_0", "0x1", "1,000.5"])
-def test_what_is_no_number_is_refused_and_stays_as_typed(state, name, typed):
+def test_invalid_numbers_are_refused_and_kept_as_typed(state, name, typed):
     state.type(name, typed)
     assert state.texts[name] == typed
     if not typed.strip() and FIELDS[name].default is None:
@@ -36,7 +36,7 @@ def test_what_is_no_number_is_refused_and_stays_as_typed(state, name, typed):
 
 
 @pytest.mark.parametrize("field", SYSTEM_FIELDS, ids=lambda field: field.name)
-def test_ninety_is_refused_with_what_is_allowed(state, field):
+def test_a_number_out_of_range_is_refused_with_what_is_allowed(state, field):
     state.type(field.name, "90")
     assert state.problems == {field.name: f"{field.title} = 90: {field.allowed}"}
 
@@ -94,7 +94,7 @@ def test_both_ends_of_every_range_are_allowed(state):
             assert state.values[name] == value
 
 
-def test_what_the_page_writes_is_read_back_exactly():
+def test_numbers_the_page_writes_are_read_back_exactly():
     for field in (field for field in FIELDS.values() if not field.whole):
         for value in np.linspace(field.low, field.high, 7):
             assert field.parse(field.text(value)) == pytest.approx(value, rel=1e-5)
@@ -107,7 +107,7 @@ def test_a_long_text_is_clipped_in_the_message_but_not_in_the_field(state):
     assert len(state.texts["salt_concentration"]) == 500
 
 
-def test_what_only_the_engine_objects_to_stands_beside_the_number(state, monkeypatch):
+def test_refusals_of_the_engine_appear_beside_the_number(state, monkeypatch):
     def refuse(**_inputs):
         raise InvalidInput("salt_concentration", 0.9, "the ions would fill the slit")
 
@@ -118,7 +118,7 @@ def test_what_only_the_engine_objects_to_stands_beside_the_number(state, monkeyp
     }
 
 
-def test_remembered_texts_come_back_and_rubbish_does_not(state):
+def test_remembered_texts_come_back_and_unknown_ones_do_not(state):
     state.restore({"salt_concentration": "0.6", "confinement_length": "oops", "evil": 1})
     assert state.values["salt_concentration"] == 0.6
     assert "confinement_length" in state.problems

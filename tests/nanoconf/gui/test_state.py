@@ -30,7 +30,7 @@ def test_results_turn_stale_with_the_inputs_and_fresh_again(state):
     assert not state.simulation_stale and not state.prediction_stale
 
 
-def test_the_status_line_says_why_the_buttons_are_off(state):
+def test_the_status_line_explains_why_the_buttons_are_off(state):
     state.type("salt_concentration", "90")
     text, mood = state.status_line
     assert "Salt concentration c" in text and mood == "bad"
@@ -60,13 +60,13 @@ def test_the_status_line_follows_a_run(state):
     assert any("h 3 nm, 1:−1, 0.5 M, d 0.714 nm, 5 ns" in line for line in state.log)
 
 
-def test_a_failed_run_says_why(state):
+def test_a_failed_run_shows_its_reason(state):
     run = Simulation("1", SlitSystem(), RunSettings(), state="failed", reason="try a smaller step")
     state.show(run)
     assert "try a smaller step" in state.status and state.mood == "bad"
 
 
-def test_a_system_that_the_inputs_cannot_express_is_said_to_be_one(state):
+def test_properties_without_an_input_on_the_page_are_named(state):
     state.show(Simulation("1", SlitSystem(wall="plane"), RunSettings()))
     assert state.status.endswith("The page has no input for: wall plane.")
     state.show(Simulation("2", SlitSystem(), RunSettings()))

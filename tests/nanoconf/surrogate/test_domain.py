@@ -14,7 +14,7 @@ from nanoconf.surrogate.domain import INPUTS, Domain, network_inputs
 from nanoconf.surrogate.simulations import system_key
 
 
-def test_the_domain_is_what_was_learnt(model):
+def test_the_domain_is_the_training_range(model):
     ranges = {name: (allowed.low, allowed.high) for name, allowed in model.domain.items()}
     assert ranges == {
         "confinement_length": (3.0, 4.0),
@@ -47,7 +47,7 @@ NUMBERS_OUTSIDE = {
 }
 
 
-NEVER_LEARNT = {
+NEVER_VARIED = {
     "negative_valency": (-2, "must be -1 e"),
     "negative_diameter": (0.6, "must equal positive_diameter, 0.714 nm"),
     "wall": ("plane", "must be ion"),
@@ -57,9 +57,9 @@ NEVER_LEARNT = {
 }
 
 
-@pytest.mark.parametrize("name", [*NUMBERS_OUTSIDE, *NEVER_LEARNT])
+@pytest.mark.parametrize("name", [*NUMBERS_OUTSIDE, *NEVER_VARIED])
 def test_a_system_outside_the_domain_is_refused_by_name(model, name):
-    value, said = (NUMBERS_OUTSIDE | NEVER_LEARNT)[name]
+    value, said = (NUMBERS_OUTSIDE | NEVER_VARIED)[name]
     with pytest.raises(InvalidInput) as refusal:
         model.predict(SlitSystem(**{name: value}))
     assert refusal.value.parameter == name
@@ -77,13 +77,13 @@ def test_a_number_outside_can_be_extrapolated_with_a_warning(model, name):
     assert np.isfinite(prediction.positive.density).all()
 
 
-@pytest.mark.parametrize("name", NEVER_LEARNT)
-def test_what_was_never_learnt_cannot_be_extrapolated(model, name):
+@pytest.mark.parametrize("name", NEVER_VARIED)
+def test_properties_that_never_varied_cannot_be_extrapolated(model, name):
     with pytest.raises(InvalidInput, match=name):
-        model.predict(SlitSystem(**{name: NEVER_LEARNT[name][0]}), extrapolate=True)
+        model.predict(SlitSystem(**{name: NEVER_VARIED[name][0]}), extrapolate=True)
 
 
-def test_the_domain_survives_the_disk(data):
+def test_the_domain_is_read_back_as_written(data):
     domain = Domain.of(data.systems)
     assert Domain.from_dict(json.loads(json.dumps(domain.to_dict()))) == domain
 

@@ -32,7 +32,7 @@ def test_the_exact_answer_has_no_error(model, data):
             assert found[name]["worst"] == 0.0
 
 
-def test_noise_is_told_apart_from_error(model, data):
+def test_noise_is_separated_from_error(model, data):
     metrics = evaluate(model, as_simulated(model, data, 2.0), seen_too=True)
     for species in SPECIES:
         found = metrics[species]["all"]
@@ -40,7 +40,7 @@ def test_noise_is_told_apart_from_error(model, data):
         assert found["beyond"]["median"] == pytest.approx(3**0.5 * found["noise"], rel=0.02)
 
 
-def test_a_model_is_judged_by_systems_it_never_saw(model, data):
+def test_a_model_is_evaluated_on_systems_outside_its_training_set(model, data):
     assert unseen(model, data) == []
     with pytest.raises(InvalidInput, match="took part in the training"):
         evaluate(model, data)
@@ -55,14 +55,14 @@ def test_a_model_is_judged_by_systems_it_never_saw(model, data):
     assert set(metrics["positive"]) == {"all", "1:-1"}
 
 
-def test_the_card_holds_the_metrics_of_the_systems_held_back(trained, data):
+def test_the_card_holds_the_metrics_of_the_validation_set(trained, data):
     card = json.loads((trained / "card.json").read_text())
     held = data[[row for row, key in enumerate(data.keys) if key in card["systems"]["validation"]]]
     assert evaluate(trained, held, seen_too=True) == card["metrics"]
     json.dumps(card["metrics"], allow_nan=False)
 
 
-def test_the_report_names_what_it_shows(model, data):
+def test_the_report_names_its_columns(model, data):
     report = format_report(evaluate(model, data, seen_too=True))
     assert "on 60 systems" in report
     assert "positive  3:-1" in report

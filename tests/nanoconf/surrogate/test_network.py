@@ -18,7 +18,7 @@ def test_a_seed_gives_the_initial_weights_and_every_member_its_own():
     assert len({weights.tobytes() for weights in first[0]}) == SHIPPED.members
 
 
-def test_scaling_bears_a_constant_column():
+def test_scaling_maps_a_constant_column_to_zero():
     values = np.array([[1.0, -1.0], [3.0, -1.0], [2.0, -1.0]])
     scaling = Scaling.of_ranges(values)
     scaled = (values - scaling.centre) * scaling.inverse_size

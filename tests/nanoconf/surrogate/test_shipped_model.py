@@ -66,7 +66,7 @@ def test_shipped_model_is_the_same_in_both_runtimes(shipped):
             )
 
 
-def test_shipped_model_keeps_the_number_of_ions_and_gives_no_nonsense(shipped):
+def test_shipped_model_keeps_the_number_of_ions_and_is_physical(shipped):
     for prediction in predictions(shipped):
         for species in SPECIES:
             found: DensityProfile = getattr(prediction, species)
@@ -78,7 +78,7 @@ def test_shipped_model_keeps_the_number_of_ions_and_gives_no_nonsense(shipped):
             assert (found.error[wall > 0.5] > 0.0).all()
 
 
-def test_shipped_model_is_as_good_as_its_card_says(shipped):
+def test_shipped_model_has_the_metrics_of_its_card(shipped):
     folder = package_models().parent / "data" / "validation"
     if not (folder / dataset.FILE).is_file():
         pytest.skip(f"no data in {folder}: the metrics of the shipped model are NOT checked")
@@ -86,7 +86,7 @@ def test_shipped_model_is_as_good_as_its_card_says(shipped):
     assert simulations.sha256 == shipped.card["data"]["validation"]["sha256"], "train it again"
     found = evaluate(shipped, simulations, seen_too=True)
     assert found["typical_error"] == pytest.approx(shipped.typical_error, rel=1e-3)
-    assert shipped.typical_error < 0.01
+    assert shipped.typical_error < 0.003  # 0.0023
 
 
 def test_shipped_model_agrees_with_the_published_network(shipped):

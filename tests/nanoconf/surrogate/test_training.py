@@ -16,7 +16,7 @@ from nanoconf.surrogate.training import split, train
 from tests.support.synthetic import EPOCHS, profile, random_systems, synthetic_rows
 
 
-def test_what_is_held_back_is_whole_systems_of_every_valency(data):
+def test_the_validation_set_is_whole_systems_of_every_valency(data):
     held = split(data, seed=5)
     assert len(data) == 65 and len(set(data.keys)) == 60
     assert len(held) == 6
@@ -24,7 +24,7 @@ def test_what_is_held_back_is_whole_systems_of_every_valency(data):
     assert held == split(data, seed=5) != split(data, seed=6)
 
 
-def test_a_model_folder_is_whole_and_says_what_it_is(trained, data):
+def test_a_model_folder_is_complete_and_describes_itself(trained, data):
     assert {path.name for path in trained.iterdir()} == {
         "profiles.keras",
         "profiles.tflite",
@@ -48,7 +48,7 @@ def test_training_lowers_the_loss(model):
         assert curve["loss"][-1] < 0.3 * curve["loss"][0]
 
 
-def test_what_was_learnt_is_the_profile_behind_the_noise(model):
+def test_training_averages_out_the_noise_of_the_data(model):
     """Noise is 1 % of the mean density in every bin; the network sees through it."""
     for system in random_systems(20):
         prediction = model.predict(system)
@@ -58,7 +58,7 @@ def test_what_was_learnt_is_the_profile_behind_the_noise(model):
             assert np.linalg.norm(found - true) < 0.05 * np.linalg.norm(true)
 
 
-def test_the_published_systems_and_those_of_the_validation_do_not_train(tmp_path, data_folder):
+def test_published_systems_and_the_validation_set_are_not_trained_on(tmp_path, data_folder):
     rows = synthetic_rows(60)
     for row in rows[:2]:
         row |= KEPT_OUT[0].to_dict()
@@ -77,7 +77,7 @@ def test_the_published_systems_and_those_of_the_validation_do_not_train(tmp_path
     assert system_key(KEPT_OUT[0]) not in card["systems"]["training"]
 
 
-def test_training_that_breaks_off_leaves_the_old_model(trained, data_folder, monkeypatch):
+def test_an_interrupted_training_leaves_the_old_model(trained, data_folder, monkeypatch):
     before = {path.name: path.read_bytes() for path in trained.iterdir()}
 
     def fail(*_):
@@ -98,7 +98,7 @@ def test_training_that_breaks_off_leaves_the_old_model(trained, data_folder, mon
         ({"negative_diameter": 0.4}, "diameters"),
     ],
 )
-def test_data_that_the_network_cannot_tell_apart_are_refused(tmp_path, change, named):
+def test_data_that_vary_other_inputs_are_refused(tmp_path, change, named):
     rows = synthetic_rows(30)
     rows[0] |= change
     rows[1] |= change

@@ -36,7 +36,7 @@ class Surrogate:
         return SimpleNamespace(profiles=profiles(system))
 
 
-def test_predicting_answers_or_says_what_the_model_has_not_learnt(state, work, monkeypatch):
+def test_a_prediction_outside_the_training_range_is_explained(state, work, monkeypatch):
     monkeypatch.setattr(Answers, "surrogate", Surrogate())
     work.answers.preload()
     work.answers.predict()
@@ -54,7 +54,7 @@ def test_predicting_answers_or_says_what_the_model_has_not_learnt(state, work, m
     until(lambda: state.prediction and not state.unlearnt)
 
 
-def test_the_prediction_follows_the_inputs_and_skips_what_was_overtaken(state, work, monkeypatch):
+def test_the_prediction_follows_the_inputs_and_skips_outdated_ones(state, work, monkeypatch):
     surrogate = Surrogate()
     surrogate.may_answer.clear()
     monkeypatch.setattr(Answers, "surrogate", surrogate)

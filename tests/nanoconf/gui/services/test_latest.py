@@ -8,7 +8,7 @@ from nanoconf.gui.services.latest import Latest
 from tests.support.homes import until
 
 
-def test_what_fails_is_told_and_what_is_asked_for_next_is_done():
+def test_a_failure_is_reported_and_the_next_request_is_served():
     done: list[int] = []
     told: list[Exception] = []
 

@@ -31,7 +31,9 @@ def test_the_estimate_follows_the_inputs(state, work):
     assert state.estimate is None
 
 
-def test_cluster_mode_says_what_to_configure_and_stays_off(state, work, monkeypatch, tmp_path):
+def test_cluster_mode_without_a_cluster_explains_what_to_configure_and_stays_off(
+    state, work, monkeypatch, tmp_path
+):
     monkeypatch.delenv("NANOCONF_CLUSTER_CONFIG", raising=False)
     work.cluster_mode(True)
     assert not state.cluster_mode
@@ -74,7 +76,7 @@ def test_a_stored_result_is_shown_at_once(state, work, monkeypatch):
     assert len(work.archive.runs()) == 1
 
 
-def test_cancel_ends_the_run_and_says_so(state, work, monkeypatch):
+def test_cancel_ends_the_run(state, work, monkeypatch):
     small(state, monkeypatch, LONG)
     work.run()
     until(lambda: state.simulation and state.simulation.state == "running")
@@ -125,7 +127,7 @@ def test_a_strangers_run_is_offered_and_ended_only_when_asked_twice(state, work,
     assert run.state == "cancelled"
 
 
-def test_a_home_that_cannot_be_written_is_told_in_words(state, tmp_path):
+def test_a_home_that_cannot_be_written_is_reported(state, tmp_path):
     blocked = tmp_path / "a file"
     blocked.write_text("")
     work = Work(state, Archive(blocked))
@@ -167,7 +169,7 @@ def test_a_page_that_opens_shows_the_stored_result_of_the_inputs_it_opens_with(
     assert state.simulation.stored and state.simulation.run_id == run.id
 
 
-def test_a_run_that_is_opened_is_stored_if_it_is_done(state, work):
+def test_an_opened_run_that_is_done_is_a_stored_result(state, work):
     run = stored(work.archive)
     work.attach(run.id)
     until(lambda: state.simulation and "Stored result" in state.status)
@@ -212,7 +214,7 @@ def no_keeper(monkeypatch):
     monkeypatch.setattr("backend.runs.keeper.ensure_keeper", lambda _home: None)
 
 
-def test_a_stored_result_comes_back_after_a_run_that_brought_none(state, page):
+def test_a_stored_result_comes_back_after_a_run_without_a_result(state, page):
     run = stored(page.work.archive)
     for end in ("cancelled", "failed"):
         state.type("salt_concentration", "0.77")
@@ -265,20 +267,20 @@ def test_a_run_that_is_deleted_while_it_waits_leaves_a_page_that_can_be_used(
     assert state.simulation.run_id != run.id
 
 
-def test_a_run_that_is_gone_can_be_cancelled_no_more(state, page):
+def test_a_run_that_is_gone_cannot_be_cancelled(state, page):
     state.show(Simulation("0" * 32, SYSTEM, LONG))
     page.work.cancel()
     page.until(lambda: not state.cancelling)
     assert "could not be ended: there is no run" in state.status
 
 
-def test_a_run_that_cannot_be_opened_is_told(state, work):
+def test_a_run_that_cannot_be_opened_is_reported(state, work):
     work.attach("0" * 32)
     until(lambda: state.mood == "bad")
     assert "cannot be opened: there is no run" in state.status
 
 
-def test_a_run_that_is_good_enough_ends_with_what_there_is(state, work, monkeypatch):
+def test_finish_keeps_the_result_so_far(state, work, monkeypatch):
     settings = replace(LONG, duration_ns=20.0)  # it can end after a tenth of that
     small(state, monkeypatch, settings)
     work.run()
@@ -293,7 +295,7 @@ def test_a_run_that_is_good_enough_ends_with_what_there_is(state, work, monkeypa
     assert not work.archive.submit(SYSTEM, LONG).joined
 
 
-def test_a_run_that_waits_says_how_many_wait_before_it(state, work):
+def test_a_waiting_run_shows_how_many_wait_before_it(state, work):
     first = work.archive.submit(SYSTEM, replace(LONG, seed=11))
     second = work.archive.submit(SYSTEM, replace(LONG, seed=12))
     third = work.archive.submit(SYSTEM, replace(LONG, seed=13))
@@ -302,7 +304,7 @@ def test_a_run_that_waits_says_how_many_wait_before_it(state, work):
     assert "2 more before it" in words.status(waiting)
 
 
-def test_nothing_starts_while_a_number_is_refused(state, work):
+def test_nothing_starts_while_an_input_is_invalid(state, work):
     state.type("salt_concentration", "90")
     work.run()
     work.answers.predict()

@@ -33,7 +33,7 @@ def places(tmp_path, monkeypatch, trained):
     return put
 
 
-def test_no_model_anywhere_is_said_with_what_to_do(places):
+def test_without_any_model_the_error_explains_what_to_do(places):
     assert models() == []
     with pytest.raises(ModelNotFound, match="nanoconf train"):
         Surrogate.load()
@@ -66,7 +66,7 @@ def test_the_newest_model_is_current_unless_another_is_chosen(places):
     assert Surrogate.load().name == "old"
 
 
-def test_an_empty_folder_that_was_named_is_not_passed_over(places, monkeypatch):
+def test_an_empty_folder_named_explicitly_is_an_error(places, monkeypatch):
     places(places.package, "shipped")
     monkeypatch.setenv("NANOCONF_MODELS", str(places.other))
     with pytest.raises(ModelNotFound, match="other"):
