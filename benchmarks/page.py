@@ -29,7 +29,7 @@ from backend.system import SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.figures.drawing import draw
 from nanoconf.gui.figures.plots import DENSITY, ML, Z_AXIS, Chart, Curve, Plot
-from tests.browser.conftest import processes_of
+from tests.support.browser import processes_of
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 MINUTE = 60_000

@@ -7,7 +7,6 @@ import pytest
 
 from backend import constants
 from backend.engines.numba import engine
-from backend.engines.numba import replica as replica_module
 from backend.engines.numba.engine import run
 from backend.sampling.lattice import lattice
 from backend.sampling.result import Cancelled, SimulationError
@@ -78,7 +77,7 @@ def test_a_run_whose_replicas_ended_at_unequal_lengths_has_a_result(tallies, tar
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_run_that_is_good_enough_ends_with_all_that_its_replicas_have(monkeypatch, threads):
+def test_a_run_finished_early_keeps_all_samples_of_its_replicas(monkeypatch, threads):
     monkeypatch.setattr(engine, "REPORT_SECONDS", 0.0)
     settings = RunSettings(duration_ns=4.0, replicas=2)
     seen = []
@@ -148,7 +147,7 @@ def test_first_positions_leave_room_between_ions_and_to_the_walls(system):
 
 
 @pytest.mark.parametrize("changes", [{"electrostatics": "sheets"}, {"thermostat": "nose-hoover"}])
-def test_other_electrostatics_and_thermostats_give_the_same_middle(changes):
+def test_other_electrostatics_and_thermostats_give_the_same_mid_density(changes):
     usual = run(SlitSystem(), RunSettings(duration_ns=0.5, seed=5), threads=2)
     # so long that its temperature is known to 0.3 %
     other = run(SlitSystem(), RunSettings(duration_ns=1.2, seed=6, **changes), threads=2)
@@ -166,7 +165,6 @@ def test_settings_refuse_what_cannot_be_done():
         with pytest.raises(InvalidInput):
             RunSettings(**changes)
     assert RunSettings.from_dict(SHORT.to_dict()) == SHORT
-    assert replica_module.FRICTION > 0
 
 
 def test_default_system_agrees_with_the_published_simulation():
@@ -210,7 +208,7 @@ def in_errors(one, other):
     return (one[0] - other[0]) / np.where(error > 0, error, 1)
 
 
-def test_pressures_on_both_walls_and_across_the_middle_are_equal():
+def test_pressures_on_both_walls_and_across_the_midplane_are_equal():
     system = SlitSystem(positive_valency=2, salt_concentration=0.9, surface_charge_density=-0.02)
     result = run(system, RunSettings(duration_ns=0.6), threads=2)
     pressures = list(result.summary.pressures_MPa.values())

@@ -83,7 +83,7 @@ def test_ions_balance_the_charge_of_the_walls(result):
 
 
 @pytest.mark.parametrize("result", [unequal, divalent])
-def test_pressures_on_both_walls_and_across_the_middle_are_equal(result):
+def test_pressures_on_both_walls_and_across_the_midplane_are_equal(result):
     """Mechanical equilibrium: no plane parallel to the walls is pushed."""
     for one, other in combinations(result().summary.pressures_MPa.values(), 2):
         error = np.hypot(one["error"], other["error"])
@@ -107,7 +107,7 @@ def test_divalent_anions_behave_as_divalent_cations_do():
     assert divalent().charge.potential[0] * reversed_charges.charge.potential[0] < 0
 
 
-def test_only_the_bjerrum_length_tells_temperature_and_permittivity():
+def test_temperature_and_permittivity_act_through_the_bjerrum_length_alone():
     """At equal ε T the profile is the same and pressures grow as T; at half of it neither holds."""
     warm = DIVALENT_CATIONS.replace(temperature=400.0, relative_permittivity=78.5 * 298 / 400)
     same = result_of(warm, 0.2)

@@ -217,7 +217,7 @@ def test_equal_inputs_reuse_the_stored_result(archive):
     assert len(archive.runs()) == len(STATES) + 1
 
 
-def test_the_command_line_shows_a_stored_result_at_once(archive, tmp_path, capsys):
+def test_the_command_line_reuses_a_stored_result(archive, tmp_path, capsys):
     typed = "-Z 3.5 -p 2 -c 0.4 -d 0.6 --duration-ns 0.05 --replicas 1 --snapshots 2"
     folder = tmp_path / "files"
     said = printed(capsys, "simulate", *typed.split(), "-o", str(folder))
@@ -346,7 +346,7 @@ def test_the_retrained_model_predicts_what_it_did(runtime):
         assert profile.error[149] == pytest.approx(PREDICTED_ERRORS[species], rel=1e-3)
 
 
-def test_the_next_training_goes_on_from_the_old_home(home, monkeypatch):
+def test_the_next_training_continues_from_the_old_home(home, monkeypatch):
     monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", "1")
     outcome = train_if_due(epochs=1)
     assert outcome.startswith("model-5 ")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from backend.runs.state import RunState
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from nanoconf.gui.phase import REQUESTS, RunPhase
@@ -13,7 +14,7 @@ from nanoconf.gui.state import Simulation
 from nanoconf.gui.words import ENDINGS
 
 IDLE, STARTING, ACTIVE, CONFIRMING, CANCELLING, FINISHING = RunPhase
-RUN = Simulation("1", SlitSystem(), RunSettings(), state="running")
+RUN = Simulation("1", SlitSystem(), RunSettings(), state=RunState.RUNNING)
 
 
 def test_a_run_is_started_only_when_none_is_in_progress():
@@ -46,7 +47,7 @@ def test_a_request_holds_through_the_reports_on_its_run(state):
     state.cancel_requested()
     state.show(RUN)
     assert state.phase is CANCELLING and state.status == "Cancelling …"
-    state.show(replace(RUN, state="cancelled"))
+    state.show(replace(RUN, state=RunState.CANCELLED))
     assert state.phase is IDLE
 
 
@@ -63,7 +64,7 @@ def test_after_a_request_that_failed_it_may_be_made_again(state):
     state.cancel_requested()
     state.fail("The simulation could not be ended.")
     assert state.phase is ACTIVE and state.phase.allows(CANCELLING)
-    state.show(replace(RUN, state="done"))
+    state.show(replace(RUN, state=RunState.DONE))
     state.start()
     state.fail("The simulation could not be started.")
     assert state.phase is IDLE

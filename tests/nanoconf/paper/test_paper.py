@@ -231,7 +231,7 @@ def test_the_seed_gives_the_network(grid):
     assert first.training_loss != other.training_loss
 
 
-def test_training_learns_and_says_so(trained, grid):
+def test_training_lowers_the_loss_and_records_it(trained, grid):
     card = json.loads((trained / "card.json").read_text())
     training = card["training"]
     assert training["curves"]["epoch"][-1] == training["epochs"] == 30
@@ -243,7 +243,7 @@ def test_training_learns_and_says_so(trained, grid):
     assert not {system_key(s) for s in KEPT_OUT} & {*card["systems"]["training"]}
 
 
-def test_data_that_cannot_be_learnt_are_refused(tmp_path):
+def test_unsuitable_data_are_refused(tmp_path):
     few = save(tmp_path / "few", [*random_systems(2), *KEPT_OUT])
     with pytest.raises(InvalidInput, match="too few"):
         train(few, tmp_path / "network", epochs=1, progress=False)
@@ -286,12 +286,12 @@ def test_another_input_of_the_surrogate_leaves_the_papers_network_as_it_is(
 # --- grid search ----------------------------------------------------------------------------
 
 
-def test_the_papers_choice_is_searched():
+def test_the_search_includes_the_papers_choice():
     assert PAPER in GRID
     assert len(set(GRID)) == len(GRID) == 36
 
 
-def test_a_search_goes_on_where_it_was_stopped(grid, tmp_path, monkeypatch):
+def test_a_search_resumes_where_it_was_stopped(grid, tmp_path, monkeypatch):
     calls: list[tuple[Hyperparameters, int]] = []
 
     def counted(task, epochs, seed, chosen, after_epoch):
@@ -358,7 +358,7 @@ def test_the_exact_answer_reaches_the_ceiling_and_no_more(blocks):
         assert success["value"] == pytest.approx(success["ceiling"], abs=0.008)
 
 
-def test_the_ceiling_is_students():
+def test_the_ceiling_follows_students_distribution():
     assert accuracy.ceiling(10, 1.96) == pytest.approx(0.918, abs=5e-4)
     assert accuracy.ceiling(2, 1.0) == pytest.approx(0.5)  # Cauchy
     assert accuracy.ceiling(10**6, 1.96) == pytest.approx(0.95, abs=1e-4)
@@ -391,7 +391,7 @@ def test_a_wrong_answer_succeeds_less_and_its_error_is_given(histogram_folder):
     assert right["error"]["observed"] == pytest.approx(right["error"]["noise"], rel=0.2)
 
 
-def test_systems_of_the_training_do_not_count(histogram_folder):
+def test_training_systems_do_not_count(histogram_folder):
     histograms = Histograms.load(histogram_folder)
     found = accuracy.judge(exact_answer, histograms, {}, seen=histograms.keys[:7])
     assert found["test_systems"] == TEST_SYSTEMS - 7
@@ -457,7 +457,7 @@ def write_published(path: Path, factor: float) -> Path:
     return path
 
 
-def test_the_published_curves_are_judged_in_their_own_bins(histogram_folder, tmp_path):
+def test_the_published_curves_are_compared_in_their_own_bins(histogram_folder, tmp_path):
     published = profiles.read_published(write_published(tmp_path / "published.csv", 1.03))
     found = profiles.compare(exact_answer, Simulations.load(histogram_folder), published)
     for name in SYSTEMS:
@@ -558,7 +558,7 @@ def test_grid_search_prints_the_papers_choice(grid, tmp_path, capsys, monkeypatc
 
 
 @pytest.mark.parametrize("verb", ["accuracy", "profiles", "speed-up"])
-def test_verbs_that_judge(verb, trained, histogram_folder, tmp_path, capsys):
+def test_verbs_that_evaluate(verb, trained, histogram_folder, tmp_path, capsys):
     more = {
         "accuracy": ["--reference"],
         "profiles": ["--published", write_published(tmp_path / "published.csv", 1.03)],
