@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from backend.inputs import InvalidInput
 from backend.system import SlitSystem
 from nanoconf.surrogate.domain import input_values
 from nanoconf.surrogate.tf import import_tensorflow
+
+if TYPE_CHECKING:
+    from sklearn.preprocessing import MinMaxScaler
 
 KIND = "paper-network"
 NETWORK, CARD = "network.keras", "card.json"
@@ -90,31 +93,6 @@ ARCHITECTURE = {
 }
 
 
-@dataclass(frozen=True)
-class MinMax:
-    """Scales each column to [0, 1]; a constant column becomes 0.
-
-    Attributes
-    ----------
-    low, span : ndarray, shape (columns,)
-        Minimum of each column, and maximum minus minimum. The span of a constant column is 1, as in
-        scikit-learn's MinMaxScaler, which the paper used.
-    """
-
-    low: np.ndarray
-    span: np.ndarray
-
-    @classmethod
-    def of(cls, values: np.ndarray) -> Self:
-        """The scaling of values, shape (rows, columns)."""
-        low, span = values.min(axis=0), np.ptp(values, axis=0)
-        return cls(low, np.where(span > 0, span, 1.0))
-
-    def scaled(self, values: np.ndarray) -> np.ndarray:
-        """Values, shape (rows, columns), scaled."""
-        return (values - self.low) / self.span
-
-
 def scaled_network(inputs: int, outputs: int, seed: int, chosen: Hyperparameters = PAPER) -> Any:
     """Keras network from scaled inputs (batch, inputs) to scaled outputs (batch, outputs).
 
@@ -174,7 +152,7 @@ def compiled_epoch(
     return lambda order: float(run_epoch(tf.constant(order.astype(np.int32))))
 
 
-def physical_network(scaled: Any, inputs: MinMax, outputs: MinMax) -> Any:
+def physical_network(scaled: Any, inputs: MinMaxScaler, outputs: MinMaxScaler) -> Any:
     """The same network from physical inputs (nm, e, M) to densities (M).
 
     The scaling goes inside, so that no table of minima and maxima must travel with the network.
@@ -183,14 +161,14 @@ def physical_network(scaled: Any, inputs: MinMax, outputs: MinMax) -> Any:
 
     return keras.Sequential(
         [
-            keras.layers.Input((len(inputs.low),), name="h_zp_zn_c_d"),
+            keras.layers.Input((len(inputs.scale_),), name="h_zp_zn_c_d"),
             keras.layers.Rescaling(
-                (1 / inputs.span).tolist(),
-                (-inputs.low / inputs.span).tolist(),
-                name="scale_inputs",
+                inputs.scale_.tolist(), inputs.min_.tolist(), name="scale_inputs"
             ),
             *scaled.layers,
-            keras.layers.Rescaling(outputs.span.tolist(), outputs.low.tolist(), name="density"),
+            keras.layers.Rescaling(
+                (1 / outputs.scale_).tolist(), outputs.data_min_.tolist(), name="density"
+            ),
         ],
         name=KIND,
     )

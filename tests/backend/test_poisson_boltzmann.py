@@ -149,7 +149,7 @@ def pressures_agree(system: SlitSystem) -> None:
 
 
 @pytest.mark.parametrize("system", IN_WATER)
-def test_the_walls_bear_the_pressure_in_the_middle(system):
+def test_the_pressure_on_the_walls_is_that_at_the_midplane(system):
     """Contact theorem of soft walls: −∫ Σ n βU′ dz − 2π l_B Γ² = Σ n(0)."""
     field = mean_field(system)
     z = field.grid.centre - system.confinement_length / 2

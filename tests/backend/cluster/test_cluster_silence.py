@@ -114,7 +114,7 @@ def test_a_slow_shell_is_named_in_the_runs_status_and_on_the_page(
         (run,) = Archive(home).runs()
         assert NAMED.search(run.cluster_status()["note"]) and not run.finished
         hangs.unlink()
-        until(lambda: state.simulation.state == "done", "the run to end")
+        until(lambda: state.simulation.state == RunState.DONE, "the run to end")
     finally:
         work.close()
 

@@ -58,7 +58,7 @@ def test_negative_walls_are_at_a_negative_potential_and_attract_positive_charge(
     assert charge.wall_potential < charge.potential[0] < 0
 
 
-def test_charge_in_the_middle_leaves_the_field_of_the_bare_walls():
+def test_charge_at_the_midplane_leaves_the_field_of_the_bare_walls():
     charge = charge_of(counterions((np.abs(Z) < 0.01).astype(float)))
     outside = np.abs(Z) > 0.02
     np.testing.assert_allclose(np.abs(charge.integrated[outside]), -SIGMA)
@@ -66,7 +66,7 @@ def test_charge_in_the_middle_leaves_the_field_of_the_bare_walls():
     np.testing.assert_allclose(np.diff(charge.potential[outside & (Z < 0)]), -field * 0.01)
 
 
-def test_a_valency_counts_as_often_as_it_is_large():
+def test_charge_is_weighted_by_valency():
     system = CHARGED.replace(positive_valency=3, negative_valency=-2)
     densities = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
     assert net_charge_density(system, densities).tolist() == [3, -2, 1]
@@ -86,7 +86,7 @@ def test_screening_length_of_a_charge_that_decays_exponentially():
     assert charge.screening_length == pytest.approx(-decay * np.log(SCREENED).mean(), rel=0.005)
 
 
-def test_a_zero_that_only_symmetry_makes_is_no_screening():
+def test_a_zero_by_symmetry_alone_is_not_screening():
     assert np.isnan(charge_of(counterions(np.ones_like(Z))).screening_length)
 
 
@@ -118,7 +118,7 @@ def ensemble():
 @pytest.mark.parametrize(
     "name", ["density", "integrated", "potential", "wall_potential", "screening_length"]
 )
-def test_errors_are_what_repeated_runs_scatter_by(ensemble, name):
+def test_errors_match_the_scatter_of_repeated_runs(ensemble, name):
     scatter = np.std([getattr(charge, name) for charge in ensemble], axis=0, ddof=1)
     errors = np.array([getattr(charge, f"{name}_error") for charge in ensemble])
     error = np.sqrt(np.mean(errors**2, axis=0))
@@ -126,7 +126,7 @@ def test_errors_are_what_repeated_runs_scatter_by(ensemble, name):
     np.testing.assert_allclose(error[moving], scatter[moving], rtol=0.12)
 
 
-def test_what_moves_both_species_alike_is_no_error_of_the_charge(ensemble):
+def test_fluctuations_common_to_both_species_cancel_in_the_charge(ensemble):
     _, residuals = next(runs(1))
     variances = [np.diag(residuals.covariance(s, s)) for s in range(2)]
     as_if_independent = np.sqrt(sum(variances)).mean()

@@ -113,7 +113,7 @@ def network(epochs, dropout: float) -> NeuralNetwork:
     return NeuralNetwork(epochs, 2, chosen=chosen)
 
 
-def test_the_network_learns_and_its_seed_decides_how():
+def test_the_network_learns_and_depends_on_its_seed():
     random = np.random.default_rng(3)
     x = random.uniform(1, 3, (150, 2))
     y = np.column_stack([10 + x[:, 0] * x[:, 1], -x[:, 0]])
@@ -122,7 +122,7 @@ def test_the_network_learns_and_its_seed_decides_how():
     assert np.all(np.std(first - y, axis=0) < 0.2 * np.std(y, axis=0))
 
 
-def test_all_see_the_same_function(data):
+def test_all_regressors_fit_the_same_function(data):
     """Each explains most of what a smooth function of the inputs does."""
     random = np.random.default_rng(3)
     x = random.random((400, 5))
@@ -136,7 +136,7 @@ def test_all_see_the_same_function(data):
 # --- success --------------------------------------------------------------------------------
 
 
-def test_the_exact_answer_succeeds_as_often_as_the_ceiling_says():
+def test_the_exact_answer_reaches_the_ceiling():
     random = np.random.default_rng(1)
     exact, error = random.uniform(1, 2, (20_000, 3)), np.full((20_000, 3), 0.05)
     truth = PointDensities(exact + error * random.normal(size=exact.shape), error)
@@ -161,7 +161,7 @@ def test_a_regressor_that_can_follow_the_truth_reaches_the_ceiling(tmp_path):
     np.testing.assert_allclose(result.relative_error("polynomial"), 0.0067, rtol=0.25)
 
 
-def test_three_tenths_are_held_out_and_every_fold_is_judged(data, comparison):
+def test_three_tenths_are_held_out_and_every_fold_is_evaluated(data, comparison):
     assert len(comparison.held_out) == 27
     for name in NAMES:
         assert comparison.trials[name].prediction.shape == (27, 3)
@@ -233,7 +233,7 @@ def test_bad_input_is_one_line_and_writes_nothing(data, tmp_path, capsys, words,
     assert not folder.exists()
 
 
-def test_a_comparison_that_was_stopped_goes_on(data, tmp_path, monkeypatch):
+def test_a_comparison_that_was_stopped_resumes(data, tmp_path, monkeypatch):
     few = {"without": [name for name in NAMES if name not in ("tree", "ann")], "seed": 2}
     few |= {"epochs": 2, "fold_epochs": 1, "keep": tmp_path}
     first = with_few_folds(data, **few)
@@ -326,7 +326,7 @@ def test_missing_points_are_filled_from_their_neighbours_and_counted(tmp_path):
     assert error_of(fitted.predict(simulated), simulated, layers) < 5e-4
 
 
-def test_what_is_no_grid_is_refused(tmp_path):
+def test_data_that_are_not_a_grid_are_refused(tmp_path):
     with pytest.raises(InvalidInput, match="must lie on a grid"):
         GridInterpolation.fit(simulations(tmp_path, off_grid(80)))
 
@@ -367,6 +367,6 @@ def test_predictions_have_the_mean_that_the_inputs_fix(learners, name):
         ({"temperature": 310.0}, "temperature"),
     ],
 )
-def test_what_the_data_do_not_hold_is_refused(learners, name, changes, parameter):
+def test_inputs_that_the_data_do_not_cover_are_refused(learners, name, changes, parameter):
     with pytest.raises(InvalidInput, match=parameter):
         learners[name].predict([grid()[5].replace(**changes)])

@@ -45,7 +45,7 @@ def densities(inputs):
 # --- least squares --------------------------------------------------------------------------
 
 
-def test_one_input_is_judged_as_in_linear_regression(inputs, densities):
+def test_one_input_gives_ordinary_linear_regression(inputs, densities):
     column, target = inputs.values[:, [2]], densities[:, [0]]
     fit, without = least_squares(column, target), least_squares(column[:, :0], target)
     expected = stats.linregress(column[:, 0], target[:, 0])
@@ -99,7 +99,7 @@ def test_squares_find_inputs_that_act_both_ways(inputs, densities):
     assert linear.steps[0].p["curved"]["peak"] > 1e-6
 
 
-def test_an_input_goes_with_all_its_terms(inputs, densities):
+def test_an_input_is_dropped_with_all_its_terms(inputs, densities):
     terms = [step.terms for step in eliminate(inputs, densities, "quadratic").steps]
     # n + n(n + 1)/2, less the square of the input that has two values only, as long as it is there
     assert inputs.terms("quadratic").count((4, 4)) == 0
@@ -110,9 +110,7 @@ def test_an_input_goes_with_all_its_terms(inputs, densities):
 
 
 @pytest.mark.parametrize("model", ["linear", "quadratic"])
-def test_each_step_drops_what_costs_least_and_the_choice_ends_where_all_cost(
-    inputs, densities, model
-):
+def test_each_step_drops_the_input_that_costs_least_until_all_cost(inputs, densities, model):
     elimination = eliminate(inputs, densities, model)
     steps = elimination.steps
     assert [len(step.inputs) for step in steps] == [5, 4, 3, 2, 1]
@@ -183,7 +181,7 @@ def test_the_command_prints_each_step_and_writes_them(data, tmp_path, capsys):
     assert set(first["p"]["T"]) == set(first["t"]["T"]) == set(POINTS)
 
 
-def test_constant_inputs_are_said_to_be_left_out(tmp_path):
+def test_constant_inputs_are_reported_as_left_out(tmp_path):
     data = simulations(tmp_path, [item.system for item in random_plan(60)])
     text = format_choice(select_inputs(data))
     for line in ("z- = -1 in all", "d-/d+ = 1 in all", "T = 298 in all", "eps = 78.5 in all"):
