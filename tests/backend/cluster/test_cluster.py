@@ -45,7 +45,7 @@ def described(home, cluster, monkeypatch):
 # --- one run --------------------------------------------------------------------------------
 
 
-def test_a_host_behind_another_is_reached(home, cluster, monkeypatch):
+def test_a_host_behind_a_jump_host_is_reached(home, cluster, monkeypatch):
     gate = f"{cluster.user}@{cluster.host}:{cluster.port}"
     desk = Desk(home, cluster, monkeypatch, jump_host=gate)
     run = desk.submit(QUICK)
@@ -67,9 +67,7 @@ def test_two_keepers_do_not_harm_each_other(home, cluster, monkeypatch):
     desk.close()
 
 
-def test_a_keeper_that_has_not_seen_every_run_yet_leaves_their_jobs_alone(
-    home, cluster, monkeypatch
-):
+def test_a_keeper_does_not_touch_jobs_of_runs_it_has_not_seen(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch)
     runs = [desk.submit(replace(STEADY, seed=seed)) for seed in (1, 2)]
     desk.until(lambda: all(desk.status(run).get("job_id") for run in runs))
@@ -83,7 +81,7 @@ def test_a_keeper_that_has_not_seen_every_run_yet_leaves_their_jobs_alone(
     desk.close()
 
 
-def test_a_job_is_sent_with_all_its_runs_or_not_yet(home, cluster, monkeypatch):
+def test_a_job_is_submitted_only_with_all_its_runs(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch, max_tasks=2)
     runs = [desk.submit(replace(QUICK, seed=seed), queue="sweep") for seed in range(4)]
     job = killed_while_asking(desk, monkeypatch)
@@ -102,7 +100,7 @@ def test_a_job_is_sent_with_all_its_runs_or_not_yet(home, cluster, monkeypatch):
     desk.close()
 
 
-def test_a_job_is_not_sent_for_another_jobs_run(home, cluster, monkeypatch):
+def test_a_job_is_not_submitted_for_the_run_of_another_job(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch)
     run = desk.submit(QUICK)
     job = killed_while_asking(desk, monkeypatch)
@@ -128,7 +126,7 @@ def killed_while_asking(desk, monkeypatch):
     return job
 
 
-def test_a_run_that_is_cancelled_takes_none_with_it_that_has_not_come(home, cluster, monkeypatch):
+def test_a_cancelled_run_does_not_cancel_a_run_yet_unseen(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch, max_tasks=1)
     runs = [desk.submit(settings, queue="sweep") for settings in (LONG, QUICK)]
     desk.until(lambda: all(desk.status(run).get("job_id") for run in runs))
@@ -144,7 +142,7 @@ def test_a_run_that_is_cancelled_takes_none_with_it_that_has_not_come(home, clus
 # --- sweeps ---------------------------------------------------------------------------------
 
 
-def test_a_sweeps_runs_are_one_array_that_shares_them(home, cluster, monkeypatch):
+def test_the_runs_of_a_sweep_share_one_array(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch, max_tasks=2, cores=1)
     runs = [desk.submit(replace(QUICK, seed=seed), queue="sweep") for seed in range(5)]
     desk.until(lambda: all(run.finished for run in runs))
@@ -156,7 +154,7 @@ def test_a_sweeps_runs_are_one_array_that_shares_them(home, cluster, monkeypatch
     assert len(desk.slurm.slurm("squeue", "--states=all", "-r", "-h", name).splitlines()) == 2
 
 
-def test_a_jobs_time_is_that_of_its_longest_share(home, cluster, monkeypatch):
+def test_the_time_limit_of_a_job_is_that_of_its_longest_share(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch, max_tasks=2)
     runs = [
         desk.submit(replace(QUICK, seed=seed), queue="sweep", minutes=minutes)
@@ -174,7 +172,7 @@ def test_a_jobs_time_is_that_of_its_longest_share(home, cluster, monkeypatch):
         pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(14400)]),
     ],
 )
-def test_a_sweep_comes_home_though_its_connection_is_killed_twice(
+def test_a_sweep_survives_two_killed_connections(
     described, home, cluster, tmp_path, record_property, systems
 ):
     described(**ARRAY)
@@ -195,7 +193,7 @@ def test_a_sweep_comes_home_though_its_connection_is_killed_twice(
 # --- the command line -----------------------------------------------------------------------
 
 
-def test_what_a_cluster_refuses_is_one_line_and_exit_status_one(described, tmp_path, capfd):
+def test_a_refusal_is_one_line_and_exit_status_one(described, tmp_path, capfd):
     described(partition="nowhere")
     words = ["simulate", "--cluster", "--duration-ns", "0.001", "-o", str(tmp_path / "out")]
     assert main(words) == 1
@@ -203,7 +201,7 @@ def test_what_a_cluster_refuses_is_one_line_and_exit_status_one(described, tmp_p
     assert "the job was not taken" in said and "nvalid partition" in said and "\n" not in said
 
 
-def test_check_says_what_works(described, capfd):
+def test_check_reports_each_working_step(described, capfd):
     assert main(["cluster", "check"]) == 0
     said = capfd.readouterr().out
     for words in ("the host answers", "the login works", "Slurm answers", "the worker starts"):
@@ -223,9 +221,7 @@ def test_check_says_what_works(described, capfd):
         ({"partition": "nowhere"}, "Slurm answers", "set partition to one of debug"),
     ],
 )
-def test_check_says_what_to_do_about_the_first_thing_that_does_not(
-    described, capfd, changes, works, advice
-):
+def test_check_gives_advice_on_the_first_failing_step(described, capfd, changes, works, advice):
     described(**changes)
     assert main(["cluster", "check"]) == 1
     out, err = capfd.readouterr()
@@ -234,7 +230,7 @@ def test_check_says_what_to_do_about_the_first_thing_that_does_not(
     assert said.startswith("NO   ") and advice in said
 
 
-def test_a_host_is_trusted_after_a_yes_only(described, tmp_path, monkeypatch, capfd):
+def test_a_host_is_trusted_only_after_a_yes(described, tmp_path, monkeypatch, capfd):
     known = tmp_path / "known" / "hosts"
     described(known_hosts=str(known))
     monkeypatch.setattr("builtins.input", lambda: "no")
@@ -248,7 +244,7 @@ def test_a_host_is_trusted_after_a_yes_only(described, tmp_path, monkeypatch, ca
     assert main(["cluster", "check"]) == 0
 
 
-def test_another_key_than_is_known_is_not_trusted(described, cluster, capfd):
+def test_a_changed_key_is_not_trusted(described, cluster, capfd):
     cluster.new_host_key()
     before = cluster.known_hosts.read_text()
     assert main(["cluster", "trust"]) == 1
@@ -256,7 +252,7 @@ def test_another_key_than_is_known_is_not_trusted(described, cluster, capfd):
     assert cluster.known_hosts.read_text() == before
 
 
-def test_a_cluster_without_anything_is_brought_all_that_the_worker_needs(described, cluster, capfd):
+def test_the_worker_is_installed_on_a_bare_cluster(described, cluster, capfd):
     """No package of its own, and no pip: a bare Python is enough."""
     base = Path(sys._base_executable)
     bare = cluster.home / "bin"
@@ -275,7 +271,7 @@ def test_a_cluster_without_anything_is_brought_all_that_the_worker_needs(describ
 # --- the other engine -----------------------------------------------------------------------
 
 
-def test_lammps_runs_there_too_on_several_ranks(home, cluster, monkeypatch):
+def test_lammps_runs_on_several_ranks(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch, cores=2)
     system = SlitSystem()  # has enough ions for two ranks
     run = desk.submit(replace(LONG, engine="lammps"), system, cores=2, minutes=30)

@@ -42,7 +42,7 @@ def file(tmp_path, monkeypatch):
 # --- the file -------------------------------------------------------------------------------
 
 
-def test_the_example_is_understood_and_shows_every_default():
+def test_the_example_is_valid_and_shows_every_default():
     commented = "\n".join(line.removeprefix("# ") for line in EXAMPLE.splitlines()[3:])
     values = tomllib.loads("[clusters.example]\n" + commented)["clusters"]["example"]
     shown = Cluster.from_dict("example", values)
@@ -70,7 +70,7 @@ def test_the_example_is_understood_and_shows_every_default():
         ("shared = true", "clusters.one.max_runs = 0: must be 1 or more where shared = true"),
     ],
 )
-def test_what_is_not_understood_is_named(file, capsys, line, refusal):
+def test_invalid_keys_and_values_are_named(file, capsys, line, refusal):
     file.write_text(f'[clusters.one]\nhost = "login"\n{line}\n')
     assert main(["cluster", "list"]) == 2
     said = capsys.readouterr().err
@@ -86,7 +86,7 @@ def test_what_is_not_understood_is_named(file, capsys, line, refusal):
         ("[clusters.one", "cannot be read"),
     ],
 )
-def test_a_file_that_is_not_one_is_refused(file, text, refusal):
+def test_malformed_files_are_refused(file, text, refusal):
     file.write_text(text)
     with pytest.raises(InvalidInput, match=refusal.replace("[", "\\[")):
         config.load()
@@ -110,7 +110,7 @@ def test_init_writes_an_example_once(file, capsys):
     assert "exists already" in capsys.readouterr().err
 
 
-def test_the_first_cluster_is_the_default_and_others_are_named(file):
+def test_the_first_cluster_is_the_default(file):
     file.write_text('[clusters.b]\nhost = "x"\n[clusters.a]\nhost = "y"\n')
     assert config.get().name == "b"
     assert config.get("a").host == "y"
@@ -142,7 +142,7 @@ def ssh_config(tmp_path):
     return path
 
 
-def test_aliases_of_ssh_are_honoured(ssh_config):
+def test_ssh_aliases_are_resolved(ssh_config):
     target = hosts.target_of(Cluster("c", "big"), ssh_config)
     assert (target.host, target.port, target.user) == ("login7.example.org", 2222, "alice")
     assert target.key_files[0].name == "big" and target.known_hosts.name == "known"
@@ -152,14 +152,14 @@ def test_aliases_of_ssh_are_honoured(ssh_config):
     assert (gate.host, gate.user, gate.port, gate.jump) == ("gate", "carol", 23, None)
 
 
-def test_the_entry_comes_before_sshs_own_file(ssh_config):
+def test_the_entry_overrides_the_ssh_config(ssh_config):
     cluster = Cluster("c", "big", port=22, user="bob", key_file="/k", jump_host="none")
     target = hosts.target_of(cluster, ssh_config)
     assert (target.port, target.user, target.jump) == (22, "bob", None)
     assert [str(path) for path in target.key_files] == ["/k"]
 
 
-def test_a_circle_of_jump_hosts_is_refused(ssh_config):
+def test_circular_jump_hosts_are_refused(ssh_config):
     with pytest.raises(ClusterProblem, match="circle"):
         hosts.target_of(Cluster("c", "round"), ssh_config)
 
@@ -167,7 +167,7 @@ def test_a_circle_of_jump_hosts_is_refused(ssh_config):
 # --- what a run asks for --------------------------------------------------------------------
 
 
-def test_cores_and_minutes_are_estimated_and_may_be_chosen(file):
+def test_cores_and_minutes_are_estimated_unless_given(file):
     settings = RunSettings(duration_ns=20.0, replicas=4)
     asked = resources(replace(PLAIN, cores=8), SlitSystem(), settings)
     assert asked["cores"] == 4 and asked["config"] == str(file)
@@ -187,17 +187,17 @@ def test_cores_and_minutes_are_estimated_and_may_be_chosen(file):
         (replace(PLAIN, max_cores=1), {"cores": 2}, "between 1 and 1"),
     ],
 )
-def test_no_more_is_asked_than_the_entry_allows(file, cluster, asked, refusal):
+def test_requests_beyond_the_limits_of_the_entry_are_refused(file, cluster, asked, refusal):
     with pytest.raises(InvalidInput, match=refusal):
         resources(cluster, SlitSystem(), RunSettings(), **asked)
 
 
-def test_an_estimate_is_never_more_than_is_allowed(file):
+def test_estimates_stay_within_the_limits_of_the_entry(file):
     settings = RunSettings(duration_ns=1000.0)
     assert resources(replace(PLAIN, max_minutes=9), SlitSystem(), settings)["minutes"] == 9
 
 
-def test_sbatch_is_told_what_the_entry_says():
+def test_options_of_sbatch_follow_the_entry():
     job = Job("nanoconf-x", "one", "", ["a", "b", "c"], tasks=3, cores=2, minutes=30)
     cluster = replace(PLAIN, partition="p q", account="a;b", qos="", max_running=2)
     options = job.options(cluster, "numba")
@@ -218,7 +218,7 @@ def looks(first: float, last: float) -> int:
     return count
 
 
-def test_a_long_job_is_asked_for_ever_more_seldom():
+def test_polls_become_rarer_while_nothing_happens():
     assert (looks(0, 3600), looks(3600, 7200)) == (144, 60)
 
 
@@ -265,7 +265,7 @@ def test_slurms_states_have_names_reasons_and_advice(name, state, error, words):
 
 
 @pytest.mark.parametrize("state", [*endings.WAITING, *endings.WORKING])
-def test_a_job_that_waits_or_works_has_not_ended(state):
+def test_pending_and_running_jobs_have_not_ended(state):
     assert endings.ending({"state": state, "reason": "Priority"}, "", 7, 30) is None
 
 
@@ -273,7 +273,7 @@ def test_a_job_that_slurm_has_forgotten_is_lost():
     assert endings.ending({}, "", 7, 30).error == "job-lost"
 
 
-def test_a_job_that_was_told_of_its_limit_ended_by_it():
+def test_a_job_warned_of_its_time_limit_ended_by_it():
     assert endings.ending(_task(RECORDED["FINAL 75"]), "time-limit", 7, 30).error == "time-limit"
 
 
@@ -284,7 +284,7 @@ def test_tasks_are_found_in_ranges():
     assert endings.of_task([{"task": "", "state": "RUNNING"}], 0)["state"] == "RUNNING"
 
 
-def test_an_answer_that_is_not_understood_is_no_lost_job():
+def test_an_unknown_answer_is_not_taken_for_a_lost_job():
     with pytest.raises(ClusterProblem) as problem:
         _task("JobId=7 JobName=x State=RUNNING")
     assert problem.value.passing
@@ -301,7 +301,7 @@ def test_jobs_belong_to_the_file_that_describes_their_cluster(tmp_path):
     assert jobs.load(tmp_path, "two", Path("/mine.toml")) == []
 
 
-def test_whoever_sees_profiles_sees_their_log(home, monkeypatch):
+def test_the_log_is_written_before_the_profiles(home, monkeypatch):
     written = []
     for name in ("_write", "write_json"):
         monkeypatch.setattr(remote_run, name, lambda path, _: written.append(path.name))
@@ -313,7 +313,7 @@ def test_whoever_sees_profiles_sees_their_log(home, monkeypatch):
 # --- messages -------------------------------------------------------------------------------
 
 
-def test_messages_are_whole_or_none():
+def test_incomplete_messages_are_refused():
     message = wire.pack({"text": "ä" * 1000})
     assert wire.unpack(b"Welcome to the cluster!\n" + message) == {"text": "ä" * 1000}
     for length in (0, 10, len(message) // 2, len(message) - 1):
@@ -335,7 +335,7 @@ def test_on_a_shared_server_only_shared_clusters_are_offered(file, monkeypatch):
     assert not names and "shared = true" in note and "stays on this computer" in note
 
 
-def test_a_shared_cluster_takes_so_many_runs_and_no_more(file, home):
+def test_a_shared_cluster_limits_the_number_of_runs(file, home):
     limits = "\n".join(f"{name} = 2" for name in LIMITS)
     file.write_text(f'[clusters.b]\nhost="y"\nshared=true\n{limits}\n')
     archive, place = Archive(home), Place("b")
@@ -348,7 +348,7 @@ def test_a_shared_cluster_takes_so_many_runs_and_no_more(file, home):
 
 
 @pytest.mark.parametrize("text", ["many", "-1", "1.5"])
-def test_what_is_no_number_of_minutes_is_refused(file, text):
+def test_invalid_minutes_are_refused(file, text):
     file.write_text('[clusters.a]\nhost="x"\n')
     with pytest.raises(InvalidInput, match="minutes"):
         clusters.Place("a", minutes=text).applied(SlitSystem(), RunSettings())

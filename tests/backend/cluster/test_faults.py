@@ -71,9 +71,7 @@ def workers_of(run):
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_a_connection_that_is_cut_again_and_again_loses_nothing(
-    make_desk, cluster, undisturbed, direction
-):
+def test_repeated_connection_losses_lose_nothing(make_desk, cluster, undisturbed, direction):
     """From the greeting to the last file: every cut comes half as late again as the one before."""
     with cluster.relay() as relay:
         desk = make_desk(port=relay.port)
@@ -96,7 +94,7 @@ def test_a_connection_that_is_cut_again_and_again_loses_nothing(
     assert any("trying again" in line or "broke" in line for line in desk.said)
 
 
-def test_a_run_waits_for_a_network_that_is_not_there(make_desk, cluster):
+def test_a_run_waits_for_the_network(make_desk, cluster):
     with cluster.relay() as relay:
         relay.refuse()
         desk = make_desk(port=relay.port)
@@ -111,7 +109,7 @@ def test_a_run_waits_for_a_network_that_is_not_there(make_desk, cluster):
         assert submitted_once(desk, run)
 
 
-def test_a_run_goes_on_while_nobody_can_be_asked(desk, cluster):
+def test_a_run_continues_while_the_host_is_unreachable(desk, cluster):
     run = desk.submit(STEADY)
     desk.running(run)
     cluster.kill_connections()
@@ -138,7 +136,7 @@ def test_a_frozen_connection_is_given_up(desk, cluster, monkeypatch):
 # --- Slurm does not answer ------------------------------------------------------------------
 
 
-def test_a_controller_that_hangs_while_it_is_asked_gets_one_job(desk, cluster):
+def test_a_hung_controller_gets_one_job(desk, cluster):
     cluster.hang_controller()
     run = desk.submit(QUICK)
     desk.step()
@@ -173,13 +171,13 @@ def lose_the_answer(desk, cluster):
     return run
 
 
-def test_an_answer_that_is_lost_with_its_connection_is_one_job(desk, cluster):
+def test_a_lost_answer_leads_to_one_job(desk, cluster):
     run = lose_the_answer(desk, cluster)
     assert desk.finish(run) == RunState.DONE
     assert submitted_once(desk, run)
 
 
-def test_a_controller_that_was_never_asked_is_asked_again(desk, cluster):
+def test_a_stopped_controller_is_asked_again(desk, cluster):
     cluster.stop_controller()
     run = desk.submit(QUICK)
     desk.step()
@@ -189,7 +187,7 @@ def test_a_controller_that_was_never_asked_is_asked_again(desk, cluster):
     assert submitted_once(desk, run)
 
 
-def test_a_controller_that_is_restarted_still_knows_the_job(desk, cluster):
+def test_a_restarted_controller_still_knows_the_job(desk, cluster):
     run = desk.submit(STEADY)
     desk.running(run)
     cluster.stop_controller()
@@ -200,7 +198,7 @@ def test_a_controller_that_is_restarted_still_knows_the_job(desk, cluster):
     assert submitted_once(desk, run) and len(run.attempts()) == 1
 
 
-def test_a_job_without_an_answer_waits_while_its_cluster_cannot_be_believed(desk, cluster):
+def test_a_job_without_an_answer_waits_while_the_host_key_is_wrong(desk, cluster):
     """The answer is lost though Slurm has the job; then the host shows another key."""
     run = lose_the_answer(desk, cluster)
     cluster.new_host_key()
@@ -211,7 +209,7 @@ def test_a_job_without_an_answer_waits_while_its_cluster_cannot_be_believed(desk
     assert submitted_once(desk, run) and len(run.attempts()) == 1
 
 
-def test_of_two_jobs_of_one_name_the_one_that_has_the_run_is_followed(desk, cluster):
+def test_of_two_jobs_of_one_name_the_one_that_claimed_the_run_is_followed(desk, cluster):
     """As after a controller that had the job, but twice did not know it."""
     run = desk.submit(LONG)
     desk.running(run)
@@ -234,7 +232,7 @@ def test_of_two_jobs_of_one_name_the_one_that_has_the_run_is_followed(desk, clus
 # --- how jobs end ---------------------------------------------------------------------------
 
 
-def test_a_time_limit_leaves_a_checkpoint_that_the_next_run_goes_on_from(desk, cluster):
+def test_the_next_run_resumes_from_the_checkpoint_of_a_time_limit(desk, cluster):
     run = desk.submit(LONG_ENOUGH)
     desk.running(run)
     desk.until(lambda: run.progress().fraction > 0.1)
@@ -251,7 +249,7 @@ def test_a_time_limit_leaves_a_checkpoint_that_the_next_run_goes_on_from(desk, c
     assert again.result().positive.density == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_job_that_is_refused_takes_no_checkpoint_with_it(desk, cluster):
+def test_a_refused_job_returns_its_checkpoint(desk, cluster):
     first = desk.submit(LONG_ENOUGH)
     desk.running(first)
     desk.until(lambda: first.progress().fraction > 0.1)
@@ -268,7 +266,7 @@ def test_a_job_that_is_refused_takes_no_checkpoint_with_it(desk, cluster):
     assert any("goes on from step" in line for line in third.log_tail(100))
 
 
-def test_a_node_that_fails_sends_the_job_to_another_and_it_goes_on(desk, cluster):
+def test_a_run_resumes_on_another_node_after_a_failure(desk, cluster):
     run = desk.submit(LONG_ENOUGH)
     desk.running(run)
     desk.until(lambda: run.progress().fraction > 0.1)
@@ -282,7 +280,7 @@ def test_a_node_that_fails_sends_the_job_to_another_and_it_goes_on(desk, cluster
     assert submitted_once(desk, run) and len(run.attempts()) == 2
 
 
-def test_a_worker_that_a_failed_node_has_left_is_waited_for(desk):
+def test_a_task_waits_for_a_worker_left_on_a_failed_node(desk):
     run = desk.submit(QUICK)
     folder = desk.work / "runs" / run.id
     folder.mkdir(parents=True)
@@ -294,7 +292,7 @@ def test_a_worker_that_a_failed_node_has_left_is_waited_for(desk):
     assert desk.finish(run) == RunState.DONE
 
 
-def test_a_node_that_fails_for_good_ends_the_run_with_slurms_reason(desk, cluster):
+def test_a_permanent_node_failure_ends_the_run_with_slurms_reason(desk, cluster):
     run = desk.submit(LONG)
     desk.running(run)
     cluster.slurm("scontrol", "update", f"JobId={desk.status(run)['job_id']}", "Requeue=0")
@@ -303,7 +301,7 @@ def test_a_node_that_fails_for_good_ends_the_run_with_slurms_reason(desk, cluste
     assert run.error == "node-failed" and "NODE_FAIL, NodeDown" in run.reason
 
 
-def test_scancel_from_outside_ends_the_run_as_cancelled(desk, cluster):
+def test_scancel_ends_the_run_as_cancelled(desk, cluster):
     run = desk.submit(LONG)
     desk.running(run)
     cluster.slurm("scancel", desk.status(run)["job_id"])
@@ -311,14 +309,14 @@ def test_scancel_from_outside_ends_the_run_as_cancelled(desk, cluster):
     assert "not from here" in run.reason
 
 
-def test_a_partition_that_is_not_there_is_refused_in_slurms_words(make_desk):
+def test_an_unknown_partition_is_refused_with_slurms_message(make_desk):
     desk = make_desk(partition="nowhere")
     run = refused(desk, "slurm-refused")
     assert "invalid partition name specified" in run.reason.lower()
     assert not list((desk.archive.home / "jobs").iterdir())
 
 
-def test_a_job_script_that_fails_is_told_with_its_exit_code(make_desk):
+def test_a_failed_job_script_is_reported_with_its_exit_code(make_desk):
     desk = make_desk(setup=['test -z "$SLURM_JOB_ID" || { echo no such module; exit 3; }'])
     run = desk.submit(QUICK)
     assert desk.finish(run) == RunState.FAILED
@@ -330,7 +328,7 @@ def test_a_job_script_that_fails_is_told_with_its_exit_code(make_desk):
 @pytest.mark.parametrize(
     ("status", "error", "most"), [(3, "job-failed", MAXIMUM_TRIES), (75, "interrupted", 4)]
 )
-def test_a_sweep_whose_jobs_end_before_they_begin_is_given_up(
+def test_a_sweep_is_given_up_if_its_jobs_end_before_they_begin(
     make_desk, monkeypatch, status, error, most
 ):
     """Three times if they fail, and some more if they are ended from outside."""
@@ -349,7 +347,7 @@ def test_a_sweep_whose_jobs_end_before_they_begin_is_given_up(
     assert f"exit code {status}:0" in runs[0].reason
 
 
-def test_a_worker_that_may_not_have_its_memory_says_so(make_desk):
+def test_a_worker_reports_a_memory_limit(make_desk):
     desk = make_desk(setup=['test -z "$SLURM_JOB_ID" || ulimit -v 350000'])
     run = desk.submit(QUICK)
     assert desk.finish(run) == RunState.FAILED
@@ -359,20 +357,20 @@ def test_a_worker_that_may_not_have_its_memory_says_so(make_desk):
 # --- who is who -----------------------------------------------------------------------------
 
 
-def test_another_host_key_is_refused_and_nothing_is_started(desk, cluster):
+def test_a_changed_host_key_is_refused(desk, cluster):
     cluster.new_host_key()
     run = refused(desk, "host-key")
     assert "another host key" in run.reason and "ssh-keygen -R" in run.reason
 
 
-def test_a_host_that_is_not_known_is_refused(make_desk, tmp_path):
+def test_an_unknown_host_is_refused(make_desk, tmp_path):
     desk = make_desk(known_hosts=str(tmp_path / "empty"))
     run = refused(desk, "host-key")
     assert "nanoconf cluster trust" in run.reason
     assert not (tmp_path / "empty").exists()
 
 
-def test_another_host_key_while_a_run_is_under_way_loses_nothing(desk, cluster):
+def test_a_changed_host_key_during_a_run_loses_nothing(desk, cluster):
     run = desk.submit(STEADY)
     desk.running(run)
     cluster.kill_connections()
@@ -392,7 +390,7 @@ def test_the_wrong_key_is_refused(make_desk, tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"no key at all"])
-def test_a_key_that_cannot_be_read_is_named(make_desk, tmp_path, monkeypatch, content):
+def test_an_unreadable_key_is_named(make_desk, tmp_path, monkeypatch, content):
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     path = tmp_path / "key"
     if content:
@@ -402,7 +400,7 @@ def test_a_key_that_cannot_be_read_is_named(make_desk, tmp_path, monkeypatch, co
     assert str(path) in run.reason
 
 
-def test_a_key_with_a_passphrase_is_for_the_agent(make_desk, tmp_path, monkeypatch):
+def test_a_key_with_a_passphrase_needs_the_agent(make_desk, tmp_path, monkeypatch):
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     path = tmp_path / "key"
     command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(path)]
@@ -412,7 +410,7 @@ def test_a_key_with_a_passphrase_is_for_the_agent(make_desk, tmp_path, monkeypat
     assert f"ssh-add {path}" in run.reason
 
 
-def test_an_account_that_may_not_log_in_is_refused(make_desk):
+def test_an_account_without_access_is_refused(make_desk):
     desk = make_desk(user="nobody")
     run = refused(desk, "login")
     assert "nobody@" in run.reason
@@ -438,7 +436,7 @@ def test_hostile_values_arrive_as_data(make_desk, cluster):
     assert (cluster.home / HOSTILE / "runs").is_dir()
 
 
-def test_what_looks_like_the_end_of_a_job_in_a_name_is_not_one(make_desk, cluster):
+def test_a_name_that_looks_like_a_job_state_is_not_parsed(make_desk, cluster):
     """For longer than it takes to believe in an end."""
     desk = make_desk(work_dir=HOSTILE, account=HOSTILE, max_tasks=2)
     runs = [desk.submit(replace(LONG, seed=seed), queue="sweep") for seed in (1, 2, 3)]
@@ -457,14 +455,14 @@ def test_what_looks_like_the_end_of_a_job_in_a_name_is_not_one(make_desk, cluste
 # --- the cluster's disk ---------------------------------------------------------------------
 
 
-def test_a_work_folder_that_cannot_be_made_is_told_before_anything_is_sent(make_desk, cluster):
+def test_an_unusable_work_folder_is_reported_before_submission(make_desk, cluster):
     (cluster.home / "file").write_text("no folder")
     desk = make_desk(work_dir="file/below")
     run = refused(desk, "work-dir")
     assert "work_dir" in run.reason
 
 
-def test_a_full_disk_is_told_at_submission(make_desk, cluster):
+def test_a_full_disk_is_reported_at_submission(make_desk, cluster):
     with small_disk(cluster.home / "small", "64k") as folder:
         desk = make_desk(work_dir="small/work")
         (folder / "other files").write_bytes(bytes(shutil.disk_usage(folder).free - 4096))
@@ -472,7 +470,7 @@ def test_a_full_disk_is_told_at_submission(make_desk, cluster):
         assert "free some space" in run.reason
 
 
-def test_a_disk_that_is_full_once_slurm_has_the_job_loses_nothing(make_desk, cluster):
+def test_a_disk_that_fills_after_submission_loses_nothing(make_desk, cluster):
     """A stand-in for sbatch lets other files come just then, and lets the job wait for room."""
     with small_disk(cluster.home / "filled", "32m") as folder:
         other = folder / "other files"
@@ -496,7 +494,7 @@ def test_a_disk_that_is_full_once_slurm_has_the_job_loses_nothing(make_desk, clu
 # --- signals --------------------------------------------------------------------------------
 
 
-def test_a_job_that_is_told_to_end_says_that_it_was(desk, cluster):
+def test_a_terminated_job_is_reported_as_interrupted(desk, cluster):
     run = desk.submit(LONG)
     desk.running(run)
     (worker,) = workers_of(run)
@@ -526,7 +524,7 @@ def stand_in(cluster, name, script):
         "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
     ],
 )
-def test_accounts_and_limits_that_slurm_refuses_are_told_in_its_words(make_desk, cluster, words):
+def test_refused_accounts_and_limits_are_reported_with_slurms_message(make_desk, cluster, words):
     said = f"sbatch: error: Batch job submission failed: {words}"
     setup = stand_in(cluster, "sbatch", f"echo {shlex.quote(said)} >&2; exit 1")
     try:
@@ -538,7 +536,7 @@ def test_accounts_and_limits_that_slurm_refuses_are_told_in_its_words(make_desk,
 
 
 @pytest.mark.parametrize("end", ["echo Welcome", "kill -9 $$"])
-def test_an_sbatch_that_does_not_tell_the_jobs_number_has_sent_it_once(make_desk, cluster, end):
+def test_a_job_whose_number_sbatch_does_not_print_is_submitted_once(make_desk, cluster, end):
     setup = stand_in(cluster, "sbatch", f'{shutil.which("sbatch")} "$@" >/dev/null; {end}')
     try:
         desk = make_desk(setup=setup)
@@ -549,7 +547,7 @@ def test_an_sbatch_that_does_not_tell_the_jobs_number_has_sent_it_once(make_desk
         shutil.rmtree(cluster.home / "stand-in for sbatch")
 
 
-def test_a_job_that_slurm_ends_for_its_memory_says_so(make_desk, cluster):
+def test_a_job_killed_for_its_memory_is_reported_so(make_desk, cluster):
     real = shutil.which("scontrol")
     recorded = "s/JobState=CANCELLED Reason=None/JobState=OUT_OF_MEMORY Reason=OutOfMemory/"
     setup = stand_in(cluster, "scontrol", f'{real} "$@" | sed "{recorded}"')
@@ -567,7 +565,7 @@ def test_a_job_that_slurm_ends_for_its_memory_says_so(make_desk, cluster):
 # --- versions -------------------------------------------------------------------------------
 
 
-def test_a_run_asked_for_by_another_version_is_refused_before_it_is_sent(desk, cluster):
+def test_a_run_of_another_version_is_refused_before_submission(desk, cluster):
     before = cluster.answered("REQUEST_SUBMIT_BATCH_JOB")
     run = desk.submit(QUICK)
     write_json(run.folder / "run.json", {**run.request, "version": "0.0.1"})
@@ -579,7 +577,7 @@ def test_a_run_asked_for_by_another_version_is_refused_before_it_is_sent(desk, c
     assert not desk.status(run)
 
 
-def test_a_job_that_was_sent_before_an_update_comes_home(desk, monkeypatch):
+def test_a_job_submitted_before_an_update_is_fetched(desk, monkeypatch):
     run = desk.submit(QUICK)
     desk.until(lambda: desk.status(run).get("job_id"))
     monkeypatch.setattr("backend.cluster.here.submit.__version__", "99.0")

@@ -28,7 +28,7 @@ def server(cluster):
     server.close()
 
 
-def test_a_run_waits_until_somebody_has_logged_in(home, cluster, server, monkeypatch):
+def test_a_run_waits_for_a_login(home, cluster, server, monkeypatch):
     desk = Desk(home, cluster, monkeypatch, port=server.port)
     run = desk.submit(QUICK)
     desk.step()
@@ -48,7 +48,7 @@ def test_a_wrong_code_is_refused(home, cluster, server, monkeypatch):
         desk.dispatcher.log_in(lambda *question: ["000000"])
 
 
-def test_an_answer_that_is_lost_on_a_frozen_link_is_not_refused(home, cluster, server, monkeypatch):
+def test_a_code_lost_on_a_frozen_link_is_no_refusal(home, cluster, server, monkeypatch):
     with Relay(server.port) as relay:
         server.trust(relay.port)
         desk = Desk(home, cluster, monkeypatch, port=relay.port)
@@ -63,9 +63,7 @@ def test_an_answer_that_is_lost_on_a_frozen_link_is_not_refused(home, cluster, s
         assert caught.value.passing and server.asked == 1
 
 
-def test_a_jump_host_that_wants_a_code_is_asked_about_by_trust_and_check(
-    home, cluster, server, monkeypatch, capfd
-):
+def test_trust_and_check_ask_for_the_code_of_a_jump_host(home, cluster, server, monkeypatch, capfd):
     home.mkdir()
     gate = f"{cluster.user}@{cluster.host}:{server.port}"
     path = write_config(home / "clusters.toml", cluster, jump_host=gate)
@@ -81,7 +79,9 @@ def test_a_jump_host_that_wants_a_code_is_asked_about_by_trust_and_check(
     assert server.asked == 2  # a code may be good for one time only
 
 
-def test_a_fingerprint_is_typed_for_each_host(home, cluster, server, monkeypatch, tmp_path, capfd):
+def test_trust_needs_a_fingerprint_for_each_host(
+    home, cluster, server, monkeypatch, tmp_path, capfd
+):
     home.mkdir()
     gate = f"{cluster.user}@{cluster.host}:{server.port}"
     known = str(tmp_path / "known")
@@ -102,7 +102,7 @@ def test_a_fingerprint_is_typed_for_each_host(home, cluster, server, monkeypatch
     assert trust(of_gate, shown[1])[0] == trust()[0] == 0
 
 
-def test_the_keeper_asks_through_the_command_and_holds_the_connection(
+def test_login_asks_for_the_keeper_which_holds_the_connection(
     home, cluster, server, monkeypatch, capfd
 ):
     home.mkdir()
@@ -126,7 +126,7 @@ def test_the_keeper_asks_through_the_command_and_holds_the_connection(
     assert CODE.encode() not in everything
 
 
-def test_nobody_else_can_answer(home, monkeypatch):
+def test_login_needs_the_keepers_password(home, monkeypatch):
     ensure_keeper(home)
     until(lambda: (home / logins.FILE).exists(), "the keeper to receive people")
     assert (home / logins.FILE).stat().st_mode & 0o077 == 0

@@ -61,7 +61,7 @@ def bare_python(cluster):
 # --- a link that freezes --------------------------------------------------------------------
 
 
-def test_a_link_that_freezes_during_the_log_in_refuses_nobody(make_desk, relay, monkeypatch):
+def test_a_link_that_freezes_during_login_is_no_refusal(make_desk, relay, monkeypatch):
     desk = make_desk(port=relay.port)
     log_in = paramiko.Transport.auth_publickey
 
@@ -101,7 +101,7 @@ def connection(request, describe, cluster, relay):
         pytest.param("sendall", "wc -c", PLENTY, str(len(PLENTY)), id="while much is sent"),
     ],
 )
-def test_a_link_that_freezes_at_a_command_is_given_up(
+def test_a_link_that_freezes_during_a_command_is_given_up(
     connection, relay, monkeypatch, moment, command, data, answer
 ):
     go_on = getattr(paramiko.Channel, moment)
@@ -122,7 +122,7 @@ def test_a_link_that_freezes_at_a_command_is_given_up(
 # --- host keys ------------------------------------------------------------------------------
 
 
-def test_every_host_on_the_way_is_trusted_after_a_yes_for_each(
+def test_each_jump_host_is_trusted_after_its_own_yes(
     describe, cluster, relay, tmp_path, monkeypatch, capfd
 ):
     known = tmp_path / "known"
@@ -146,7 +146,7 @@ def test_every_host_on_the_way_is_trusted_after_a_yes_for_each(
     assert main(["cluster", "check"]) == 0
 
 
-def test_another_key_of_a_jump_host_is_not_trusted(describe, cluster, relay, tmp_path, capfd):
+def test_a_changed_key_of_a_jump_host_is_not_trusted(describe, cluster, relay, tmp_path, capfd):
     make_key(tmp_path / "key")
     known = tmp_path / "known"
     known.write_text(f"[127.0.0.1]:{relay.port} {(tmp_path / 'key.pub').read_text()}")
@@ -158,7 +158,7 @@ def test_another_key_of_a_jump_host_is_not_trusted(describe, cluster, relay, tmp
 
 
 @pytest.mark.parametrize("hashed", [False, True])
-def test_each_of_several_keys_of_a_host_is_believed(describe, cluster, tmp_path, hashed):
+def test_each_of_several_keys_of_a_host_is_accepted(describe, cluster, tmp_path, hashed):
     """A name may stand for several login nodes, whose keys are of one kind."""
     known = tmp_path / "known"
     name = f"[{cluster.host}]:{cluster.port}"
@@ -213,7 +213,7 @@ def another_user(cluster):
 @pytest.mark.parametrize(
     "lock", [["passwd", "--quiet", "--lock"], ["chage", "--expiredate", "0"]], ids=lambda x: x[0]
 )
-def test_an_account_that_is_locked_is_refused(make_desk, cluster, lock):
+def test_a_locked_account_is_refused(make_desk, cluster, lock):
     with another_user(cluster) as user:
         desk = make_desk(user=user)
         with Connection(hosts.target_of(get())) as connection:
@@ -225,7 +225,7 @@ def test_an_account_that_is_locked_is_refused(make_desk, cluster, lock):
         assert f"{user}@" in run.reason and "is the account active?" in run.reason
 
 
-def test_a_shell_that_lets_nobody_in_is_heard(make_desk, cluster):
+def test_the_message_of_a_nologin_shell_is_reported(make_desk, cluster):
     with another_user(cluster) as user:
         desk = make_desk(user=user)
         shell = shutil.which("nologin", path=PATH)
@@ -247,7 +247,7 @@ def engine_starts(desk, run):
     assert not run.finished, run.reason
 
 
-def test_packages_that_a_module_provides_are_used(make_desk, cluster):
+def test_packages_provided_by_a_module_are_used(make_desk, cluster):
     desk = make_desk(work_dir="with a module", **bare_python(cluster))
     run = desk.submit(QUICK)
     engine_starts(desk, run)
@@ -259,9 +259,7 @@ def test_packages_that_a_module_provides_are_used(make_desk, cluster):
     assert desk.finish(run) == RunState.CANCELLED
 
 
-def test_a_connection_that_is_cut_while_the_worker_is_brought_leaves_no_half(
-    make_desk, cluster, relay
-):
+def test_an_interrupted_installation_leaves_nothing_incomplete(make_desk, cluster, relay):
     desk = make_desk(work_dir="new", port=relay.port, **bare_python(cluster))
     folder = cluster.home / "new" / package.folder_name()
     half = len(package.parcel()) // 2
@@ -306,7 +304,7 @@ def goes_on(desk, run):
     assert desk.finish(again) == RunState.CANCELLED
 
 
-def test_slurms_signal_some_time_before_the_limit_ends_a_run_in_good_order(limited, cluster):
+def test_slurms_warning_before_the_time_limit_ends_a_run_cleanly(limited, cluster):
     """Slurm looks every 30 s, and gives two minutes' notice."""
     desk, run = limited
     job = f"JobId={desk.status(run)['job_id']}"
@@ -317,7 +315,7 @@ def test_slurms_signal_some_time_before_the_limit_ends_a_run_in_good_order(limit
     goes_on(desk, run)
 
 
-def test_a_job_that_slurm_ends_at_its_limit_goes_on_from_its_checkpoint(limited, cluster):
+def test_a_job_killed_at_its_time_limit_resumes_from_its_checkpoint(limited, cluster):
     desk, run = limited
     cluster.force_time_limit(desk.status(run)["job_id"])
     assert desk.finish(run) == RunState.FAILED
@@ -342,7 +340,7 @@ threading.Event().wait()
 """
 
 
-def test_a_run_on_the_cluster_outlives_the_kernel_that_asked_for_it(describe, home, cluster):
+def test_a_run_on_the_cluster_outlives_its_kernel(describe, home, cluster):
     describe()
     archive = Archive(home)
     with python(KERNEL, start_new_session=True) as kernel:

@@ -94,7 +94,7 @@ def test_an_array_is_one_submission(cluster):
     assert cluster.submissions("never") == 0
 
 
-def test_a_hung_controller_does_late_what_it_was_asked(cluster):
+def test_a_hung_controller_carries_out_requests_later(cluster):
     cluster.hang_controller()
     with pytest.raises(ClusterError, match="timed out"):
         submit(cluster, "true", "--job-name=late")
@@ -133,7 +133,7 @@ def test_the_home_is_the_clusters_own(cluster, connect):
     assert homes == {str(cluster.home)}
 
 
-def test_a_connection_dies_and_the_job_lives(cluster, connect):
+def test_a_job_outlives_its_connection(cluster, connect):
     job_id = submit(cluster)
     until_state(cluster, job_id, "RUNNING")
     _, answer, _ = connect().exec_command("echo begun; sleep 3600", timeout=PATIENCE)
@@ -159,7 +159,7 @@ def test_a_frozen_connection_is_silent(cluster, connect):
     assert answer.readline() == "over\n"
 
 
-def test_connections_outlive_a_server_that_takes_no_new_ones(cluster, connect):
+def test_connections_outlive_the_server(cluster, connect):
     client = connect()
     cluster.stop_sshd()
     with pytest.raises(OSError):
@@ -171,7 +171,7 @@ def test_connections_outlive_a_server_that_takes_no_new_ones(cluster, connect):
     until(lambda: not client.get_transport().is_active())
 
 
-def test_another_host_key_is_noticed(cluster, connect):
+def test_a_changed_host_key_is_noticed(cluster, connect):
     cluster.new_host_key()
     with pytest.raises(paramiko.BadHostKeyException):
         connect()
@@ -182,7 +182,7 @@ def test_another_host_key_is_noticed(cluster, connect):
 # --- the relay ----------------------------------------------------------------------------------
 
 
-def test_an_upload_breaks_in_the_middle(cluster, connect, tmp_path):
+def test_an_upload_can_break_in_the_middle(cluster, connect, tmp_path):
     (tmp_path / "large").write_bytes(bytes(1_000_000))
     with cluster.relay() as relay, connect(relay.port).open_sftp() as sftp:
         relay.cut_after(500_000, "up")
@@ -192,7 +192,7 @@ def test_an_upload_breaks_in_the_middle(cluster, connect, tmp_path):
         connect(relay.port)
 
 
-def test_a_relay_cuts_at_the_byte_and_refuses():
+def test_a_relay_cuts_after_a_number_of_bytes_and_refuses():
     with socket.create_server((HOST, 0)) as server, Relay(server.getsockname()[1]) as relay:
 
         def join():
@@ -241,12 +241,12 @@ def test_nothing_is_left_behind(folder):
     assert not running(str(cluster.folder))
 
 
-def test_a_cluster_that_does_not_start_says_why(folder):
+def test_a_cluster_that_does_not_start_gives_a_reason(folder):
     with pytest.raises(ClusterError, match=r"ended: (.|\n)*no_such_type"):
         SlurmCluster(folder, SelectType="select/no_such_type").__enter__()
     assert not running(str(folder))
 
 
-def test_a_job_ends_with_its_time(overdue):
+def test_a_job_ends_at_its_time_limit(overdue):
     another, job_id = overdue
     until_state(another, job_id, "TIMEOUT")

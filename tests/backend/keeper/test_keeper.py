@@ -38,7 +38,7 @@ def variant(seed: int, settings: RunSettings = QUICK) -> RunSettings:
     return RunSettings(**{**settings.to_dict(), "seed": seed})
 
 
-def test_the_keeper_leaves_when_there_is_nothing_to_do_and_comes_back(home):
+def test_an_idle_keeper_leaves_and_comes_back(home):
     for seed in (1, 2):
         run = submit(home, variant(seed))
         ensure_keeper(home, idle_seconds=0.0)
@@ -46,7 +46,7 @@ def test_the_keeper_leaves_when_there_is_nothing_to_do_and_comes_back(home):
         until(lambda: not keepers(home), "the keeper to leave")
 
 
-def test_a_keeper_about_to_leave_takes_what_was_just_submitted(home):
+def test_a_keeper_about_to_leave_takes_a_new_run(home):
     archive = Archive(home)
     ensure_keeper(home, idle_seconds=0.0)
     for seed in range(8):
@@ -57,7 +57,7 @@ def test_a_keeper_about_to_leave_takes_what_was_just_submitted(home):
         run.wait(PATIENCE)
 
 
-def test_many_who_ask_for_a_keeper_get_one(home):
+def test_many_requests_for_a_keeper_start_one(home):
     code = """if True:
         import sys
         from pathlib import Path
@@ -82,7 +82,7 @@ def test_many_who_ask_for_a_keeper_get_one(home):
     assert len(run.attempts()) == 1
 
 
-def test_after_everything_was_killed_the_next_call_resumes(home):
+def test_runs_resume_after_all_processes_were_killed(home):
     run = submit(home)
     ensure_keeper(home)
     until(lambda: run.attempts())
@@ -93,7 +93,7 @@ def test_after_everything_was_killed_the_next_call_resumes(home):
     assert follow(run) == RunState.DONE
 
 
-def test_a_cancel_file_alone_is_enough(home, monkeypatch):
+def test_a_cancel_file_is_enough_to_cancel(home, monkeypatch):
     monkeypatch.setenv("NANOCONF_CORES", "1")
     running, waiting = submit(home, LONG), submit(home, variant(2, LONG))
     ensure_keeper(home)
@@ -119,7 +119,7 @@ def test_interactive_runs_do_not_wait_for_sweeps(home, monkeypatch):
     until(lambda: not workers(home))
 
 
-def test_no_more_runs_at_a_time_than_there_are_cores(home, monkeypatch):
+def test_the_number_of_running_runs_is_limited_by_the_cores(home, monkeypatch):
     monkeypatch.setenv("NANOCONF_CORES", "2")
     two_cores = RunSettings(duration_ns=100.0, replicas=2)
     runs = [submit(home, two_cores), submit(home, LONG)]
@@ -140,7 +140,7 @@ def test_cores_of_a_run(monkeypatch):
     assert local.cores() >= 1
 
 
-def test_a_keeper_of_another_version_gives_way(home):
+def test_a_keeper_of_another_version_is_replaced(home):
     ensure_keeper(home)
     until(lambda: keepers(home) and is_locked(home / "keeper.lock"))
     until(lambda: (home / "keeper.lock").read_text().endswith("}\n"))
@@ -151,7 +151,7 @@ def test_a_keeper_of_another_version_gives_way(home):
     until(lambda: [keeper.pid for keeper in keepers(home)] not in ([], [old.pid]))
 
 
-def test_a_home_that_is_deleted_ends_its_keeper(home):
+def test_the_keeper_ends_when_its_home_is_deleted(home):
     ensure_keeper(home)
     until(lambda: is_locked(home / "keeper.lock"))
     keeper = keepers(home)[0]
@@ -159,12 +159,12 @@ def test_a_home_that_is_deleted_ends_its_keeper(home):
     until(lambda: not alive(keeper))
 
 
-def test_stopping_a_keeper_that_is_not_there(home):
+def test_stopping_without_a_keeper(home):
     assert stop_keeper(home)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
-def test_a_waiting_keeper_costs_next_to_nothing(home):
+def test_a_waiting_keeper_uses_little_cpu(home):
     archive = Archive(home)
     for seed in range(50):
         archive.submit(SYSTEM, variant(seed)).cancel()

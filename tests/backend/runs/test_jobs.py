@@ -141,7 +141,7 @@ def come_to(run: Run, fraction: float) -> bool:
 # --- from the beginning to the end ----------------------------------------------------------
 
 
-def test_a_run_gives_what_the_engine_gives(place):
+def test_a_run_returns_the_engines_result(place):
     run = place.submit()
     assert run.state == RunState.QUEUED
     seen = []
@@ -155,14 +155,14 @@ def test_a_run_gives_what_the_engine_gives(place):
     until(place.at_rest)
 
 
-def test_a_run_that_fails_says_why(place):
+def test_a_failed_run_has_a_reason(place):
     run = place.submit(UNSTABLE)
     assert follow(run) == RunState.FAILED
     assert run.error in ("ion-through-wall", "not-finite", "too-many-pairs", "temperature")
     assert "time step" in run.reason
 
 
-def test_a_run_is_watched_cancelled_and_removed(place):
+def test_a_run_is_followed_cancelled_and_removed(place):
     run = place.start(LONG)
     until(lambda: run.partial_profiles() is not None)
     first = run.progress()
@@ -180,7 +180,7 @@ def test_a_run_is_watched_cancelled_and_removed(place):
     assert [run.state for run in place.archive.runs()] == [RunState.DONE]
 
 
-def test_a_run_that_waits_is_cancelled_and_never_begins(place):
+def test_a_cancelled_queued_run_never_begins(place):
     running = place.start(replace(LONG, replicas=2))
     waiting = place.submit(replace(LONG, replicas=2, seed=2))
     until(lambda: place.waits(waiting))
@@ -189,7 +189,7 @@ def test_a_run_that_waits_is_cancelled_and_never_begins(place):
     assert not waiting.attempts() and running.state == RunState.RUNNING
 
 
-def test_a_run_that_no_keeper_has_seen_is_cancelled_and_never_sent(place):
+def test_a_cancelled_run_is_never_submitted(place):
     run = place.submit(LONG)
     run.cancel()
     assert follow(run) == RunState.CANCELLED
@@ -204,7 +204,7 @@ def test_equal_runs_are_one_run(place):
     assert first.id == second.id and second.joined
 
 
-def test_two_who_want_the_same_get_one_result(place):
+def test_two_requests_for_the_same_get_one_result(place):
     code = """if True:
         import sys
         from nanoconf import SlitSystem, simulate
@@ -224,7 +224,7 @@ def test_two_who_want_the_same_get_one_result(place):
 # --- what is killed -------------------------------------------------------------------------
 
 
-def test_keepers_killed_all_the_time_never_lead_to_two_workers(place):
+def test_repeatedly_killed_keepers_never_start_two_workers(place):
     """Each is left half as long again as the one before, so that the last can finish."""
     run, seconds = place.submit(STEADY), 0.3
     while not run.finished:
@@ -236,7 +236,7 @@ def test_keepers_killed_all_the_time_never_lead_to_two_workers(place):
     assert place.once(run)
 
 
-def test_a_killed_worker_is_replaced_and_the_result_is_the_same(place, undisturbed):
+def test_a_killed_worker_is_replaced_without_changing_the_result(place, undisturbed):
     """Killed at a random moment, twice."""
     moments = random.Random(os.getpid())
     run = place.submit(STEADY)
@@ -263,7 +263,7 @@ def test_a_run_whose_workers_keep_dying_fails_with_a_reason(place):
     assert len(run.attempts()) == MAXIMUM_CRASHES
 
 
-def test_a_command_killed_with_its_keeper_is_finished_by_the_next(place, tmp_path):
+def test_the_next_command_finishes_the_run_of_a_killed_one(place, tmp_path):
     words = ["simulate", *place.flags, "-p", "3", "-d", "0.5", "--duration-ns", "2"]
     words += ["--set", "replicas=1", "--set", "time_step=0.02", "-o", str(tmp_path / "out")]
     command = [sys.executable, "-m", "nanoconf", *words]
@@ -280,7 +280,7 @@ def test_a_command_killed_with_its_keeper_is_finished_by_the_next(place, tmp_pat
     assert read_json(tmp_path / "out" / "run.json")["where"] == (place.name or "local")
 
 
-def test_a_run_goes_on_when_whoever_started_its_keeper_is_killed(place):
+def test_a_run_outlives_the_process_that_started_its_keeper(place):
     code = """if True:
         import sys, time
         from pathlib import Path
@@ -300,7 +300,7 @@ def test_a_run_goes_on_when_whoever_started_its_keeper_is_killed(place):
 # --- folders that are not as they should be ---------------------------------------------------
 
 
-def test_a_run_whose_folder_is_deleted_ends(place):
+def test_a_run_ends_when_its_folder_is_deleted(place):
     run = place.start(LONG)
     worker = psutil.Process(place.attempts(run)[0]["pid"])
     run.folder.rename(doomed := place.home / "doomed")
@@ -310,7 +310,7 @@ def test_a_run_whose_folder_is_deleted_ends(place):
     assert follow(place.submit()) == RunState.DONE
 
 
-def test_odd_folders_do_not_keep_others_waiting(place):
+def test_damaged_folders_do_not_delay_other_runs(place):
     odd, other, good = (place.submit(replace(QUICK, seed=seed)) for seed in (1, 2, 3))
     (odd.folder / "run.json").write_text("{")
     (other.folder / "worker.lock").mkdir()  # nobody can ever have it

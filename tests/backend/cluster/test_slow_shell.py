@@ -79,9 +79,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
-def test_a_slow_shell_is_named_while_it_starts_also_without_a_terminal(
-    describe, bashrc, tmp_path, verb
-):
+def test_a_slow_shell_is_reported_also_without_a_terminal(describe, bashrc, tmp_path, verb):
     bashrc(slow_once(tmp_path))
     words = [verb, "--cluster", NAME, *COMMANDS[verb], "-o", str(tmp_path / "out")]
     with subprocess.Popen(
@@ -99,9 +97,7 @@ def test_a_slow_shell_is_named_while_it_starts_also_without_a_terminal(
     assert not NAMED.search(rest) and "broke" not in rest
 
 
-def test_a_slow_shell_is_named_in_the_runs_status_and_on_the_page(
-    describe, home, hangs, monkeypatch
-):
+def test_a_slow_shell_is_reported_in_the_status_and_on_the_page(describe, home, hangs, monkeypatch):
     monkeypatch.setattr(AppState, "system", SYSTEM)
     monkeypatch.setattr(AppState, "settings", QUICK)
     state = AppState()
@@ -119,7 +115,7 @@ def test_a_slow_shell_is_named_in_the_runs_status_and_on_the_page(
         work.close()
 
 
-def test_check_names_a_slow_shell(describe, bashrc, tmp_path, capfd):
+def test_check_reports_a_slow_shell(describe, bashrc, tmp_path, capfd):
     bashrc(slow_once(tmp_path))
     assert main(["cluster", "check"]) == 0
     out, err = capfd.readouterr()
@@ -130,13 +126,13 @@ def test_check_names_a_slow_shell(describe, bashrc, tmp_path, capfd):
     assert len(NAMED.findall(err)) == 1  # not each time that it is looked at
 
 
-def test_check_says_that_a_shell_starts_at_once(describe, capfd, monkeypatch):
+def test_check_reports_a_fast_shell(describe, capfd, monkeypatch):
     monkeypatch.setattr("backend.cluster.check.SLOW_SHELL_SECONDS", 60.0)
     assert main(["cluster", "check"]) == 0
     assert re.search(r"yes  the login shell starts: in \d+\.\d s", capfd.readouterr().out)
 
 
-def test_a_host_that_does_not_answer_is_named(describe, cluster):
+def test_a_silent_host_is_reported(describe, cluster):
     with cluster.relay() as relay:
         describe(port=relay.port)
         relay.freeze()
@@ -151,7 +147,7 @@ def test_a_host_that_does_not_answer_is_named(describe, cluster):
     assert said[0] == f"waiting for {cluster.user}@{cluster.host}:{relay.port} to answer"
 
 
-def test_a_command_that_takes_long_is_named(describe, cluster):
+def test_a_long_command_is_reported(describe, cluster):
     said = []
 
     def say(line):
@@ -164,7 +160,7 @@ def test_a_command_that_takes_long_is_named(describe, cluster):
     assert said == ["waiting for a file"]
 
 
-def test_a_login_says_that_it_waits_for_the_host(describe, home, cluster):
+def test_login_reports_that_it_waits_for_the_host(describe, home, cluster):
     server = Server(cluster.key_file, cluster.known_hosts, cluster.env, cluster.home)
     said = []
     with Relay(server.port) as relay:
@@ -186,7 +182,7 @@ def test_a_login_says_that_it_waits_for_the_host(describe, home, cluster):
 # --- a shell, or a link -----------------------------------------------------------------------
 
 
-def test_a_shell_that_is_slower_than_a_link_may_be_silent_is_waited_for(describe, hangs):
+def test_a_slow_shell_is_not_a_silent_link(describe, hangs):
     said = []
 
     def say(line):
@@ -217,9 +213,7 @@ def test_a_link_that_freezes_while_the_shell_starts_is_given_up(describe, cluste
     assert said[-1] == f"waiting for {cluster.user}@{cluster.host}:{relay.port} to answer"
 
 
-def test_a_shell_that_never_starts_ends_the_run_by_its_own_name(
-    make_desk, cluster, hangs, monkeypatch
-):
+def test_a_shell_that_never_starts_fails_the_run(make_desk, cluster, hangs, monkeypatch):
     desk = make_desk()
     run = desk.submit(QUICK)
     before = cluster.answered("REQUEST_SUBMIT_BATCH_JOB")
@@ -232,7 +226,7 @@ def test_a_shell_that_never_starts_ends_the_run_by_its_own_name(
     assert cluster.answered("REQUEST_SUBMIT_BATCH_JOB") == before
 
 
-def test_a_run_that_was_sent_waits_for_a_shell_that_does_not_start(
+def test_a_submitted_run_waits_for_a_shell_that_does_not_start(
     make_desk, cluster, bashrc, monkeypatch
 ):
     desk = make_desk()
@@ -251,7 +245,7 @@ def test_a_run_that_was_sent_waits_for_a_shell_that_does_not_start(
     assert cluster.submissions(desk.status(run)["job"]) == 1
 
 
-def test_check_says_that_a_shell_does_not_start(describe, cluster, hangs, monkeypatch, capfd):
+def test_check_reports_a_shell_that_does_not_start(describe, cluster, hangs, monkeypatch, capfd):
     monkeypatch.setattr(ssh, "SHELL_SECONDS", 3.0)
     assert main(["cluster", "check"]) == 1
     out, err = capfd.readouterr()
@@ -259,7 +253,7 @@ def test_check_says_that_a_shell_does_not_start(describe, cluster, hangs, monkey
     assert err.splitlines()[-1].startswith("NO   the login shell has not started after 3 s")
 
 
-def test_check_says_that_a_shell_ends_before_it_runs_anything(describe, bashrc, capfd):
+def test_check_reports_a_shell_that_ends_at_once(describe, bashrc, capfd):
     bashrc("echo no room for you >&2; exit 3\n")
     assert main(["cluster", "check"]) == 1
     said = capfd.readouterr().err
@@ -269,7 +263,7 @@ def test_check_says_that_a_shell_ends_before_it_runs_anything(describe, bashrc, 
 # --- what the shell reads ---------------------------------------------------------------------
 
 
-def test_a_command_lets_the_shell_read_its_file_once(describe, cluster, bashrc):
+def test_a_command_reads_bashrc_once(describe, cluster, bashrc):
     bashrc("echo read >>reads\necho a greeting\n")
     with Connection(hosts.target_of(get())) as connection:
         assert connection.run("cat reads").out == b"read\n"
