@@ -1,4 +1,8 @@
-"""Locks that the system releases by itself when their holder dies, however it dies."""
+"""File locks that the operating system releases when their holder dies.
+
+Written by hand instead of using filelock: a worker on a cluster node has NumPy, SciPy and Numba
+only, and `is_locked` must test a lock without taking it from its holder, with a shared lock.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ RETRY_SECONDS = 0.02
 
 
 class Lock:
-    """An exclusive lock (flock) on a file, which is made if missing and never deleted.
+    """Exclusive lock (flock) on a file, which is created if missing and never deleted.
 
     Parameters
     ----------
@@ -25,10 +29,10 @@ class Lock:
         self._handle: int | None = None
 
     def acquire(self, wait_seconds: float | None = 0.0) -> bool:
-        """Take the lock; False when somebody else keeps it for so long (None: wait for ever).
+        """Take the lock; returns False if it is not free in time (None: wait for ever).
 
-        `is_locked` holds a lock for an instant to look at it, so whoever must not be turned away
-        by a mere look waits a moment.
+        `is_locked` holds a shared lock for an instant. Wait a moment if that must not be mistaken
+        for a holder.
         """
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         deadline = None if wait_seconds is None else time.monotonic() + wait_seconds
@@ -45,19 +49,19 @@ class Lock:
         return True
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
 
     def write(self, text: str) -> None:
-        """Say in the lock file who holds it."""
+        """Replace the content of the lock file, which describes the holder."""
         assert self._handle is not None
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, text.encode(), 0)
 
     def still_there(self) -> bool:
-        """Whether the lock file is still the one that is held: not deleted with its folder."""
+        """Return False if the lock file was deleted, for example with its folder."""
         assert self._handle is not None
         try:
             now = os.stat(self.path)
@@ -74,13 +78,13 @@ class Lock:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether somebody holds the lock; a file that is not there is not locked."""
+    """Return True if a process holds the lock; a missing file is not locked."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
-        # A shared lock, so that two who look do not take each other for the holder.
+        # A shared lock, so that two processes that test it do not mistake each other for a holder.
         return not _flock(handle, fcntl.LOCK_SH)
     finally:
         os.close(handle)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from backend.cluster.config import VARIABLE
 from backend.cluster.destination import destination
+from backend.keeper.election import follow, stop_keeper
 from backend.runs.archive import Archive
-from backend.runs.keeper import follow, stop_keeper
 from backend.runs.state import RunState
 from backend.settings import RunSettings
 from backend.system import SlitSystem

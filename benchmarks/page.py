@@ -23,8 +23,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from backend.keeper.election import stop_keeper
 from backend.runs.archive import Archive
-from backend.runs.keeper import stop_keeper
 from backend.system import SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.figures.drawing import draw

@@ -13,8 +13,8 @@ from backend.cluster.destination import (
     status_in_words,
     waiting_line,
 )
+from backend.keeper.election import follow
 from backend.runs.archive import Archive, Run
-from backend.runs.keeper import follow
 from backend.sampling.result import Progress, SimulationResult
 from backend.settings import RunSettings
 from backend.system import SlitSystem

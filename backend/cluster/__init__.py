@@ -1,5 +1,13 @@
 """Runs on Slurm clusters, over SSH.
 
-Here (`config`, `ssh`, `install`, `dispatcher`): what the keeper does. There (`agent`, `slurm`,
-`task`): what runs on the cluster, with Python's standard library alone. Both talk by `wire`.
+The code is divided by where it runs:
+
+- `here`: on this computer, in the keeper: submit jobs, poll them, fetch their results
+- `ssh`: the connection to the login node, also on this computer
+- `node`: on the cluster, with Python's standard library alone
+
+What they share lies beside these packages: `config` (which clusters there are), `resources` and
+`destination` (what a run asks of a cluster), `problems`, `waiting`, `wire` (the messages between
+here and there) and `package` (the worker that is brought to the cluster). `check` tests a cluster
+step by step.
 """

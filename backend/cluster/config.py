@@ -1,4 +1,4 @@
-"""Which clusters there are: one TOML file, ``NANOCONF_CLUSTER_CONFIG``."""
+"""Clusters that are described in one TOML file, ``NANOCONF_CLUSTER_CONFIG``."""
 
 from __future__ import annotations
 
@@ -14,48 +14,48 @@ from backend.system import InvalidInput
 VARIABLE = "NANOCONF_CLUSTER_CONFIG"
 
 LIMITS = ("max_runs", "max_cores", "max_minutes")
-"""What an entry must limit before everybody on a server may use it."""
+"""Limits that an entry must set before all users of a server may use the cluster."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """One cluster, as its entry ``[clusters.NAME]`` says.
+    """One cluster, as described by its entry ``[clusters.NAME]``.
 
     Parameters
     ----------
     name : str
-        Its name here.
+        Name of the entry.
     host : str
         Its login node: a host name, or an alias of ``~/.ssh/config``.
     port : int
-        SSH port; 0 is that of ``~/.ssh/config``, or 22.
+        SSH port; 0 means the port in ``~/.ssh/config``, or 22.
     user, key_file, known_hosts, jump_host : str
-        As in SSH; empty is what ``~/.ssh/config`` says, or SSH's own default.
+        As in SSH; empty means the value in ``~/.ssh/config``, or SSH's own default.
     work_dir : str
         Folder on the cluster, below the home folder unless it begins with a slash.
     partition, account, qos : str
-        As in Slurm; empty is the cluster's default.
+        As in Slurm; empty means the cluster's default.
     cores : int
         Cores that one run may take.
     max_walltime_minutes : int
-        The longest that a job may ask for.
+        Longest time that a job may ask for.
     max_tasks : int
-        Jobs (tasks of an array) that a sweep is divided into, at most.
+        Maximum number of jobs (tasks of an array) that a sweep is divided into.
     max_running : int
-        Tasks of a sweep that may run at the same time.
+        Maximum number of tasks of a sweep that run at the same time.
     engine : str
-        What computes a run unless the user chooses.
+        Engine of a run unless the user chooses another.
     mpi : str
-        The command that starts LAMMPS's MPI ranks in a job; empty is its own mpiexec.
+        Command that starts LAMMPS's MPI ranks in a job; empty means its own mpiexec.
     python : str
-        The Python (3.11 or later, with NumPy, SciPy and Numba) on the cluster; where it is empty,
-        an environment is made in `work_dir`.
+        Python on the cluster (3.11 or later, with NumPy, SciPy and Numba); if empty, an
+        environment is made in `work_dir`.
     setup : tuple of str
-        Shell lines that are run first, such as ``module load python/3.12``.
+        Shell lines that run first, such as ``module load python/3.12``.
     shared : bool
-        Whether everybody on a shared server may use it, within the limits:
+        True if all users of a shared server may use it, within the limits:
     max_runs, max_cores, max_minutes : int
-        Runs at the same time, cores and minutes of each; 0 is no limit.
+        Runs at the same time, cores and minutes of each; 0 means no limit.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Cluster:
 
     @classmethod
     def from_dict(cls, name: str, values: dict[str, Any]) -> Cluster:
-        """The cluster of an entry; `InvalidInput` names the key that cannot be used."""
+        """Return the cluster of an entry; `InvalidInput` names the key that cannot be used."""
         known = {each.name: each.type for each in fields(cls) if each.name != "name"}
         for key, value in values.items():
             parameter = f"clusters.{name}.{key}"
@@ -119,7 +119,7 @@ class Cluster:
 
 
 def _check(parameter: str, value: Any, kind: str) -> None:
-    """Refuse a value of the wrong type, or with what no command line can hold."""
+    """Refuse a value of the wrong type, or one that no command line can hold."""
     texts = value if isinstance(value, list) else [value]
     if kind == "int":
         right, words = isinstance(value, int) and not isinstance(value, bool), "a whole number"
@@ -136,7 +136,7 @@ def _check(parameter: str, value: Any, kind: str) -> None:
 
 
 def config_path() -> Path:
-    """The file: ``NANOCONF_CLUSTER_CONFIG``, or clusters.toml in the user's folder of settings."""
+    """Return ``NANOCONF_CLUSTER_CONFIG``, or clusters.toml in the user's settings folder."""
     chosen = os.environ.get(VARIABLE)
     if chosen:
         return Path(chosen).expanduser().absolute()
@@ -146,12 +146,12 @@ def config_path() -> Path:
 
 
 def load(path: Path | None = None) -> dict[str, Cluster]:
-    """All clusters, by name, in the order of the file; none where there is no file.
+    """Return all clusters by name, in the order of the file; none if there is no file.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read, or says what is not understood.
+        The file cannot be read, or an entry is invalid.
     """
     path = path or config_path()
     try:
@@ -172,12 +172,12 @@ def load(path: Path | None = None) -> dict[str, Cluster]:
 
 
 def get(name: str = "", path: Path | None = None) -> Cluster:
-    """A cluster by its name; the first where it is empty.
+    """Return a cluster by its name; the first cluster if the name is empty.
 
     Raises
     ------
     InvalidInput
-        There is none of this name, or none at all.
+        There is no such cluster, or none at all.
     """
     path = path or config_path()
     clusters = load(path)

@@ -1,4 +1,4 @@
-"""Sending runs to clusters: what the verbs and the page share."""
+"""Where runs go, and how they are there, for commands and the page."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def destination(
     cores: int | None = None,
     minutes: int | None = None,
 ) -> dict[str, Any]:
-    """Where a run goes, as arguments of `Archive.submit`.
+    """Return where a run goes, as arguments of `Archive.submit`.
 
     Parameters
     ----------
     name : str or None
-        The cluster's name, empty for the first; None for this computer.
+        The cluster's name; empty for the first cluster, None for this computer.
     system, settings
-        What is simulated, and how.
+        System to simulate, and how.
     cores, minutes : int, optional
-        What it asks of the cluster; estimated, where they are left out.
+        Cores and minutes to ask of the cluster; estimated by default.
 
     Raises
     ------
     InvalidInput
-        There is no such cluster, or it does not allow so much.
+        There is no such cluster, or the run asks for more than it allows.
     """
     if name is None:
         return {}
@@ -47,7 +47,7 @@ def destination(
 
 
 def default_engine(name: str | None) -> dict[str, str]:
-    """The engine that a cluster's entry names, as a setting."""
+    """Return the engine that a cluster's entry names, as a setting."""
     if name is None:
         return {}
     from backend.cluster import config
@@ -56,7 +56,7 @@ def default_engine(name: str | None) -> dict[str, str]:
 
 
 def status_in_words(run: Run) -> str:
-    """How a run on a cluster is, as in ``pending: Priority``; empty for one here."""
+    """Return the status of a run on a cluster, such as ``pending: Priority``; else empty."""
     status = run.cluster_status()
     if status.get("note"):
         return str(status["note"])
@@ -66,16 +66,16 @@ def status_in_words(run: Run) -> str:
 
 
 def waiting_line(progress: bool | None) -> Callable[[Run], None]:
-    """A function that says what a run on a cluster waits for, a line on standard error each time.
+    """Return a function that reports what a run on a cluster waits for, on standard error.
 
-    It says each line once, and nothing on a terminal, where the progress bar does.
+    It reports each line once. On a terminal it reports nothing, because the progress bar does.
 
     Parameters
     ----------
     progress : bool or None
-        Whether a progress bar was asked for; None where nothing was said about it.
+        True or False if a progress bar was asked for or declined; else None.
     """
-    from backend.cluster.here.watched import SENDING
+    from backend.cluster.here.remote_run import SENDING
 
     said = {"", SENDING}
 

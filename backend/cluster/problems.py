@@ -1,13 +1,13 @@
-"""What can go wrong with a cluster, by name."""
+"""Problems with a cluster, by name."""
 
 from __future__ import annotations
 
 PASSING = ("unreachable", "lost", "slurm-silent", "login-needed")
-"""Problems that may be gone in a moment: what was to be done is tried again."""
+"""Temporary problems: what failed is tried again."""
 
 
 class ClusterProblem(RuntimeError):
-    """Something that keeps a cluster from being used.
+    """A problem that prevents the use of a cluster.
 
     Parameters
     ----------
@@ -15,7 +15,7 @@ class ClusterProblem(RuntimeError):
         A short word that never changes: one of `PASSING` or of
         `backend.runs.archive.UNUSABLE`, or ``unexpected``.
     line : str
-        What happened and what to do, in one line.
+        What happened, and what to do, in one line.
     """
 
     def __init__(self, name: str, line: str):
@@ -24,5 +24,5 @@ class ClusterProblem(RuntimeError):
 
     @property
     def passing(self) -> bool:
-        """Whether it is worth trying again."""
+        """True for a temporary problem, which is worth another try."""
         return self.name in PASSING

@@ -1,4 +1,4 @@
-"""What a run asks of a cluster: cores and minutes."""
+"""Cores and minutes that a run asks of a cluster."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
 
 SPARE_MINUTES = 5
-"""To start, and to compile the engine the first time."""
+"""Time to start, and to compile the engine the first time."""
 
 SAFETY = 3
-"""Times that a run may take as long as is expected of it here."""
+"""Time limit, divided by the time that the run is expected to take on this computer."""
 
 
 def resources(
@@ -26,22 +26,22 @@ def resources(
     cores: int | None = None,
     minutes: int | None = None,
 ) -> dict[str, Any]:
-    """What a run asks of a cluster, as `Archive.submit` takes it.
+    """Return what a run asks of a cluster, as `Archive.submit` takes it.
 
     Parameters
     ----------
     cluster : Cluster
     system, settings
-        What is simulated, and how.
+        System to simulate, and how.
     cores : int, optional
-        Cores; one for each replica, as far as there are, where it is left out.
+        Cores; by default one for each replica, if there are enough.
     minutes : int, optional
-        Time limit; three times as long as the run would take here, where it is left out.
+        Time limit; by default three times the expected time on this computer.
 
     Raises
     ------
     InvalidInput
-        More than the cluster's entry allows.
+        The run asks for more than the cluster's entry allows.
     """
     most_cores = _least(cluster.cores, cluster.max_cores)
     most_minutes = _least(cluster.max_walltime_minutes, cluster.max_minutes)

@@ -1,4 +1,4 @@
-"""Saying what is being waited for, once it has taken a moment."""
+"""Report what is being waited for, once it takes more than a moment."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import threading
 from collections.abc import Callable, Iterator
 
 NOTICE_SECONDS = 3.0
-"""How long something may take before it is named."""
+"""How long something may take before it is reported."""
 
 Say = Callable[[str], None]
-"""Tells people, in a line, what is being waited for; may be called from another thread."""
+"""Reports, in one line, what is being waited for; may be called from another thread."""
 
 
 def nobody(_line: str) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 @contextlib.contextmanager
 def waiting(say: Say, line: str, seconds: float = NOTICE_SECONDS) -> Iterator[None]:
-    """Say a line if what is done here takes longer than so many seconds.
+    """Report a line if the body takes longer than some seconds.
 
     Parameters
     ----------
     say : callable
     line : str
-        What is being waited for; nothing is said where it is empty.
+        What is being waited for; an empty line is not reported.
     seconds : float
-        How long it may take without a word.
+        Time until the line is reported.
     """
     clock = threading.Timer(seconds, say if line else nobody, [line])
     clock.daemon = True
@@ -36,4 +36,4 @@ def waiting(say: Say, line: str, seconds: float = NOTICE_SECONDS) -> Iterator[No
         yield
     finally:
         clock.cancel()
-        clock.join()  # so that the line never comes after what follows
+        clock.join()  # so that the line is never reported later

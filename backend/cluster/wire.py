@@ -1,7 +1,8 @@
-"""Messages between here and there: whole, or not at all.
+"""Messages between this computer and the agent on a cluster.
 
-A message is a line ``NANOCONF <bytes> <sha256>``, then so many bytes of compressed JSON. What comes
-before the line (a greeting of the login node, say) is skipped; a message that breaks off is none.
+A message is a line ``NANOCONF <bytes> <sha256>``, followed by that many bytes of compressed JSON.
+Anything before the line, such as a greeting of the login node, is skipped. An incomplete message is
+refused.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ LINE = re.compile(rb"NANOCONF (\d{1,12}) ([0-9a-f]{64})\n")
 
 
 class Broken(Exception):
-    """What came is no whole message."""
+    """There is no message, or only part of one."""
 
 
 def pack(value: Any) -> bytes:
-    """A JSON value as a message."""
+    """Return a JSON value as a message."""
     body = zlib.compress(json.dumps(value).encode(), 3)
     return b"NANOCONF %d %s\n" % (len(body), hashlib.sha256(body).hexdigest().encode()) + body
 
 
 def unpack(data: bytes) -> Any:
-    """The value of a message.
+    """Return the value of a message.
 
     Raises
     ------
@@ -44,10 +45,10 @@ def unpack(data: bytes) -> Any:
 
 
 def as_text(content: bytes) -> str:
-    """A file's content for a message."""
+    """Encode a file's content for a message."""
     return base64.b64encode(content).decode()
 
 
 def as_bytes(text: str) -> bytes:
-    """A file's content from a message."""
+    """Decode a file's content from a message."""
     return base64.b64decode(text, validate=True)

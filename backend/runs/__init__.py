@@ -1,1 +1,1 @@
-"""Runs: folders, archive, the worker that executes one, the keeper that starts workers."""
+"""Runs: the run folder, the archive, the worker that executes a run, and how to start one here."""

@@ -248,7 +248,7 @@ class Archive:
         cluster: Mapping[str, Any] | None = None,
         reuse: bool = True,
     ) -> Run:
-        """Ask for a run. It is started by the keeper: see `backend.runs.keeper.ensure_keeper`.
+        """Ask for a run. It is started by the keeper: see `backend.keeper.election.ensure_keeper`.
 
         Parameters
         ----------

@@ -224,7 +224,7 @@ class Run:
     ) -> RunState:
         """Wait until the run is over, or for so many seconds; returns the state.
 
-        It only waits: `backend.runs.keeper.follow` also sees to it that there is a keeper.
+        It only waits: `backend.keeper.election.follow` also sees to it that there is a keeper.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self.finished:

@@ -150,14 +150,14 @@ def _trusted(host: Target, key: PKey, fingerprints: list[str] | None) -> bool:
 
 def _login(options: Namespace) -> int:
     from backend.cluster import config
-    from backend.cluster.ssh import reception
+    from backend.keeper import logins
+    from backend.keeper.election import ensure_keeper
     from backend.runs.archive import Archive
-    from backend.runs.keeper import ensure_keeper
 
     cluster = config.get(options.name)
     home = Archive().home
     ensure_keeper(home)
-    reception.visit(home, cluster.name, config.config_path(), _ask, _speaker())
+    logins.log_in(home, cluster.name, config.config_path(), _ask, _speaker())
     print(f"logged in to {cluster.name}; the connection stays open for runs")
     return 0
 

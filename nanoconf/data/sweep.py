@@ -17,10 +17,10 @@ import numpy as np
 
 from backend import __version__
 from backend.cluster.destination import destination, status_in_words, waiting_line
+from backend.keeper.election import REELECTION_SECONDS, ensure_keeper
 from backend.locks import Lock
 from backend.runs import local
 from backend.runs.archive import UNUSABLE, Archive
-from backend.runs.keeper import REELECTION_SECONDS, ensure_keeper
 from backend.runs.run import DamagedRun, Run, now
 from backend.runs.state import RunState
 from backend.sampling.result import SimulationError

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from backend.runs.learning import retrain_after
+from backend.keeper.learning import retrain_after
 from nanoconf.gui.services.clusters import SHARED
 
 START_SECONDS = 60.0

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from backend.keeper.election import ensure_keeper
 from backend.poisson_boltzmann import poisson_boltzmann
 from backend.profiles.charge import ChargeProfile
 from backend.runs.archive import Archive
-from backend.runs.keeper import ensure_keeper
 from backend.runs.state import RunState
 from backend.settings import RunSettings
 from backend.system import SlitSystem

@@ -142,4 +142,4 @@ class Desk:
 
     def close(self) -> None:
         """End the connection."""
-        self.dispatcher._hang_up()
+        self.dispatcher.state.disconnect()

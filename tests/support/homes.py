@@ -15,10 +15,10 @@ from typing import Any
 
 import psutil
 
+from backend.keeper.election import stop_keeper
 from backend.locks import is_locked
 from backend.runs import local
 from backend.runs.archive import Archive
-from backend.runs.keeper import stop_keeper
 from backend.runs.run import Run
 from backend.settings import RunSettings
 from backend.system import SlitSystem
@@ -76,7 +76,7 @@ def running(word: str) -> list[psutil.Process]:
 
 
 def keepers(home: Path) -> list[psutil.Process]:
-    return processes(home, "backend.runs.keeper")
+    return processes(home, "backend.keeper")
 
 
 def workers(home: Path) -> list[psutil.Process]:

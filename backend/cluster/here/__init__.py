@@ -1,1 +1,7 @@
-"""The code that runs on this computer: submitting jobs, polling them and fetching their results."""
+"""Code that runs on this computer, in a thread of the keeper for each cluster.
+
+`dispatcher` is the thread and its loop. Each of its steps is a module: `gather` runs into jobs,
+`submit`, `cancel`, `poll`, `fetch` and `clean_up`. They share the `state`: the open runs
+(`remote_run`), their `jobs` and the connection to the cluster's agent (`agent_client`), which
+`install` brings there. `endings` tells how jobs ended, `intervals` when to poll again.
+"""

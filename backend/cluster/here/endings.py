@@ -1,4 +1,4 @@
-"""How jobs end, in Slurm's words and in ours."""
+"""How jobs end: Slurm's states, and the reasons and advice that users read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GO_ON = "run it again: it goes on from its checkpoint"
 
 @dataclass(frozen=True)
 class Ending:
-    """Why a run has ended without a result of its own.
+    """Why a run has ended without a result.
 
     Attributes
     ----------
@@ -27,9 +27,9 @@ class Ending:
     error : str
         A short word that never changes.
     reason : str
-        One line with Slurm's reason, and what to try.
+        One line with Slurm's reason and advice.
     again : bool
-        Whether a sweep may send it again.
+        True if a sweep may send it again.
     """
 
     state: RunState
@@ -39,14 +39,14 @@ class Ending:
 
 
 def ending(task: dict[str, str], stopped_by: str, job_id: int, minutes: int) -> Ending | None:
-    """What has become of a run that left neither result nor failure; None while it may yet.
+    """Return how a run without result or failure has ended; None if it has not.
 
     Parameters
     ----------
     task : dict
-        What Slurm says of its task, as in `slurm.tasks`; empty where it has forgotten.
+        What Slurm reports of its task, as in `slurm.tasks`; empty if Slurm has forgotten it.
     stopped_by : str
-        What the task itself has left about its end; may be empty.
+        Why the task ended early, if it has written that down.
     job_id : int
     minutes : int
         The job's time limit.
@@ -86,7 +86,7 @@ def ending(task: dict[str, str], stopped_by: str, job_id: int, minutes: int) -> 
 
 
 def _because(task: dict[str, str]) -> str:
-    """Slurm's reason and exit code, where they say anything."""
+    """Return Slurm's reason and exit code, unless they say nothing."""
     reason, code = task.get("reason", "None"), task.get("exit_code", "")
     words = [reason] if reason not in ("", "None") else []
     words += [f"exit code {code}"] if code not in ("", "0:0") else []
@@ -94,15 +94,15 @@ def _because(task: dict[str, str]) -> str:
 
 
 def of_task(tasks: list[dict[str, str]], index: int) -> dict[str, str]:
-    """What Slurm says of one task of a job; empty where it says nothing."""
+    """Return what Slurm reports of one task of a job; empty if nothing."""
     for task in tasks:
-        if not task["task"] or _holds(task["task"], index):
+        if not task["task"] or _contains(task["task"], index):
             return task
     return {}
 
 
-def _holds(ranges: str, index: int) -> bool:
-    """Whether ``0-3,7`` holds a number."""
+def _contains(ranges: str, index: int) -> bool:
+    """Return True if ranges such as ``0-3,7`` contain a number."""
     for part in ranges.strip("[]").split(","):
         first, _, last = part.partition("-")
         if first.isdigit() and int(first) <= index <= int(last or first):

@@ -1,8 +1,8 @@
-"""Brings to a cluster what the worker needs: this package, and NumPy, SciPy and Numba.
+"""Install the worker on a cluster: this package, and NumPy, SciPy and Numba.
 
-Parcels are made here and unpacked there, so the cluster needs neither pip nor the internet. Each
-lies in a folder named after its content, so one version never meets another; it is unpacked under
-another name and renamed, so a connection that breaks leaves no half of it.
+Zip files are made here and unpacked there, so the cluster needs neither pip nor the internet. Each
+has a folder named after its content, so versions never mix. It is unpacked under another name, then
+renamed, so a broken connection leaves no incomplete folder.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend.cluster import package
 from backend.cluster.config import Cluster
-from backend.cluster.here import package
 from backend.cluster.node.script import exports
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh.connection import Connection
 from backend.cluster.waiting import Say, nobody
 
 PYTHONS = ("python3.13", "python3.12", "python3.11", "python3", "python")
-"""What Python may be called there, where the entry names none."""
+"""Names of Python to try if the entry names none."""
 
 UNPACK_SECONDS = 600.0
 OLDEST_GLIBC = 17
@@ -47,9 +47,11 @@ found = {
     "there": [name for name in folders if os.path.isdir(os.path.join(work_dir, name))],
     "package": "",
 }
-if importlib.util.find_spec("backend") and importlib.util.find_spec("backend.cluster"):
-    from backend.cluster.here import package
+try:
+    from backend.cluster import package
     found["package"] = package.digest()
+except ImportError:  # no package, or one of another version
+    pass
 print("NANOCONF", json.dumps(found))
 """
 
@@ -78,15 +80,15 @@ except OSError as error:
 
 @dataclass(frozen=True)
 class Site:
-    """Where Python and this package are on a cluster.
+    """Location of Python and of this package on a cluster.
 
     Attributes
     ----------
     python : str
         The interpreter.
     path : str
-        Folders that were brought there, the worker's first, as in PYTHONPATH; empty where the
-        interpreter has this package itself.
+        Installed folders as in PYTHONPATH, the worker's first; empty if the interpreter has
+        this package itself.
     work_dir : str
         The work folder, absolute.
     """
@@ -96,7 +98,7 @@ class Site:
     work_dir: str
 
     def command(self, cluster: Cluster, module: str, *words: str) -> str:
-        """Lines for bash there: set-up lines, then a module."""
+        """Return lines for bash on the cluster: the set-up lines, then a module."""
         return _lines(
             cluster,
             *exports(self.path, self.path and f"{self.path.partition(':')[0]}/compiled"),
@@ -105,25 +107,25 @@ class Site:
 
 
 def _lines(cluster: Cluster, *lines: str) -> str:
-    """Lines for bash, after the cluster's set-up lines."""
+    """Return lines for bash, after the cluster's set-up lines."""
     return "\n".join([*cluster.setup, *lines])
 
 
 def installed(connection: Connection, cluster: Cluster, say: Say = nobody) -> Site:
-    """See to it that the worker is there, and say where.
+    """Install the worker if necessary; returns its location.
 
     Parameters
     ----------
     connection : Connection
     cluster : Cluster
     say : callable
-        Told, in a line, what takes long.
+        Reports, in one line, what takes long.
 
     Raises
     ------
     ClusterProblem
-        ``python``: there is no Python that will do; ``work-dir``, ``disk-full``: the work folder
-        cannot be used; or no connection.
+        ``python``: no suitable Python was found; ``work-dir``, ``disk-full``: the work folder
+        cannot be used; or there is no connection.
     """
     found = _look(connection, cluster, [package.folder_name()])
     if found["package"] == package.digest() and not found["missing"]:
@@ -146,7 +148,7 @@ def installed(connection: Connection, cluster: Cluster, say: Say = nobody) -> Si
 
 
 def _look(connection: Connection, cluster: Cluster, folders: list[str]) -> dict[str, Any]:
-    """What there is: a Python, its packages, our folders."""
+    """Find Python, its packages and our folders on the cluster."""
     look = [LOOK, cluster.work_dir, " ".join(package.needed()), " ".join(folders)]
     pythons = [cluster.python] if cluster.python else list(PYTHONS)
     tries = [shlex.join([python, "-c", *look]) + " && exit" for python in pythons]
@@ -188,14 +190,14 @@ def _environment_name(found: dict[str, Any]) -> str:
 
 
 def environment(found: dict[str, Any]) -> bytes:
-    """NumPy, SciPy, Numba as a parcel, for a Python as it was found.
+    """Return NumPy, SciPy and Numba as a zip file, for the Python that was found.
 
-    Wheels are zip files, and these need nothing but to be unpacked side by side.
+    These wheels are zip files that only need to be unpacked side by side.
 
     Raises
     ------
     ClusterProblem
-        ``python``: they cannot be downloaded.
+        ``python``: the packages cannot be downloaded.
     """
     with tempfile.TemporaryDirectory(prefix="nanoconf-wheels-") as name:
         _download(Path(name), found)
@@ -207,7 +209,7 @@ def environment(found: dict[str, Any]) -> bytes:
 
 
 def _download(folder: Path, found: dict[str, Any]) -> None:
-    """Download the wheels, of the versions that are installed here."""
+    """Download wheels of the versions that are installed here."""
     minor = int((found["glibc"] or "2.17").split(".")[1])
     platforms = [f"manylinux_2_{n}_{found['machine']}" for n in range(minor, OLDEST_GLIBC - 1, -1)]
     platforms.append(f"manylinux2014_{found['machine']}")

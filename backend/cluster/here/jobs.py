@@ -1,7 +1,7 @@
 """Jobs of this home on clusters: ``NANOCONF_HOME/jobs/<name>.json``.
 
-A job's file is written before anything of it is sent, so a keeper that is killed is followed by
-one that knows what may have been submitted, and asks by the job's name.
+A job's file is written before its first request is sent. So after a keeper was killed, the next one
+knows which jobs may have been submitted, and finds them by name.
 """
 
 from __future__ import annotations
@@ -19,29 +19,28 @@ from backend.files import read_json, write_json
 from backend.runs.run import Run, now
 
 PREFIX = "nanoconf-"
-SPARE_MINUTES = 5
 LONGEST_NOTICE = 120
-"""Seconds before the time limit that a job is told to leave a checkpoint."""
+"""Seconds before the time limit at which a job is told to write a checkpoint."""
 
 
 @dataclass
 class Job:
-    """A job: some runs, and the tasks that share them.
+    """A job: a list of runs, and the tasks that share them.
 
     Attributes
     ----------
     name : str
-        Its name, which no other job has.
+        Unique name.
     cluster, config : str
         The cluster's name, and the file that describes it.
     runs : list of str
-        Ids; task i of n works through every n-th from the i-th on.
+        Ids; task i of n executes every n-th run, beginning with the i-th.
     tasks, cores, minutes : int
-        Tasks, cores of each, and the time limit.
+        Number of tasks, cores of each, and the time limit.
     asked : bool
-        Whether it may have been submitted.
+        True if it may have been submitted.
     job_id : int or None
-        Slurm's number, once it is known.
+        Slurm's number, once known.
     """
 
     name: str
@@ -57,7 +56,7 @@ class Job:
 
     @classmethod
     def of(cls, cluster: Cluster, runs: Sequence[Run]) -> Job:
-        """A job for some runs, that no other job has."""
+        """Make a job for runs without one."""
         tasks = min(len(runs), cluster.max_tasks)
         shares = [sum(float(r.resources["minutes"]) for r in runs[i::tasks]) for i in range(tasks)]
         return cls(
@@ -71,11 +70,11 @@ class Job:
         )
 
     def index(self, run_id: str) -> int:
-        """The task that a run belongs to."""
+        """Return the number of the task that a run belongs to."""
         return self.runs.index(run_id) % self.tasks
 
     def options(self, cluster: Cluster, engine: str) -> list[str]:
-        """What sbatch is told, but for the name."""
+        """Return the options of sbatch, without the name."""
         notice = min(LONGEST_NOTICE, max(5, 60 * self.minutes // 4))
         # the worker refuses an engine that it does not know
         ranks = engine in registry.names() and registry.get(engine).mpi
@@ -95,18 +94,18 @@ class Job:
         return options
 
     def save(self, home: Path) -> None:
-        """Write its file."""
+        """Write the job's file."""
         folder = home / "jobs"
         folder.mkdir(exist_ok=True)
         write_json(folder / f"{self.name}.json", asdict(self))
 
     def remove(self, home: Path) -> None:
-        """Remove its file."""
+        """Remove the job's file."""
         (home / "jobs" / f"{self.name}.json").unlink(missing_ok=True)
 
 
 def load(home: Path, cluster: str, config: Path) -> list[Job]:
-    """The jobs of a home on a cluster that a file describes; another file's may have its name."""
+    """Return the jobs of a home on a cluster; another file may describe one of the same name."""
     found = []
     for path in sorted((home / "jobs").glob(f"{PREFIX}*.json")):
         try:

@@ -1,9 +1,8 @@
-"""The hand on the cluster's login node: ``python -P -m backend.cluster.node.agent WORK_DIR``.
+"""Agent on the cluster's login node: ``python -P -m backend.cluster.node.agent WORK_DIR``.
 
-One request comes in on standard input, one reply goes out (`wire`); in between everything is done
-here, so a connection that breaks at any moment leaves nothing half done, and asking again does
-nothing twice. Below the work folder lie ``runs/<id>/``, as everywhere, and ``jobs/<name>/``, what a
-job works through. Python's standard library is all it needs.
+It reads one request from standard input and writes one reply to standard output (`wire`). All work
+is done between the two, so a connection may break at any moment, and repeating a request is safe.
+The work folder contains ``runs/<id>/``, run folders as on this computer, and ``jobs/<name>/``.
 """
 
 from __future__ import annotations
@@ -12,9 +11,7 @@ import contextlib
 import errno
 import os
 import platform
-import shutil
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,30 +19,23 @@ from typing import Any
 
 from backend import __version__
 from backend.cluster import wire
-from backend.cluster.node import script, slurm
+from backend.cluster.node import folders, script, slurm, submission
 from backend.cluster.problems import ClusterProblem
 from backend.files import read_json, write_json, write_text
 from backend.locks import Lock
-from backend.runs.run import DamagedRun, Run
 
 LOCK_SECONDS = 90.0
-SURE_SECONDS = 5.0
-"""How long a controller that answers must not know a job before it is submitted a second time."""
-
-REPLY_BYTES = 8_000_000
-"""Files in one reply, about: more are for the next."""
-
-NOT_FETCHED = ("run.json", "worker.lock", "cancel", "urgent")
+LOG_BYTES = 4096
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class Agent:
-    """Does what a request says.
+    """Carries out requests.
 
     Parameters
     ----------
     work_dir : Path
-        The folder on the cluster that all is kept in; made if missing.
+        The work folder on the cluster; made if missing.
     """
 
     def __init__(self, work_dir: Path):
@@ -54,8 +44,8 @@ class Agent:
             folder.mkdir(parents=True, exist_ok=True)
 
     def answer(self, request: dict[str, Any]) -> Any:
-        """The reply to a request: ``do`` names a method, the rest are its arguments."""
-        words = dict(request)
+        """Return the reply to a request: ``do`` names a method, the rest are its arguments."""
+        arguments = dict(request)
         actions: dict[str, Callable[..., Any]] = {
             action.__name__: action
             for action in (
@@ -63,12 +53,10 @@ class Agent:
                 *(self.log, self.cancel, self.clear),
             )
         }
-        return actions[words.pop("do")](**words)
-
-    # --- what it can do ---------------------------------------------------------------------
+        return actions[arguments.pop("do")](**arguments)
 
     def hello(self) -> dict[str, Any]:
-        """Who is there."""
+        """Test the work folder and Slurm; return versions, host and partitions."""
         probe = self.jobs / f".probe-{os.getpid()}"
         probe.write_bytes(bytes(4096))
         probe.unlink()
@@ -92,99 +80,100 @@ class Agent:
         threads: int,
         continues: dict[str, str],
     ) -> dict[str, Any]:
-        """Make the runs' folders and submit their job; once, however often it is asked.
+        """Make the runs' folders and submit their job, once, however often this is requested.
 
         Parameters
         ----------
         job : str
-            The job's name, which no other has.
+            The job's unique name.
         runs : list of str
-            Ids; the tasks share them.
+            Ids of the runs; the tasks share them.
         requests : list of dict
-            Content of each ``run.json``; there is none for a run that is wanted no more.
+            Content of each ``run.json``; runs that are no longer wanted have none.
         options : list of str
             Options of sbatch.
         setup : list of str
-            Shell lines that come first.
+            Shell lines that run first.
         tasks, threads : int
-            Tasks that share the runs, and replicas side by side in each.
+            Number of tasks, and of replicas that each advances at the same time.
         continues : dict of str to str
-            Earlier runs whose checkpoints some of them go on from, by id.
+            Ids of earlier runs, by id of the run that resumes from their checkpoint.
 
         Returns
         -------
         dict
-            ``job_id``; or ``refused`` (what is wrong) where there surely is no such job, and all
-            is again as it was.
+            ``job_id``; or ``refused`` (the problem) if there certainly is no such job, and
+            everything is as it was before.
         """
         folder = self.jobs / job
         folder.mkdir(exist_ok=True)
-        with _held(folder / "submit.lock"):
-            job_id = self._submitted(folder)
+        with _locked(folder / "submit.lock"):
+            job_id = submission.submitted(folder)
             if job_id is not None:
                 return {"job_id": job_id}
             try:
                 for request in requests:
-                    self._make_run(request, continues.get(request["id"], ""))
+                    earlier = continues.get(request["id"])
+                    resumed = self.runs / earlier if earlier else None
+                    folders.make(self.runs / request["id"], request, resumed)
                 write_json(folder / "job.json", {"runs": runs, "tasks": tasks, "threads": threads})
                 write_text(folder / script.NAME, script.text(folder, setup))
-                return {"job_id": self._submit(folder, options)}
+                return {"job_id": submission.submit(folder, options)}
             except (ClusterProblem, OSError) as error:
                 if isinstance(error, ClusterProblem) and error.passing:
                     raise
-                self._take_back(job, runs, continues)
+                folders.return_checkpoints(self.runs, continues)
+                self.clear(runs, [job])
                 return {"refused": explained(error, self.runs.parent)}
 
     def poll(self, jobs: dict[str, int], runs: dict[str, str]) -> dict[str, Any]:
-        """How far jobs and runs are.
+        """Return the status of jobs and runs.
 
         Parameters
         ----------
         jobs : dict of str to int
             The jobs' numbers, by name.
         runs : dict of str to str
-            When the progress that is known of each run was written; empty where none is.
+            Time stamp of the known progress of each run; empty if there is none.
 
         Returns
         -------
         dict
-            ``numbers`` (by job: the number of the one that has its runs), ``tasks`` (by job: what
-            Slurm says), ``ended`` (by job and task: why it ended early) and ``runs`` (by run:
-            ``over``, and ``progress``, ``log`` and ``partial`` where new).
+            ``numbers`` (by job: the number of the job that has its runs), ``tasks`` (by job: what
+            Slurm reports), ``ended`` (by job and task: why it ended early) and ``runs`` (by run:
+            ``over``, and ``progress``, ``log`` and ``partial`` if new).
         """
-        numbers = {name: self._claimed(self.jobs / name) or jobs[name] for name in jobs}
+        numbers = {name: submission.claimed(self.jobs / name) or jobs[name] for name in jobs}
         return {
             "numbers": numbers,
             "tasks": {name: slurm.tasks(number) for name, number in numbers.items()},
-            "ended": {name: self._ended(name) for name in jobs},
-            "runs": {run_id: self._look(run_id, known) for run_id, known in runs.items()},
+            "ended": {name: self._ended_early(name) for name in jobs},
+            "runs": {
+                run_id: folders.progress(self.runs / run_id, known)
+                for run_id, known in runs.items()
+            },
         }
 
+    def _ended_early(self, job: str) -> dict[str, str]:
+        ended = {}
+        for path in (self.jobs / job).glob("ended-*.json"):
+            with contextlib.suppress(OSError, ValueError):
+                ended[path.stem.removeprefix("ended-")] = read_json(path)["why"]
+        return ended
+
     def fetch(self, runs: list[str]) -> dict[str, dict[str, str]]:
-        """The files of some runs, of as many as one reply may hold: content by name, by run."""
-        found: dict[str, dict[str, str]] = {}
-        size = 0
-        for run_id in runs:
-            if size > REPLY_BYTES:
-                break
-            files = {
-                path.name: path.read_bytes()
-                for path in sorted((self.runs / run_id).iterdir())
-                if path.is_file() and path.name not in NOT_FETCHED and path.name[0] != "."
-            }
-            size += sum(map(len, files.values()))
-            found[run_id] = {name: wire.as_text(content) for name, content in files.items()}
-        return found
+        """Return the files of some runs, as many as fit in one reply, by run and name."""
+        return folders.results(self.runs / run_id for run_id in runs)
 
     def log(self, job: str, task: int) -> str:
-        """The last lines that a task of a job wrote."""
+        """Return the last lines that a task of a job wrote."""
         with contextlib.suppress(OSError), open(self.jobs / job / f"task-{task}.log", "rb") as log:
-            log.seek(max(0, os.fstat(log.fileno()).st_size - 4096))
+            log.seek(max(0, os.fstat(log.fileno()).st_size - LOG_BYTES))
             return log.read().decode("utf-8", "replace")
         return ""
 
     def cancel(self, runs: list[str], jobs: list[int]) -> None:
-        """Let runs end, and cancel whole jobs."""
+        """Ask runs to end, and cancel whole jobs."""
         for run_id in runs:
             with contextlib.suppress(FileNotFoundError):
                 (self.runs / run_id / "cancel").touch()
@@ -192,119 +181,14 @@ class Agent:
             slurm.cancel(job_id)
 
     def clear(self, runs: list[str], jobs: list[str]) -> None:
-        """Remove what has been fetched, or is wanted no more.
-
-        A worker that is just being ended may still write. So a folder first goes out of its way:
-        a file that came while it was emptied would stay, and the folder with it.
-        """
+        """Remove the folders of runs and jobs that have been fetched or are no longer wanted."""
         for folder in [*(self.runs / name for name in runs), *(self.jobs / name for name in jobs)]:
-            doomed = folder.with_name(f".{folder.name}")
-            shutil.rmtree(doomed, ignore_errors=True)  # of an earlier try, if it was broken off
-            with contextlib.suppress(FileNotFoundError):
-                folder.rename(doomed)
-            shutil.rmtree(doomed, ignore_errors=True)
-
-    # --- submitting, once -------------------------------------------------------------------
-
-    def _submitted(self, folder: Path) -> int | None:
-        """The number of the job, if it has been submitted.
-
-        Where an earlier try ended without an answer, the controller may have heard it, or hear it
-        yet. Then its name decides, unless it has begun and says so itself; and only a controller
-        that does not know it twice, some seconds apart, is asked again.
-        """
-        record, intent = folder / "submitted.json", folder / "submitting.json"
-        if record.exists():
-            return read_json(record)["job_id"]
-        if not intent.exists():
-            return None
-        job_id = self._claimed(folder) or slurm.find(folder.name)
-        if job_id is not None:
-            return self._record(folder, job_id)
-        missed = read_json(intent).get("missed")
-        if missed is None:
-            write_json(intent, {"missed": time.time()})
-        if missed is None or time.time() - missed < SURE_SECONDS:
-            raise ClusterProblem("slurm-silent", "Slurm may not have taken the job: looking again")
-        return None
-
-    def _claimed(self, folder: Path) -> int | None:
-        """The number that the job itself has left, if it has begun."""
-        with contextlib.suppress(OSError, ValueError):
-            return int((folder / "claim").read_text())
-        return None
-
-    def _submit(self, folder: Path, options: list[str]) -> int:
-        intent = folder / "submitting.json"
-        write_json(intent, {})
-        try:
-            job_id = slurm.submit([*options, f"--job-name={folder.name}"], folder, script.NAME)
-        except ClusterProblem as problem:
-            if not problem.passing:
-                intent.unlink()
-            raise
-        return self._record(folder, job_id)
-
-    def _record(self, folder: Path, job_id: int) -> int:
-        """Note a job's number, and give it; where nothing can be written, its name tells it."""
-        with contextlib.suppress(OSError):
-            write_json(folder / "submitted.json", {"job_id": job_id})
-        return job_id
-
-    def _take_back(self, job: str, runs: list[str], continues: dict[str, str]) -> None:
-        """Put things as they were before a job that was refused; checkpoints most of all."""
-        for run_id, earlier in continues.items():
-            with contextlib.suppress(OSError):
-                os.rename(self.runs / run_id / "checkpoint", self.runs / earlier / "checkpoint")
-        self.clear(runs, [job])
-
-    def _make_run(self, request: dict[str, Any], earlier: str) -> None:
-        """Make a run's folder, with the checkpoint that it goes on from."""
-        folder = self.runs / request["id"]
-        folder.mkdir(exist_ok=True)
-        if not (folder / "run.json").exists():
-            write_json(folder / "run.json", request)
-        checkpoint = self.runs / earlier / "checkpoint"
-        if earlier and checkpoint.is_dir() and not (folder / "checkpoint").exists():
-            os.rename(checkpoint, folder / "checkpoint")
-            with contextlib.suppress(OSError):
-                shutil.copy(self.runs / earlier / "progress.json", folder)
-
-    # --- looking ----------------------------------------------------------------------------
-
-    def _ended(self, job: str) -> dict[str, str]:
-        ended = {}
-        for path in (self.jobs / job).glob("ended-*.json"):
-            with contextlib.suppress(OSError, ValueError):
-                ended[path.stem.removeprefix("ended-")] = read_json(path)["why"]
-        return ended
-
-    def _look(self, run_id: str, known: str) -> dict[str, Any]:
-        """Whether a run is over, and what is new of it."""
-        folder = self.runs / run_id
-        found: dict[str, Any] = {
-            "over": any((folder / name).exists() for name in ("result.json", "failure.json")),
-            "checkpoint": (folder / "checkpoint").is_dir(),
-        }
-        try:
-            run, progress = Run(folder), read_json(folder / "progress.json")
-        except (OSError, ValueError, DamagedRun):
-            return found
-        if not found["over"] and progress.get("updated") != known:
-            found["progress"] = progress
-            found["log"] = "".join(f"{line}\n" for line in run.log_tail(40))
-            found["partial"] = dict(self._partial(folder))
-        return found
-
-    def _partial(self, folder: Path) -> Iterator[tuple[str, str]]:
-        for path in (folder / "partial").glob("*.csv"):
-            with contextlib.suppress(OSError):
-                yield path.name, wire.as_text(path.read_bytes())
+            folders.remove(folder)
 
 
 @contextlib.contextmanager
-def _held(path: Path) -> Iterator[None]:
-    """Hold a lock while something is done; where the file system has no locks, do without."""
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock; on a file system without locks, do without."""
     lock = Lock(path)
     try:
         if not lock.acquire(LOCK_SECONDS):
@@ -319,7 +203,7 @@ def _held(path: Path) -> Iterator[None]:
 
 
 def explained(error: Exception, work_dir: Path) -> dict[str, str]:
-    """The name of what went wrong, and a line that says what to do."""
+    """Return the name of a problem, and a line that says what to do about it."""
     if isinstance(error, ClusterProblem):
         return {"name": error.name, "line": str(error)}
     if isinstance(error, wire.Broken):

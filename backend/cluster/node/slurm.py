@@ -1,4 +1,4 @@
-"""Slurm's commands, as the agent on the cluster calls them. No shell comes between."""
+"""Slurm's commands, called by the agent on the cluster without a shell."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from backend.cluster.problems import ClusterProblem
 
 ANSWER_SECONDS = 45.0
-"""How long a command may take; Slurm's own limit is ten seconds, several times."""
+"""How long a command may take; Slurm itself waits ten seconds several times."""
 
 SILENT = (
     "unable to contact slurm controller",
@@ -22,25 +22,25 @@ SILENT = (
     "slurm backup controller in standby",
     "resource temporarily unavailable",
 )
-"""What Slurm's commands say when the controller cannot be asked: it may have heard them yet."""
+"""Messages of Slurm's commands when the controller gives no answer; it may have heard them."""
 
 UNKNOWN = "invalid job id"
 
 TASK = re.compile(r"JobId=\d+ ArrayJobId=\d+ ArrayTaskId=([^\s%]*)")
 STATE = re.compile(r"JobState=(\w+) Reason=(\S+) Dependency=")
 EXIT_CODE = re.compile(r"ExitCode=(\d+:\d+)")
-"""Fields of a job that Slurm writes itself. Account and folders are the user's words: they may
-hold line breaks, and what looks like a field."""
+"""Fields of a job that Slurm writes itself. Account and folders are the user's text, which may
+contain line breaks and text that looks like a field."""
 
 
 def call(*command: str, folder: Path | None = None) -> str:
-    """What a command of Slurm answers.
+    """Return the output of one of Slurm's commands.
 
     Raises
     ------
     ClusterProblem
         ``slurm-missing``: there is no such command; ``slurm-silent``: the controller does not
-        answer, and may still do what it was asked; ``slurm-refused``: Slurm says no.
+        answer, and may still carry out the command; ``slurm-refused``: Slurm refuses it.
     """
     try:
         done = subprocess.run(
@@ -60,14 +60,14 @@ def call(*command: str, folder: Path | None = None) -> str:
     if done.returncode == 0:
         return done.stdout
     said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
-    # one that was killed may have been heard before
+    # the controller may have heard a command that was killed
     silent = done.returncode < 0 or any(words in said.lower() for words in SILENT)
     name = "slurm-silent" if silent else "slurm-refused"
     raise ClusterProblem(name, said or f"{command[0]} ended with status {done.returncode}")
 
 
 def version() -> str:
-    """Slurm's version, as it says; its controller answers, too."""
+    """Return Slurm's version; the controller must answer."""
     call("scontrol", "ping")
     return call("sinfo", "--version").strip()
 
@@ -78,30 +78,30 @@ def partitions() -> list[str]:
 
 
 def submit(options: Sequence[str], folder: Path, script: str) -> int:
-    """Submit a script that lies in a folder; returns the job's number."""
+    """Submit a script in a folder; returns the job's number."""
     answer = call("sbatch", "--parsable", *options, script, folder=folder)
     found = re.match(r"\s*(\d+)", answer)
-    if not found:  # it was taken all the same: its name tells its number
+    if not found:  # the job was accepted: its name leads to its number
         raise ClusterProblem("slurm-silent", f"sbatch answered {answer.strip()!r}")
     return int(found[1])
 
 
 def find(name: str) -> int | None:
-    """The number of the job of this name, also if it is over but not yet forgotten."""
+    """Return the number of the job of this name, also of a finished job that Slurm remembers."""
     listed = call("squeue", "--noheader", "--states=all", f"--name={name}", "--format=%F").split()
     return int(listed[0]) if listed else None
 
 
 def cancel(job_id: int) -> None:
-    """Cancel a job; one that is over already is left as it is."""
+    """Cancel a job; a finished job does not change."""
     call("scancel", str(job_id))
 
 
 def tasks(job_id: int) -> list[dict[str, str]]:
-    """What Slurm knows of a job: a dict for each of its tasks, or of a range that waits.
+    """Return what Slurm reports of a job: a dict for each task, or for a range that waits.
 
     Keys are ``task`` (a number, a range such as ``4-9``, or empty), ``state``, ``reason`` and
-    ``exit_code``. Empty where Slurm has forgotten the job.
+    ``exit_code``. Empty if Slurm has forgotten the job.
     """
     try:
         answer = call("scontrol", "--oneliner", "show", "job", str(job_id))
@@ -114,7 +114,7 @@ def tasks(job_id: int) -> list[dict[str, str]]:
 
 
 def _task(record: str) -> dict[str, str]:
-    """What one record of scontrol says; one that is not understood is not one of a lost job."""
+    """Parse one record of scontrol; an unknown format is an error, not a lost job."""
     task, state = TASK.match(record), STATE.search(record)
     if state is None:
         raise ClusterProblem("slurm-silent", f"scontrol answered {record[:200]!r}")
@@ -128,7 +128,7 @@ def _task(record: str) -> dict[str, str]:
 
 
 def _remembered(job_id: int) -> list[dict[str, str]]:
-    """What the accounting says of a job that the controller has forgotten; without it, nothing."""
+    """Return what the accounting, if any, reports of a job that the controller has forgotten."""
     for options in ((), ("-c",)):
         try:
             answer = call("sacct", *options, "-n", "-P", "-j", str(job_id), "-o", "JobID,State")

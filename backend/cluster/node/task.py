@@ -1,9 +1,9 @@
-"""What a job executes: ``python -P -m backend.cluster.node.task JOB_DIR``.
+"""Task of a job: ``python -P -m backend.cluster.node.task JOB_DIR``.
 
-A job is a list of runs; each of its tasks works through a share of them, one after the other, each
-by a worker as everywhere. Slurm sends SIGUSR1 some time before the time limit: the worker then
-leaves a checkpoint, and the task ends with status 75. A task that is started again (after a node
-has failed, say) skips what is over and goes on with the rest.
+A job is a list of runs. Each of its tasks executes a share of them, one after another, with the
+same worker as on this computer. Slurm sends SIGUSR1 some time before the time limit: the worker
+then writes a checkpoint, and the task ends with status 75. A task that Slurm starts again, for
+example after a node has failed, skips finished runs and continues with the rest.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Task:
     folder : Path
         The job's folder.
     index : int
-        Which of its tasks.
+        Number of the task.
     """
 
     def __init__(self, folder: Path, index: int):
@@ -45,20 +45,20 @@ class Task:
             signal.signal(number, lambda *_, why=why: self._stop(why))
 
     def execute(self) -> int:
-        """Work through the share; returns the exit status."""
-        if not self._is_the_job():
+        """Execute the task's share of the runs; returns the exit status."""
+        if not self._claim():
             say("another job has these runs")
             return 0
         for run_id in self.job["runs"][self.index :: self.job["tasks"]]:
             if not self.stopped_by:
-                self._work_on(self.folder.parent.parent / "runs" / run_id)
+                self._execute_run(self.folder.parent.parent / "runs" / run_id)
         if not self.stopped_by:
             return 0
         write_json(self.folder / f"ended-{self.index}.json", {"why": self.stopped_by})
         return INTERRUPTED
 
-    def _is_the_job(self) -> bool:
-        """Whether this is the job that has the runs; the first to ask is."""
+    def _claim(self) -> bool:
+        """Claim the runs; returns False if another job of this name has claimed them."""
         number = os.environ.get("SLURM_ARRAY_JOB_ID") or os.environ.get("SLURM_JOB_ID", "")
         claim = self.folder / "claim"
         try:
@@ -77,18 +77,18 @@ class Task:
             time.sleep(0.1)
         return ""
 
-    def _work_on(self, folder: Path) -> None:
+    def _execute_run(self, folder: Path) -> None:
         try:
             run = Run(folder)
-        except DamagedRun as error:  # brought home and removed, before this job was started again
+        except DamagedRun as error:  # fetched and removed before this job was started again
             say(str(error))
             return
         crashes = 0
-        while not self._leaves(run):
-            status = self._work(run)
-            if self._leaves(run):
+        while not self._needs_no_worker(run):
+            status = self._run_worker(run)
+            if self._needs_no_worker(run):
                 return
-            if status == OVER:  # its end may take a while, on a node that failed
+            if status == OVER:  # on a failed node, its end may take a while
                 say(f"{run.id}: another worker still has it: waiting for its end")
                 continue
             crashes += 1
@@ -96,14 +96,14 @@ class Task:
             if crashes == MAXIMUM_CRASHES:
                 self._give_up(run, status)
 
-    def _leaves(self, run: Run) -> bool:
-        """Whether there is no more to be done for a run."""
-        # a run that is over may have been brought home and removed already
+    def _needs_no_worker(self, run: Run) -> bool:
+        """Return True if there is nothing left to do for a run."""
+        # a finished run may have been fetched and removed
         there = (run.folder / "run.json").exists()
         return bool(self.stopped_by) or not there or run.finished
 
-    def _work(self, run: Run) -> int:
-        """Let a worker work on a run until it ends; returns its exit status."""
+    def _run_worker(self, run: Run) -> int:
+        """Run a worker until it ends; returns its exit status."""
         threads = str(self.job["threads"])
         folder = run.folder
         command = [sys.executable, "-P", "-m", "backend.worker", str(folder), "--threads", threads]
@@ -115,7 +115,7 @@ class Task:
                 stderr=log,
                 env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             )
-            if self._leaves(run):  # in the meantime
+            if self._needs_no_worker(run):  # in the meantime
                 self._worker.terminate()
             return self._worker.wait()
 
@@ -135,12 +135,12 @@ class Task:
 
 
 def say(text: str) -> None:
-    """A line for the job's log."""
+    """Write a line to the job's log."""
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
 def main() -> int:
-    """Work through the share of this task of the job."""
+    """Execute this task of the job."""
     index = int(os.environ.get("SLURM_ARRAY_TASK_ID", "0"))
     say(f"task {index} of {sys.argv[1]} on {os.uname().nodename}")
     return Task(Path(sys.argv[1]), index).execute()

@@ -1,4 +1,4 @@
-"""Connections to clusters: strict about host keys, and never waiting for ever."""
+"""Connections that run commands, check host keys strictly and never wait for ever."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from backend.cluster.ssh.hosts import Target
 from backend.cluster.waiting import Say, nobody, waiting
 
 SILENCE_SECONDS = 120.0
-"""How long a command may say nothing; a frozen link is noticed by nothing else."""
+"""How long a command may be silent; nothing else reveals a frozen link."""
 
 SHELL_SECONDS = 300.0
-"""How long the user's shell there may take to start, on a link that is alive."""
+"""How long the user's shell may take to start while the host answers."""
 
 LOOK_SECONDS = 2.0
-"""How long that shell may take before the link is tested, and it is named."""
+"""How long the shell may take before the link is tested and the shell is reported."""
 
 PROBE_SECONDS = 1.0
-"""How long the answer to that test may take before the host is named instead."""
+"""How long the answer to that test may take before the host is reported instead."""
 
 PROBE = "keepalive@openssh.com"
-"""A request that an SSH server answers by itself; that it does not know it is an answer, too."""
+"""Request that an SSH server answers itself; "unknown request" is an answer, too."""
 
 BEGUN = b"nanoconf: the shell has started\n"
-"""What a command writes first; before it, the user's shell may have written a greeting."""
+"""First output of a command; a greeting of the user's shell may come before it."""
 
 CHUNK = 1 << 15
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command ended with.
+    """Result of a command.
 
     Attributes
     ----------
     status : int
         Exit status.
     out, err : bytes
-        What it wrote.
+        Standard output and standard error.
     """
 
     status: int
@@ -54,26 +54,26 @@ class Answer:
     err: bytes
 
     def last_line(self) -> str:
-        """The last line of its errors, for people; a shell that lets nobody in has only output."""
+        """Return the last line of its errors, or of its output if the login was refused."""
         said = self.err.strip() or self.out.strip()[-200:]
         lines = said.decode("utf-8", "replace").splitlines()
         return lines[-1].strip() if lines else f"it ended with status {self.status}"
 
 
 class Connection:
-    """A connection to a host, opened by the first command and again after it was lost.
+    """Connection to a host, opened by the first command and again after it was lost.
 
     Parameters
     ----------
     target : Target
         The host.
     say : callable, optional
-        Told, in a line, what is being waited for.
+        Reports, in one line, what is being waited for.
 
     Attributes
     ----------
     shell_seconds : float
-        How long the user's shell there took to start, at the last command.
+        How long the user's shell took to start for the last command.
     """
 
     def __init__(self, target: Target, say: Say = nobody):
@@ -84,31 +84,31 @@ class Connection:
 
     @property
     def open(self) -> bool:
-        """Whether there is a connection, as far as is known."""
+        """True if there is a connection, as far as is known."""
         return bool(self._way) and all(transport.is_active() for transport in self._way)
 
     def run(
         self, command: str, data: bytes = b"", silence: float = SILENCE_SECONDS, *, task: str = ""
     ) -> Answer:
-        """Run a command, with data on its standard input.
+        """Run a command with data on its standard input.
 
         Parameters
         ----------
         command : str
-            For bash, which the user's shell there starts.
+            Lines for bash, which the user's shell starts.
         data : bytes
             Standard input.
         silence : float
-            Seconds that may pass without a sign of it, once the shell has started.
+            Seconds that may pass without output, once the shell has started.
         task : str
-            What the command does, for people, where that may take long.
+            Description of the command, reported if it takes long.
 
         Raises
         ------
         ClusterProblem
-            There is no connection (see `login.connected`); ``login-shell``: the user's shell there
-            does not start, and the command was not run; ``lost``: the connection broke, and the
-            command may or may not have done its work.
+            There is no connection (see `login.connected`); ``login-shell``: the user's shell does
+            not start, and the command was not run; ``lost``: the connection broke, and the command
+            may or may not have been carried out.
         """
         if not self.open:
             self.close()
@@ -126,7 +126,7 @@ class Connection:
         channel = self._begin(command, silence)
         written = self._await_shell(channel, silence)
         with waiting(self._say, task):
-            with contextlib.suppress(BrokenPipeError):  # it ended without reading, and says why
+            with contextlib.suppress(BrokenPipeError):  # it ended early; its output says why
                 for first in range(0, len(data), CHUNK):  # sendall copies what is left each time
                     with _within(silence, self._way):
                         _send(channel, data[first : first + CHUNK])
@@ -142,10 +142,10 @@ class Connection:
         return Answer(channel.exit_status, out, err)
 
     def _begin(self, command: str, silence: float) -> paramiko.Channel:
-        """Let the user's shell there start bash with a command.
+        """Let the user's shell start bash with a command.
 
-        The shell has read the user's files; bash would read ``.bashrc`` once more, as it does
-        wherever it believes that SSH has started it.
+        The shell has read the user's files. Without ``--norc`` bash would read ``.bashrc`` again,
+        as it does whenever it seems to be started by SSH.
         """
         mark = f"echo {shlex.quote(BEGUN.decode().strip())}"
         words = ["bash", "--norc", "-c", f"{mark}\n{command}"]
@@ -157,9 +157,9 @@ class Connection:
         return channel
 
     def _await_shell(self, channel: paramiko.Channel, silence: float) -> bytes:
-        """Wait until a command begins; returns what it has written so far.
+        """Wait until the user's shell has started the command; returns the output so far.
 
-        Until then the user's shell starts, and nothing is sent that it might read.
+        Nothing is sent until then, because the shell might read it.
         """
         line = f"waiting for the login shell of {self.target} to start (a slow ~/.bashrc?)"
         began = time.monotonic()
@@ -174,7 +174,7 @@ class Connection:
                 self._test_link(silence / 2)
                 self._say(line)
                 continue
-            if not chunk:  # it has ended, and what it has written says why
+            if not chunk:  # it has ended; its output says why
                 break
             written += chunk
         self.shell_seconds = time.monotonic() - began
@@ -182,7 +182,7 @@ class Connection:
         return written.rpartition(BEGUN)[2]
 
     def _test_link(self, silence: float) -> None:
-        """See that the SSH server is heard; it answers whatever the user's shell does."""
+        """Check that the SSH server answers; it does so independently of the user's shell."""
         line = f"waiting for {self.target} to answer"
         with waiting(self._say, line, PROBE_SECONDS), _within(silence, self._way):
             self._way[-1].global_request(PROBE)
@@ -197,17 +197,17 @@ class Connection:
         )
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         login.close(self._way)
         self._way = []
 
     def log_in(self, ask: login.Ask | None, say: Say = nobody) -> None:
-        """Open the connection now; a person answers what the host asks besides a key."""
+        """Open the connection now; `ask` answers what the host wants besides a key."""
         self.close()
         self._way = login.connected(self.target, ask, say)
 
     def approach(self, ask: login.Ask | None) -> Iterator[tuple[Target, paramiko.PKey]]:
-        """Open the connection now; tells the key of each host on the way before it is believed."""
+        """Open the connection now; yields the key of each host before it is checked."""
         self.close()
         return login.approach(self.target, self._way, ask, self._say)
 
@@ -220,9 +220,9 @@ class Connection:
 
 @contextlib.contextmanager
 def _within(seconds: float, way: list[paramiko.Transport]) -> Iterator[None]:
-    """Give up what paramiko would wait for without end, where a link is frozen.
+    """Limit the time of a call in which paramiko would wait for ever on a frozen link.
 
-    The connection to the first host is closed; all others go through it.
+    When the time is up, the connection to the first host is closed; all others go through it.
     """
     late = threading.Event()
 

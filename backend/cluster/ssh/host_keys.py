@@ -1,4 +1,4 @@
-"""Which host keys are believed."""
+"""Host keys: which are known, and whether a host shows one of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RSA = "ssh-rsa"
 
 
 def known_keys(target: Target) -> list[paramiko.PKey]:
-    """The host keys that are known of a host."""
+    """Return the known keys of a host."""
     keys: list[paramiko.PKey] = []
     for path in (target.known_hosts, EVERYBODYS):
         with contextlib.suppress(OSError):
@@ -27,21 +27,21 @@ def known_keys(target: Target) -> list[paramiko.PKey]:
 
 
 def _keys_in(path: Path, name: str) -> Iterator[paramiko.PKey]:
-    """All keys of a name in a file; paramiko's own table tells only one of each kind."""
+    """Yield all keys of a name in a file; paramiko's table has only one of each kind."""
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        with contextlib.suppress(Exception):  # what is no key, in one of many ways
+        with contextlib.suppress(Exception):  # malformed lines raise many kinds of errors
             entry = HostKeyEntry.from_line(line.strip())
             if entry and any(_stands_for(word, name) for word in entry.hostnames):
                 yield entry.key
 
 
 def _stands_for(word: str, name: str) -> bool:
-    """Whether a word of a line, which may be hashed, is a host's name."""
+    """Return True if a word of a line, which may be hashed, is a host's name."""
     return word == (paramiko.HostKeys.hash_host(name, word) if word.startswith("|1|") else name)
 
 
 def prefer_known(transport: paramiko.Transport, known: list[paramiko.PKey]) -> None:
-    """Ask a host for a key of a kind that is known of it; it may have several."""
+    """Ask a host with several keys for one of a kind that is known."""
     kinds = {key.get_name() for key in known}
     options = transport.get_security_options()
 
@@ -52,7 +52,7 @@ def prefer_known(transport: paramiko.Transport, known: list[paramiko.PKey]) -> N
 
 
 def check(target: Target, shown: paramiko.PKey, known: list[paramiko.PKey]) -> None:
-    """Refuse a host that shows another key than is known.
+    """Refuse a host whose key is not known.
 
     Raises
     ------
@@ -76,12 +76,12 @@ def check(target: Target, shown: paramiko.PKey, known: list[paramiko.PKey]) -> N
 
 
 def removal(target: Target) -> str:
-    """The command that removes what is known of a host."""
+    """Return the command that removes the known keys of a host."""
     return shlex.join(["ssh-keygen", "-R", target.key_name, "-f", str(target.known_hosts)])
 
 
 def trust(target: Target, key: paramiko.PKey) -> None:
-    """Believe a host's key from now on."""
+    """Add a host's key to the known keys."""
     target.known_hosts.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(target.known_hosts, "a", encoding="ascii") as stream:
         stream.write(f"{target.key_name} {key.get_name()} {key.get_base64()}\n")

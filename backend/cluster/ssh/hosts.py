@@ -1,4 +1,4 @@
-"""Where a cluster's login node is, and how to get there: its entry, then ``~/.ssh/config``."""
+"""Address of a cluster's login node, from its entry and from ``~/.ssh/config``."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Target:
     host, port, user
         As SSH needs them.
     key_files : tuple of Path
-        Private keys to try; where there are none, the agent's and the usual files.
+        Private keys to try; if there are none, the agent's keys and the usual files.
     known_hosts : Path
         File of host keys.
     key_name : str
-        The name that its host key stands under there.
+        Name of the host in that file.
     jump : Target or None
-        The host to go through.
+        Jump host.
     """
 
     host: str
@@ -46,7 +46,7 @@ class Target:
 
     @property
     def way(self) -> list[Target]:
-        """The hosts to go through, and this one last."""
+        """Jump hosts in order, and this host last."""
         return [*(self.jump.way if self.jump else []), self]
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class Target:
 
 
 def target_of(cluster: Cluster, config_file: Path | None = None) -> Target:
-    """Where to log in for a cluster.
+    """Return the login node of a cluster.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def target_of(cluster: Cluster, config_file: Path | None = None) -> Target:
     Raises
     ------
     ClusterProblem
-        ``ssh-config``: SSH's configuration is not understood.
+        ``ssh-config``: SSH's configuration is invalid.
     """
     path = config_file or Path("~/.ssh/config").expanduser()
     try:
@@ -83,7 +83,7 @@ def _resolved(cluster: Cluster, address: str, config: paramiko.SSHConfig, depth:
         raise ClusterProblem("ssh-config", f"{address!r} is no host: it must be user@host:port")
     alias = found["host"].strip("[]")
     said = config.lookup(alias)
-    last = depth == 0  # the entry speaks of the login node; of jump hosts, only SSH's own files do
+    last = depth == 0  # the entry describes the login node only; SSH's files describe jump hosts
     port = (cluster.port if last else 0) or int(found["port"] or said.get("port", 22))
     host = said.get("hostname", alias)
     jump = (cluster.jump_host if last else "") or said.get("proxyjump", "none")
@@ -102,7 +102,7 @@ def _resolved(cluster: Cluster, address: str, config: paramiko.SSHConfig, depth:
 
 
 def _through(cluster: Cluster, jump: str, config: paramiko.SSHConfig, depth: int) -> Target | None:
-    """The last of the hosts in ``a,b,c``, each reached through the one before."""
+    """Return the last of the hosts in ``a,b,c``, each reached through the one before."""
     if jump.lower() == "none":
         return None
     target = None

@@ -1,4 +1,4 @@
-"""Getting to a host: through its jump hosts, past its host key, by a key of ours."""
+"""Log in to a host: through its jump hosts, after its host key was checked."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ USUAL_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 INTERACTIVE = "keyboard-interactive"
 
 Ask = Callable[[str, str, list[tuple[str, bool]]], list[str]]
-"""Asks a person: a title, instructions, and prompts, each with whether its answer may be seen."""
+"""Asks a person, given a title, instructions and prompts, each with True if the answer is shown."""
 
 
 def connected(
     target: Target, ask: Ask | None = None, say: Say = nobody
 ) -> list[paramiko.Transport]:
-    """Connections to a host, and before it to those on the way.
+    """Connect and log in to a host and the jump hosts before it; returns all connections.
 
     Parameters
     ----------
@@ -37,13 +37,13 @@ def connected(
     ask : callable, optional
         Asks a person for what a host wants besides a key.
     say : callable, optional
-        Told, in a line, what is being waited for.
+        Reports, in one line, what is being waited for.
 
     Raises
     ------
     ClusterProblem
         ``unreachable``, ``host-key``, ``login``, ``key-file``, or ``login-needed``: the host wants
-        more than a key, and there is nobody to ask.
+        more than a key, and `ask` is missing.
     """
     way: list[paramiko.Transport] = []
     for _ in approach(target, way, ask, say):
@@ -54,17 +54,17 @@ def connected(
 def approach(
     target: Target, way: list[paramiko.Transport], ask: Ask | None = None, say: Say = nobody
 ) -> Iterator[tuple[Target, paramiko.PKey]]:
-    """Connect to a host and to those before it, and tell each one's key before it is believed.
+    """Connect to a host and its jump hosts; yields the key of each before it is checked.
 
     Parameters
     ----------
     target : Target
     way : list of Transport
-        Takes the connections; empty again where one of them fails.
+        Receives the connections; empty again if one of them fails.
     ask : callable, optional
         Asks a person for what a host wants besides a key.
     say : callable, optional
-        Told, in a line, what is being waited for.
+        Reports, in one line, what is being waited for.
 
     Raises
     ------
@@ -84,14 +84,14 @@ def approach(
 
 
 def close(way: list[paramiko.Transport]) -> None:
-    """End connections, the first first: the others go through it, and cannot wait any more."""
+    """Close connections, the first first: all others go through it and then fail at once."""
     for transport in way:
         with contextlib.suppress(Exception):
             transport.close()
 
 
 def server_key(target: Target, ask: Ask | None = None, say: Say = nobody) -> paramiko.PKey:
-    """The key that a host shows, believed or not; those before it have to let us in."""
+    """Return the key that a host shows, without checking it; jump hosts are logged in to."""
     way = connected(target.jump, ask, say) if target.jump else []
     try:
         with waiting(say, f"waiting for {target} to answer"):
@@ -103,7 +103,7 @@ def server_key(target: Target, ask: Ask | None = None, say: Say = nobody) -> par
 
 
 def _enter(transport: paramiko.Transport, target: Target, ask: Ask | None, say: Say) -> None:
-    """Log in to a host that has shown its key."""
+    """Check a host's key and log in."""
     keys = list(_keys(target))
     try:
         shown = transport.get_remote_server_key()
@@ -115,7 +115,7 @@ def _enter(transport: paramiko.Transport, target: Target, ask: Ask | None, say: 
 
 
 def _greeted(target: Target, through: paramiko.Transport | None) -> paramiko.Transport:
-    """A connection to a host that has shown its key, and nothing more."""
+    """Connect to a host and receive its key, without logging in."""
     try:
         transport = paramiko.Transport(_socket(target, through))  # type: ignore[arg-type]
     except (paramiko.SSHException, EOFError, OSError) as error:
@@ -124,7 +124,7 @@ def _greeted(target: Target, through: paramiko.Transport | None) -> paramiko.Tra
         transport.banner_timeout = transport.auth_timeout = CONNECT_SECONDS
         host_keys.prefer_known(transport, host_keys.known_keys(target))
         transport.start_client(timeout=CONNECT_SECONDS)
-        transport.get_remote_server_key()  # start_client does not say that its time ran out
+        transport.get_remote_server_key()  # start_client does not report its timeout
     except (paramiko.SSHException, EOFError, OSError) as error:
         transport.close()
         raise _unreachable(target, error) from error
@@ -132,23 +132,23 @@ def _greeted(target: Target, through: paramiko.Transport | None) -> paramiko.Tra
 
 
 def _socket(target: Target, through: paramiko.Transport | None) -> socket.socket | paramiko.Channel:
-    """A way to the host: TCP, or a channel of the host before it."""
+    """Open a TCP connection, or a channel through the jump host."""
     address = (target.host, target.port)
     if through is None:
         return socket.create_connection(address, CONNECT_SECONDS)
     return through.open_channel("direct-tcpip", address, ("127.0.0.1", 0), timeout=CONNECT_SECONDS)
 
 
-# --- who we are -----------------------------------------------------------------------------
+# --- our keys and answers ---------------------------------------------------------------------
 
 
 def _keys(target: Target) -> Iterator[paramiko.PKey]:
-    """Our keys: those that are named, else the usual ones; and the agent's.
+    """Yield the configured keys, or else the usual ones; then the agent's keys.
 
     Raises
     ------
     ClusterProblem
-        ``key-file``: one is named that cannot be read, and the agent has none.
+        ``key-file``: a configured key cannot be read, and the agent has none.
     """
     agents = paramiko.Agent().get_keys()
     usual = [path for name in USUAL_KEYS if (path := Path(name).expanduser()).exists()]
@@ -166,7 +166,7 @@ def _key(path: Path) -> paramiko.PKey:
         return paramiko.PKey.from_path(path)
     except Exception as error:
         line = f"the key {path} cannot be read ({reason(error)})"
-        if "password" in str(error):  # whose type depends on the kind of the key
+        if "password" in str(error):  # the type of the error depends on the kind of key
             line = f"the key {path} has a passphrase: give it to the agent with ssh-add {path}"
         raise ClusterProblem("key-file", line) from error
 
@@ -178,7 +178,7 @@ def _log_in(
     ask: Ask | None,
     say: Say,
 ) -> None:
-    """Log in by one of the keys; and by what the host asks besides, where somebody can be asked."""
+    """Log in with one of the keys, and with a person's answers if the host wants more."""
     said = "there is no key to try"
     for key in keys:
         try:
@@ -205,7 +205,7 @@ def _log_in(
 
 
 def _answer(transport: paramiko.Transport, target: Target, ask: Ask | None) -> None:
-    """Let a person answer what the host asks."""
+    """Log in with a person's answers to the host's questions."""
     if ask is None:
         line = f"{target} asks for more than a key: type nanoconf cluster login"
         raise ClusterProblem("login-needed", line)
@@ -219,11 +219,11 @@ def _answer(transport: paramiko.Transport, target: Target, ask: Ask | None) -> N
 
 
 def _broke(transport: paramiko.Transport, error: BaseException) -> bool:
-    """Whether a log-in ended without an answer of the host, which is no refusal."""
+    """Return True if a login ended without an answer from the host, which is no refusal."""
     return not transport.is_active() or _late(error)
 
 
-# --- what keeps us --------------------------------------------------------------------------
+# --- errors -----------------------------------------------------------------------------------
 
 
 def _unreachable(target: Target, error: Exception) -> ClusterProblem:
@@ -234,12 +234,12 @@ def _unreachable(target: Target, error: Exception) -> ClusterProblem:
 
 
 def reason(error: BaseException) -> str:
-    """An error in a few words."""
+    """Return an error in a few words."""
     if _late(error):
         return "no answer in time"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _late(error: BaseException) -> bool:
-    """Whether nothing came in time; paramiko has no class of its own for that."""
+    """Return True for a timeout, for which paramiko has no class."""
     return isinstance(error, TimeoutError) or "timeout" in str(error).lower()

@@ -40,7 +40,7 @@ class RunRequests:
             self._session.runner.submit(self._submit, state.system, state.settings, place)
 
     def _submit(self, system: Any, settings: Any, place: clusters.Place | None) -> None:
-        from backend.runs.keeper import ensure_keeper
+        from backend.keeper.election import ensure_keeper
 
         session = self._session
         try:

@@ -108,7 +108,7 @@ class _Report:
             self._kept = now
 
     def _ensure_keeper(self) -> None:
-        from backend.runs.keeper import ensure_keeper
+        from backend.keeper.election import ensure_keeper
 
         ensure_keeper(self._archive.home)
 

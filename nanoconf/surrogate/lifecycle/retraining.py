@@ -12,9 +12,9 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from backend.keeper.learning import Learning, retrain_after
 from backend.locks import Lock
 from backend.runs.archive import Archive
-from backend.runs.learning import Learning, retrain_after
 from nanoconf.data.published import KEPT_OUT_KEYS
 from nanoconf.surrogate.card import Card, Promotion
 from nanoconf.surrogate.lifecycle import registry

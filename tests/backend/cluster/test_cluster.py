@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from backend.cluster.config import VARIABLE, get
-from backend.cluster.here.dispatcher import SWEEP_PAUSE
+from backend.cluster.here.agent_client import AgentClient
+from backend.cluster.here.intervals import SHORTEST_FOR_SWEEPS
 from backend.cluster.here.jobs import Job
-from backend.cluster.ssh.remote import Remote
 from backend.files import read_json
 from backend.runs.state import RunState
 from backend.system import SlitSystem
@@ -50,7 +50,7 @@ def test_a_host_behind_another_is_reached(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch, jump_host=gate)
     run = desk.submit(QUICK)
     assert desk.finish(run) == RunState.DONE, run.reason
-    assert len(desk.dispatcher._remote.connection._way) == 2
+    assert len(desk.dispatcher.state.agent.connection._way) == 2
     desk.close()
 
 
@@ -120,7 +120,7 @@ def test_a_job_is_not_sent_for_another_jobs_run(home, cluster, monkeypatch):
 def killed_while_asking(desk, monkeypatch):
     """The keeper dies once it has noted that it asks, before anybody hears it; gives the job."""
     with monkeypatch.context() as now, pytest.raises(SystemExit):
-        now.setattr(Remote, "ask", lambda *_, **__: sys.exit())
+        now.setattr(AgentClient, "request", lambda *_, **__: sys.exit())
         desk.until(lambda: False)
     (path,) = (desk.archive.home / "jobs").iterdir()
     job = read_json(path)
@@ -186,7 +186,9 @@ def test_a_sweep_comes_home_though_its_connection_is_killed_twice(
     for name in ("results", "different_systems", "workers_begun"):
         assert figures[name] == systems, name
     assert (figures["jobs"], figures["tasks"], figures["connections_killed"]) == (1, 20, 2)
-    assert figures["polls_per_minute"] < 60 / SWEEP_PAUSE + 3  # some more after each killing
+    assert (
+        figures["polls_per_minute"] < 60 / SHORTEST_FOR_SWEEPS + 3
+    )  # some more after each killing
     assert figures["keeper_peak_mb"] < 200 and figures["login_node_peak_mb"] < 100
 
 

@@ -11,10 +11,11 @@ import pytest
 from backend.cluster.config import VARIABLE, config_path, get
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh import connection as ssh
-from backend.cluster.ssh import hosts, reception
+from backend.cluster.ssh import hosts
 from backend.cluster.ssh.connection import Connection
+from backend.keeper import logins
+from backend.keeper.election import ensure_keeper
 from backend.runs.archive import Archive
-from backend.runs.keeper import ensure_keeper
 from backend.runs.state import RunState
 from nanoconf.cli.main import main
 from nanoconf.gui.services.work import Work
@@ -176,7 +177,7 @@ def test_a_login_says_that_it_waits_for_the_host(describe, home, cluster):
             relay.thaw()
 
         ensure_keeper(home)
-        reception.visit(home, NAME, config_path(), lambda *question: [CODE], say)
+        logins.log_in(home, NAME, config_path(), lambda *question: [CODE], say)
     server.close()
     assert said[0] == f"waiting for {cluster.user}@{cluster.host}:{relay.port} to answer"
     assert server.asked == 1

@@ -11,10 +11,10 @@ import pytest
 
 from backend.cluster import config, wire
 from backend.cluster.config import EXAMPLE, LIMITS, VARIABLE, Cluster
-from backend.cluster.here import endings, jobs, watched
-from backend.cluster.here.dispatcher import pause_after
+from backend.cluster.here import endings, jobs, remote_run
+from backend.cluster.here.intervals import after_quiet
 from backend.cluster.here.jobs import Job
-from backend.cluster.here.watched import Watched
+from backend.cluster.here.remote_run import RemoteRun
 from backend.cluster.node.slurm import _task
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.resources import resources
@@ -214,7 +214,7 @@ def looks(first: float, last: float) -> int:
     count, quiet = 0, 0.0
     while quiet < last:
         count += quiet >= first
-        quiet += pause_after(quiet)
+        quiet += after_quiet(quiet)
     return count
 
 
@@ -304,9 +304,9 @@ def test_jobs_belong_to_the_file_that_describes_their_cluster(tmp_path):
 def test_whoever_sees_profiles_sees_their_log(home, monkeypatch):
     written = []
     for name in ("_write", "write_json"):
-        monkeypatch.setattr(watched, name, lambda path, _: written.append(path.name))
+        monkeypatch.setattr(remote_run, name, lambda path, _: written.append(path.name))
     found = {"partial": {"x.csv": ""}, "log": "sampling\n", "progress": {"updated": "now"}}
-    Watched(submit(home)).keep_progress(found)
+    RemoteRun(submit(home)).store_progress(found)
     assert written == ["worker.log", "x.csv", "progress.json"]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from backend.cluster.here.dispatcher import MOST_TRIES, SURE_SECONDS
+from backend.cluster.here.poll import GRACE_SECONDS, MAXIMUM_TRIES
 from backend.cluster.node.task import MAXIMUM_CRASHES
 from backend.engines.numba import engine
 from backend.files import read_json, write_json
@@ -328,13 +328,13 @@ def test_a_job_script_that_fails_is_told_with_its_exit_code(make_desk):
 
 
 @pytest.mark.parametrize(
-    ("status", "error", "most"), [(3, "job-failed", MOST_TRIES), (75, "interrupted", 4)]
+    ("status", "error", "most"), [(3, "job-failed", MAXIMUM_TRIES), (75, "interrupted", 4)]
 )
 def test_a_sweep_whose_jobs_end_before_they_begin_is_given_up(
     make_desk, monkeypatch, status, error, most
 ):
     """Three times if they fail, and some more if they are ended from outside."""
-    monkeypatch.setattr("backend.cluster.here.dispatcher.MOST_JOBS", 4)
+    monkeypatch.setattr("backend.cluster.here.poll.MAXIMUM_JOBS", 4)
     desk = make_desk(setup=[f'test -z "$SLURM_JOB_ID" || exit {status}'], max_tasks=2)
     runs = [desk.submit(replace(QUICK, seed=seed), queue="sweep") for seed in (1, 2, 3)]
 
@@ -444,7 +444,7 @@ def test_what_looks_like_the_end_of_a_job_in_a_name_is_not_one(make_desk, cluste
     runs = [desk.submit(replace(LONG, seed=seed), queue="sweep") for seed in (1, 2, 3)]
     for run in runs[:2]:
         desk.running(run)
-    believed = time.monotonic() + 2 * SURE_SECONDS
+    believed = time.monotonic() + 2 * GRACE_SECONDS
     desk.until(lambda: time.monotonic() > believed)
     assert [run.state for run in runs] == [RunState.RUNNING, RunState.RUNNING, RunState.QUEUED]
     assert {desk.status(run)["slurm"] for run in runs} == {"RUNNING"}
@@ -582,6 +582,6 @@ def test_a_run_asked_for_by_another_version_is_refused_before_it_is_sent(desk, c
 def test_a_job_that_was_sent_before_an_update_comes_home(desk, monkeypatch):
     run = desk.submit(QUICK)
     desk.until(lambda: desk.status(run).get("job_id"))
-    monkeypatch.setattr("backend.cluster.here.dispatcher.__version__", "99.0")
+    monkeypatch.setattr("backend.cluster.here.submit.__version__", "99.0")
     desk.restart()
     assert desk.finish(run) == RunState.DONE

@@ -9,9 +9,10 @@ import pytest
 from backend.cluster.config import VARIABLE
 from backend.cluster.destination import destination
 from backend.cluster.problems import ClusterProblem
-from backend.cluster.ssh import login, reception
+from backend.cluster.ssh import login
+from backend.keeper import logins
+from backend.keeper.election import ensure_keeper
 from backend.runs.archive import Archive
-from backend.runs.keeper import ensure_keeper
 from backend.runs.state import RunState
 from nanoconf.cli.main import main
 from tests.support.desk import NAME, Desk, write_config
@@ -127,10 +128,10 @@ def test_the_keeper_asks_through_the_command_and_holds_the_connection(
 
 def test_nobody_else_can_answer(home, monkeypatch):
     ensure_keeper(home)
-    until(lambda: (home / reception.FILE).exists(), "the keeper to receive people")
-    assert (home / reception.FILE).stat().st_mode & 0o077 == 0
-    text = (home / reception.FILE).read_text()
-    (home / reception.FILE).write_text(text.replace('"password": "', '"password": "00'))
-    monkeypatch.setattr(reception, "START_SECONDS", 0.5)
+    until(lambda: (home / logins.FILE).exists(), "the keeper to receive people")
+    assert (home / logins.FILE).stat().st_mode & 0o077 == 0
+    text = (home / logins.FILE).read_text()
+    (home / logins.FILE).write_text(text.replace('"password": "', '"password": "00'))
+    monkeypatch.setattr(logins, "START_SECONDS", 0.5)
     with pytest.raises(ClusterProblem, match="cannot be reached"):
-        reception.visit(home, NAME, home, lambda *question: [])
+        logins.log_in(home, NAME, home, lambda *question: [])

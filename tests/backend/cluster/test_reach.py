@@ -14,8 +14,8 @@ import paramiko
 import psutil
 import pytest
 
+from backend.cluster import package
 from backend.cluster.config import VARIABLE, get
-from backend.cluster.here import package
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh import hosts
 from backend.cluster.ssh.connection import Connection

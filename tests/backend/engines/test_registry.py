@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.cluster import config
-from backend.cluster.here import package
+from backend.cluster import config, package
 from backend.cluster.here.jobs import Job
 from backend.cluster.resources import resources
 from backend.engines import registry

@@ -23,8 +23,9 @@ from backend.cluster.config import VARIABLE
 from backend.cluster.destination import destination, status_in_words
 from backend.engines.numba import engine
 from backend.files import read_json
+from backend.keeper.election import ensure_keeper, follow
+from backend.keeper.local_runs import MAXIMUM_CRASHES
 from backend.runs.archive import Archive
-from backend.runs.keeper import MAXIMUM_CRASHES, ensure_keeper, follow
 from backend.runs.run import DamagedRun, Run
 from backend.runs.state import RunState
 from backend.settings import RunSettings
@@ -283,7 +284,7 @@ def test_a_run_goes_on_when_whoever_started_its_keeper_is_killed(place):
     code = """if True:
         import sys, time
         from pathlib import Path
-        from backend.runs.keeper import ensure_keeper
+        from backend.keeper.election import ensure_keeper
         ensure_keeper(Path(sys.argv[1]))
         print(flush=True)
         time.sleep(60)

@@ -14,10 +14,10 @@ import pytest
 
 from backend.engines.numba import engine
 from backend.files import read_json
+from backend.keeper.election import ensure_keeper, follow
 from backend.profiles.density import SlitProfiles
 from backend.runs import local
 from backend.runs.archive import Archive, inputs_hash
-from backend.runs.keeper import ensure_keeper, follow
 from backend.runs.run import Run
 from backend.runs.state import RunState
 from backend.sampling.result import SimulationResult

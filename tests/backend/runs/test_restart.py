@@ -20,8 +20,8 @@ import pytest
 from backend import __version__
 from backend.engines.numba import engine
 from backend.engines.numba.checkpoint import ENGINE_REVISION, Checkpoints
+from backend.keeper.election import ensure_keeper, follow
 from backend.runs import local
-from backend.runs.keeper import ensure_keeper, follow
 from backend.runs.run import Run
 from backend.runs.state import RunState
 from backend.runs.worker import INTERRUPTED

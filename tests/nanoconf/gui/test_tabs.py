@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from backend.keeper.election import ensure_keeper
 from backend.locks import Lock
 from backend.runs.archive import Archive
-from backend.runs.keeper import ensure_keeper
 from backend.runs.state import RunState
 from nanoconf import Surrogate
 from nanoconf.gui import words

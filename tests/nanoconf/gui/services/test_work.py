@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from backend.files import write_json
+from backend.keeper.election import ensure_keeper
 from backend.runs.archive import Archive
-from backend.runs.keeper import ensure_keeper
 from backend.runs.run import Run
 from backend.runs.state import RunState
 from backend.sampling.result import Progress, SimulationResult
@@ -212,7 +212,7 @@ def page(state, home):
 @pytest.fixture
 def no_keeper(monkeypatch):
     """Nobody begins what waits."""
-    monkeypatch.setattr("backend.runs.keeper.ensure_keeper", lambda _home: None)
+    monkeypatch.setattr("backend.keeper.election.ensure_keeper", lambda _home: None)
 
 
 def test_a_stored_result_comes_back_after_a_run_without_a_result(state, page):

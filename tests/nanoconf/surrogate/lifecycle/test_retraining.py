@@ -12,13 +12,14 @@ import psutil
 import pytest
 
 from backend.files import write_json
+from backend.keeper import learning
+from backend.keeper.keeper import Keeper
+from backend.keeper.learning import Learning
+from backend.keeper.local_runs import LocalRuns
 from backend.locks import is_locked
 from backend.profiles.bins import bin_centres
 from backend.profiles.density import DensityProfile, SlitProfiles
-from backend.runs import learning
 from backend.runs.archive import Archive
-from backend.runs.keeper import Keeper
-from backend.runs.learning import Learning
 from backend.runs.state import RunState
 from backend.sampling.result import SimulationResult
 from backend.sampling.summary import Agreement, Checks, Convergence, Summary
@@ -210,13 +211,13 @@ def test_the_keeper_starts_a_training_once_its_runs_have_ended(home, monkeypatch
     archive = Archive(home)
     runs = [archive.submit(SlitSystem(), RunSettings(seed=seed)) for seed in range(5)]
     keeper = Keeper(archive)
-    monkeypatch.setattr(Keeper, "_start", lambda *_: False)
-    assert keeper.look()
+    monkeypatch.setattr(LocalRuns, "_start", lambda *_: False)
+    assert keeper.poll()
     for run in runs:
         run.settle(RunState.FAILED, "a test", "", "test")
-    assert not keeper.look()
+    assert not keeper.poll()
     assert started == [home]
-    keeper.look()
+    keeper.poll()
     assert started == [home]
 
 
@@ -226,13 +227,13 @@ def test_the_training_is_a_process_of_its_own_at_low_priority(tmp_path, monkeypa
     monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", "5")
     monkeypatch.delenv("NANOCONF_MODELS", raising=False)
     monkeypatch.setattr(learning, "start_training", starting := Kept(learning.start_training))
-    monkeypatch.setattr(Keeper, "_start", lambda *_: False)
+    monkeypatch.setattr(LocalRuns, "_start", lambda *_: False)
     keeper, systems = Keeper(Archive(tmp_path)), random_systems(5)
     Archive(tmp_path).submit(systems[0], RunSettings(seed=0))
-    assert keeper.look()
+    assert keeper.poll()
     for seed, system in enumerate(systems):
         finished(tmp_path, system, seed)
-    assert not keeper.look()
+    assert not keeper.poll()
     (started,) = starting.made
     trainer = psutil.Process(started.pid)
     try:

@@ -1,4 +1,7 @@
-"""``backend`` as a parcel, and what the cluster's Python needs to run it."""
+"""``backend`` as a zip file for the cluster, and the packages that it needs there.
+
+Both sides use it: the cluster reports the digest of a package that is already installed there.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from pathlib import Path
 from backend import __version__
 from backend.engines import registry
 
-PACKAGE = Path(__file__).parents[2]
+PACKAGE = Path(__file__).parents[1]
 
 
 def needed() -> tuple[str, ...]:
@@ -26,7 +29,7 @@ def _sources() -> list[Path]:
 
 @lru_cache(maxsize=1)
 def digest() -> str:
-    """Tells one state of the package from another."""
+    """Return a digest of all source files."""
     found = hashlib.sha256()
     for path in _sources():
         found.update(str(path.relative_to(PACKAGE)).encode() + b"\0" + path.read_bytes() + b"\0")
@@ -34,12 +37,12 @@ def digest() -> str:
 
 
 def folder_name() -> str:
-    """The folder that it lies in on the cluster: another one for every version."""
+    """Return the name of its folder on the cluster, different for every version."""
     return f"worker-{__version__}-{digest()[:12]}"
 
 
 def parcel() -> bytes:
-    """The package as a zip file."""
+    """Return the package as a zip file."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in _sources():
@@ -48,6 +51,6 @@ def parcel() -> bytes:
 
 
 def requirements() -> list[str]:
-    """What a worker needs, with the versions that are installed here, for pip."""
+    """Return the requirements of a worker for pip, with the versions installed here."""
     names = [*needed(), "llvmlite"]
     return [f"{name}=={metadata.version(name)}" for name in names]

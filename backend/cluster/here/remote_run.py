@@ -1,4 +1,4 @@
-"""A run that is under way on a cluster, as its folder here shows it."""
+"""A run that is under way on a cluster, and its folder on this computer."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ from backend.runs.run import Run
 from backend.runs.state import RunState
 
 SENDING = "being sent"
-"""The note of a run whose job has been made here, until there is something else to say."""
+"""Note of a run whose job has been made here, until there is something else to report."""
 
 LAST_FILES = ("result.json", "failure.json")
 
 
 @dataclass
-class Watched:
-    """What is remembered of an open run.
+class RemoteRun:
+    """An open run on a cluster.
 
     Attributes
     ----------
     run : Run
-    since : float
-        When it came.
+    arrived : float
+        Time at which the dispatcher received it.
     job : str
         Name of its job; empty while it has none.
     stamp : str
-        When its progress was written that is known here.
+        Time stamp of the progress that was last received.
     over_since : float or None
-        When its job was first seen to be over without a result of it.
-    told : bool
-        Whether the cluster has been told to cancel it.
+        Time at which its job was first seen to be over without a result of the run.
+    cancel_sent : bool
+        True once the cluster has been asked to cancel it.
     status : dict
-        What ``cluster.json`` says.
+        Content of ``cluster.json``.
     """
 
     run: Run
-    since: float = field(default_factory=time.monotonic)
+    arrived: float = field(default_factory=time.monotonic)
     job: str = ""
     stamp: str = ""
     over_since: float | None = None
-    told: bool = False
+    cancel_sent: bool = False
     status: dict[str, Any] = field(default_factory=dict)
 
-    def note(self, **words: Any) -> bool:
-        """Write down how the run is; whether that is another way than before."""
-        status = {"state": RunState.QUEUED, "reason": "", "note": "", **self.status, **words}
+    def update_status(self, **changes: Any) -> bool:
+        """Update ``cluster.json``; returns True if that changes anything."""
+        status = {"state": RunState.QUEUED, "reason": "", "note": "", **self.status, **changes}
         if status == self.status:
             return False
         with contextlib.suppress(OSError):
@@ -60,8 +60,8 @@ class Watched:
             self.status = status
         return True
 
-    def keep_progress(self, found: dict[str, Any]) -> None:
-        """Write down the run's progress as its worker would have done here, the log first."""
+    def store_progress(self, found: dict[str, Any]) -> None:
+        """Write the run's progress in the order in which a worker here does, the log first."""
         folder = self.run.folder
         with contextlib.suppress(OSError):
             _write(folder / "worker.log", found["log"].encode())
@@ -71,13 +71,13 @@ class Watched:
             write_json(folder / "progress.json", found["progress"])
             self.stamp = found["progress"]["updated"]
 
-    def add_to_log(self, text: str) -> None:
-        """Add what its job wrote to the run's log: there may be why it has no result."""
+    def append_log(self, text: str) -> None:
+        """Append the job's output to the run's log; it may say why there is no result."""
         with contextlib.suppress(OSError), open(self.run.folder / "worker.log", "a") as log:
             log.write(text)
 
-    def store(self, files: dict[str, str]) -> None:
-        """Write the files of the run, which is over; the one that says so comes last."""
+    def store_results(self, files: dict[str, str]) -> None:
+        """Write the files of a finished run; the file that marks it as finished comes last."""
         folder = self.run.folder
         lock = Lock(folder / "worker.lock")
         if not lock.acquire(wait_seconds=2.0):
@@ -90,7 +90,7 @@ class Watched:
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
-    """File names without any folder, with those that end the run at the end."""
+    """Return plain file names only, those that end the run at the end."""
     plain = [name for name in names if Path(name).name == name]
     return sorted(plain, key=lambda name: (name in LAST_FILES, name))
 

@@ -1,4 +1,4 @@
-"""A cluster at the other end of a connection: questions to the agent there."""
+"""Client of the agent on a cluster's login node (`backend.cluster.node.agent`)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from backend.cluster.waiting import Say, nobody
 AGENT = "backend.cluster.node.agent"
 
 
-class Remote:
-    """A cluster that can be asked.
+class AgentClient:
+    """Sends requests to the agent of a cluster, over one SSH connection.
 
     Parameters
     ----------
     cluster : Cluster
-    say : callable
-        Told, in a line, what takes long.
+    say : callable, optional
+        Reports, in one line, what is being waited for.
     """
 
     def __init__(self, cluster: Cluster, say: Say = nobody):
@@ -33,30 +33,30 @@ class Remote:
 
     @property
     def site(self) -> install.Site:
-        """Where Python and the worker are; they are brought there first, if need be."""
+        """Location of Python and the worker on the cluster; installs them first if necessary."""
         if self._site is None:
             self._site = install.installed(self.connection, self.cluster, self._say)
         return self._site
 
-    def ask(self, action: str, **words: Any) -> Any:
+    def request(self, action: str, **arguments: Any) -> Any:
         """Let the agent do something; returns its reply.
 
         Raises
         ------
         ClusterProblem
-            There is no connection, or it broke; or the agent says what is wrong.
+            There is no connection, it broke, or the agent reports a problem.
         """
         command = self.site.command(self.cluster, AGENT, self.site.work_dir)
+        message = wire.pack({"do": action, **arguments})
         task = f"waiting for the cluster's answer ({action})"
-        answer = self.connection.run(command, wire.pack({"do": action, **words}), task=task)
+        answer = self.connection.run(command, message, task=task)
         try:
             reply = wire.unpack(answer.out)
         except wire.Broken as error:
-            self._site = None  # somebody may have removed it
-            said = answer.last_line()
+            self._site = None  # the installation may have been removed
             if answer.status == 0:
                 raise ClusterProblem("lost", f"the cluster's answer is {error}") from error
-            line = f"the worker does not start on the cluster ({said})"
+            line = f"the worker does not start on the cluster ({answer.last_line()})"
             raise ClusterProblem(
                 "worker-start", f"{line}: see nanoconf cluster check {self.cluster.name}"
             ) from error
@@ -65,5 +65,5 @@ class Remote:
         return reply["reply"]
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self.connection.close()

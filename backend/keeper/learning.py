@@ -1,7 +1,7 @@
-"""When a surrogate is due to learn from the archive: what the keeper and the trainer agree on.
+"""When to retrain the surrogate, as the keeper and the training process agree on it.
 
-``learning.json`` in the home says which runs have been looked at, and how many of those that can be
-learnt from wait for the next training. The trainer writes it; the keeper only counts.
+``learning.json`` in the home lists the runs that training has checked, and those of them that are
+eligible and wait for the next training. The training process writes it; the keeper only counts.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from backend.system import InvalidInput
 FILE = "learning.json"
 VARIABLE = "NANOCONF_RETRAIN_AFTER"
 EVERY = 100
-"""New runs after which a surrogate learns again, unless ``NANOCONF_RETRAIN_AFTER`` says else."""
+"""New runs that start a training, unless ``NANOCONF_RETRAIN_AFTER`` is set."""
 
 
 def retrain_after() -> int:
-    """New runs that start a training; 0 is never.
+    """Return the number of new runs that start a training; 0 is never.
 
     Raises
     ------
     InvalidInput
-        ``NANOCONF_RETRAIN_AFTER`` is no such number.
+        ``NANOCONF_RETRAIN_AFTER`` is not a whole number.
     """
     text = os.environ.get(VARIABLE, str(EVERY))
     if not (text.isascii() and text.isdigit()):
@@ -40,15 +40,15 @@ def retrain_after() -> int:
 
 @dataclass(frozen=True)
 class Learning:
-    """How far the surrogate has learnt from an archive.
+    """Training status of the runs of an archive.
 
     Attributes
     ----------
     learnt, fresh, useless : frozenset of str
-        Ids of runs that a training has used; that wait for the next; that nothing can be learnt
-        from.
+        Ids of runs that a training has used; that wait for the next training; that are not
+        eligible for training.
     outcome : str
-        How the last training ended, in a line.
+        Outcome of the last training, in one line.
     """
 
     learnt: frozenset[str] = frozenset()
@@ -58,7 +58,7 @@ class Learning:
 
     @classmethod
     def load(cls, home: Path) -> Self:
-        """What the home says; nothing learnt yet where it says nothing."""
+        """Read ``learning.json``; without a readable one, no run counts as used."""
         try:
             values: dict[str, Any] = read_json(home / FILE)
             learnt, fresh, useless = (
@@ -75,12 +75,12 @@ class Learning:
 
     @property
     def looked_at(self) -> frozenset[str]:
-        """Ids of all runs that need no second look."""
+        """Ids of all runs that training has checked."""
         return self.learnt | self.fresh | self.useless
 
 
 def may_be_due(archive: Archive) -> bool:
-    """Whether so many runs are new that a training may be due; cheap, reads no result."""
+    """Check if there are enough new runs for a training; cheap, reads no result."""
     every = retrain_after()
     if not every:
         return False
@@ -90,7 +90,7 @@ def may_be_due(archive: Archive) -> bool:
 
 
 def start_training(home: Path) -> subprocess.Popen[bytes] | None:
-    """Start ``nanoconf train --if-due`` in a session of its own; None without the package."""
+    """Start ``nanoconf train --if-due`` in a session of its own; returns None without nanoconf."""
     if importlib.util.find_spec("nanoconf") is None:
         return None
     with open(home / "training.log", "ab") as log:

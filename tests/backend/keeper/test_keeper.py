@@ -11,10 +11,10 @@ import psutil
 import pytest
 
 from backend.files import read_json
+from backend.keeper.election import ensure_keeper, follow, stop_keeper
 from backend.locks import is_locked
 from backend.runs import local
 from backend.runs.archive import Archive
-from backend.runs.keeper import ensure_keeper, follow, stop_keeper
 from backend.runs.state import RunState
 from backend.settings import RunSettings
 from tests.support.homes import (
@@ -61,7 +61,7 @@ def test_many_who_ask_for_a_keeper_get_one(home):
     code = """if True:
         import sys
         from pathlib import Path
-        from backend.runs.keeper import ensure_keeper
+        from backend.keeper.election import ensure_keeper
         print(flush=True)
         sys.stdin.readline()
         ensure_keeper(Path(sys.argv[1]))

@@ -1,0 +1,90 @@
+"""Run folders on the cluster: make them, read their progress and results, remove them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from backend.cluster import wire
+from backend.files import read_json, write_json
+from backend.runs.run import DamagedRun, Run
+
+REPLY_BYTES = 8_000_000
+"""Approximate size of the files in one reply; the next reply takes the rest."""
+
+NOT_FETCHED = ("run.json", "worker.lock", "cancel", "urgent")
+
+
+def make(folder: Path, request: dict[str, Any], earlier: Path | None) -> None:
+    """Make a run's folder, with the checkpoint of an earlier run that it resumes from."""
+    folder.mkdir(exist_ok=True)
+    if not (folder / "run.json").exists():
+        write_json(folder / "run.json", request)
+    if earlier is None or (folder / "checkpoint").exists():
+        return
+    if (earlier / "checkpoint").is_dir():
+        os.rename(earlier / "checkpoint", folder / "checkpoint")
+        with contextlib.suppress(OSError):
+            shutil.copy(earlier / "progress.json", folder)
+
+
+def return_checkpoints(runs: Path, continues: Mapping[str, str]) -> None:
+    """Move checkpoints back to the earlier runs that they came from."""
+    for run_id, earlier in continues.items():
+        with contextlib.suppress(OSError):
+            os.rename(runs / run_id / "checkpoint", runs / earlier / "checkpoint")
+
+
+def progress(folder: Path, known: str) -> dict[str, Any]:
+    """Return whether a run is over, and its progress if that is newer than `known`."""
+    found: dict[str, Any] = {
+        "over": any((folder / name).exists() for name in ("result.json", "failure.json")),
+    }
+    try:
+        run, latest = Run(folder), read_json(folder / "progress.json")
+    except (OSError, ValueError, DamagedRun):
+        return found
+    if not found["over"] and latest.get("updated") != known:
+        found["progress"] = latest
+        found["log"] = "".join(f"{line}\n" for line in run.log_tail(40))
+        found["partial"] = dict(_partial_profiles(folder))
+    return found
+
+
+def _partial_profiles(folder: Path) -> Iterator[tuple[str, str]]:
+    for path in (folder / "partial").glob("*.csv"):
+        with contextlib.suppress(OSError):
+            yield path.name, wire.as_text(path.read_bytes())
+
+
+def results(folders: Iterable[Path]) -> dict[str, dict[str, str]]:
+    """Return the files of as many runs as fit in one reply, by run and name."""
+    found: dict[str, dict[str, str]] = {}
+    size = 0
+    for folder in folders:
+        if size > REPLY_BYTES:
+            break
+        files = {
+            path.name: path.read_bytes()
+            for path in sorted(folder.iterdir())
+            if path.is_file() and path.name not in NOT_FETCHED and path.name[0] != "."
+        }
+        size += sum(map(len, files.values()))
+        found[folder.name] = {name: wire.as_text(content) for name, content in files.items()}
+    return found
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder to which a worker that is about to end may still write.
+
+    The folder is renamed first: a file written while it is emptied would keep the folder alive.
+    """
+    doomed = folder.with_name(f".{folder.name}")
+    shutil.rmtree(doomed, ignore_errors=True)  # left by an earlier try that was interrupted
+    with contextlib.suppress(FileNotFoundError):
+        folder.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)

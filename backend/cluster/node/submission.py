@@ -1,0 +1,69 @@
+"""Submitting a job exactly once, however often the request is repeated.
+
+The folder of a job holds what is known of its submission: ``submitting.json`` is written before
+sbatch is run, ``submitted.json`` after it has answered, and ``claim`` by the job itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from backend.cluster.node import script, slurm
+from backend.cluster.problems import ClusterProblem
+from backend.files import read_json, write_json
+
+SURE_SECONDS = 5.0
+"""How long a controller must not know a job before the job is submitted a second time."""
+
+
+def submitted(folder: Path) -> int | None:
+    """Return the number of the job if it has been submitted.
+
+    An earlier sbatch that gave no answer may have been heard by the controller, or may still be
+    heard. Then the job's own claim decides, or else its name. Only if the controller does not know
+    the name twice, some seconds apart, may the job be submitted again.
+    """
+    record, intent = folder / "submitted.json", folder / "submitting.json"
+    if record.exists():
+        return read_json(record)["job_id"]
+    if not intent.exists():
+        return None
+    job_id = claimed(folder) or slurm.find(folder.name)
+    if job_id is not None:
+        return _record(folder, job_id)
+    missed = read_json(intent).get("missed")
+    if missed is None:
+        write_json(intent, {"missed": time.time()})
+    if missed is None or time.time() - missed < SURE_SECONDS:
+        raise ClusterProblem("slurm-silent", "Slurm may not have taken the job: checking again")
+    return None
+
+
+def claimed(folder: Path) -> int | None:
+    """Return the number that the job itself has written, if it has begun."""
+    with contextlib.suppress(OSError, ValueError):
+        return int((folder / "claim").read_text())
+    return None
+
+
+def submit(folder: Path, options: Sequence[str]) -> int:
+    """Submit the job of a folder; returns its number."""
+    intent = folder / "submitting.json"
+    write_json(intent, {})
+    try:
+        job_id = slurm.submit([*options, f"--job-name={folder.name}"], folder, script.NAME)
+    except ClusterProblem as problem:
+        if not problem.passing:
+            intent.unlink()
+        raise
+    return _record(folder, job_id)
+
+
+def _record(folder: Path, job_id: int) -> int:
+    """Write down a job's number; if the disk is full, the job's name is enough to find it again."""
+    with contextlib.suppress(OSError):
+        write_json(folder / "submitted.json", {"job_id": job_id})
+    return job_id

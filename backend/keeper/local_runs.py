@@ -1,0 +1,144 @@
+"""Runs on this computer: start their workers in order, as cores allow, and restart crashed ones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from dataclasses import dataclass, field
+
+from backend.keeper.log import log
+from backend.runs import local
+from backend.runs.archive import QUIET_SECONDS
+from backend.runs.run import CANCELLED_REASON, QUEUES, Run
+from backend.runs.state import RunState
+from backend.runs.worker import INTERRUPTED
+
+MAXIMUM_CRASHES = 3
+
+
+@dataclass
+class LocalRuns:
+    """Open runs on this computer.
+
+    Attributes
+    ----------
+    open : dict of str to Run
+        Runs that are not finished, by id.
+    children : dict of str to Popen
+        Workers that this process has started, by id of the run.
+    failed_starts : dict of str to int
+        Workers that ended before their first progress, by id of the run.
+    unwritable : set of str
+        Ids of runs that have crashed too often, but whose folder cannot be written.
+    any_finished : bool
+        True if a run has finished since this was last reset.
+    """
+
+    open: dict[str, Run] = field(default_factory=dict)
+    children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    failed_starts: dict[str, int] = field(default_factory=dict)
+    unwritable: set[str] = field(default_factory=set)
+    any_finished: bool = False
+    _unchanged_since: dict[str, int] = field(default_factory=dict)
+
+    def poll(self) -> bool:
+        """Check every open run once, start what can be started; returns True if any is open."""
+        self._reap_workers()
+        running, waiting = self._sort()
+        self._start_waiting(running, waiting)
+        return bool(running or waiting)
+
+    def _reap_workers(self) -> None:
+        """Log how the workers that have ended did so."""
+        for run_id, child in list(self.children.items()):
+            status = child.poll()
+            if status is None:
+                continue
+            del self.children[run_id]
+            run = self.open.get(run_id)
+            if run is None or run.state != RunState.QUEUED:
+                continue
+            log(f"{run_id}: its worker ended with status {status}")
+            if status > 0 and status != INTERRUPTED and not run.progress():
+                self._count_failed_start(run)
+
+    def _sort(self) -> tuple[list[Run], list[Run]]:
+        """Return the running runs, and the waiting ones in the order in which they will start."""
+        running, waiting = [], []
+        for run in list(self.open.values()):
+            try:
+                state = self._state(run)
+            except OSError as error:
+                log(f"{run.id}: {error}")
+                continue
+            if state == RunState.RUNNING or run.id in self.children:
+                running.append(run)
+            elif state != RunState.QUEUED:
+                del self.open[run.id]
+                self.any_finished = True
+            elif run.id not in self.unwritable:
+                waiting.append(run)
+        waiting.sort(key=lambda run: (QUEUES.index(run.queue), run.created, run.id))
+        return running, waiting
+
+    def _state(self, run: Run) -> RunState:
+        """Return the state; one time stamp is enough for the many runs that only wait."""
+        stamp = os.stat(run.folder).st_mtime_ns
+        if self._unchanged_since.get(run.id) == stamp:
+            return RunState.QUEUED
+        if run.cancel_requested:
+            run.settle(RunState.CANCELLED, CANCELLED_REASON)
+        state = run.state
+        untouched = time.time() - stamp / 1e9 > QUIET_SECONDS
+        if state == RunState.QUEUED and untouched and not (run.folder / "worker.lock").exists():
+            self._unchanged_since[run.id] = stamp
+        return state
+
+    def _start_waiting(self, running: list[Run], waiting: list[Run]) -> None:
+        """Start waiting runs, interactive ones first, while cores are free.
+
+        Workers of a sweep have low priority, so only interactive runs delay an interactive one.
+        """
+        taken = {queue: 0 for queue in QUEUES}
+        for run in running:
+            taken[run.queue] += local.cores_of(run.request["settings"])
+        for run in waiting:
+            needed = local.cores_of(run.request["settings"])
+            occupied = taken[QUEUES[0]] if run.queue == QUEUES[0] else sum(taken.values())
+            if occupied + needed > local.cores():
+                break
+            if self._start(run, needed):
+                taken[run.queue] += needed
+
+    def _start(self, run: Run, threads: int) -> bool:
+        self._unchanged_since.pop(run.id, None)
+        if run.state != RunState.QUEUED:
+            return False
+        crashes = run.crashes() + self.failed_starts.get(run.id, 0)
+        if crashes >= MAXIMUM_CRASHES:
+            self._give_up(run, crashes)
+            return False
+        try:
+            child = local.start(run.folder, threads=threads, nice=run.queue != QUEUES[0])
+        except OSError as error:
+            log(f"{run.id}: cannot be started: {error}")
+            self._count_failed_start(run)
+            return False
+        self.children[run.id] = child
+        log(f"{run.id}: started, process {child.pid}")
+        return True
+
+    def _count_failed_start(self, run: Run) -> None:
+        self.failed_starts[run.id] = self.failed_starts.get(run.id, 0) + 1
+
+    def _give_up(self, run: Run, crashes: int) -> None:
+        reason = (
+            f"the simulation's process died {crashes} times without a word, perhaps for want of "
+            "memory: see worker.log in the run folder, or try a smaller system"
+        )
+        try:
+            run.settle(RunState.FAILED, reason, "\n".join(run.log_tail(20)), "crashed")
+        except OSError as error:
+            log(f"{run.id}: {error}")
+            self.unwritable.add(run.id)

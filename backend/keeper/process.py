@@ -1,0 +1,94 @@
+"""The keeper's process: take the lock, poll until there is nothing to do, leave."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from backend import __version__
+from backend.keeper.keeper import Keeper
+from backend.keeper.log import log
+from backend.keeper.logins import accept_logins
+from backend.locks import Lock
+from backend.runs.archive import Archive
+
+POLL_SECONDS = 0.2
+POLL_SHARE = 0.05
+"""Share of a core that polling may take, however many runs wait."""
+
+RETRY_SECONDS = 5.0
+"""Pause after an error."""
+
+
+def keep(home: Path, idle_seconds: float) -> int:
+    """Be the keeper of a home until it has been idle for a while; returns the exit status."""
+    archive = Archive(home)
+    archive.prepare()
+    lock = Lock(home / "keeper.lock")
+    # Wait for a keeper that is leaving, and for `ensure_keeper`, which probes the lock.
+    if not lock.acquire(wait_seconds=1.0):
+        return 0
+    lock.write(f'{{"pid": {os.getpid()}, "version": "{__version__}"}}\n')
+    log(f"keeper of {home}, nanoconf {__version__}, process {os.getpid()}")
+    archive.sweep_up()
+    stop_requested = _stop_signal()
+    keeper = Keeper(archive)
+    _accept_logins(keeper)
+    last_busy = time.monotonic()
+    while lock.still_there():
+        busy, pause = _poll(keeper)
+        if busy:
+            last_busy = time.monotonic()
+        if time.monotonic() - last_busy >= idle_seconds and _leave(keeper, lock):
+            log("nothing to do: leaving")
+            return 0
+        if stop_requested(pause):
+            log("stopped; workers keep running")
+            return 0
+    return 0
+
+
+def _poll(keeper: Keeper) -> tuple[bool, float]:
+    """Poll once; returns True if a run is open, and the pause until the next poll."""
+    began = time.monotonic()
+    try:
+        busy = keeper.poll()
+    except Exception:
+        # The next poll may succeed, for example when a disk is back.
+        log(traceback.format_exc())
+        return False, RETRY_SECONDS
+    return busy, max(POLL_SECONDS, (time.monotonic() - began) / POLL_SHARE)
+
+
+def _accept_logins(keeper: Keeper) -> None:
+    try:
+        accept_logins(keeper.archive.home, keeper.log_in)
+    except OSError as error:
+        log(f"logins to clusters are not possible: {error}")
+
+
+def _leave(keeper: Keeper, lock: Lock) -> bool:
+    """Release the lock, unless a run has just been submitted.
+
+    Submissions are blocked meanwhile, so whoever submits later finds ``keeper.lock`` free.
+    """
+    with keeper.archive.submission_lock():
+        if keeper.poll():
+            return False
+        lock.release()
+        return True
+
+
+def _stop_signal() -> Callable[[float], bool]:
+    """Return a function that waits and returns True once this process is asked to end."""
+    pipe, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    return lambda seconds: bool(select.select([pipe], [], [], seconds)[0])
