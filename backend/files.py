@@ -1,4 +1,4 @@
-"""Files written whole: to a temporary name, then renamed."""
+"""Atomic file writes: to a temporary name, then renamed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from typing import Any, BinaryIO
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """A stream to a file of which no reader ever sees half, and a crash leaves the old one."""
+    """Open a binary stream that replaces a file atomically when the context exits.
+
+    Readers never see a partial file. If the body raises or the process crashes, the old file stays.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    # not mkstemp, which would hide the file from everybody else whatever the user's umask
+    # not mkstemp, which creates files readable by their owner only, whatever the user's umask
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -29,13 +32,13 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text as UTF-8, whole."""
+    """Write text as UTF-8, atomically."""
     with written_whole(path) as stream:
         stream.write(text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as JSON, whole."""
+    """Write a value as JSON, atomically."""
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
