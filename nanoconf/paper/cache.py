@@ -1,4 +1,4 @@
-"""Results that took long, kept in files: a study that was stopped goes on with the same command."""
+"""Cache of slow results in JSON files, so that an interrupted study can resume."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from backend.files import read_json, write_json
 from backend.system import canonical_hash
 
 
-def kept(
+def cached(
     folder: Path,
-    follows_from: dict[str, Any],
-    make: Callable[[], dict[str, Any]],
-    known: Callable[[], Any],
+    inputs: dict[str, Any],
+    compute: Callable[[], dict[str, Any]],
+    on_hit: Callable[[], Any],
 ) -> dict[str, Any]:
-    """A result from its file, or made now and written there.
+    """Return the stored result for some inputs, or compute and store it.
 
     Parameters
     ----------
     folder : Path
-        Where the files are.
-    follows_from : dict
-        All that the result follows from, as JSON values; this version is added.
-    make : callable
-        Makes the result, as JSON values.
-    known : callable
-        Called where there is nothing to be made.
+        Folder of the cache.
+    inputs : dict
+        Everything that determines the result, as JSON values. The package version is added.
+    compute : callable
+        Computes the result, as JSON values.
+    on_hit : callable
+        Called if the result is already stored.
 
     Returns
     -------
     dict
-        The result, with what it follows from.
+        The result together with its inputs.
     """
-    follows_from = {**follows_from, "version": __version__}
-    path = folder / f"{canonical_hash(follows_from)[:16]}.json"
+    inputs = {**inputs, "version": __version__}
+    path = folder / f"{canonical_hash(inputs)[:16]}.json"
     if path.is_file():
-        known()
+        on_hit()
         return read_json(path)
-    result = follows_from | make()
+    result = inputs | compute()
     write_json(path, result)
     return result
