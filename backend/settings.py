@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
-from backend.system import InvalidInput, Range, SlitSystem, checked
+from backend.engines import registry
+from backend.inputs import Input, InvalidInput, by_name
+from backend.system import SlitSystem
 
 PUBLISHED_TIME_STEP = 0.001
 """Time step of the published runs (τ of the smaller ion): what a number of steps (`-S`) counts."""
@@ -16,29 +18,111 @@ are, half as many would raise them by an eighth."""
 
 MAXIMUM_SEED = 2**63 - 1
 
-CHOICES = {
-    "engine": ("numba", "lammps"),
-    "electrostatics": ("periodic", "sheets"),
-    "thermostat": ("langevin", "nose-hoover", "none"),
-    "precision": ("single", "double"),
-}
+SETTINGS = by_name(
+    Input(
+        name="duration_ns",
+        term="Simulation length",
+        help="length of the simulation",
+        default=5.0,
+        unit="ns",
+        low=0.001,
+        high=1000.0,
+        metavar="NS",
+    ),
+    Input(
+        name="target_error",
+        term="Stop at an error of",
+        help="end as soon as the profiles have converged to this, e.g. 0.5%; the length is then "
+        "the most it may be, 50 ns unless it is given",
+        unset="none",
+        low=0.0002,
+        high=0.5,
+        metavar="SHARE",
+    ),
+    Input(
+        name="seed",
+        term="Seed",
+        help="seed of the random numbers",
+        default=1,
+        low=0,
+        high=MAXIMUM_SEED,
+        whole=True,
+        metavar="N",
+    ),
+    Input(
+        name="replicas",
+        term="Replicas",
+        help="independent simulations, averaged",
+        default=2,
+        low=1,
+        high=64,
+        whole=True,
+        metavar="N",
+    ),
+    Input(
+        name="engine",
+        term="Engine",
+        help="what computes it",
+        default=registry.DEFAULT,
+        choices=registry.ENGINES,
+    ),
+    Input(
+        name="electrostatics",
+        term="Electrostatics",
+        help="long range of the Coulomb interaction",
+        default="periodic",
+        choices=("periodic", "sheets"),
+    ),
+    Input(
+        name="thermostat",
+        term="Thermostat",
+        help="what keeps the temperature",
+        default="langevin",
+        choices=("langevin", "nose-hoover", "none"),
+    ),
+    Input(
+        name="time_step",
+        term="Time step",
+        help="time step in units of the Lennard-Jones time of the smaller ion",
+        default=0.005,
+        unit="τ",
+        low=0.0001,
+        high=0.02,
+        metavar="TAU",
+    ),
+    Input(
+        name="coulomb_split",
+        term="Coulomb split",
+        help="time steps from one evaluation of the Coulomb forces to the next, an odd number",
+        default=5,
+        low=1,
+        high=9,
+        whole=True,
+        metavar="N",
+    ),
+    Input(
+        name="precision",
+        term="Precision",
+        help="arithmetic of the pair forces",
+        default="single",
+        choices=("single", "double"),
+    ),
+    Input(
+        name="snapshots",
+        term="Snapshots",
+        help="configurations to keep, in trajectory.*",
+        default=0,
+        low=0,
+        high=100_000,
+        whole=True,
+        metavar="N",
+    ),
+)
+"""The settings of a run, in the order of `RunSettings`."""
 
-ALLOWED = {
-    "duration_ns": Range(0.001, 1000.0, "ns"),
-    "target_error": Range(0.0002, 0.5, ""),
-    "seed": Range(0, MAXIMUM_SEED, ""),
-    "replicas": Range(1, 64, ""),
-    "time_step": Range(0.0001, 0.02, "τ"),
-    "coulomb_split": Range(1, 9, ""),
-    "snapshots": Range(0, 100_000, ""),
-}
 
-
-OPTIONAL = ("target_error",)
-"""Settings that may be left open."""
-
-WHOLE = ("seed", "replicas", "coulomb_split", "snapshots")
-"""Settings that are whole numbers."""
+def _default(name: str) -> Any:
+    return SETTINGS[name].default
 
 
 @dataclass(frozen=True)
@@ -55,8 +139,9 @@ class RunSettings:
         Seed of all random numbers; it reproduces a result bit for bit on one machine.
     replicas : int
         Independent simulations that are averaged; they run side by side where there are cores.
-    engine : {"numba", "lammps"}
-        What computes the run: this package, or LAMMPS where it is installed.
+    engine : str
+        Name of the program that computes the run, such as ``"numba"`` (this package) or
+        ``"lammps"``: one of `backend.engines.registry.names`.
     electrostatics : {"periodic", "sheets"}
         Long range of the Coulomb interaction in x and y: all periodic images, or the nearest and
         charged sheets in place of the others (as the published in-house code has it).
@@ -81,30 +166,26 @@ class RunSettings:
         One line with the parameter, its value and what is allowed.
     """
 
-    duration_ns: float = 5.0
-    target_error: float | None = None
-    seed: int = 1
-    replicas: int = 2
-    engine: str = "numba"
-    electrostatics: str = "periodic"
-    thermostat: str = "langevin"
-    time_step: float = 0.005
-    coulomb_split: int = 5
-    precision: str = "single"
-    snapshots: int = 0
+    duration_ns: float = _default("duration_ns")
+    target_error: float | None = _default("target_error")
+    seed: int = _default("seed")
+    replicas: int = _default("replicas")
+    engine: str = _default("engine")
+    electrostatics: str = _default("electrostatics")
+    thermostat: str = _default("thermostat")
+    time_step: float = _default("time_step")
+    coulomb_split: int = _default("coulomb_split")
+    precision: str = _default("precision")
+    snapshots: int = _default("snapshots")
 
     def __post_init__(self) -> None:
-        for name, allowed in ALLOWED.items():
-            if getattr(self, name) is None and name in OPTIONAL:
-                continue
-            value = checked(name, getattr(self, name), allowed, whole=name in WHOLE)
-            object.__setattr__(self, name, value)
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                allowed_words = f"must be one of {', '.join(choices)}"
-                raise InvalidInput(name, getattr(self, name), allowed_words)
-        if self.engine == "lammps" and self.electrostatics != "periodic":
-            raise InvalidInput("electrostatics", self.electrostatics, "LAMMPS only has periodic")
+        for each in fields(self):
+            value = SETTINGS[each.name].check(getattr(self, each.name))
+            object.__setattr__(self, each.name, value)
+        engine = registry.get(self.engine)
+        if self.electrostatics not in engine.electrostatics:
+            supported = f"{engine.title} only has {', '.join(engine.electrostatics)}"
+            raise InvalidInput("electrostatics", self.electrostatics, supported)
         if self.coulomb_split % 2 == 0:
             raise InvalidInput("coulomb_split", self.coulomb_split, "must be odd (1, 3, 5, 7 or 9)")
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import numbers
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Self
 
 from backend import constants
+from backend.inputs import MAXIMUM_IONS, SYSTEM, Range, checked
+from backend.inputs import InvalidInput as InvalidInput
 
 SPECIES = ("positive", "negative")
 """Names of the two ion species, in the order of every array that has both."""
@@ -29,74 +30,11 @@ ION_MASS = 23 * constants.atomic_mass
 MINIMUM_NEGATIVE_IONS = 212
 MINIMUM_BOX_TO_WIDTH = 2.4
 MINIMUM_BOX_TO_DEBYE = 20.0
-MAXIMUM_IONS = 16384
 MAXIMUM_PACKING = 0.40
 
 
-class InvalidInput(ValueError):
-    """An input that no simulation can be started from.
-
-    Parameters
-    ----------
-    parameter : str
-        Name of the offending input, e.g. ``salt_concentration``.
-    value : object
-        What was given.
-    allowed : str
-        What is allowed, in words and units.
-    """
-
-    def __init__(self, parameter: str, value: object, allowed: str):
-        self.parameter, self.value, self.allowed = parameter, value, allowed
-        super().__init__(f"{parameter} = {value!r}: {allowed}")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.parameter, self.value, self.allowed)
-
-
-@dataclass(frozen=True)
-class Range:
-    """A closed interval of allowed values with its unit."""
-
-    low: float
-    high: float
-    unit: str
-
-    def __contains__(self, value: float) -> bool:
-        return self.low <= value <= self.high
-
-    def __str__(self) -> str:
-        return f"must lie between {self.low:g} and {self.high:g} {self.unit}".rstrip()
-
-
-def checked(name: str, value: object, allowed: Range, whole: bool = False) -> float | int:
-    """A number that lies in its range, as a float or (`whole`) an int; else `InvalidInput`."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise InvalidInput(name, value, f"{allowed}, as a number")
-    number = float(value)
-    if not math.isfinite(number) or number not in allowed:
-        raise InvalidInput(name, value, str(allowed))
-    if whole and not number.is_integer():
-        raise InvalidInput(name, value, f"{allowed}, as a whole number")
-    if whole:  # a large integer would lose digits as a float
-        return int(value) if isinstance(value, numbers.Integral) else int(number)
-    return number
-
-
-ALLOWED = {
-    "confinement_length": Range(0.6, 30.0, "nm"),
-    "positive_valency": Range(1, 3, "e"),
-    "negative_valency": Range(-3, -1, "e"),
-    "salt_concentration": Range(0.001, 5.0, "M"),
-    "positive_diameter": Range(0.1, 2.0, "nm"),
-    "negative_diameter": Range(0.1, 2.0, "nm"),
-    "surface_charge_density": Range(-0.2, 0.0, "C/m²"),
-    "temperature": Range(200.0, 500.0, "K"),
-    "relative_permittivity": Range(2.0, 200.0, ""),
-}
-"""What the engine accepts, input by input; combinations are checked by `SlitSystem` itself."""
-
-WALLS = ("ion", "plane")
+def _default(name: str) -> Any:
+    return SYSTEM[name].default
 
 
 @dataclass(frozen=True)
@@ -134,26 +72,24 @@ class SlitSystem:
         One line with the parameter, its value and what is allowed.
     """
 
-    confinement_length: float = 3.0
-    positive_valency: int = 1
-    negative_valency: int = -1
-    salt_concentration: float = 0.5
-    positive_diameter: float = 0.714
-    negative_diameter: float | None = None
-    wall: str = "ion"
-    surface_charge_density: float = 0.0
-    temperature: float = 298.0
-    relative_permittivity: float = 78.5
-    negative_ions: int | None = None
+    confinement_length: float = _default("confinement_length")
+    positive_valency: int = _default("positive_valency")
+    negative_valency: int = _default("negative_valency")
+    salt_concentration: float = _default("salt_concentration")
+    positive_diameter: float = _default("positive_diameter")
+    negative_diameter: float | None = _default("negative_diameter")
+    wall: str = _default("wall")
+    surface_charge_density: float = _default("surface_charge_density")
+    temperature: float = _default("temperature")
+    relative_permittivity: float = _default("relative_permittivity")
+    negative_ions: int | None = _default("negative_ions")
 
     def __post_init__(self) -> None:
         if self.negative_diameter is None:
             object.__setattr__(self, "negative_diameter", self.positive_diameter)
-        for name, allowed in ALLOWED.items():
-            whole = name.endswith("valency")
-            object.__setattr__(self, name, checked(name, getattr(self, name), allowed, whole))
-        if self.wall not in WALLS:
-            raise InvalidInput("wall", self.wall, f"must be one of {', '.join(WALLS)}")
+        for each in fields(self):
+            value = SYSTEM[each.name].check(getattr(self, each.name))
+            object.__setattr__(self, each.name, value)
         self._check_fit()
         self._check_packing()
         self._check_negative_ions()

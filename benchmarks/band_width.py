@@ -15,10 +15,10 @@ from backend.system import SlitSystem
 from benchmarks.report import aligned
 from nanoconf.surrogate import Surrogate
 from nanoconf.surrogate.band import HALF_WIDTH
+from nanoconf.surrogate.domain import continuous_inputs
 from nanoconf.surrogate.model import ExtrapolationWarning
 
 DISTANCES = (0.2, 0.4, 0.6, 0.8, 1.0, 1.1, 1.25, 1.5)
-VARIED = ("confinement_length", "salt_concentration", "positive_diameter")
 SYSTEMS = 300
 
 
@@ -34,10 +34,11 @@ def width_at(model: Surrogate, distance: float) -> float:
         through 1, 2 and 3.
     """
     random = np.random.default_rng(1)
-    low, high = np.array([[model.domain[n].low, model.domain[n].high] for n in VARIED]).T
-    place = distance * random.uniform(-1, 1, (SYSTEMS, len(VARIED)))
+    varied = continuous_inputs()
+    low, high = np.array([[model.domain[n].low, model.domain[n].high] for n in varied]).T
+    place = distance * random.uniform(-1, 1, (SYSTEMS, len(varied)))
     rows = np.arange(SYSTEMS)
-    place[rows, random.integers(0, len(VARIED), SYSTEMS)] = distance * random.choice(
+    place[rows, random.integers(0, len(varied), SYSTEMS)] = distance * random.choice(
         [-1, 1], SYSTEMS
     )
     inputs = (low + high) / 2 + place * (high - low) / 2

@@ -20,7 +20,7 @@ from backend.cluster.config import VARIABLE
 from backend.cluster.destination import destination
 from backend.runs.archive import Archive
 from backend.runs.keeper import follow, stop_keeper
-from backend.runs.run import DONE
+from backend.runs.state import RunState
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from benchmarks.report import aligned
@@ -53,7 +53,7 @@ def timed(home: Path, seed: int, cluster: str | None) -> tuple[float, float]:
         if progress is not None and not first:
             first.append(time.monotonic() - began)
 
-    if follow(run, seen) != DONE:
+    if follow(run, seen) != RunState.DONE:
         raise SystemExit(f"the run failed: {run.reason}")
     result = time.monotonic() - began
     return (first[0] if first else result), result
@@ -132,7 +132,7 @@ def _results(cluster: SlurmCluster, home: Path) -> dict[str, float]:
     runs = Archive(home).runs()
     jobs = {run.cluster_status()["job"] for run in runs}
     return {
-        "results": sum(run.state == DONE and run.has_result_files() for run in runs),
+        "results": sum(run.state == RunState.DONE and run.has_result_files() for run in runs),
         "different_systems": len({run.inputs_hash for run in runs}),
         "workers_begun": sum(len(run.attempts()) for run in runs),
         "jobs": sum(map(cluster.submissions, jobs)),
@@ -141,7 +141,7 @@ def _results(cluster: SlurmCluster, home: Path) -> dict[str, float]:
 
 
 def _has_progressed(process: subprocess.Popen[bytes], home: Path, results: float) -> bool:
-    """Poll, once per second, until the archive holds enough results or the sweep has ended."""
+    """Return True if enough results have arrived or the sweep has ended, after waiting 1 s."""
     time.sleep(1.0)
     arrived = sum(1 for _ in home.glob("runs/*/result.json"))
     return arrived >= results or process.poll() is not None

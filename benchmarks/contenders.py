@@ -13,7 +13,7 @@ SYSTEMS = {
     "default": SlitSystem(),
     "paper II": SlitSystem(3.6, 3, -1, 0.9, 0.75),
 }
-"""424 and 284 ions."""
+"""Systems with 424 and 284 ions."""
 
 
 @dataclass(frozen=True)

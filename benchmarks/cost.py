@@ -1,4 +1,4 @@
-"""Core-seconds to a profile with a standard error of 0.3 %, including equilibration.
+"""Core-seconds required for a profile with a standard error of 0.3 %, including equilibration.
 
 Standard errors fall with the square root of the sampled time. One run of each contender, long
 enough for a reliable error estimate, gives the required duration; the measured speed gives its
@@ -17,7 +17,7 @@ import numpy as np
 from backend.engines.lammps.engine import Job
 from backend.engines.numba.replica import Replica
 from backend.sampling import estimators
-from backend.sampling.estimators import Samples
+from backend.sampling.samples import Samples
 from backend.sampling.schedule import EQUILIBRATION_TIME, Schedule
 from backend.settings import RunSettings
 from backend.system import SlitSystem

@@ -60,7 +60,7 @@ def draw(results: dict[str, Any], file: Path) -> None:
 
 
 def main() -> None:
-    """Measure missing points, print the table and draw the figure."""
+    """Measure the missing points, print the table and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("data/grid"), metavar="DIR")
     parser.add_argument("--validation", type=Path, default=Path("data/validation"), metavar="DIR")

@@ -68,7 +68,7 @@ MOVE = """async key => {
 
 
 def full_redraw() -> float:
-    """Measure the median time (s) of a full redraw of such a figure by matplotlib."""
+    """Measure the median time (s) that matplotlib takes to redraw a figure of one ML curve."""
     figure = Figure((8.0, 5.6), dpi=100)
     canvas = FigureCanvasAgg(figure)
     profile = Surrogate.load().predict(SlitSystem()).positive
@@ -111,7 +111,7 @@ def measure(page: Page, url: str, started: float, picture: Path | None) -> dict[
     predict.click()
     wait_for_curve(page, "ML")
     seconds["click to ML curve"] = time.perf_counter() - clicked
-    seconds["a full redraw by matplotlib"] = full_redraw()
+    seconds["full redraw by matplotlib"] = full_redraw()
     for label, default in (
         ("Salt concentration c (M)", "0.5"),
         ("Confinement length h (nm)", "3"),
@@ -152,10 +152,10 @@ def measure_class(browser: Browser, url: str, home: Path, students: int) -> dict
     memory = [process.memory_full_info().pss / 1e6 for process in processes_of(home)]
     return {
         "page, median": statistics.median(until_page),
-        "page, the last": until_page[-1],
+        "page, last student": until_page[-1],
         "click to ML curve, median": statistics.median(until_curve),
-        "click to ML curve, the last": until_curve[-1],
-        "memory in all, MB": sum(memory),
+        "click to ML curve, last student": until_curve[-1],
+        "total memory, MB": sum(memory),
         "largest process, MB": max(memory),
     }
 
@@ -185,7 +185,7 @@ def main() -> int:
         try:
             assert server.stdout is not None
             while "The page is at" not in (line := server.stdout.readline()):
-                assert line, "the server has ended"
+                assert line, "the server exited"
             url = f"http://localhost:{port}"
             if options.students:
                 figures = measure_class(browser, url, Path(home), options.students)

@@ -15,7 +15,8 @@ import numpy as np
 
 from backend.engines.lammps import script
 from backend.engines.lammps.program import Process, find
-from backend.engines.numba.replica import FRICTION, Replica
+from backend.engines.numba.replica import Replica
+from backend.sampling.dynamics import FRICTION
 from backend.sampling.schedule import Schedule
 from backend.system import SPECIES, SlitSystem
 from benchmarks.contenders import Contender
@@ -84,7 +85,7 @@ def _ours(system: SlitSystem, positions: np.ndarray, contender: Contender, steps
 def lammps_speed(
     system: SlitSystem, positions: np.ndarray, contender: Contender, steps: int
 ) -> float:
-    """Measure the time steps per second of CPU time of LAMMPS."""
+    """Measure the speed of LAMMPS in time steps per second of CPU time."""
     assert contender.method
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

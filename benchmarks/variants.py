@@ -47,7 +47,7 @@ def _network(architecture: Architecture) -> Callable[[Simulations, Simulations, 
 
 
 def _unweighted(training: Simulations, data: Simulations, epochs: int) -> np.ndarray:
-    """Our network with the same weight, in units of the mean density, for every bin and run."""
+    """Our network with equal weights for all bins and runs, in units of the mean density."""
     flat = {
         species: np.repeat(0.01 * training.mean_densities(species)[:, None], 150, axis=1)
         for species in SPECIES
@@ -102,7 +102,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Measure missing variants and print the table."""
+    """Measure the missing variants and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("variants", nargs="*", metavar="VARIANT", help="; ".join(VARIANTS))
     parser.add_argument("--data", type=Path, default=Path("data/grid"), metavar="DIR")

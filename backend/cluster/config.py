@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from backend.settings import CHOICES
+from backend.engines import registry
 from backend.system import InvalidInput
 
 VARIABLE = "NANOCONF_CLUSTER_CONFIG"
@@ -43,7 +43,7 @@ class Cluster:
         Jobs (tasks of an array) that a sweep is divided into, at most.
     max_running : int
         Tasks of a sweep that may run at the same time.
-    engine : {"numba", "lammps"}
+    engine : str
         What computes a run unless the user chooses.
     mpi : str
         The command that starts LAMMPS's MPI ranks in a job; empty is its own mpiexec.
@@ -73,7 +73,7 @@ class Cluster:
     max_walltime_minutes: int = 24 * 60
     max_tasks: int = 20
     max_running: int = 10
-    engine: str = "numba"
+    engine: str = registry.DEFAULT
     mpi: str = ""
     python: str = ""
     setup: tuple[str, ...] = ()
@@ -102,8 +102,8 @@ class Cluster:
         def refuse(key: str, allowed: str) -> None:
             raise InvalidInput(f"clusters.{self.name}.{key}", getattr(self, key), allowed)
 
-        if self.engine not in CHOICES["engine"]:
-            refuse("engine", f"must be one of {', '.join(CHOICES['engine'])}")
+        if self.engine not in registry.names():
+            refuse("engine", f"must be one of {', '.join(registry.names())}")
         if not 0 <= self.port <= 65535:
             refuse("port", "must be a port, 1 to 65535")
         if not self.work_dir.strip():

@@ -5,22 +5,6 @@ from __future__ import annotations
 PASSING = ("unreachable", "lost", "slurm-silent", "login-needed")
 """Problems that may be gone in a moment: what was to be done is tried again."""
 
-UNUSABLE = (
-    "cluster-config",
-    "ssh-config",
-    "host-key",
-    "login",
-    "key-file",
-    "login-shell",
-    "python",
-    "worker-start",
-    "disk-full",
-    "work-dir",
-    "slurm-missing",
-    "slurm-refused",
-)
-"""Problems that stay until somebody does something about them."""
-
 
 class ClusterProblem(RuntimeError):
     """Something that keeps a cluster from being used.
@@ -28,7 +12,8 @@ class ClusterProblem(RuntimeError):
     Parameters
     ----------
     name : str
-        A short word that never changes: one of `PASSING` or `UNUSABLE`, or ``unexpected``.
+        A short word that never changes: one of `PASSING` or of
+        `backend.runs.archive.UNUSABLE`, or ``unexpected``.
     line : str
         What happened and what to do, in one line.
     """

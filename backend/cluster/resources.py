@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from backend.cluster.config import Cluster, config_path
+from backend.engines import registry
 from backend.engines.cost import estimated_seconds
 from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
@@ -45,7 +46,8 @@ def resources(
     most_cores = _least(cluster.cores, cluster.max_cores)
     most_minutes = _least(cluster.max_walltime_minutes, cluster.max_minutes)
     if cores is None:
-        cores = most_cores if settings.engine == "lammps" else min(settings.replicas, most_cores)
+        mpi = registry.get(settings.engine).mpi
+        cores = most_cores if mpi else min(settings.replicas, most_cores)
     _demand("cores", cores, most_cores, cluster)
     if minutes is None:
         expected = estimated_seconds(system, settings, cores) / 60

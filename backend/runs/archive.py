@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend import __version__
-from backend.cluster.problems import UNUSABLE
 from backend.files import write_json
 from backend.locks import Lock
-from backend.runs.run import CANCELLED, DONE, FAILED, LOCAL, QUEUED, QUEUES, DamagedRun, Run, now
+from backend.runs.run import LOCAL, QUEUES, DamagedRun, Run, now
+from backend.runs.state import RunState
 
 if TYPE_CHECKING:
     from backend.settings import RunSettings
@@ -29,6 +29,23 @@ LEFTOVER_SECONDS = 3600.0
 
 GO_ON = ("time-limit", "node-failed", "preempted", "interrupted", "job-lost")
 """Errors of runs on clusters that leave a checkpoint there, which an equal run goes on from."""
+
+UNUSABLE = (
+    "cluster-config",
+    "ssh-config",
+    "host-key",
+    "login",
+    "key-file",
+    "login-shell",
+    "python",
+    "worker-start",
+    "disk-full",
+    "work-dir",
+    "slurm-missing",
+    "slurm-refused",
+)
+"""Errors of runs that their cluster never took; they stay until somebody corrects its entry, its
+host or the login."""
 
 QUIET_SECONDS = 1.0
 """A folder untouched for so long shows by its time stamp that it is as it was."""
@@ -142,8 +159,8 @@ class Archive:
         candidates = self._with_hash(key)
         usable = [run for run in candidates if _answers(run)]
         if where is not None:
-            usable = [run for run in usable if run.state == DONE or run.where == where]
-        return min(usable, key=lambda run: (run.state != DONE, run.created), default=None)
+            usable = [run for run in usable if run.state == RunState.DONE or run.where == where]
+        return min(usable, key=lambda run: (run.state != RunState.DONE, run.created), default=None)
 
     def best_result(self, system: SlitSystem, settings: RunSettings) -> Run | None:
         """A run of the system that is done: one that answers the settings, else the longest.
@@ -157,7 +174,7 @@ class Archive:
         done = [
             run
             for run in found
-            if run.state == DONE and run.has_result_files() and _follows_smaller_ion(run)
+            if run.state == RunState.DONE and run.has_result_files() and _follows_smaller_ion(run)
         ]
         return max(
             done,
@@ -171,7 +188,7 @@ class Archive:
             other.where == LOCAL
             and other.created < run.created
             and other.queue == QUEUES[0]
-            and other.state == QUEUED
+            and other.state == RunState.QUEUED
             for other in self.runs()
         )
 
@@ -355,6 +372,6 @@ def _follows_smaller_ion(run: Run) -> bool:
 def _answers(run: Run) -> bool:
     """Whether a run serves, or will serve, an equal request."""
     state = run.state
-    if state == DONE:
+    if state == RunState.DONE:
         return run.has_result_files() and not run.finish_requested
-    return state not in (FAILED, CANCELLED) and not run.cancel_requested
+    return state not in (RunState.FAILED, RunState.CANCELLED) and not run.cancel_requested

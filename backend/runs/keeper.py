@@ -26,16 +26,8 @@ from backend.files import read_json
 from backend.locks import Lock, is_locked
 from backend.runs import learning, local
 from backend.runs.archive import QUIET_SECONDS, Archive
-from backend.runs.run import (
-    CANCELLED,
-    CANCELLED_REASON,
-    FAILED,
-    LOCAL,
-    QUEUED,
-    QUEUES,
-    RUNNING,
-    Run,
-)
+from backend.runs.run import CANCELLED_REASON, LOCAL, QUEUES, Run
+from backend.runs.state import RunState
 from backend.system import InvalidInput
 
 if TYPE_CHECKING:
@@ -245,7 +237,7 @@ class Keeper:
                 continue
             del self.children[run_id]
             run = self._open.get(run_id)
-            if run is None or run.state != QUEUED:
+            if run is None or run.state != RunState.QUEUED:
                 continue
             say(f"{run_id}: its worker ended with status {status}")
             if status > 0 and status != 75 and not run.progress():
@@ -260,9 +252,9 @@ class Keeper:
             except OSError as error:
                 say(f"{run.id}: {error}")
                 continue
-            if state == RUNNING or run.id in self.children:
+            if state == RunState.RUNNING or run.id in self.children:
                 running.append(run)
-            elif state != QUEUED:
+            elif state != RunState.QUEUED:
                 del self._open[run.id]
                 self._ended = True
             elif run.id not in self.hopeless:
@@ -270,16 +262,16 @@ class Keeper:
         waiting.sort(key=lambda run: (QUEUES.index(run.queue), run.created, run.id))
         return running, waiting
 
-    def _state(self, run: Run) -> str:
+    def _state(self, run: Run) -> RunState:
         """The state; for the many that merely wait, from the time stamp of the folder."""
         stamp = os.stat(run.folder).st_mtime_ns
         if self._quiet.get(run.id) == stamp:
-            return QUEUED
+            return RunState.QUEUED
         if run.cancel_requested:
-            run.settle(CANCELLED, CANCELLED_REASON)
+            run.settle(RunState.CANCELLED, CANCELLED_REASON)
         state = run.state
         untouched = time.time() - stamp / 1e9 > QUIET_SECONDS
-        if state == QUEUED and untouched and not (run.folder / "worker.lock").exists():
+        if state == RunState.QUEUED and untouched and not (run.folder / "worker.lock").exists():
             self._quiet[run.id] = stamp
         return state
 
@@ -302,7 +294,7 @@ class Keeper:
 
     def _start(self, run: Run, threads: int) -> bool:
         self._quiet.pop(run.id, None)
-        if run.state != QUEUED:
+        if run.state != RunState.QUEUED:
             return False
         crashes = run.crashes() + self.stillborn.get(run.id, 0)
         if crashes >= MAXIMUM_CRASHES:
@@ -325,7 +317,7 @@ class Keeper:
             "memory: see worker.log in the run folder, or try a smaller system"
         )
         try:
-            run.settle(FAILED, reason, "\n".join(tail), "crashed")
+            run.settle(RunState.FAILED, reason, "\n".join(tail), "crashed")
         except OSError as error:
             say(f"{run.id}: {error}")
             self.hopeless.add(run.id)

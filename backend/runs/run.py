@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.files import read_json, write_json, write_text
 from backend.locks import Lock, is_locked
+from backend.runs.state import RunState
 
 # A worker takes its lock before it loads NumPy and SciPy, so they load only where they are used.
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from backend.sampling.result import Progress, SimulationResult
     from backend.settings import RunSettings
     from backend.system import SlitSystem
-
-QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
-FINAL = (DONE, FAILED, CANCELLED)
 
 QUEUES = ("interactive", "sweep")
 """What somebody waits for, and what fills the rest of the computer's time."""
@@ -53,7 +51,7 @@ class Run:
     def __init__(self, folder: Path):
         self.folder = folder
         self.joined = False
-        self._final: str | None = None
+        self._final: RunState | None = None
         self._simulated_ns: float | None = None
         try:
             self.request: dict[str, Any] = read_json(folder / "run.json")
@@ -115,32 +113,32 @@ class Run:
     # --- how far it is ----------------------------------------------------------------------
 
     @property
-    def state(self) -> str:
-        """``queued``, ``running``, ``done``, ``failed`` or ``cancelled``, as the files say."""
+    def state(self) -> RunState:
+        """State that the files show."""
         if self._final is None:
             state = self._read_state()
-            if state not in FINAL:
+            if not state.final:
                 return state
             self._final = state
         return self._final
 
-    def _read_state(self) -> str:
+    def _read_state(self) -> RunState:
         if (self.folder / "result.json").exists():
-            return DONE
+            return RunState.DONE
         failure = self.failure()
         if failure:
-            return failure["state"]
+            return RunState(failure["state"])
         if self._at_work():
-            return RUNNING
+            return RunState.RUNNING
         # The worker may have finished between the first look and the last.
         if (self.folder / "result.json").exists():
-            return DONE
+            return RunState.DONE
         failure = self.failure()
-        return failure["state"] if failure else QUEUED
+        return RunState(failure["state"]) if failure else RunState.QUEUED
 
     def _at_work(self) -> bool:
         if self.where != LOCAL:
-            return self.cluster_status().get("state") == RUNNING
+            return self.cluster_status().get("state") == RunState.RUNNING
         return is_locked(self.folder / "worker.lock")
 
     def cluster_status(self) -> dict[str, Any]:
@@ -150,7 +148,7 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether the run is done, failed or cancelled: none of which ever changes again."""
-        return self.state in FINAL
+        return self.state.final
 
     @property
     def cancel_requested(self) -> bool:
@@ -165,25 +163,28 @@ class Run:
     @property
     def interrupted(self) -> bool:
         """Whether the run was running, is not now, and will be started again."""
-        return (self.folder / "progress.json").exists() and self.state == QUEUED
+        return (self.folder / "progress.json").exists() and self.state == RunState.QUEUED
 
     def failure(self) -> dict[str, Any] | None:
         """``failure.json``: state, reason, detail, time; None unless failed or cancelled."""
-        failure = _read_json_if_there(self.folder / "failure.json")
-        if failure is None and (self.folder / "failure.json").exists():
-            return {"state": FAILED, "reason": "failure.json cannot be read", "detail": ""}
-        return failure
+        path = self.folder / "failure.json"
+        failure = _read_json_if_there(path)
+        if _is_failure(failure):
+            return failure
+        if path.exists():
+            return {"state": RunState.FAILED, "reason": "failure.json cannot be read", "detail": ""}
+        return None
 
     @property
     def error(self) -> str:
         """A short word for why the run failed, such as ``not-finite``; else empty."""
-        failure = None if self.state == DONE else self.failure()
+        failure = None if self.state == RunState.DONE else self.failure()
         return failure.get("error", "") if failure else ""
 
     @property
     def reason(self) -> str:
         """One line that says why the run failed or was cancelled; else empty."""
-        failure = None if self.state == DONE else self.failure()
+        failure = None if self.state == RunState.DONE else self.failure()
         return failure["reason"] if failure else ""
 
     def progress(self) -> Progress | None:
@@ -220,7 +221,7 @@ class Run:
         timeout: float | None = None,
         on_progress: Callable[[Progress | None], None] | None = None,
         poll_seconds: float = 0.1,
-    ) -> str:
+    ) -> RunState:
         """Wait until the run is over, or for so many seconds; returns the state.
 
         It only waits: `backend.runs.keeper.follow` also sees to it that there is a keeper.
@@ -253,11 +254,11 @@ class Run:
         from backend.sampling.result import Cancelled, SimulationError, SimulationResult
 
         state = self.state
-        if state == FAILED:
+        if state == RunState.FAILED:
             raise SimulationError(self.reason, self.error)
-        if state == CANCELLED:
+        if state == RunState.CANCELLED:
             raise Cancelled(self.reason)
-        if state != DONE:
+        if state != RunState.DONE:
             raise DamagedRun(f"run {self.id} is {state}: it has no result yet")
         try:
             return SimulationResult.load(self.folder)
@@ -267,7 +268,7 @@ class Run:
     @property
     def simulated_ns(self) -> float | None:
         """Production time that the result comes from (ns); None where there is no result."""
-        if self._simulated_ns is None and self.state == DONE:
+        if self._simulated_ns is None and self.state == RunState.DONE:
             self._simulated_ns = self._read_simulated_ns()
         return self._simulated_ns
 
@@ -296,7 +297,7 @@ class Run:
             return
         (self.folder / "cancel").touch()
         if self.where == LOCAL:
-            self.settle(CANCELLED, CANCELLED_REASON)
+            self.settle(RunState.CANCELLED, CANCELLED_REASON)
 
     def finish(self) -> None:
         """Ask for the run to end with what has been simulated, as soon as that has error bars."""
@@ -334,7 +335,7 @@ class Run:
             lock.release()
         shutil.rmtree(doomed, ignore_errors=True)
 
-    def settle(self, state: str, reason: str, detail: str = "", error: str = "") -> bool:
+    def settle(self, state: RunState, reason: str, detail: str = "", error: str = "") -> bool:
         """End a run that no worker has; False when one has it, or it is over already."""
         lock = Lock(self.folder / "worker.lock")
         if not lock.acquire():
@@ -347,7 +348,9 @@ class Run:
         finally:
             lock.release()
 
-    def write_failure(self, state: str, reason: str, detail: str = "", error: str = "") -> None:
+    def write_failure(
+        self, state: RunState, reason: str, detail: str = "", error: str = ""
+    ) -> None:
         """End the run without a result; only for whoever holds its lock."""
         failure = {
             "state": state,
@@ -412,6 +415,14 @@ def boot_id() -> str:
     except (OSError, IndexError):
         return ""
     return f"{boot}-{started}"
+
+
+def _is_failure(content: Any) -> bool:
+    """Check what ``failure.json`` holds: the state must be one that a failed run can have."""
+    return isinstance(content, dict) and content.get("state") in (
+        RunState.FAILED,
+        RunState.CANCELLED,
+    )
 
 
 def _read_json_if_there(path: Path) -> Any:

@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import errno
 import faulthandler
-import importlib
 import os
 import platform
 import resource
@@ -29,18 +28,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend import __version__
+from backend.engines import registry
 from backend.files import write_json
 from backend.locks import Lock
-from backend.runs.run import (
-    CANCELLED,
-    CANCELLED_REASON,
-    FAILED,
-    DamagedRun,
-    Run,
-    boot_id,
-    now,
-    result_files,
-)
+from backend.runs.run import CANCELLED_REASON, DamagedRun, Run, boot_id, now, result_files
+from backend.runs.state import RunState
 
 # The lock is taken before NumPy and Numba are loaded, which takes a second.
 if TYPE_CHECKING:
@@ -59,12 +51,6 @@ SAVING_SECONDS = 20.0
 LOW_PRIORITY = 10
 SCARCE_BYTES = 2 << 30
 """Address space that a worker can need."""
-
-ENGINES = {"numba": "backend.engines.numba.engine", "lammps": "backend.engines.lammps.engine"}
-"""The module that executes a run, by `RunSettings.engine`."""
-
-RESUMABLE = ("numba",)
-"""Engines that go on from checkpoints and can be told that it is enough; others start anew."""
 
 ADVICE = {
     errno.ENOSPC: ("disk-full", "the disk is full: free some space, then run it again"),
@@ -207,7 +193,9 @@ class Worker:
         say("settings: " + _listed(settings.to_dict()))
         positive, negative = system.counts
         say(f"{positive} positive and {negative} negative ions, box {system.box_length:.2f} nm")
-        engine = importlib.import_module(ENGINES[settings.engine])
+        engine = registry.get(settings.engine)
+        if lacking := engine.missing():
+            raise SimulationError(lacking, "engine-missing")
         resuming = {
             "checkpoint": self.run.checkpoint_folder,
             "say": say,
@@ -219,7 +207,7 @@ class Worker:
             threads=self.threads,
             on_progress=self._on_progress,
             should_stop=self.watch.stop_wanted,
-            **(resuming if settings.engine in RESUMABLE else {}),
+            **(resuming if engine.resumable else {}),
         )
         if not result.profiles.finite:
             raise SimulationError(
@@ -287,7 +275,7 @@ class Worker:
             return INTERRUPTED
         if wanted == "gone":
             return OVER
-        self.run.write_failure(CANCELLED, CANCELLED_REASON)
+        self.run.write_failure(RunState.CANCELLED, CANCELLED_REASON)
         say("cancelled")
         return OVER
 
@@ -306,7 +294,7 @@ class Worker:
         if detail:
             say(detail)
         try:
-            self.run.write_failure(FAILED, reason, detail, name)
+            self.run.write_failure(RunState.FAILED, reason, detail, name)
         except OSError as problem:
             say(f"and failure.json cannot be written: {problem}")
         return FAILURE

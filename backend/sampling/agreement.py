@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import fdtrc
 
 from backend.sampling import estimators
-from backend.sampling.estimators import Samples
+from backend.sampling.samples import Samples
 from backend.system import SPECIES, SlitSystem
 
 LAYERS = 5

@@ -9,14 +9,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
-
-from backend.engines.numba import integrators
-from backend.engines.numba.integrators import State
-from backend.sampling.estimators import SERIES, Tally
 from backend.sampling.result import SimulationError
+from backend.sampling.samples import SERIES, Tally
 from backend.settings import RunSettings
-from backend.system import SlitSystem
 
 TEMPERATURE_TOLERANCE = 0.25
 """By what share the temperature of a tally may be off: five standard deviations and more."""
@@ -76,25 +71,10 @@ OVERLAP = Trouble(
     "the slit is likely too full: try a lower concentration or smaller ions",
 )
 
-OF_INTEGRATOR = {
-    integrators.NOT_FINITE: NOT_FINITE,
-    integrators.THROUGH_WALL: THROUGH_WALL,
-    integrators.TOO_MANY_PAIRS: TOO_MANY_PAIRS,
-}
-"""What the integrator's answers mean."""
-
 
 def within(value: float, limit: float) -> bool:
     """Whether a value is at most so large, up or down; what is no number is not."""
     return abs(value) <= limit
-
-
-def largest_force(state: State, system: SlitSystem) -> float:
-    """The largest component of a force on an ion (k_BT per diameter of the smaller ion).
-
-    Coulomb forces count because those of ions on the very same spot are no number.
-    """
-    return float(np.abs(state.contact + state.coulomb).max()) * min(system.diameters)
 
 
 def temperature_error(tally: Tally) -> float:

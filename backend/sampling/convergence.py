@@ -9,7 +9,8 @@ import numpy as np
 
 from backend.profiles.density import SlitProfiles
 from backend.sampling import estimators
-from backend.sampling.estimators import SERIES, Samples, block_mean
+from backend.sampling.estimators import block_mean
+from backend.sampling.samples import SERIES, Samples
 from backend.sampling.schedule import BLOCKS_PER_REPLICA
 
 TARGET_ERROR = 0.005

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from typing import Any
 
-import numba
 import numpy as np
 
 from backend import __version__, constants
-from backend.engines.numba.electrostatics import splitting
 from backend.profiles.blocks import BlockResiduals
 from backend.profiles.charge import ChargeProfile
 from backend.profiles.density import SlitProfiles, contact_density, mid_density
 from backend.sampling import estimators
 from backend.sampling.agreement import agreement
 from backend.sampling.convergence import Verdict
-from backend.sampling.estimators import SERIES, Samples, block_mean
+from backend.sampling.estimators import block_mean
+from backend.sampling.samples import SERIES, Samples
 from backend.sampling.schedule import BLOCKS_PER_REPLICA
 from backend.settings import RunSettings
 from backend.system import MOLAR, SPECIES, SlitSystem
@@ -30,6 +30,9 @@ def summary(
     residuals: BlockResiduals,
     series: list[np.ndarray],
     verdict: Verdict,
+    *,
+    own_checks: Mapping[str, float],
+    own_versions: Mapping[str, str],
 ) -> dict[str, Any]:
     """Densities, pressures and checks of a run.
 
@@ -41,6 +44,8 @@ def summary(
         What every replica recorded in time.
     verdict : Verdict
         Whether it has converged.
+    own_checks, own_versions : mapping
+        Checks that only this engine makes, and versions of the programs that it runs.
     """
     block_time = samples.samples * settings.time_step * settings.steps_per_sample
     row_time = block_time / samples.rows
@@ -62,15 +67,13 @@ def summary(
             "effective_samples": len(np.concatenate(series)) / (2 * verdict.autocorrelation_time),
             **_force_to_count(system, samples),
             "estimators": agreement(system, samples),
-            "pair_force_error": splitting(
-                system.confinement_length / system.box_length, settings.electrostatics
-            ).error,
+            **own_checks,
         },
         "versions": {
             "nanoconf": __version__,
             "python": platform.python_version(),
             "numpy": np.__version__,
-            "numba": numba.__version__,
+            **own_versions,
         },
     }
 

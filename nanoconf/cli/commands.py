@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from backend.cluster.destination import default_engine, destination, status_in_words
+from backend.inputs import SYSTEM
 from backend.runs.archive import Archive
-from backend.runs.run import CANCELLED, DONE, FAILED, DamagedRun, Run
+from backend.runs.run import DamagedRun, Run
+from backend.runs.state import RunState
 from backend.sampling.result import SimulationResult
 from backend.sampling.trajectory import check_snapshots
-from backend.settings import RunSettings, duration_of_steps
+from backend.settings import SETTINGS, RunSettings, duration_of_steps
 from backend.system import SPECIES, InvalidInput, SlitSystem
 from nanoconf.data import export as output
 from nanoconf.data.parsing import (
     MAXIMUM_ROWS,
-    SYSTEM_INPUTS,
     in_row,
     parsed,
     settings_of,
@@ -55,7 +56,7 @@ def simulate(options: argparse.Namespace) -> int:
         wait_for(run)
     except KeyboardInterrupt:
         output.write_run(options.output, run)
-        if run.state != CANCELLED:
+        if run.state != RunState.CANCELLED:
             print(f"nanoconf: run {run.id} goes on; others wait for it", file=sys.stderr)
             return 1
         raise
@@ -108,8 +109,8 @@ def run_settings(options: argparse.Namespace, system: SlitSystem) -> RunSettings
     """The settings that were typed for a run of a system."""
     chosen = {
         name: parsed(name, getattr(options, name))
-        for name in ("duration_ns", "target_error", "seed", "replicas", "engine", "snapshots")
-        if getattr(options, name) is not None
+        for name in SETTINGS
+        if getattr(options, name, None) is not None
     }
     if "engine" not in chosen:
         chosen |= default_engine(getattr(options, "cluster", None))
@@ -140,7 +141,7 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def _predict_batch(options: argparse.Namespace) -> int:
-    given = [name for name in SYSTEM_INPUTS if getattr(options, name, None) is not None]
+    given = [name for name in SYSTEM if getattr(options, name, None) is not None]
     if given:
         raise InvalidInput(given[0], getattr(options, given[0]), "goes into the --batch file")
     systems = systems_of(options.batch)
@@ -164,7 +165,7 @@ def _predict_batch(options: argparse.Namespace) -> int:
 def systems_of(file: Path) -> list[SlitSystem]:
     """The systems of a CSV file, whose columns are inputs of `SlitSystem`."""
     systems = []
-    for number, row in enumerate(table(file, "batch", SYSTEM_INPUTS), 1):
+    for number, row in enumerate(table(file, "batch", SYSTEM), 1):
         try:
             systems.append(system_of(row))
         except InvalidInput as error:
@@ -274,7 +275,7 @@ def models(options: argparse.Namespace) -> int:
             "source": model.source,
             "folder": str(model.folder),
             "kept_aside": model.kept_aside,
-            "card": model.card,
+            "card": model.card.to_dict(),
         }
         for model in found()
     ]
@@ -356,7 +357,7 @@ def as_json(run: Run) -> dict[str, Any]:
     """A run as ``nanoconf runs --json`` shows it."""
     values = output.describe(run)
     values["inputs"] = values.pop("system")
-    progress = run.progress() if values["state"] in ("queued", "running") else None
+    progress = run.progress() if values["state"].active else None
     values["fraction"] = progress.fraction if progress else None
     values["cluster"] = run.cluster_status()
     return values
@@ -364,7 +365,7 @@ def as_json(run: Run) -> dict[str, Any]:
 
 def _row(run: Run) -> list[str]:
     state = run.state
-    progress = run.progress() if state == "running" else None
+    progress = run.progress() if state == RunState.RUNNING else None
     return [
         run.id[:8],
         f"{state} {progress.fraction:.0%}" if progress else state,
@@ -402,7 +403,7 @@ def _show(run: Run, options: argparse.Namespace) -> int:
         output.prepare(options.output)
         output.write_run(options.output, run)
     values = as_json(run)
-    if run.state == DONE:
+    if run.state == RunState.DONE:
         values["summary"] = run.result().summary
     if options.json:
         print(_json(values))
@@ -417,11 +418,11 @@ def _show(run: Run, options: argparse.Namespace) -> int:
 def _cancel(run: Run, options: argparse.Namespace) -> int:
     run.cancel()
     state = run.wait(timeout=5.0)
-    if state == CANCELLED:
+    if state == RunState.CANCELLED:
         print(f"{run.id}: cancelled")
         return 0
     print(f"{run.id}: {state}" + (", cannot be cancelled" if run.finished else ", not yet ended"))
-    return 0 if state in (DONE, FAILED) else 1
+    return 0 if state in (RunState.DONE, RunState.FAILED) else 1
 
 
 def _remove(run: Run, options: argparse.Namespace) -> int:

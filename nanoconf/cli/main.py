@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from backend import __version__
+from backend.settings import SETTINGS
 from nanoconf.cli import cluster, compare, paper, select_inputs, uncertainty
-from nanoconf.cli.options import add_data, add_output, add_seed, add_system
+from nanoconf.cli.options import add_data, add_input, add_output, add_seed, add_system
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -150,27 +151,15 @@ def _add_simulate(verbs) -> None:
     add_system(verb)
     how = verb.add_argument_group("how")
     length = how.add_mutually_exclusive_group()
-    length.add_argument("--duration-ns", metavar="NS", help="length of the simulation (5.0)")
+    add_input(length, SETTINGS["duration_ns"])
     length.add_argument(
         "-S",
         "--steps",
         metavar="N",
         help="the same in the published tool's steps of 0.001 tau of the smaller ion",
     )
-    how.add_argument(
-        "--target-error",
-        metavar="SHARE",
-        help="end as soon as the profiles have converged to this, e.g. 0.5%%; the length is then "
-        "the most it may be (50 ns)",
-    )
-    how.add_argument("--seed", metavar="N", help="seed of the random numbers (1)")
-    how.add_argument("--replicas", metavar="N", help="independent simulations, averaged (2)")
-    how.add_argument(
-        "--snapshots",
-        metavar="N",
-        help="configurations to keep, in trajectory.* (0)",
-    )
-    how.add_argument("--engine", metavar="{numba,lammps}", help="what computes it (numba)")
+    for name in ("target_error", "seed", "replicas", "snapshots", "engine"):
+        add_input(how, SETTINGS[name])
     how.add_argument(
         "--cluster",
         nargs="?",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from pathlib import Path
+from typing import Any
+
+from backend.inputs import SYSTEM, Input
 
 RESULTS = Path("docs/results")
 
@@ -32,46 +35,16 @@ def add_seed(verb: ArgumentParser, what: str) -> None:
 
 
 def add_system(verb: ArgumentParser) -> None:
-    """The inputs of a system. They stay text, so that a refusal shows what was typed."""
+    """The inputs of a system."""
     inputs = verb.add_argument_group("the system")
-    for flags, name, metavar, text in (
-        (("-Z", "--confinement-length"), "confinement_length", "NM", "slit width h (3.0)"),
-        (("-p", "--positive-valency"), "positive_valency", "N", "positive valency z+ (1)"),
-        (("-n", "--negative-valency"), "negative_valency", "N", "negative valency z- (-1)"),
-        (
-            ("-c", "--salt-concentration"),
-            "salt_concentration",
-            "M",
-            "concentration of the negative ions (0.5)",
-        ),
-        (
-            ("-d", "--positive-diameter", "--ion-diameter"),
-            "positive_diameter",
-            "NM",
-            "diameter of the positive ions (0.714)",
-        ),
-        (
-            ("-a", "--negative-diameter"),
-            "negative_diameter",
-            "NM",
-            "diameter of the negative ions (that of the positive ones)",
-        ),
-        (
-            ("-i", "--surface-charge", "--surface-charge-density"),
-            "surface_charge_density",
-            "C/M2",
-            "charge of each wall, zero or negative (0)",
-        ),
-        (("--temperature",), "temperature", "K", "temperature (298)"),
-        (("--permittivity",), "relative_permittivity", "EPS", "relative permittivity (78.5)"),
-        (("--negative-ions",), "negative_ions", "N", "negative ions in the box (212 or more)"),
-    ):
-        inputs.add_argument(*flags, dest=name, metavar=metavar, help=text)
-    inputs.add_argument(
-        "--wall",
-        metavar="{ion,plane}",
-        help="what ions touch: a dummy ion behind the wall, or the wall plane (ion)",
-    )
+    for each in SYSTEM.values():
+        add_input(inputs, each)
+
+
+def add_input(group: Any, each: Input) -> None:
+    """The option of an input. Its value stays text, so that a refusal shows what was typed."""
+    text = f"{each.help} ({each.default_text})".replace("%", "%%")
+    group.add_argument(*each.options, dest=each.name, metavar=each.placeholder, help=text)
 
 
 def add_output(verb: ArgumentParser, text: str, required: bool = True) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from backend.inputs import SYSTEM
 from nanoconf.cli.options import add_output, add_seed, add_system
 
 if TYPE_CHECKING:
@@ -26,12 +27,6 @@ examples:
 
 The folder receives uncertainty.json (what is printed), samples.csv, bands.csv (5 to 95 %
 over z) and sobol_over_z.csv."""
-
-INPUTS = {
-    "h": "confinement_length",
-    "c": "salt_concentration",
-    "d": "positive_diameter",
-}
 
 
 def add_options(verb: argparse.ArgumentParser) -> None:
@@ -94,16 +89,20 @@ def execute(options: argparse.Namespace) -> int:
 
 def _distributions(options: argparse.Namespace) -> dict[str, Distribution]:
     """The distributions that were typed, by input."""
-    from backend.system import InvalidInput
+    from backend.inputs import InvalidInput
     from nanoconf.data.parsing import parsed
+    from nanoconf.surrogate.domain import continuous_inputs
     from nanoconf.uncertainty.propagation import Gaussian, Uniform
 
+    by_symbol = {SYSTEM[name].symbol: name for name in continuous_inputs()}
+    *others, last = by_symbol
     found: dict[str, Distribution] = {}
     for word, kind in (("uniform", Uniform), ("gaussian", Gaussian)):
         for typed, *numbers in getattr(options, word):
-            name = INPUTS.get(typed, typed)
-            if name not in INPUTS.values():
-                raise InvalidInput(word, " ".join([typed, *numbers]), "NAME must be h, c or d")
+            name = by_symbol.get(typed, typed)
+            if name not in by_symbol.values():
+                allowed = f"NAME must be {', '.join(others)} or {last}"
+                raise InvalidInput(word, " ".join([typed, *numbers]), allowed)
             if name in found or getattr(options, name) is not None:
                 raise InvalidInput(word, " ".join([typed, *numbers]), f"{typed} is given twice")
             found[name] = kind(*(parsed(name, number) for number in numbers))
@@ -144,7 +143,7 @@ def _shares(report: dict[str, Any]) -> list[str]:
     names = list(report["uncertain"])
     if not names:
         return []
-    short = {name: letter for letter, name in INPUTS.items()}
+    short = {name: SYSTEM[name].symbol for name in names}
     lines = [
         "",
         "Sobol indices, first-order and total, with their 95 % confidence:",

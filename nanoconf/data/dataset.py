@@ -10,16 +10,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backend.files import read_json, write_json
+from backend.inputs import SYSTEM, Input, InvalidInput
 from backend.profiles.bins import BINS as FULL_BINS
 from backend.sampling.result import SimulationResult
-from backend.system import SPECIES, InvalidInput
+from backend.system import SPECIES
 
 if TYPE_CHECKING:
     import pandas
@@ -28,41 +28,17 @@ if TYPE_CHECKING:
 BINS = FULL_BINS // 2
 """Uniform bins from the wall (z = −h/2) to the middle (z = 0)."""
 
-INPUTS = (
-    "confinement_length",
-    "positive_valency",
-    "negative_valency",
-    "salt_concentration",
-    "positive_diameter",
-)
-"""The five inputs of the paper, in its order."""
-
-OTHER_INPUTS = (
-    "negative_diameter",
-    "surface_charge_density",
-    "temperature",
-    "relative_permittivity",
-)
-"""Inputs that are numbers, too, and that the paper does not vary."""
-
 PROFILES = ("density", "error", "histogram", "histogram_error")
 """Columns that hold a value for each bin; the last two may be null."""
 
 FILE, CARD = "profiles.parquet", "card.json"
 
-COLUMNS = {
-    "system": "int32",
-    "species": "string",
-    "confinement_length": "double",
-    "positive_valency": "int8",
-    "negative_valency": "int8",
-    "salt_concentration": "double",
-    "positive_diameter": "double",
-    "negative_diameter": "double",
-    "wall": "string",
-    "surface_charge_density": "double",
-    "temperature": "double",
-    "relative_permittivity": "double",
+COUNTED = "negative_ions"
+"""Input whose column holds the number of ions that were simulated, given or not."""
+
+MOLAR = "M (mol/L)"
+
+OTHER_COLUMNS = {
     "positive_ions": "int32",
     "negative_ions": "int32",
     "box_length": "double",
@@ -84,24 +60,41 @@ COLUMNS = {
     "blocks": "int32",
 }
 
-UNITS = {
-    "confinement_length": "nm",
-    "positive_valency": "e",
-    "negative_valency": "e",
-    "salt_concentration": "M (mol/L)",
-    "positive_diameter": "nm",
-    "negative_diameter": "nm",
-    "surface_charge_density": "C/m²",
-    "temperature": "K",
+OTHER_UNITS = {
     "box_length": "nm",
     "duration_ns": "ns; with a target error, the most that the run could have taken",
     "target_error": "relative: the run ended when its median error was below",
     "simulated_ns": "ns of production that the profile comes from",
-    "density": "M (mol/L)",
-    "error": "M (mol/L), standard error of the mean from blocks",
-    "histogram": "M (mol/L), from counting ions alone; null where it was not kept",
-    "histogram_error": "M (mol/L), standard error of the mean from as many blocks as `blocks` says",
+    "density": MOLAR,
+    "error": f"{MOLAR}, standard error of the mean from blocks",
+    "histogram": f"{MOLAR}, from counting ions alone; null where it was not kept",
+    "histogram_error": f"{MOLAR}, standard error of the mean from as many blocks as `blocks` says",
 }
+
+
+# --- columns --------------------------------------------------------------------------------
+
+
+def columns() -> dict[str, str]:
+    """Types of all columns, in order: the system's inputs, then what its simulation gave."""
+    of_inputs = {each.name: _type(each) for each in _inputs()}
+    return {"system": "int32", "species": "string", **of_inputs, **OTHER_COLUMNS}
+
+
+def units() -> dict[str, str]:
+    """Units of the columns that have one."""
+    of_inputs = {each.name: each.unit for each in _inputs() if each.unit}
+    return {name: MOLAR if unit == "M" else unit for name, unit in of_inputs.items()} | OTHER_UNITS
+
+
+def _inputs() -> list[Input]:
+    return [each for each in SYSTEM.values() if each.name != COUNTED]
+
+
+def _type(each: Input) -> str:
+    if each.choices:
+        return "string"
+    return "int8" if each.whole else "double"
 
 
 # --- reading --------------------------------------------------------------------------------
@@ -128,33 +121,6 @@ def load(folder: str | Path) -> pandas.DataFrame:
 def load_card(folder: str | Path) -> dict[str, Any]:
     """What ``card.json`` says about a dataset."""
     return read_json(Path(folder) / CARD)
-
-
-@dataclass(frozen=True)
-class Arrays:
-    """The profiles of one species as arrays.
-
-    Attributes
-    ----------
-    inputs : ndarray, shape (systems, 5)
-        The columns `INPUTS`.
-    density, error : ndarray, shape (systems, 150)
-        Density and its standard error (M), from the wall to the middle.
-    """
-
-    inputs: np.ndarray
-    density: np.ndarray
-    error: np.ndarray
-
-
-def arrays(frame: pandas.DataFrame, species: str = SPECIES[0]) -> Arrays:
-    """The profiles of one species in a dataset, as arrays."""
-    rows = frame[frame["species"] == species]
-    return Arrays(
-        inputs=rows[list(INPUTS)].to_numpy(dtype=float),
-        density=np.stack(rows["density"].to_list()).astype(float),
-        error=np.stack(rows["error"].to_list()).astype(float),
-    )
 
 
 def bin_centres(confinement_length: float) -> np.ndarray:
@@ -250,8 +216,8 @@ def save(folder: Path, rows: Sequence[dict[str, Any]], card: dict[str, Any]) -> 
     import pyarrow.parquet
 
     ordered = sorted(rows, key=lambda row: (row["system"], SPECIES.index(row["species"])))
-    columns = {name: [row.get(name) for row in ordered] for name in COLUMNS}
-    table = pyarrow.table(columns, schema=_schema())
+    values = {name: [row.get(name) for row in ordered] for name in columns()}
+    table = pyarrow.table(values, schema=_schema())
     folder.mkdir(parents=True, exist_ok=True)
     half_made = folder / f".{FILE}.{os.getpid()}"
     try:
@@ -272,7 +238,7 @@ def _schema() -> pyarrow.Schema:
         name: pyarrow.list_(pyarrow.float32())
         if kind.startswith("list")
         else pyarrow.type_for_alias(kind)
-        for name, kind in COLUMNS.items()
+        for name, kind in columns().items()
     }
     return pyarrow.schema(list(types.items()))
 
@@ -284,7 +250,7 @@ def describe(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "for each system and ion species.",
         "systems": len({row["system"] for row in rows}),
         "rows": len(rows),
-        "units": UNITS,
+        "units": units(),
         "bins": {
             "count": BINS,
             "where": f"uniform from the wall to the middle: z = h ((i + 1/2) / {FULL_BINS} − 1/2), "
@@ -292,7 +258,7 @@ def describe(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         },
         "ranges": {
             name: [min(row[name] for row in rows), max(row[name] for row in rows)]
-            for name in (*INPUTS, *OTHER_INPUTS, "simulated_ns")
+            for name in (*(each.name for each in _inputs() if not each.choices), "simulated_ns")
         }
         if rows
         else {},

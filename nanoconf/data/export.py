@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.files import write_json, write_text, written_whole
-from backend.runs.run import DONE, Run, result_files
+from backend.runs.run import Run, result_files
+from backend.runs.state import RunState
 from backend.sampling.trajectory import FILES as TRAJECTORY_FILES
 from backend.system import InvalidInput
 
@@ -41,7 +42,7 @@ def write_run(folder: Path, run: Run) -> None:
     for name in ["run.json", *result_files()]:
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / "partial", ignore_errors=True)
-    if run.state == DONE:
+    if run.state == RunState.DONE:
         result = run.result()
         result.save(folder)
         _copy_trajectory(run.folder, folder)

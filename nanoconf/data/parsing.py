@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backend import settings, system
-from backend.settings import RunSettings
-from backend.system import InvalidInput, SlitSystem
+from backend.inputs import SYSTEM, InvalidInput
+from backend.settings import SETTINGS
+from backend.system import SlitSystem
 
-SYSTEM_INPUTS = tuple(field.name for field in fields(SlitSystem))
-SETTINGS = tuple(field.name for field in fields(RunSettings))
-
-WORDS = ("wall", *settings.CHOICES)
-"""Inputs and settings that are words, not numbers."""
-
-RANGES = {**system.ALLOWED, **settings.ALLOWED}
 MAXIMUM_ROWS = 100_000
 
 
@@ -30,7 +22,8 @@ def parsed(name: str, text: str) -> Any:
     InvalidInput
         It is not a number.
     """
-    if name in WORDS:
+    known = SYSTEM.get(name) or SETTINGS.get(name)
+    if known and known.choices:
         return text
     if name == "target_error" and text.endswith("%"):
         return parsed(name, text.removesuffix("%")) / 100
@@ -40,7 +33,7 @@ def parsed(name: str, text: str) -> Any:
                 return kind(text)
             except ValueError:
                 continue
-    allowed = f"{RANGES[name]}, as a number" if name in RANGES else "must be a number"
+    allowed = f"{known.range}, as a number" if known else "must be a number"
     raise InvalidInput(name, text, allowed)
 
 
@@ -57,9 +50,7 @@ def whole_number(name: str, text: str, low: int, high: int) -> int:
 
 def system_of(texts: Mapping[str, Any]) -> SlitSystem:
     """The system of inputs as they were typed; what is missing or empty has its default."""
-    return SlitSystem(
-        **{name: parsed(name, texts[name]) for name in SYSTEM_INPUTS if texts.get(name)}
-    )
+    return SlitSystem(**{name: parsed(name, texts[name]) for name in SYSTEM if texts.get(name)})
 
 
 def settings_of(assignments: Sequence[str]) -> dict[str, Any]:
@@ -75,7 +66,7 @@ def settings_of(assignments: Sequence[str]) -> dict[str, Any]:
     return chosen
 
 
-def table(file: Path, parameter: str, columns: Sequence[str]) -> list[dict[str, str]]:
+def table(file: Path, parameter: str, columns: Collection[str]) -> list[dict[str, str]]:
     """The rows of a CSV file.
 
     Parameters
@@ -84,7 +75,7 @@ def table(file: Path, parameter: str, columns: Sequence[str]) -> list[dict[str, 
         The file: a header and at least one row.
     parameter : str
         What the file was given for, to be named in a refusal.
-    columns : sequence of str
+    columns : collection of str
         The columns it may have.
     """
     try:

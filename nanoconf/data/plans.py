@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from backend.inputs import SYSTEM, InvalidInput
 from backend.runs.archive import inputs_hash
 from backend.settings import RunSettings
-from backend.system import InvalidInput, SlitSystem
-from nanoconf.data.parsing import SYSTEM_INPUTS, in_row, parsed, system_of, table
+from backend.system import SlitSystem
+from nanoconf.data.parsing import in_row, parsed, system_of, table
 
 TRIES = 3
 """Seeds that a system is given before it counts as failed."""
@@ -226,7 +227,7 @@ def read_plan(
         One line with the row, the column and what is allowed.
     """
     items = []
-    columns = (*SYSTEM_INPUTS, "duration_ns", "seed")
+    columns = (*SYSTEM, "duration_ns", "seed")
     for number, row in enumerate(table(file, "plan", columns)):
         try:
             own = {name: parsed(name, row[name]) for name in columns[-2:] if row.get(name)}

@@ -17,12 +17,12 @@ import numpy as np
 
 from backend import __version__
 from backend.cluster.destination import destination, status_in_words, waiting_line
-from backend.cluster.problems import UNUSABLE
 from backend.locks import Lock
 from backend.runs import local
-from backend.runs.archive import Archive
+from backend.runs.archive import UNUSABLE, Archive
 from backend.runs.keeper import REELECTION_SECONDS, ensure_keeper
-from backend.runs.run import DONE, FAILED, DamagedRun, Run, now
+from backend.runs.run import DamagedRun, Run, now
+from backend.runs.state import RunState
 from backend.sampling.result import SimulationError
 from backend.system import InvalidInput
 from nanoconf.data import dataset
@@ -222,7 +222,7 @@ class Sweep:
             del self._active[number]  # only now: who is interrupted takes what is active
             if problem and run.error in UNUSABLE:
                 raise SimulationError(f"the sweep has stopped: {problem}", run.error)
-            if problem and run.state in (DONE, FAILED) and attempt + 1 < TRIES:
+            if problem and run.state in (RunState.DONE, RunState.FAILED) and attempt + 1 < TRIES:
                 self._submit(item, attempt + 1)
                 continue
             if problem:
@@ -232,7 +232,7 @@ class Sweep:
 
     def _take(self, item: Item, run: Run) -> str:
         """Add the rows of a finished run; else why not."""
-        if run.state != DONE:
+        if run.state != RunState.DONE:
             return run.reason
         try:
             result = run.result()

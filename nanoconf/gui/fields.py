@@ -1,14 +1,17 @@
-"""The numbers a user can set: their names, ranges, sliders and how what was typed is read."""
+"""The numbers a user can set: their sliders, and how what was typed is read."""
 
 from __future__ import annotations
 
 import math
 import re
 from bisect import bisect
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any
 
-from backend import system
+from backend.inputs import SYSTEM, Input
+from backend.settings import SETTINGS
 
 NUMBER = re.compile(r"[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?")
 LONGEST_ECHO = 24
@@ -18,22 +21,12 @@ class Refused(ValueError):
     """What was typed cannot be used; the message says what is allowed."""
 
 
-@dataclass(frozen=True)
-class Field:
-    """One number of the page.
+@dataclass(frozen=True, kw_only=True)
+class Field(Input):
+    """One number of the page: an input, and how it is typed and dragged.
 
     Parameters
     ----------
-    name : str
-        Name of the parameter of `SlitSystem` or `RunSettings`.
-    label : str
-        Name, symbol and unit, as the user reads them.
-    symbol : str
-        The symbol alone.
-    unit : str
-        The unit; empty for valencies.
-    low, high : float
-        The range that may be typed.
     default : float or None
         The value that the page opens with; None where nothing need be typed.
     ladder : tuple of (float, float)
@@ -41,20 +34,11 @@ class Field:
         are fine where the surrogate can answer and coarse elsewhere.
     decimals : int
         Digits after the decimal point, where the page writes the number itself.
-    whole : bool
-        Only whole numbers are allowed.
     """
 
-    name: str
-    label: str
-    symbol: str
-    unit: str
-    low: float
-    high: float
-    default: float | None
+    default: float | None = None
     ladder: tuple[tuple[float, float], ...] = ()
     decimals: int = 0
-    whole: bool = False
 
     def text(self, value: float | None) -> str:
         """A value as the page writes it."""
@@ -119,11 +103,6 @@ class Field:
             raise refused
         return int(value) if self.whole else value
 
-    @property
-    def title(self) -> str:
-        """The label without its unit."""
-        return self.label.removesuffix(f" ({self.unit})")
-
 
 def _short(value: float) -> str:
     """One decimal at least below ten, so that 3 to 4 nm reads 3.0 – 4.0."""
@@ -136,56 +115,74 @@ def _clipped(typed: str) -> str:
     return text if len(text) <= LONGEST_ECHO else text[: LONGEST_ECHO - 1] + "…"
 
 
-def _of_system(
-    name: str,
-    label: str,
-    default: float | None,
-    ladder: tuple[tuple[float, float], ...],
-    decimals: int = 0,
-) -> Field:
-    """A number of the system, in the range that the engine accepts; its label ends in (unit)."""
-    allowed = system.ALLOWED[name]
-    title = label.removesuffix(f" ({allowed.unit})")
-    return Field(
-        name,
-        label,
-        title.split()[-1],
-        allowed.unit,
-        allowed.low,
-        allowed.high,
-        default,
-        ladder,
-        decimals,
-        whole=name.endswith("valency"),
-    )
-
+WITHOUT_FIELD = {
+    "wall": "wall {}",
+    "temperature": "{:g} K",
+    "relative_permittivity": "permittivity {:g}",
+    "negative_ions": "{} negative ions",
+}
+"""Inputs that the page has no fields for, and how their values read."""
 
 DIAMETERS = ((0.5, 0.01), (0.75, 0.001), (2.0, 0.025))
 
-SYSTEM_FIELDS = (
-    _of_system(
-        "confinement_length",
-        "Confinement length h (nm)",
-        3.0,
-        ((3.0, 0.1), (4.0, 0.01), (10.0, 0.2), (30.0, 1.0)),
-        2,
-    ),
-    _of_system("positive_valency", "Positive ion valency z₊", 1, ((3, 1),)),
-    _of_system("negative_valency", "Negative ion valency z₋", -1, ((-1, 1),)),
-    _of_system(
-        "salt_concentration",
-        "Salt concentration c (M)",
-        0.5,
-        ((0.01, 0.001), (0.3, 0.01), (0.9, 0.01), (2.0, 0.05), (5.0, 0.1)),
-        2,
-    ),
-    _of_system("positive_diameter", "Ion diameter d (nm)", 0.714, DIAMETERS, 3),
-    _of_system("negative_diameter", "Negative diameter d₋ (nm)", None, DIAMETERS, 3),
-    _of_system("surface_charge_density", "Surface charge σ (C/m²)", 0.0, ((0.0, 0.001),), 3),
-)
-"""The physical system: what the engine accepts, with the defaults of the paper."""
+LADDERS = {
+    "confinement_length": ((3.0, 0.1), (4.0, 0.01), (10.0, 0.2), (30.0, 1.0)),
+    "positive_valency": ((3, 1),),
+    "negative_valency": ((-1, 1),),
+    "salt_concentration": ((0.01, 0.001), (0.3, 0.01), (0.9, 0.01), (2.0, 0.05), (5.0, 0.1)),
+    "positive_diameter": DIAMETERS,
+    "negative_diameter": DIAMETERS,
+    "surface_charge_density": ((0.0, 0.001),),
+}
+"""Sliders of the physical system."""
 
-DURATION = Field("duration_ns", "Simulation length (ns)", "t", "ns", 0.01, 100.0, 5.0, decimals=1)
-TARGET = Field("target_error", "Stop at an error of (%)", "", "%", 0.02, 50.0, None)
+DECIMALS = {
+    "confinement_length": 2,
+    "salt_concentration": 2,
+    "positive_diameter": 3,
+    "negative_diameter": 3,
+    "surface_charge_density": 3,
+}
 
-FIELDS = {field.name: field for field in (*SYSTEM_FIELDS, DURATION, TARGET)}
+
+def _field(each: Input, **of_page: Any) -> Field:
+    return Field(**{**vars(each), **of_page})
+
+
+DURATION = _field(SETTINGS["duration_ns"], low=0.01, high=100.0, decimals=1)
+TARGET = _field(SETTINGS["target_error"], unit="%", low=0.02, high=50.0)
+"""Settings of a run; the error in percent."""
+
+
+def system_fields() -> tuple[Field, ...]:
+    """The numbers of the physical system that can be set on the page."""
+    return _system_fields(tuple(SYSTEM.values()))
+
+
+@lru_cache(maxsize=8)  # asked for at every step of a slider
+def _system_fields(inputs: tuple[Input, ...]) -> tuple[Field, ...]:
+    return tuple(
+        _field(each, ladder=LADDERS.get(each.name, ()), decimals=DECIMALS.get(each.name, 0))
+        for each in inputs
+        if each.name not in WITHOUT_FIELD
+    )
+
+
+class Fields(Mapping[str, Field]):
+    """All numbers of the page, by name; it follows the table of inputs."""
+
+    def __getitem__(self, name: str) -> Field:
+        return {each.name: each for each in self._all()}[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (each.name for each in self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def _all(self) -> tuple[Field, ...]:
+        return (*system_fields(), DURATION, TARGET)
+
+
+FIELDS = Fields()
+"""What a user can set."""

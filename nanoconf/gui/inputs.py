@@ -11,7 +11,7 @@ from traitlets import Bool, Dict, HasTraits
 from backend.sampling.trajectory import affordable_snapshots
 from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
-from nanoconf.gui.fields import FIELDS, SYSTEM_FIELDS, Refused
+from nanoconf.gui.fields import FIELDS, Refused, system_fields
 
 PERCENT = 0.01
 
@@ -89,14 +89,14 @@ class Inputs(HasTraits):
 
 def texts_of(system: SlitSystem) -> dict[str, str]:
     """What to type for a system; nothing where both ions have the same diameter."""
-    texts = {each.name: each.text(getattr(system, each.name)) for each in SYSTEM_FIELDS}
+    texts = {each.name: each.text(getattr(system, each.name)) for each in system_fields()}
     if system.negative_diameter == system.positive_diameter:
         texts["negative_diameter"] = ""
     return texts
 
 
 def _system(values: dict[str, Any]) -> SlitSystem:
-    return _system_of(tuple((each.name, values[each.name]) for each in SYSTEM_FIELDS))
+    return _system_of(tuple((each.name, values[each.name]) for each in system_fields()))
 
 
 @lru_cache(maxsize=8)  # all panels ask for it at every step of a slider

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Enum, Float, Tuple, Unicode
 
+from backend.runs.state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.inputs import Inputs
@@ -41,9 +42,6 @@ WITH_PREDICTION = (POSITIVE, NEGATIVE, CHARGE, INTEGRATED, POTENTIAL, PREDICTION
 
 LOG_LINES = 200
 
-ACTIVE = ("queued", "running")
-FINISHED = ("done", "failed", "cancelled")
-
 
 @dataclass(frozen=True)
 class Simulation:
@@ -55,8 +53,8 @@ class Simulation:
         Its run in the archive.
     system, settings
         What is simulated, and how.
-    state : str
-        State of the run; empty between the click and the archive's answer.
+    state : RunState
+        State of the run.
     mine : bool
         Whether this browser asked for it.
     joined : bool
@@ -86,7 +84,7 @@ class Simulation:
     run_id: str
     system: SlitSystem
     settings: RunSettings
-    state: str = "queued"
+    state: RunState = RunState.QUEUED
     mine: bool = True
     joined: bool = False
     stored: bool = False
@@ -103,7 +101,7 @@ class Simulation:
     @property
     def active(self) -> bool:
         """Whether the run is waiting or running."""
-        return self.state in ACTIVE
+        return self.state.active
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,7 @@ class Offer:
 
     run_id: str
     system: SlitSystem
-    state: str
+    state: RunState
     fraction: float
 
 

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from nanoconf.gui.fields import FIELDS
+from backend.inputs import SYSTEM
+from backend.runs.state import RunState
+from nanoconf.gui.fields import FIELDS, WITHOUT_FIELD
 
 if TYPE_CHECKING:
     from backend.runs.run import Run
     from backend.settings import RunSettings
     from backend.system import InvalidInput, SlitSystem
     from nanoconf.gui.state import MachineLearning, Simulation
-
-
-WITHOUT_FIELD = {
-    "wall": "wall {}",
-    "temperature": "{:g} K",
-    "relative_permittivity": "permittivity {:g}",
-    "negative_ions": "{} negative ions",
-}
-"""How the inputs read that the page has no fields for."""
 
 
 def describe(system: SlitSystem, *, full: bool = False) -> str:
@@ -41,12 +33,11 @@ def describe(system: SlitSystem, *, full: bool = False) -> str:
 
 def without_field(system: SlitSystem, *, full: bool = False) -> list[str]:
     """What is not the default of the inputs that the page has no fields for; `full`: all."""
-    defaults = {each.name: each.default for each in fields(system)}
     values = {name: getattr(system, name) for name in WITHOUT_FIELD}
     return [
         WITHOUT_FIELD[name].format(value)
         for name, value in values.items()
-        if value is not None and (full or value != defaults[name])
+        if value is not None and (full or value != SYSTEM[name].default)
     ]
 
 
@@ -92,17 +83,17 @@ def status(simulation: Simulation, ending: str = "") -> str:
 
 
 def _status(simulation: Simulation, ending: str) -> str:
-    if simulation.state == "done":
+    if simulation.state == RunState.DONE:
         return _done(simulation)
-    if simulation.state == "cancelled":
+    if simulation.state == RunState.CANCELLED:
         return "Cancelled. What had been simulated stays on screen; Run starts afresh."
-    if simulation.state == "failed":
+    if simulation.state == RunState.FAILED:
         return f"The simulation failed: {simulation.reason}"
     if ending:
         return {"cancelling": "Cancelling …", "finishing": "Finishing …"}[ending]
     if simulation.where:
         return _on_cluster(simulation)
-    if simulation.state == "queued":
+    if simulation.state == RunState.QUEUED:
         return _waiting(simulation.ahead)
     return _running(simulation.progress)
 
@@ -116,7 +107,7 @@ def _waiting(ahead: int) -> str:
 def _on_cluster(simulation: Simulation) -> str:
     """The status line for a simulation on a cluster: the queue first, then the progress."""
     how = simulation.on_cluster or "on its way"
-    if simulation.state == "queued":
+    if simulation.state == RunState.QUEUED:
         return f"On {simulation.where}: {how} …"
     return f"On {simulation.where}, {how}. {_running(simulation.progress)}"
 
@@ -177,14 +168,16 @@ def milestone(simulation: Simulation) -> str:
         return f"{name}: this system is in the archive already"
     if simulation.joined and simulation.active:
         return f"{name}: the same simulation is {simulation.state} already; watching it"
-    if simulation.state in ("failed", "cancelled"):
+    if simulation.state in (RunState.FAILED, RunState.CANCELLED):
         return f"{name} {simulation.state}: {simulation.reason}"
     return f"{name} is {simulation.state}"
 
 
 def mood(simulation: Simulation) -> str:
     """How the status line looks."""
-    return {"done": "good", "failed": "bad", "cancelled": "idle"}.get(simulation.state, "busy")
+    return {RunState.DONE: "good", RunState.FAILED: "bad", RunState.CANCELLED: "idle"}.get(
+        simulation.state, "busy"
+    )
 
 
 def predicted(prediction: MachineLearning) -> str:

@@ -23,10 +23,10 @@ from backend.walls import boltzmann_factor
 from nanoconf.data.dataset import BINS
 from nanoconf.data.published import SYSTEMS, TRENDS
 from nanoconf.paper.histograms import Histograms
-from nanoconf.paper.published_network import SPECIES, Predict
+from nanoconf.paper.published_network import INPUTS, SPECIES, Predict, paper_key
 from nanoconf.paper.report import tidy
 from nanoconf.surrogate.model import Surrogate
-from nanoconf.surrogate.simulations import Simulations, system_key
+from nanoconf.surrogate.simulations import Simulations
 
 STANDARD_ERRORS = (1.0, 1.96, 3.0)
 """Half widths k of the error bars, in standard errors."""
@@ -40,8 +40,8 @@ PAPER_A_N = (0.86, 0.997)
 PAPER_A_I = {"I": 0.98, "II": 0.91, "III": 0.78, "IV": 0.89}
 """Values reported in the paper: A, the smallest and largest A_n, and A_i by system."""
 
-NAMES = {system_key(system): name for name, system in {**SYSTEMS, **TRENDS}.items()}
-"""The paper's names of its systems, by `system_key`."""
+NAMES = {paper_key(system): name for name, system in {**SYSTEMS, **TRENDS}.items()}
+"""Names of the systems in the paper, by `paper_key`."""
 
 NOTE = """
 A: fraction of bins in which prediction and simulation differ by less than k standard errors of the
@@ -49,7 +49,7 @@ simulation's histogram. Ceiling: A of an exact prediction. The paper does not st
 L2 error: relative to the most precise runs, over all bins. MD noise: the error of these runs."""
 
 References = dict[str, tuple[np.ndarray, np.ndarray]]
-"""Densities and their standard errors (M), shape (150,) each, of long runs, by `system_key`."""
+"""Density and standard error (M) of the most precise runs, shape (150,) each, by `paper_key`."""
 
 
 def ceiling(blocks: np.ndarray | int, k: float) -> np.ndarray:
@@ -136,7 +136,8 @@ def judge(
     references : References
         Most precise runs, for the L2 error; see `references_of`.
     seen : collection of str
-        `system_key` of systems that the predictor was trained on; they are left out.
+        Keys of the predictor's training systems, which are left out. Only the paper's five inputs
+        in a key are compared, because a surrogate may have more.
 
     Returns
     -------
@@ -150,7 +151,8 @@ def judge(
     InvalidInput
         If no test system is left.
     """
-    rows = [row for row, key in enumerate(histograms.keys) if key not in set(seen)]
+    left_out = {" ".join(key.split()[: len(INPUTS)]) for key in seen}
+    rows = [row for row, key in enumerate(histograms.keys) if key not in left_out]
     keys = [histograms.keys[row] for row in rows]
     test = [index for index, key in enumerate(keys) if key not in NAMES]
     if not test:
@@ -195,7 +197,7 @@ def references_of(data: Sequence[Simulations]) -> References:
     found: References = {}
     for simulations in data:
         profiles = zip(
-            simulations.keys,
+            map(paper_key, simulations.systems),
             simulations.density[SPECIES],
             simulations.error[SPECIES],
             strict=True,
@@ -249,7 +251,7 @@ def _median(errors: Sequence[dict[str, float] | None]) -> dict[str, float] | Non
 
 
 def rows(found: dict[str, Any]) -> list[list[str]]:
-    """Table of A and its ceiling by k, over the test systems and for each of the paper's."""
+    """Table of A and its ceiling by k, over the test systems and for each published system."""
     table = [
         [
             "",
@@ -313,7 +315,7 @@ def draw(found: dict[str, Any]) -> Any:
     points.plot(list(shown), list(shown.values()), "x", color="black", label="paper")
     curves.set_xlabel("bin n, from the wall (1) to the midplane (150)")
     curves.set_ylabel("$A_n$")
-    points.set_ylabel("$A_i$ (bars: ceilings)")
+    points.set_ylabel("$A_i$ (dashes: ceilings)")
     points.tick_params(axis="x", labelsize=8)
     for axis in (curves, points):
         axis.set_ylim(0, 1.05)

@@ -57,7 +57,7 @@ def _accuracy(options: argparse.Namespace) -> None:
     found = accuracy.judge(network, histograms, references, seen)
     print_table(accuracy.rows(found))
     model = Surrogate.load(options.model)
-    seen = model.card["systems"]["training"]
+    seen = model.card.systems.training
     ours = accuracy.judge(accuracy.positive_ions(model), histograms, references, seen)
     print(f"\nThe same by {model.name}:\n")
     print_table(accuracy.rows(ours))

@@ -21,8 +21,8 @@ from backend.system import InvalidInput
 from nanoconf.data.published import KEPT_OUT_KEYS
 from nanoconf.paper.cache import cached
 from nanoconf.paper.points import POINTS, PointDensities, point_densities
+from nanoconf.paper.published_network import network_inputs
 from nanoconf.paper.regressors import ANN, HYPERPARAMETERS, NAMES, regressor
-from nanoconf.surrogate.domain import network_inputs
 from nanoconf.surrogate.simulations import Simulations
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Comparison:
     Attributes
     ----------
     data : Simulations
-        Data set for training and test.
+        The data set.
     held_out : ndarray of int
         Indices of the held-out simulations.
     truth : PointDensities

@@ -11,8 +11,7 @@ import numpy as np
 
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.data.dataset import BINS, FILE
-from nanoconf.paper.published_network import SPECIES
-from nanoconf.surrogate.simulations import system_key
+from nanoconf.paper.published_network import SPECIES, paper_key
 
 COLUMNS = ("histogram", "histogram_error", "blocks")
 
@@ -70,8 +69,8 @@ class Histograms:
 
     @cached_property
     def keys(self) -> list[str]:
-        """`system_key` of each system."""
-        return [system_key(system) for system in self.systems]
+        """`paper_key` of each system."""
+        return [paper_key(system) for system in self.systems]
 
 
 def _read(folder: Path) -> Any:

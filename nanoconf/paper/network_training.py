@@ -18,10 +18,11 @@ from backend import __version__
 from backend.files import write_json
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.data import export as output
-from nanoconf.data.published import KEPT_OUT_KEYS
+from nanoconf.data.published import KEPT_OUT
 from nanoconf.paper.published_network import (
     ARCHITECTURE,
     CARD,
+    INPUTS,
     KIND,
     NETWORK,
     PAPER,
@@ -30,11 +31,12 @@ from nanoconf.paper.published_network import (
     MinMax,
     check_inputs,
     compiled_epoch,
+    network_inputs,
+    paper_key,
     physical_network,
     scaled_network,
 )
 from nanoconf.paper.report import tidy
-from nanoconf.surrogate.domain import INPUTS, network_inputs
 from nanoconf.surrogate.simulations import Simulations
 from nanoconf.surrogate.tf import THREADS, import_tensorflow, limit_threads, versions
 
@@ -72,7 +74,8 @@ class Task:
             If the data have too few systems, or a system that the inputs do not describe.
         """
         check_inputs(data.systems)
-        keys = sorted(set(data.keys) - KEPT_OUT_KEYS)
+        row_keys = [paper_key(system) for system in data.systems]
+        keys = sorted(set(row_keys) - {paper_key(system) for system in KEPT_OUT})
         held_out = round(TEST_FRACTION * len(keys))
         if not held_out:
             problem = f"has too few systems to train on: {len(keys)} besides the published ones"
@@ -82,8 +85,8 @@ class Task:
         test, training = np.array(shuffled[:held_out]), np.array(shuffled[held_out:])
         return cls(
             data,
-            np.flatnonzero(np.isin(data.keys, training)),
-            np.flatnonzero(np.isin(data.keys, test)),
+            np.flatnonzero(np.isin(row_keys, training)),
+            np.flatnonzero(np.isin(row_keys, test)),
         )
 
     @cached_property
@@ -115,7 +118,7 @@ class Task:
 
     def keys(self, rows: np.ndarray) -> list[str]:
         """Sorted keys of the systems of the given simulations."""
-        return sorted({self.data.keys[row] for row in rows})
+        return sorted({paper_key(self.data.systems[row]) for row in rows})
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,14 @@ from backend.system import InvalidInput, SlitSystem
 from nanoconf.data.dataset import BINS
 from nanoconf.data.published import SYSTEMS, TRENDS
 from nanoconf.paper.accuracy import References, references_of, relative_error
-from nanoconf.paper.published_network import SPECIES, Predict
+from nanoconf.paper.published_network import SPECIES, Predict, paper_key
 from nanoconf.paper.report import tidy
-from nanoconf.surrogate.simulations import Simulations, system_key
+from nanoconf.surrogate.simulations import Simulations
 
 PUBLISHED_COLUMNS = ("case", "h", "zp", "zn", "c", "d", "z_nm", "rho_plus_M")
 
 Published = dict[str, tuple[np.ndarray, np.ndarray]]
-"""z (nm) and density (M) of the published network, shape (points,) each, by `system_key`."""
+"""z (nm) and density (M) of the published network, shape (points,) each, by `paper_key`."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; the published curve is represented by its error only."""
         return {
-            "system": system_key(self.system),
+            "system": paper_key(self.system),
             "error": self.deviation,
             "published_error": self.published_error,
             "points": self.points(),
@@ -116,8 +116,8 @@ def compare(
     named = {**SYSTEMS, **TRENDS}
     simulated = references_of([data])
     for name, system in named.items():
-        if system_key(system) not in simulated:
-            problem = f"lacks system {name} of the paper (h z₊ z₋ c d = {system_key(system)})"
+        if paper_key(system) not in simulated:
+            problem = f"lacks system {name} of the paper (h z₊ z₋ c d = {paper_key(system)})"
             raise InvalidInput("data", data.folder, problem)
     predicted = predict(list(named.values()))
     return {
@@ -133,7 +133,7 @@ def _comparison(
     simulated: References,
     published: Published,
 ) -> Comparison:
-    key = system_key(system)
+    key = paper_key(system)
     z = bin_centres(system)[:BINS]
     return Comparison(name, system, z, predicted, *simulated[key], published.get(key))
 
@@ -163,7 +163,7 @@ def read_published(file: str | Path) -> Published:
     for h, zp, zn, c, d, z, density in numbers:
         system = SlitSystem(h, int(zp), int(zn), c, d)
         if abs(z + (h - d) / 2) > 1e-6:
-            curves.setdefault(system_key(system), []).append((z, density))
+            curves.setdefault(paper_key(system), []).append((z, density))
     return {key: _columns(curve) for key, curve in curves.items()}
 
 
@@ -220,7 +220,7 @@ def rows(found: dict[str, Comparison]) -> list[list[str]]:
         table.append(
             [
                 name,
-                system_key(one.system),
+                paper_key(one.system),
                 *(f"{100 * error[key]:.2f}" for key in ("observed", "noise", "beyond_noise")),
                 "" if published is None else f"{100 * published:.2f}",
                 *(

@@ -16,12 +16,22 @@ from typing import Any, Self
 import numpy as np
 
 from backend.files import read_json
-from backend.system import InvalidInput, SlitSystem
-from nanoconf.surrogate.domain import INPUTS, network_inputs
+from backend.inputs import InvalidInput
+from backend.system import SlitSystem
+from nanoconf.surrogate.domain import input_values
 from nanoconf.surrogate.tf import import_tensorflow
 
 KIND = "paper-network"
 NETWORK, CARD = "network.keras", "card.json"
+
+INPUTS = (
+    "confinement_length",
+    "positive_valency",
+    "negative_valency",
+    "salt_concentration",
+    "positive_diameter",
+)
+"""The paper's five inputs (h, z₊, z₋, c, d), in its order, whatever the surrogate's inputs."""
 
 SPECIES = "positive"
 """Species whose density the paper's network predicts."""
@@ -83,7 +93,7 @@ ARCHITECTURE = {
 
 @dataclass(frozen=True)
 class MinMax:
-    """Scales each column to [0, 1]; a constant column becomes 0.
+    """Min-max scaling of each column to [0, 1]; a constant column becomes 0.
 
     Attributes
     ----------
@@ -208,6 +218,16 @@ def check_inputs(systems: Sequence[SlitSystem]) -> None:
             if name != "negative_ions" and value != expected[name]:
                 problem = f"must be {expected[name]}: it is not an input of the paper's network"
                 raise InvalidInput(name, value, problem)
+
+
+def network_inputs(systems: Sequence[SlitSystem]) -> np.ndarray:
+    """The five inputs, shape (systems, 5), in nm, e and M."""
+    return input_values(systems, INPUTS)
+
+
+def paper_key(system: SlitSystem) -> str:
+    """Key of a system: its five inputs, as in ``3.2 1 -1 0.6 0.65``."""
+    return " ".join(f"{value:.9g}" for value in network_inputs([system])[0])
 
 
 class PaperNetwork:

@@ -19,14 +19,14 @@ MARKERS = ("o", "s", "^", "D", "v", "x")
 
 
 def tidy(value: Any, digits: int = 5) -> Any:
-    """Round a number, or each number of an array or list, to JSON values of few digits.
+    """Round numbers to significant digits, for JSON.
 
     Parameters
     ----------
     value : float or array_like
-        Values; those that are not finite become None.
+        One or more numbers; those that are not finite become None.
     digits : int
-        Significant digits.
+        Number of significant digits.
     """
     if np.ndim(value):
         return [tidy(each, digits) for each in value]

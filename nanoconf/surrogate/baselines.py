@@ -16,15 +16,13 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from backend.inputs import InvalidInput
 from backend.profiles.bins import BINS, bin_centres
-from backend.system import SPECIES, InvalidInput, SlitSystem
+from backend.system import SPECIES, SlitSystem
 from backend.walls import binned_boltzmann_factor
 from nanoconf.data.dataset import BINS as HALF
-from nanoconf.surrogate.domain import Domain, mean_density
+from nanoconf.surrogate.domain import Domain, continuous_inputs, input_values, mean_density
 from nanoconf.surrogate.simulations import Simulations
-
-COORDINATES = ("confinement_length", "salt_concentration", "positive_diameter")
-"""Inputs that a baseline interpolates in (h, c, d)."""
 
 PLACES = np.linspace(0.0, 1.04, 160)
 """Values of t where y is learnt; as fine as the bins. Ions are hardly found beyond the last."""
@@ -97,8 +95,8 @@ def _domain(data: Simulations) -> Domain:
 
 
 def _coordinates(systems: Sequence[SlitSystem]) -> np.ndarray:
-    """(h, c, d), shape (systems, 3), in nm, M, nm."""
-    return np.array([[getattr(system, name) for name in COORDINATES] for system in systems])
+    """(h, c, d), shape (systems, 3), in nm, M, nm: what a baseline interpolates in."""
+    return input_values(systems, continuous_inputs())
 
 
 def _by_valencies(systems: Sequence[SlitSystem]) -> dict[Valencies, np.ndarray]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
-from backend.system import ALLOWED, InvalidInput, Range, SlitSystem
+from backend.inputs import SYSTEM, InvalidInput, Range
+from backend.system import SlitSystem
 
 INPUTS = (
     "confinement_length",
@@ -21,8 +22,8 @@ INPUTS = (
 )
 """The network's inputs (h, z₊, z₋, c, d), in its order."""
 
-FIXED = ("wall", "surface_charge_density", "temperature", "relative_permittivity")
-"""Inputs of a system that are no inputs of the network: it has learnt one value of each."""
+WITHOUT_RANGE = ("negative_diameter", "negative_ions")
+"""Inputs that need no range: both diameters are equal, and the box leaves the profile as it is."""
 
 EDGE = 0.05
 """Ranges begin and end at multiples of this."""
@@ -37,8 +38,23 @@ class ExtrapolationWarning(UserWarning):
 
 def network_inputs(systems: Sequence[SlitSystem]) -> np.ndarray:
     """The network's inputs, shape (systems, 5), in nm, e and M."""
-    rows = [[getattr(system, name) for name in INPUTS] for system in systems]
-    return np.array(rows, dtype=float).reshape(-1, len(INPUTS))
+    return input_values(systems, INPUTS)
+
+
+def input_values(systems: Sequence[SlitSystem], names: Sequence[str]) -> np.ndarray:
+    """Values of some inputs, shape (systems, names)."""
+    rows = [[getattr(system, name) for name in names] for system in systems]
+    return np.array(rows, dtype=float).reshape(-1, len(names))
+
+
+def continuous_inputs() -> tuple[str, ...]:
+    """The network's inputs that are no whole numbers (h, c, d)."""
+    return tuple(name for name in INPUTS if not SYSTEM[name].whole)
+
+
+def fixed_inputs() -> tuple[str, ...]:
+    """Inputs of a system that are no inputs of the network, which has learnt one value of each."""
+    return tuple(name for name in SYSTEM if name not in (*INPUTS, *WITHOUT_RANGE))
 
 
 def mean_density(system: SlitSystem, species: str) -> float:
@@ -76,14 +92,14 @@ class Domain:
         ValueError
             The systems differ in what is no input of the network.
         """
-        fixed = {name: _only_value(systems, name) for name in FIXED}
+        fixed = {name: _only_value(systems, name) for name in fixed_inputs()}
         if any(system.diameters[0] != system.diameters[1] for system in systems):
             raise ValueError("the network learns ions of equal diameters only")
         rows = network_inputs(systems)
         bounds = zip(INPUTS, rows.min(axis=0), rows.max(axis=0), strict=True)
         return cls(
             {
-                name: Range(_floor(low), _ceil(high), ALLOWED[name].unit)
+                name: Range(_floor(low), _ceil(high), SYSTEM[name].unit)
                 for name, low, high in bounds
             },
             fixed,
@@ -137,20 +153,15 @@ class Domain:
 
     @staticmethod
     def _only(name: str, learnt: object) -> str:
-        unit = ALLOWED[name].unit if name in ALLOWED else ""
+        unit = SYSTEM[name].unit if name in SYSTEM else ""
         value = f"{learnt:g}" if isinstance(learnt, float | int) else str(learnt)
         return f"must be {value} {unit}".rstrip() + ", the only value that the surrogate has learnt"
 
     # --- on disk ----------------------------------------------------------------------------
 
-    def to_dict(self) -> dict[str, Any]:
-        """The domain as plain JSON values; `from_dict` reads them back."""
-        ranges = {name: asdict(allowed) for name, allowed in self.ranges.items()}
-        return {"ranges": ranges, "fixed": self.fixed}
-
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The domain of `to_dict`."""
+        """Read the section ``domain`` of a model's card."""
         ranges = {name: Range(**allowed) for name, allowed in values["ranges"].items()}
         return cls(ranges, values["fixed"])
 

@@ -87,7 +87,7 @@ def evaluate(
 
 def unseen(model: Surrogate, data: Simulations) -> list[int]:
     """Simulations whose systems neither trained the model nor set its error band."""
-    seen = {*model.card["systems"]["training"], *model.card["systems"]["validation"]}
+    seen = {*model.card.systems.training, *model.card.systems.validation}
     return [row for row, key in enumerate(data.keys) if key not in seen]
 
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
-from backend.files import read_json, write_text
+from backend.files import write_text
+from backend.inputs import Range
 from backend.profiles.bins import bin_centres
 from backend.profiles.density import DensityProfile, SlitProfiles
-from backend.system import SPECIES, Range, SlitSystem
+from backend.system import SPECIES, SlitSystem
 from nanoconf.surrogate import band
+from nanoconf.surrogate.card import KIND, Card
 from nanoconf.surrogate.domain import Domain, mean_density, network_inputs
 from nanoconf.surrogate.domain import ExtrapolationWarning as ExtrapolationWarning
 from nanoconf.surrogate.runtime import RUNTIMES, Network
 from nanoconf.surrogate.shape import TERMS, Slits, profile_of
-
-KIND = "log-profile-ensemble"
-"""What the network does: see `nanoconf.surrogate.network` and `nanoconf.surrogate.shape`."""
 
 AT_ONCE = 256
 """Systems that are evaluated together: what is in hand stays in the processor's cache."""
@@ -97,11 +96,11 @@ class Surrogate:
     ----------
     folder : Path
         Where the model lies.
-    card : dict
-        What the model is: data, training, domain, metrics.
+    card : Card
+        How it was made, what it was trained for and how accurate it is.
     """
 
-    def __init__(self, folder: Path, card: dict[str, Any], network: Network):
+    def __init__(self, folder: Path, card: Card, network: Network):
         self.folder = folder
         self.card = card
         self._network = network
@@ -127,23 +126,23 @@ class Surrogate:
 
         if runtime not in RUNTIMES:
             raise ValueError(f"runtime = {runtime!r}: must be one of {', '.join(RUNTIMES)}")
-        folder = current_model(path).folder
-        card = read_json(folder / "card.json")
-        if card["kind"] != KIND:
-            raise ModelNotFound(f"{folder}: a model of kind {card['kind']!r}; known: {KIND!r}")
-        return cls(folder, card, RUNTIMES[runtime](folder))
+        found = current_model(path)
+        folder, kind = found.folder, found.card.kind
+        if kind != KIND:
+            raise ModelNotFound(f"{folder}: a model of kind {kind!r}; known: {KIND!r}")
+        return cls(folder, found.card, RUNTIMES[runtime](folder))
 
     # --- what it is -------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
         """Name of the model."""
-        return self.card["name"]
+        return self.card.name
 
-    @cached_property
+    @property
     def learnt(self) -> Domain:
         """The systems that it has learnt."""
-        return Domain.from_dict(self.card["domain"])
+        return self.card.domain
 
     @property
     def domain(self) -> dict[str, Range]:
@@ -153,7 +152,8 @@ class Surrogate:
     @property
     def typical_error(self) -> float:
         """Median relative L2 error of the profiles of validation systems, both ions."""
-        return self.card["metrics"]["typical_error"]
+        metrics = self.card.metrics
+        return math.nan if metrics is None else metrics.typical_error
 
     # --- what it says -----------------------------------------------------------------------
 
@@ -212,7 +212,7 @@ class Surrogate:
 
     def _halves(self, systems: Sequence[SlitSystem]) -> Halves:
         mean, spread, place = self.ensemble(systems)
-        error = band.errors(self.card["band"], systems, place, mean, spread)
+        error = band.errors(self.card.band, systems, place, mean, spread)
         means = _mean_densities(systems)[..., None]
         return Halves(mean * means, error * means)
 

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from backend.system import SPECIES
-from nanoconf.surrogate.domain import INPUTS
 from nanoconf.surrogate.runtime import NAME
 from nanoconf.surrogate.shape import TERMS
 from nanoconf.surrogate.tf import import_tensorflow
@@ -100,7 +99,7 @@ def build(
     from keras import Model, initializers, layers
 
     scale = inputs.inverse_size
-    first = layers.Input((len(INPUTS),), name="h_zp_zn_c_d")
+    first = layers.Input(inputs.centre.shape, name="h_zp_zn_c_d")
     flow = layers.Rescaling(scale.tolist(), (-inputs.centre * scale).tolist())(first)
     members, terms = architecture.members, architecture.terms
     flow = layers.RepeatVector(members)(flow)

@@ -11,9 +11,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from backend.system import SPECIES, InvalidInput, SlitSystem
+from backend.inputs import InvalidInput
+from backend.system import SPECIES, SlitSystem
 from nanoconf.data import dataset
-from nanoconf.surrogate.domain import INPUTS, mean_density
+from nanoconf.surrogate.domain import mean_density, network_inputs
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Simulations:
 
 def system_key(system: SlitSystem) -> str:
     """What tells apart the systems of one domain: h z₊ z₋ c d, as in ``3.2 1 -1 0.6 0.65``."""
-    return " ".join(f"{getattr(system, name):.9g}" for name in INPUTS)
+    return " ".join(f"{value:.9g}" for value in network_inputs([system])[0])
 
 
 def _stacked(

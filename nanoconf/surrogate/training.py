@@ -7,24 +7,23 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from backend import __version__
-from backend.files import write_json
 from backend.profiles.bins import BINS
 from backend.system import InvalidInput
 from nanoconf.data.published import KEPT_OUT_KEYS
 from nanoconf.surrogate import band
-from nanoconf.surrogate.domain import INPUTS, Domain
+from nanoconf.surrogate.card import KIND, Card, Data, DataSet, Metrics, Promotion, Systems
+from nanoconf.surrogate.domain import Domain
 from nanoconf.surrogate.evaluation import evaluate
 from nanoconf.surrogate.fitting import TRAINING, Fit, Lessons, fit, thinned, usual_epochs
 from nanoconf.surrogate.lifecycle.collection import merged
-from nanoconf.surrogate.model import KIND, Surrogate
+from nanoconf.surrogate.model import Surrogate
 from nanoconf.surrogate.network import SHIPPED, save
 from nanoconf.surrogate.shape import HALF
 from nanoconf.surrogate.simulations import Simulations
@@ -44,10 +43,10 @@ def train(
     more: Simulations | None = None,
     epochs: int | None = None,
     seed: int = 1,
-    notes: Mapping[str, Any] | None = None,
+    promotion: Promotion | None = None,
     progress: bool = True,
     background: bool = True,
-) -> dict[str, Any]:
+) -> Card:
     """Train a model and write its folder.
 
     Parameters
@@ -68,8 +67,8 @@ def train(
     seed : int
         Seed of the first weights, the order of the lessons and of what is held back. On one machine
         the same seed and data give the same model.
-    notes : mapping, optional
-        More JSON values for the card.
+    promotion : Promotion, optional
+        Of a retrained model, for the card.
     progress : bool
         Show a progress bar on stderr.
     background : bool
@@ -77,7 +76,7 @@ def train(
 
     Returns
     -------
-    dict
+    Card
         The model's card, as in ``card.json``.
 
     Raises
@@ -100,21 +99,18 @@ def train(
     try:
         found = _fitted(training, validation, epochs, seed, progress)
         save(found.network, folder)
-        card = {
-            "name": output.name,
-            "kind": KIND,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "version": __version__,
-            "packages": versions("ai-edge-litert"),
-            "inputs": list(INPUTS),
-            "bins": {"slit": BINS, "learnt": HALF},
-            "domain": domain.to_dict(),
-            "data": {
-                "training": _described(training),
-                "validation": _described(validation),
-            },
-            "architecture": SHIPPED.to_dict(),
-            "training": TRAINING
+        card = Card(
+            name=output.name,
+            kind=KIND,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            version=__version__,
+            packages=versions("ai-edge-litert"),
+            inputs=list(domain.ranges),
+            bins={"slit": BINS, "learnt": HALF},
+            domain=domain,
+            data=Data(_described(training), _described(validation)),
+            architecture=SHIPPED.to_dict(),
+            training=TRAINING
             | {
                 "seed": seed,
                 "epochs": epochs,
@@ -123,13 +119,12 @@ def train(
                 "training_loss": thinned(found.training_loss),
                 "validation_loss": thinned(found.validation_loss),
             },
-            "systems": {
-                "columns": " ".join(INPUTS),
-                "training": sorted(set(training.keys)),
-                "validation": sorted(set(validation.keys)),
-            },
-        }
-        card = _judged(card | dict(notes or {}), folder, validation)
+            systems=Systems(
+                " ".join(domain.ranges), sorted(set(training.keys)), sorted(set(validation.keys))
+            ),
+            promotion=promotion,
+        )
+        card = _judged(card, folder, validation)
         _put_in_place(folder, output)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -193,8 +188,8 @@ def _demand_enough(data: Simulations) -> None:
             )
 
 
-def _described(data: Simulations) -> dict[str, Any]:
-    return {"sha256": data.sha256, "simulations": len(data), "systems": len(set(data.keys))}
+def _described(data: Simulations) -> DataSet:
+    return DataSet(data.sha256, len(data), len(set(data.keys)))
 
 
 # --- the work -------------------------------------------------------------------------------
@@ -215,16 +210,16 @@ def _fitted(
         return fit(Lessons.of(training), Lessons.of(validation), epochs, seed, bar.update)
 
 
-def _judged(card: dict[str, Any], folder: Path, validation: Simulations) -> dict[str, Any]:
+def _judged(card: Card, folder: Path, validation: Simulations) -> Card:
     """The card with the error band and with what the finished model is worth, written down."""
-    write_json(folder / "card.json", card | {"band": {}})
+    card.save(folder)
     mean, spread, place = Surrogate.load(folder).ensemble(validation.systems)
-    card = card | {
-        "band": band.calibrated(validation.systems, place, mean, spread, *validation.relative())
-    }
-    write_json(folder / "card.json", card)
-    card = card | {"metrics": evaluate(folder, validation, seen_too=True)}
-    write_json(folder / "card.json", card)
+    table = band.calibrated(validation.systems, place, mean, spread, *validation.relative())
+    card = replace(card, band=table)
+    card.save(folder)
+    metrics = Metrics.from_dict(evaluate(folder, validation, seen_too=True))
+    card = replace(card, metrics=metrics)
+    card.save(folder)
     return card
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backend.profiles.density import SlitProfiles
-from backend.runs.run import DONE
+from backend.runs.state import RunState
 from backend.system import SPECIES, SlitSystem
+from nanoconf.surrogate.domain import INPUTS
 
 if TYPE_CHECKING:
     from backend.runs.run import Run
@@ -108,7 +109,7 @@ def simulated_points(runs: Iterable[Run], system: SlitSystem, name: str) -> list
     longest: dict[float, Run] = {}
     for run in runs:
         value = run.request["system"].get(name)
-        if not _on_the_way(run, system, name, value) or run.state != DONE:
+        if not _on_the_way(run, system, name, value) or run.state != RunState.DONE:
             continue
         known = longest.get(value)
         if known is None or known.length_ns < run.length_ns:
@@ -121,8 +122,8 @@ def _on_the_way(run: Run, system: SlitSystem, name: str, value: Any) -> bool:
         return False
     inputs = run.request["system"]
     # A glance at what is cheap to compare, before a system is made.
-    others = ("confinement_length", "positive_valency", "negative_valency", "salt_concentration")
-    if any(inputs.get(other) != getattr(system, other) for other in others if other != name):
+    others = [other for other in INPUTS if other not in (name, "positive_diameter")]
+    if any(inputs.get(other) != getattr(system, other) for other in others):
         return False
     return run.system == varied(system, name, value)
 

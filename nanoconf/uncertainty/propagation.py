@@ -15,9 +15,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from backend.inputs import InvalidInput, Range, checked
 from backend.profiles.bins import BINS, bin_centres
 from backend.profiles.charge import CHARGE_PER_MOLAR_NM
-from backend.system import SPECIES, InvalidInput, Range, SlitSystem, checked
+from backend.system import SPECIES, SlitSystem
+from nanoconf.surrogate.domain import continuous_inputs
 from nanoconf.surrogate.model import Halves, Surrogate
 from nanoconf.surrogate.shape import HALF, Slits
 from nanoconf.uncertainty.sobol import (
@@ -29,9 +31,6 @@ from nanoconf.uncertainty.sobol import (
 )
 from nanoconf.uncertainty.sobol import Gaussian as Gaussian
 from nanoconf.uncertainty.sobol import Uniform as Uniform
-
-INPUTS = ("confinement_length", "salt_concentration", "positive_diameter")
-"""What can be uncertain: h, c, and the diameter d of both ions. Valencies are exact."""
 
 PROFILES = {
     "positive_density": "M",
@@ -303,7 +302,8 @@ def propagate(
     system : SlitSystem
         All inputs that are exact.
     distributions : mapping of str to Uniform or Gaussian
-        Any of `INPUTS`. ``positive_diameter`` is that of both ions.
+        Any of `nanoconf.surrogate.domain.continuous_inputs`: h, c and d. ``positive_diameter`` is
+        that of both ions. Valencies are exact.
     samples : int
         N, a power of 2. With D uncertain inputs, N (D + 2) profiles are predicted.
     seed : int
@@ -317,10 +317,11 @@ def propagate(
     """
     samples, seed = _checked_numbers(samples, seed)
     learnt = surrogate.learnt.ranges
-    known = {name: distributions[name] for name in INPUTS if name in distributions}
+    possible = continuous_inputs()
+    known = {name: distributions[name] for name in possible if name in distributions}
     for name, distribution in distributions.items():
         if name not in known:
-            allowed = f"must be exact; {', '.join(INPUTS)} may be uncertain"
+            allowed = f"must be exact; {', '.join(possible)} may be uncertain"
             raise InvalidInput(name, str(distribution), allowed)
         distribution.check(name, learnt[name])
     mean = _changed(system, known, [distribution.mean for distribution in known.values()])

@@ -15,7 +15,7 @@ from typing import Self
 
 import numpy as np
 
-from backend.system import InvalidInput, Range
+from backend.inputs import InvalidInput, Range
 from nanoconf.surrogate.domain import TOLERANCE
 
 REACH = 3.0

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from backend.runs.archive import Archive
+from backend.runs.state import RunState
 from backend.system import SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.state import CHARGE, NEGATIVE, POSITIVE, TABS
@@ -58,7 +59,7 @@ def wait_until_simulating(window: Window) -> None:
 
 
 def running(window: Window, run_id: str) -> bool:
-    return Archive(window.server.home).get(run_id).state == "running"
+    return Archive(window.server.home).get(run_id).state == RunState.RUNNING
 
 
 # --- what one sees --------------------------------------------------------------------------
@@ -251,7 +252,7 @@ def test_the_profile_is_redrawn_while_it_converges_and_cancel_ends_it(server, wi
     window.wait_for_status("Cancelled")
     expect(window.button("Run")).to_be_enabled()
     (run,) = Archive(server.home).runs()
-    assert run.state == "cancelled"
+    assert run.state == RunState.CANCELLED
     ended = (run.folder / "failure.json").stat().st_mtime
     assert ended - clicked < 3.0  # 2 s are promised, and the machine may be busy
 

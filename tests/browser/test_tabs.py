@@ -16,6 +16,7 @@ from backend.poisson_boltzmann import poisson_boltzmann
 from backend.profiles.charge import ChargeProfile
 from backend.runs.archive import Archive
 from backend.runs.keeper import ensure_keeper
+from backend.runs.state import RunState
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from nanoconf import Surrogate
@@ -165,7 +166,7 @@ def test_presets_set_the_inputs_and_stored_results_appear_with_them(server, wind
     salt = SlitSystem(3.0, 2, -1, 0.9, 0.7)  # one of Fig. 6
     run = archive.submit(salt, RunSettings(duration_ns=0.02))
     ensure_keeper(home)
-    until(lambda: run.state == "done")
+    until(lambda: run.state == RunState.DONE)
     server.start()
     window.open()
     window.page.locator(".nc-presets select").select_option(label="Paper, Fig. 6: c = 0.9, z₊ = 2")
@@ -298,7 +299,7 @@ def test_runs_are_found_named_compared_opened_and_deleted(server, window):
 def test_a_simulation_that_failed_says_why(server, window, home):
     run = Archive(home).submit(SYSTEM, UNSTABLE)
     ensure_keeper(home)
-    until(lambda: run.state == "failed")
+    until(lambda: run.state == RunState.FAILED)
     server.start()
     window.open()
     window.tab(RUNS)
@@ -320,7 +321,7 @@ def test_who_asks_for_what_is_being_simulated_joins_the_run(browser, server, win
         page.wait_for_status("Simulating:")
         page.wait_for_curves("MD", "ML")
     (run,) = Archive(server.home).runs()
-    assert run.state == "running"
+    assert run.state == RunState.RUNNING
     other.close()
     assert other.trouble == []
 
@@ -354,7 +355,7 @@ def test_a_simulation_that_is_good_enough_is_finished(server, window):
     window.button("Finish now").click()
     window.wait_for_status("Done")
     (run,) = Archive(server.home).runs()
-    assert run.state == "done" and run.result().summary["simulated_ns"] < 20
+    assert run.state == RunState.DONE and run.result().summary["simulated_ns"] < 20
 
 
 def test_a_simulation_ends_when_its_error_is_the_one_asked_for(server, window):

@@ -72,7 +72,7 @@ def simulations(
         for species in SPECIES:
             exact = half_profile(system, species, shape, normed)
             rows.append(
-                dict.fromkeys(dataset.COLUMNS)
+                dict.fromkeys(dataset.columns())
                 | system.to_dict()
                 | dict.fromkeys(("engine", "version", "inputs_hash"), "")
                 | {

@@ -16,6 +16,7 @@ from backend.cluster.here.dispatcher import Dispatcher
 from backend.cluster.resources import resources
 from backend.runs.archive import Archive
 from backend.runs.run import Run
+from backend.runs.state import RunState
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from tests.support.homes import PATIENCE, SYSTEM, until
@@ -121,7 +122,7 @@ class Desk:
 
     def running(self, run: Run) -> None:
         """Let the dispatcher look until a run is seen to be under way."""
-        self.until(lambda: run.state == "running" and run.progress() is not None)
+        self.until(lambda: run.state == RunState.RUNNING and run.progress() is not None)
 
     def status(self, run: Run) -> dict[str, Any]:
         """What is written down of a run."""

@@ -26,7 +26,8 @@ from backend.cluster.ssh.login import Ask
 from backend.cluster.ssh.remote import Remote
 from backend.cluster.waiting import Say, nobody
 from backend.runs.archive import GO_ON, Archive, UnknownRun
-from backend.runs.run import CANCELLED, CANCELLED_REASON, FAILED, QUEUED, QUEUES, RUNNING, Run
+from backend.runs.run import CANCELLED_REASON, QUEUES, Run
+from backend.runs.state import RunState
 from backend.system import InvalidInput
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
@@ -212,7 +213,7 @@ class Dispatcher(threading.Thread):
         for watched in list(self._open.values()):
             job = self._jobs.get(watched.job)
             if not problem.passing and (job is None or not job.asked):
-                self._settle(watched, FAILED, str(problem), problem.name)
+                self._settle(watched, RunState.FAILED, str(problem), problem.name)
             else:
                 watched.note(note=f"{problem}; trying again in {pause:.0f} s")
         if not problem.passing:
@@ -252,7 +253,7 @@ class Dispatcher(threading.Thread):
         """End what is to be cancelled and was never sent."""
         for watched in list(self._open.values()):
             if not watched.job and watched.run.cancel_requested:
-                self._settle(watched, CANCELLED, CANCELLED_REASON)
+                self._settle(watched, RunState.CANCELLED, CANCELLED_REASON)
 
     def _drop_others(self) -> None:
         """End what another version asked for and was never sent: its worker would refuse it."""
@@ -261,9 +262,9 @@ class Dispatcher(threading.Thread):
             if watched.run.version != __version__ and (job is None or not job.asked):
                 asked_by = watched.run.version or "(unknown)"
                 line = f"asked for by nanoconf {asked_by}, but this is {__version__}: run it again"
-                self._settle(watched, FAILED, line, "other-version")
+                self._settle(watched, RunState.FAILED, line, "other-version")
 
-    def _settle(self, watched: Watched, state: str, reason: str, error: str = "") -> None:
+    def _settle(self, watched: Watched, state: RunState, reason: str, error: str = "") -> None:
         """End a run without a result."""
         detail = "\n".join(watched.run.log_tail(20))
         try:
@@ -328,7 +329,7 @@ class Dispatcher(threading.Thread):
         wanted = [watched for watched in members if not watched.run.cancel_requested]
         if not job.asked and not wanted:
             for watched in members:
-                self._settle(watched, CANCELLED, CANCELLED_REASON)
+                self._settle(watched, RunState.CANCELLED, CANCELLED_REASON)
             self._forget(job)
             return
         if not members:  # it is of no use any more
@@ -350,7 +351,7 @@ class Dispatcher(threading.Thread):
         if "refused" in reply:
             line = f"the job was not taken: {reply['refused']['line']}"
             for watched in members:
-                self._settle(watched, FAILED, line, reply["refused"]["name"])
+                self._settle(watched, RunState.FAILED, line, reply["refused"]["name"])
             self._forget(job)
             return
         job.job_id = reply["job_id"]
@@ -358,7 +359,7 @@ class Dispatcher(threading.Thread):
         self._changed = time.monotonic()
         self._say(f"{job.name}: Slurm's job {job.job_id} on {job.cluster}, {len(members)} runs")
         for watched in members:
-            watched.note(job_id=job.job_id, state=QUEUED, reason="submitted", note="")
+            watched.note(job_id=job.job_id, state=RunState.QUEUED, reason="submitted", note="")
 
     def _keep_waiting(self, job: Job, members: list[Watched], problem: ClusterProblem) -> None:
         """Say what keeps us from learning what has become of a job; others go on."""
@@ -495,7 +496,7 @@ class Dispatcher(threading.Thread):
         working = slurm in endings.WORKING
         reason = task.get("reason", "None")
         how = {
-            "state": RUNNING if working and begun else QUEUED,
+            "state": RunState.RUNNING if working and begun else RunState.QUEUED,
             "slurm": slurm,
             "reason": "" if working or reason == "None" else reason,
         }
@@ -520,7 +521,7 @@ class Dispatcher(threading.Thread):
         if time.monotonic() - watched.over_since < SURE_SECONDS:
             return
         if watched.run.cancel_requested:
-            self._settle(watched, CANCELLED, CANCELLED_REASON)
+            self._settle(watched, RunState.CANCELLED, CANCELLED_REASON)
             return
         tried = bool(watched.stamp) or end.error == JOB_FAILED  # else its turn had not come
         tries = watched.status.get("tries", 0) + tried
@@ -537,7 +538,7 @@ class Dispatcher(threading.Thread):
         watched.job, watched.over_since, watched.stamp = "", None, ""
         job.runs = [run_id if run_id != watched.run.id else "" for run_id in job.runs]
         job.save(self.archive.home)
-        watched.note(state=QUEUED, note=f"to be sent again: {reason}", **counts)
+        watched.note(state=RunState.QUEUED, note=f"to be sent again: {reason}", **counts)
         self._say(f"{watched.run.id}: to be sent again: {reason}")
 
     # --- fetching ---------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backend.cluster.node.task import TIME_LIMIT
-from backend.runs.run import CANCELLED, FAILED
+from backend.runs.state import RunState
 from backend.runs.worker import INTERRUPTED
 
 WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
@@ -22,8 +22,8 @@ class Ending:
 
     Attributes
     ----------
-    state : str
-        ``failed`` or ``cancelled``.
+    state : RunState
+        ``FAILED`` or ``CANCELLED``.
     error : str
         A short word that never changes.
     reason : str
@@ -32,7 +32,7 @@ class Ending:
         Whether a sweep may send it again.
     """
 
-    state: str
+    state: RunState
     error: str
     reason: str
     again: bool = False
@@ -58,25 +58,31 @@ def ending(task: dict[str, str], stopped_by: str, job_id: int, minutes: int) -> 
     limited = stopped_by == TIME_LIMIT and state != "CANCELLED"
     if state in ("TIMEOUT", "DEADLINE") or limited:
         line = f"the time limit of {minutes} minutes was reached ({slurm}): {GO_ON}, or ask for"
-        return Ending(FAILED, "time-limit", f"{line} more with --walltime", again=True)
+        return Ending(RunState.FAILED, "time-limit", f"{line} more with --walltime", again=True)
     if state in ("NODE_FAIL", "BOOT_FAIL") or task.get("reason") == "JobLaunchFailure":
         line = f"a node of the cluster failed ({slurm}): {GO_ON}"
-        return Ending(FAILED, "node-failed", line, again=True)
+        return Ending(RunState.FAILED, "node-failed", line, again=True)
     if state in ("PREEMPTED", "REVOKED"):
         line = f"the job had to give way to others ({slurm}): {GO_ON}"
-        return Ending(FAILED, "preempted", line, again=True)
+        return Ending(RunState.FAILED, "preempted", line, again=True)
     if state == "CANCELLED":
-        return Ending(CANCELLED, "", f"cancelled on the cluster, not from here ({slurm})")
+        return Ending(RunState.CANCELLED, "", f"cancelled on the cluster, not from here ({slurm})")
     if state == "OUT_OF_MEMORY":
         line = f"the job needed more memory than it may have ({slurm}): simulate a smaller system"
-        return Ending(FAILED, "memory", f"{line}, or ask the cluster's administrators for more")
+        return Ending(
+            RunState.FAILED, "memory", f"{line}, or ask the cluster's administrators for more"
+        )
     if state == UNKNOWN:
         line = f"Slurm has forgotten job {job_id}, and it left no result: {GO_ON}"
-        return Ending(FAILED, "job-lost", line, again=True)
+        return Ending(RunState.FAILED, "job-lost", line, again=True)
     if task.get("exit_code", "").startswith(f"{INTERRUPTED}:"):
-        return Ending(FAILED, "interrupted", f"the job was told to end ({slurm}): {GO_ON}", True)
+        return Ending(
+            RunState.FAILED, "interrupted", f"the job was told to end ({slurm}): {GO_ON}", True
+        )
     line = f"the job ended without a result ({slurm}): see the log; the cluster's set-up lines"
-    return Ending(FAILED, JOB_FAILED, f"{line} may be wrong: nanoconf cluster check", again=True)
+    return Ending(
+        RunState.FAILED, JOB_FAILED, f"{line} may be wrong: nanoconf cluster check", again=True
+    )
 
 
 def _because(task: dict[str, str]) -> str:

@@ -147,7 +147,7 @@ def installed(connection: Connection, cluster: Cluster, say: Say = nobody) -> Si
 
 def _look(connection: Connection, cluster: Cluster, folders: list[str]) -> dict[str, Any]:
     """What there is: a Python, its packages, our folders."""
-    look = [LOOK, cluster.work_dir, " ".join([*package.NEEDED]), " ".join(folders)]
+    look = [LOOK, cluster.work_dir, " ".join(package.needed()), " ".join(folders)]
     pythons = [cluster.python] if cluster.python else list(PYTHONS)
     tries = [shlex.join([python, "-c", *look]) + " && exit" for python in pythons]
     task = f"looking for Python on {connection.target.host}"

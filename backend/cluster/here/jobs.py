@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.cluster.config import Cluster
+from backend.engines import registry
 from backend.files import read_json, write_json
 from backend.runs.run import Run, now
 
@@ -76,7 +77,8 @@ class Job:
     def options(self, cluster: Cluster, engine: str) -> list[str]:
         """What sbatch is told, but for the name."""
         notice = min(LONGEST_NOTICE, max(5, 60 * self.minutes // 4))
-        ranks = engine == "lammps"
+        # the worker refuses an engine that it does not know
+        ranks = engine in registry.names() and registry.get(engine).mpi
         options = [
             f"--time={self.minutes}",
             f"--ntasks={self.cores if ranks else 1}",

@@ -10,11 +10,14 @@ from importlib import metadata
 from pathlib import Path
 
 from backend import __version__
+from backend.engines import registry
 
 PACKAGE = Path(__file__).parents[2]
 
-NEEDED = ("numba", "numpy", "scipy")
-"""What a worker imports besides the standard library."""
+
+def needed() -> tuple[str, ...]:
+    """Modules that a worker imports besides the standard library."""
+    return tuple(sorted({"numpy", "scipy", *registry.modules()}))
 
 
 def _sources() -> list[Path]:
@@ -46,5 +49,5 @@ def parcel() -> bytes:
 
 def requirements() -> list[str]:
     """What a worker needs, with the versions that are installed here, for pip."""
-    names = [*NEEDED, "llvmlite"]
+    names = [*needed(), "llvmlite"]
     return [f"{name}=={metadata.version(name)}" for name in names]

@@ -12,7 +12,8 @@ from typing import Any
 from backend.cluster import wire
 from backend.files import write_json, written_whole
 from backend.locks import Lock
-from backend.runs.run import QUEUED, Run
+from backend.runs.run import Run
+from backend.runs.state import RunState
 
 SENDING = "being sent"
 """The note of a run whose job has been made here, until there is something else to say."""
@@ -51,7 +52,7 @@ class Watched:
 
     def note(self, **words: Any) -> bool:
         """Write down how the run is; whether that is another way than before."""
-        status = {"state": QUEUED, "reason": "", "note": "", **self.status, **words}
+        status = {"state": RunState.QUEUED, "reason": "", "note": "", **self.status, **words}
         if status == self.status:
             return False
         with contextlib.suppress(OSError):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-
-from backend.runs.worker import ENGINES
+from backend.engines import registry
 
 if __name__ == "__main__":
-    for module in ENGINES.values():
-        importlib.import_module(module)
+    for name in registry.names():
+        registry.get(name).load()

@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 
 from backend.files import read_json, write_json
-from backend.runs.run import FAILED, DamagedRun, Run
+from backend.runs.run import DamagedRun, Run
+from backend.runs.state import RunState
 from backend.runs.worker import INTERRUPTED, OVER
 
 MAXIMUM_CRASHES = 3
@@ -130,7 +131,7 @@ class Task:
             f"the simulation's process died {MAXIMUM_CRASHES} times without a word, {killed}, "
             "perhaps for want of memory: see worker.log, or try a smaller system"
         )
-        run.settle(FAILED, reason, "\n".join(run.log_tail(20)), "crashed")
+        run.settle(RunState.FAILED, reason, "\n".join(run.log_tail(20)), "crashed")
 
 
 def say(text: str) -> None:

@@ -14,15 +14,13 @@ from backend.engines.lammps import script
 from backend.engines.lammps.program import FAILED, SMALLER_STEP, Process, find
 from backend.engines.lammps.replica import Replica
 from backend.engines.lammps.script import Method
-from backend.profiles.blocks import BlockResiduals
 from backend.sampling import estimators
+from backend.sampling.assembly import Assembly, Record, Timings
 from backend.sampling.checks import TEMPERATURE, TEMPERATURE_TOLERANCE
-from backend.sampling.convergence import Verdict, judge
-from backend.sampling.estimators import Samples
+from backend.sampling.convergence import Verdict
 from backend.sampling.result import Cancelled, Progress, SimulationError, SimulationResult
+from backend.sampling.samples import Samples
 from backend.sampling.schedule import BLOCKS_PER_REPLICA, PREVIEW_BLOCKS, Schedule
-from backend.sampling.summary import energies, summary
-from backend.sampling.trajectory import Trajectory
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 
@@ -56,6 +54,7 @@ class Job:
         self.program = find()
         self.method = method or Method.of(system, self.program.suffix)
         self.schedule = Schedule.of(system, settings)
+        self._assembly = Assembly(system, settings, estimators.histogram)
         self.replicas = [Replica(system, settings, i, folder) for i in range(settings.replicas)]
         self.started = time.monotonic()
         self._stages = list(self.schedule.stages)
@@ -138,60 +137,39 @@ class Job:
 
     def verdict(self, tallies: int) -> Verdict:
         """Whether the first so many tallies of each replica have converged."""
-        samples = self.samples(tallies)
-        profiles = estimators.histogram_profiles(self.system, samples)
-        series = [replica.series(tallies) for replica in self.replicas]
-        return judge(samples, profiles, series, self.settings.target_error)
+        return self._assembly.verdict(self.samples(tallies), self._series(tallies))
+
+    def _series(self, tallies: int) -> list[np.ndarray]:
+        return [replica.series(tallies) for replica in self.replicas]
 
     def progress(self) -> Progress:
         """How far the run has come."""
-        total = self.schedule.steps(self.settings)
-        seconds = time.monotonic() - self.started
         tallies = [replica.read_tallies() for replica in self.replicas]
-        profiles = None
-        if min(tallies) >= PREVIEW_BLOCKS:
-            profiles = estimators.histogram_profiles(self.system, self.samples(min(tallies)))
-        phase = "sampling" if any(tallies) else "equilibrating" if self.steps else "compiling"
-        return Progress(
-            phase=phase,
-            fraction=self.steps / total,
-            seconds_left=(total - self.steps) / self.steps * seconds if self.steps else None,
-            steps_per_second=self.steps / seconds if self.steps else None,
-            simulated_ns=sum(tallies) * self.schedule.tally_ns(self.system, self.settings),
-            median_relative_error=estimators.median_relative_error(profiles) if profiles else None,
-            profiles=profiles,
-        )
+        enough = min(tallies) >= PREVIEW_BLOCKS
+        samples = self.samples(min(tallies)) if enough else None
+        speed = self._timings().steps_per_second
+        return self._assembly.progress(self.steps, speed, sum(tallies), samples)
+
+    def _timings(self) -> Timings:
+        seconds, steps = time.monotonic() - self.started, self.steps
+        return Timings(seconds, steps, steps / seconds if steps else None)
 
     def result(self, tallies: int) -> SimulationResult:
         """What the first so many tallies of each replica give."""
-        samples = self.samples(tallies)
-        estimate = estimators.histogram(self.system, samples)
-        profiles = estimators.profiles_of(self.system, estimate)
-        residuals = BlockResiduals.of(estimate.residuals)
-        series = [replica.series(tallies) for replica in self.replicas]
-        seconds = time.monotonic() - self.started
-        about = summary(
-            self.system, self.settings, samples, profiles, residuals, series, self.verdict(tallies)
+        record = Record(
+            self.samples(tallies),
+            self._series(tallies),
+            [replica.potential_energies(tallies) for replica in self.replicas],
+            self.replicas[0].snapshots(tallies),
         )
-        temperature = about["checks"]["temperature"]
+        result = self._assembly.result(
+            record, self._timings(), checks={}, versions={"lammps": self.program.version}
+        )
+        temperature = result.summary["checks"]["temperature"]
         if abs(temperature - 1) > TEMPERATURE_TOLERANCE and self.settings.thermostat != "none":
             problem = f"the ions are at {temperature:.2f} times the temperature set"
             raise SimulationError(f"{problem}: {SMALLER_STEP}", TEMPERATURE.name)
-        potential = [replica.potential_energies(tallies) for replica in self.replicas]
-        about["energy_per_ion_kT"] = energies(self.system, potential, temperature)
-        about["timings"] = {
-            "seconds": seconds,
-            "steps": self.steps,
-            "steps_per_second": self.steps / seconds,
-        }
-        about["versions"]["lammps"] = self.program.version
-        # of our own forces, not of those that were used
-        del about["checks"]["pair_force_error"]
-        snapshots = self.replicas[0].snapshots(tallies)
-        trajectory = Trajectory.of(self.system, self.settings, snapshots) if snapshots else None
-        return SimulationResult(
-            self.system, self.settings, profiles, about, residuals, profiles, trajectory
-        )
+        return result
 
 
 def run(

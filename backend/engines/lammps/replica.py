@@ -10,8 +10,8 @@ from backend.engines.lammps import script
 from backend.engines.lammps.program import Process, Program
 from backend.engines.lammps.script import Method
 from backend.profiles.bins import BINS
-from backend.sampling.estimators import SERIES, Samples
 from backend.sampling.lattice import lattice
+from backend.sampling.samples import SERIES, Samples
 from backend.sampling.schedule import Schedule
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.engines.numba.replica import CHAIN_TIME, FRICTION
-from backend.engines.numba.thermostats import CHAIN_LENGTH
 from backend.profiles.bins import BINS
-from backend.sampling import estimators
+from backend.sampling.dynamics import CHAIN_LENGTH, CHAIN_TIME, FRICTION
+from backend.sampling.samples import SERIES, empty_tally
 from backend.sampling.schedule import Schedule
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
@@ -247,9 +246,9 @@ def _integration_lines(system: SlitSystem, settings: RunSettings, seed: int) -> 
 
 
 def _series_lines(system: SlitSystem, samples: int, every: int) -> str:
-    """What is recorded in time, as `estimators.SERIES` has it."""
+    """What is recorded in time, as `samples.SERIES` has it."""
     unit = system.smaller_diameter
-    _, middle, contact = estimators.empty_tally(system, bins=1, rows=1).limits / unit
+    _, middle, contact = empty_tally(system, bins=1, rows=1).limits / unit
     sums = {
         "dipole": f"q*z*{unit:.12g}",
         "middle": f"abs(z)<{middle:.12g}",
@@ -269,8 +268,8 @@ def _series_lines(system: SlitSystem, samples: int, every: int) -> str:
         lines.append(f'variable {side} equal "-({both})/{unit:.12g}"')
     # the right wall does not reach ions on the left, but in a slit less than 1.25 ions wide
     lines.append('variable left_half equal "c_left_ions-v_left_wall"')
-    columns = " ".join(series[name] for name in estimators.SERIES)
-    shown = " ".join(f"f_series[{i + 1}]" for i in range(len(estimators.SERIES)))
+    columns = " ".join(series[name] for name in SERIES)
+    shown = " ".join(f"f_series[{i + 1}]" for i in range(len(SERIES)))
     lines.append(f"fix series all ave/time {every} {samples} {every * samples} {columns}")
     # the energy is that of this very step, over the ions
     lines.append(f"thermo_style custom step pe {shown}")
@@ -279,7 +278,7 @@ def _series_lines(system: SlitSystem, samples: int, every: int) -> str:
 
 
 def _histogram_lines(system: SlitSystem, samples: int, every: int) -> str:
-    """Sums over the ions in each bin, as `estimators.Tally` has them, but in our units."""
+    """Sums over the ions in each bin, as `samples.Tally` has them, but in our units."""
     unit = system.smaller_diameter
     half = system.confinement_length / unit / 2
     place = f"((z+{half:.12g})*{BINS / (2 * half):.12g})"

@@ -19,7 +19,7 @@ from numba import njit
 
 from backend.engines.numba.compiled import FAST
 from backend.engines.numba.electrostatics import LATERAL_WAVES, NORMAL_WAVES, Splitting
-from backend.system import MAXIMUM_IONS
+from backend.inputs import MAXIMUM_IONS
 
 LANES = 8
 """Ions are padded to a multiple of it, with ghosts that carry no charge."""

@@ -10,19 +10,18 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 
+import numba
 import numpy as np
 
 from backend.engines.numba.checkpoint import Checkpoints
+from backend.engines.numba.electrostatics import splitting
 from backend.engines.numba.replica import Replica
-from backend.profiles.blocks import BlockResiduals
-from backend.profiles.density import SlitProfiles
 from backend.sampling import estimators
-from backend.sampling.convergence import Verdict, judge
-from backend.sampling.estimators import Samples
+from backend.sampling.assembly import Assembly, Record, Timings
+from backend.sampling.convergence import Verdict
 from backend.sampling.result import Cancelled, Progress, SimulationResult
+from backend.sampling.samples import Samples
 from backend.sampling.schedule import BLOCKS_PER_REPLICA, PREVIEW_BLOCKS, Schedule
-from backend.sampling.summary import energies, summary
-from backend.sampling.trajectory import Trajectory
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 
@@ -123,6 +122,7 @@ class _Run:
     def __init__(self, system: SlitSystem, settings: RunSettings):
         self.system, self.settings = system, settings
         self.schedule = Schedule.of(system, settings)
+        self._assembly = Assembly(system, settings, estimators.force_sampling)
         self.replicas = [Replica(system, settings, i) for i in range(settings.replicas)]
         self.stop, self.enough = threading.Event(), threading.Event()
         self.started = time.monotonic()
@@ -213,12 +213,7 @@ class _Run:
         """Whether what has been sampled so far has converged."""
         samples = self.samples()
         assert samples is not None
-        profiles = estimators.density_profiles(self.system, samples)
-        return self._verdict(samples, profiles)
-
-    def _verdict(self, samples: Samples, profiles: SlitProfiles) -> Verdict:
-        series = [replica.series() for replica in self.replicas]
-        return judge(samples, profiles, series, self.settings.target_error)
+        return self._assembly.verdict(samples, [replica.series() for replica in self.replicas])
 
     def report_due(self) -> bool:
         """Whether it is time to report progress again."""
@@ -229,51 +224,27 @@ class _Run:
 
     def progress(self) -> Progress:
         """How far the run has come."""
-        total = self.schedule.steps(self.settings)
-        speed = self.steps_per_second
         tallies = sum(len(replica.tallies) for replica in self.replicas)
         samples = self.samples(PREVIEW_BLOCKS)
-        profiles = estimators.density_profiles(self.system, samples) if samples else None
-        return Progress(
-            phase="sampling" if tallies else "equilibrating" if self.steps else "compiling",
-            fraction=self.steps / total,
-            seconds_left=(total - self.steps) / speed if speed else None,
-            steps_per_second=speed,
-            simulated_ns=tallies * self.schedule.tally_ns(self.system, self.settings),
-            median_relative_error=estimators.median_relative_error(profiles) if profiles else None,
-            profiles=profiles,
-        )
+        return self._assembly.progress(self.steps, self.steps_per_second, tallies, samples)
 
     def result(self) -> SimulationResult:
         """What the run gives."""
         samples = self.samples()
         assert samples is not None
-        estimate = estimators.force_sampling(self.system, samples)
-        profiles = estimators.profiles_of(self.system, estimate)
-        residuals = BlockResiduals.of(estimate.residuals)
-        timings = {
-            "seconds": time.monotonic() - self.started,
-            "steps": self.steps,
-            "steps_per_second": self.steps_per_second,
-        }
-        about = summary(
-            self.system,
-            self.settings,
+        record = Record(
             samples,
-            profiles,
-            residuals,
             [replica.series() for replica in self.replicas],
-            self._verdict(samples, profiles),
-        )
-        about["energy_per_ion_kT"] = energies(
-            self.system,
             [replica.potential_energies() for replica in self.replicas],
-            about["checks"]["temperature"],
+            self.replicas[0].snapshots,
         )
-        about["timings"] = timings
-        snapshots = self.replicas[0].snapshots
-        trajectory = Trajectory.of(self.system, self.settings, snapshots) if snapshots else None
-        histogram = estimators.histogram_profiles(self.system, samples)
-        return SimulationResult(
-            self.system, self.settings, profiles, about, residuals, histogram, trajectory
+        timings = Timings(time.monotonic() - self.started, self.steps, self.steps_per_second)
+        width_to_box = self.system.confinement_length / self.system.box_length
+        return self._assembly.result(
+            record,
+            timings,
+            checks={
+                "pair_force_error": splitting(width_to_box, self.settings.electrostatics).error
+            },
+            versions={"numba": numba.__version__},
         )

@@ -18,8 +18,9 @@ from backend.engines.numba.compiled import EXACT, FAST
 from backend.engines.numba.contact import build_pairs, contact_forces
 from backend.engines.numba.coulomb import coulomb_buffer, coulomb_forces
 from backend.engines.numba.forces import ForceField
-from backend.engines.numba.thermostats import CHAIN_LENGTH, add_noise, move_chain
-from backend.sampling.estimators import tally
+from backend.engines.numba.tally import tally
+from backend.engines.numba.thermostats import add_noise, move_chain
+from backend.sampling.dynamics import CHAIN_LENGTH
 
 PAIRS_PER_ION = 32
 

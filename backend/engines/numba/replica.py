@@ -14,27 +14,28 @@ import numpy as np
 from backend.engines.numba import integrators
 from backend.engines.numba.forces import ForceField, constant_energy, force_field, potential_energy
 from backend.engines.numba.integrators import State, Stepping
-from backend.engines.numba.thermostats import CHAIN_LENGTH
 from backend.profiles.bins import BINS
-from backend.sampling import checks, estimators
+from backend.sampling import checks
+from backend.sampling.dynamics import CHAIN_LENGTH, CHAIN_TIME, FRICTION
 from backend.sampling.lattice import lattice
 from backend.sampling.result import SimulationError
+from backend.sampling.samples import Tally, empty_tally
 from backend.sampling.schedule import Schedule
 from backend.settings import RunSettings
 from backend.system import SlitSystem
-
-FRICTION = 0.5
-"""Friction of the Langevin thermostat (1/τ of the larger ion): weak enough to let ions diffuse
-across freely."""
-
-CHAIN_TIME = 0.5
-"""Time in which a Nosé-Hoover chain answers (τ of the larger ion)."""
 
 SKIN = 0.5
 """Margin of the neighbour list, in diameters of the larger ion."""
 
 RELAXATION_STEPS = 200
 """Steps that undo what overlaps there are on the first lattice."""
+
+TROUBLES = {
+    integrators.NOT_FINITE: checks.NOT_FINITE,
+    integrators.THROUGH_WALL: checks.THROUGH_WALL,
+    integrators.TOO_MANY_PAIRS: checks.TOO_MANY_PAIRS,
+}
+"""Errors that the integrator reports."""
 
 
 @dataclass
@@ -52,9 +53,9 @@ class Replica:
     system: SlitSystem
     settings: RunSettings
     index: int
-    tallies: list[estimators.Tally] = field(default_factory=list)
+    tallies: list[Tally] = field(default_factory=list)
     steps_done: int = 0
-    open_tally: estimators.Tally | None = None
+    open_tally: Tally | None = None
     chunks_in_open_tally: int = 0
     first_energy: float = math.nan
     snapshots: list[np.ndarray] = field(default_factory=list)
@@ -83,7 +84,7 @@ class Replica:
         largest_move = 0.01 * min(self.system.diameters)
         integrators.relax(state, self.force_field, self.stepping, RELAXATION_STEPS, largest_move)
         integrators.start(state, self.force_field, self.stepping)
-        force = checks.largest_force(state, self.system)
+        force = largest_force(state, self.system)
         self._demand(checks.OVERLAP, force, checks.LARGEST_FIRST_FORCE)
         if self.settings.thermostat == "none":
             kinetic = integrators.kinetic_energy(state.velocities)
@@ -130,7 +131,7 @@ class Replica:
         self.tallies.append(tally)
         self.open_tally = None
 
-    def _sample_chunk(self, tally: estimators.Tally, first: int, schedule: Schedule) -> None:
+    def _sample_chunk(self, tally: Tally, first: int, schedule: Schedule) -> None:
         """Advance by a chunk, from snapshot to snapshot where there are any."""
         wanted = self.settings.snapshots if self.index == 0 else 0
         if not wanted:
@@ -146,23 +147,23 @@ class Replica:
             if (before + first) % every == 0 and len(self.snapshots) < wanted:
                 self.snapshots.append(self.state.positions.copy())
 
-    def _empty_tally(self, schedule: Schedule, chunks: int) -> estimators.Tally:
+    def _empty_tally(self, schedule: Schedule, chunks: int) -> Tally:
         rows = chunks * schedule.rows_per_chunk
-        return estimators.empty_tally(self.system, BINS, rows, schedule.samples_per_row)
+        return empty_tally(self.system, BINS, rows, schedule.samples_per_row)
 
-    def _advance(self, tally: estimators.Tally, first: int, samples: int) -> None:
+    def _advance(self, tally: Tally, first: int, samples: int) -> None:
         outcome = integrators.advance(
             self.state, self.force_field, self.stepping, first, samples, tally
         )
         if outcome != integrators.OK:
             taken = round(tally.counts.sum() / self.system.ion_count) - first
             self.steps_done += (taken + 1) * self.settings.steps_per_sample
-            raise self._error(checks.OF_INTEGRATOR[outcome])
+            raise self._error(TROUBLES[outcome])
         self.steps_done += samples * self.settings.steps_per_sample
 
     # --- whether all is well ----------------------------------------------------------------
 
-    def _check(self, tally: estimators.Tally) -> None:
+    def _check(self, tally: Tally) -> None:
         if self.settings.thermostat != "none":
             error = checks.temperature_error(tally)
             self._demand(checks.TEMPERATURE, error, checks.TEMPERATURE_TOLERANCE)
@@ -185,7 +186,7 @@ class Replica:
         tallies = [*self.tallies, *([self.open_tally] if self.open_tally else [])]
         kept = [name for name in State._fields if name != "buffer"]
         arrays = {f"state.{name}": getattr(self.state, name) for name in kept}
-        for name in estimators.Tally._fields:
+        for name in Tally._fields:
             arrays[f"tallies.{name}"] = np.array([getattr(tally, name) for tally in tallies])
         return arrays | {
             "random": np.array(json.dumps(self.rng.bit_generator.state)),
@@ -200,8 +201,8 @@ class Replica:
         """Go on from what `to_arrays` gave of an equal replica."""
         kept = {name: arrays[f"state.{name}"] for name in State._fields if name != "buffer"}
         self.state = State(**kept, buffer=integrators.work_space(self.force_field))
-        fields = [arrays[f"tallies.{name}"] for name in estimators.Tally._fields]
-        tallies = [estimators.Tally(*values) for values in zip(*fields, strict=True)]
+        fields = [arrays[f"tallies.{name}"] for name in Tally._fields]
+        tallies = [Tally(*values) for values in zip(*fields, strict=True)]
         done = int(arrays["tallies_done"])
         self.tallies, rest = tallies[:done], tallies[done:]
         self.open_tally = rest[0] if rest else None
@@ -210,6 +211,14 @@ class Replica:
         self.chunks_in_open_tally = int(arrays["chunks_in_open_tally"])
         self.first_energy = float(arrays["first_energy"])
         self.snapshots = list(arrays["snapshots"])
+
+
+def largest_force(state: State, system: SlitSystem) -> float:
+    """The largest component of a force on an ion (k_BT per diameter of the smaller ion).
+
+    Coulomb forces count because those of ions on the very same spot are no number.
+    """
+    return float(np.abs(state.contact + state.coulomb).max()) * min(system.diameters)
 
 
 def stepping(system: SlitSystem, settings: RunSettings) -> Stepping:

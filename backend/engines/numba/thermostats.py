@@ -10,8 +10,6 @@ from numba import njit
 
 from backend.engines.numba.compiled import FAST
 
-CHAIN_LENGTH = 3
-
 # SplitMix64: G. L. Steele, D. Lea, C. H. Flood, OOPSLA 2014
 INCREMENT, FIRST_FACTOR, SECOND_FACTOR = (
     np.uint64(0x9E3779B97F4A7C15),

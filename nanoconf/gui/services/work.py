@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from backend.runs.archive import Archive
 from backend.runs.run import LOCAL, DamagedRun
+from backend.runs.state import RunState
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.gui import words
 from nanoconf.gui.services import clusters
 from nanoconf.gui.services.answers import Answers
 from nanoconf.gui.services.latest import Latest
-from nanoconf.gui.state import FINISHED, AppState, Offer, Simulation
+from nanoconf.gui.state import AppState, Offer, Simulation
 
 if TYPE_CHECKING:
     from backend.runs.run import Run
@@ -223,7 +224,7 @@ class Work:
         from backend.engines.cost import seconds_per_step
 
         for run in self.archive.runs():
-            if run.state != "done" or run.where != "local":
+            if run.state != RunState.DONE or run.where != "local":
                 continue
             try:
                 rate = run.result().summary["timings"]["steps_per_second"]
@@ -278,7 +279,7 @@ class Work:
             run.settings,
             mine=mine,
             joined=run.joined,
-            stored=not new and run.state == "done",
+            stored=not new and run.state == RunState.DONE,
             where="" if run.where == LOCAL else run.where,
         )
         self._watch_number += 1
@@ -314,7 +315,7 @@ class Work:
 
     def _ahead_of(self, run: Run, simulation: Simulation) -> int:
         """How many runs wait before it for a free processor of this computer."""
-        if simulation.state != "queued" or simulation.where:
+        if simulation.state != RunState.QUEUED or simulation.where:
             return 0
         return self.archive.ahead_of(run)
 
@@ -342,7 +343,7 @@ class Work:
     def _resume(self, last_run: str) -> None:
         try:
             mine = [run for run in self.archive.runs() if self.owns(run)]
-            going = [run for run in mine if run.state not in FINISHED]
+            going = [run for run in mine if not run.finished]
             last = [run for run in mine if run.id == last_run]
         except OSError as error:
             self.post(self.state.note, f"The archive cannot be read: {words.one_line(error)}")
@@ -386,7 +387,7 @@ def _look(run: Run, before: Simulation, *, profiles: bool) -> Simulation:
     from backend.profiles.charge import ChargeProfile
 
     state = run.state
-    if state == "done":
+    if state == RunState.DONE:
         result = run.result()
         return replace(
             before,

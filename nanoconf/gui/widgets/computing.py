@@ -7,6 +7,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from backend.engines import registry
+from backend.runs.state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.fields import DURATION, TARGET
 from nanoconf.gui.services.work import Work
@@ -97,6 +99,7 @@ class ComputingPanel(widgets.VBox):
         state, shown = self._state, self._state.simulation
         there = shown is not None and shown.active and not state.starting
         ending = state.cancelling or state.finishing
-        able = there and shown.mine and shown.settings.engine == "numba" and not shown.where
-        self.finish.disabled = ending or not able or shown.state != "running"
+        resumable = there and registry.get(shown.settings.engine).resumable
+        able = resumable and shown.mine and not shown.where
+        self.finish.disabled = ending or not able or shown.state != RunState.RUNNING
         self._meanwhile.layout.display = None if there else "none"

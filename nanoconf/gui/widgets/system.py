@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from nanoconf.gui.fields import DURATION, SYSTEM_FIELDS, Field
+from nanoconf.gui.fields import DURATION, Field, system_fields
 from nanoconf.gui.presets import presets
 from nanoconf.gui.state import AppState
+
+if TYPE_CHECKING:
+    from nanoconf.surrogate.card import Card
 
 # Lengths of time that the slider offers; any other may be typed.
 DURATIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
@@ -112,17 +115,17 @@ class LearntRange(widgets.HTML):
         self.value = f"<i style='{style}' title='{escape(title)}'></i>"
 
 
-def learnt_range(card: dict[str, Any] | None, field: Field) -> tuple[float, float] | None:
+def learnt_range(card: Card | None, field: Field) -> tuple[float, float] | None:
     """What a model has learnt of a number, from its card; None where that is not known."""
     if card is None:
         return None
-    domain = card["domain"]
+    domain = card.domain
     # The surrogate knows ions of equal diameter.
     name = "positive_diameter" if field.name == "negative_diameter" else field.name
-    if name in domain["ranges"]:
-        learnt = domain["ranges"][name]
-        return learnt["low"], learnt["high"]
-    value = domain["fixed"].get(name)
+    if name in domain.ranges:
+        learnt = domain.ranges[name]
+        return learnt.low, learnt.high
+    value = domain.fixed.get(name)
     return None if value is None else (value, value)
 
 
@@ -180,4 +183,4 @@ class SystemPanel(widgets.VBox):
     def __init__(self, state: AppState):
         title = widgets.HTML("<h2>System</h2>")
         head = widgets.HBox([title, PresetChooser(state)]).add_class("nc-row")
-        super().__init__([head, *(NumberInput(state, field) for field in SYSTEM_FIELDS)])
+        super().__init__([head, *(NumberInput(state, field) for field in system_fields())])

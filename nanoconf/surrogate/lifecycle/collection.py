@@ -7,7 +7,9 @@ from dataclasses import fields
 
 import numpy as np
 
-from backend.runs.run import DONE, DamagedRun, Run
+from backend.engines import registry
+from backend.runs.run import DamagedRun, Run
+from backend.runs.state import RunState
 from backend.sampling.result import SimulationResult
 from backend.system import SPECIES, InvalidInput, SlitSystem
 from nanoconf.surrogate.domain import Domain
@@ -25,7 +27,7 @@ def teachable(run: Run, domain: Domain, kept_out: Collection[str]) -> bool:
     It has converged, its checks are good, the domain holds it, and it is none of the systems (by
     `system_key`) that judge.
     """
-    if run.state != DONE:
+    if run.state != RunState.DONE:
         return False
     try:
         result = run.result()
@@ -36,7 +38,9 @@ def teachable(run: Run, domain: Domain, kept_out: Collection[str]) -> bool:
 
 
 def _good(result: SimulationResult) -> bool:
-    if result.settings.engine != "numba":  # counted profiles have errors of another kind
+    if not registry.get(
+        result.settings.engine
+    ).force_sampling:  # counted profiles have errors of another kind
         return False
     checks = result.summary["checks"]
     return (

@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import numpy as np
 
 from backend.system import SPECIES
 from nanoconf.surrogate import band
+from nanoconf.surrogate.card import Promotion
 from nanoconf.surrogate.model import Surrogate
 from nanoconf.surrogate.simulations import Simulations
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 COVERAGE_RANGE = (0.87, 0.93)
-
-
-@dataclass(frozen=True)
-class Promotion:
-    """The decision about a model.
-
-    Attributes
-    ----------
-    promoted : bool
-    against : str
-        Name of the model that it was compared with.
-    reason : str
-        Why, in a line.
-    difference : float
-        Mean relative L2 error on the validation systems less that of the other model.
-    probability_worse : float
-        Share of bootstrap samples of the systems in which it is worse.
-    coverage : float
-        Share of densities within the 90 % band, each half of the systems judged by the band that
-        the other half sets.
-    """
-
-    promoted: bool
-    against: str
-    reason: str
-    difference: float
-    probability_worse: float
-    coverage: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """The decision as JSON values."""
-        return asdict(self)
 
 
 def decide(new: Surrogate, current: Surrogate, validation: Simulations) -> Promotion:
@@ -98,7 +64,7 @@ def _inside(model: Surrogate, setting: Simulations, judged: Simulations) -> np.n
     mean, spread, place = model.ensemble(setting.systems)
     table = band.calibrated(setting.systems, place, mean, spread, *setting.relative())
     for species in SPECIES:  # the half may lack a pair of valencies
-        table[species] = model.card["band"][species] | table[species]
+        table[species] = model.card.band[species] | table[species]
     mean, spread, place = model.ensemble(judged.systems)
     error = band.errors(table, judged.systems, place, mean, spread)
     simulated, noise = judged.relative()

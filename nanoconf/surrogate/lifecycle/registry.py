@@ -7,12 +7,11 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from backend.files import read_json, write_json
 from backend.runs.archive import default_home
+from nanoconf.surrogate.card import CARD, Card
 
-CARD = "card.json"
 CURRENT = "current.json"
 """In a folder of models, ``{"model": NAME}`` says which one is current; else it is the newest that
 was not kept aside. The one in the home may name a model of the package, and knows ``"before"``."""
@@ -32,27 +31,27 @@ class FoundModel:
         Where it lies.
     source : {"argument", "NANOCONF_MODELS", "home", "package"}
         Why it was looked for there.
-    card : dict
-        What it is.
+    card : Card
+        How it was made and how accurate it is.
     current : bool
         Whether it is the one that `Surrogate.load` takes.
     """
 
     folder: Path
     source: str
-    card: dict[str, Any]
+    card: Card
     current: bool = False
 
     @property
     def name(self) -> str:
         """Name of the model."""
-        return self.card["name"]
+        return self.card.name
 
     @property
     def kept_aside(self) -> str:
         """Why a retrained model did not replace the one before it; empty where it did."""
-        promotion = self.card.get("promotion")
-        return promotion["reason"] if promotion and not promotion["promoted"] else ""
+        promotion = self.card.promotion
+        return promotion.reason if promotion and not promotion.promoted else ""
 
 
 def models(path: str | Path | None = None) -> list[FoundModel]:
@@ -192,7 +191,7 @@ def _models_in(place: Path, source: str) -> list[FoundModel]:
         return []
     folders = [card.parent for card in place.glob(f"*/{CARD}")]
     found = _read([folder for folder in folders if not folder.name.startswith(".")], source)
-    found.sort(key=lambda model: model.card["created"], reverse=True)
+    found.sort(key=lambda model: model.card.created, reverse=True)
     chosen = read_json(place / CURRENT)["model"] if (place / CURRENT).is_file() else None
     return sorted(found, key=lambda model: model.folder.name != chosen)
 
@@ -202,10 +201,7 @@ def _read(folders: Sequence[Path], source: str) -> list[FoundModel]:
     found = []
     for folder in folders:
         try:
-            card = read_json(folder / CARD)
-            if not {"name", "created", "kind"} <= set(card):
-                raise ValueError("its card is incomplete")
-            found.append(FoundModel(folder, source, card))
-        except (OSError, ValueError, TypeError) as problem:
+            found.append(FoundModel(folder, source, Card.load(folder)))
+        except (OSError, ValueError) as problem:
             warnings.warn(f"{folder} holds no usable model: {problem}", stacklevel=2)
     return found

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
-from backend.files import read_json, write_json
 from backend.locks import Lock
 from backend.runs.archive import Archive
 from backend.runs.learning import Learning, retrain_after
 from nanoconf.data.published import KEPT_OUT_KEYS
+from nanoconf.surrogate.card import Card, Promotion
 from nanoconf.surrogate.lifecycle import registry
 from nanoconf.surrogate.lifecycle.collection import simulations, teachable
-from nanoconf.surrogate.lifecycle.promotion import Promotion, decide
+from nanoconf.surrogate.lifecycle.promotion import decide
 from nanoconf.surrogate.model import Surrogate
 from nanoconf.surrogate.simulations import Simulations
 from nanoconf.surrogate.training import train
@@ -98,7 +99,7 @@ def _retrain(archive: Archive, learning: Learning, current: Surrogate, epochs: i
         validation_folder=validation,
         more=more,
         epochs=epochs,
-        notes={"promotion": {"promoted": False, "reason": "not yet compared"}},
+        promotion=Promotion(False, reason="not yet compared"),
         progress=False,
     )
     decision = decide(Surrogate.load(folder), current, Simulations.load(validation))
@@ -110,11 +111,9 @@ def _retrain(archive: Archive, learning: Learning, current: Surrogate, epochs: i
 
 
 def _note(folder: Path, decision: Promotion, runs: int) -> None:
-    card = read_json(folder / "card.json")
-    write_json(
-        folder / "card.json",
-        card | {"promotion": decision.to_dict(), "data": card["data"] | {"archive_runs": runs}},
-    )
+    card = Card.load(folder)
+    data = replace(card.data, archive_runs=runs)
+    replace(card, promotion=decision, data=data).save(folder)
 
 
 def _next_name() -> str:

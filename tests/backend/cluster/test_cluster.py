@@ -18,7 +18,7 @@ from backend.cluster.here.dispatcher import SWEEP_PAUSE
 from backend.cluster.here.jobs import Job
 from backend.cluster.ssh.remote import Remote
 from backend.files import read_json
-from backend.runs.run import CANCELLED, DONE
+from backend.runs.state import RunState
 from benchmarks.cluster import ARRAY, sweep, table
 from benchmarks.report import aligned
 from nanoconf.cli.main import main
@@ -46,7 +46,7 @@ def test_a_host_behind_another_is_reached(home, cluster, monkeypatch):
     gate = f"{cluster.user}@{cluster.host}:{cluster.port}"
     desk = Desk(home, cluster, monkeypatch, jump_host=gate)
     run = desk.submit(QUICK)
-    assert desk.finish(run) == DONE, run.reason
+    assert desk.finish(run) == RunState.DONE, run.reason
     assert len(desk.dispatcher._remote.connection._way) == 2
     desk.close()
 
@@ -59,7 +59,7 @@ def test_two_keepers_do_not_harm_each_other(home, cluster, monkeypatch):
     before = desk.dispatcher
     desk.restart()
     desk.until(lambda: before.step() is not None and run.finished)
-    assert run.state == DONE and run.result().positive.density.max() > 0
+    assert run.state == RunState.DONE and run.result().positive.density.max() > 0
     assert desk.slurm.submissions(desk.status(run)["job"]) == 1
     desk.close()
 
@@ -74,7 +74,7 @@ def test_a_keeper_that_has_not_seen_every_run_yet_leaves_their_jobs_alone(
     desk.restart(runs[:1])
     desk.step()
     desk.dispatcher.add(runs[1])
-    assert [desk.finish(run) for run in runs] == [DONE, DONE]
+    assert [desk.finish(run) for run in runs] == [RunState.DONE, RunState.DONE]
     assert [desk.status(run)["job"] for run in runs] == jobs
     assert [len(run.attempts()) for run in runs] == [1, 1]
     desk.close()
@@ -93,7 +93,7 @@ def test_a_job_is_sent_with_all_its_runs_or_not_yet(home, cluster, monkeypatch):
     desk.until(there.exists)
     assert read_json(there)["runs"] == job["runs"] and set(job["runs"]) == {run.id for run in runs}
     desk.until(lambda: all(run.finished for run in runs))
-    assert {run.state for run in runs} == {DONE}
+    assert {run.state for run in runs} == {RunState.DONE}
     assert [len(run.attempts()) for run in runs] == [1, 1, 1, 1]
     assert cluster.submissions(job["name"]) == 1
     desk.close()
@@ -106,10 +106,10 @@ def test_a_job_is_not_sent_for_another_jobs_run(home, cluster, monkeypatch):
     settings = replace(QUICK, seed=2)
     other = desk.archive.submit(SYSTEM, settings, where=run.where, cluster=run.resources)
     desk.restart([other])
-    assert desk.finish(other) == DONE
+    assert desk.finish(other) == RunState.DONE
     assert cluster.submissions(job["name"]) == 0
     desk.dispatcher.add(run)
-    assert desk.finish(run) == DONE
+    assert desk.finish(run) == RunState.DONE
     assert cluster.submissions(job["name"]) == 1
     desk.close()
 
@@ -133,7 +133,7 @@ def test_a_run_that_is_cancelled_takes_none_with_it_that_has_not_come(home, clus
     desk.restart(runs[:1])
     desk.step()
     desk.dispatcher.add(runs[1])
-    assert [desk.finish(run) for run in runs] == [CANCELLED, DONE]
+    assert [desk.finish(run) for run in runs] == [RunState.CANCELLED, RunState.DONE]
     assert cluster.submissions(desk.status(runs[1])["job"]) == 1
     desk.close()
 
@@ -145,7 +145,7 @@ def test_a_sweeps_runs_are_one_array_that_shares_them(home, cluster, monkeypatch
     desk = Desk(home, cluster, monkeypatch, max_tasks=2, cores=1)
     runs = [desk.submit(replace(QUICK, seed=seed), queue="sweep") for seed in range(5)]
     desk.until(lambda: all(run.finished for run in runs))
-    assert {run.state for run in runs} == {DONE}
+    assert {run.state for run in runs} == {RunState.DONE}
     assert len({desk.status(run)["job"] for run in runs}) == 1, "\n".join(desk.said)
     hosts = {json.loads((run.folder / "attempts.json").read_text())[0]["pid"] for run in runs}
     assert len(hosts) == 5
@@ -277,7 +277,7 @@ def test_lammps_runs_there_too_on_several_ranks(home, cluster, monkeypatch):
     desk.until(lambda: run.finished or len(running("-nocite")) >= 2, "LAMMPS to run")
     assert not run.finished, run.reason
     # Ranks wait for each other without rest: beside other tests they take minutes.
-    assert desk.finish(run, patience=500) == DONE, run.reason
+    assert desk.finish(run, patience=500) == RunState.DONE, run.reason
     assert run.result().summary["versions"]["lammps"]
     job = cluster.job(desk.status(run)["job_id"])
     assert job["NumTasks"] == "2" and job["NumCPUs"] == "2"

@@ -20,7 +20,7 @@ from backend.cluster.problems import ClusterProblem
 from backend.cluster.resources import resources
 from backend.cluster.ssh import hosts
 from backend.runs.archive import Archive
-from backend.runs.run import CANCELLED, FAILED
+from backend.runs.state import RunState
 from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.cli.main import main
@@ -248,14 +248,14 @@ RECORDED = {
 @pytest.mark.parametrize(
     ("name", "state", "error", "words"),
     [
-        ("OUT_OF_MEMORY", FAILED, "memory", "OutOfMemory"),
-        ("TIMEOUT", FAILED, "time-limit", "--walltime"),
-        ("NODE_FAIL", FAILED, "node-failed", "goes on from its checkpoint"),
-        ("LAUNCH", FAILED, "node-failed", "JobLaunchFailure"),
-        ("PREEMPTED", FAILED, "preempted", "give way"),
-        ("CANCELLED", CANCELLED, "", "not from here"),
-        ("FAILED", FAILED, "job-failed", "exit code 3:0"),
-        ("FINAL 75", FAILED, "interrupted", "told to end"),
+        ("OUT_OF_MEMORY", RunState.FAILED, "memory", "OutOfMemory"),
+        ("TIMEOUT", RunState.FAILED, "time-limit", "--walltime"),
+        ("NODE_FAIL", RunState.FAILED, "node-failed", "goes on from its checkpoint"),
+        ("LAUNCH", RunState.FAILED, "node-failed", "JobLaunchFailure"),
+        ("PREEMPTED", RunState.FAILED, "preempted", "give way"),
+        ("CANCELLED", RunState.CANCELLED, "", "not from here"),
+        ("FAILED", RunState.FAILED, "job-failed", "exit code 3:0"),
+        ("FINAL 75", RunState.FAILED, "interrupted", "told to end"),
     ],
 )
 def test_slurms_states_have_names_reasons_and_advice(name, state, error, words):

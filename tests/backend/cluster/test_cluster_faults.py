@@ -20,7 +20,7 @@ from backend.cluster.node.task import MAXIMUM_CRASHES
 from backend.engines.numba import engine
 from backend.files import read_json, write_json
 from backend.locks import Lock
-from backend.runs.run import CANCELLED, DONE, FAILED, QUEUED, RUNNING
+from backend.runs.state import RunState
 from tests.support.disks import small_disk
 from tests.support.homes import LONG, QUICK, STEADY, SYSTEM, processes, running, until
 from tests.support.slurm import make_key, name_of
@@ -53,7 +53,7 @@ def refused(desk, error):
     """A run that fails at the first look, by the name of its error."""
     run = desk.submit(QUICK)
     desk.step()
-    assert (run.state, run.error) == (FAILED, error)
+    assert (run.state, run.error) == (RunState.FAILED, error)
     return run
 
 
@@ -89,7 +89,7 @@ def test_a_connection_that_is_cut_again_and_again_loses_nothing(
             return run.finished
 
         desk.until(cut_once_more)
-    assert run.state == DONE, run.reason
+    assert run.state == RunState.DONE, run.reason
     assert submitted_once(desk, run)
     assert run.result().positive.density == pytest.approx(undisturbed, rel=1e-6)
     assert cuts > 5
@@ -107,7 +107,7 @@ def test_a_run_waits_for_a_network_that_is_not_there(make_desk, cluster):
         desk.step()
         assert "trying again in 2 s" in desk.status(run)["note"]
         relay.accept()
-        assert desk.finish(run) == DONE
+        assert desk.finish(run) == RunState.DONE
         assert submitted_once(desk, run)
 
 
@@ -119,7 +119,7 @@ def test_a_run_goes_on_while_nobody_can_be_asked(desk, cluster):
     desk.step()
     assert not run.finished and "trying again" in desk.status(run)["note"]
     cluster.start_sshd()
-    assert desk.finish(run) == DONE
+    assert desk.finish(run) == RunState.DONE
     assert len(run.attempts()) == 1 and desk.status(run)["note"] == ""
 
 
@@ -132,7 +132,7 @@ def test_a_frozen_connection_is_given_up(desk, cluster, monkeypatch):
         desk.step()
     assert "no answer in time" in desk.status(run)["note"]
     desk.until(lambda: desk.status(run)["note"] == "")
-    assert run.state == "running"
+    assert run.state == RunState.RUNNING
 
 
 # --- Slurm does not answer ------------------------------------------------------------------
@@ -144,7 +144,7 @@ def test_a_controller_that_hangs_while_it_is_asked_gets_one_job(desk, cluster):
     desk.step()
     assert not run.finished and "trying again" in desk.status(run)["note"]
     cluster.wake_controller()
-    assert desk.finish(run) == DONE
+    assert desk.finish(run) == RunState.DONE
     assert submitted_once(desk, run)
 
 
@@ -175,7 +175,7 @@ def lose_the_answer(desk, cluster):
 
 def test_an_answer_that_is_lost_with_its_connection_is_one_job(desk, cluster):
     run = lose_the_answer(desk, cluster)
-    assert desk.finish(run) == DONE
+    assert desk.finish(run) == RunState.DONE
     assert submitted_once(desk, run)
 
 
@@ -185,7 +185,7 @@ def test_a_controller_that_was_never_asked_is_asked_again(desk, cluster):
     desk.step()
     assert not run.finished
     cluster.start_controller()
-    assert desk.finish(run) == DONE
+    assert desk.finish(run) == RunState.DONE
     assert submitted_once(desk, run)
 
 
@@ -196,7 +196,7 @@ def test_a_controller_that_is_restarted_still_knows_the_job(desk, cluster):
     desk.step()
     assert "trying again" in desk.status(run)["note"]
     cluster.start_controller()
-    assert desk.finish(run) == DONE
+    assert desk.finish(run) == RunState.DONE
     assert submitted_once(desk, run) and len(run.attempts()) == 1
 
 
@@ -207,7 +207,7 @@ def test_a_job_without_an_answer_waits_while_its_cluster_cannot_be_believed(desk
     desk.step()
     assert not run.finished and "another host key" in desk.status(run)["note"]
     cluster.mend_sshd()
-    assert desk.finish(run) == DONE
+    assert desk.finish(run) == RunState.DONE
     assert submitted_once(desk, run) and len(run.attempts()) == 1
 
 
@@ -226,7 +226,7 @@ def test_of_two_jobs_of_one_name_the_one_that_has_the_run_is_followed(desk, clus
     desk.until(lambda: run.finished or read_json(record)["job_id"] == first)
     assert not run.finished, run.reason
     run.cancel()
-    assert desk.finish(run) == CANCELLED
+    assert desk.finish(run) == RunState.CANCELLED
     until(lambda: cluster.job(first)["JobState"] == "CANCELLED")
 
 
@@ -239,12 +239,12 @@ def test_a_time_limit_leaves_a_checkpoint_that_the_next_run_goes_on_from(desk, c
     desk.until(lambda: run.progress().fraction > 0.1)
     # what Slurm does some time before the limit
     cluster.slurm("scancel", "--signal=USR1", "--batch", desk.status(run)["job_id"])
-    assert desk.finish(run) == FAILED
+    assert desk.finish(run) == RunState.FAILED
     assert run.error == "time-limit"
     assert "goes on from its checkpoint" in run.reason and "--walltime" in run.reason
     again = desk.submit(LONG_ENOUGH)
     assert again.id != run.id and again.request["continues"] == run.id
-    assert desk.finish(again) == DONE
+    assert desk.finish(again) == RunState.DONE
     assert any("goes on from step" in line for line in again.log_tail(100))
     expected = engine.run(SYSTEM, LONG_ENOUGH).positive.density
     assert again.result().positive.density == pytest.approx(expected, rel=1e-6)
@@ -255,7 +255,7 @@ def test_a_job_that_is_refused_takes_no_checkpoint_with_it(desk, cluster):
     desk.running(first)
     desk.until(lambda: first.progress().fraction > 0.1)
     cluster.slurm("scancel", "--signal=USR1", "--batch", desk.status(first)["job_id"])
-    assert desk.finish(first) == FAILED and first.error == "time-limit"
+    assert desk.finish(first) == RunState.FAILED and first.error == "time-limit"
     desk.change(partition="nowhere")
     second = desk.submit(LONG_ENOUGH)
     desk.step()
@@ -277,7 +277,7 @@ def test_a_node_that_fails_sends_the_job_to_another_and_it_goes_on(desk, cluster
     cluster.node_up()
     # Slurm waits for two minutes by itself
     cluster.slurm("scontrol", "update", f"JobId={desk.status(run)['job_id']}", "StartTime=now")
-    assert desk.finish(run) == DONE
+    assert desk.finish(run) == RunState.DONE
     assert submitted_once(desk, run) and len(run.attempts()) == 2
 
 
@@ -290,7 +290,7 @@ def test_a_worker_that_a_failed_node_has_left_is_waited_for(desk):
     desk.until(lambda: task_log(desk, run).count("another worker still has it") > MAXIMUM_CRASHES)
     assert not run.finished
     left.release()
-    assert desk.finish(run) == DONE
+    assert desk.finish(run) == RunState.DONE
 
 
 def test_a_node_that_fails_for_good_ends_the_run_with_slurms_reason(desk, cluster):
@@ -298,7 +298,7 @@ def test_a_node_that_fails_for_good_ends_the_run_with_slurms_reason(desk, cluste
     desk.running(run)
     cluster.slurm("scontrol", "update", f"JobId={desk.status(run)['job_id']}", "Requeue=0")
     cluster.node_down()
-    assert desk.finish(run) == FAILED
+    assert desk.finish(run) == RunState.FAILED
     assert run.error == "node-failed" and "NODE_FAIL, NodeDown" in run.reason
 
 
@@ -306,7 +306,7 @@ def test_scancel_from_outside_ends_the_run_as_cancelled(desk, cluster):
     run = desk.submit(LONG)
     desk.running(run)
     cluster.slurm("scancel", desk.status(run)["job_id"])
-    assert desk.finish(run) == CANCELLED
+    assert desk.finish(run) == RunState.CANCELLED
     assert "not from here" in run.reason
 
 
@@ -320,7 +320,7 @@ def test_a_partition_that_is_not_there_is_refused_in_slurms_words(make_desk):
 def test_a_job_script_that_fails_is_told_with_its_exit_code(make_desk):
     desk = make_desk(setup=['test -z "$SLURM_JOB_ID" || { echo no such module; exit 3; }'])
     run = desk.submit(QUICK)
-    assert desk.finish(run) == FAILED
+    assert desk.finish(run) == RunState.FAILED
     assert run.error == "job-failed"
     assert "FAILED, NonZeroExitCode, exit code 3:0" in run.reason
     assert run.log_tail()[-1] == "no such module"
@@ -344,14 +344,14 @@ def test_a_sweep_whose_jobs_end_before_they_begin_is_given_up(
     desk.until(lambda: all(run.finished for run in runs) or len(jobs()) > most * len(runs))
     assert [desk.status(run)["sent"] for run in runs] == [most - 1] * len(runs)  # again, that is
     assert most <= len(jobs()) <= most * len(runs)
-    assert {(run.state, run.error) for run in runs} == {(FAILED, error)}
+    assert {(run.state, run.error) for run in runs} == {(RunState.FAILED, error)}
     assert f"exit code {status}:0" in runs[0].reason
 
 
 def test_a_worker_that_may_not_have_its_memory_says_so(make_desk):
     desk = make_desk(setup=['test -z "$SLURM_JOB_ID" || ulimit -v 350000'])
     run = desk.submit(QUICK)
-    assert desk.finish(run) == FAILED
+    assert desk.finish(run) == RunState.FAILED
     assert run.error == "memory" and "ulimit -v allows 0.4 GB here" in run.reason
 
 
@@ -380,7 +380,7 @@ def test_another_host_key_while_a_run_is_under_way_loses_nothing(desk, cluster):
     desk.step()
     assert not run.finished and "another host key" in desk.status(run)["note"]
     cluster.mend_sshd()
-    assert desk.finish(run) == DONE
+    assert desk.finish(run) == RunState.DONE
 
 
 def test_the_wrong_key_is_refused(make_desk, tmp_path):
@@ -431,7 +431,7 @@ def test_hostile_values_arrive_as_data(make_desk, cluster):
         setup=[f"export XDG_CACHE_HOME='{Path.home()}/.cache' NOTE=\"it's;\n fine\""],
     )
     run = desk.submit(QUICK)
-    assert desk.finish(run) == DONE, run.reason
+    assert desk.finish(run) == RunState.DONE, run.reason
     assert job_of(desk, run)["Account"].startswith("it's")
     assert not list(cluster.home.rglob("pwned")) and not Path("pwned").exists()
     assert (cluster.home / HOSTILE / "runs").is_dir()
@@ -445,12 +445,12 @@ def test_what_looks_like_the_end_of_a_job_in_a_name_is_not_one(make_desk, cluste
         desk.running(run)
     believed = time.monotonic() + 2 * SURE_SECONDS
     desk.until(lambda: time.monotonic() > believed)
-    assert [run.state for run in runs] == [RUNNING, RUNNING, QUEUED]
+    assert [run.state for run in runs] == [RunState.RUNNING, RunState.RUNNING, RunState.QUEUED]
     assert {desk.status(run)["slurm"] for run in runs} == {"RUNNING"}
     assert len({desk.status(run)["job"] for run in runs}) == 1
     for run in runs:
         run.cancel()
-    assert {desk.finish(run) for run in runs} == {CANCELLED}
+    assert {desk.finish(run) for run in runs} == {RunState.CANCELLED}
 
 
 # --- the cluster's disk ---------------------------------------------------------------------
@@ -486,7 +486,7 @@ def test_a_disk_that_is_full_once_slurm_has_the_job_loses_nothing(make_desk, clu
             assert shutil.disk_usage(folder).free == 0
             other.unlink()
             cluster.slurm("scontrol", "release", desk.status(run)["job_id"])
-            assert desk.finish(run) == DONE
+            assert desk.finish(run) == RunState.DONE
             assert submitted_once(desk, run)
         finally:
             shutil.rmtree(cluster.home / "stand-in for sbatch")
@@ -500,7 +500,7 @@ def test_a_job_that_is_told_to_end_says_that_it_was(desk, cluster):
     desk.running(run)
     (worker,) = workers_of(run)
     os.kill(worker.parent().pid, signal.SIGTERM)
-    assert desk.finish(run) == FAILED
+    assert desk.finish(run) == RunState.FAILED
     assert run.error == "interrupted" and "exit code 75:0" in run.reason
 
 
@@ -542,7 +542,7 @@ def test_an_sbatch_that_does_not_tell_the_jobs_number_has_sent_it_once(make_desk
     try:
         desk = make_desk(setup=setup)
         run = desk.submit(QUICK)
-        assert desk.finish(run) == DONE
+        assert desk.finish(run) == RunState.DONE
         assert submitted_once(desk, run)
     finally:
         shutil.rmtree(cluster.home / "stand-in for sbatch")
@@ -557,7 +557,7 @@ def test_a_job_that_slurm_ends_for_its_memory_says_so(make_desk, cluster):
         run = desk.submit(LONG)
         desk.running(run)
         cluster.slurm("scancel", desk.status(run)["job_id"])
-        assert desk.finish(run) == FAILED
+        assert desk.finish(run) == RunState.FAILED
         assert run.error == "memory" and "OUT_OF_MEMORY, OutOfMemory" in run.reason
     finally:
         shutil.rmtree(cluster.home / "stand-in for scontrol")
@@ -572,7 +572,7 @@ def test_a_run_asked_for_by_another_version_is_refused_before_it_is_sent(desk, c
     write_json(run.folder / "run.json", {**run.request, "version": "0.0.1"})
     desk.restart()
     desk.step()
-    assert (run.state, run.error) == (FAILED, "other-version")
+    assert (run.state, run.error) == (RunState.FAILED, "other-version")
     assert "asked for by nanoconf 0.0.1" in run.reason and "run it again" in run.reason
     assert cluster.answered("REQUEST_SUBMIT_BATCH_JOB") == before
     assert not desk.status(run)
@@ -583,4 +583,4 @@ def test_a_job_that_was_sent_before_an_update_comes_home(desk, monkeypatch):
     desk.until(lambda: desk.status(run).get("job_id"))
     monkeypatch.setattr("backend.cluster.here.dispatcher.__version__", "99.0")
     desk.restart()
-    assert desk.finish(run) == DONE
+    assert desk.finish(run) == RunState.DONE

@@ -12,7 +12,7 @@ from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh import login, reception
 from backend.runs.archive import Archive
 from backend.runs.keeper import ensure_keeper
-from backend.runs.run import DONE
+from backend.runs.state import RunState
 from nanoconf.cli.main import main
 from tests.support.desk import NAME, Desk, write_config
 from tests.support.homes import PATIENCE, QUICK, SYSTEM, until
@@ -34,7 +34,7 @@ def test_a_run_waits_until_somebody_has_logged_in(home, cluster, server, monkeyp
     assert not run.finished
     assert "nanoconf cluster login" in desk.status(run)["note"] and server.asked == 0
     desk.dispatcher.log_in(lambda title, instructions, prompts: [CODE])
-    assert desk.finish(run) == DONE
+    assert desk.finish(run) == RunState.DONE
     assert server.asked == 1  # all over the connection that is held
     assert desk.dispatcher.busy
     server.cut()
@@ -120,7 +120,7 @@ def test_the_keeper_asks_through_the_command_and_holds_the_connection(
     assert "Look at your phone." in out and "the connection is held" in out
     run = Archive(home).submit(SYSTEM, QUICK, **destination(NAME, SYSTEM, QUICK))
     run.wait(PATIENCE)
-    assert run.state == DONE and server.asked == 1
+    assert run.state == RunState.DONE and server.asked == 1
     everything = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
     assert CODE.encode() not in everything
 

@@ -20,7 +20,7 @@ from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh import hosts
 from backend.cluster.ssh.connection import Connection
 from backend.runs.archive import Archive
-from backend.runs.run import CANCELLED, DONE, FAILED
+from backend.runs.state import RunState
 from nanoconf.cli.main import main
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
@@ -78,7 +78,7 @@ def test_a_link_that_freezes_during_the_log_in_refuses_nobody(make_desk, relay, 
     assert "cannot be reached (no answer in time)" in desk.status(run)["note"]
     assert "trying again" in desk.status(run)["note"]
     relay.thaw()
-    assert desk.finish(run) == DONE
+    assert desk.finish(run) == RunState.DONE
     assert desk.slurm.submissions(desk.status(run)["job"]) == 1
 
 
@@ -221,7 +221,7 @@ def test_an_account_that_is_locked_is_refused(make_desk, cluster, lock):
         subprocess.run([*lock, user], check=True)
         run = desk.submit(QUICK)
         desk.step()
-        assert (run.state, run.error) == (FAILED, "login")
+        assert (run.state, run.error) == (RunState.FAILED, "login")
         assert f"{user}@" in run.reason and "is the account active?" in run.reason
 
 
@@ -232,7 +232,10 @@ def test_a_shell_that_lets_nobody_in_is_heard(make_desk, cluster):
         subprocess.run(["usermod", "--shell", shell, user], check=True)
         run = desk.submit(QUICK)
         desk.step()
-        assert run.state == FAILED and "This account is currently not available." in run.reason
+        assert (
+            run.state == RunState.FAILED
+            and "This account is currently not available." in run.reason
+        )
 
 
 # --- what is brought there ------------------------------------------------------------------
@@ -253,7 +256,7 @@ def test_packages_that_a_module_provides_are_used(make_desk, cluster):
     (worker,) = processes(work / "runs" / run.id, "backend.worker")
     assert worker.environ()["NUMBA_CACHE_DIR"] == str(work / package.folder_name() / "compiled")
     run.cancel()
-    assert desk.finish(run) == CANCELLED
+    assert desk.finish(run) == RunState.CANCELLED
 
 
 def test_a_connection_that_is_cut_while_the_worker_is_brought_leaves_no_half(
@@ -277,7 +280,7 @@ def test_a_connection_that_is_cut_while_the_worker_is_brought_leaves_no_half(
     assert {path.relative_to(folder / "backend"): path.read_bytes() for path in there} == expected
     assert not list(folder.parent.glob("*.part-*"))
     run.cancel()
-    assert desk.finish(run) == CANCELLED
+    assert desk.finish(run) == RunState.CANCELLED
 
 
 # --- Slurm's own time limit -----------------------------------------------------------------
@@ -300,7 +303,7 @@ def goes_on(desk, run):
     assert again.id != run.id and again.request["continues"] == run.id
     desk.until(lambda: any("goes on from step" in line for line in again.log_tail(100)))
     again.cancel()
-    assert desk.finish(again) == CANCELLED
+    assert desk.finish(again) == RunState.CANCELLED
 
 
 def test_slurms_signal_some_time_before_the_limit_ends_a_run_in_good_order(limited, cluster):
@@ -308,7 +311,7 @@ def test_slurms_signal_some_time_before_the_limit_ends_a_run_in_good_order(limit
     desk, run = limited
     job = f"JobId={desk.status(run)['job_id']}"
     cluster.slurm("scontrol", "update", job, "EndTime=now+2minutes")
-    assert desk.finish(run) == FAILED
+    assert desk.finish(run) == RunState.FAILED
     assert run.error == "time-limit" and "time limit of 60 minutes was reached" in run.reason
     assert "NonZeroExitCode, exit code 75:0" in run.reason  # Slurm did not have to end it
     goes_on(desk, run)
@@ -317,7 +320,7 @@ def test_slurms_signal_some_time_before_the_limit_ends_a_run_in_good_order(limit
 def test_a_job_that_slurm_ends_at_its_limit_goes_on_from_its_checkpoint(limited, cluster):
     desk, run = limited
     cluster.force_time_limit(desk.status(run)["job_id"])
-    assert desk.finish(run) == FAILED
+    assert desk.finish(run) == RunState.FAILED
     assert run.error == "time-limit" and "TIMEOUT, TimeLimit" in run.reason
     goes_on(desk, run)
 
@@ -353,7 +356,7 @@ def test_a_run_on_the_cluster_outlives_the_kernel_that_asked_for_it(describe, ho
     work = Work(state, archive)
     work.owner = "me"
     work.resume("", predicted=False)
-    until(lambda: state.simulation and state.simulation.state == "done", state.status)
+    until(lambda: state.simulation and state.simulation.state == RunState.DONE, state.status)
     work.close()
     assert state.simulation.run_id == run.id and state.simulation.mine
     assert run.where == NAME and run.result().positive.density.max() > 0

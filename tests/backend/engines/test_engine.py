@@ -9,9 +9,9 @@ from backend import constants
 from backend.engines.numba import engine
 from backend.engines.numba import replica as replica_module
 from backend.engines.numba.engine import run
-from backend.sampling.estimators import SERIES
 from backend.sampling.lattice import lattice
 from backend.sampling.result import Cancelled, SimulationError
+from backend.sampling.samples import SERIES
 from backend.sampling.schedule import Schedule
 from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem

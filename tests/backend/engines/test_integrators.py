@@ -6,7 +6,7 @@ import pytest
 from backend.engines.numba import integrators, thermostats
 from backend.engines.numba.forces import potential_energy
 from backend.engines.numba.replica import Replica, stepping
-from backend.sampling import estimators
+from backend.sampling.samples import empty_tally
 from backend.settings import SAMPLE_TIME, RunSettings
 from backend.system import SlitSystem
 
@@ -21,7 +21,7 @@ def equilibrated(seed=1):
 
 
 def advance(replica, samples):
-    tally = estimators.empty_tally(replica.system, 300, samples)
+    tally = empty_tally(replica.system, 300, samples)
     outcome = integrators.advance(
         replica.state, replica.force_field, replica.stepping, 0, samples, tally
     )

@@ -18,7 +18,7 @@ from backend.engines.numba.coulomb import coulomb_buffer, coulomb_forces
 from backend.engines.numba.forces import force_field
 from backend.engines.numba.replica import stepping
 from backend.runs import local
-from backend.runs.run import DONE, RUNNING
+from backend.runs.state import RunState
 from backend.sampling import schedule
 from backend.sampling.lattice import lattice
 from backend.sampling.result import Cancelled, SimulationError
@@ -278,7 +278,7 @@ def test_charged_sheets_are_refused():
 def test_a_run_through_the_worker_leaves_the_same_files(home):
     run = submit(home, QUICK)
     assert local.start(run.folder).wait() == 0
-    assert run.state == DONE
+    assert run.state == RunState.DONE
     assert run.result().summary["versions"]["lammps"]
 
 
@@ -332,7 +332,7 @@ def test_a_worker_that_is_killed_takes_lammps_with_it(home):
     worker = local.start(run.folder)
     until(lambda: ranks_of(psutil.Process(worker.pid)), "LAMMPS to start")
     running = ranks_of(psutil.Process(worker.pid))
-    assert run.state == RUNNING
+    assert run.state == RunState.RUNNING
     worker.kill()
     worker.wait()
     until(lambda: not any(map(alive, running)), "LAMMPS to end")

@@ -14,7 +14,8 @@ import pytest
 from backend.files import read_json, write_text
 from backend.locks import Lock, is_locked
 from backend.runs.archive import Archive, UnknownRun, UnusableHome, default_home, inputs_hash
-from backend.runs.run import CANCELLED, DONE, FAILED, QUEUED, RUNNING, DamagedRun, Run, boot_id
+from backend.runs.run import DamagedRun, Run, boot_id
+from backend.runs.state import RunState
 from backend.sampling.result import Cancelled, SimulationError
 from backend.settings import RunSettings
 from backend.system import SlitSystem
@@ -47,7 +48,7 @@ def test_a_submitted_run_is_found_by_a_later_session_with_all_that_was_asked(hom
     found = Archive(home).get(run.id)
     assert (found.system, found.settings) == (SYSTEM, QUICK)
     assert (found.name, found.queue, found.where) == ("mine", "sweep", "local")
-    assert found.state == QUEUED
+    assert found.state == RunState.QUEUED
     assert len(found.id) == 32
     assert [name for name in os.listdir(home / "runs")] == [run.id]
 
@@ -91,7 +92,7 @@ def test_an_equal_request_joins_a_run_that_waits_runs_or_is_done(home):
 
 def test_a_run_that_failed_or_was_cancelled_or_lost_its_files_is_not_joined(home):
     failed = submit(home)
-    failed.settle(FAILED, "why")
+    failed.settle(RunState.FAILED, "why")
     cancelled = submit(home)
     cancelled.cancel()
     damaged = submit(home)
@@ -237,15 +238,15 @@ def test_a_home_that_cannot_be_written_is_refused_in_one_line(tmp_path, place):
 def test_the_state_follows_from_the_files(home):
     run = submit(home)
     lock = Lock(run.folder / "worker.lock")
-    assert run.state == QUEUED
+    assert run.state == RunState.QUEUED
     assert lock.acquire()
-    assert (run.state, run.finished) == (RUNNING, False)
+    assert (run.state, run.finished) == (RunState.RUNNING, False)
     lock.release()
     write_text(run.folder / "progress.json", '{"phase": "sampling", "fraction": 0.5}')
-    assert (run.state, run.interrupted) == (QUEUED, True)
+    assert (run.state, run.interrupted) == (RunState.QUEUED, True)
     assert run.progress().fraction == 0.5
     finish(run)
-    assert (run.state, run.finished, run.reason) == (DONE, True, "")
+    assert (run.state, run.finished, run.reason) == (RunState.DONE, True, "")
     assert run.result().system == SYSTEM
 
 
@@ -255,7 +256,7 @@ def test_results_of_runs_that_have_none(home):
     )
     with pytest.raises(DamagedRun, match="queued"):
         waiting.result()
-    failed.settle(FAILED, "an ion went through a wall")
+    failed.settle(RunState.FAILED, "an ion went through a wall")
     with pytest.raises(SimulationError, match="an ion went through a wall"):
         failed.result()
     cancelled.cancel()
@@ -278,7 +279,7 @@ def test_a_run_is_as_long_as_asked_until_its_result_says_how_long_it_is(home):
     write_text(run.folder / "result.json", '{"summary": {"simulated_ns": 0.2}}')
     assert (run.simulated_ns, run.length_ns) == (0.2, 0.2)
     failed = submit(home, LONG)
-    failed.settle(FAILED, "an ion went through a wall")
+    failed.settle(RunState.FAILED, "an ion went through a wall")
     assert failed.length_ns == LONG.duration_ns
 
 
@@ -289,40 +290,41 @@ def test_the_best_result_is_the_one_that_was_simulated_longest(home):
     assert Archive(home).best_result(SYSTEM, LONG).id == whole.id
 
 
-def test_a_damaged_failure_is_still_a_failure(home):
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"state": "lost"}', '{"state": "done"}'])
+def test_a_damaged_failure_is_still_a_failure(home, content):
     run = submit(home)
-    (run.folder / "failure.json").write_text("{")
-    assert run.state == FAILED
+    (run.folder / "failure.json").write_text(content)
+    assert run.state == RunState.FAILED
     assert "cannot be read" in run.reason
 
 
 def test_a_run_that_waits_is_cancelled_at_once_without_a_keeper(home):
     run = submit(home)
     run.cancel()
-    assert (run.state, run.reason) == (CANCELLED, "cancelled on request")
+    assert (run.state, run.reason) == (RunState.CANCELLED, "cancelled on request")
     run.cancel()
-    assert read_json(run.folder / "failure.json")["state"] == CANCELLED
+    assert read_json(run.folder / "failure.json")["state"] == RunState.CANCELLED
 
 
 def test_a_run_is_ended_by_nobody_but_the_holder_of_its_lock(home):
     run = submit(home)
     lock = Lock(run.folder / "worker.lock")
     lock.acquire()
-    assert not run.settle(FAILED, "why")
+    assert not run.settle(RunState.FAILED, "why")
     with pytest.raises(DamagedRun, match="cancel it first"):
         run.remove()
-    assert run.state == RUNNING
+    assert run.state == RunState.RUNNING
     lock.release()
-    assert run.settle(FAILED, "why")
-    assert not run.settle(CANCELLED, "too late")
-    assert run.state == FAILED
+    assert run.settle(RunState.FAILED, "why")
+    assert not run.settle(RunState.CANCELLED, "too late")
+    assert run.state == RunState.FAILED
 
 
 def test_a_result_outweighs_a_cancel_that_came_too_late(home):
     run = submit(home)
     finish(run)
     run.cancel()
-    assert run.state == DONE
+    assert run.state == RunState.DONE
     assert not (run.folder / "cancel").exists()
 
 
@@ -348,7 +350,7 @@ def test_waiting_ends_in_time(home):
     run = submit(home, LONG)
     started = time.monotonic()
     seen = []
-    assert run.wait(timeout=0.3, on_progress=seen.append) == QUEUED
+    assert run.wait(timeout=0.3, on_progress=seen.append) == RunState.QUEUED
     assert time.monotonic() - started < 2
     assert set(seen) == {None}
 

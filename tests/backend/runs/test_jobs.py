@@ -25,7 +25,8 @@ from backend.engines.numba import engine
 from backend.files import read_json
 from backend.runs.archive import Archive
 from backend.runs.keeper import MAXIMUM_CRASHES, ensure_keeper, follow
-from backend.runs.run import CANCELLED, DONE, FAILED, QUEUED, RUNNING, DamagedRun, Run
+from backend.runs.run import DamagedRun, Run
+from backend.runs.state import RunState
 from backend.settings import RunSettings
 from tests.support.desk import NAME, write_config
 from tests.support.homes import (
@@ -74,13 +75,16 @@ class Place:
         """Ask for a run, and wait until it is seen to be under way."""
         run = self.submit(settings)
         ensure_keeper(self.home)
-        until(lambda: run.finished or (run.state == RUNNING and begun(run)), "the run to begin")
+        until(
+            lambda: run.finished or (run.state == RunState.RUNNING and begun(run)),
+            "the run to begin",
+        )
         return run
 
     def waits(self, run: Run) -> bool:
         """Whether a run is seen to wait for its turn."""
         said = status_in_words(run).startswith("pending: Resources")
-        return run.state == QUEUED and (said or self.slurm is None)
+        return run.state == RunState.QUEUED and (said or self.slurm is None)
 
     def folder(self, run: Run) -> Path:
         """Where the workers of a run write."""
@@ -138,9 +142,9 @@ def come_to(run: Run, fraction: float) -> bool:
 
 def test_a_run_gives_what_the_engine_gives(place):
     run = place.submit()
-    assert run.state == QUEUED
+    assert run.state == RunState.QUEUED
     seen = []
-    assert follow(run, seen.append) == DONE, run.reason
+    assert follow(run, seen.append) == RunState.DONE, run.reason
     expected = engine.run(SYSTEM, QUICK).positive
     assert run.result().positive.density.shape == (300,)
     assert run.result().positive.density == pytest.approx(expected.density, rel=1e-6)
@@ -152,7 +156,7 @@ def test_a_run_gives_what_the_engine_gives(place):
 
 def test_a_run_that_fails_says_why(place):
     run = place.submit(UNSTABLE)
-    assert follow(run) == FAILED
+    assert follow(run) == RunState.FAILED
     assert run.error in ("ion-through-wall", "not-finite", "too-many-pairs", "temperature")
     assert "time step" in run.reason
 
@@ -167,12 +171,12 @@ def test_a_run_is_watched_cancelled_and_removed(place):
     with pytest.raises(DamagedRun, match="cancel it first"):
         run.remove()
     run.cancel()
-    assert run.wait(PATIENCE) == CANCELLED
+    assert run.wait(PATIENCE) == RunState.CANCELLED
     assert run.reason == "cancelled on request"
     until(place.at_rest)
     run.remove()
-    assert follow(place.submit()) == DONE
-    assert [run.state for run in place.archive.runs()] == [DONE]
+    assert follow(place.submit()) == RunState.DONE
+    assert [run.state for run in place.archive.runs()] == [RunState.DONE]
 
 
 def test_a_run_that_waits_is_cancelled_and_never_begins(place):
@@ -180,14 +184,14 @@ def test_a_run_that_waits_is_cancelled_and_never_begins(place):
     waiting = place.submit(replace(LONG, replicas=2, seed=2))
     until(lambda: place.waits(waiting))
     waiting.cancel()
-    assert waiting.wait(PATIENCE) == CANCELLED
-    assert not waiting.attempts() and running.state == RUNNING
+    assert waiting.wait(PATIENCE) == RunState.CANCELLED
+    assert not waiting.attempts() and running.state == RunState.RUNNING
 
 
 def test_a_run_that_no_keeper_has_seen_is_cancelled_and_never_sent(place):
     run = place.submit(LONG)
     run.cancel()
-    assert follow(run) == CANCELLED
+    assert follow(run) == RunState.CANCELLED
     assert not run.cluster_status() and not run.log_tail()
 
 
@@ -213,7 +217,7 @@ def test_two_who_want_the_same_get_one_result(place):
     first, second = (each.communicate(timeout=PATIENCE) for each in both)
     assert first[0] == second[0] != "", first[1]
     (run,) = place.archive.runs()
-    assert run.state == DONE and place.once(run)
+    assert run.state == RunState.DONE and place.once(run)
 
 
 # --- what is killed -------------------------------------------------------------------------
@@ -227,7 +231,7 @@ def test_keepers_killed_all_the_time_never_lead_to_two_workers(place):
         run.wait(seconds)
         kill_keeper(place.home)
         seconds *= 1.5
-    assert run.state == DONE, run.reason
+    assert run.state == RunState.DONE, run.reason
     assert place.once(run)
 
 
@@ -241,7 +245,7 @@ def test_a_killed_worker_is_replaced_and_the_result_is_the_same(place, undisturb
         fraction = moments.choice([0.0, 0.1, 0.5, 0.9])
         until(lambda f=fraction: run.finished or come_to(run, f))
         place.kill_worker(run)
-    assert follow(run) == DONE, run.reason
+    assert follow(run) == RunState.DONE, run.reason
     assert run.attempts()[-1]["ended"] == "done"
     assert run.result().positive.density == pytest.approx(undisturbed, rel=1e-6)
 
@@ -252,7 +256,7 @@ def test_a_run_whose_workers_keep_dying_fails_with_a_reason(place):
     for deaths in range(1, MAXIMUM_CRASHES + 1):
         until(lambda n=deaths: len(place.attempts(run)) == n)
         place.kill_worker(run)
-    assert run.wait(PATIENCE) == FAILED
+    assert run.wait(PATIENCE) == RunState.FAILED
     assert run.error == "crashed"
     assert f"died {MAXIMUM_CRASHES} times" in run.reason
     assert len(run.attempts()) == MAXIMUM_CRASHES
@@ -271,7 +275,7 @@ def test_a_command_killed_with_its_keeper_is_finished_by_the_next(place, tmp_pat
     assert second.returncode == 0, second.stderr
     assert f"profiles in {tmp_path / 'out'}" in second.stdout
     (run,) = place.archive.runs()
-    assert run.state == DONE and place.once(run)
+    assert run.state == RunState.DONE and place.once(run)
     assert read_json(tmp_path / "out" / "run.json")["where"] == (place.name or "local")
 
 
@@ -289,7 +293,7 @@ def test_a_run_goes_on_when_whoever_started_its_keeper_is_killed(place):
     caller.stdout.readline()
     os.killpg(caller.pid, signal.SIGKILL)
     caller.communicate()
-    assert run.wait(PATIENCE) == DONE, run.reason
+    assert run.wait(PATIENCE) == RunState.DONE, run.reason
 
 
 # --- folders that are not as they should be ---------------------------------------------------
@@ -302,11 +306,11 @@ def test_a_run_whose_folder_is_deleted_ends(place):
     shutil.rmtree(doomed)
     until(lambda: not alive(worker))
     until(place.at_rest)
-    assert follow(place.submit()) == DONE
+    assert follow(place.submit()) == RunState.DONE
 
 
 def test_odd_folders_do_not_keep_others_waiting(place):
     odd, other, good = (place.submit(replace(QUICK, seed=seed)) for seed in (1, 2, 3))
     (odd.folder / "run.json").write_text("{")
     (other.folder / "worker.lock").mkdir()  # nobody can ever have it
-    assert follow(good) == DONE
+    assert follow(good) == RunState.DONE

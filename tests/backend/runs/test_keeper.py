@@ -15,7 +15,7 @@ from backend.locks import is_locked
 from backend.runs import local
 from backend.runs.archive import Archive
 from backend.runs.keeper import ensure_keeper, follow, stop_keeper
-from backend.runs.run import CANCELLED, DONE, QUEUED, RUNNING
+from backend.runs.state import RunState
 from backend.settings import RunSettings
 from tests.support.homes import (
     LONG,
@@ -42,7 +42,7 @@ def test_the_keeper_leaves_when_there_is_nothing_to_do_and_comes_back(home):
     for seed in (1, 2):
         run = submit(home, variant(seed))
         ensure_keeper(home, idle_seconds=0.0)
-        assert run.wait(PATIENCE) == DONE
+        assert run.wait(PATIENCE) == RunState.DONE
         until(lambda: not keepers(home), "the keeper to leave")
 
 
@@ -52,7 +52,7 @@ def test_a_keeper_about_to_leave_takes_what_was_just_submitted(home):
     for seed in range(8):
         run = archive.submit(SYSTEM, variant(seed))
         ensure_keeper(home, idle_seconds=0.0)
-        until(lambda run=run: run.state == RUNNING or run.finished, "the run to start")
+        until(lambda run=run: run.state == RunState.RUNNING or run.finished, "the run to start")
         run.cancel()
         run.wait(PATIENCE)
 
@@ -78,7 +78,7 @@ def test_many_who_ask_for_a_keeper_get_one(home):
     until(lambda: len(keepers(home)) == 1, "one keeper to be left")
     assert read_json(home / "keeper.lock")["pid"] == keepers(home)[0].pid
     run = submit(home)
-    assert follow(run) == DONE
+    assert follow(run) == RunState.DONE
     assert len(run.attempts()) == 1
 
 
@@ -89,17 +89,17 @@ def test_after_everything_was_killed_the_next_call_resumes(home):
     kill(processes(home))
     until(lambda: not processes(home))
     # a process that dies loses its command line a moment before its locks
-    until(lambda: run.state == QUEUED)
-    assert follow(run) == DONE
+    until(lambda: run.state == RunState.QUEUED)
+    assert follow(run) == RunState.DONE
 
 
 def test_a_cancel_file_alone_is_enough(home, monkeypatch):
     monkeypatch.setenv("NANOCONF_CORES", "1")
     running, waiting = submit(home, LONG), submit(home, variant(2, LONG))
     ensure_keeper(home)
-    until(lambda: running.state == RUNNING)
+    until(lambda: running.state == RunState.RUNNING)
     (waiting.folder / "cancel").touch()
-    assert waiting.wait(PATIENCE) == CANCELLED
+    assert waiting.wait(PATIENCE) == RunState.CANCELLED
     running.cancel()
     running.wait(PATIENCE)
 
@@ -111,7 +111,7 @@ def test_interactive_runs_do_not_wait_for_sweeps(home, monkeypatch):
     until(lambda: sweep[0].attempts())
     urgent = submit(home, variant(3, LONG))
     until(lambda: urgent.attempts())
-    assert [run.state for run in sweep] == [RUNNING, QUEUED]
+    assert [run.state for run in sweep] == [RunState.RUNNING, RunState.QUEUED]
     niceness = [psutil.Process(run.attempts()[0]["pid"]).nice() for run in (sweep[0], urgent)]
     assert niceness[0] > niceness[1]
     for run in (*sweep, urgent):
@@ -125,9 +125,9 @@ def test_no_more_runs_at_a_time_than_there_are_cores(home, monkeypatch):
     runs = [submit(home, two_cores), submit(home, LONG)]
     ensure_keeper(home)
     until(lambda: begun(runs[0]))
-    assert runs[1].state == QUEUED
+    assert runs[1].state == RunState.QUEUED
     runs[0].cancel()
-    until(lambda: runs[1].state == RUNNING)
+    until(lambda: runs[1].state == RunState.RUNNING)
     runs[1].cancel()
     until(lambda: not workers(home))
 

@@ -18,7 +18,8 @@ from backend.profiles.density import SlitProfiles
 from backend.runs import local
 from backend.runs.archive import Archive, inputs_hash
 from backend.runs.keeper import ensure_keeper, follow
-from backend.runs.run import DONE, QUEUED, Run
+from backend.runs.run import Run
+from backend.runs.state import RunState
 from backend.sampling.result import SimulationResult
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem, canonical_hash
@@ -250,7 +251,7 @@ def checkpoints(run: Run) -> list[dict[str, np.ndarray]]:
 
 def test_the_checkpoints_are_for_the_interrupted_run(archive):
     run = archive.get(INTERRUPTED)
-    assert run.state == QUEUED
+    assert run.state == RunState.QUEUED
     for arrays in checkpoints(run):
         assert arrays["kind"][0] == kind_of(run, ENGINE)
         assert (arrays["steps_done"], arrays["tallies_done"]) == (STEPS_BEFORE, TALLIES_BEFORE)
@@ -259,8 +260,8 @@ def test_the_checkpoints_are_for_the_interrupted_run(archive):
 def test_the_keeper_takes_up_the_open_runs(archive, home):
     interrupted, waiting = archive.get(INTERRUPTED), archive.get(WAITING)
     ensure_keeper(home)
-    assert follow(interrupted) == DONE, interrupted.reason
-    assert follow(waiting) == DONE, waiting.reason
+    assert follow(interrupted) == RunState.DONE, interrupted.reason
+    assert follow(waiting) == RunState.DONE, waiting.reason
     log = (interrupted.folder / "worker.log").read_text()
     resumed = log.count(f"goes on from step {STEPS_BEFORE}")
     assert resumed == interrupted.settings.replicas

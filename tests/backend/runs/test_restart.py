@@ -22,7 +22,8 @@ from backend.engines.numba import engine
 from backend.engines.numba.checkpoint import ENGINE_REVISION, Checkpoints
 from backend.runs import local
 from backend.runs.keeper import ensure_keeper, follow
-from backend.runs.run import DONE, FAILED, QUEUED, Run
+from backend.runs.run import Run
+from backend.runs.state import RunState
 from backend.runs.worker import INTERRUPTED
 from backend.sampling.result import Cancelled, SimulationResult
 from backend.sampling.schedule import Schedule
@@ -107,7 +108,7 @@ def test_killed_at_twenty_random_moments_a_run_ends_with_the_same_result(home):
             worker.wait(moments.uniform(0, 0.1 if kill % 2 else 0.6))
         worker.kill()
         worker.wait()
-    assert run.state == QUEUED
+    assert run.state == RunState.QUEUED
     assert local.start(run.folder).wait() == 0
     assert other.wait() == 0
     assert outcome(run) == outcome(reference)
@@ -125,7 +126,7 @@ def test_a_terminated_worker_is_resumed_by_the_keeper_where_it_was(home, monkeyp
     fraction = run.progress().fraction
     os.kill(run.attempts()[0]["pid"], signal.SIGTERM)
     seen = []
-    assert follow(run, seen.append) == DONE
+    assert follow(run, seen.append) == RunState.DONE
     fractions = [progress.fraction for progress in seen]
     assert min(fractions) >= fraction and fractions == sorted(fractions)
     assert [attempt["ended"] for attempt in run.attempts()] == ["interrupted", "done"]
@@ -276,7 +277,7 @@ def test_on_a_full_disk_nothing_half_written_is_left(home):
     worker = work_under(run, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limits))
     assert worker.returncode == 1
     assert worker.stdout.count("checkpoint cannot be written") == 1
-    assert (run.state, run.error) == (FAILED, "cannot-write")
+    assert (run.state, run.error) == (RunState.FAILED, "cannot-write")
     assert "could not be written" in run.reason
     assert not run.checkpoint_folder.exists()
     assert not list(run.folder.rglob(".*"))
@@ -289,13 +290,13 @@ def test_a_run_on_a_disk_that_is_really_full_is_named_so_and_can_be_run_again(tm
         # room for what tells the progress, not for profiles
         filling.write_bytes(bytes(shutil.disk_usage(folder).free - 90_000))
         assert work_under(run, None).returncode == 1
-        assert (run.state, run.error) == (FAILED, "disk-full")
+        assert (run.state, run.error) == (RunState.FAILED, "disk-full")
         assert "free some space" in run.reason
         assert not [file for file in run.folder.rglob("*") if file.suffix not in (".json", ".lock")]
         filling.unlink()
         again = submit(folder, STEADY)
         assert work_under(again, None).returncode == 0
-        assert again.state == DONE
+        assert again.state == RunState.DONE
 
 
 def test_a_checkpoint_that_fills_the_disk_makes_room_for_the_result(tmp_path, monkeypatch):
@@ -306,7 +307,7 @@ def test_a_checkpoint_that_fills_the_disk_makes_room_for_the_result(tmp_path, mo
         checkpoint = bytes(shutil.disk_usage(folder).free - 60_000)
         (run.checkpoint_folder / "0.npz").write_bytes(checkpoint)
         worker = work_under(run, None)
-        assert (worker.returncode, run.state) == (0, DONE), worker.stdout
+        assert (worker.returncode, run.state) == (0, RunState.DONE), worker.stdout
         assert not run.checkpoint_folder.exists()
 
 
@@ -316,7 +317,7 @@ def test_a_run_whose_checkpoints_cannot_be_written_says_so_and_ends_well(home):
     worker = work_under(run, obey_permissions)
     assert worker.returncode == 0
     assert worker.stdout.count("checkpoint cannot be written") == 1
-    assert run.state == DONE
+    assert run.state == RunState.DONE
 
 
 @pytest.mark.long

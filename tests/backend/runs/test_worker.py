@@ -15,7 +15,8 @@ from backend.engines.numba import engine
 from backend.files import write_json
 from backend.locks import Lock, is_locked
 from backend.runs import local
-from backend.runs.run import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Run
+from backend.runs.run import Run
+from backend.runs.state import RunState
 from backend.system import SPECIES
 from tests.support.homes import (
     LONG,
@@ -53,7 +54,7 @@ def rewrite(run: Run, **changes: object) -> None:
 def test_a_run_ends_with_all_files_of_its_result(home):
     run = submit(home)
     assert work(run).wait() == 0
-    assert run.state == DONE
+    assert run.state == RunState.DONE
     files = set(os.listdir(run.folder))
     assert files >= RESULT | {"run.json", "worker.log", "progress.json", "attempts.json"}
     assert "partial" not in files
@@ -92,7 +93,7 @@ def test_progress_and_profiles_can_be_read_while_it_runs(home):
     assert 0 < progress.fraction < 1
     assert progress.steps_per_second > 0
     assert run.partial_profiles().positive.density.shape == (300,)
-    assert run.state == RUNNING
+    assert run.state == RunState.RUNNING
     run.cancel()
     worker.wait()
 
@@ -101,10 +102,10 @@ def test_progress_and_profiles_can_be_read_while_it_runs(home):
 def test_cancelling_takes_less_than_two_seconds(home, moment):
     run = submit(home, LONG)
     worker = work(run)
-    until(lambda: begun(run) if moment == "while it runs" else run.state == RUNNING)
+    until(lambda: begun(run) if moment == "while it runs" else run.state == RunState.RUNNING)
     asked = time.monotonic()
     run.cancel()
-    assert run.wait(timeout=10) == CANCELLED
+    assert run.wait(timeout=10) == RunState.CANCELLED
     assert time.monotonic() - asked < 2
     assert worker.wait(10) == 0
     assert run.reason == "cancelled on request"
@@ -118,7 +119,7 @@ def test_cancelling_does_not_wait_for_the_compiler(home, monkeypatch, tmp_path):
     until(lambda: any("box" in line for line in run.log_tail()), "the engine to begin")
     asked = time.monotonic()
     run.cancel()
-    assert run.wait(timeout=10) == CANCELLED
+    assert run.wait(timeout=10) == RunState.CANCELLED
     assert time.monotonic() - asked < 2
     assert worker.wait(10) == 0
 
@@ -131,10 +132,10 @@ def test_terminated_it_is_queued_again_and_taken_up_again(home):
     worker.terminate()
     assert worker.wait(10) == 75
     assert time.monotonic() - asked < 3
-    assert (run.state, run.interrupted, run.crashes()) == (QUEUED, True, 0)
+    assert (run.state, run.interrupted, run.crashes()) == (RunState.QUEUED, True, 0)
     assert run.attempts()[0]["ended"] == "interrupted"
     again = work(run)
-    until(lambda: run.state == RUNNING and len(run.attempts()) == 2)
+    until(lambda: run.state == RunState.RUNNING and len(run.attempts()) == 2)
     run.cancel()
     assert again.wait(10) == 0
 
@@ -146,9 +147,9 @@ def test_killed_it_leaves_a_run_that_the_next_worker_finishes(home):
     worker.kill()
     worker.wait()
     (run.folder / ".result.json.half").write_text("{")
-    assert (run.state, run.interrupted, run.crashes()) == (QUEUED, True, 1)
+    assert (run.state, run.interrupted, run.crashes()) == (RunState.QUEUED, True, 1)
     assert work(run).wait() == 0
-    assert run.state == DONE
+    assert run.state == RunState.DONE
     assert not (run.folder / ".result.json.half").exists()
 
 
@@ -156,7 +157,7 @@ def test_of_two_workers_one_has_the_run(home):
     run = submit(home)
     both = [work(run), work(run)]
     assert [worker.wait() for worker in both] == [0, 0]
-    assert run.state == DONE
+    assert run.state == RunState.DONE
     assert len(run.attempts()) == 1
 
 
@@ -173,7 +174,7 @@ def test_a_run_that_is_to_be_cancelled_is_not_begun(home):
     run = submit(home)
     (run.folder / "cancel").touch()
     assert work(run).wait() == 0
-    assert run.state == CANCELLED
+    assert run.state == RunState.CANCELLED
     assert run.attempts() == []
 
 
@@ -183,7 +184,7 @@ def test_a_run_that_is_to_be_cancelled_is_not_begun(home):
 def test_what_the_engine_reports_is_the_reason(home):
     run = submit(home, UNSTABLE)
     assert work(run).wait() == 1
-    assert run.state == FAILED
+    assert run.state == RunState.FAILED
     assert run.error in ("ion-through-wall", "not-finite")
     assert "smaller time step" in run.reason
     assert "\n" not in run.reason
@@ -227,7 +228,7 @@ def test_a_result_that_cannot_be_written_is_a_failure_without_half_a_result(home
         check=False,
     )
     assert worker.returncode == 1, worker.stdout
-    assert run.state == FAILED
+    assert run.state == RunState.FAILED
     assert "could not be written" in run.reason
     assert not [name for name in os.listdir(run.folder) if name.startswith(".")]
 
@@ -243,7 +244,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_line(home):
     assert worker.returncode == 1
     assert "cannot be written" in worker.stderr
     assert worker.stderr.count("\n") == 1
-    assert run.state == QUEUED
+    assert run.state == RunState.QUEUED
 
 
 def test_what_is_no_run_is_refused(tmp_path):
@@ -269,7 +270,7 @@ def test_the_lock_is_held_from_the_first_to_the_last_moment(home):
     worker = work(run)
     until(lambda: is_locked(run.folder / "worker.lock"))
     until(lambda: not is_locked(run.folder / "worker.lock"))
-    assert run.state == DONE
+    assert run.state == RunState.DONE
     assert worker.wait(5) == 0
 
 
@@ -281,7 +282,7 @@ def test_a_glance_at_the_lock_does_not_turn_a_worker_away(home):
     assert worker.poll() is None
     lock.release()
     assert worker.wait() == 0
-    assert run.state == DONE
+    assert run.state == RunState.DONE
 
 
 def test_a_signal_before_it_has_begun_is_no_crash(home):
@@ -289,4 +290,4 @@ def test_a_signal_before_it_has_begun_is_no_crash(home):
     worker = work(run)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(10) in (75, -signal.SIGTERM)
-    assert (run.state, run.crashes()) == (QUEUED, 0)
+    assert (run.state, run.crashes()) == (RunState.QUEUED, 0)

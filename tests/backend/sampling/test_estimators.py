@@ -12,7 +12,7 @@ from backend.profiles.bins import bin_centres
 from backend.sampling import estimators
 from backend.sampling.agreement import agreement
 from backend.sampling.convergence import judge
-from backend.sampling.estimators import Samples
+from backend.sampling.samples import SERIES, Samples, empty_tally
 from backend.sampling.summary import energies
 from backend.settings import RunSettings
 from backend.system import SlitSystem
@@ -33,7 +33,7 @@ def ideal(request):
     replica.force_field = force_field(system, coulomb=False, wca=False)
     tallies = []
     for _ in range(60):
-        tally = estimators.empty_tally(system, 300, 400)
+        tally = empty_tally(system, 300, 400)
         integrators.advance(replica.state, replica.force_field, replica.stepping, 0, 400, tally)
         tallies.append(tally)
     return system, Samples.of(tallies[10:])
@@ -133,7 +133,7 @@ def test_blocks_of_unequal_lengths_give_the_mean_of_all_and_its_error():
     rng = np.random.default_rng(5)
     means, errors = [], []
     for _ in range(2000):
-        series = [rng.standard_normal((rows, len(estimators.SERIES))) for rows in (40, 360)]
+        series = [rng.standard_normal((rows, len(SERIES))) for rows in (40, 360)]
         blocks = estimators.block_averages(series, 20)["dipole"]
         mean, error = estimators.block_mean(blocks, estimators.block_weights(series, 20))
         assert mean == pytest.approx(np.concatenate(series)[:, 1].mean(), abs=1e-12)
@@ -144,7 +144,7 @@ def test_blocks_of_unequal_lengths_give_the_mean_of_all_and_its_error():
 
 
 def test_blocks_of_equal_lengths_are_not_changed_by_their_weights():
-    series = list(np.random.default_rng(6).random((3, 47, len(estimators.SERIES))))
+    series = list(np.random.default_rng(6).random((3, 47, len(SERIES))))
     blocks = estimators.block_averages(series, 20)["middle"]
     weighted = estimators.block_mean(blocks, estimators.block_weights(series, 20))
     assert weighted == estimators.block_mean(blocks)
@@ -160,7 +160,7 @@ def test_potential_energy_is_the_mean_over_replicas_of_unequal_lengths():
 def test_a_short_replica_does_not_hide_that_the_run_drifts(ideal):
     system, samples = ideal
     rng = np.random.default_rng(7)
-    short, long = (rng.standard_normal((rows, len(estimators.SERIES))) for rows in (20, 3600))
+    short, long = (rng.standard_normal((rows, len(SERIES))) for rows in (20, 3600))
     long[1800:] += 0.3
     profiles = estimators.density_profiles(system, samples)
     differences = judge(samples, profiles, [short, long], None).differences

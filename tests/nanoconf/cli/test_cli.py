@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from backend.runs.archive import Archive
-from backend.runs.run import CANCELLED, DONE, RUNNING
+from backend.runs.state import RunState
 from backend.sampling.result import SimulationResult
 from backend.system import SlitSystem
 from nanoconf.cli.main import main
@@ -226,7 +226,7 @@ def test_simulate_leaves_all_files_of_the_result(home, tmp_path, capsys):
     dat = np.loadtxt(output / "p_density_profile.dat")
     np.testing.assert_array_equal(dat, np.array(rows[1:], dtype=float))
     values = json.loads((output / "run.json").read_text())
-    assert (values["state"], values["seed"], values["engine"]) == (DONE, 1, "numba")
+    assert (values["state"], values["seed"], values["engine"]) == (RunState.DONE, 1, "numba")
     assert values["system"]["positive_diameter"] == 0.5
     summary = values["summary"]
     assert {"densities_M", "checks", "timings", "versions"} <= set(summary)
@@ -304,9 +304,9 @@ def test_interrupting_the_command_cancels_its_run(home, tmp_path):
     _, said = process.communicate(timeout=20)
     assert process.returncode == 1
     assert time.monotonic() - asked < 5
-    assert Archive(home).runs()[0].state == CANCELLED
+    assert Archive(home).runs()[0].state == RunState.CANCELLED
     assert said == "nanoconf: cancelled\n"
-    assert json.loads((tmp_path / "output" / "run.json").read_text())["state"] == CANCELLED
+    assert json.loads((tmp_path / "output" / "run.json").read_text())["state"] == RunState.CANCELLED
 
 
 def test_interrupting_a_command_that_joined_a_run_leaves_it_to_the_others(home, tmp_path):
@@ -322,9 +322,9 @@ def test_interrupting_a_command_that_joined_a_run_leaves_it_to_the_others(home, 
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 1 and "goes on" in said
-    assert run.state == RUNNING
+    assert run.state == RunState.RUNNING
     run.cancel()
-    assert run.wait(5) == CANCELLED
+    assert run.wait(5) == RunState.CANCELLED
 
 
 def test_a_killed_command_leaves_its_run_and_the_next_one_joins_it(home, tmp_path):
@@ -334,7 +334,7 @@ def test_a_killed_command_leaves_its_run_and_the_next_one_joins_it(home, tmp_pat
     process.kill()
     process.wait()
     assert nanoconf("simulate", *QUICK, "-o", tmp_path) == 0
-    assert [run.state for run in Archive(home).runs()] == [DONE]
+    assert [run.state for run in Archive(home).runs()] == [RunState.DONE]
 
 
 # --- runs -----------------------------------------------------------------------------------
@@ -343,7 +343,7 @@ def test_a_killed_command_leaves_its_run_and_the_next_one_joins_it(home, tmp_pat
 def test_runs_are_listed_for_people_and_for_programs(home, capsys):
     waiting = submit(home, name="mine")
     failed = submit(home, LONG)
-    failed.settle("failed", "an ion went through a wall", error="ion-through-wall")
+    failed.settle(RunState.FAILED, "an ion went through a wall", error="ion-through-wall")
     assert nanoconf("runs") == 0
     table = capsys.readouterr().out.splitlines()
     assert len(table) == 3
@@ -387,7 +387,7 @@ def test_an_empty_archive_is_no_error(home, capsys):
 def test_runs_are_shown_cancelled_and_removed(home, tmp_path, capsys):
     run = submit(home)
     assert nanoconf("runs", "cancel", run.id[:8]) == 0
-    assert run.state == CANCELLED
+    assert run.state == RunState.CANCELLED
     assert nanoconf("runs", "show", run.id[:8]) == 0
     assert "cancelled on request" in capsys.readouterr().out
     assert nanoconf("runs", "remove", run.id) == 0

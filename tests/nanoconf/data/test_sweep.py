@@ -11,7 +11,7 @@ import pytest
 
 from backend.files import read_json
 from backend.runs.archive import Archive
-from backend.runs.run import FINAL
+from backend.runs.state import RunState
 from backend.system import MAXIMUM_PACKING, InvalidInput, SlitSystem
 from nanoconf.cli.main import main
 from nanoconf.data import dataset
@@ -158,10 +158,11 @@ def test_a_sweep_makes_a_dataset_that_says_what_it_is(home, tmp_path):
     frame = dataset.load(folder)
     assert list(frame["species"]) == ["positive", "negative"] * 3
     assert list(frame["positive_valency"]) == [1, 1, 2, 2, 3, 3]
-    data = dataset.arrays(frame, "negative")
-    assert data.inputs.shape == (3, 5) and data.density.shape == data.error.shape == (3, 150)
+    negative = frame[frame["species"] == "negative"]
+    density, error = (np.stack(negative[name].to_list()) for name in ("density", "error"))
+    assert density.shape == error.shape == (3, 150)
     # ∫ρ = c over the whole width
-    np.testing.assert_allclose(data.density.mean(axis=1), data.inputs[:, 3], rtol=1e-5)
+    np.testing.assert_allclose(density.mean(axis=1), negative["salt_concentration"], rtol=1e-5)
     # counting finds the same ions, with larger errors
     counted, errors = (np.stack(frame[name].to_list()) for name in ("histogram", "histogram_error"))
     np.testing.assert_allclose(
@@ -224,10 +225,10 @@ def test_a_sweep_that_is_interrupted_calms_the_computer_and_keeps_what_it_has(ho
         stderr=subprocess.DEVNULL,
         preexec_fn=interruptible,
     )
-    until(lambda: any(run.state == "done" for run in Archive(home).runs()))
+    until(lambda: any(run.state == RunState.DONE for run in Archive(home).runs()))
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 1
-    until(lambda: all(run.state in FINAL for run in Archive(home).runs()), "calm", 10)
+    until(lambda: all(run.finished for run in Archive(home).runs()), "calm", 10)
     until(lambda: not workers(home))
     assert len(dataset.load(folder)) == 2
     assert dataset.load_card(folder)["made"]["complete"] is False
@@ -271,12 +272,12 @@ def test_a_system_that_fails_is_tried_with_other_seeds_and_reported(home, tmp_pa
     assert main([*command, "-o", str(folder)]) == 1
     assert "failed 3 times" in capsys.readouterr().err
     runs = Archive(home).runs()
-    assert [run.state for run in runs] == ["failed"] * 3
+    assert [run.state for run in runs] == [RunState.FAILED] * 3
     assert len({run.settings.seed for run in runs}) == 3
 
 
 def test_a_dataset_is_written_whole(tmp_path):
-    row = {name: 1 for name in dataset.COLUMNS} | {
+    row = {name: 1 for name in dataset.columns()} | {
         "species": "positive",
         "wall": "ion",
         "engine": "numba",

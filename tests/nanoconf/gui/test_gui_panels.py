@@ -15,9 +15,10 @@ import numpy as np
 from ipywidgets.widgets.widget import _instances as living
 
 from backend.profiles.charge import ChargeProfile
+from backend.runs.state import RunState
 from backend.sampling.trajectory import Trajectory
 from backend.settings import RunSettings
-from backend.system import SlitSystem
+from backend.system import Range, SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.figures.plots import DENSITY, MD, ML, Chart, Columns, Curve, Marker, Plot
@@ -42,6 +43,8 @@ from nanoconf.gui.tabs.uncertainty.panel import UncertaintyPanel
 from nanoconf.gui.widgets.figure import SlitPanel
 from nanoconf.gui.widgets.offers import OffersPanel
 from nanoconf.gui.widgets.system import NumberInput
+from nanoconf.surrogate.card import KIND, Card
+from nanoconf.surrogate.domain import Domain
 from tests.nanoconf.gui.test_gui_state import prediction, profiles
 from tests.support.homes import PATIENCE, until
 
@@ -50,12 +53,14 @@ MARK = "not the inputs at the left"
 
 def simulation(system: SlitSystem, height: float = 1.0, **more) -> Simulation:
     both = profiles(system, height)
-    run = Simulation("1", system, RunSettings(), "running", profiles=both)
+    run = Simulation("1", system, RunSettings(), RunState.RUNNING, profiles=both)
     return replace(run, charge=ChargeProfile.of(system, both), **more)
 
 
 def done(system: SlitSystem, height: float = 1.0, **more) -> Simulation:
-    return simulation(system, height, state="done", result=SimpleNamespace(summary={}), **more)
+    return simulation(
+        system, height, state=RunState.DONE, result=SimpleNamespace(summary={}), **more
+    )
 
 
 def on_a_page(page) -> None:
@@ -239,7 +244,7 @@ def test_downloads_stay_as_they_are_while_a_run_goes_on(state, work):
 
 def test_an_offer_stays_as_it_is_until_another_comes(state, work):
     panel = OffersPanel(state, work)
-    first = Offer("1", SlitSystem(), "running", 0.1)
+    first = Offer("1", SlitSystem(), RunState.RUNNING, 0.1)
     state.offers = (first,)
     (row,), before = panel.children, set(living)
     state.show(done(SlitSystem()))
@@ -258,7 +263,8 @@ def test_trends_are_asked_for_again_with_a_result_not_with_each_report(state, wo
     trends = Trends(state, work)
     asked = []
     monkeypatch.setattr(trends._latest, "ask", lambda *arguments: asked.append(arguments))
-    state.model = {"domain": {"ranges": {"salt_concentration": {"low": 0.3, "high": 0.9}}}}
+    domain = Domain({"salt_concentration": Range(0.3, 0.9, "M")}, {})
+    state.model = Card("1", KIND, "", domain=domain)
     asked.clear()
     for height in (1.0, 2.0):
         state.show(simulation(SlitSystem(), height))

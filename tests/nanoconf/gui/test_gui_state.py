@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from backend import inputs
 from backend.files import write_json
 from backend.profiles.bins import bin_centres
 from backend.profiles.charge import ChargeProfile
@@ -22,12 +23,13 @@ from backend.profiles.density import DensityProfile, SlitProfiles
 from backend.runs.archive import Archive
 from backend.runs.keeper import ensure_keeper
 from backend.runs.run import Run
+from backend.runs.state import RunState
 from backend.sampling.result import Progress, SimulationResult
 from backend.settings import RunSettings
-from backend.system import ALLOWED, InvalidInput, SlitSystem
+from backend.system import InvalidInput, SlitSystem
 from nanoconf.data.plans import PAPER_GRID
 from nanoconf.gui import words
-from nanoconf.gui.fields import DURATION, FIELDS, SYSTEM_FIELDS
+from nanoconf.gui.fields import DURATION, FIELDS, system_fields
 from nanoconf.gui.inputs import texts_of
 from nanoconf.gui.presets import presets
 from nanoconf.gui.services.answers import Answers
@@ -41,6 +43,7 @@ from nanoconf.gui.tabs.profiles.model import (
     integrated_plot,
     prediction_plot,
 )
+from nanoconf.surrogate.card import KIND, Card, Metrics
 from tests.support.homes import LONG, QUICK, SYSTEM, until
 
 HEAVY = ("tensorflow", "numba", "pandas", "ai_edge_litert", "matplotlib")
@@ -84,15 +87,18 @@ def test_what_is_no_number_is_refused_and_stays_as_typed(state, name, typed):
     assert typed.strip() in message
 
 
-@pytest.mark.parametrize("field", SYSTEM_FIELDS, ids=lambda field: field.name)
+@pytest.mark.parametrize("field", system_fields(), ids=lambda field: field.name)
 def test_ninety_is_refused_with_what_is_allowed(state, field):
     state.type(field.name, "90")
     assert state.problems == {field.name: f"{field.title} = 90: {field.allowed}"}
 
 
 def test_every_range_is_the_engines_and_names_its_bounds_and_unit():
-    for field in SYSTEM_FIELDS:
-        assert (field.low, field.high) == (ALLOWED[field.name].low, ALLOWED[field.name].high)
+    for field in system_fields():
+        assert (field.low, field.high) == (
+            inputs.SYSTEM[field.name].low,
+            inputs.SYSTEM[field.name].high,
+        )
     assert FIELDS["confinement_length"].allowed == "must be a number between 0.6 and 30 nm"
     assert FIELDS["positive_valency"].allowed == "must be 1, 2 or 3"
     assert FIELDS["negative_valency"].allowed == "must be −3, −2 or −1"
@@ -100,7 +106,7 @@ def test_every_range_is_the_engines_and_names_its_bounds_and_unit():
     assert FIELDS["negative_diameter"].allowed.endswith(", or nothing")
 
 
-@pytest.mark.parametrize("field", SYSTEM_FIELDS, ids=lambda field: field.name)
+@pytest.mark.parametrize("field", system_fields(), ids=lambda field: field.name)
 def test_a_slider_spans_the_range_and_stops_at_every_step_of_the_papers_grid(field):
     positions = field.positions
     assert (positions[0], positions[-1]) == (field.low, field.high)
@@ -187,7 +193,9 @@ def test_remembered_texts_come_back_and_rubbish_does_not(state):
 
 def test_results_turn_stale_with_the_inputs_and_fresh_again(state):
     system = SlitSystem()
-    state.show(Simulation("1", system, RunSettings(), state="done", profiles=profiles(system)))
+    state.show(
+        Simulation("1", system, RunSettings(), state=RunState.DONE, profiles=profiles(system))
+    )
     state.predicted(prediction(system))
     assert not state.simulation_stale and not state.prediction_stale
     state.type("salt_concentration", "0.6")
@@ -251,13 +259,13 @@ def test_the_status_line_follows_a_run(state):
     state.show(run)
     assert not state.starting and state.simulating
     assert "Waiting for a free processor" in state.status
-    state.show(replace(run, state="running", progress=Progress("compiling", 0.0)))
+    state.show(replace(run, state=RunState.RUNNING, progress=Progress("compiling", 0.0)))
     assert "Preparing" in state.status
     sampling = Progress("sampling", 0.62, seconds_left=5.0, median_relative_error=0.0132)
-    state.show(replace(run, state="running", progress=sampling))
+    state.show(replace(run, state=RunState.RUNNING, progress=sampling))
     assert state.status == "Simulating: 62 %, converged to 1.3 % so far, about 5 s left."
     summary = {"median_relative_error": 0.004, "convergence": {"converged": False}}
-    state.show(replace(run, state="done", result=SimpleNamespace(summary=summary)))
+    state.show(replace(run, state=RunState.DONE, result=SimpleNamespace(summary=summary)))
     assert "typical error of the profile 0.4 %" in state.status and state.mood == "good"
     summary["convergence"]["converged"] = True
     assert "converged to 0.4 %" in words.status(state.simulation)
@@ -267,7 +275,9 @@ def test_the_status_line_follows_a_run(state):
 
 def test_only_what_was_done_before_is_called_stored(state):
     result = SimpleNamespace(summary={})
-    run = Simulation("1", SlitSystem(), RunSettings(), state="done", joined=True, result=result)
+    run = Simulation(
+        "1", SlitSystem(), RunSettings(), state=RunState.DONE, joined=True, result=result
+    )
     assert words.status(run).startswith("Done")  # joined while it ran
     assert "archive already" not in words.milestone(run)
     assert words.status(replace(run, stored=True)).startswith("Stored result")
@@ -275,7 +285,9 @@ def test_only_what_was_done_before_is_called_stored(state):
 
 
 def test_a_failed_run_says_why(state):
-    run = Simulation("1", SlitSystem(), RunSettings(), state="failed", reason="try a smaller step")
+    run = Simulation(
+        "1", SlitSystem(), RunSettings(), state=RunState.FAILED, reason="try a smaller step"
+    )
     state.show(run)
     assert "try a smaller step" in state.status and state.mood == "bad"
 
@@ -298,7 +310,7 @@ def test_a_system_that_the_inputs_cannot_express_is_said_to_be_one(state):
 
 
 def test_a_prediction_during_a_run_leaves_the_status_to_the_run(state):
-    state.show(Simulation("1", SlitSystem(), RunSettings(), state="running"))
+    state.show(Simulation("1", SlitSystem(), RunSettings(), state=RunState.RUNNING))
     before = state.status
     state.predicted(prediction(SlitSystem()))
     assert state.status == before
@@ -362,7 +374,7 @@ def test_a_run_goes_to_the_archive_and_comes_back_with_its_files(state, work, mo
     small(state, monkeypatch, QUICK)
     work.run()
     until(lambda: state.simulation and not state.simulating)
-    assert state.simulation.state == "done", state.log
+    assert state.simulation.state == RunState.DONE, state.log
     (run,) = work.archive.runs()
     assert run.request["owner"] == "me"
     expected = run.result().profiles.files()
@@ -386,24 +398,24 @@ def test_a_stored_result_is_shown_at_once(state, work, monkeypatch):
 def test_cancel_ends_the_run_and_says_so(state, work, monkeypatch):
     small(state, monkeypatch, LONG)
     work.run()
-    until(lambda: state.simulation and state.simulation.state == "running")
+    until(lambda: state.simulation and state.simulation.state == RunState.RUNNING)
     work.cancel()
     assert state.cancelling
     until(lambda: not state.simulating and "Cancelled" in state.status)  # said last
-    assert state.simulation.state == "cancelled"
+    assert state.simulation.state == RunState.CANCELLED
 
 
 def test_another_page_of_this_browser_finds_its_run_again(state, work, monkeypatch):
     small(state, monkeypatch, LONG)
     work.run()
-    until(lambda: state.simulation and state.simulation.state == "running")
+    until(lambda: state.simulation and state.simulation.state == RunState.RUNNING)
     run_id = state.simulation.run_id
     work.close()
     fresh = AppState()
     again = Work(fresh, work.archive)
     again.owner = "me"
     again.resume("", predicted=False)
-    until(lambda: fresh.simulation and fresh.simulation.state == "running")
+    until(lambda: fresh.simulation and fresh.simulation.state == RunState.RUNNING)
     assert fresh.simulation.run_id == run_id and fresh.simulation.mine
     again.cancel()
     until(lambda: not fresh.simulating)
@@ -431,7 +443,7 @@ def test_a_strangers_run_is_offered_and_ended_only_when_asked_twice(state, work,
     work.cancel()
     work.cancel()
     until(lambda: not state.simulating)
-    assert run.state == "cancelled"
+    assert run.state == RunState.CANCELLED
 
 
 def test_a_home_that_cannot_be_written_is_told_in_words(state, tmp_path):
@@ -447,7 +459,7 @@ def test_a_home_that_cannot_be_written_is_told_in_words(state, tmp_path):
 class Surrogate:
     """Knows systems up to 0.8 M, and is as slow as it is told to be."""
 
-    card = {"name": "1", "metrics": {"typical_error": 0.01}}
+    card = Card("1", KIND, "", metrics=Metrics("1", "", 1, 0.01, 0.02, {}, {}))
 
     class learnt:
         @staticmethod
@@ -475,7 +487,7 @@ def test_predicting_answers_or_says_what_the_model_has_not_learnt(state, work, m
     until(lambda: state.prediction)
     assert state.prediction.system == SlitSystem()
     assert set(files.predicted_files(state)) >= {"ml_positive_density.csv", "ml_charge.csv"}
-    assert state.model["name"] == "1"
+    assert state.model.name == "1"
     state.type("salt_concentration", "0.9")
     until(lambda: state.unlearnt)
     assert state.prediction is None and state.mood != "bad"  # nobody has asked
@@ -501,7 +513,7 @@ def test_the_prediction_follows_the_inputs_and_skips_what_was_overtaken(state, w
 def test_a_stored_result_appears_with_its_inputs_and_turns_stale_without(state, work, monkeypatch):
     run = work.archive.submit(SYSTEM, QUICK, owner="somebody else")
     ensure_keeper(work.archive.home)
-    until(lambda: run.state == "done")
+    until(lambda: run.state == RunState.DONE)
     state.choose(SYSTEM)
     until(lambda: state.simulation and "Stored result" in state.status)  # said last
     assert state.simulation.stored and state.simulation.run_id == run.id
@@ -577,7 +589,7 @@ def no_keeper(monkeypatch):
 
 def test_a_stored_result_comes_back_after_a_run_that_brought_none(state, page):
     run = stored(page.work.archive)
-    for end in ("cancelled", "failed"):
+    for end in (RunState.CANCELLED, RunState.FAILED):
         state.type("salt_concentration", "0.77")
         state.show(Simulation("1", SYSTEM, LONG, state=end, profiles=profiles(SYSTEM)))
         state.choose(SYSTEM)
@@ -603,7 +615,7 @@ def test_cancel_ends_the_run_on_screen_though_a_result_is_stored(state, page, no
     run = with_a_stored_result_and_a_run(state, page)
     page.work.cancel()
     page.until(lambda: not state.simulating)
-    assert run.state == "cancelled" and "Cancelled" in state.status
+    assert run.state == RunState.CANCELLED and "Cancelled" in state.status
 
 
 def test_finish_ends_the_run_on_screen_though_a_result_is_stored(state, page, no_keeper):
@@ -649,7 +661,7 @@ def test_a_run_that_is_good_enough_ends_with_what_there_is(state, work, monkeypa
     work.finish()
     assert state.finishing and "Finishing" in state.status
     until(lambda: not state.simulating)
-    assert state.simulation.state == "done", state.log
+    assert state.simulation.state == RunState.DONE, state.log
     summary = state.simulation.result.summary
     assert 0 < summary["simulated_ns"] < settings.duration_ns
     # It does not answer a request for all of it.

@@ -11,6 +11,7 @@ import pytest
 from backend.locks import Lock
 from backend.runs.archive import Archive
 from backend.runs.keeper import ensure_keeper
+from backend.runs.state import RunState
 from nanoconf import Surrogate
 from nanoconf.gui import words
 from nanoconf.gui.figures.plots import DENSITY, MD, ML, Z_AXIS, Chart, Curve
@@ -27,7 +28,7 @@ def simulated(work, *runs):
     """These runs, submitted and done."""
     submitted = [work.archive.submit(system, QUICK, owner=owner) for system, owner in runs]
     ensure_keeper(work.archive.home)
-    until(lambda: all(run.state == "done" for run in submitted))
+    until(lambda: all(run.state == RunState.DONE for run in submitted))
     return submitted
 
 
@@ -273,7 +274,7 @@ def test_a_simulated_time_has_three_digits(shown):
 def test_a_run_in_progress_is_not_deleted(state, work):
     run = work.archive.submit(SYSTEM, LONG, owner="me")
     ensure_keeper(work.archive.home)
-    until(lambda: run.state == "running")
+    until(lambda: run.state == RunState.RUNNING)
     state.tab = RUNS
     history = History(state, work)
     until(lambda: history.entries)

@@ -25,6 +25,7 @@ from nanoconf.paper.grid_search import GRID, search
 from nanoconf.paper.histograms import Histograms
 from nanoconf.paper.network_training import Task, fit, train
 from nanoconf.paper.published_network import (
+    INPUTS,
     PAPER,
     Hyperparameters,
     MinMax,
@@ -34,6 +35,7 @@ from nanoconf.paper.published_network import (
 )
 from nanoconf.paper.report import tidy
 from nanoconf.paper.speed_up import Times
+from nanoconf.surrogate import domain
 from nanoconf.surrogate.domain import mean_density
 from nanoconf.surrogate.simulations import Simulations, system_key
 
@@ -86,7 +88,7 @@ def save(folder: Path, systems: list[SlitSystem], relative_error: float = 0.005)
             density = exact(system, species)
             error = relative_error * density
             rows.append(
-                dict.fromkeys(dataset.COLUMNS)
+                dict.fromkeys(dataset.columns())
                 | system.to_dict()
                 | {
                     "system": number,
@@ -106,10 +108,9 @@ def add_histograms(folder: Path, blocks: int = BLOCKS) -> None:
     """Add histograms to a data set: means of blocks that scatter about the exact density."""
     random = np.random.default_rng(4)
     frame = pandas.read_parquet(folder / dataset.FILE)
-    names = [*dataset.INPUTS]
     histograms, errors = [], []
     for row in frame.to_dict("records"):
-        true = exact(SlitSystem(**{name: row[name] for name in names}), row["species"])
+        true = exact(SlitSystem(**{name: row[name] for name in INPUTS}), row["species"])
         block = true * (1 + 0.05 * random.normal(size=(blocks, BINS)))
         histograms.append(block.mean(axis=0))
         errors.append(block.std(axis=0, ddof=1) / np.sqrt(blocks))
@@ -256,6 +257,29 @@ def test_a_system_that_the_inputs_do_not_describe_is_refused(trained):
         network([SlitSystem(wall="plane")])
     with pytest.raises(InvalidInput, match="negative_diameter"):
         network([SlitSystem(negative_diameter=0.6)])
+
+
+def test_the_papers_network_ignores_additional_inputs_of_the_surrogate(
+    trained, grid, histogram_folder, tmp_path, monkeypatch
+):
+    histograms = Histograms.load(histogram_folder)
+    references = accuracy.references_of([Simulations.load(histogram_folder)])
+    expected = accuracy.judge(exact_prediction, histograms, references)
+    monkeypatch.setattr(domain, "INPUTS", (*domain.INPUTS, "temperature"))
+    seen = Simulations.load(histogram_folder).keys
+    assert seen[0].endswith(" 298")
+    train(grid, tmp_path / "again", epochs=30, seed=2, progress=False)
+    before, now = (json.loads((f / "card.json").read_text()) for f in (trained, tmp_path / "again"))
+    for name in ("inputs", "systems"):
+        assert now[name] == before[name]
+    assert len(now["inputs"]) == 5
+    one, two = (PaperNetwork.load(f)(KEPT_OUT) for f in (trained, tmp_path / "again"))
+    assert np.array_equal(one, two)
+    assert (
+        accuracy.judge(exact_prediction, Histograms.load(histogram_folder), references) == expected
+    )
+    with pytest.raises(InvalidInput, match="no test system"):
+        accuracy.judge(exact_prediction, histograms, references, seen)
 
 
 # --- grid search ----------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from backend.runs import learning
 from backend.runs.archive import Archive
 from backend.runs.keeper import Keeper
 from backend.runs.learning import Learning
+from backend.runs.state import RunState
 from backend.sampling.result import SimulationResult
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
@@ -26,7 +27,7 @@ from nanoconf.cli.main import main
 from nanoconf.data import dataset
 from nanoconf.data.published import SYSTEMS
 from nanoconf.surrogate import Surrogate
-from nanoconf.surrogate.domain import mean_density
+from nanoconf.surrogate.domain import Domain, mean_density
 from nanoconf.surrogate.lifecycle import collection as harvest
 from nanoconf.surrogate.lifecycle import promotion, registry
 from nanoconf.surrogate.lifecycle.promotion import Promotion
@@ -157,7 +158,7 @@ def test_training_waits_for_enough_new_runs_and_then_takes_them_all(home, packag
     card = json.loads((home / "models" / "model-2" / "card.json").read_text())
     assert card["data"]["archive_runs"] == 5
     assert card["data"]["training"]["systems"] == 45 + 5
-    assert card["domain"] == Surrogate.load(package / "models").card["domain"]
+    assert Domain.from_dict(card["domain"]) == Surrogate.load(package / "models").learnt
     state = Learning.load(home)
     assert (len(state.learnt), len(state.fresh), len(state.useless)) == (5, 0, 1)
     assert state.outcome == said
@@ -201,7 +202,7 @@ def test_the_keeper_starts_a_training_once_its_runs_have_ended(home, monkeypatch
     monkeypatch.setattr(Keeper, "_start", lambda *_: False)
     assert keeper.look()
     for run in runs:
-        run.settle("failed", "a test", "", "test")
+        run.settle(RunState.FAILED, "a test", "", "test")
     assert not keeper.look()
     assert started == [home]
     keeper.look()

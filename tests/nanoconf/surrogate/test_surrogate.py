@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def synthetic_rows(count: int, repeats: int = 0) -> list[dict]:
                 density = profile(system, species)
                 error = np.full(HALF, RELATIVE_ERROR * mean_density(system, species))
                 rows.append(
-                    dict.fromkeys(dataset.COLUMNS)
+                    dict.fromkeys(dataset.columns())
                     | system.to_dict()
                     | {
                         "system": number,
@@ -155,7 +156,7 @@ def test_a_model_folder_is_whole_and_says_what_it_is(trained, data):
 
 def test_training_lowers_the_loss(model):
     for name in ("training_loss", "validation_loss"):
-        curve = model.card["training"][name]
+        curve = model.card.training[name]
         assert curve["epoch"][0] == 1
         assert curve["epoch"][-1] == EPOCHS
         assert curve["loss"][-1] < 0.3 * curve["loss"][0]
@@ -196,9 +197,9 @@ def test_the_published_systems_and_those_of_the_validation_do_not_train(tmp_path
         progress=False,
         background=False,
     )
-    assert card["data"]["training"]["systems"] == 56
-    assert card["data"]["validation"]["systems"] == 3
-    assert system_key(KEPT_OUT[0]) not in card["systems"]["training"]
+    assert card.data.training.systems == 56
+    assert card.data.validation.systems == 3
+    assert system_key(KEPT_OUT[0]) not in card.systems.training
 
 
 def test_training_that_breaks_off_leaves_the_old_model(trained, data_folder, monkeypatch):
@@ -422,7 +423,7 @@ def test_what_was_never_learnt_cannot_be_extrapolated(model, name):
 
 def test_the_domain_survives_the_disk(data):
     domain = Domain.of(data.systems)
-    assert Domain.from_dict(json.loads(json.dumps(domain.to_dict()))) == domain
+    assert Domain.from_dict(json.loads(json.dumps(asdict(domain)))) == domain
 
 
 # --- what it is worth -----------------------------------------------------------------------
@@ -707,7 +708,7 @@ def test_shipped_model_is_as_good_as_its_card_says(shipped):
     if not (folder / dataset.FILE).is_file():
         pytest.skip(f"no data in {folder}: the metrics of the shipped model are NOT checked")
     simulations = Simulations.load(folder)
-    assert simulations.sha256 == shipped.card["data"]["validation"]["sha256"], "train it again"
+    assert simulations.sha256 == shipped.card.data.validation.sha256, "train it again"
     found = evaluate(shipped, simulations, seen_too=True)
     assert found["typical_error"] == pytest.approx(shipped.typical_error, rel=1e-3)
     assert shipped.typical_error < 0.01

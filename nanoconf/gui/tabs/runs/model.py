@@ -10,6 +10,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Dict, Enum, HasTraits, Tuple, Unicode
 
 from backend import __version__
+from backend.runs.state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.figures.plots import DENSITY, MD, Z_AXIS, Chart, Curve, Plot
 from nanoconf.gui.services.latest import Latest
@@ -46,7 +47,7 @@ class Entry:
 
     run_id: str
     name: str
-    state: str
+    state: RunState
     where: str
     created: str
     system: str
@@ -151,7 +152,7 @@ class History(HasTraits):
 
     def _result(self, run_id: str) -> Any:
         run = self._work.archive.get(run_id)
-        return run.result() if run.state == "done" else None
+        return run.result() if run.state == RunState.DONE else None
 
     def _tell_once(self, problem: str, chosen: tuple[str, ...]) -> None:
         """Say what is wrong with the chosen runs, though every look finds it again."""

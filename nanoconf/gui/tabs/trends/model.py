@@ -8,7 +8,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Enum, Float, HasTraits, Int, Tuple, Unicode
 
 from nanoconf.gui import words
-from nanoconf.gui.fields import FIELDS, SYSTEM_FIELDS
+from nanoconf.gui.fields import FIELDS, system_fields
 from nanoconf.gui.figures.plots import DENSITY, MD, ML, Z_AXIS, Chart, Columns, Curve, Plot
 from nanoconf.gui.services.latest import Latest
 from nanoconf.gui.state import TRENDS
@@ -83,17 +83,17 @@ class Trends(HasTraits):
     @property
     def learnt(self) -> tuple[float, float] | None:
         """What the surrogate has learnt of the input; None before it is loaded."""
-        ranges = self._state.model["domain"]["ranges"] if self._state.model else {}
+        ranges = self._state.model.domain.ranges if self._state.model else {}
         learnt = ranges.get(self.name)
-        return (learnt["low"], learnt["high"]) if learnt else None
+        return (learnt.low, learnt.high) if learnt else None
 
     def _choose_range(self, _change: Any = None) -> None:
         if self._state.model:
-            ranges = self._state.model["domain"]["ranges"]
+            ranges = self._state.model.domain.ranges
             self.choices = tuple(
                 field.name
-                for field in SYSTEM_FIELDS
-                if field.name in ranges and ranges[field.name]["low"] < ranges[field.name]["high"]
+                for field in system_fields()
+                if field.name in ranges and ranges[field.name].low < ranges[field.name].high
             )
         if self.learnt:
             with self.hold_trait_notifications():

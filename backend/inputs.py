@@ -1,0 +1,292 @@
+"""The table of inputs: names, symbols, units, ranges, defaults, flags and texts, each once.
+
+`SYSTEM` lists the inputs of a physical system, in the order of `backend.system.SlitSystem`.
+Validation, the command line, the page, datasets and the surrogate read it when they are called, so
+that a new input is one entry here and one field there. `backend.settings.SETTINGS` is the same kind
+of table for the settings of a run. This module imports the standard library alone.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+MAXIMUM_IONS = 16384
+"""Largest number of ions, of both species, that is simulated."""
+
+
+class InvalidInput(ValueError):
+    """An input that no simulation can be started from.
+
+    Parameters
+    ----------
+    parameter : str
+        Name of the offending input, e.g. ``salt_concentration``.
+    value : object
+        What was given.
+    allowed : str
+        What is allowed, in words and units.
+    """
+
+    def __init__(self, parameter: str, value: object, allowed: str):
+        self.parameter, self.value, self.allowed = parameter, value, allowed
+        super().__init__(f"{parameter} = {value!r}: {allowed}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.parameter, self.value, self.allowed)
+
+
+@dataclass(frozen=True)
+class Range:
+    """A closed interval of allowed values with its unit."""
+
+    low: float
+    high: float
+    unit: str
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"must lie between {self.low:g} and {self.high:g} {self.unit}".rstrip()
+
+
+def checked(name: str, value: object, allowed: Range, whole: bool = False) -> float | int:
+    """A number that lies in its range, as a float or (`whole`) an int; else `InvalidInput`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise InvalidInput(name, value, f"{allowed}, as a number")
+    # a large integer would lose digits as a float
+    number = int(value) if isinstance(value, numbers.Integral) else float(value)
+    if number not in allowed or not math.isfinite(number):
+        raise InvalidInput(name, value, str(allowed))
+    if not whole:
+        return float(number)
+    if number != int(number):
+        raise InvalidInput(name, value, f"{allowed}, as a whole number")
+    return int(number)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """One input: a number in a range, or one of a few words.
+
+    Parameters
+    ----------
+    name : str
+        Name in Python, on disk and as a column of tables.
+    term : str
+        Name in running text, without symbol and unit.
+    help : str
+        One line of explanation.
+    default : float, int, str or None
+        Value of an input that is not given; None where there may be none.
+    unset : str
+        Meaning of None, in words.
+    symbol, unit : str
+        Symbol and unit; empty where there is none.
+    low, high : float
+        Range of a number. Combinations of inputs may allow less.
+    whole : bool
+        Allow whole numbers only.
+    choices : collection of str
+        Allowed words; empty for numbers. The keys of a dict follow what is added to it later.
+    flags : tuple of str
+        Options of the command line; ``--name`` with hyphens where there are none.
+    metavar : str
+        Placeholder of the value in ``--help``; the choices where there is none.
+    """
+
+    name: str
+    term: str
+    help: str
+    default: float | int | str | None = None
+    unset: str = ""
+    symbol: str = ""
+    unit: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+    whole: bool = False
+    choices: Collection[str] = ()
+    flags: tuple[str, ...] = ()
+    metavar: str = ""
+
+    @property
+    def range(self) -> Range:
+        """The range of a number, with its unit."""
+        return Range(self.low, self.high, self.unit)
+
+    @property
+    def title(self) -> str:
+        """Term and symbol."""
+        return f"{self.term} {self.symbol}".rstrip()
+
+    @property
+    def label(self) -> str:
+        """Term, symbol and, unless the number only counts, unit."""
+        return f"{self.title} ({self.unit})" if self.unit and not self.whole else self.title
+
+    @property
+    def default_text(self) -> str:
+        """The default in words."""
+        if self.default is None:
+            return self.unset
+        return self.default if isinstance(self.default, str) else f"{self.default:g}"
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options of the command line."""
+        return self.flags or (f"--{self.name.replace('_', '-')}",)
+
+    @property
+    def placeholder(self) -> str:
+        """Placeholder of the value in ``--help``."""
+        return self.metavar or f"{{{','.join(self.choices)}}}"
+
+    def check(self, value: Any) -> Any:
+        """The value as a float, an int or a word; `InvalidInput` if it is not allowed."""
+        if value is None and self.default is None:
+            return None
+        if not self.choices:
+            return checked(self.name, value, self.range, self.whole)
+        if value not in self.choices:
+            raise InvalidInput(self.name, value, f"must be one of {', '.join(self.choices)}")
+        return value
+
+
+def by_name(*inputs: Input) -> dict[str, Input]:
+    """Inputs by name, in order."""
+    return {each.name: each for each in inputs}
+
+
+SYSTEM = by_name(
+    Input(
+        name="confinement_length",
+        term="Confinement length",
+        help="slit width h",
+        default=3.0,
+        symbol="h",
+        unit="nm",
+        low=0.6,
+        high=30.0,
+        flags=("-Z", "--confinement-length"),
+        metavar="NM",
+    ),
+    Input(
+        name="positive_valency",
+        term="Positive ion valency",
+        help="positive valency z+",
+        default=1,
+        symbol="z₊",
+        unit="e",
+        low=1,
+        high=3,
+        whole=True,
+        flags=("-p", "--positive-valency"),
+        metavar="N",
+    ),
+    Input(
+        name="negative_valency",
+        term="Negative ion valency",
+        help="negative valency z-",
+        default=-1,
+        symbol="z₋",
+        unit="e",
+        low=-3,
+        high=-1,
+        whole=True,
+        flags=("-n", "--negative-valency"),
+        metavar="N",
+    ),
+    Input(
+        name="salt_concentration",
+        term="Salt concentration",
+        help="concentration of the negative ions",
+        default=0.5,
+        symbol="c",
+        unit="M",
+        low=0.001,
+        high=5.0,
+        flags=("-c", "--salt-concentration"),
+        metavar="M",
+    ),
+    Input(
+        name="positive_diameter",
+        term="Ion diameter",
+        help="diameter of the positive ions",
+        default=0.714,
+        symbol="d",
+        unit="nm",
+        low=0.1,
+        high=2.0,
+        flags=("-d", "--positive-diameter", "--ion-diameter"),
+        metavar="NM",
+    ),
+    Input(
+        name="negative_diameter",
+        term="Negative diameter",
+        help="diameter of the negative ions",
+        unset="that of the positive ions",
+        symbol="d₋",
+        unit="nm",
+        low=0.1,
+        high=2.0,
+        flags=("-a", "--negative-diameter"),
+        metavar="NM",
+    ),
+    Input(
+        name="wall",
+        term="Wall",
+        help="what ions touch: a dummy ion behind the wall, or the wall plane",
+        default="ion",
+        choices=("ion", "plane"),
+    ),
+    Input(
+        name="surface_charge_density",
+        term="Surface charge",
+        help="charge of each wall, zero or negative",
+        default=0.0,
+        symbol="σ",
+        unit="C/m²",
+        low=-0.2,
+        high=0.0,
+        flags=("-i", "--surface-charge", "--surface-charge-density"),
+        metavar="C/M2",
+    ),
+    Input(
+        name="temperature",
+        term="Temperature",
+        help="temperature",
+        default=298.0,
+        symbol="T",
+        unit="K",
+        low=200.0,
+        high=500.0,
+        metavar="K",
+    ),
+    Input(
+        name="relative_permittivity",
+        term="Relative permittivity",
+        help="relative permittivity",
+        default=78.5,
+        symbol="ε_r",
+        low=2.0,
+        high=200.0,
+        flags=("--permittivity",),
+        metavar="EPS",
+    ),
+    Input(
+        name="negative_ions",
+        term="Negative ions in the box",
+        help="negative ions in the box",
+        unset="212 or more",
+        symbol="N₋",
+        low=1,
+        high=MAXIMUM_IONS,
+        whole=True,
+        metavar="N",
+    ),
+)
+"""The inputs of a physical system."""

@@ -1,0 +1,167 @@
+"""The convergence, the progress and the result of a run, assembled alike for every engine.
+
+An engine collects samples; here they become profiles, a verdict and a result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+from backend.profiles.blocks import BlockResiduals
+from backend.profiles.density import SlitProfiles
+from backend.sampling import estimators
+from backend.sampling.convergence import Verdict, judge
+from backend.sampling.estimators import Estimate
+from backend.sampling.result import Progress, SimulationResult
+from backend.sampling.samples import Samples
+from backend.sampling.schedule import Schedule
+from backend.sampling.summary import energies, summary
+from backend.sampling.trajectory import Trajectory
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+
+Estimator = Callable[[SlitSystem, Samples], Estimate]
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything that the replicas of a run have recorded.
+
+    Attributes
+    ----------
+    samples : Samples
+        Blocks of all replicas.
+    series : list of ndarray, each of shape (rows, len(SERIES))
+        Quantities recorded in time, for each replica.
+    potential_energies : list of ndarray, each of shape (times,)
+        Potential energies (k_BT) in time, for each replica: see `summary.energies`.
+    snapshots : list of ndarray, each of shape (3, ions)
+        Configurations of the first replica (nm); may be empty.
+    """
+
+    samples: Samples
+    series: list[np.ndarray]
+    potential_energies: list[np.ndarray]
+    snapshots: list[np.ndarray] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Cost of a run.
+
+    Attributes
+    ----------
+    seconds : float
+        Wall-clock time (s).
+    steps : int
+        Time steps of all replicas together.
+    steps_per_second : float or None
+        None where no step was done.
+    """
+
+    seconds: float
+    steps: int
+    steps_per_second: float | None
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """Turns what a run has recorded into profiles, by one estimator.
+
+    Parameters
+    ----------
+    system, settings
+        What is simulated, and how.
+    estimator : callable
+        Gives the profiles and their errors: `estimators.force_sampling` or
+        `estimators.histogram`.
+    """
+
+    system: SlitSystem
+    settings: RunSettings
+    estimator: Estimator
+
+    def profiles(self, samples: Samples) -> SlitProfiles:
+        """Density profiles of some samples."""
+        return estimators.profiles_of(self.system, self.estimator(self.system, samples))
+
+    def verdict(self, samples: Samples, series: list[np.ndarray]) -> Verdict:
+        """Whether a run with these samples and series has converged."""
+        return judge(samples, self.profiles(samples), series, self.settings.target_error)
+
+    def progress(
+        self, steps: int, steps_per_second: float | None, tallies: int, samples: Samples | None
+    ) -> Progress:
+        """Progress of a run.
+
+        Parameters
+        ----------
+        steps : int
+            Time steps done by all replicas together.
+        steps_per_second : float or None
+            None until it is known.
+        tallies : int
+            Tallies of all replicas together.
+        samples : Samples or None
+            Blocks so far; None while there are too few for a profile.
+        """
+        schedule = Schedule.of(self.system, self.settings)
+        total = schedule.steps(self.settings)
+        profiles = self.profiles(samples) if samples else None
+        return Progress(
+            phase="sampling" if tallies else "equilibrating" if steps else "compiling",
+            fraction=steps / total,
+            seconds_left=(total - steps) / steps_per_second if steps_per_second else None,
+            steps_per_second=steps_per_second,
+            simulated_ns=tallies * schedule.tally_ns(self.system, self.settings),
+            median_relative_error=estimators.median_relative_error(profiles) if profiles else None,
+            profiles=profiles,
+        )
+
+    def result(
+        self,
+        record: Record,
+        timings: Timings,
+        *,
+        checks: Mapping[str, float],
+        versions: Mapping[str, str],
+    ) -> SimulationResult:
+        """Result of a run.
+
+        Parameters
+        ----------
+        record : Record
+        timings : Timings
+        checks, versions : mapping
+            Checks that only this engine makes, and versions of the programs that it runs.
+        """
+        system, settings, samples = self.system, self.settings, record.samples
+        estimate = self.estimator(system, samples)
+        profiles = estimators.profiles_of(system, estimate)
+        residuals = BlockResiduals.of(estimate.residuals)
+        about = summary(
+            system,
+            settings,
+            samples,
+            profiles,
+            residuals,
+            record.series,
+            judge(samples, profiles, record.series, settings.target_error),
+            own_checks=checks,
+            own_versions=versions,
+        )
+        temperature = about["checks"]["temperature"]
+        about["energy_per_ion_kT"] = energies(system, record.potential_energies, temperature)
+        about["timings"] = asdict(timings)
+        histogram = estimators.histogram_profiles(system, samples)
+        return SimulationResult(
+            system, settings, profiles, about, residuals, histogram, self._trajectory(record)
+        )
+
+    def _trajectory(self, record: Record) -> Trajectory | None:
+        if not record.snapshots:
+            return None
+        return Trajectory.of(self.system, self.settings, record.snapshots)

@@ -1,0 +1,318 @@
+"""Card of a model: how it was made, what it was trained for and how accurate it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from backend.files import read_json, write_json
+from nanoconf.surrogate.domain import Domain
+
+CARD = "card.json"
+
+KIND = "log-profile-ensemble"
+"""What the network does: see `nanoconf.surrogate.network` and `nanoconf.surrogate.shape`."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Simulations that a model was made with.
+
+    Attributes
+    ----------
+    sha256 : str
+        Hash of the file that holds them.
+    simulations, systems : int
+        Number of simulations, and of different systems among them.
+    """
+
+    sha256: str = ""
+    simulations: int = 0
+    systems: int = 0
+
+
+@dataclass(frozen=True)
+class Data:
+    """Data of a model.
+
+    Attributes
+    ----------
+    training, validation : DataSet
+    archive_runs : int or None
+        Runs of the archive in the training set of a retrained model.
+    """
+
+    training: DataSet = DataSet()
+    validation: DataSet = DataSet()
+    archive_runs: int | None = None
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read the section ``data`` of a card."""
+        training, validation = (
+            DataSet(**_known(DataSet, values[name])) for name in ("training", "validation")
+        )
+        return cls(training, validation, values.get("archive_runs"))
+
+
+@dataclass(frozen=True)
+class Systems:
+    """Keys of the systems that a model was made with.
+
+    Attributes
+    ----------
+    columns : str
+        Inputs in the order of a key.
+    training, validation : list of str
+    """
+
+    columns: str = ""
+    training: list[str] = field(default_factory=list)
+    validation: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """Decision about a retrained model.
+
+    Attributes
+    ----------
+    promoted : bool
+    against : str
+        Name of the model that it was compared with; empty before the comparison.
+    reason : str
+        Reason for the decision, on one line.
+    difference : float or None
+        Mean relative L2 error on the validation systems less that of the other model.
+    probability_worse : float or None
+        Share of bootstrap samples of the systems in which it is worse.
+    coverage : float or None
+        Share of densities within the 90 % band, by two-fold cross-validation over the systems.
+    """
+
+    promoted: bool
+    against: str = ""
+    reason: str = ""
+    difference: float | None = None
+    probability_worse: float | None = None
+    coverage: float | None = None
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median and worst value of an error over several profiles.
+
+    Attributes
+    ----------
+    median, worst : float
+    worst_system : str
+        Key of the system with the worst value, where it is recorded.
+    """
+
+    median: float
+    worst: float
+    worst_system: str = ""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Errors of predicted profiles, as in `nanoconf.surrogate.evaluation.compared`.
+
+    Attributes
+    ----------
+    profiles : int
+        Number of profiles.
+    observed, beyond : Spread
+        Relative L2 error, and the same without the statistical error of the simulations.
+    noise : float
+        Median contribution of the statistical error of the simulations.
+    contact, mid, peak : Spread
+        Relative error of these densities.
+    coverage : dict of str to (float or None)
+        Share of bins within the 90 % band by region, and ``all``.
+    width : float
+        Mean half width of the band relative to the density.
+    """
+
+    profiles: int
+    observed: Spread
+    noise: float
+    beyond: Spread
+    contact: Spread
+    mid: Spread
+    peak: Spread
+    coverage: dict[str, float | None]
+    width: float
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read the scores of one group of systems."""
+        spreads = ("observed", "beyond", "contact", "mid", "peak")
+        read = {name: Spread(**_known(Spread, values[name])) for name in spreads}
+        return cls(**(_known(cls, values) | read))
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Accuracy of a model, as `nanoconf.surrogate.evaluation.evaluate` measures it.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model.
+    data_sha256 : str
+        Hash of the data that it was compared with.
+    systems : int
+        Number of systems.
+    typical_error, worst_error : float
+        Median and maximum relative L2 error of the profiles.
+    positive, negative, both : dict of str to Scores
+        By ion; the keys are ``all`` and the pairs of valencies. Early cards lack `both`.
+    """
+
+    model: str
+    data_sha256: str
+    systems: int
+    typical_error: float
+    worst_error: float
+    positive: dict[str, Scores]
+    negative: dict[str, Scores]
+    both: dict[str, Scores] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `evaluate` returns."""
+        scores = {
+            species: {group: Scores.from_dict(found) for group, found in values[species].items()}
+            for species in ("positive", "negative", "both")
+            if species in values
+        }
+        return cls(**(_known(cls, values) | scores))
+
+
+@dataclass(frozen=True)
+class Card:
+    """Card of a model; the fields are the keys of ``card.json``, in its order.
+
+    A card of another kind than `KIND` is known by name, kind and date only.
+
+    Attributes
+    ----------
+    name, kind, created, version : str
+        Name of the model, its `KIND`, when it was made (UTC, ISO 8601) and by which nanoconf.
+    packages : dict of str to str
+        Versions of the packages that made it.
+    inputs : list of str
+        Inputs of the network, in its order.
+    bins : dict of str to int
+        Bins of the slit, and how many of them are predicted.
+    domain : Domain
+        Systems that the model was trained for.
+    data : Data
+        Data sets that it was made with.
+    architecture, training : dict
+        Size of the network, and how it was trained; for readers only.
+    systems : Systems
+        Systems of these data sets.
+    promotion : Promotion or None
+        For a retrained model, whether it replaced the one before.
+    band : dict
+        Table of the error band: see `nanoconf.surrogate.band`.
+    metrics : Metrics or None
+        Accuracy on the validation set, once it is measured.
+    other : dict
+        Keys of the file that are not known here. They are kept; unknown keys inside a section are
+        dropped.
+    """
+
+    name: str
+    kind: str
+    created: str
+    version: str = ""
+    packages: dict[str, str] = field(default_factory=dict)
+    inputs: list[str] = field(default_factory=list)
+    bins: dict[str, int] = field(default_factory=dict)
+    domain: Domain = field(default_factory=lambda: Domain({}, {}))
+    data: Data = Data()
+    architecture: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    systems: Systems = field(default_factory=Systems)
+    promotion: Promotion | None = None
+    band: dict[str, Any] = field(default_factory=dict)
+    metrics: Metrics | None = None
+    other: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the card in the folder of a model.
+
+        Raises
+        ------
+        OSError
+            There is none.
+        ValueError
+            It is not a card, or lacks what a card must have.
+        """
+        return cls.from_dict(read_json(folder / CARD))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read the values of a card.
+
+        Raises
+        ------
+        ValueError
+            They lack what a card must have.
+        """
+        try:
+            known = {each.name for each in fields(cls)} - {"other"}
+            if values["kind"] != KIND:
+                known = {"name", "kind", "created"}
+            read: dict[str, Any] = {
+                name: _SECTIONS[name](value) if name in _SECTIONS else value
+                for name, value in values.items()
+                if name in known
+            }
+            other = {name: value for name, value in values.items() if name not in known}
+            return cls(**read, other=other)
+        except (KeyError, TypeError, AttributeError) as problem:
+            raise ValueError(f"its card is incomplete ({problem})") from problem
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the card as JSON values; what it lacks is left out."""
+        values = _as_json(self)
+        return values | values.pop("other", {})
+
+    def save(self, folder: Path) -> None:
+        """Write the card into the folder of the model."""
+        write_json(folder / CARD, self.to_dict())
+
+
+_SECTIONS: dict[str, Callable[[Any], Any]] = {
+    "domain": Domain.from_dict,
+    "data": Data.from_dict,
+    "systems": lambda values: Systems(**_known(Systems, values)),
+    "promotion": lambda values: Promotion(**_known(Promotion, values)),
+    "metrics": Metrics.from_dict,
+}
+
+
+def _known(section: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that a section has a field for."""
+    return {each.name: values[each.name] for each in fields(section) if each.name in values}
+
+
+def _as_json(value: Any) -> Any:
+    """Return JSON values; a field of a section is left out where it has its default value."""
+    if isinstance(value, dict):
+        return {key: _as_json(each) for key, each in value.items()}
+    if not is_dataclass(value):
+        return value
+    found = {each.name: (getattr(value, each.name), _default(each)) for each in fields(value)}
+    return {name: _as_json(own) for name, (own, default) in found.items() if own != default}
+
+
+def _default(of: Any) -> Any:
+    return of.default if of.default_factory is MISSING else of.default_factory()

@@ -1,0 +1,223 @@
+"""An engine is a record in the registry: a toy engine, registered here, runs everywhere."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.cluster import config
+from backend.cluster.here import package
+from backend.cluster.here.jobs import Job
+from backend.cluster.resources import resources
+from backend.engines import registry
+from backend.engines.cost import START_UP_SECONDS, estimated_seconds
+from backend.profiles.bins import BINS
+from backend.profiles.density import SlitProfiles
+from backend.runs import local
+from backend.runs.archive import Archive
+from backend.runs.run import DONE, FAILED
+from backend.settings import RunSettings
+from backend.system import InvalidInput, SlitSystem
+from backend.walls import binned_boltzmann_factor
+from nanoconf.cli.main import parser
+from nanoconf.gui.services.clusters import Place
+from nanoconf.gui.state import Simulation
+from nanoconf.gui.widgets.computing import ComputingPanel
+from tests.support.toy_engine import TOY
+
+REPOSITORY = Path(__file__).parents[3]
+SYSTEM = SlitSystem(positive_valency=2, salt_concentration=0.4)
+
+REGISTERED_AT_START = """\
+from backend.engines.registry import register
+from tests.support.toy_engine import TOY
+register(TOY)
+"""
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """The toy engine, registered in this process."""
+    monkeypatch.setattr(registry, "_engines", dict(registry._engines))
+    registry.register(TOY)
+    return RunSettings(engine="toy", duration_ns=0.02, replicas=1, seed=2)
+
+
+@pytest.fixture
+def toy_everywhere(toy, tmp_path, monkeypatch):
+    """The toy engine, registered in this process and in every Python that it starts."""
+    (tmp_path / "sitecustomize.py").write_text(REGISTERED_AT_START)
+    before = os.environ.get("PYTHONPATH", "")
+    path = os.pathsep.join(filter(None, [str(tmp_path), str(REPOSITORY), before]))
+    monkeypatch.setenv("PYTHONPATH", path)
+    return toy
+
+
+def exact_densities(system):
+    """Density (M) of each species of ions that feel nothing but the walls, shape (2, BINS)."""
+    factors = np.array(
+        [binned_boltzmann_factor(system, species, BINS) for species in ("positive", "negative")]
+    )
+    negative = system.salt_concentration
+    means = np.array([negative * -system.negative_valency / system.positive_valency, negative])
+    return factors * (means / factors.mean(axis=1))[:, None]
+
+
+def assert_ideal(profiles):
+    for profile, exact in zip(
+        (profiles.positive, profiles.negative), exact_densities(SYSTEM), strict=True
+    ):
+        counted = exact > 0.05 * exact.max()
+        deviation = (profile.density - exact)[counted] / profile.error[counted]
+        assert np.max(np.abs(deviation)) < 5
+        assert np.mean(np.abs(profile.density[counted] / exact[counted] - 1)) < 0.03
+
+
+# --- the toy engine -------------------------------------------------------------------------
+
+
+def test_a_worker_executes_a_run_of_a_registered_engine(toy_everywhere, home):
+    run = Archive(home).submit(SYSTEM, toy_everywhere)
+    assert local.start(run.folder).wait() == 0, run.log_tail()
+    assert run.state == DONE
+    result = run.result()
+    assert result.settings.engine == "toy"
+    assert_ideal(result.profiles)
+    summary = result.summary
+    assert summary["versions"].keys() == {"nanoconf", "python", "numpy", "toy"}
+    assert summary["checks"]["force_to_count_ratio"]["negative"] == pytest.approx(1, abs=0.05)
+    assert summary["checks"]["estimators"]["probability"] > 1e-4
+
+
+def test_the_command_line_simulates_with_a_registered_engine(toy_everywhere, home, tmp_path):
+    out = tmp_path / "out"
+    words = f"-Z 3.0 -p 2 -c 0.4 --engine toy --duration-ns 0.02 --replicas 1 -o {out}".split()
+    command = [sys.executable, "-m", "nanoconf", "simulate", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    about = json.loads((out / "run.json").read_text())
+    assert about["engine"] == "toy"
+    assert_ideal(SlitProfiles.load(out))
+
+
+def test_a_missing_module_is_named_before_a_run_starts(toy_everywhere, home, tmp_path):
+    lines = REGISTERED_AT_START.replace("(TOY)", "(replace(TOY, modules=('numpy', 'no_such_one')))")
+    text = f"from dataclasses import replace\n{lines}"
+    (tmp_path / "sitecustomize.py").write_text(text)
+    run = Archive(home).submit(SYSTEM, toy_everywhere)
+    assert local.start(run.folder).wait() == 1
+    assert (run.state, run.error) == (FAILED, "engine-missing")
+    assert run.reason == "The toy engine needs no_such_one: type pip install no_such_one"
+
+
+def test_settings_accept_registered_engines_only(toy):
+    assert RunSettings.from_dict(toy.to_dict()) == toy
+    with pytest.raises(InvalidInput, match="must be one of numba, lammps, toy"):
+        replace(toy, engine="gromacs")
+    with pytest.raises(InvalidInput, match="The toy engine only has periodic"):
+        replace(toy, electrostatics="sheets")
+
+
+def test_settings_refuse_an_engine_that_is_not_registered():
+    with pytest.raises(InvalidInput, match=r"must be one of numba, lammps$"):
+        RunSettings(engine="toy")
+
+
+def test_the_estimate_follows_the_cost_of_the_engine(toy):
+    by_numba, by_toy = (
+        estimated_seconds(SYSTEM, replace(toy, engine=name), cores=1) - START_UP_SECONDS
+        for name in ("numba", "toy")
+    )
+    per_step = registry.get("numba").seconds_per_step(SYSTEM, toy)
+    assert by_toy / by_numba == pytest.approx(1e-9 * SYSTEM.ion_count / per_step)
+
+
+def test_help_lists_registered_engines(toy, capsys):
+    with pytest.raises(SystemExit):
+        parser().parse_args(["simulate", "--help"])
+    assert "--engine {numba,lammps,toy}" in capsys.readouterr().out
+
+
+def test_a_cluster_may_name_a_registered_engine(toy, tmp_path, monkeypatch):
+    path = tmp_path / "clusters.toml"
+    path.write_text('[clusters.far]\nhost = "far.example.org"\ncores = 8\nengine = "toy"\n')
+    monkeypatch.setenv(config.VARIABLE, str(path))
+    # Cluster mode of the page takes the engine of the cluster
+    settings, place = Place("far").applied(SYSTEM, replace(toy, engine="numba", replicas=3))
+    assert settings.engine == "toy"
+    assert place["cluster"]["cores"] == 3
+
+
+def test_engines_with_mpi_ranks_ask_for_all_cores_as_tasks(toy):
+    cluster = config.Cluster("far", "far.example.org", cores=8)
+    job = Job("one", "far", "clusters.toml", ["a"], tasks=1, cores=8, minutes=10)
+    assert "--cpus-per-task=8" in job.options(cluster, "toy")
+    registry.register(replace(TOY, mpi=True))
+    assert "--ntasks=8" in job.options(cluster, "toy")
+    assert resources(cluster, SYSTEM, toy)["cores"] == 8
+
+
+def test_clusters_get_the_modules_of_registered_engines(toy):
+    assert package.needed() == ("numba", "numpy", "scipy")
+    registry.register(replace(TOY, modules=("toolbox",)))
+    assert package.needed() == ("numba", "numpy", "scipy", "toolbox")
+
+
+def test_the_page_offers_to_finish_early_where_the_engine_can(toy, state, work):
+    panel = ComputingPanel(state, work)
+    for resumable in (True, False):
+        registry.register(replace(TOY, resumable=resumable))
+        state.show(Simulation("1" * 32, SYSTEM, replace(toy, seed=3 + resumable), state="running"))
+        assert panel.finish.disabled is not resumable
+
+
+# --- independence ---------------------------------------------------------------------------
+
+
+def modules_after(statement):
+    """Modules that are loaded by a statement in a new Python."""
+    code = f"{statement}\nimport sys, json\nprint(json.dumps(sorted(sys.modules)))"
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
+    return set(json.loads(done.stdout))
+
+
+def test_the_registry_needs_nothing_but_the_standard_library():
+    loaded = modules_after("import backend.engines.registry")
+    assert not loaded & {"numpy", "scipy", "numba"}
+    ours = {name for name in loaded if name.startswith("backend.")}
+    assert ours == {"backend.engines", "backend.engines.registry"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["backend.sampling.assembly", "backend.sampling.checks", "backend.engines.lammps.engine"],
+)
+def test_what_engines_share_needs_no_engine(module):
+    loaded = modules_after(f"import {module}")
+    assert "numba" not in loaded
+    assert not any(name.startswith("backend.engines.numba") for name in loaded)
+
+
+def test_the_numba_engine_needs_no_other():
+    loaded = modules_after("import backend.engines.numba.engine")
+    assert not any(name.startswith("backend.engines.lammps") for name in loaded)
+
+
+def test_no_other_module_names_an_engine():
+    names = set(registry.names())
+    for package_folder in ("backend", "nanoconf"):
+        for path in sorted((REPOSITORY / package_folder).rglob("*.py")):
+            if "engines" in path.relative_to(REPOSITORY).parts:
+                continue
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                named = isinstance(node, ast.Constant) and node.value in names
+                assert not named, f"{path}:{node.lineno} names {node.value}"
