@@ -239,14 +239,14 @@ SYSTEM = by_name(
     Input(
         name="wall",
         term="Wall",
-        help="what ions touch: a dummy ion behind the wall, or the wall plane",
+        help="surface that repels the ions: a dummy ion behind the wall, or the wall plane",
         default="ion",
         choices=("ion", "plane"),
     ),
     Input(
         name="surface_charge_density",
         term="Surface charge",
-        help="charge of each wall, zero or negative",
+        help="surface charge density of each wall, zero or negative",
         default=0.0,
         symbol="σ",
         unit="C/m²",

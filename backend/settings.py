@@ -22,7 +22,7 @@ SETTINGS = by_name(
     Input(
         name="duration_ns",
         term="Simulation length",
-        help="length of the simulation",
+        help="production time",
         default=5.0,
         unit="ns",
         low=0.001,
@@ -32,8 +32,8 @@ SETTINGS = by_name(
     Input(
         name="target_error",
         term="Stop at an error of",
-        help="end as soon as the profiles have converged to this, e.g. 0.5%; the length is then "
-        "the most it may be, 50 ns unless it is given",
+        help="stop when both profiles have converged to this median relative error, e.g. 0.5%; "
+        "the production time is then an upper limit, 50 ns unless given",
         unset="none",
         low=0.0002,
         high=0.5,
@@ -42,7 +42,7 @@ SETTINGS = by_name(
     Input(
         name="seed",
         term="Seed",
-        help="seed of the random numbers",
+        help="random seed",
         default=1,
         low=0,
         high=MAXIMUM_SEED,
@@ -52,7 +52,7 @@ SETTINGS = by_name(
     Input(
         name="replicas",
         term="Replicas",
-        help="independent simulations, averaged",
+        help="independent replicas to average over",
         default=2,
         low=1,
         high=64,
@@ -62,7 +62,7 @@ SETTINGS = by_name(
     Input(
         name="engine",
         term="Engine",
-        help="what computes it",
+        help="simulation engine",
         default=registry.DEFAULT,
         choices=registry.ENGINES,
     ),
@@ -76,7 +76,7 @@ SETTINGS = by_name(
     Input(
         name="thermostat",
         term="Thermostat",
-        help="what keeps the temperature",
+        help="thermostat",
         default="langevin",
         choices=("langevin", "nose-hoover", "none"),
     ),
@@ -110,7 +110,7 @@ SETTINGS = by_name(
     Input(
         name="snapshots",
         term="Snapshots",
-        help="configurations to keep, in trajectory.*",
+        help="number of configurations to save in trajectory.*",
         default=0,
         low=0,
         high=100_000,

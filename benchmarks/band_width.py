@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from backend.system import SlitSystem
-from benchmarks.report import aligned
 from nanoconf.surrogate import Surrogate
 from nanoconf.surrogate.band import HALF_WIDTH
 from nanoconf.surrogate.domain import continuous_inputs
 from nanoconf.surrogate.model import ExtrapolationWarning
+from nanoconf.tables import aligned
 
 DISTANCES = (0.2, 0.4, 0.6, 0.8, 1.0, 1.1, 1.25, 1.5)
 SYSTEMS = 300

@@ -23,7 +23,7 @@ from backend.runs.keeper import follow, stop_keeper
 from backend.runs.state import RunState
 from backend.settings import RunSettings
 from backend.system import SlitSystem
-from benchmarks.report import aligned
+from nanoconf.tables import aligned
 from tests.support.desk import NAME, write_config
 from tests.support.homes import keepers, until
 from tests.support.slurm import SlurmCluster

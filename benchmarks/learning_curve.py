@@ -14,10 +14,10 @@ import numpy as np
 
 from backend.files import read_json, write_json
 from backend.system import SPECIES
-from benchmarks.report import aligned
 from benchmarks.scoring import EXPLANATION, HEADER, cells, ensemble_prediction, scores
 from nanoconf.surrogate.fitting import BATCH_SIZE
 from nanoconf.surrogate.training import learnable
+from nanoconf.tables import aligned
 
 RESULTS = Path("docs/results")
 SIZES = (50, 100, 200, 400, 800, 1600)

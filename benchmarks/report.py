@@ -17,6 +17,7 @@ from benchmarks.contenders import FAST_LAMMPS
 from benchmarks.cost import TARGET, Cost
 from benchmarks.exactness import ForceError
 from benchmarks.speed import Speed
+from nanoconf.tables import aligned
 
 
 @dataclass(frozen=True)
@@ -109,18 +110,6 @@ class Results:
                 ]
             )
         return f"{self.system}: core-seconds to a median error of {TARGET:.1%}\n" + aligned(rows)
-
-
-def aligned(rows: list[list[str]]) -> str:
-    """Rows as text: the first column flush left, the others flush right."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
 
 
 def as_json(machine: Machine, results: list[Results]) -> dict:

@@ -17,9 +17,9 @@ import numpy as np
 
 from backend.files import write_json
 from backend.system import SlitSystem
-from benchmarks.report import aligned
 from nanoconf.surrogate import Surrogate
 from nanoconf.surrogate.runtime import RUNTIMES
+from nanoconf.tables import aligned
 
 WARM = 500
 BATCH = 100_000

@@ -18,12 +18,12 @@ import numpy as np
 from backend.files import read_json, write_json
 from backend.system import SPECIES
 from benchmarks.networks import component_network, coordinate_network
-from benchmarks.report import aligned
 from benchmarks.scoring import EXPLANATION, HEADER, cells, ensemble_prediction, scores
 from nanoconf.surrogate.baselines import GaussianProcess, GridInterpolation
 from nanoconf.surrogate.network import SHIPPED, Architecture
 from nanoconf.surrogate.simulations import Simulations
 from nanoconf.surrogate.training import learnable
+from nanoconf.tables import aligned
 
 RESULTS = Path("docs/results/variants.json")
 

@@ -1,4 +1,4 @@
-"""Simulating from Python: submit, wait, get the result."""
+"""Simulation from Python: submit a run, wait for it, return the result."""
 
 from __future__ import annotations
 
@@ -37,47 +37,49 @@ def simulate(
     walltime_minutes: int | None = None,
     **settings: Any,
 ) -> SimulationResult:
-    """Simulate a system by molecular dynamics, and wait for the result.
+    """Simulate a system by molecular dynamics and wait for the result.
 
-    The run goes to the archive and is executed by a process of its own: it goes on when this one
-    dies, and asking for it again joins it. Ctrl-C cancels it.
+    A separate process executes the run and the archive stores it. The run continues if this process
+    dies; the same call attaches to it again. Ctrl-C cancels it.
 
     Parameters
     ----------
     system : SlitSystem
-        What is simulated.
+        The system.
     duration_ns : float
         Production time (ns).
     seed : int
-        Seed of all random numbers.
+        Random seed.
     progress : bool, optional
-        Show a progress bar; where it is left out, on a terminal.
+        Show a progress bar; by default only on a terminal.
     reuse : bool
-        Return the result of an equal run where the archive has one.
+        Return the stored result of an equal run if the archive has one.
     name : str
-        A name for the run, for people.
+        Label of the run in lists.
     home : path, optional
-        Folder of the archive; `backend.runs.archive.default_home` where it is left out.
+        Folder of the archive; by default `backend.runs.archive.default_home`.
     cluster : str, optional
-        The cluster to run on, by its name in ``NANOCONF_CLUSTER_CONFIG``; empty is the first.
+        Name of the cluster in ``NANOCONF_CLUSTER_CONFIG``; empty for the first one. By default the
+        run is local.
     cores, walltime_minutes : int, optional
-        What to ask of the cluster; estimated where they are left out.
+        Resources of the job on the cluster; estimated by default.
     **settings
-        Other `backend.settings.RunSettings`.
+        Other fields of `backend.settings.RunSettings`.
 
     Returns
     -------
     SimulationResult
-        With ``.positive`` and ``.negative``: ``.z`` (nm), ``.density`` (M), ``.error`` (M).
+        Its ``.positive`` and ``.negative`` have ``.z`` (nm), ``.density`` (M) and ``.error`` (M).
 
     Raises
     ------
     InvalidInput
-        One line with the parameter, its value and what is allowed; nothing was started.
+        A parameter is not allowed; the message names it, its value and what is allowed. Nothing
+        was started.
     SimulationError
-        The run failed; the message says why.
+        The run failed; the message gives the reason.
     Cancelled
-        Somebody cancelled the run.
+        The run was cancelled.
     """
     wanted = {"duration_ns": duration_ns, "seed": seed, **default_engine(cluster), **settings}
     chosen = RunSettings.from_dict(wanted)
@@ -87,7 +89,7 @@ def simulate(
 
 
 def wait_for(run: Run, *, progress: bool | None = None) -> Run:
-    """Wait for the end of a run behind a progress bar; Ctrl-C cancels it, unless it was joined."""
+    """Show a progress bar until a run ends; Ctrl-C cancels the run, unless others wait for it."""
     say_waiting = waiting_line(progress)
     try:
         with progress_bar(progress) as show:
@@ -107,7 +109,13 @@ def wait_for(run: Run, *, progress: bool | None = None) -> Run:
 
 @contextlib.contextmanager
 def progress_bar(wanted: bool | None) -> Iterator[Callable[[Progress | None, str], None]]:
-    """A progress bar for what takes longer than two seconds; on a terminal, unless told."""
+    """Show a progress bar after two seconds; by default only on a terminal.
+
+    Yields
+    ------
+    callable
+        Shows the progress of a run and its status on a cluster.
+    """
     from tqdm import tqdm
 
     with tqdm(
@@ -119,12 +127,13 @@ def progress_bar(wanted: bool | None) -> Iterator[Callable[[Progress | None, str
         dynamic_ncols=True,
         leave=False,
     ) as bar:
-        shown: list[tuple[Progress | None, str]] = [(None, "")]
+        shown: tuple[Progress | None, str] = (None, "")
 
         def show(progress: Progress | None, on_cluster: str) -> None:
-            if (progress, on_cluster) == shown[-1]:
+            nonlocal shown
+            if (progress, on_cluster) == shown:
                 return
-            shown.append((progress, on_cluster))
+            shown = (progress, on_cluster)
             words = [on_cluster] if on_cluster else []
             if progress is not None:
                 bar.set_description_str(progress.phase, refresh=False)

@@ -6,9 +6,9 @@ import argparse
 import sys
 import time
 
-from benchmarks.report import aligned
 from benchmarks.studies import agreement, plots, scaling, seeds, shift
 from benchmarks.studies.report import log, save_results
+from nanoconf.tables import aligned
 
 OTHERS = {"agreement": agreement, "error bars": seeds, "scaling": scaling}
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from typing import TYPE_CHECKING, Any
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from nanoconf.cli.options import add_json, print_json
+from nanoconf.cli.parser import add_command, add_commands
 
 if TYPE_CHECKING:
     from paramiko import PKey
@@ -13,67 +16,55 @@ if TYPE_CHECKING:
     from backend.cluster.ssh.login import Ask
     from backend.cluster.waiting import Say
 
-NAME, TEXT = "cluster", "Slurm clusters: describe, list, trust, check, log in"
+NAME, HELP = "cluster", "set up and check Slurm clusters"
 
 DESCRIPTION = """\
-Slurm clusters that simulations can be sent to, with nanoconf simulate --cluster or the page's
-Cluster mode. They are described in one file, NANOCONF_CLUSTER_CONFIG."""
+Set up and check the Slurm clusters that `nanoconf simulate --cluster` and the page's Cluster mode
+use. The file NANOCONF_CLUSTER_CONFIG describes them."""
 
 EXAMPLES = """\
 examples:
-  nanoconf cluster init              # writes an example to fill in
-  nanoconf cluster trust NAME        # shows the host's fingerprint, and asks
-  nanoconf cluster check NAME        # says step by step what works
+  nanoconf cluster init              # write a configuration file to fill in
+  nanoconf cluster trust NAME        # show the host's fingerprint and ask
+  nanoconf cluster check NAME        # check each step of a run
   nanoconf simulate --cluster NAME -o my-run"""
 
 
-def add_options(cluster: ArgumentParser) -> None:
-    """Give ``nanoconf cluster`` its verbs."""
-    verbs = cluster.add_subparsers(
-        title="verbs",
-        dest="cluster_verb",
-        metavar="VERB",
-        required=True,
-        parser_class=type(cluster),
-    )
-    _add(verbs, "init", "write an example of the file, to be filled in")
-    _add(verbs, "list", "list the clusters of the file").add_argument(
-        "--json", action="store_true", help="for programs"
-    )
-    for name, text in (
-        (
-            "check",
-            "say step by step what works, and what to do about what does not",
-        ),
-        ("trust", "show a host's fingerprint, and store its key after a yes"),
-        ("login", "answer what a host asks besides a key, once; the connection is held"),
-    ):
-        verb = _add(verbs, name, text)
-        verb.add_argument("name", nargs="?", default="", help="the cluster (the first)")
+NAMED = {
+    "check": "check each step of a run, and print what to do if one fails",
+    "trust": "show a host's fingerprint, and store its key if you confirm it",
+    "login": "log in to a host that asks for more than a key; the connection stays open for runs",
+}
+"""Commands about one cluster."""
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Declare the commands about clusters."""
+    commands = add_commands(parser, "cluster_verb")
+    add_command(commands, "init", "write a configuration file to fill in")
+    add_json(add_command(commands, "list", "list the clusters in the configuration file"))
+    for name, summary in NAMED.items():
+        command = add_command(commands, name, summary)
+        command.add_argument(
+            "name",
+            nargs="?",
+            default="",
+            help="the cluster (default: the first one in the configuration)",
+        )
         if name == "trust":
-            verb.add_argument(
+            command.add_argument(
                 "--fingerprint",
                 metavar="SHA256:…",
                 action="append",
-                help="say yes to this one only; again for each jump host",
+                help="store a key without asking if it has this fingerprint (repeat the option "
+                "for jump hosts)",
             )
-    cluster.set_defaults(command=execute)
-
-
-def _add(verbs: Any, name: str, text: str) -> ArgumentParser:
-    return verbs.add_parser(
-        name,
-        help=text,
-        description=f"{text[0].upper()}{text[1:]}.",
-        formatter_class=RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
 
 
 def execute(options: Namespace) -> int:
-    """Carry out one of the verbs."""
-    verbs = {"init": _init, "list": _list, "check": _check, "trust": _trust, "login": _login}
-    return verbs[options.cluster_verb](options)
+    """Carry out one of the commands."""
+    commands = {"init": _init, "list": _list, "check": _check, "trust": _trust, "login": _login}
+    return commands[options.cluster_verb](options)
 
 
 def _init(_options: Namespace) -> int:
@@ -83,27 +74,27 @@ def _init(_options: Namespace) -> int:
 
     path = config_path()
     if path.exists():
-        raise InvalidInput("init", str(path), "is there already: edit it, or remove it first")
+        raise InvalidInput("init", str(path), "exists already: edit it, or remove it first")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, EXAMPLE)
-    print(f"{path}: fill in your cluster's host, then: nanoconf cluster check")
+    print(f"wrote {path}; fill in your cluster's host, then type: nanoconf cluster check")
     return 0
 
 
 def _list(options: Namespace) -> int:
-    import json
     from dataclasses import asdict
 
     from backend.cluster.config import config_path, load
+    from nanoconf.tables import aligned
 
     clusters = load()
     if options.json:
-        print(json.dumps([asdict(each) for each in clusters.values()], indent=1))
-        return 0
-    if not clusters:
-        print(f"no cluster is described in {config_path()}: begin with nanoconf cluster init")
-    for each in clusters.values():
-        print(f"{each.name}  {each.host}  {each.partition or '(default partition)'}")
+        print_json([asdict(each) for each in clusters.values()])
+    elif clusters:
+        rows = [(c.name, c.host, c.partition or "(default)") for c in clusters.values()]
+        print(aligned([("NAME", "HOST", "PARTITION"), *rows], left=3))
+    else:
+        print(f"no cluster in {config_path()}: begin with nanoconf cluster init")
     return 0
 
 
@@ -118,7 +109,7 @@ def _check(options: Namespace) -> int:
     except ClusterProblem as problem:
         print(f"NO   {problem}", file=sys.stderr)
         return 1
-    print(f"{cluster.name} is ready: nanoconf simulate --cluster {cluster.name} -o my-run")
+    print(f"{cluster.name} is ready; type: nanoconf simulate --cluster {cluster.name} -o my-run")
     return 0
 
 
@@ -129,13 +120,13 @@ def _trust(options: Namespace) -> int:
     say = _speaker()
     for host in hosts.target_of(config.get(options.name)).way:
         if not _trusted(host, login.server_key(host, _somebody(), say), options.fingerprint):
-            print(f"the host key of {host} is not stored", file=sys.stderr)
+            print(f"host key of {host} not stored", file=sys.stderr)
             return 1
     return 0
 
 
 def _trusted(host: Target, key: PKey, fingerprints: list[str] | None) -> bool:
-    """Whether a host's key is known, or is now."""
+    """Store a host's key if the user confirms it; True if it is known now."""
     from backend.cluster.problems import ClusterProblem
     from backend.cluster.ssh import host_keys
 
@@ -143,12 +134,12 @@ def _trusted(host: Target, key: PKey, fingerprints: list[str] | None) -> bool:
     if key in known:
         print(f"{host} is known already: {key.fingerprint}")
         return True
-    print(f"{host} shows the host key\n  {key.get_name()} {key.fingerprint}")
+    print(f"{host} presents this host key:\n  {key.get_name()} {key.fingerprint}")
     if known:
         raise ClusterProblem(
             "host-key",
-            f"another key of {host.key_name} is known, and nothing is stored. If it is right "
-            f"that it has changed, remove the old one: {host_keys.removal(host)}",
+            f"another key of {host.key_name} is known, so this one is not stored. If the key was "
+            f"replaced on purpose, remove the old one: {host_keys.removal(host)}",
         )
     if not _agreed(fingerprints, str(key.fingerprint)):
         return False
@@ -167,12 +158,12 @@ def _login(options: Namespace) -> int:
     home = Archive().home
     ensure_keeper(home)
     reception.visit(home, cluster.name, config.config_path(), _ask, _speaker())
-    print(f"logged in to {cluster.name}; the connection is held for runs")
+    print(f"logged in to {cluster.name}; the connection stays open for runs")
     return 0
 
 
 def _speaker() -> Say:
-    """A function that says what is being waited for, with or without a terminal, once in a row."""
+    """A function that prints each new line about what the command waits for."""
     last = ""
 
     def say(line: str) -> None:
@@ -185,12 +176,12 @@ def _speaker() -> Say:
 
 
 def _somebody() -> Ask | None:
-    """Whom to ask what a host wants besides a key: the person at the terminal, if there is one."""
+    """A way to ask the user at the terminal, if there is one."""
     return _ask if sys.stdin.isatty() else None
 
 
 def _ask(title: str, instructions: str, prompts: list[tuple[str, bool]]) -> list[str]:
-    """Ask on the terminal; secrets are not shown."""
+    """Ask on the terminal; secrets are not echoed."""
     from getpass import getpass
 
     for line in (title, instructions):
@@ -200,10 +191,10 @@ def _ask(title: str, instructions: str, prompts: list[tuple[str, bool]]) -> list
 
 
 def _agreed(wanted: list[str] | None, found: str) -> bool:
-    """Whether a person, or one of the fingerprints that were typed, says yes."""
+    """True if the user, or one of the typed fingerprints, confirms the key."""
     if wanted is not None:
         return found in wanted
-    print("Compare it with what the cluster's administrators publish. Store it? [yes/no] ", end="")
+    print("Compare it with the fingerprint that the cluster publishes. Store it? [yes/no] ", end="")
     try:
         return input().strip().lower() == "yes"
     except EOFError:

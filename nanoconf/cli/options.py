@@ -1,37 +1,15 @@
-"""Options that several verbs have."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+import json
+from argparse import ArgumentParser, Namespace, _ArgumentGroup
 from pathlib import Path
 from typing import Any
 
 from backend.inputs import SYSTEM, Input
 
 RESULTS = Path("docs/results")
-
-
-def add_data(verb: ArgumentParser, default: Path) -> None:
-    """``--data``: the dataset to learn from, or to be judged by."""
-    verb.add_argument(
-        "--data", type=Path, default=default, metavar="DIR", help=f"the dataset ({default})"
-    )
-
-
-def add_results(verb: ArgumentParser, *names: str) -> None:
-    """Where tables and figures go, by the option's names."""
-    verb.add_argument(
-        *names,
-        type=Path,
-        default=RESULTS,
-        metavar="DIR",
-        help=f"folder for figures and numbers ({RESULTS})",
-    )
-
-
-def add_seed(verb: ArgumentParser, what: str) -> None:
-    """``--seed``."""
-    verb.add_argument("--seed", default="1", metavar="N", help=f"seed of {what} (1)")
 
 
 def add_system(verb: ArgumentParser) -> None:
@@ -43,12 +21,107 @@ def add_system(verb: ArgumentParser) -> None:
 
 def add_input(group: Any, each: Input) -> None:
     """The option of an input. Its value stays text, so that a refusal shows what was typed."""
-    text = f"{each.help} ({each.default_text})".replace("%", "%%")
+    text = f"{each.help} (default: {each.default_text})".replace("%", "%%")
     group.add_argument(*each.options, dest=each.name, metavar=each.placeholder, help=text)
 
 
-def add_output(verb: ArgumentParser, text: str, required: bool = True) -> None:
-    """``-o DIR``: the folder that receives the results."""
-    verb.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", required=required, help=f"folder for {text}"
+def add_data(parser: ArgumentParser, default: Path) -> None:
+    """``--data``: the dataset to read."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=default,
+        metavar="DIR",
+        help=f"folder of the dataset (default: {default})",
     )
+
+
+def add_model(parser: ArgumentParser | _ArgumentGroup) -> None:
+    """``--model``: the surrogate to use."""
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="DIR",
+        help="folder of the model (default: the current model)",
+    )
+
+
+def add_output(parser: ArgumentParser, contents: str, required: bool = True) -> None:
+    """``-o DIR``: the folder that receives the results."""
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        required=required,
+        help=f"folder for {contents}",
+    )
+
+
+def add_results(parser: ArgumentParser, *flags: str) -> None:
+    """The folder for figures and their numbers."""
+    parser.add_argument(
+        *flags,
+        type=Path,
+        default=RESULTS,
+        metavar="DIR",
+        help=f"folder for figures and numbers (default: {RESULTS})",
+    )
+
+
+def add_settings(parser: ArgumentParser | _ArgumentGroup) -> None:
+    """``--set``: settings of a run that have no option of their own."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another setting of the simulation, e.g. time_step=0.004 (repeatable)",
+    )
+
+
+def add_cluster(parser: ArgumentParser | _ArgumentGroup, text: str) -> None:
+    """``--cluster``: where to simulate."""
+    parser.add_argument(
+        "--cluster",
+        nargs="?",
+        const="",
+        metavar="NAME",
+        help=text,
+    )
+
+
+def add_json(parser: ArgumentParser) -> None:
+    """``--json``."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def print_json(value: Any) -> None:
+    """Print what ``--json`` asks for."""
+    print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def add_seed(parser: ArgumentParser, use: str) -> None:
+    """``--seed``."""
+    parser.add_argument(
+        "--seed", default="1", metavar="N", help=f"random seed of {use} (default: 1)"
+    )
+
+
+def seed(options: Namespace) -> int:
+    """The seed that was typed."""
+    from nanoconf.data.parsing import whole_number
+
+    return whole_number("seed", options.seed, 0, 2**31)
+
+
+def add_epochs(parser: ArgumentParser, flag: str, default: int, use: str) -> None:
+    """A number of epochs."""
+    parser.add_argument(flag, default=str(default), metavar="N", help=f"{use} (default: {default})")
+
+
+def epochs(options: Namespace, name: str = "epochs") -> int:
+    """The number of epochs that was typed."""
+    from nanoconf.data.parsing import whole_number
+
+    return whole_number(name, getattr(options, name), 1, 1_000_000)

@@ -1,144 +1,242 @@
-"""What can be typed after ``nanoconf paper``.
-
-Here, and not beside what the verbs do, because the package of the surrogate takes half a second to
-load, and ``--help`` is to answer at once.
-"""
+"""``nanoconf paper``: tables and figures of the paper, with this project's data."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Any
 
-from nanoconf.cli.options import add_data, add_results, add_seed
+from nanoconf.cli.options import (
+    add_data,
+    add_epochs,
+    add_model,
+    add_output,
+    add_results,
+    add_seed,
+    epochs,
+    seed,
+)
+from nanoconf.cli.parser import add_command, add_commands
 
-NAME, TEXT = "paper", "the published network and the paper's figures, with this project's data"
+NAME, HELP = "paper", "reproduce the network and the figures of the paper"
 
 DESCRIPTION = """\
-The published network, exactly, and the paper's figures about it, made with this project's data:
+Reproduce the published network and the paper's figures about it with this project's data:
 Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107 (2020).
 
-Each verb prints a table, and writes its figure (PNG) and its numbers (JSON) to docs/results."""
+Each command prints a table and writes its figure (PNG) and its numbers (JSON) to docs/results."""
 
 EXAMPLES = """\
 examples:
   nanoconf paper train -o paper-network
-  nanoconf paper grid-search -o paper-search        # the same command goes on where it stopped
-  nanoconf paper accuracy                           # with the network of docs/results
-  nanoconf paper profiles --network paper-network   # with another
+  nanoconf paper grid-search -o paper-search        # the same command resumes a stopped search
+  nanoconf paper accuracy                           # with the network in docs/results
+  nanoconf paper profiles --network paper-network   # with another network
   nanoconf paper speed-up"""
 
 NETWORK = Path("docs/results/paper-network")
 GRID, HISTOGRAMS, TEST = Path("data/grid"), Path("data/histograms"), Path("data/test")
 
 
-def add_options(paper: ArgumentParser) -> None:
-    """Give ``nanoconf paper`` its verbs."""
-    verbs = paper.add_subparsers(
-        title="verbs", dest="paper_verb", metavar="VERB", required=True, parser_class=type(paper)
-    )
-    _add_train(verbs)
-    _add_grid_search(verbs)
-    _add_accuracy(verbs)
-    _add_profiles(verbs)
-    _add_speed_up(verbs)
-    paper.set_defaults(command=execute)
+# --- options --------------------------------------------------------------------------------
 
 
-def execute(options: Namespace) -> int:
-    """Carry out one of the verbs."""
-    from nanoconf.paper.command import run
-
-    return run(options)
-
-
-def _add_train(verbs) -> None:
-    verb = _add_verb(verbs, "train", "train the network; its loss beside the paper's", GRID)
-    verb.add_argument("--epochs", default="4000", metavar="N", help="passes through them (4000)")
-    add_seed(verb, "split and weights")
-    _add_output(verb, "the network")
+def add_options(parser: ArgumentParser) -> None:
+    """Declare the commands about the paper."""
+    commands = add_commands(parser, "paper_verb")
+    _add_train(commands)
+    _add_grid_search(commands)
+    _add_accuracy(commands)
+    _add_profiles(commands)
+    _add_speed_up(commands)
 
 
-def _add_grid_search(verbs) -> None:
-    verb = _add_verb(
-        verbs, "grid-search", "search sizes, learning rate, batch and dropout (section 3)", GRID
-    )
-    verb.add_argument("--epochs", default="300", metavar="N", help="of each combination (300)")
-    verb.add_argument("--full-epochs", default="4000", metavar="N", help="of the best three (4000)")
-    add_seed(verb, "split and weights")
-    _add_output(verb, "the finished combinations")
+def _add_train(commands: Any) -> None:
+    command = _add(commands, "train", "train the network; compare its loss with the paper's", GRID)
+    add_epochs(command, "--epochs", 4000, "passes through the dataset")
+    add_seed(command, "the split and the weights")
+    add_output(command, "the network")
 
 
-def _add_accuracy(verbs) -> None:
-    verb = _add_verb(verbs, "accuracy", "the success rate A and its ceiling (Fig. 4)", HISTOGRAMS)
-    _add_network(verb)
-    _add_model(verb)
-    verb.add_argument(
+def _add_grid_search(commands: Any) -> None:
+    summary = "search layer sizes, learning rate, batch size and dropout (section 3)"
+    command = _add(commands, "grid-search", summary, GRID)
+    add_epochs(command, "--epochs", 300, "epochs of each combination")
+    add_epochs(command, "--full-epochs", 4000, "epochs of the best three")
+    add_seed(command, "the split and the weights")
+    add_output(command, "the finished combinations")
+
+
+def _add_accuracy(commands: Any) -> None:
+    summary = "compute the success rate A and its ceiling (Fig. 4)"
+    command = _add(commands, "accuracy", summary, HISTOGRAMS)
+    _add_network(command)
+    add_model(command)
+    command.add_argument(
         "--reference",
         nargs="*",
         type=Path,
         default=[TEST],
         metavar="DIR",
-        help=f"datasets of longer runs, for the error itself ({TEST})",
+        help=f"datasets of longer runs, used for the L2 error (default: {TEST})",
     )
 
 
-def _add_profiles(verbs) -> None:
-    verb = _add_verb(
-        verbs, "profiles", "the paper's ten systems beside simulations (Figs. 5, 6)", HISTOGRAMS
-    )
-    _add_network(verb)
-    _add_model(verb)
-    verb.add_argument(
+def _add_profiles(commands: Any) -> None:
+    summary = "compare predictions for the paper's ten systems with simulations (Figs. 5, 6)"
+    command = _add(commands, "profiles", summary, HISTOGRAMS)
+    _add_network(command)
+    add_model(command)
+    command.add_argument(
         "--published",
         type=Path,
         metavar="FILE",
-        help="the published network's profiles (CSV: case,h,zp,zn,c,d,z_nm,rho_plus_M), to be "
-        "drawn beside",
+        help="also draw the published network's profiles (CSV: case,h,zp,zn,c,d,z_nm,rho_plus_M)",
     )
 
 
-def _add_speed_up(verbs) -> None:
-    verb = _add_verb(verbs, "speed-up", "the effective speed-up S (equation 3)", GRID)
-    _add_network(verb)
-    verb.add_argument(
+def _add_speed_up(commands: Any) -> None:
+    command = _add(commands, "speed-up", "compute the effective speed-up S (equation 3)", GRID)
+    _add_network(command)
+    command.add_argument(
         "--scaling",
         type=Path,
         default=Path("docs/studies/scaling.json"),
         metavar="FILE",
-        help="simulation times over cores (docs/studies/scaling.json, if there)",
+        help="simulation times by number of cores, used if the file exists (default: "
+        "docs/studies/scaling.json)",
     )
 
 
-def _add_verb(verbs, name: str, text: str, data: Path) -> ArgumentParser:
-    verb = verbs.add_parser(
-        name,
-        help=text,
-        description=f"{text[0].upper()}{text[1:]}.",
-        formatter_class=RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    add_data(verb, data)
-    add_results(verb, "--results")
-    return verb
+def _add(commands: Any, name: str, summary: str, data: Path) -> ArgumentParser:
+    command = add_command(commands, name, summary)
+    add_data(command, data)
+    add_results(command, "--results")
+    return command
 
 
-def _add_network(verb: ArgumentParser) -> None:
-    verb.add_argument(
+def _add_network(command: ArgumentParser) -> None:
+    command.add_argument(
         "--network",
         type=Path,
         default=NETWORK,
         metavar="DIR",
-        help=f"the network, of `nanoconf paper train -o DIR` ({NETWORK})",
+        help=f"folder of the network, from `nanoconf paper train` (default: {NETWORK})",
     )
 
 
-def _add_model(verb: ArgumentParser) -> None:
-    verb.add_argument(
-        "--model", type=Path, metavar="DIR", help="the model to judge likewise (the current)"
-    )
+# --- execution ------------------------------------------------------------------------------
 
 
-def _add_output(verb: ArgumentParser, text: str) -> None:
-    verb.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", required=True, help=f"folder for {text}"
+def execute(options: Namespace) -> int:
+    """Carry out one of the commands."""
+    from nanoconf.data import export
+
+    export.prepare(options.results)
+    commands = {
+        "train": _train,
+        "grid-search": _grid_search,
+        "accuracy": _accuracy,
+        "profiles": _profiles,
+        "speed-up": _speed_up,
+    }
+    commands[options.paper_verb](options)
+    return 0
+
+
+def _train(options: Namespace) -> None:
+    from nanoconf.paper import network_training as training
+    from nanoconf.paper.report import save_figure, save_numbers
+    from nanoconf.tables import aligned
+
+    card = training.train(options.data, options.output, epochs=epochs(options), seed=seed(options))
+    print(aligned(training.rows(card)))
+    save_numbers(options.results, "paper-training", training.numbers(card))
+    save_figure(options.results, "paper-training", training.draw(card))
+
+
+def _grid_search(options: Namespace) -> None:
+    from nanoconf.paper import grid_search
+    from nanoconf.paper.report import save_figure, save_numbers
+    from nanoconf.tables import aligned
+
+    found = grid_search.search(
+        options.data,
+        options.output,
+        epochs=epochs(options),
+        full_epochs=epochs(options, "full_epochs"),
+        seed=seed(options),
     )
+    print(aligned(grid_search.rows(found)))
+    save_numbers(options.results, "paper-grid-search", grid_search.numbers(found))
+    save_figure(options.results, "paper-grid-search", grid_search.draw(found))
+
+
+def _accuracy(options: Namespace) -> None:
+    from nanoconf.paper import accuracy
+    from nanoconf.paper.histograms import Histograms
+    from nanoconf.paper.published_network import PaperNetwork
+    from nanoconf.paper.report import save_figure, save_numbers
+    from nanoconf.surrogate.model import Surrogate
+    from nanoconf.surrogate.simulations import Simulations
+    from nanoconf.tables import aligned
+
+    histograms = Histograms.load(options.data)
+    references = accuracy.references_of(
+        [Simulations.load(folder) for folder in (options.data, *options.reference)]
+    )
+    network = PaperNetwork.load(options.network)
+    seen = network.card["systems"]["training"]
+    found = accuracy.evaluate(network, histograms, references, seen)
+    print(aligned(accuracy.rows(found)))
+    model = Surrogate.load(options.model)
+    seen = model.card.systems.training
+    ours = accuracy.evaluate(accuracy.positive_ions(model), histograms, references, seen)
+    print(f"\nThe same for {model.name}:\n")
+    print(aligned(accuracy.rows(ours)))
+    print(accuracy.NOTE)
+    save_numbers(options.results, "paper-accuracy", found | {model.name: ours})
+    save_figure(options.results, "paper-accuracy", accuracy.draw(found))
+
+
+def _profiles(options: Namespace) -> None:
+    from nanoconf.paper import accuracy, profile_figures
+    from nanoconf.paper.published_network import PaperNetwork
+    from nanoconf.paper.report import save_figure, save_numbers
+    from nanoconf.surrogate.model import Surrogate
+    from nanoconf.surrogate.simulations import Simulations
+    from nanoconf.tables import aligned
+
+    published = None
+    if options.published is not None:
+        published = profile_figures.read_published(options.published)
+    data = Simulations.load(options.data)
+    found = profile_figures.compare(PaperNetwork.load(options.network), data, published)
+    print(aligned(profile_figures.rows(found)))
+    model = Surrogate.load(options.model)
+    ours = profile_figures.compare(accuracy.positive_ions(model), data)
+    print(f"\nThe same for {model.name}:\n")
+    print(aligned(profile_figures.rows(ours)))
+    kept = {
+        name: one.to_dict() | {"ships": {"model": model.name, "error": ours[name].deviation}}
+        for name, one in found.items()
+    }
+    save_numbers(options.results, "paper-profiles", kept)
+    save_figure(options.results, "paper-profiles", profile_figures.draw_profiles(found))
+    save_figure(options.results, "paper-trends", profile_figures.draw_trends(found))
+
+
+def _speed_up(options: Namespace) -> None:
+    from nanoconf.paper import speed_up
+    from nanoconf.paper.published_network import PaperNetwork
+    from nanoconf.paper.report import save_figure, save_numbers
+    from nanoconf.tables import aligned
+
+    cores = speed_up.scaling(options.scaling)
+    times = speed_up.measured_times(options.data, PaperNetwork.load(options.network), cores)
+    tables = [speed_up.time_rows(times), speed_up.rows(times)]
+    if cores:
+        tables.append(speed_up.scaling_rows(cores))
+    print("\n\n".join(aligned(table) for table in tables))
+    save_numbers(options.results, "paper-speed-up", speed_up.numbers(times, cores))
+    save_figure(options.results, "paper-speed-up", speed_up.draw(times, cores))

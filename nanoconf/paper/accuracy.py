@@ -119,7 +119,7 @@ class Deviations:
         return np.divide(hits, systems, out=np.full(BINS, np.nan), where=systems > 0)
 
 
-def judge(
+def evaluate(
     predict: Predict,
     histograms: Histograms,
     references: References,
@@ -188,7 +188,7 @@ def judge(
 
 
 def positive_ions(model: Surrogate) -> Predict:
-    """Return the predictor of positive-ion densities of a surrogate, for `judge`."""
+    """Return the predictor of positive-ion densities of a surrogate, for `evaluate`."""
     return lambda systems: model.predict_halves(systems).density[:, 0]
 
 

@@ -24,6 +24,7 @@ from nanoconf.paper.points import POINTS, PointDensities, point_densities
 from nanoconf.paper.published_network import network_inputs
 from nanoconf.paper.regressors import ANN, HYPERPARAMETERS, NAMES, regressor
 from nanoconf.surrogate.simulations import Simulations
+from nanoconf.tables import aligned
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -295,41 +296,50 @@ def _bar(names: Sequence[str], epochs: int, fold_epochs: int, progress: bool) ->
 
 
 def format_table(comparison: Comparison) -> str:
-    """The comparison as text, beside the paper's numbers."""
+    """Return the comparison as text, with the paper's success rates."""
+    header = (
+        "regressor",
+        "paper",
+        *(f"k = {k:g}" for k in STANDARD_ERRORS),
+        "error (%)",
+        f"{FOLDS}-fold MSE (M²)",
+    )
+    ceilings = (_slashed([100 * ceiling(k)] * len(POINTS), ".0f") for k in STANDARD_ERRORS)
     lines = [
-        f"Success rate (%) on {len(comparison.held_out)} of {len(comparison.data)} simulations, "
-        "held out: contact/mid/peak density of the positive ions",
+        f"Success rate (%) on {len(comparison.held_out)} held-out simulations of "
+        f"{len(comparison.data)}: contact/mid/peak density of the positive ions",
         "",
-        f"{'regressor':<13}{'paper':>9}"
-        + "".join(f"{f'k = {k:g}':>14}" for k in STANDARD_ERRORS)
-        + f"{'error (%)':>19}{'20-fold MSE (M²)':>28}",
-        *(_row(comparison, name) for name in comparison.trials),
-        f"{'ceiling':<13}{'':>9}"
-        + "".join(f"{_slashed([100 * ceiling(k)] * 3, '.0f'):>14}" for k in STANDARD_ERRORS),
+        aligned(
+            [
+                header,
+                *(_row(comparison, name) for name in comparison.trials),
+                ("ceiling", "", *ceilings, "", ""),
+            ]
+        ),
         "",
-        "Success: |prediction - MD| below k standard errors of the simulation. The paper does not",
-        "say its k, and its bars come from histograms. The ceiling is what even the exact answer",
-        "reaches. One standard error is here "
-        f"{_slashed(100 * comparison.bar(), '.2f')} % of the densities (median).",
-        "error: median of |prediction - MD|/MD, whatever the bars. Inputs are scaled to [0, 1]",
-        "(min-max), the paper's pre-processing.",
+        "A prediction succeeds if it lies within k standard errors of the simulated density. The",
+        "paper does not state its k, and its error bars come from histograms. The ceiling is the",
+        "success rate of an exact prediction. One standard error is "
+        f"{_slashed(100 * comparison.bar(), '.2f')} % of the",
+        "densities (median). error: median of |prediction - MD|/MD. All inputs are scaled to",
+        "[0, 1], as in the paper.",
     ]
     if ANN in comparison.trials:
         lines.append(
-            f"ann: {comparison.epochs} epochs with the simulations held out, "
+            f"ann: {comparison.epochs} epochs for the held-out simulations, "
             f"{comparison.fold_epochs} in each of the {FOLDS} folds."
         )
     return "\n".join(lines)
 
 
-def _row(comparison: Comparison, name: str) -> str:
-    rates = (_slashed(100 * comparison.success(name, k), ".0f") for k in STANDARD_ERRORS)
-    return (
-        f"{name:<13}{_slashed(PAPER[name], 'd'):>9}"
-        + "".join(f"{rate:>14}" for rate in rates)
-        + f"{_slashed(100 * comparison.relative_error(name), '.2f'):>19}"
-        + f"{_slashed(comparison.trials[name].fold_mse.mean(axis=0), '.2e'):>28}"
-    )
+def _row(comparison: Comparison, name: str) -> list[str]:
+    return [
+        name,
+        _slashed(PAPER[name], "d"),
+        *(_slashed(100 * comparison.success(name, k), ".0f") for k in STANDARD_ERRORS),
+        _slashed(100 * comparison.relative_error(name), ".2f"),
+        _slashed(comparison.trials[name].fold_mse.mean(axis=0), ".2e"),
+    ]
 
 
 def _slashed(values: Any, style: str) -> str:

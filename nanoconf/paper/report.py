@@ -1,9 +1,8 @@
-"""Tables, JSON files and figures of ``nanoconf paper``."""
+"""JSON files and figures of ``nanoconf paper``."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +33,7 @@ def tidy(value: Any, digits: int = 5) -> Any:
     return float(f"{number:.{digits}g}") if np.isfinite(number) else None
 
 
-def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print a table, its first row the header; numbers stand on the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = [f"{row[0]:<{widths[0]}}"]
-        cells += [f"{text:>{width}}" for text, width in zip(row[1:], widths[1:], strict=True)]
-        print("  ".join(cells).rstrip())
-
-
-def keep(folder: Path, name: str, values: Any) -> None:
+def save_numbers(folder: Path, name: str, values: Any) -> None:
     """Write a figure's numbers as JSON."""
     write_json(folder / f"{name}.json", values)
     _report(folder / f"{name}.json")

@@ -9,6 +9,7 @@ coefficient, so it falls if an input explains no more than random numbers would.
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -18,6 +19,7 @@ import numpy as np
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.paper.points import POINTS, point_densities
 from nanoconf.surrogate.simulations import Simulations
+from nanoconf.tables import aligned
 
 CANDIDATES: dict[str, Callable[[SlitSystem], float]] = {
     "h": lambda system: system.confinement_length,
@@ -376,18 +378,22 @@ def format_choice(choice: Choice) -> str:
         f"Rule: {RULE}.",
     ]
     lines += [
-        f"{name} = {value:g} in all simulations: it cannot be judged and is left out."
+        f"{name} = {value:g} in all simulations: it is left out."
         for name, value in choice.inputs.constant.items()
     ]
     for elimination in choice.together:
         lines += ["", *_described(elimination)]
-    lines += ["", "Each density by itself keeps:"]
-    lines += [
-        f"  {each.model:<10} {each.targets[0]:<8} {' '.join(each.chosen.inputs)}"
-        f"  (adjusted R² {each.chosen.score:.4f})"
+    apart = [
+        (
+            each.model,
+            each.targets[0],
+            " ".join(each.chosen.inputs),
+            f"adjusted R² {each.chosen.score:.4f}",
+        )
         for each in choice.apart
     ]
-    return "\n".join(lines)
+    kept = textwrap.indent(aligned(apart, left=3), "  ")
+    return "\n".join([*lines, "", "Inputs kept for each density alone:", kept])
 
 
 def _described(elimination: Elimination) -> list[str]:
@@ -404,16 +410,17 @@ def _step_lines(number: int, step: Step) -> list[str]:
         f"R² {_slashed(step.r2, '.4f')}; adjusted {_slashed(step.adjusted_r2, '.4f')}; "
         f"score {step.score:.5f}"
     )
-    title = f"  {'input':<7}{'t':>22}{'p':>28}{'score without':>15}"
-    return [head, title, *(_input_line(step, name) for name in step.inputs)]
+    rows = [("input", "t", "p", "score without", ""), *(_row(step, name) for name in step.inputs)]
+    return [head, textwrap.indent(aligned(rows), "  ")]
 
 
-def _input_line(step: Step, name: str) -> str:
-    t = _slashed(step.t[name], ".1f") if name in step.t else ""
-    mark = "  dropped" if name == step.dropped else ""
+def _row(step: Step, name: str) -> tuple[str, ...]:
     return (
-        f"  {name:<7}{t:>22}{_slashed(step.p[name], '.1e'):>28}"
-        f"{step.score_without[name]:>15.5f}{mark}"
+        name,
+        _slashed(step.t[name], ".1f") if name in step.t else "",
+        _slashed(step.p[name], ".1e"),
+        f"{step.score_without[name]:.5f}",
+        "dropped" if name == step.dropped else "",
     )
 
 

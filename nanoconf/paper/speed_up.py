@@ -221,16 +221,16 @@ def time_rows(times: Times) -> list[list[str]]:
     """Table of the measured times."""
     return [
         ["", "here", "paper"],
-        ["T_seq, a simulation on one core", f"{times.sequential:.3g} s", ""],
+        ["T_seq, simulation on one core", f"{times.sequential:.3g} s", ""],
         [
-            "T_train, a simulation in parallel",
+            "T_train, simulation in parallel",
             f"{times.training:.3g} s",
             f"{PAPER['simulation_seconds']:.0f} s ({PAPER['simulation_cores']} cores)",
         ],
-        ["T_learn, training per simulation", f"{times.learning:.3g} s", ""],
-        ["T_lookup, a prediction", f"{times.lookup:.3g} s", f"{PAPER['lookup_seconds']:g} s"],
+        ["T_learn, training time per simulation", f"{times.learning:.3g} s", ""],
+        ["T_lookup, prediction", f"{times.lookup:.3g} s", f"{PAPER['lookup_seconds']:g} s"],
         ["N_train, training simulations", str(times.simulations), ""],
-        [f"runs over {STALLED} times the median, excluded", str(times.stalled), ""],
+        [f"runs over {STALLED} times the median, excluded from T_seq", str(times.stalled), ""],
         ["N_p, predictions until S > 1", _count(times.break_even), ""],
         ["N_p', predictions until S' > 1", _count(times.break_even_of_predictions), ""],
         ["T_seq/T_lookup", f"{times.limit:,.0f}", ""],
@@ -240,7 +240,7 @@ def time_rows(times: Times) -> list[list[str]]:
 def rows(times: Times) -> list[list[str]]:
     """Table of S and S' over the number of predictions."""
     return [
-        ["N_lookup", "S (eq. 3)", "S', without training simulations"],
+        ["N_lookup", "S (eq. 3)", "S', training simulations not counted"],
         *(
             [f"{n:,}", f"{times.speed_up(n):,.3g}", f"{times.speed_up_of_predictions(n):,.3g}"]
             for n in LOOKUPS
@@ -251,7 +251,7 @@ def rows(times: Times) -> list[list[str]]:
 def scaling_rows(cores: list[dict[str, float]]) -> list[list[str]]:
     """Table of the scaling of a simulation with the number of cores."""
     return [
-        ["cores", "time per simulation", "speed-up", "efficiency"],
+        ["cores", "simulation time", "speed-up", "efficiency"],
         *(
             [
                 str(each["cores"]),

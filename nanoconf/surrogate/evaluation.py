@@ -16,6 +16,7 @@ from nanoconf.surrogate.band import HALF_WIDTH, valency_key
 from nanoconf.surrogate.model import Surrogate
 from nanoconf.surrogate.shape import HALF, Slits
 from nanoconf.surrogate.simulations import Simulations
+from nanoconf.tables import aligned
 
 POINTS = ("contact", "mid", "peak")
 
@@ -182,51 +183,74 @@ def compared(comparisons: Sequence[Comparison], keys: Sequence[str]) -> dict[str
     }
 
 
+ERRORS = (
+    ("", "ions"),
+    ("", "z+:z-"),
+    ("", "profiles"),
+    ("profile", "median"),
+    ("profile", "worst"),
+    ("MD noise", "median"),
+    ("without noise", "median"),
+    ("without noise", "worst"),
+    ("contact", "median"),
+    ("midplane", "median"),
+    ("peak", "median"),
+)
+COVERAGE = (
+    ("", "ions"),
+    ("", "z+:z-"),
+    ("", "all bins"),
+    ("behind", "contact plane"),
+    ("near", "contact plane"),
+    ("", "central region"),
+    ("half width", "of the band"),
+)
+"""Headers of the report, in two lines."""
+
+
 def format_report(metrics: dict[str, Any]) -> str:
-    """The metrics of `evaluate` as text."""
-    header = (
-        f"{'ion':<9} {'z+:z-':<6} {'profiles':>8}  {'observed':>12} {'noise':>6}  {'beyond':>12} "
-        f"{'contact':>8} {'mid':>5} {'peak':>5}  {'in band':>7} {'tail':>5} {'cont.':>5} "
-        f"{'mid.':>5} {'width':>6}"
-    )
-    rows = [
-        _report_row(species, valencies, values)
+    """The metrics of `evaluate` as two tables."""
+    groups = [
+        (species, valencies, values)
         for species in (*SPECIES, "both")
         for valencies, values in metrics[species].items()
     ]
-    return "\n".join(
-        [
-            f"Model {metrics['model']} on {metrics['systems']} systems (all numbers in %)",
-            "",
-            header,
-            *rows,
-            "",
-            "observed: relative L2 error of the profile, |ML - MD| / |MD|, median and worst.",
-            "noise: what the simulations' own statistical error adds to it; beyond: without it.",
-            "contact, mid, peak: median error of these densities. in band: share of bins within",
-            "the 90 % band, the simulation's error in quadrature; by region: behind the contact",
-            "plane, near contact, in the middle. width: mean half width of the band.",
-        ]
+    errors = [*zip(*ERRORS, strict=True), *(_errors(*group) for group in groups)]
+    coverage = [*zip(*COVERAGE, strict=True), *(_coverage(*group) for group in groups)]
+    return f"""\
+Model {metrics["model"]} on {metrics["systems"]} systems (all numbers in %)
+
+Relative error of the predicted profile (L2 norm) and of the contact, midplane and peak
+density. MD noise: the part of the profile error that comes from the simulation.
+
+{aligned(errors, left=2)}
+
+Share of simulated densities inside the predicted 90 % band, widened by the error of the
+simulation, and mean half width of the band.
+
+{aligned(coverage, left=2)}"""
+
+
+def _errors(species: str, valencies: str, values: dict[str, Any]) -> list[str]:
+    shares = (
+        values["observed"]["median"],
+        values["observed"]["worst"],
+        values["noise"],
+        values["beyond"]["median"],
+        values["beyond"]["worst"],
+        *(values[name]["median"] for name in POINTS),
     )
+    return [species, valencies, str(values["profiles"]), *(_percent(share, 2) for share in shares)]
 
 
-def _report_row(species: str, valencies: str, values: dict[str, Any]) -> str:
-    def percent(value: float | None, width: int, digits: int = 2) -> str:
-        return f"{'-' if value is None else f'{100 * value:.{digits}f}':>{width}}"
+def _coverage(species: str, valencies: str, values: dict[str, Any]) -> list[str]:
+    shares = (values["coverage"][region] for region in ("all", *band.REGIONS))
+    cells = (_percent(share, 1) for share in shares)
+    return [species, valencies, *cells, _percent(values["width"], 2)]
 
-    pairs = {
-        name: percent(values[name]["median"], 6) + percent(values[name]["worst"], 6)
-        for name in ("observed", "beyond")
-    }
-    coverage = values["coverage"]
-    return (
-        f"{species:<9} {valencies:<6} {values['profiles']:>8}  {pairs['observed']} "
-        f"{percent(values['noise'], 6)}  {pairs['beyond']} "
-        f"{percent(values['contact']['median'], 8)} {percent(values['mid']['median'], 5)} "
-        f"{percent(values['peak']['median'], 5)}  {percent(coverage['all'], 7, 1)} "
-        f"{percent(coverage['tail'], 5, 1)} {percent(coverage['contact'], 5, 1)} "
-        f"{percent(coverage['middle'], 5, 1)} {percent(values['width'], 6)}"
-    )
+
+def _percent(share: float | None, digits: int) -> str:
+    return "-" if share is None else f"{100 * share:.{digits}f}"
 
 
 def _by_valency(comparisons: Sequence[Comparison], keys: Sequence[str]) -> dict[str, Any]:

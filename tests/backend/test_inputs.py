@@ -125,7 +125,7 @@ def test_help_shows_every_input_with_its_default(verb, capsys):
     text = help_of(verb, capsys)
     for each in SYSTEM.values():
         assert all(f"{option} {each.placeholder}" in text for option in each.options)
-        assert f"{each.help} ({each.default_text})" in text
+        assert f"{each.help} (default: {each.default_text})" in text
 
 
 def test_every_number_of_the_table_is_on_the_page_or_left_at_its_default():
@@ -147,7 +147,8 @@ def test_the_surrogate_learns_one_value_of_every_other_input():
 def test_inputs_that_can_be_uncertain_are_the_surrogates_that_are_no_whole_numbers(capsys):
     assert continuous_inputs() == tuple(uncertainty_tab.START)
     *others, last = (SYSTEM[name].symbol for name in continuous_inputs())
-    assert f"{', '.join(others)} or {last}: normally distributed" in help_of("uncertainty", capsys)
+    expected = f"make {', '.join(others)} or {last} normally distributed"
+    assert expected in help_of("uncertainty", capsys)
 
 
 # --- one more input -------------------------------------------------------------------------
@@ -157,7 +158,7 @@ def test_inputs_that_can_be_uncertain_are_the_surrogates_that_are_no_whole_numbe
 @pytest.mark.parametrize("verb", ["simulate", "predict", "uncertainty"])
 def test_an_added_input_is_in_the_help(verb, capsys):
     text = help_of(verb, capsys)
-    assert "--dipole-moment DEBYE dipole moment of each ion (1.5)" in text
+    assert "--dipole-moment DEBYE dipole moment of each ion (default: 1.5)" in text
 
 
 @pytest.mark.usefixtures("dipole")

@@ -45,11 +45,11 @@ def train_if_due(archive: Archive | None = None, epochs: int | None = None) -> s
     archive = archive or Archive()
     every = retrain_after()
     if not every:
-        return "learning from use is off (NANOCONF_RETRAIN_AFTER is 0)"
+        return "retraining is off (NANOCONF_RETRAIN_AFTER is 0)"
     registry.home_models().mkdir(parents=True, exist_ok=True)
     lock = Lock(registry.home_models() / "training.lock")
     if not lock.acquire():
-        return "a training is going on already"
+        return "another training is in progress"
     try:
         for leftover in registry.home_models().glob(".model-*"):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -57,7 +57,7 @@ def train_if_due(archive: Archive | None = None, epochs: int | None = None) -> s
         learning = _look(archive, current)
         learning.save(archive.home)
         if len(learning.fresh) < every:
-            return f"{len(learning.fresh)} new runs to learn from; training starts with {every}"
+            return f"{len(learning.fresh)} new runs for training; retraining starts at {every}"
         outcome = _retrain(archive, learning, current, epochs)
         Learning(learning.learnt | learning.fresh, frozenset(), learning.useless, outcome).save(
             archive.home
@@ -105,9 +105,9 @@ def _retrain(archive: Archive, learning: Learning, current: Surrogate, epochs: i
     decision = decide(Surrogate.load(folder), current, Simulations.load(validation))
     _note(folder, decision, len(more))
     if not decision.promoted:
-        return f"{folder.name} is kept aside: {decision.reason}"
+        return f"{folder.name} is rejected: {decision.reason}"
     registry.promote(folder.name)
-    return f"{folder.name} is the model now: {decision.reason}"
+    return f"{folder.name} is now the current model: {decision.reason}"
 
 
 def _note(folder: Path, decision: Promotion, runs: int) -> None:

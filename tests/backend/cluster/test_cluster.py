@@ -20,9 +20,9 @@ from backend.cluster.ssh.remote import Remote
 from backend.files import read_json
 from backend.runs.state import RunState
 from benchmarks.cluster import ARRAY, sweep, table
-from benchmarks.report import aligned
 from nanoconf.cli.main import main
 from nanoconf.surrogate.simulations import Simulations
+from nanoconf.tables import aligned
 from tests.support.desk import Desk, write_config
 from tests.support.homes import LONG, QUICK, STEADY, SYSTEM, running
 

@@ -107,7 +107,7 @@ def test_init_writes_an_example_once(file, capsys):
     assert main(["cluster", "init"]) == 0
     assert list(config.load()) == ["example"]
     assert main(["cluster", "init"]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
 
 
 def test_the_first_cluster_is_the_default_and_others_are_named(file):

@@ -117,7 +117,7 @@ def test_the_keeper_asks_through_the_command_and_holds_the_connection(
     assert main(["cluster", "login"]) == 0
     assert shown == ["Code: "]
     out = capfd.readouterr().out
-    assert "Look at your phone." in out and "the connection is held" in out
+    assert "Look at your phone." in out and "the connection stays open" in out
     run = Archive(home).submit(SYSTEM, QUICK, **destination(NAME, SYSTEM, QUICK))
     run.wait(PATIENCE)
     assert run.state == RunState.DONE and server.asked == 1

@@ -21,7 +21,7 @@ from backend.profiles.bins import BINS
 from backend.profiles.density import SlitProfiles
 from backend.runs import local
 from backend.runs.archive import Archive
-from backend.runs.run import DONE, FAILED
+from backend.runs.state import RunState
 from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
 from backend.walls import binned_boltzmann_factor
@@ -44,8 +44,7 @@ register(TOY)
 @pytest.fixture
 def toy(monkeypatch):
     """The toy engine, registered in this process."""
-    monkeypatch.setattr(registry, "_engines", dict(registry._engines))
-    registry.register(TOY)
+    monkeypatch.setitem(registry.ENGINES, TOY.name, TOY)
     return RunSettings(engine="toy", duration_ns=0.02, replicas=1, seed=2)
 
 
@@ -85,7 +84,7 @@ def assert_ideal(profiles):
 def test_a_worker_executes_a_run_of_a_registered_engine(toy_everywhere, home):
     run = Archive(home).submit(SYSTEM, toy_everywhere)
     assert local.start(run.folder).wait() == 0, run.log_tail()
-    assert run.state == DONE
+    assert run.state == RunState.DONE
     result = run.result()
     assert result.settings.engine == "toy"
     assert_ideal(result.profiles)
@@ -112,7 +111,7 @@ def test_a_missing_module_is_named_before_a_run_starts(toy_everywhere, home, tmp
     (tmp_path / "sitecustomize.py").write_text(text)
     run = Archive(home).submit(SYSTEM, toy_everywhere)
     assert local.start(run.folder).wait() == 1
-    assert (run.state, run.error) == (FAILED, "engine-missing")
+    assert (run.state, run.error) == (RunState.FAILED, "engine-missing")
     assert run.reason == "The toy engine needs no_such_one: type pip install no_such_one"
 
 
@@ -173,7 +172,9 @@ def test_the_page_offers_to_finish_early_where_the_engine_can(toy, state, work):
     panel = ComputingPanel(state, work)
     for resumable in (True, False):
         registry.register(replace(TOY, resumable=resumable))
-        state.show(Simulation("1" * 32, SYSTEM, replace(toy, seed=3 + resumable), state="running"))
+        state.show(
+            Simulation("1" * 32, SYSTEM, replace(toy, seed=3 + resumable), state=RunState.RUNNING)
+        )
         assert panel.finish.disabled is not resumable
 
 

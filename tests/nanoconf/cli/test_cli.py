@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -16,7 +18,9 @@ from backend.runs.archive import Archive
 from backend.runs.state import RunState
 from backend.sampling.result import SimulationResult
 from backend.system import SlitSystem
-from nanoconf.cli.main import main
+from nanoconf import cli
+from nanoconf.cli import main as cli_main
+from nanoconf.cli.main import VERBS, main
 from tests.support.homes import LONG, STEADY, begun, interruptible, python, simulated, submit, until
 
 QUICK = [
@@ -69,8 +73,9 @@ def test_help_answers_at_once_because_it_loads_nothing():
     process = python(code)
     said, problem = process.communicate()
     assert process.returncode == 0, problem
-    for verb in ["simulate", "predict", "sweep", "train", "evaluate", "runs", "models", "app"]:
-        assert re.search(rf"^    {verb} +\w", said, re.MULTILINE), verb
+    for verb in VERBS:
+        name = verb.replace("_", "-")
+        assert re.search(rf"^    {name}\s+\w", said, re.MULTILINE), name
 
 
 def test_importing_nanoconf_loads_nothing_either():
@@ -88,13 +93,36 @@ def test_python_finds_what_the_readme_names():
         from nanoconf import nothing_of_the_kind  # noqa: F401
 
 
-@pytest.mark.parametrize(
-    "verb", ["simulate", "predict", "sweep", "train", "evaluate", "runs", "models", "app"]
-)
-def test_every_verb_explains_itself(verb, capsys):
-    assert nanoconf(verb, "--help") == 0
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_has_a_help_text_that_fits_a_terminal(verb, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    name = verb.replace("_", "-")
+    assert nanoconf(name, "--help") == 0
     said = capsys.readouterr().out
-    assert f"usage: nanoconf {verb}" in said
+    assert f"usage: nanoconf {name}" in said
+    assert "examples:\n  nanoconf " in said
+    assert max(map(len, said.splitlines())) <= 100
+
+
+def test_every_command_has_one_module():
+    modules = {file.stem for file in Path(cli.__file__).parent.glob("*.py")}
+    assert modules - {"__init__", "main", "parser", "options"} == set(VERBS)
+
+
+def test_one_line_adds_a_command(monkeypatch, capsys):
+    verb = ModuleType("nanoconf.cli.greet")
+    code = """if True:
+        NAME, HELP, DESCRIPTION, EXAMPLES = "greet", "say hello", "Say hello.", ""
+        def add_options(parser): parser.add_argument("whom")
+        def execute(options): print("hello", options.whom); return 1
+    """
+    exec(code, vars(verb))
+    monkeypatch.setitem(sys.modules, verb.__name__, verb)
+    monkeypatch.setattr(cli_main, "VERBS", (*VERBS, "greet"))
+    assert nanoconf("greet", "Ångström") == 1
+    assert nanoconf("--help") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("hello Ångström\n") and "say hello" in said
 
 
 def test_flags_of_the_published_code_have_long_names(capsys):
@@ -208,7 +236,7 @@ def test_a_home_that_cannot_be_written_is_refused(tmp_path, monkeypatch, capsys)
     assert not (tmp_path / "output").exists()
 
 
-def test_without_a_verb_it_says_what_to_type(capsys):
+def test_without_a_command_it_prints_what_to_type(capsys):
     assert nanoconf() == 2
     assert "nanoconf --help" in capsys.readouterr().err
 
@@ -216,7 +244,7 @@ def test_without_a_verb_it_says_what_to_type(capsys):
 # --- simulate -------------------------------------------------------------------------------
 
 
-def test_simulate_leaves_all_files_of_the_result(home, tmp_path, capsys):
+def test_simulate_writes_all_files_of_the_result(home, tmp_path, capsys):
     output = tmp_path / "new" / "folder"
     assert nanoconf("simulate", *QUICK, "-o", output) == 0
     assert set(os.listdir(output)) == SYSTEM_FILES
@@ -239,7 +267,7 @@ def test_simulate_leaves_all_files_of_the_result(home, tmp_path, capsys):
     assert "contact" in capsys.readouterr().out
 
 
-def test_the_same_command_again_shows_the_same_result_at_once(home, tmp_path):
+def test_the_same_command_reuses_the_stored_result(home, tmp_path):
     assert nanoconf("simulate", *QUICK, "-o", tmp_path / "1") == 0
     started = time.monotonic()
     assert nanoconf("simulate", *QUICK, "-o", tmp_path / "2") == 0
@@ -265,7 +293,7 @@ def test_steps_count_the_published_time_step(home, tmp_path):
     assert run.settings.duration_ns == pytest.approx(run.system.time_unit_ns)
 
 
-def test_a_run_that_fails_says_why_and_leaves_no_profile_of_another(home, tmp_path, capsys):
+def test_a_failed_run_prints_the_reason_and_leaves_no_older_profile(home, tmp_path, capsys):
     assert nanoconf("simulate", *QUICK, "-o", tmp_path / "o") == 0
     unstable = [
         "-p",
@@ -321,7 +349,7 @@ def test_interrupting_a_command_that_joined_a_run_leaves_it_to_the_others(home, 
     until(lambda: begun(run))
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
-    assert process.returncode == 1 and "goes on" in said
+    assert process.returncode == 1 and "continues" in said
     assert run.state == RunState.RUNNING
     run.cancel()
     assert run.wait(5) == RunState.CANCELLED
@@ -397,7 +425,7 @@ def test_runs_are_shown_cancelled_and_removed(home, tmp_path, capsys):
     assert nanoconf("runs", "show") == 2
 
 
-def test_the_files_of_an_archived_run_can_be_had_again(home, tmp_path):
+def test_the_files_of_an_archived_run_can_be_written_again(home, tmp_path):
     assert nanoconf("simulate", *QUICK, "-o", tmp_path / "1") == 0
     run = Archive(home).runs()[0]
     assert nanoconf("runs", "show", run.id, "-o", tmp_path / "2") == 0
@@ -431,7 +459,7 @@ def test_simulate_from_python_raises_what_went_wrong(home):
         simulate(system, colour=1)
 
 
-def test_a_long_simulation_shows_how_far_it_is(home, tmp_path):
+def test_a_long_simulation_shows_its_progress(home, tmp_path):
     said = tmp_path / "said"
     code = "import nanoconf as n; n.simulate(n.SlitSystem(), duration_ns=100, progress=True)"
     with said.open("w") as stream:

@@ -264,7 +264,7 @@ def test_the_papers_network_ignores_additional_inputs_of_the_surrogate(
 ):
     histograms = Histograms.load(histogram_folder)
     references = accuracy.references_of([Simulations.load(histogram_folder)])
-    expected = accuracy.judge(exact_prediction, histograms, references)
+    expected = accuracy.evaluate(exact_prediction, histograms, references)
     monkeypatch.setattr(domain, "INPUTS", (*domain.INPUTS, "temperature"))
     seen = Simulations.load(histogram_folder).keys
     assert seen[0].endswith(" 298")
@@ -276,10 +276,11 @@ def test_the_papers_network_ignores_additional_inputs_of_the_surrogate(
     one, two = (PaperNetwork.load(f)(KEPT_OUT) for f in (trained, tmp_path / "again"))
     assert np.array_equal(one, two)
     assert (
-        accuracy.judge(exact_prediction, Histograms.load(histogram_folder), references) == expected
+        accuracy.evaluate(exact_prediction, Histograms.load(histogram_folder), references)
+        == expected
     )
     with pytest.raises(InvalidInput, match="no test system"):
-        accuracy.judge(exact_prediction, histograms, references, seen)
+        accuracy.evaluate(exact_prediction, histograms, references, seen)
 
 
 # --- grid search ----------------------------------------------------------------------------
@@ -351,7 +352,7 @@ def test_the_success_rate_of_an_exact_prediction_equals_the_ceiling(blocks):
         np.full(len(systems), blocks),
         np.full(len(systems), 5.0),
     )
-    found = accuracy.judge(exact_prediction, histograms, {})
+    found = accuracy.evaluate(exact_prediction, histograms, {})
     for k in accuracy.STANDARD_ERRORS:
         success = found["A"][f"{k:g}"]
         assert success["value"] == pytest.approx(success["ceiling"], abs=0.008)
@@ -365,7 +366,7 @@ def test_the_ceiling_follows_students_t_distribution():
 
 def test_the_success_rate_counts_only_accessible_bins(histogram_folder):
     histograms = Histograms.load(histogram_folder)
-    found = accuracy.judge(exact_prediction, histograms, {})
+    found = accuracy.evaluate(exact_prediction, histograms, {})
     assert found["test_systems"] == TEST_SYSTEMS
     assert set(found["systems"]) == {*SYSTEMS, *TRENDS}
     systems = np.array(found["bins"]["systems"])
@@ -381,8 +382,10 @@ def test_the_success_rate_counts_only_accessible_bins(histogram_folder):
 def test_a_biased_prediction_succeeds_less_often_and_its_error_is_reported(histogram_folder):
     histograms = Histograms.load(histogram_folder)
     references = accuracy.references_of([Simulations.load(histogram_folder)])
-    right = accuracy.judge(exact_prediction, histograms, references)
-    wrong = accuracy.judge(lambda systems: 1.05 * exact_prediction(systems), histograms, references)
+    right = accuracy.evaluate(exact_prediction, histograms, references)
+    wrong = accuracy.evaluate(
+        lambda systems: 1.05 * exact_prediction(systems), histograms, references
+    )
     for k in ("1", "1.96", "3"):
         assert wrong["A"][k]["value"] < right["A"][k]["value"] - 0.1
         assert wrong["systems"]["III"]["A"][k]["value"] < right["systems"]["III"]["A"][k]["value"]
@@ -392,10 +395,10 @@ def test_a_biased_prediction_succeeds_less_often_and_its_error_is_reported(histo
 
 def test_training_systems_are_not_counted(histogram_folder):
     histograms = Histograms.load(histogram_folder)
-    found = accuracy.judge(exact_prediction, histograms, {}, seen=histograms.keys[:7])
+    found = accuracy.evaluate(exact_prediction, histograms, {}, seen=histograms.keys[:7])
     assert found["test_systems"] == TEST_SYSTEMS - 7
     with pytest.raises(InvalidInput, match="no test system"):
-        accuracy.judge(exact_prediction, histograms, {}, seen=histograms.keys)
+        accuracy.evaluate(exact_prediction, histograms, {}, seen=histograms.keys)
 
 
 def test_the_most_precise_of_repeated_runs_is_the_reference(tmp_path):

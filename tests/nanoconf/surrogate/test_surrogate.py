@@ -521,7 +521,7 @@ def test_the_report_names_what_it_shows(model, data):
     report = format_report(evaluate(model, data, seen_too=True))
     assert "on 60 systems" in report
     assert "positive  3:-1" in report
-    assert "in band" in report
+    assert "inside the predicted 90 % band" in report
     assert max(map(len, report.splitlines())) <= 120
 
 

@@ -301,7 +301,7 @@ FLAGS = [
 def test_the_command_prints_tables_and_writes_files(tmp_path, capsys):
     assert nanoconf(*FLAGS, "--at", "-1.2", "-o", tmp_path / "o") == 0
     said = capsys.readouterr().out
-    for words in ("salt_concentration: gaussian 0.5 0.01", "95 %", "model error", "d alone"):
+    for words in ("salt_concentration: gaussian 0.5 0.01", "95 %", "model error", "d first-order"):
         assert words in said
     assert "net charge density (e mol/L) at -1.2 nm" in said
     report = json.loads((tmp_path / "o" / "uncertainty.json").read_text())
@@ -326,7 +326,7 @@ def test_the_command_speaks_json(capsys):
 
 def test_the_command_says_how_much_of_a_gaussian_was_cut_off(capsys):
     assert nanoconf(*["--gaussian", "c", "0.348", "0.016", "--samples", "16"]) == 0
-    assert "0.1% of it cut off, outside the learnt range" in capsys.readouterr().out
+    assert "truncated: 0.1% lies outside the training range" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

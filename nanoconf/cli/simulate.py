@@ -1,0 +1,181 @@
+"""``nanoconf simulate``."""
+
+from __future__ import annotations
+
+import math
+import sys
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING, Any
+
+from nanoconf.cli.options import add_cluster, add_input, add_output, add_settings, add_system
+
+if TYPE_CHECKING:
+    from backend.runs.archive import Archive
+    from backend.runs.run import Run
+    from backend.sampling.result import SimulationResult
+    from backend.settings import RunSettings
+    from backend.system import SlitSystem
+
+NAME, HELP = "simulate", "simulate a system"
+
+DESCRIPTION = """\
+Simulate a system by molecular dynamics and write its density profiles.
+
+A separate process executes the run, and the archive (NANOCONF_HOME) stores it. If this command is
+killed, the run continues; the same command attaches to it again. A result that the archive has is
+returned at once. Ctrl-C cancels the run."""
+
+EXAMPLES = """\
+examples:
+  nanoconf simulate -o result
+  nanoconf simulate -Z 3.2 -p 2 -n -1 -c 0.35 -d 0.65 --duration-ns 10 -o result
+  nanoconf simulate -d 0.474 -a 0.627 -i -0.01 --seed 7 -o result
+
+The folder receives positive_density.csv and negative_density.csv (z_nm, density_M, error_M), the
+same profiles as p_density_profile.dat and n_density_profile.dat, and run.json with the inputs and
+all other results. --snapshots adds trajectory.xyz and trajectory.lammpstrj (in Angstrom)."""
+
+LONGEST_NS = 50.0
+"""Default upper limit of the length of a run with a target error (ns)."""
+
+DENSITIES = {"contact": "contact", "peak": "peak", "mid": "midplane"}
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    from backend.settings import SETTINGS
+
+    add_system(parser)
+    run = parser.add_argument_group("the simulation")
+    length = run.add_mutually_exclusive_group()
+    add_input(length, SETTINGS["duration_ns"])
+    length.add_argument(
+        "-S",
+        "--steps",
+        metavar="N",
+        help="production time in steps of 0.001 tau of the smaller ion, as in the published code",
+    )
+    for name in ("target_error", "seed", "replicas", "snapshots", "engine"):
+        add_input(run, SETTINGS[name])
+    add_cluster(run, "simulate on this Slurm cluster, or on the first one; see nanoconf cluster")
+    run.add_argument("--cores", metavar="N", help="cores on the cluster (default: one per replica)")
+    run.add_argument(
+        "--walltime",
+        metavar="MINUTES",
+        help="time limit on the cluster (default: three times the estimate)",
+    )
+    add_settings(run)
+    run.add_argument(
+        "--again", action="store_true", help="simulate even if the archive has the result"
+    )
+    run.add_argument("--name", default="", help="label of the run in lists")
+    add_output(parser, "the profiles")
+
+
+def execute(options: Namespace) -> int:
+    """Simulate, write the files, print the densities."""
+    from backend.runs.archive import Archive
+    from nanoconf.data import export
+    from nanoconf.data.parsing import system_of
+
+    system = system_of(vars(options))
+    settings = run_settings(options, system)
+    destination = _destination(options, system, settings)
+    archive = Archive()
+    archive.prepare()
+    export.prepare(options.output)
+    run = archive.submit(
+        system, settings, name=options.name, reuse=not options.again, **destination
+    )
+    if not _finished(run, archive, options):
+        return 1
+    result = run.result()
+    _print_densities(result)
+    _print_verdict(result)
+    print(f"profiles in {options.output}")
+    return 0
+
+
+def _finished(run: Run, archive: Archive, options: Namespace) -> bool:
+    """Wait for the run and write its files; False if it continues without this command."""
+    from backend.runs.keeper import ensure_keeper
+    from backend.runs.state import RunState
+    from nanoconf.api import wait_for
+    from nanoconf.data import export
+
+    ensure_keeper(archive.home)
+    try:
+        wait_for(run)
+    except KeyboardInterrupt:
+        export.write_run(options.output, run)
+        if run.state == RunState.CANCELLED:
+            raise
+        print(f"nanoconf: run {run.id} continues: others wait for it", file=sys.stderr)
+        return False
+    export.write_run(options.output, run)
+    return True
+
+
+def run_settings(options: Namespace, system: SlitSystem) -> RunSettings:
+    """The settings that were typed for a run of a system."""
+    from backend.cluster.destination import default_engine
+    from backend.sampling.trajectory import check_snapshots
+    from backend.settings import SETTINGS, RunSettings, duration_of_steps
+    from nanoconf.data.parsing import parsed, settings_of, whole_number
+
+    chosen = {
+        name: parsed(name, getattr(options, name))
+        for name in SETTINGS
+        if getattr(options, name, None) is not None
+    }
+    if "engine" not in chosen:
+        chosen |= default_engine(options.cluster)
+    if "target_error" in chosen:
+        chosen.setdefault("duration_ns", LONGEST_NS)
+    if options.steps is not None:
+        steps = whole_number("steps", options.steps, 1, 10**12)
+        chosen["duration_ns"] = duration_of_steps(system, steps)
+    settings = RunSettings.from_dict({**chosen, **settings_of(options.set)})
+    check_snapshots(system, settings)
+    return settings
+
+
+def _destination(options: Namespace, system: SlitSystem, settings: RunSettings) -> dict[str, Any]:
+    """Where the run goes: this computer, or the cluster that was typed."""
+    from backend.cluster.destination import destination
+    from backend.system import InvalidInput
+    from nanoconf.data.parsing import whole_number
+
+    requested = {
+        name: whole_number(option, getattr(options, option), 1, 10**6)
+        for name, option in (("cores", "cores"), ("minutes", "walltime"))
+        if getattr(options, option) is not None
+    }
+    if requested and options.cluster is None:
+        option = "cores" if options.cores is not None else "walltime"
+        raise InvalidInput(option, getattr(options, option), "needs --cluster")
+    return destination(options.cluster, system, settings, **requested)
+
+
+def _print_densities(result: SimulationResult) -> None:
+    from backend.system import SPECIES
+
+    values, errors = result.summary["densities_M"], result.summary["density_errors_M"]
+    for species in SPECIES:
+        densities = (
+            f"{word} {values[species][name]:.3f} ± {errors[species][name]:.3f} M"
+            for name, word in DENSITIES.items()
+        )
+        print(f"{species} ions: {', '.join(densities)}")
+
+
+def _print_verdict(result: SimulationResult) -> None:
+    verdict = result.summary["convergence"]
+    error = f"median relative error of the profiles: {verdict['median_relative_error']:.2%}"
+    if verdict["converged"]:
+        print(f"{error}; converged")
+        return
+    print(f"{error}; not converged: {'; '.join(verdict['reasons'])}")
+    if verdict["times_longer"] > 1:
+        times = math.ceil(10 * verdict["times_longer"]) / 10
+        print(f"a run {times:g} times as long would reach the target")

@@ -1,0 +1,121 @@
+"""``nanoconf sweep``."""
+
+from __future__ import annotations
+
+import shlex
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nanoconf.cli.options import (
+    add_cluster,
+    add_output,
+    add_seed,
+    add_settings,
+    seed,
+)
+
+if TYPE_CHECKING:
+    from nanoconf.data.plans import Item
+
+NAME, HELP = "sweep", "simulate many systems"
+
+DESCRIPTION = """\
+Simulate many systems, one per core at a time, and collect their profiles in a dataset.
+
+Results that the archive or the folder already has are reused, so the same command resumes a sweep
+that was stopped. All other runs on this computer take precedence over those of a sweep."""
+
+EXAMPLES = """\
+examples:
+  nanoconf sweep --random 300 --seed 1 -o data
+  nanoconf sweep --random 300 --duration-ns 1.5 2 2.5 -o data      # for z+ = 1, 2, 3
+  nanoconf sweep --varied 200 --set target_error=0.02 -o data/inputs
+  nanoconf sweep --plan systems.csv --duration-ns 5 -o data
+  nanoconf sweep --grid --set target_error=0.007 --duration-ns 20 -o data    # until converged
+
+The folder receives profiles.parquet and card.json. A plan is a CSV file with one system per row and
+one column per input that it sets (confinement_length, positive_valency, salt_concentration, ...);
+duration_ns and seed may be columns, too."""
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    systems = parser.add_mutually_exclusive_group(required=True)
+    systems.add_argument(
+        "--random", metavar="N", help="N systems distributed over the ranges of the paper"
+    )
+    systems.add_argument(
+        "--varied",
+        metavar="N",
+        help="N systems that also vary z-, T, permittivity and d-/d+",
+    )
+    systems.add_argument("--grid", action="store_true", help="the paper's grid of 3,432 systems")
+    systems.add_argument(
+        "--published", action="store_true", help="the ten systems whose profiles the paper shows"
+    )
+    systems.add_argument("--plan", type=Path, metavar="FILE", help="the systems of a CSV file")
+    add_seed(parser, "the systems and the runs")
+    parser.add_argument(
+        "--duration-ns",
+        nargs="+",
+        default=["2.5"],
+        metavar="NS",
+        help="production time: one, or three for z+ = 1, 2, 3 (default: 2.5)",
+    )
+    add_settings(parser)
+    parser.add_argument(
+        "--add", action="store_true", help="keep the other systems in the folder's dataset"
+    )
+    parser.add_argument(
+        "--histogram",
+        action="store_true",
+        help="also store the histogram estimates of the profiles",
+    )
+    add_cluster(parser, "simulate on this Slurm cluster, or on the first one, as a job array")
+    add_output(parser, "the dataset")
+
+
+def execute(options: Namespace) -> int:
+    """Simulate the systems that are missing, and write the dataset."""
+    from backend.runs.archive import Archive
+    from nanoconf.data import export
+    from nanoconf.data.sweep import Sweep, report
+
+    plan = _plan(options)
+    archive = Archive()
+    archive.prepare()
+    export.prepare(options.output)
+    sweep = Sweep(
+        plan,
+        options.output,
+        archive,
+        command=shlex.join(options.command_line),
+        add=options.add,
+        histogram=options.histogram,
+        cluster=options.cluster,
+    )
+    sweep.execute()
+    return report(sweep)
+
+
+def _plan(options: Namespace) -> list[Item]:
+    """The systems that were asked for, with the settings of their runs."""
+    from backend.cluster.destination import default_engine
+    from nanoconf.data import plans
+    from nanoconf.data.parsing import MAXIMUM_ROWS, parsed, settings_of, whole_number
+
+    first = seed(options)
+    durations = [parsed("duration_ns", text) for text in options.duration_ns]
+    settings = {**default_engine(options.cluster), **settings_of(options.set)}
+    if options.plan is not None:
+        return plans.read_plan(options.plan, first, durations, **settings)
+    if options.published:
+        return plans.published_plan(first, durations, **settings)
+    if options.grid:
+        return plans.grid_plan(first, durations, **settings)
+    if options.varied is not None:
+        number = whole_number("varied", options.varied, 1, MAXIMUM_ROWS)
+        return plans.varied_plan(number, first, durations, **settings)
+    number = whole_number("random", options.random, 1, MAXIMUM_ROWS)
+    return plans.random_plan(number, first, durations, **settings)

@@ -1,0 +1,72 @@
+"""``nanoconf train``."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
+
+from nanoconf.cli.options import add_data, add_seed, epochs, seed
+
+NAME, HELP = "train", "train a network on a dataset"
+
+DESCRIPTION = """\
+Train a network on a dataset and write the model to a folder."""
+
+EXAMPLES = """\
+examples:
+  nanoconf train --data data/grid --validation data/validation -o my-model
+  nanoconf train --if-due
+
+--if-due retrains with the runs of the archive, if it has enough new ones. The new model replaces
+the current one unless it is worse."""
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    add_data(parser, Path("data/grid"))
+    parser.add_argument(
+        "--validation",
+        type=Path,
+        metavar="DIR",
+        help="dataset that sets the error band and scores the model (default: a tenth of --data)",
+    )
+    parser.add_argument(
+        "--if-due",
+        action="store_true",
+        help="retrain if the archive has enough new runs (NANOCONF_RETRAIN_AFTER, default: 100)",
+    )
+    parser.add_argument(
+        "--epochs",
+        metavar="N",
+        help="passes through the dataset (default: as many as make some 30,000 steps)",
+    )
+    add_seed(parser, "the weights")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder for the model")
+
+
+def execute(options: Namespace) -> int:
+    """Train, or retrain if it is due."""
+    return _train_if_due() if options.if_due else _train(options)
+
+
+def _train_if_due() -> int:
+    from nanoconf.surrogate.lifecycle.retraining import train_if_due
+
+    print(train_if_due())
+    return 0
+
+
+def _train(options: Namespace) -> int:
+    from backend.system import InvalidInput
+
+    if options.output is None:
+        raise InvalidInput("output", "", "is missing: type -o DIR")
+    from nanoconf.surrogate.training import train
+
+    chosen: dict[str, Any] = {"seed": seed(options)}
+    if options.epochs is not None:
+        chosen["epochs"] = epochs(options)
+    train(options.data, options.output, validation_folder=options.validation, **chosen)
+    print(f"model in {options.output}")
+    return 0
