@@ -1,7 +1,7 @@
 """Mean-field density profiles from the Poisson-Boltzmann equation.
 
-The system is the simulated one, with point ions: each species feels its own soft-wall potential, as
-in the simulation, and the mean potential ψ (k_BT/e). Ion size and correlations are neglected. With
+The system is that of a simulation, but with point ions: each species feels the same soft walls as
+in the simulation and the mean potential ψ (k_BT/e). Ion size and correlations are neglected. With
 Γ_s ions of species s and Γ wall charges per unit area, both for half the slit (1/nm²),
 
     n_s = Γ_s exp(−z_s ψ − βU_s) / ∫ exp(−z_s ψ − βU_s) dz,    ψ″ = −4π l_B Σ z_s n_s,
@@ -13,7 +13,7 @@ and the wall charge fixes the field at the wall. The solution is the unique mini
 which is convex, so Newton's method with a line search converges from any starting point. Up to a
 constant, −J is the free energy at fixed numbers of ions (E. S. Reiner and C. J. Radke, J. Chem.
 Soc., Faraday Trans. 86, 3901, 1990). Densities are piecewise constant on a grid that is refined
-where they change fast. The discretization conserves ions and charge exactly.
+where they change fast. The discretisation conserves ions and charge exactly.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class MeanField:
 
     @property
     def splits(self) -> np.ndarray:
-        """Number of cells to replace each cell with in the next refinement, shape (cells,)."""
+        """Number of cells that replace each cell in the next refinement, shape (cells,)."""
         density = self.density / self.density.max(axis=1, keepdims=True)
         change = np.abs(np.diff(density, axis=1)).max(axis=0)
         splits = np.ceil(np.maximum(np.append(0, change), np.append(change, 0)) / MAX_CHANGE)
