@@ -1,5 +1,5 @@
-# Everything happens in .venv, which `make setup` builds from requirements.lock.
-# Nothing but Python 3.11-3.13 and make is needed beforehand.
+# Everything is installed into .venv, which `make setup` builds from requirements.lock.
+# The only prerequisites are Python 3.11-3.13 and make.
 
 HOST ?= 127.0.0.1
 PORT ?= 8866
@@ -17,7 +17,7 @@ help:  ## Show this list
 
 setup: $(READY)  ## Build .venv (PYTHON=/path/to/python chooses another interpreter)
 
-# Again only when a list of packages, or a file that is copied, has changed; else this does nothing.
+# Runs again only if a list of packages or a copied file has changed.
 $(READY): requirements.lock pyproject.toml $(shell find share -type f)
 	@PYTHON='$(PYTHON)' sh scripts/setup.sh
 	@touch $@
@@ -25,11 +25,11 @@ $(READY): requirements.lock pyproject.toml $(shell find share -type f)
 app: setup  ## Open the page (PORT=8866 HOST=127.0.0.1)
 	@$(BIN)/nanoconf app --host '$(HOST)' --port '$(PORT)'
 
-test: setup  ## Run all tests, the page in a browser too (PYTEST_FLAGS='-k name')
+test: setup  ## Run all tests, including the browser tests (PYTEST_FLAGS='-k name')
 	@sh scripts/test_tools.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
 
-test-long: setup  ## Run the tests that take minutes to half an hour each
+test-long: setup  ## Run the slow tests (minutes to half an hour each)
 	@sh scripts/test_tools.sh
 	@$(BIN)/python -m pytest -m long $(PYTEST_FLAGS)
 
@@ -38,20 +38,20 @@ lint: setup  ## Check style and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-format: setup  ## Bring the code into shape
+format: setup  ## Format the code and fix lint errors
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-# Keeps the versions that are in the lock where it can; LOCK_FLAGS=--upgrade takes the newest.
-lock: setup  ## Make requirements.lock from pyproject.toml
+# Keeps locked versions where possible; LOCK_FLAGS=--upgrade takes the newest.
+lock: setup  ## Generate requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 		--generate-hashes --custom-compile-command 'make lock' $(LOCK_FLAGS) \
 		--extra dev pyproject.toml --output-file requirements.lock
 
-bench: setup  ## Measure the engine beside LAMMPS
+bench: setup  ## Benchmark the engine against LAMMPS
 	@$(BIN)/python -m benchmarks
 
-clean:  ## Remove .venv, caches and build results (never a run or a model)
+clean:  ## Remove .venv, caches and build products (never runs or models)
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache test-results *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -prune -exec rm -rf {} +

@@ -1,6 +1,6 @@
-"""Physical constants in SI units: CODATA 2022, the first three exact.
+"""Physical constants in SI units (CODATA 2022; the first three are exact).
 
-`scipy.constants` has the same numbers, and takes a third of a second to load.
+`scipy.constants` provides the same values but takes a third of a second to import.
 """
 
 e = 1.602176634e-19

@@ -1,4 +1,4 @@
-"""Atomic writing of files: to a temporary name, then renamed."""
+"""Atomic file writes: to a temporary name, then renamed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from typing import Any, BinaryIO
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing; readers, also after a crash, see the old or the new content."""
+    """Open a binary stream that replaces a file atomically when the context exits.
+
+    Readers never see a partial file. If the body raises or the process crashes, the old file stays.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    # not mkstemp, which ignores the umask and hides the file from all other users
+    # not mkstemp, which creates files readable by their owner only, whatever the user's umask
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -29,7 +32,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text as UTF-8, atomically."""
+    """Write text as UTF-8, atomically."""
     with written_whole(path) as stream:
         stream.write(text.encode())
 

@@ -1,4 +1,4 @@
-"""The soft walls: WCA repulsion of each ion from both walls, in units of k_BT and nm."""
+"""Soft walls: WCA repulsion of each ion from both walls, in units of k_BT and nm."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ WCA_RANGE = 2 ** (1 / 6)
 
 
 def wall_geometry(system: SlitSystem) -> tuple[np.ndarray, np.ndarray]:
-    """WCA size and |z| of the repelling plane for each species.
+    """Return the WCA size and the |z| of the repelling plane for each species.
 
     Returns
     -------
     size : ndarray, shape (2,)
-        σ of the ion-wall interaction (nm), positive then negative ions.
+        σ of the ion-wall interaction (nm); positive ions first.
     position : ndarray, shape (2,)
-        |z| (nm) the distance is counted from: behind the wall for ``wall="ion"``, where a dummy ion
-        of the same diameter touches it; the wall itself for ``wall="plane"``.
+        |z| (nm) of the plane from which distances are measured. For ``wall="ion"`` it lies behind
+        the wall, at the centre of a dummy ion of the same diameter that touches the wall; for
+        ``wall="plane"`` it is the wall itself.
     """
     diameters = np.array(system.diameters)
     half = system.confinement_length / 2
@@ -30,7 +31,7 @@ def wall_geometry(system: SlitSystem) -> tuple[np.ndarray, np.ndarray]:
 
 
 def wall_energy(system: SlitSystem, species: str, z: np.ndarray) -> np.ndarray:
-    """Energy (k_BT) of an ion at z (nm) in the field of both walls; infinite behind them."""
+    """Energy (k_BT) of an ion at z (nm) due to both walls; infinite behind them."""
     index = SPECIES.index(species)
     size, position = (values[index] for values in wall_geometry(system))
     z = np.asarray(z, dtype=float)
@@ -38,12 +39,12 @@ def wall_energy(system: SlitSystem, species: str, z: np.ndarray) -> np.ndarray:
 
 
 def boltzmann_factor(system: SlitSystem, species: str, z: np.ndarray) -> np.ndarray:
-    """exp(−βU_wall) at z (nm): the profile of ions that feel nothing but the walls."""
+    """exp(−βU_wall) at z (nm): the relative density of ions that interact with the walls only."""
     return np.exp(-wall_energy(system, species, z))
 
 
 def binned_boltzmann_factor(system: SlitSystem, species: str, bins: int) -> np.ndarray:
-    """exp(−βU_wall) averaged over each bin, shape (bins,)."""
+    """Average of exp(−βU_wall) over each bin, shape (bins,)."""
     points_per_bin = 20
     points = bin_centres(system, bins * points_per_bin)
     return boltzmann_factor(system, species, points).reshape(bins, points_per_bin).mean(axis=1)

@@ -1,1 +1,1 @@
-"""How fast and how exact the engine is, beside LAMMPS: ``python -m benchmarks``."""
+"""Benchmarks of speed and accuracy, compared with LAMMPS: ``python -m benchmarks``."""

@@ -1,10 +1,10 @@
-"""``python -m benchmarks``: measure the engine beside LAMMPS, on one core."""
+"""``python -m benchmarks``: compare the engine with LAMMPS on one core."""
 
 from __future__ import annotations
 
 import os
 
-# before NumPy is loaded, which asks only once
+# set before NumPy is imported, which reads these variables only once
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import argparse
@@ -25,7 +25,7 @@ from benchmarks.report import Machine, Results, as_json
 
 
 def equilibrated(system: SlitSystem) -> np.ndarray:
-    """A configuration that the system may well be found in (nm), shape (3, ions)."""
+    """Return an equilibrated configuration (nm), shape (3, ions)."""
     replica = Replica(system, MULTIPLE.settings, 0)
     replica.prepare()
     schedule = Schedule.of(system, MULTIPLE.settings)
@@ -35,35 +35,35 @@ def equilibrated(system: SlitSystem) -> np.ndarray:
 
 
 def measure(name: str, program: Program, with_cost: bool) -> Results:
-    """All benchmarks of one system."""
+    """Run all benchmarks of one system."""
     system = SYSTEMS[name]
     contenders = OURS + lammps(program, system)
     positions = equilibrated(system)
-    say(f"{name}: steps per second")
+    log(f"{name}: steps per second")
     speeds = speed.measure(system, positions, contenders)
-    say(f"{name}: forces")
+    log(f"{name}: forces")
     errors = exactness.measure(system, positions, contenders)
     costs = []
     if with_cost:
-        say(f"{name}: core-seconds to a given error")
+        log(f"{name}: core-seconds to a given error")
         by_name = {each.contender: each.steps_per_second for each in speeds}
-        # of LAMMPS, the fastest way: how it computes the forces hardly changes the errors
+        # only the fastest LAMMPS setup: how it computes the forces hardly changes the errors
         chosen = [EVERY_STEP, MULTIPLE, contenders[len(OURS)]]
         costs = cost.measure(system, chosen, by_name)
     return Results(name, system.ion_count, speeds, errors, costs)
 
 
-def say(what: str) -> None:
-    """Tell whoever waits what is being done."""
-    print(f"measuring {what} …", file=sys.stderr, flush=True)
+def log(task: str) -> None:
+    """Report the current measurement on stderr."""
+    print(f"measuring {task} …", file=sys.stderr, flush=True)
 
 
 def main() -> int:
-    """Measure, print, write."""
+    """Measure, print and optionally write the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--system", choices=SYSTEMS, help="one system only (all)")
+    parser.add_argument("--system", choices=SYSTEMS, help="benchmark only this system")
     parser.add_argument("--no-cost", action="store_true", help="speeds and forces only")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to FILE")
     options = parser.parse_args()
     try:
         program = find()

@@ -1,4 +1,4 @@
-"""How the error band widens from the middle of a model's domain to its edge, and beyond it.
+"""Width of the error band from the centre of a model's domain to beyond its edge.
 
 ``python -m benchmarks.band_width [--model DIR]``
 """
@@ -23,14 +23,15 @@ SYSTEMS = 300
 
 
 def width_at(model: Surrogate, distance: float) -> float:
-    """Median half width of the band, relative to the density, at a distance from the middle.
+    """Median half width of the band, relative to the density, at a distance from the centre.
 
     Parameters
     ----------
     model : Surrogate
     distance : float
-        Of the farthest of h, c and d from the middle of its range, in half ranges: 1 is the edge of
-        the domain. Systems are drawn at random from the surface that this makes, z₊ in turn.
+        Largest distance of h, c or d from the centre of its range, in half ranges; 1 is the edge of
+        the domain. Systems are drawn at random from the surface at this distance, with z₊ cycling
+        through 1, 2 and 3.
     """
     random = np.random.default_rng(1)
     varied = continuous_inputs()
@@ -47,18 +48,18 @@ def width_at(model: Surrogate, distance: float) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExtrapolationWarning)
         density, error = model.predict_halves(systems, extrapolate=True)
-    main = density >= 0.05 * density.max(axis=-1, keepdims=True)
-    relative = np.divide(error, density, out=np.full_like(error, np.nan), where=main)
+    counted = density >= 0.05 * density.max(axis=-1, keepdims=True)
+    relative = np.divide(error, density, out=np.full_like(error, np.nan), where=counted)
     return HALF_WIDTH * float(np.median(np.nanmean(relative, axis=-1)))
 
 
 def main() -> None:
     """Print the widths."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, help="folder of the model (the current)")
+    parser.add_argument("--model", type=Path, help="folder of the model (default: the current one)")
     model = Surrogate.load(parser.parse_args().model)
     rows = [[f"{distance:g}", f"{width_at(model, distance):.2%}"] for distance in DISTANCES]
-    print(f"{model.name}: distance from the middle of the domain (1: its edge), half width\n")
+    print(f"{model.name}: distance from the centre of the domain (1: its edge), half width\n")
     print(aligned(rows))
 
 

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.cluster``: what the way over a cluster costs, with a Slurm right here.
+"""``python -m benchmarks.cluster``: overhead of cluster runs, measured with a local Slurm.
 
-``--sweep 1000``: what a sweep of so many systems asks of both ends, killed connections included.
-Needs the Debian packages that the tests need (``make test`` brings them).
+``--sweep N`` instead measures the load that a sweep of N systems puts on both ends, with killed
+connections. Requires the Debian packages of the cluster tests (``make test`` installs them).
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ ROUNDS = 5
 SYSTEM = SlitSystem(positive_valency=3, positive_diameter=0.5)
 
 ARRAY = {"max_tasks": 20, "max_running": 20, "cores": 1}
-"""Keys of the cluster's entry in a sweep."""
+"""Additional keys of the cluster's configuration for a sweep."""
 
 KILLED_AT = (0.2, 0.6)
-"""Shares of a sweep after which its connection is killed."""
+"""Fractions of a sweep after which its connection is killed."""
 
 
 # --- one run --------------------------------------------------------------------------------
 
 
 def timed(home: Path, seed: int, cluster: str | None) -> tuple[float, float]:
-    """Seconds from submitting a short run to its first progress, and to its result."""
+    """Return the seconds from submission of a short run to its first progress and its result."""
     settings = RunSettings(duration_ns=0.5, replicas=1, seed=seed)
     place = destination(cluster, SYSTEM, settings)
     began = time.monotonic()
@@ -60,62 +60,62 @@ def timed(home: Path, seed: int, cluster: str | None) -> tuple[float, float]:
 
 
 def single_runs(home: Path) -> list[list[str]]:
-    """Time runs here and there, in turn; rows of a table."""
-    timed(home, 0, None)  # the keeper starts, and the first connection is made
-    timed(home, 0, NAME)
-    here = [timed(home, seed, None) for seed in range(1, ROUNDS + 1)]
-    there = [timed(home, seed, NAME) for seed in range(1, ROUNDS + 1)]
-    rows = [["median of 5 runs, s", "first progress", "result"]]
-    for words, times in (("on this computer", here), ("through Slurm, over SSH", there)):
-        rows.append([words, *(f"{statistics.median(t):.1f}" for t in zip(*times, strict=True))])
-    extra = [
+    """Time local runs and cluster runs; return the rows of a table."""
+    timed(home, 0, None)  # starts the keeper
+    timed(home, 0, NAME)  # opens the first connection
+    local = [timed(home, seed, None) for seed in range(1, ROUNDS + 1)]
+    remote = [timed(home, seed, NAME) for seed in range(1, ROUNDS + 1)]
+    rows = [[f"median of {ROUNDS} runs (s)", "first progress", "result"]]
+    for label, times in (("on this computer", local), ("through Slurm over SSH", remote)):
+        rows.append([label, *(f"{statistics.median(t):.1f}" for t in zip(*times, strict=True))])
+    overhead = [
         statistics.median(b) - statistics.median(a)
-        for a, b in zip(zip(*here, strict=True), zip(*there, strict=True), strict=True)
+        for a, b in zip(zip(*local, strict=True), zip(*remote, strict=True), strict=True)
     ]
-    return [*rows, ["what the cluster adds", *(f"{each:.1f}" for each in extra)]]
+    return [*rows, ["cluster overhead", *(f"{each:.1f}" for each in overhead)]]
 
 
 # --- a sweep --------------------------------------------------------------------------------
 
 
 def sweep(cluster: SlurmCluster, home: Path, folder: Path, systems: int) -> dict[str, float]:
-    """Carry out a sweep of very short runs, and kill its connection twice meanwhile.
+    """Run a sweep of very short simulations and kill its connection twice.
 
     Parameters
     ----------
     cluster : SlurmCluster
-        Where it runs, as ``NANOCONF_CLUSTER_CONFIG`` describes it (with `ARRAY`).
+        Cluster described by ``NANOCONF_CLUSTER_CONFIG``, with `ARRAY`.
     home : Path
-        The folder of the archive.
+        Folder of the archive.
     folder : Path
-        Folder of the dataset.
+        Folder of the data set.
     systems : int
-        How many.
+        Number of systems.
 
     Returns
     -------
     dict of str to float
-        What it took, by names that carry their units.
+        Measured figures; their names carry the units.
     """
-    words = ["sweep", "--cluster", "--random", str(systems), "--duration-ns", "0.001"]
-    words += ["--set", "replicas=1", "--set", "time_step=0.02", "-o", str(folder)]
+    arguments = ["sweep", "--cluster", "--random", str(systems), "--duration-ns", "0.001"]
+    arguments += ["--set", "replicas=1", "--set", "time_step=0.02", "-o", str(folder)]
     environment = os.environ | {"NANOCONF_HOME": str(home)}
     cluster.measure_commands()
     polled, began = cluster.answered("REQUEST_JOB_INFO_SINGLE"), time.time()
-    work = subprocess.Popen([sys.executable, "-m", "nanoconf", *words], env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "nanoconf", *arguments], env=environment)
     killed = 0
-    for share in KILLED_AT:
-        enough = partial(_has_come, work, home, share * systems)
-        until(enough, f"{share:.0%} of the sweep", patience=100 + 10 * systems)
+    for fraction in KILLED_AT:
+        enough = partial(_has_progressed, process, home, fraction * systems)
+        until(enough, f"{fraction:.0%} of the sweep", patience=100 + 10 * systems)
         killed += bool(cluster.kill_connections())
-    if work.wait(100 + 10 * systems):
+    if process.wait(100 + 10 * systems):
         raise SystemExit("the sweep failed")
     minutes = (time.time() - began) / 60
     commands = cluster.commands()
     polls = cluster.answered("REQUEST_JOB_INFO_SINGLE") - polled
     until(lambda: not cluster.slurm("squeue", "--noheader"), "the tasks to end", 600)
     return {
-        **_arrived(cluster, home),
+        **_results(cluster, home),
         "connections_killed": killed,
         "minutes": minutes,
         "polls": polls,
@@ -127,8 +127,8 @@ def sweep(cluster: SlurmCluster, home: Path, folder: Path, systems: int) -> dict
     }
 
 
-def _arrived(cluster: SlurmCluster, home: Path) -> dict[str, float]:
-    """What there is of a sweep: results here, and how often each was worked on."""
+def _results(cluster: SlurmCluster, home: Path) -> dict[str, float]:
+    """Count the results of a sweep and the workers, jobs and tasks that produced them."""
     runs = Archive(home).runs()
     jobs = {run.cluster_status()["job"] for run in runs}
     return {
@@ -140,15 +140,15 @@ def _arrived(cluster: SlurmCluster, home: Path) -> dict[str, float]:
     }
 
 
-def _has_come(work: subprocess.Popen[bytes], home: Path, number: float) -> bool:
-    """Whether so many results are in the archive; a look now and then is enough."""
+def _has_progressed(process: subprocess.Popen[bytes], home: Path, results: float) -> bool:
+    """Return True if enough results have arrived or the sweep has ended, after waiting 1 s."""
     time.sleep(1.0)
     arrived = sum(1 for _ in home.glob("runs/*/result.json"))
-    return arrived >= number or work.poll() is not None
+    return arrived >= results or process.poll() is not None
 
 
 def _peak_mb(pid: int) -> float:
-    """The most memory that a process has had, MB."""
+    """Peak memory of a process (MB)."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     (peak,) = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
     return int(peak) / 1000
@@ -158,20 +158,20 @@ def _peak_mb(pid: int) -> float:
 
 
 def table(figures: dict[str, float]) -> list[list[str]]:
-    """Figures as rows."""
+    """Return figures as the rows of a table."""
     return [[name.replace("_", " "), f"{figure:.4g}"] for name, figure in figures.items()]
 
 
 def main() -> None:
-    """Measure, and print a table."""
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(prog="benchmarks.cluster", description=__doc__)
-    parser.add_argument("--sweep", type=int, metavar="N", help="a sweep of N systems instead")
+    parser.add_argument("--sweep", type=int, metavar="N", help="measure a sweep of N systems")
     systems = parser.parse_args().sweep
     with (
         tempfile.TemporaryDirectory(prefix="slurm-") as name,
         SlurmCluster(Path(name)) as cluster,
     ):
-        home = cluster.folder / "runs here"
+        home = cluster.folder / "local runs"
         home.mkdir()
         entry = write_config(home / "clusters.toml", cluster, **(ARRAY if systems else {}))
         os.environ[VARIABLE] = str(entry)

@@ -1,4 +1,4 @@
-"""What is compared: our engine and LAMMPS, each in a few ways of computing the forces."""
+"""Setups to compare: our engine and LAMMPS, each with several ways to compute the forces."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ SYSTEMS = {
     "default": SlitSystem(),
     "paper II": SlitSystem(3.6, 3, -1, 0.9, 0.75),
 }
-"""424 and 284 ions."""
+"""Systems with 424 and 284 ions."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A way to simulate a system.
+    """An engine with its settings.
 
     Attributes
     ----------
     name : str
     settings : RunSettings
     method : Method or None
-        How LAMMPS computes the forces; None for our own engine.
+        Force computation of LAMMPS; None for our own engine.
     """
 
     name: str
@@ -46,11 +46,11 @@ MULTIPLE = Contender("nanoconf, multiple time steps (default)", RunSettings(repl
 OURS = [EVERY_STEP, SHEETS, MULTIPLE]
 
 FAST_LAMMPS = "LAMMPS, PPPM 1e-3, 6 σ, order 5, slab 3"
-"""The row that ratios are given against."""
+"""Name of the reference for all ratios."""
 
 
 def lammps(program: Program, system: SlitSystem) -> list[Contender]:
-    """The ways of LAMMPS, with the fastest styles that it was built with."""
+    """Return the LAMMPS setups, with the fastest styles that the program supports."""
     suffix = program.suffix
     settings = RunSettings(replicas=1, engine="lammps")
     gap = Method.of(system).slab

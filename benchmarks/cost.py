@@ -1,7 +1,8 @@
-"""Core-seconds to a profile that is exact to 0.3 %, equilibration included.
+"""Core-seconds required for a profile with a standard error of 0.3 %, including equilibration.
 
-Errors fall with the square root of the time that is sampled. So a run of each contender, long
-enough to tell its error well, says how long one has to be, and the measured speed what it costs.
+Standard errors fall with the square root of the sampled time. One run of each contender, long
+enough for a reliable error estimate, gives the required duration; the measured speed gives its
+cost.
 """
 
 from __future__ import annotations
@@ -26,29 +27,29 @@ TARGET = 0.003
 """Median relative standard error of the density in a bin."""
 
 BIN_WIDTHS = (0.01, 0.05)
-"""nm."""
+"""Approximate widths of the bins (nm)."""
 
-LENGTH, LENGTH_OF_LAMMPS = 3000.0, 600.0
-"""Time sampled to tell the error (τ)."""
+DURATION, LAMMPS_DURATION = 3000.0, 600.0
+"""Time sampled to estimate the error (τ)."""
 
 BLOCKS = 100
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What it takes to reach the target error.
+    """Cost of reaching the target error.
 
     Attributes
     ----------
-    species : str
+    contender, species : str
     bin_width : float
-        nm.
+        Width of the bins (nm).
     error : float
-        Median relative standard error after `sampled` (τ).
+        Median relative standard error after the time `sampled`.
     sampled, needed : float
-        Time sampled here, and to the target error (τ).
+        Sampled time, and time required to reach the target error (τ).
     core_seconds : float
-        For equilibration and the time needed.
+        Core-seconds for equilibration and the required time.
     """
 
     contender: str
@@ -63,17 +64,19 @@ class Cost:
 def measure(
     system: SlitSystem, contenders: list[Contender], speeds: dict[str, float]
 ) -> list[Cost]:
-    """Cost of each contender for each species and bin width.
+    """Measure the cost of each contender for each species and bin width.
 
     Parameters
     ----------
-    speeds : dict
-        Time steps a second of each, by name.
+    system : SlitSystem
+    contenders : list of Contender
+    speeds : dict of str to float
+        Time steps per second by name of the contender.
     """
     costs = []
     for contender in contenders:
-        length = LENGTH_OF_LAMMPS if contender.method else LENGTH
-        settings = replace(contender.settings, duration_ns=length * system.time_unit_ns, seed=2)
+        duration = LAMMPS_DURATION if contender.method else DURATION
+        settings = replace(contender.settings, duration_ns=duration * system.time_unit_ns, seed=2)
         blocks, sampled = _run(system, replace(contender, settings=settings))
         step_seconds = 1 / speeds[contender.name]
         for width in BIN_WIDTHS:
@@ -97,7 +100,7 @@ def measure(
 
 
 def _run(system: SlitSystem, contender: Contender) -> tuple[np.ndarray, float]:
-    """Densities of blocks (M), shape (blocks, 2, bins), and the time sampled (τ)."""
+    """Return block densities (M), shape (blocks, 2, bins), and the sampled time (τ)."""
     settings = contender.settings
     if contender.method:
         samples = _lammps(system, contender)
@@ -130,7 +133,7 @@ def _lammps(system: SlitSystem, contender: Contender) -> Samples:
 
 
 def _coarse(blocks: np.ndarray, system: SlitSystem, width: float) -> np.ndarray:
-    """The same densities in bins of about another width."""
+    """Merge bins to approximately the given width (nm)."""
     merged = max(1, round(width * blocks.shape[-1] / system.confinement_length))
     while blocks.shape[-1] % merged:
         merged -= 1
@@ -138,7 +141,7 @@ def _coarse(blocks: np.ndarray, system: SlitSystem, width: float) -> np.ndarray:
 
 
 def _median_errors(system: SlitSystem, blocks: np.ndarray, contender: Contender) -> list[float]:
-    """Median relative error of each species, over bins of at least 5 % of the maximum."""
+    """Median relative error of each species, over bins with at least 5 % of the maximum density."""
     if contender.method:
         density, error = estimators.block_mean(blocks)
     else:

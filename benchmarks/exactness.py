@@ -1,4 +1,4 @@
-"""Errors of the forces, against a converged two-dimensional Ewald sum."""
+"""Force errors relative to a converged two-dimensional Ewald sum."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from benchmarks.contenders import Contender
 
 @dataclass(frozen=True)
 class ForceError:
-    """Root-mean-square error of a component of the force on an ion (k_BT/d₊), and its share.
+    """Root-mean-square error of the forces on ions.
 
     Attributes
     ----------
+    contender : str
     lateral, normal : float
-        Of the x and y components; of the z component.
+        Error of the x and y components and of the z component (k_BT/d of the smaller ion).
     relative : float
-        Of all components, over the root mean square of the Coulomb force.
+        Error of all components, relative to the root mean square of the Coulomb force.
     """
 
     contender: str
@@ -37,7 +38,7 @@ class ForceError:
 def measure(
     system: SlitSystem, positions: np.ndarray, contenders: list[Contender]
 ) -> list[ForceError]:
-    """Errors of all contenders for a configuration (nm), shape (3, ions)."""
+    """Measure the errors of all contenders for a configuration (nm), shape (3, ions)."""
     coulomb = exact_coulomb(system, positions)
     contact = _contact(positions, force_field(system, "double"))
     scale = np.sqrt(np.mean(coulomb**2))
@@ -62,14 +63,14 @@ def measure(
 
 
 def exact_coulomb(system: SlitSystem, positions: np.ndarray) -> np.ndarray:
-    """Coulomb forces (k_BT/nm) by Ewald sums over all pairs, shape (3, ions)."""
+    """Coulomb forces (k_BT/nm) from Ewald sums over all pairs, shape (3, ions)."""
     length = system.box_length
     charges = np.repeat(np.array(system.valencies, dtype=float), system.counts)
     forces = np.zeros_like(positions)
     for i in range(len(charges) - 1):
         displacements = (positions[:, i, None] - positions[:, i + 1 :]) / length
         displacements[:2] -= np.rint(displacements[:2])
-        # e^-36 is left out in real space, e^-17 among waves
+        # truncation: e^-36 in real space, e^-17 in reciprocal space
         _, pair = ewald_pair(displacements.T, real_shells=1, waves=8)
         pair *= charges[i] * charges[i + 1 :, None]
         forces[:, i] += pair.sum(axis=0)

@@ -1,8 +1,8 @@
-"""Two other kinds of network that could give profiles, as variants to compare ours with.
+"""Two alternative networks for profiles, as variants to compare with ours.
 
-Both learn ln y of both ions, where y = ρ exp(βU_wall)/ρ̄: the *coordinate network* at the one place
-that it is asked for, the *network of principal components* as scores of the curves' main shapes.
-Both take as many steps as our network does in as many epochs.
+Both predict ln y of both species, where y = ρ exp(βU_wall)/ρ̄. The *coordinate network* predicts the
+value at a given position; the *network of principal components* predicts the scores of the
+principal components of the curves. Per epoch, both take as many training steps as our network.
 """
 
 from __future__ import annotations
@@ -23,73 +23,74 @@ from nanoconf.surrogate.simulations import Simulations
 from nanoconf.surrogate.tf import import_tensorflow, limit_threads
 
 LEARNING_RATE = 1e-2
-"""The first; the last is a thousandth of it, as with our network. In 40 epochs the coordinate
-network learns far more by it than by our 3e-3; to the other it makes little difference."""
+"""Initial learning rate; it decays to a thousandth, as for our network. In 40 epochs, the
+coordinate network learns far more with this rate than with our 3e-3; for the other network it makes
+little difference."""
 
 UNITS = (64, 64, 64, 64)
-"""Of the coordinate network's layers."""
+"""Units of the hidden layers of the coordinate network."""
 
 POINTS = 4096
-"""Bins in a batch of the coordinate network."""
+"""Bins per batch of the coordinate network."""
 
 
-# --- a network of the coordinate ------------------------------------------------------------------
+# --- coordinate network ---------------------------------------------------------------------------
 
 
 def coordinate_network(
     training: Simulations, data: Simulations, epochs: int, seed: int = 1
 ) -> np.ndarray:
-    """What a network says of some systems that is asked for one place after the other.
+    """Train a network that predicts densities position by position, and predict other systems.
 
-    It learns from single bins, drawn at random from all systems. Only what it says of a whole slit
-    can be normalised to the mean density, so it learns that, too.
+    The network is trained on single bins, drawn at random from all systems. Single bins cannot be
+    normalised to the mean density, so the network has to learn the normalisation, too.
 
     Returns
     -------
     ndarray, shape (systems, 2, 150)
-        Density / mean density of both ions.
+        Density / mean density of both species.
     """
     limit_threads()
-    lessons = _bins(training)
-    network = _of_a_place(Scaling.of_ranges(lessons[0]), seed)
-    _train(network, _deviation_in_bins, lessons, epochs, _steps(training), POINTS, seed)
-    factor, inputs = _places(data.systems)
+    samples = _bins(training)
+    network = _pointwise_network(Scaling.of_ranges(samples[0]), seed)
+    _train(network, _deviation_in_bins, samples, epochs, _steps(training), POINTS, seed)
+    factor, inputs = _positions(data.systems)
     found = network(inputs.reshape(-1, inputs.shape[-1]).astype(np.float32), training=False)
     logarithm = found.numpy().reshape(len(data), HALF, len(SPECIES)).swapaxes(1, 2)
     return profile_of(logarithm.astype(float), factor[:, None])
 
 
-def _places(systems: Sequence[SlitSystem]) -> tuple[np.ndarray, np.ndarray]:
-    """The bins' factors, shape (systems, 150), and the inputs there, (systems, 150, 6).
+def _positions(systems: Sequence[SlitSystem]) -> tuple[np.ndarray, np.ndarray]:
+    """Boltzmann factors of the bins, shape (systems, 150), and inputs, shape (systems, 150, 6).
 
-    The last input is the place: the distance (nm) from the plane that repels ions.
+    The last input is the position: the distance (nm) from the repelling plane.
     """
     slits = Slits.of(systems)
-    factor, place = slits.bins()
-    distance = slits.plane[:, None] - place
+    factor, position = slits.bins()
+    distance = slits.plane[:, None] - position
     inputs = np.repeat(network_inputs(systems)[:, None], HALF, axis=1)
     return factor, np.concatenate([inputs, distance[..., None]], axis=-1)
 
 
 def _bins(data: Simulations) -> tuple[np.ndarray, ...]:
-    """Inputs, factor, densities / mean density and their 1/variance in all bins that ions reach.
+    """Inputs, factors, densities / mean density and their 1/variance in all accessible bins.
 
     Shapes (bins, 6), (bins, 1), (bins, 2) and (bins, 2).
     """
-    factor, inputs = _places(data.systems)
+    factor, inputs = _positions(data.systems)
     relative, error = data.relative()
     weight = 1 / (error**2 + ERROR_FLOOR**2)
-    reached = factor > 0
+    accessible = factor > 0
     return (
-        inputs[reached],
-        factor[reached][:, None],
-        relative.swapaxes(1, 2)[reached],
-        weight.swapaxes(1, 2)[reached],
+        inputs[accessible],
+        factor[accessible][:, None],
+        relative.swapaxes(1, 2)[accessible],
+        weight.swapaxes(1, 2)[accessible],
     )
 
 
-def _of_a_place(inputs: Scaling, seed: int) -> Any:
-    """Keras network from physical inputs and place (batch, 6) to ln y of both ions (batch, 2)."""
+def _pointwise_network(inputs: Scaling, seed: int) -> Any:
+    """Build the network from physical inputs and position (batch, 6) to ln y (batch, 2)."""
     import_tensorflow()
     from keras import Sequential, initializers, layers
 
@@ -115,20 +116,21 @@ def _deviation_in_bins(logarithm: Any, factor: Any, relative: Any, weight: Any) 
     return tf.reduce_mean(weight * tf.square(factor * tf.exp(logarithm) - relative))
 
 
-# --- a network of principal components ------------------------------------------------------------
+# --- network of principal components --------------------------------------------------------------
 
 
 def component_network(
     training: Simulations, data: Simulations, epochs: int, seed: int = 1
 ) -> np.ndarray:
-    """What our network says of some systems, if principal components take the polynomials' place.
+    """Train our network on principal components instead of polynomials, and predict other systems.
 
-    They are those of ln y on the common coordinate of the baselines, as many as the polynomials.
+    The components are those of ln y on the common coordinate of the baselines; there are as many as
+    polynomials.
 
     Returns
     -------
     ndarray, shape (systems, 2, 150)
-        Density / mean density of both ions.
+        Density / mean density of both species.
     """
     limit_threads()
     logarithm, weight = _curves(training)
@@ -141,9 +143,9 @@ def component_network(
         Scaling.of_spread(scores.reshape(len(scores), -1)),
         seed,
     )
-    lessons = (inputs, logarithm - mean, weight)
+    samples = (inputs, logarithm - mean, weight)
     loss = _deviation_of_curves(shapes)
-    _train(network, loss, lessons, epochs, _steps(training), BATCH_SIZE, seed)
+    _train(network, loss, samples, epochs, _steps(training), BATCH_SIZE, seed)
     found = network(network_inputs(data.systems).astype(np.float32), training=False)
     curves = np.einsum("smik,ikp->smip", found, shapes).mean(axis=1)
     return _relative(data.systems, mean + curves)
@@ -152,7 +154,7 @@ def component_network(
 def _curves(data: Simulations) -> tuple[np.ndarray, np.ndarray]:
     """Values of ln y on the common coordinate and their 1/variance, each (systems, 2, 160).
 
-    The variance is that of the shipped network's loss: of the densities, with its floor.
+    The variance is that of the densities with the floor of the shipped network's loss.
     """
     y, error = np.array(
         [
@@ -171,17 +173,17 @@ def _curves(data: Simulations) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _floored(system: SlitSystem, species: str, error: np.ndarray) -> np.ndarray:
-    """Standard errors (M), in quadrature with the floor of the loss."""
+    """Standard errors (M), added in quadrature to the floor of the loss."""
     return np.hypot(error, ERROR_FLOOR * mean_density(system, species))
 
 
 def _components(curves: np.ndarray) -> np.ndarray:
-    """Main shapes of each ion's centred curves (systems, 2, 160), shape (2, terms, 160)."""
+    """Principal components of centred curves (systems, 2, 160), shape (2, terms, 160)."""
     return np.linalg.svd(curves.swapaxes(0, 1), full_matrices=False)[2][:, :TERMS]
 
 
 def _deviation_of_curves(shapes: np.ndarray) -> Callable[[Any, Any, Any], Any]:
-    """`_deviation_in_bins` of curves, to first order, of scores (batch, members, 2, terms)."""
+    """Return the loss of scores (batch, members, 2, terms): `_deviation_in_bins` to first order."""
     tf = import_tensorflow()
     columns = tf.constant(shapes.astype(np.float32))
 
@@ -193,7 +195,7 @@ def _deviation_of_curves(shapes: np.ndarray) -> Callable[[Any, Any, Any], Any]:
 
 
 def _relative(systems: Sequence[SlitSystem], logarithm: np.ndarray) -> np.ndarray:
-    """Density / mean density, (systems, 2, 150), of ln y on the common coordinate."""
+    """Density / mean density, (systems, 2, 150), from ln y on the common coordinate."""
     return np.array(
         [
             [
@@ -205,37 +207,38 @@ def _relative(systems: Sequence[SlitSystem], logarithm: np.ndarray) -> np.ndarra
     )
 
 
-# --- what both share ------------------------------------------------------------------------------
+# --- training of both -----------------------------------------------------------------------------
 
 
 def _steps(training: Simulations) -> int:
-    """Steps of the optimiser that make an epoch of our network."""
+    """Optimiser steps per epoch of our network."""
     return math.ceil(len(training) / BATCH_SIZE)
 
 
 def _train(
     network: Any,
     loss: Callable[..., Any],
-    lessons: Sequence[np.ndarray],
+    samples: Sequence[np.ndarray],
     epochs: int,
     steps: int,
     batch_size: int,
     seed: int,
 ) -> None:
-    """Fit a network as ours is fitted: Adam, its rate falling along a cosine.
+    """Fit a network in the same way as ours: Adam with cosine decay of the learning rate.
 
     Parameters
     ----------
     network : keras.Model
     loss : callable
-        Of what the network says and of the lessons but for its inputs.
-    lessons : sequence of ndarray
-        Inputs of the network and what the loss needs, with a row a lesson.
-    epochs, steps, batch_size : int
-        The lessons are shuffled in each epoch; it takes so many steps, at so many lessons each, as
-        far as they go.
+        Function of the network's output and of the columns of `samples` after the first.
+    samples : sequence of ndarray
+        Inputs of the network, followed by the arrays that the loss needs; one row per sample.
+    epochs : int
+        Number of epochs. The samples are shuffled in each.
+    steps, batch_size : int
+        Maximum number of steps per epoch, and samples per step.
     seed : int
-        Of their order.
+        Seed of the order of the samples.
     """
     tf = import_tensorflow()
     import keras
@@ -243,7 +246,7 @@ def _train(
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, epochs * steps, 1e-3)
     optimiser = keras.optimizers.Adam(rate)
     optimiser.build(network.trainable_variables)
-    columns = [tf.constant(column.astype(np.float32)) for column in lessons]
+    columns = [tf.constant(column.astype(np.float32)) for column in samples]
 
     @tf.function
     def run_epoch(order: Any) -> None:

@@ -1,8 +1,8 @@
-"""``python -m benchmarks.page``: how long a user waits for the page, the network and a simulation.
+"""``python -m benchmarks.page``: waiting times for the page, a prediction and a simulation.
 
-Starts ``nanoconf app`` in a home of its own and looks at it in headless Chromium; with ``--picture
-FILE`` it keeps a screenshot of both curves. With ``--students 30``: how long a class waits,
-each with a page of its own that stays open, and what memory it takes.
+Starts ``nanoconf app`` in an empty home and operates it in headless Chromium. ``--picture FILE``
+saves a screenshot of both curves. ``--students 30`` instead measures the waiting times and the
+memory of a class, in which every student keeps a page open.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 MINUTE = 60_000
 
 STEPS = 38
-"""Moves of each slider, within what the surrogate has learnt."""
+"""Moves of each slider, all within the domain of the surrogate."""
 
 WATCH = """label => {
     const row = [...document.querySelectorAll('.nc-number')].find(e => e.innerText.includes(label));
@@ -48,7 +48,7 @@ WATCH = """label => {
         return draw.apply(this, image);
     };
 }"""
-"""Note when the browser paints an image."""
+"""Record the times at which the browser paints an image."""
 
 MOVE = """async key => {
     const data = () => [...document.querySelectorAll('[data-curves]')].find(e => e.offsetParent)
@@ -64,11 +64,11 @@ MOVE = """async key => {
     await new Promise(done => setTimeout(done, 100));
     return seconds;
 }"""
-"""Move the slider by a step; seconds until the figure of its prediction is painted."""
+"""Move the slider by a step; return the seconds until the figure of its prediction is painted."""
 
 
 def full_redraw() -> float:
-    """Seconds (median) that matplotlib takes to draw such a figure from scratch, here and now."""
+    """Measure the median time (s) that matplotlib takes to redraw a figure of one ML curve."""
     figure = Figure((8.0, 5.6), dpi=100)
     canvas = FigureCanvasAgg(figure)
     profile = Surrogate.load().predict(SlitSystem()).positive
@@ -83,14 +83,14 @@ def full_redraw() -> float:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def wait_for_curve(page: Page, source: str) -> None:
-    """Wait until the visible figure shows a finished curve of MD or ML for the present inputs."""
+    """Wait until the visible figure shows a final curve of MD or ML for the current inputs."""
     page.wait_for_function(
         """source => [...document.querySelectorAll('[data-curves]')].some(figure =>
             figure.offsetParent !== null && JSON.parse(figure.dataset.curves).some(curve =>
@@ -101,7 +101,7 @@ def wait_for_curve(page: Page, source: str) -> None:
 
 
 def measure(page: Page, url: str, started: float, picture: Path | None) -> dict[str, float]:
-    """Seconds of everything a first user does."""
+    """Measure the waiting times (s) in a first session."""
     seconds = {}
     page.goto(url)
     predict = page.get_by_role("button", name="Predict using ML")
@@ -111,7 +111,7 @@ def measure(page: Page, url: str, started: float, picture: Path | None) -> dict[
     predict.click()
     wait_for_curve(page, "ML")
     seconds["click to ML curve"] = time.perf_counter() - clicked
-    seconds["a full redraw by matplotlib"] = full_redraw()
+    seconds["full redraw by matplotlib"] = full_redraw()
     for label, default in (
         ("Salt concentration c (M)", "0.5"),
         ("Confinement length h (nm)", "3"),
@@ -132,9 +132,9 @@ def measure(page: Page, url: str, started: float, picture: Path | None) -> dict[
 
 
 def measure_class(browser: Browser, url: str, home: Path, students: int) -> dict[str, float]:
-    """Seconds that members of a class wait, and the memory (MB) of the server's side of it.
+    """Measure the waiting times (s) of a class and the memory (MB) of the server.
 
-    One comes after the other, for here their browsers need the server's processors, too.
+    Students open their pages one by one, because the browsers share the processors with the server.
     """
     until_page, until_curve = [], []
     for _ in range(students):
@@ -148,27 +148,27 @@ def measure_class(browser: Browser, url: str, home: Path, students: int) -> dict
         wait_for_curve(page, "ML")
         until_page.append(up - began)
         until_curve.append(time.perf_counter() - up)
-    # Of pages that processes share, each has its part: the parts add up to what is used.
+    # The proportional set size divides shared memory among processes, so the sum is the total.
     memory = [process.memory_full_info().pss / 1e6 for process in processes_of(home)]
     return {
         "page, median": statistics.median(until_page),
-        "page, the last": until_page[-1],
+        "page, last student": until_page[-1],
         "click to ML curve, median": statistics.median(until_curve),
-        "click to ML curve, the last": until_curve[-1],
-        "memory in all, MB": sum(memory),
+        "click to ML curve, last student": until_curve[-1],
+        "total memory, MB": sum(memory),
         "largest process, MB": max(memory),
     }
 
 
 def main() -> int:
-    """Measure and print."""
+    """Measure and print the times as JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__)
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="keep a screenshot")
-    parser.add_argument("--students", type=int, metavar="N", help="a class of N instead")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="save a screenshot")
+    parser.add_argument("--students", type=int, metavar="N", help="measure a class of N students")
     options = parser.parse_args()
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
-        print("No Chromium found: install chromium.", file=sys.stderr)
+        print("Chromium not found. Install the package chromium.", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         port = free_port()
@@ -185,7 +185,7 @@ def main() -> int:
         try:
             assert server.stdout is not None
             while "The page is at" not in (line := server.stdout.readline()):
-                assert line, "the server has ended"
+                assert line, "the server exited"
             url = f"http://localhost:{port}"
             if options.students:
                 figures = measure_class(browser, url, Path(home), options.students)

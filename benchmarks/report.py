@@ -1,4 +1,4 @@
-"""Results as a table for people and as JSON for programs."""
+"""Benchmark results as tables and JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nanoconf.tables import aligned
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and with what it was measured."""
+    """Computer and software versions of a measurement."""
 
     processor: str
     cores: int
@@ -32,7 +32,7 @@ class Machine:
 
     @classmethod
     def here(cls, program: Program) -> Machine:
-        """The computer that this runs on, now."""
+        """Describe this computer and its current load."""
         return cls(
             processor=_processor(),
             cores=os.cpu_count() or 1,
@@ -59,7 +59,7 @@ def _processor() -> str:
 
 @dataclass(frozen=True)
 class Results:
-    """What was measured of one system."""
+    """Measurements of one system."""
 
     system: str
     ions: int
@@ -68,12 +68,12 @@ class Results:
     costs: list[Cost]
 
     def table(self) -> str:
-        """Speeds and force errors, then costs, as text."""
+        """Return a table of speeds and force errors, followed by one of costs."""
         return "\n\n".join(part for part in (self._speed_table(), self._cost_table()) if part)
 
     def _speed_table(self) -> str:
         speeds = {speed.contender: speed for speed in self.speeds}
-        rows = [["", "steps/s", "ratio (of rounds)", "force error x, y | z (ε/σ)", "of Coulomb's"]]
+        rows = [["", "steps/s", "ratio (range)", "force error x, y | z (ε/σ)", "relative"]]
         for error in self.force_errors:
             speed = speeds[error.contender]
             ratio, lowest, highest = speed.against(speeds[FAST_LAMMPS])
@@ -96,9 +96,9 @@ class Results:
             for cost in self.costs
             if cost.contender == FAST_LAMMPS
         }
-        rows = [["", "ions", "bins (nm)", f"τ to {TARGET:.1%}", "core-seconds", "fewer by"]]
+        rows = [["", "ions", "bins (nm)", f"τ to {TARGET:.1%}", "core-seconds", "speed-up"]]
         for cost in self.costs:
-            times = reference[cost.species, cost.bin_width] / cost.core_seconds
+            speed_up = reference[cost.species, cost.bin_width] / cost.core_seconds
             rows.append(
                 [
                     cost.contender,
@@ -106,12 +106,12 @@ class Results:
                     f"{cost.bin_width:.3f}",
                     f"{cost.needed:,.0f}",
                     f"{cost.core_seconds:,.1f}",
-                    f"{times:.1f}",
+                    f"{speed_up:.1f}",
                 ]
             )
         return f"{self.system}: core-seconds to a median error of {TARGET:.1%}\n" + aligned(rows)
 
 
 def as_json(machine: Machine, results: list[Results]) -> dict:
-    """All of it as JSON values."""
+    """Return machine and results as JSON values."""
     return {"machine": asdict(machine), "results": [asdict(each) for each in results]}

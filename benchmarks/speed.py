@@ -1,4 +1,4 @@
-"""Time steps a second on one core, with integrator, thermostat and sampling."""
+"""Time steps per second on one core, including integrator, thermostat and sampling."""
 
 from __future__ import annotations
 
@@ -23,32 +23,34 @@ from benchmarks.contenders import Contender
 
 ROUNDS = 9
 SECONDS = 1.0
-"""Of processor time, for each measurement; a machine's speed changes within minutes."""
+"""CPU time of each measurement (s); short, because the speed of a machine varies within minutes."""
 
 SAMPLE_EVERY = 10
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Time steps a second of processor time: the median of the rounds, and all of them."""
+    """Time steps per second of CPU time: the median over the rounds, and every round."""
 
     contender: str
     steps_per_second: float
     rounds: list[float]
 
     def against(self, peer: Speed) -> tuple[float, float, float]:
-        """Median, lowest and highest ratio to a peer, both measured in the same round."""
+        """Return the median, lowest and highest ratio to a peer over the rounds."""
         ratios = [ours / theirs for ours, theirs in zip(self.rounds, peer.rounds, strict=True)]
         return statistics.median(ratios), min(ratios), max(ratios)
 
 
 def measure(system: SlitSystem, positions: np.ndarray, contenders: list[Contender]) -> list[Speed]:
-    """Measure all in turn, several times over, so that a slow minute slows them all.
+    """Measure all contenders in turn, in several rounds, so that a slow minute affects all alike.
 
     Parameters
     ----------
+    system : SlitSystem
     positions : ndarray, shape (3, ions)
-        Where all start from (nm).
+        Initial positions (nm).
+    contenders : list of Contender
     """
     timers = [_timer(system, positions, contender) for contender in contenders]
     rounds = [[timer() for timer in timers] for _ in range(ROUNDS)]
@@ -59,7 +61,7 @@ def measure(system: SlitSystem, positions: np.ndarray, contenders: list[Contende
 
 
 def _timer(system: SlitSystem, positions: np.ndarray, contender: Contender) -> Callable[[], float]:
-    """A function that measures steps per second; it has run once, so that all is compiled."""
+    """Return a function that measures steps per second, after one run to compile everything."""
     measure_once = lammps_speed if contender.method else _ours
     steps = 2000
     speed = measure_once(system, positions, contender, steps)
@@ -73,7 +75,7 @@ def _ours(system: SlitSystem, positions: np.ndarray, contender: Contender, steps
     replica.state.positions[:] = positions
     schedule = Schedule.of(system, contender.settings)
     chunk = schedule.samples_per_chunk * contender.settings.steps_per_sample
-    replica.equilibrate(schedule)  # comes to terms with the new positions
+    replica.equilibrate(schedule)  # relaxes from the new positions
     before, started = replica.steps_done, time.process_time()
     while replica.steps_done < before + steps - chunk / 2:
         replica.sample(schedule, threading.Event())
@@ -83,7 +85,7 @@ def _ours(system: SlitSystem, positions: np.ndarray, contender: Contender, steps
 def lammps_speed(
     system: SlitSystem, positions: np.ndarray, contender: Contender, steps: int
 ) -> float:
-    """Time steps a second of processor time that LAMMPS makes."""
+    """Measure the speed of LAMMPS in time steps per second of CPU time."""
     assert contender.method
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -97,12 +99,12 @@ def lammps_speed(
             raise problem
     text = "".join(lines)
     seconds = float(re.findall(r"Loop time of (\S+)", text)[-1])
-    share = float(re.findall(r"([\d.]+)% CPU", text)[-1]) / 100
-    return steps / (seconds * share)
+    cpu_fraction = float(re.findall(r"([\d.]+)% CPU", text)[-1]) / 100
+    return steps / (seconds * cpu_fraction)
 
 
 def _input(system: SlitSystem, contender: Contender, steps: int) -> str:
-    """No more than LAMMPS needs for a histogram: what a run records besides costs it 3 %."""
+    """LAMMPS input for a histogram only; the other output of a run would cost another 3 %."""
     assert contender.method
     width = system.confinement_length / system.smaller_diameter / 300
     counts = "\n".join(

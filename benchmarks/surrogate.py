@@ -1,4 +1,4 @@
-"""How fast the surrogate answers: LiteRT beside TensorFlow, in the same run.
+"""Speed of the surrogate with LiteRT and with TensorFlow, measured in the same run.
 
 ``python -m benchmarks.surrogate [--model DIR] [--json FILE]``
 """
@@ -29,28 +29,28 @@ import json, sys, time
 from backend.system import SlitSystem
 from nanoconf.surrogate import Surrogate
 Surrogate.load(sys.argv[1] or None, runtime=sys.argv[2]).predict(SlitSystem())
-seconds = time.time() - float(sys.argv[3])  # since before this process was there
-# not getrusage, which counts the process that this one was forked from
+seconds = time.time() - float(sys.argv[3])  # includes the start of the process
+# not getrusage, which includes the parent process before exec
 peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(json.dumps({"seconds": seconds, "MB": int(peak) / 2**10}))
 """
 
 
 def measure(model: Path | None, runtime: str) -> dict[str, float]:
-    """What one runtime takes: a new process, one system after the other, many at once."""
-    _cold(model, runtime)  # what is on the disk is read once
+    """Measure a runtime in a new process, for single systems and for a large batch."""
+    _cold(model, runtime)  # fills the disk cache
     cold = _cold(model, runtime)
     surrogate = Surrogate.load(model, runtime=runtime)
     systems = _systems(max(WARM, BATCH))
     surrogate.predict(systems[0])
     singles = [_seconds(lambda s=system: surrogate.predict(s)) for system in systems[:WARM]]
-    together = _seconds(lambda: surrogate.predict_halves(systems[:BATCH]))
+    batch_seconds = _seconds(lambda: surrogate.predict_halves(systems[:BATCH]))
     return {
         "cold_seconds": cold["seconds"],
         "cold_MB": cold["MB"],
         "warm_ms_median": 1e3 * float(np.median(singles)),
         "warm_ms_95": 1e3 * float(np.percentile(singles, 95)),
-        "systems_per_second": BATCH / together,
+        "systems_per_second": BATCH / batch_seconds,
     }
 
 
@@ -72,13 +72,13 @@ def _seconds(task: Any) -> float:
 
 
 def table(measured: dict[str, dict[str, float]]) -> str:
-    """All runtimes side by side."""
+    """Table with one column per runtime."""
     names = {
-        "cold_seconds": "start of a process to its first answer (s)",
-        "cold_MB": "its largest memory (MB)",
+        "cold_seconds": "process start to first prediction (s)",
+        "cold_MB": "peak memory of this process (MB)",
         "warm_ms_median": "one system, median (ms)",
         "warm_ms_95": "one system, 95th percentile (ms)",
-        "systems_per_second": f"{BATCH:,} systems at once, systems/s",
+        "systems_per_second": f"batch of {BATCH:,} systems (systems/s)",
     }
     rows = [["", *measured]]
     for key, text in names.items():
@@ -90,12 +90,12 @@ def table(measured: dict[str, dict[str, float]]) -> str:
 def main() -> None:
     """Measure all runtimes and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, help="folder of the model (the current)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
+    parser.add_argument("--model", type=Path, help="folder of the model (default: the current one)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to FILE")
     options = parser.parse_args()
     measured = {runtime: measure(options.model, runtime) for runtime in RUNTIMES}
-    print("Profiles of both ions, error band included; those of many systems as halves, 150 bins,")
-    print("of which the rest is the mirror image\n")
+    print("Profiles of both species with the error band. The batch is predicted as half profiles")
+    print("(150 bins), without their mirror images.\n")
     print(table(measured))
     if options.json:
         write_json(options.json, measured)

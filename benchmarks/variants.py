@@ -1,7 +1,7 @@
-"""What was tried, and what each gave: ``python -m benchmarks.variants [VARIANT…]``.
+"""Comparison of surrogate variants: ``python -m benchmarks.variants [VARIANT…]``.
 
-Each way to predict profiles learns from the same data and is judged by the same validation systems.
-Results are kept in a JSON file, one variant after the other, so that a long list can be stopped.
+All variants use the same training and validation sets. The result of each variant is stored in a
+JSON file when it finishes, so that an interrupted comparison can resume.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 
 from backend.files import read_json, write_json
 from backend.system import SPECIES
-from benchmarks.judging import EXPLANATION, HEADER, cells, ensemble, judged
 from benchmarks.networks import component_network, coordinate_network
+from benchmarks.scoring import EXPLANATION, HEADER, cells, ensemble_prediction, scores
 from nanoconf.surrogate.baselines import GaussianProcess, GridInterpolation
 from nanoconf.surrogate.network import SHIPPED, Architecture
 from nanoconf.surrogate.simulations import Simulations
@@ -43,16 +43,16 @@ ARCHITECTURES = {
 
 
 def _network(architecture: Architecture) -> Callable[[Simulations, Simulations, int], np.ndarray]:
-    return lambda training, data, epochs: ensemble(training, data, epochs, architecture)
+    return lambda training, data, epochs: ensemble_prediction(training, data, epochs, architecture)
 
 
 def _unweighted(training: Simulations, data: Simulations, epochs: int) -> np.ndarray:
-    """Every bin of every run counts the same, in units of the mean density."""
+    """Our network with equal weights for all bins and runs, in units of the mean density."""
     flat = {
         species: np.repeat(0.01 * training.mean_densities(species)[:, None], 150, axis=1)
         for species in SPECIES
     }
-    return ensemble(replace(training, error=flat), data, epochs)
+    return ensemble_prediction(replace(training, error=flat), data, epochs)
 
 
 def _baseline(kind: Any) -> Callable[[Simulations, Simulations, int], np.ndarray]:
@@ -64,7 +64,7 @@ def _baseline(kind: Any) -> Callable[[Simulations, Simulations, int], np.ndarray
 
 
 def _paper(training: Simulations, data: Simulations, epochs: int) -> np.ndarray:
-    """The published network, positive ions only; it trains for its own 4,000 epochs."""
+    """The published network, for positive ions only, with its own 4,000 epochs."""
     from nanoconf.paper.network_training import EPOCHS, Task, densities, fit
 
     task = Task.of(training, seed=1)
@@ -84,14 +84,14 @@ VARIANTS: dict[str, Callable[[Simulations, Simulations, int], np.ndarray]] = {
 
 
 def measure(name: str, training: Simulations, data: Simulations, epochs: int) -> dict[str, Any]:
-    """Train one variant and judge it."""
+    """Train a variant and score it on the validation set."""
     started = time.monotonic()
     found = VARIANTS[name](training, data, epochs)
-    return {"seconds": time.monotonic() - started, **judged(found, data)}
+    return {"seconds": time.monotonic() - started, **scores(found, data)}
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:
-    """All variants measured so far."""
+    """Table of all variants measured so far."""
     head = ["", *(f"{species[:3]}. {name}" for species in SPECIES for name in HEADER), "s"]
     rows = [
         [name, *cells(found), f"{found['seconds']:.0f}"]
@@ -102,12 +102,14 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Measure what is missing, and print the table."""
+    """Measure the missing variants and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("variants", nargs="*", metavar="VARIANT", help="; ".join(VARIANTS))
     parser.add_argument("--data", type=Path, default=Path("data/grid"), metavar="DIR")
     parser.add_argument("--validation", type=Path, default=Path("data/validation"), metavar="DIR")
-    parser.add_argument("--epochs", type=int, default=300, help="of our networks (300)")
+    parser.add_argument(
+        "--epochs", type=int, default=300, help="epochs of our networks (default: 300)"
+    )
     parser.add_argument("-o", "--output", type=Path, default=RESULTS, metavar="FILE")
     options = parser.parse_args()
     for name in options.variants:
@@ -123,7 +125,7 @@ def main() -> None:
             results[name] = measure(name, training, data, options.epochs)
             options.output.parent.mkdir(parents=True, exist_ok=True)
             write_json(options.output, {"about": about, "results": results})
-    print(f"\n{len(training)} systems learnt from, {len(data)} judged by.\n{EXPLANATION}\n")
+    print(f"\n{len(training)} training and {len(data)} validation systems.\n{EXPLANATION}\n")
     print(table(results))
 
 

@@ -1,17 +1,17 @@
 #!/bin/sh
-# Brings what the tests need besides Python: a Chromium, a Slurm, an SSH server. Called by `make test`.
-# Where it cannot, it says so and the tests that need them are skipped; with CI set that is a failure.
+# Installs the programs that the tests need: Chromium, Slurm and an SSH server. Called by `make test`.
+# If it cannot, it prints a warning and the tests that need them are skipped; with CI set it fails.
 set -eu
 cd "$(dirname "$0")/.."
 
-# An ordinary user's path may be without the folder of the daemons.
+# An ordinary user's PATH may lack the folder of the daemons.
 PATH=$PATH:/usr/sbin
 
 works() { "$1" --version >/dev/null 2>&1; }
 
-# --- Debian's packages ---
+# --- Debian packages ---
 
-may_install() { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; }
+can_install() { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; }
 
 install_packages() {
     if [ -z "${updated:-}" ]; then
@@ -24,7 +24,7 @@ install_packages() {
 
 # --- Chromium ---
 
-playwrights_own() {
+have_playwright_chromium() {
     .venv/bin/python - 2>/dev/null <<'PYTHON'
 import pathlib, sys
 from playwright.sync_api import sync_playwright
@@ -34,13 +34,13 @@ PYTHON
 }
 
 have_chromium() {
-    works .venv/bin/playwright && { works chromium || works google-chrome || playwrights_own; }
+    works .venv/bin/playwright && { works chromium || works google-chrome || have_playwright_chromium; }
 }
 
 add_chromium() {
-    # libatomic1: Playwright's driver needs it, and a small Debian is without.
-    ! may_install || install_packages chromium libatomic1
-    # Ubuntu's package is a stub for a snap, macOS has none: Playwright brings its own.
+    # Playwright's driver needs libatomic1, which a minimal Debian lacks.
+    ! can_install || install_packages chromium libatomic1
+    # Ubuntu's package is only a stub for a snap and macOS has none: install Playwright's own Chromium.
     works chromium || works google-chrome || .venv/bin/playwright install chromium >&2 || true
 }
 
@@ -52,12 +52,12 @@ have_slurm() {
     done
 }
 
-# A subshell, so that the traps are its own.
+# Runs in a subshell to keep its traps local.
 add_slurm() (
-    may_install || return 0
+    can_install || return 0
     policy=/usr/sbin/policy-rc.d
     if [ ! -e "$policy" ]; then
-        # Debian starts a service as soon as it is installed, unless this file forbids it.
+        # Debian starts a service on installation unless this file forbids it.
         trap 'rm -f "$policy"' EXIT
         trap 'exit 1' HUP INT TERM
         printf '#!/bin/sh\nexit 101\n' >"$policy"
@@ -66,7 +66,7 @@ add_slurm() (
     install_packages slurm-wlm munge openssh-server
 )
 
-# --- Both ---
+# --- Install what is missing ---
 
 missing=
 have_chromium || add_chromium

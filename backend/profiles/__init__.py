@@ -1,1 +1,1 @@
-"""Density profiles across the slit, their errors, and the charge that follows from them."""
+"""Density profiles across the slit, their standard errors and their charge."""

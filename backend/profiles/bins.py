@@ -1,4 +1,4 @@
-"""Bins: the uniform grid over the slit that every profile is given on."""
+"""Uniform bins over the slit, shared by all profiles."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import numpy as np
 from backend.system import SlitSystem
 
 BINS = 300
-"""Uniform bins over the slit."""
+"""Number of bins over the slit."""
 
 HALF = BINS // 2
-"""Bins of one half of the slit; profiles are symmetric, so that the left half says all."""
+"""Number of bins over half the slit; profiles are symmetric, so the left half suffices."""
 
 
 def bin_edges(system: SlitSystem, bins: int = BINS) -> np.ndarray:

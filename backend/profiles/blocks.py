@@ -1,4 +1,4 @@
-"""The blocks of a run: where the errors of all that follows from its profiles come from."""
+"""Block residuals of a run, from which the errors of all derived quantities are computed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from backend.files import written_whole
 
 @dataclass(frozen=True)
 class BlockResiduals:
-    """Deviations of every block's density profiles from the mean of the run.
+    """Deviations of the density profiles of each block from the mean of the run.
 
-    Both species stand together, so that whatever depends on both has the right error.
+    Both species are stored together, so that errors account for their correlation.
 
     Attributes
     ----------
     left : ndarray, shape (blocks, 2, bins / 2)
-        Deviations (M) in the left half of the slit; profiles are mirror averaged. They sum to zero
-        over the blocks.
+        Deviations (M) in the left half of the slit; profiles are mirror averaged. Their sum over
+        the blocks is zero.
     """
 
     left: np.ndarray
@@ -31,37 +31,44 @@ class BlockResiduals:
 
     @classmethod
     def of(cls, residuals: np.ndarray) -> Self:
-        """The residuals of mirror-averaged profiles, shape (blocks, 2, bins)."""
+        """Create from residuals of mirror-averaged profiles (M), shape (blocks, 2, bins)."""
         half = residuals.shape[-1] // 2
         return cls(residuals[..., :half].astype(np.float32))
 
     @property
     def full(self) -> np.ndarray:
-        """The residuals in the whole slit (M), shape (blocks, 2, bins)."""
+        """Residuals over the full slit (M), shape (blocks, 2, bins)."""
         return np.concatenate([self.left, self.left[..., ::-1]], axis=-1, dtype=float)
 
     def covariance(self, one: int, other: int) -> np.ndarray:
-        """Covariance (M²) of the means of two species (0: positive), shape (bins, bins)."""
+        """Covariance (M²) of the mean densities of two species, shape (bins, bins).
+
+        Parameters
+        ----------
+        one, other : int
+            Index of each species; 0 is the positive ions.
+        """
         blocks, full = len(self.left), self.full
         return full[:, one].T @ full[:, other] / (blocks * (blocks - 1))
 
     def standard_error(
         self, function: Callable[[np.ndarray], np.ndarray | float], densities: np.ndarray
     ) -> np.ndarray:
-        """Standard error of what follows from the mean densities, by the jackknife.
+        """Jackknife standard error of a function of the mean densities.
 
         Parameters
         ----------
         function : callable
-            Takes densities, returns a number or an array.
+            Takes densities, shape (2, bins), and returns a number or an array.
         densities : ndarray, shape (2, bins)
-            The mean densities (M), positive ions first.
+            Mean densities (M), positive ions first.
 
         Returns
         -------
-        ndarray, of the shape that `function` returns
-            B. Efron, The Jackknife, the Bootstrap and Other Resampling Plans (1982). Where the
-            function is linear: the standard error of the mean of its values in the blocks.
+        ndarray
+            Standard errors, with the shape that `function` returns. For a linear function, this is
+            the standard error of the mean over its values in the blocks. See B. Efron, The
+            Jackknife, the Bootstrap and Other Resampling Plans (1982).
         """
         blocks = len(self.left)
         without_one = np.array([function(densities - each / (blocks - 1)) for each in self.full])
@@ -70,13 +77,13 @@ class BlockResiduals:
     # --- on disk ----------------------------------------------------------------------------
 
     def save(self, folder: Path) -> None:
-        """Write ``blocks.npz`` into a folder: one array, ``residuals_M``."""
+        """Write ``blocks.npz``, with the array ``residuals_M``, into a folder."""
         with written_whole(folder / self.FILE) as stream:
             np.savez_compressed(stream, residuals_M=self.left)
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
-        """Read the file of `save`; None where there is none, as in runs of earlier versions."""
+        """Read the file written by `save`; return None if it is missing, as in older runs."""
         path = folder / cls.FILE
         if not path.exists():
             return None

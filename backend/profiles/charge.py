@@ -1,8 +1,8 @@
-"""What the density profiles say about charge: its density, its integral, the potential.
+"""Charge density, integrated charge and potential from density profiles.
 
-Poisson's equation in one dimension; z runs across the slit, both walls carry the same charge. Every
-function takes the densities of both species (M), shape (2, bins), positive ions first; they are
-taken as constant within a bin.
+The potential solves Poisson's equation in one dimension; z runs across the slit and both walls
+carry the same charge. Every function takes the densities of both species (M), shape (2, bins),
+positive ions first, and treats them as constant within a bin.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from backend.profiles.density import SlitProfiles
 from backend.system import MOLAR, SlitSystem
 
 CHARGE_PER_MOLAR_NM = MOLAR * constants.e * 1e18
-"""C/m² of one unit charge per ion at 1 mol/L, in a layer 1 nm thick (0.0965 C/m²)."""
+"""Charge per area of a 1 nm layer of monovalent ions at 1 mol/L (0.0965 C/m²)."""
 
-SCREENED = np.linspace(0.03, 0.07, 9)
-"""Shares of the wall's charge below which it counts as screened."""
+SCREENING_LEVELS = np.linspace(0.03, 0.07, 9)
+"""Fractions of the wall charge below which the wall counts as screened."""
 
-PLATEAU = 20 / 300
-"""Width of the screened layer on either side of the middle, at least, as a share of the slit."""
+MIN_PLATEAU = 20 / 300
+"""Minimum width of the screened layer on either side of the midplane, as a fraction of the slit."""
 
 
 @dataclass(frozen=True)
 class ChargeProfile:
     """Charge and potential across the slit, with standard errors from blocks.
 
-    Errors are nan where the run has no blocks, and the screening length where there is none.
+    Errors are nan if the run has no blocks. The screening length is nan if it is undefined.
 
     Attributes
     ----------
@@ -44,11 +44,11 @@ class ChargeProfile:
     density, density_error : ndarray, shape (bins,)
         Net charge density z₊ρ₊ + z₋ρ₋ (e mol/L).
     integrated, integrated_error : ndarray, shape (bins,)
-        Charge per area (C/m²) from the left wall, its own charge included, to z.
+        Charge per area (C/m²) from the left wall, including the wall charge, to z.
     potential, potential_error : ndarray, shape (bins,)
-        Mean electrostatic potential (mV), zero in the middle.
+        Mean electrostatic potential relative to the midplane (mV).
     wall_potential, wall_potential_error : float
-        Potential at the walls (mV).
+        Potential of the walls relative to the midplane (mV).
     screening_length, screening_length_error : float
         Distance from a charged wall at which it is screened (nm); see `screening_length`.
     """
@@ -80,14 +80,14 @@ class ChargeProfile:
     def of(
         cls, system: SlitSystem, profiles: SlitProfiles, residuals: BlockResiduals | None = None
     ) -> ChargeProfile:
-        """What the profiles of a system say, and the blocks that they come from.
+        """Compute charge and potential from density profiles.
 
         Parameters
         ----------
         system : SlitSystem
         profiles : SlitProfiles
         residuals : BlockResiduals, optional
-            Errors are nan where they are left out.
+            Residuals of the same run. Without them, errors are nan.
         """
         densities = profiles.densities
 
@@ -111,7 +111,7 @@ class ChargeProfile:
         )
 
     def to_csv(self) -> str:
-        """CSV text, a row for each bin, with the names and units of `COLUMNS` on top."""
+        """Return CSV text with one row per bin and `COLUMNS` as the header."""
         columns = [getattr(self, name) for name in self.COLUMNS.values()]
         rows = [",".join(f"{x:.8g}" for x in row) for row in zip(*columns, strict=True)]
         return "\n".join([",".join(self.COLUMNS), *rows]) + "\n"
@@ -122,75 +122,75 @@ class ChargeProfile:
 
 
 def net_charge_density(system: SlitSystem, densities: np.ndarray) -> np.ndarray:
-    """z₊ρ₊ + z₋ρ₋ (e mol/L), shape (bins,)."""
+    """Net charge density z₊ρ₊ + z₋ρ₋ (e mol/L), shape (bins,)."""
     return np.array(system.valencies) @ densities
 
 
 def integrated_charge(system: SlitSystem, densities: np.ndarray) -> np.ndarray:
-    """Charge per area from the left wall, its own charge included, to each bin centre.
+    """Charge per area from the left wall, including the wall charge, to each bin centre.
 
     Returns
     -------
     ndarray, shape (bins,)
-        σ + ∫ (z₊ρ₊ + z₋ρ₋) dz (C/m²): −σ behind the right wall's ions, 0 in the middle. Charged
-        walls are screened where it has fallen to zero.
+        σ + ∫ (z₊ρ₊ + z₋ρ₋) dz (C/m²): 0 at the midplane and −σ beyond the last ions on the right.
+        Charged walls are screened where it has fallen to zero.
     """
     at_edges = _charge_at_edges(system, densities)
     return (at_edges[1:] + at_edges[:-1]) / 2
 
 
 def potential(system: SlitSystem, densities: np.ndarray) -> np.ndarray:
-    """Mean electrostatic potential at the bin centres (mV), zero in the middle, shape (bins,)."""
+    """Mean electrostatic potential at bin centres, relative to the midplane (mV), shape (bins,)."""
     charge = _charge_at_edges(system, densities)
-    # The field grows linearly through a bin: this is its integral over the left half of each.
+    # the integral over the left half of each bin, through which the field varies linearly
     half_bin = (3 * charge[:-1] + charge[1:]) / 8
     return _potential_at_edges(system, densities)[:-1] - half_bin * _drop_per_charge(system, charge)
 
 
 def wall_potential(system: SlitSystem, densities: np.ndarray) -> float:
-    """Mean electrostatic potential at the walls, z = ±h/2 (mV), against the middle."""
+    """Mean electrostatic potential at the walls, z = ±h/2, relative to the midplane (mV)."""
     return float(_potential_at_edges(system, densities)[0])
 
 
 def screening_length(system: SlitSystem, densities: np.ndarray) -> float:
-    """Distance from a charged wall at which the ions have screened it (nm).
+    """Distance from a charged wall at which the ions screen it (nm).
 
-    Going from the middle towards the wall, the integrated charge first exceeds a share p of the
-    wall's at some distance from the wall; the screening length is the mean of these distances for
-    p from 3 to 7 %.
+    Going from the midplane towards a wall, find where the integrated charge first exceeds a
+    fraction p of the wall charge. The screening length is the distance of this point from the wall,
+    averaged over p from 3 to 7 %.
 
     Returns
     -------
     float
-        nan where there is none: the walls carry no charge, or the middle is no screened layer as
-        wide as `PLATEAU` says, only the zero that symmetry makes.
+        nan if the walls carry no charge, or if the screened layer around the midplane is narrower
+        than `MIN_PLATEAU`: by symmetry, the integrated charge is always zero at the midplane.
     """
     wall = abs(system.actual_surface_charge_density)
     if wall == 0:
         return np.nan
     bins = densities.shape[-1]
     charge = np.abs(_charge_at_edges(system, densities)[: bins // 2 + 1]) / wall
-    if charge[-round(PLATEAU * bins) :].max() > SCREENED[0]:
+    if charge[-round(MIN_PLATEAU * bins) :].max() > SCREENING_LEVELS[0]:
         return np.nan
-    exits = [_first_exit(charge, share) for share in SCREENED]
-    return float(np.mean(exits) * system.confinement_length / bins)
+    crossings = [_crossing(charge, level) for level in SCREENING_LEVELS]
+    return float(np.mean(crossings) * system.confinement_length / bins)
 
 
-def _first_exit(charge: np.ndarray, share: float) -> float:
-    """Where, in bins from the wall, the charge first exceeds a share on the way from the middle."""
-    last = np.flatnonzero(charge > share)[-1]  # there is one: the wall's own charge, 1
-    return last + (charge[last] - share) / (charge[last] - charge[last + 1])
+def _crossing(charge: np.ndarray, level: float) -> float:
+    """Distance from the wall, in bins, beyond which the charge stays below a level."""
+    last = np.flatnonzero(charge > level)[-1]  # exists, because the charge at the wall is 1
+    return last + (charge[last] - level) / (charge[last] - charge[last + 1])
 
 
 def _charge_at_edges(system: SlitSystem, densities: np.ndarray) -> np.ndarray:
-    """Charge per area (C/m²) from the left wall to each edge of the bins, shape (bins + 1,)."""
+    """Charge per area (C/m²) from the left wall to each bin edge, shape (bins + 1,)."""
     density = net_charge_density(system, densities)
     layers = CHARGE_PER_MOLAR_NM * density * system.confinement_length / len(density)
     return system.actual_surface_charge_density + np.append(0.0, np.cumsum(layers))
 
 
 def _potential_at_edges(system: SlitSystem, densities: np.ndarray) -> np.ndarray:
-    """Potential (mV) at the edges of the bins, shape (bins + 1,)."""
+    """Potential relative to the midplane (mV) at the bin edges, shape (bins + 1,)."""
     charge = _charge_at_edges(system, densities)
     mean = (charge[1:] + charge[:-1]) / 2
     values = -np.append(0.0, np.cumsum(mean)) * _drop_per_charge(system, charge)
@@ -198,6 +198,6 @@ def _potential_at_edges(system: SlitSystem, densities: np.ndarray) -> np.ndarray
 
 
 def _drop_per_charge(system: SlitSystem, charge: np.ndarray) -> float:
-    """Fall of the potential (mV) across a bin for 1 C/m² to its left."""
+    """Potential drop (mV) across a bin per 1 C/m² to its left."""
     bin_width = system.confinement_length / (len(charge) - 1) * 1e-9
     return 1000 * bin_width / (constants.epsilon_0 * system.relative_permittivity)

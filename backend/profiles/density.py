@@ -1,4 +1,4 @@
-"""Density profiles and what follows from them."""
+"""Density profiles of the ions, and densities at the midplane and the contact plane."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BOTH_HEADER = ("z_nm", "positive_M", "positive_error_M", "negative_M", "negative
 
 @dataclass(frozen=True)
 class DensityProfile:
-    """Density of one ion species across the slit.
+    """Density profile of one ion species across the slit.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class DensityProfile:
     density : ndarray, shape (bins,)
         Density averaged over each bin (M).
     error : ndarray, shape (bins,)
-        Standard error of the density (M); for a prediction, see `nanoconf.surrogate`.
+        Standard error of the density (M). For predictions, see `nanoconf.surrogate`.
     """
 
     z: np.ndarray
@@ -53,17 +53,17 @@ class DensityProfile:
         return mid_density(self.density)
 
     def contact_density(self, system: SlitSystem, species: str) -> float:
-        """Density (M) at |z| = h/2 − d/2, where U_wall = k_BT, mean of both walls."""
+        """Density (M) at |z| = h/2 − d/2, where U_wall = k_BT, averaged over both walls."""
         return contact_density(system, species, self.density)
 
     # --- on disk ----------------------------------------------------------------------------
 
     def to_csv(self) -> str:
-        """CSV text with header ``z_nm,density_M,error_M``."""
+        """Return CSV text with header ``z_nm,density_M,error_M``."""
         return ",".join(CSV_HEADER) + "\n" + self._rows(",")
 
     def to_dat(self) -> str:
-        """The published tool's format: z, density, error, tab separated, without a header."""
+        """Return z, density and error, tab separated, no header: the published tool's format."""
         return self._rows("\t")
 
     def _rows(self, separator: str) -> str:
@@ -72,22 +72,28 @@ class DensityProfile:
 
     @classmethod
     def from_csv(cls, text: str) -> Self:
-        """The profile of `to_csv`."""
+        """Parse the text written by `to_csv`.
+
+        Raises
+        ------
+        ValueError
+            If the header is not that of a density profile.
+        """
         rows = list(csv.reader(io.StringIO(text)))
         if tuple(rows[0]) != CSV_HEADER:
-            raise ValueError(f"not a density profile: header {rows[0]}, not {list(CSV_HEADER)}")
+            raise ValueError(f"not a density profile: header {rows[0]} is not {list(CSV_HEADER)}")
         z, density, error = np.array(rows[1:], dtype=float).T
         return cls(z, density, error)
 
 
 @dataclass(frozen=True)
 class SlitProfiles:
-    """The profiles of both species.
+    """Density profiles of both species.
 
     Attributes
     ----------
     positive, negative : DensityProfile
-        Profiles of the positive and of the negative ions, over the same bins.
+        Profiles of the positive and negative ions over the same bins.
     """
 
     positive: DensityProfile
@@ -100,12 +106,12 @@ class SlitProfiles:
 
     @property
     def finite(self) -> bool:
-        """Whether all densities and errors are finite numbers."""
+        """True if all densities and errors are finite."""
         numbers = [(p.density, p.error) for p in self.by_species().values()]
         return bool(np.isfinite(numbers).all())
 
     def by_species(self) -> dict[str, DensityProfile]:
-        """The profiles by the name of their species."""
+        """Return the profiles by species name."""
         return {"positive": self.positive, "negative": self.negative}
 
     @property
@@ -114,7 +120,7 @@ class SlitProfiles:
         return np.array([self.positive.density, self.negative.density])
 
     def files(self) -> dict[str, str]:
-        """Text of each file that holds these profiles, by file name."""
+        """Return the contents of the CSV and .dat files by file name."""
         texts = {}
         for species, (csv_name, dat_name) in self.FILES.items():
             profile = self.by_species()[species]
@@ -128,7 +134,7 @@ class SlitProfiles:
             write_text(folder / name, text)
 
     def to_csv(self) -> str:
-        """CSV text of both species side by side, with the header `BOTH_HEADER`."""
+        """Return CSV text with both species side by side and `BOTH_HEADER` as the header."""
         columns = [self.positive.z]
         for profile in self.by_species().values():
             columns += [profile.density, profile.error]
@@ -137,16 +143,22 @@ class SlitProfiles:
 
     @classmethod
     def from_csv(cls, text: str) -> Self:
-        """The profiles of `to_csv`."""
+        """Parse the text written by `to_csv`.
+
+        Raises
+        ------
+        ValueError
+            If the header is not `BOTH_HEADER`.
+        """
         header, *rows = csv.reader(io.StringIO(text))
         if tuple(header) != BOTH_HEADER:
-            raise ValueError(f"not two density profiles: header {header}")
+            raise ValueError(f"not two density profiles: header {header} is not {BOTH_HEADER}")
         z, *columns = np.array(rows, dtype=float).T
         return cls(DensityProfile(z, *columns[:2]), DensityProfile(z, *columns[2:]))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read the CSV files of `save`."""
+        """Read the CSV files written by `save`."""
         return cls(
             *(
                 DensityProfile.from_csv((folder / names[0]).read_text(encoding="utf-8"))
@@ -156,19 +168,19 @@ class SlitProfiles:
 
 
 def mid_density(density: np.ndarray) -> float:
-    """Density at z = 0 of a profile of shape (bins,)."""
+    """Density at the midplane, z = 0, of a profile of shape (bins,)."""
     return float(np.interp((len(density) - 1) / 2, np.arange(len(density)), density))
 
 
 def contact_density(system: SlitSystem, species: str, density: np.ndarray) -> float:
-    """Density (M) of a profile of shape (bins,) at |z| = h/2 − d/2, mean of both walls.
+    """Contact density (M), at |z| = h/2 − d/2, of a profile of shape (bins,); mean of both walls.
 
-    Interpolated in y(z) = ρ exp(βU_wall), which is smooth through the soft wall, where ρ itself
-    changes by half from bin to bin.
+    The value is interpolated in y(z) = ρ exp(βU_wall), which is smooth through the soft wall,
+    whereas ρ changes by up to half from bin to bin.
     """
     plane = system.contact_planes[SPECIES.index(species)]
     factor = binned_boltzmann_factor(system, species, len(density))
-    reached = factor > 0.05
-    z = bin_centres(system, len(density))[reached]
-    y = np.interp([-plane, plane], z, density[reached] / factor[reached])
+    accessible = factor > 0.05
+    z = bin_centres(system, len(density))[accessible]
+    y = np.interp([-plane, plane], z, density[accessible] / factor[accessible])
     return float(y.mean() / np.e)

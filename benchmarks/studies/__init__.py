@@ -1,1 +1,1 @@
-"""Long studies that the defaults and the docs rest on: ``python -m benchmarks.studies``."""
+"""Long studies behind the defaults and the documentation: ``python -m benchmarks.studies``."""

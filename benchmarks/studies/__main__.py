@@ -1,4 +1,4 @@
-"""``python -m benchmarks.studies [STUDY …]``: simulate, print, and write to ``docs/studies``."""
+"""``python -m benchmarks.studies [STUDY …]``: run studies and write them to ``docs/studies``."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ import sys
 import time
 
 from benchmarks.studies import agreement, plots, scaling, seeds, shift
-from benchmarks.studies.report import keep, say
+from benchmarks.studies.report import log, save_results
 from nanoconf.tables import aligned
 
 OTHERS = {"agreement": agreement, "error bars": seeds, "scaling": scaling}
 
 
 def study(name: str, duration_ns: float) -> str:
-    """Carry out a study, keep its results and plot; returns its table."""
+    """Run a study, save its results and figure, and return its table."""
     if name in shift.STUDIES:
         shifts = shift.measure(name, duration_ns)
-        keep(name, [each.to_dict() for each in shifts])
+        save_results(name, [each.to_dict() for each in shifts])
         plots.draw_shifts(name, shifts)
         return aligned(shift.rows(shifts))
     module = OTHERS[name]
     measured = module.measure()
-    keep(name, [e.to_dict() for e in measured] if isinstance(measured, list) else measured)
+    save_results(name, [e.to_dict() for e in measured] if isinstance(measured, list) else measured)
     module.draw(measured)
     return aligned(module.rows(measured))
 
 
 def main() -> int:
-    """The studies asked for, or all of them."""
+    """Run the given studies, or all of them."""
     names = [*shift.STUDIES, *OTHERS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.studies", description=__doc__)
-    parser.add_argument("study", nargs="*", help=f"{', '.join(names)} (all)")
+    parser.add_argument("study", nargs="*", help=f"{', '.join(names)} (default: all)")
     parser.add_argument(
         "--duration-ns",
         type=float,
         default=shift.DURATION_NS,
         metavar="NS",
-        help="length of each run that a setting is changed in (%(default)g)",
+        help="duration of each run in studies of a setting (default: %(default)g)",
     )
     options = parser.parse_args()
     chosen = options.study or names
@@ -47,7 +47,7 @@ def main() -> int:
     for name in chosen:
         started = time.monotonic()
         print(f"\n{name}\n{study(name, options.duration_ns)}", flush=True)
-        say(f"{name}: {time.monotonic() - started:.0f} s")
+        log(f"{name}: {time.monotonic() - started:.0f} s")
     return 0
 
 

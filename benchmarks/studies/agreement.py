@@ -1,8 +1,9 @@
-"""Whether our engine and LAMMPS give the same profiles.
+"""Agreement of profiles between our engine and LAMMPS.
 
-Six systems with all valencies and both walls; the seeds are those written here. LAMMPS's profile is
-its histogram, from 40 blocks. Deviations are counted in 0.05 nm bins and in units of both engines'
-error bars; with so many blocks Student's t makes a perfect agreement a reduced χ² of 1.05.
+Six systems cover all valencies and both walls; the seeds are fixed below. The LAMMPS profile is a
+histogram from 40 blocks. Deviations are computed in 0.05 nm bins, in units of the combined standard
+errors. For this number of blocks, Student's t distribution gives a reduced χ² of 1.05 for perfect
+agreement.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from backend.sampling.result import SimulationResult
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
 from benchmarks.studies.coarse import coarse
-from benchmarks.studies.report import figure, save, say
+from benchmarks.studies.report import figure, log, save
 
 SYSTEMS = {
     "1:−1, default": SlitSystem(),
@@ -33,13 +34,22 @@ SYSTEMS = {
 
 OURS = RunSettings(duration_ns=10.0, seed=11)
 LAMMPS = RunSettings(duration_ns=1.5, seed=12, engine="lammps")
-LEAST_SHARE = 0.05
-"""Bins count from this share of the highest density on."""
+MIN_RELATIVE_DENSITY = 0.05
+"""Bins are counted if their density is at least this fraction of the maximum."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Deviations of the two engines for one system and species, in standard errors."""
+    """Deviations between the engines for one system and species.
+
+    Attributes
+    ----------
+    system, species : str
+    z : list of float
+        Bin centres (nm).
+    deviations, relative : list of float
+        Difference in combined standard errors, and relative to our density.
+    """
 
     system: str
     species: str
@@ -48,7 +58,7 @@ class Agreement:
     relative: list[float]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return the deviations as JSON values."""
         return asdict(self)
 
 
@@ -61,7 +71,7 @@ def measure() -> list[Agreement]:
         for species in SPECIES:
             found.append(_compared(name, species, ours, theirs))
             chi2 = np.mean(np.square(found[-1].deviations))
-            say(f"{name}, {species}: reduced χ² {chi2:.2f}")
+            log(f"{name}, {species}: reduced χ² {chi2:.2f}")
     return found
 
 
@@ -70,7 +80,7 @@ def _compared(
 ) -> Agreement:
     z, density, error = coarse(ours, species)
     _, other, other_error = coarse(theirs, species)
-    counted = density >= LEAST_SHARE * density.max()
+    counted = density >= MIN_RELATIVE_DENSITY * density.max()
     difference = (other - density)[counted]
     return Agreement(
         name,
@@ -82,7 +92,7 @@ def _compared(
 
 
 def summary(found: list[Agreement]) -> dict[str, Any]:
-    """Reduced χ² over all systems and species, and the largest deviation."""
+    """Compute the reduced χ² and the largest deviation over all systems and species."""
     deviations = np.concatenate([each.deviations for each in found])
     return {
         "bins": len(deviations),
@@ -92,7 +102,7 @@ def summary(found: list[Agreement]) -> dict[str, Any]:
 
 
 def rows(found: list[Agreement]) -> list[list[str]]:
-    """The agreement as a table."""
+    """Table of the agreement by system and species."""
     table = [["", "ions", "bins", "reduced χ²", "largest deviation", "rms difference"]]
     for each in found:
         deviations = np.array(each.deviations)
@@ -121,7 +131,7 @@ def rows(found: list[Agreement]) -> list[list[str]]:
 
 
 def draw(found: list[Agreement]) -> None:
-    """Deviations over z, a panel for each system."""
+    """Draw the deviations over z, one panel per system."""
     picture, axes = figure(2, 3, sharey=True)
     for axis, name in zip(axes.ravel(), SYSTEMS, strict=True):
         axis.axhspan(-2, 2, color="0.92", zorder=0)

@@ -1,4 +1,4 @@
-"""Profiles in wider bins, with the errors that their blocks give."""
+"""Profiles in wider bins, with standard errors from blocks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from backend.sampling.result import SimulationResult
 from backend.system import SPECIES
 
 BIN_WIDTH = 0.05
-"""nm, about."""
+"""Approximate width of the merged bins (nm)."""
 
 
 def coarse(result: SimulationResult, species: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Z (nm), density and standard error (M) in the wider bins of the left half."""
+    """Return z (nm), density and standard error (M) in wider bins of the left half."""
     assert result.residuals is not None
     profile = result.profiles.by_species()[species]
     half = len(profile.z) // 2

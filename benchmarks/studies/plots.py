@@ -1,4 +1,4 @@
-"""The studies' plots."""
+"""Figures of the studies."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from benchmarks.studies.report import MARKERS, STYLES, figure, save
 from benchmarks.studies.shift import Shift
 
 BAND = 0.5
-"""Per cent within which a profile is to stay."""
+"""Half width of the shaded band (%)."""
 
 
 def draw_shifts(study: str, shifts: list[Shift]) -> None:
-    """Difference of each variant's profile from the first's, over z."""
+    """Draw the difference of each variant's profile from the first variant's, over z."""
     picture, axes = figure(2, len(SYSTEMS), sharex="col", sharey="row")
     for row, species in enumerate(("positive", "negative")):
         for column, system in enumerate(SYSTEMS):

@@ -1,4 +1,4 @@
-"""Tables, JSON and plots of the studies, in ``docs/studies``."""
+"""Output of the studies: JSON files and figures in ``docs/studies``."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "x")
 
 
-def say(what: str) -> None:
-    """Tell whoever waits what has been done."""
-    print(what, file=sys.stderr, flush=True)
+def log(message: str) -> None:
+    """Report progress on stderr."""
+    print(message, file=sys.stderr, flush=True)
 
 
-def keep(name: str, values: Any) -> None:
+def save_results(name: str, values: Any) -> None:
     """Write the results of a study as JSON."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     write_json(FOLDER / f"{name.replace(' ', '-')}.json", values)
 
 
 def figure(rows: int, columns: int, **options: Any):
-    """A figure and its axes, without a display; shape (rows, columns)."""
+    """Create an off-screen figure and its axes, shape (rows, columns)."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -43,4 +43,4 @@ def save(picture, name: str) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{name.replace(' ', '-')}.png"
     picture.savefig(path, dpi=110)
-    say(f"drawn: {path}")
+    log(f"written: {path}")

@@ -1,6 +1,7 @@
-"""How the cost of a step grows with the number of ions, and how replicas use several cores.
+"""Scaling of the cost of a step with the number of ions, and of a run with the number of cores.
 
-LAMMPS stands beside: a mesh grows more slowly than a loop over pairs, and somewhere overtakes it.
+LAMMPS is included for comparison: its mesh scales better than a loop over pairs, so at some size it
+becomes faster.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from backend.settings import RunSettings
 from backend.system import SlitSystem
 from benchmarks.contenders import lammps
 from benchmarks.speed import lammps_speed
-from benchmarks.studies.report import figure, save, say
+from benchmarks.studies.report import figure, log, save
 
 IONS = (106, 212, 424, 848, 1500, 3000, 6000, 10000)
 SECONDS = 3.0
@@ -27,11 +28,11 @@ CURVES = {
     "every_step": ("s--", "nanoconf, all forces every step"),
     "lammps": ("^:", "LAMMPS, PPPM 1e-3, 6 σ"),
 }
-"""What is measured, how it is drawn and called."""
+"""Line style and label of each measured setup."""
 
 
 def measure() -> dict[str, Any]:
-    """Steps a second of one core by number of ions; time of a run by number of cores."""
+    """Measure steps per second on one core by number of ions, and run time by number of cores."""
     return {"ions": [_speed(ions) for ions in IONS], "cores": _cores()}
 
 
@@ -46,7 +47,7 @@ def _speed(ions: int) -> dict[str, Any]:
     found["lammps"] = lammps_speed(
         system, replica.state.positions, contender, max(100, 1_000_000 // ions)
     )
-    say(f"{ions} ions: " + ", ".join(f"{found[name]:.0f} steps/s ({name})" for name in CURVES))
+    log(f"{ions} ions: " + ", ".join(f"{found[name]:.0f} steps/s ({name})" for name in CURVES))
     return found
 
 
@@ -69,12 +70,12 @@ def _cores() -> list[dict[str, Any]]:
         started = time.monotonic()
         run(SlitSystem(), settings, threads=threads)
         found.append({"cores": threads, "seconds": time.monotonic() - started})
-        say(f"{threads} cores: {found[-1]['seconds']:.1f} s")
+        log(f"{threads} cores: {found[-1]['seconds']:.1f} s")
     return found
 
 
 def rows(measured: dict[str, Any]) -> list[list[str]]:
-    """The study as a table."""
+    """Table of steps per second by number of ions, and of run times by number of cores."""
     table = [["ions", *(f"{label}, steps/s" for _, label in CURVES.values())]]
     for each in measured["ions"]:
         table.append([str(each["ions"]), *(f"{each[name]:,.0f}" for name in CURVES)])
@@ -84,14 +85,14 @@ def rows(measured: dict[str, Any]) -> list[list[str]]:
 
 
 def draw(measured: dict[str, Any]) -> None:
-    """Steps a second over the number of ions."""
+    """Draw steps per second over the number of ions."""
     picture, axes = figure(1, 1)
     axis = axes[0, 0]
     ions = [each["ions"] for each in measured["ions"]]
     for name, (style, label) in CURVES.items():
         axis.loglog(ions, [each[name] for each in measured["ions"]], style, label=label)
     axis.set_xlabel("ions")
-    axis.set_ylabel("time steps a second, one core")
+    axis.set_ylabel("time steps per second, one core")
     axis.grid(True, which="both", linewidth=0.3)
     axis.legend(fontsize=8)
     save(picture, "scaling")

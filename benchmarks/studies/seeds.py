@@ -1,4 +1,4 @@
-"""Whether error bars say how far independent runs lie apart: twenty seeds of one system."""
+"""Error bars compared with the spread of independent runs: twenty seeds of one system."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 from backend.engines.numba.engine import run
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
-from benchmarks.studies.report import figure, save, say
+from benchmarks.studies.report import figure, log, save
 
 SEEDS = range(201, 221)
 DURATION_NS = 1.0
 
 
 def measure() -> dict[str, Any]:
-    """Spread of twenty runs over their mean error bar, bin by bin."""
+    """Measure the ratio of the spread of twenty runs to their error bars, bin by bin."""
     system = SlitSystem()
     profiles = []
     for seed in SEEDS:
         result = run(system, RunSettings(duration_ns=DURATION_NS, seed=seed), threads=2)
         profiles.append(result.profiles.by_species())
-        say(f"seed {seed}: {result.summary.median_relative_error:.2%}")
+        log(f"seed {seed}: {result.summary.median_relative_error:.2%}")
     measured: dict[str, Any] = {"z": profiles[0]["positive"].z.tolist()}
     for species in SPECIES:
         density = np.array([each[species].density for each in profiles])
@@ -43,8 +43,8 @@ def measure() -> dict[str, Any]:
 
 
 def rows(measured: dict[str, Any]) -> list[list[str]]:
-    """The study as a table."""
-    table = [["ions", "spread over bars, median over bins", "root mean square over bins"]]
+    """Table of the ratio of spread to error bars."""
+    table = [["ions", "spread/error bar, median over bins", "root mean square over bins"]]
     for species in SPECIES:
         found = measured[species]
         table.append([species, f"{found['median_ratio']:.2f}", f"{found['ratio_of_means']:.2f}"])
@@ -52,7 +52,7 @@ def rows(measured: dict[str, Any]) -> list[list[str]]:
 
 
 def draw(measured: dict[str, Any]) -> None:
-    """The ratio over z."""
+    """Draw the ratio over z."""
     picture, axes = figure(1, 1)
     axis = axes[0, 0]
     axis.axhspan(0.8, 1.25, color="0.92", zorder=0)
@@ -60,7 +60,7 @@ def draw(measured: dict[str, Any]) -> None:
         ratio = [np.nan if r is None else r for r in measured[species]["ratio"]]
         axis.plot(measured["z"], ratio, style, label=f"{species} ions")
     axis.set_xlabel("z (nm)")
-    axis.set_ylabel("spread of 20 runs over their error bars")
+    axis.set_ylabel("spread of 20 runs / error bar")
     axis.set_ylim(0, 2)
     axis.legend(fontsize=8)
     save(picture, "error bars")

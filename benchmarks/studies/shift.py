@@ -1,4 +1,4 @@
-"""How far a profile moves when something about the simulation is changed."""
+"""Shift of a profile when a setting of the simulation is changed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
 from benchmarks.contenders import SYSTEMS
 from benchmarks.studies.coarse import coarse
-from benchmarks.studies.report import say
+from benchmarks.studies.report import log
 
 DURATION_NS = 10.0
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A way to simulate; the first of a study is what the others are compared with."""
+    """Settings of a simulation; the first variant of a study is the reference for the others."""
 
     name: str
     settings: dict[str, Any]
@@ -57,7 +57,7 @@ STUDIES = {
         Variant("sheets", {"electrostatics": "sheets"}),
         Variant("sheets, twice the area", {"electrostatics": "sheets"}, {"negative_ions": 2}),
     ],
-    # few, so that they can be long: what shorter runs leave in doubt
+    # few variants, so that runs can be long enough to resolve small shifts
     "defaults": [
         Variant("default", {}),
         Variant("all forces every step", {"coulomb_split": 1}),
@@ -65,20 +65,21 @@ STUDIES = {
         Variant("half the area, or the smallest allowed", {}, {"negative_ions": 0.5}),
     ],
 }
-"""Variants by study; `negative_ions` is counted in those of the default."""
+"""Variants by study; `negative_ions` is a multiple of the default number."""
 
 
 @dataclass(frozen=True)
 class Shift:
-    """How far the profile of a species lies from that of the first variant.
+    """Difference between the profile of a species and that of the first variant.
 
     Attributes
     ----------
+    study, system, variant, species : str
     z, relative, error : list of float
-        Middle of each bin (nm), difference over the density there, and its standard error.
+        Bin centres (nm), difference relative to the density, and its standard error.
     shift, noise : float
-        Root mean square over the bins, weighted with the density, of the difference, and of what
-        the error bars let one expect if there were none.
+        Relative L2 norm of the difference, and the value expected from the standard errors if there
+        were no difference.
     """
 
     study: str
@@ -92,7 +93,7 @@ class Shift:
     noise: float
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return the shift as JSON values."""
         return asdict(self)
 
 
@@ -105,7 +106,7 @@ def measure(study: str, duration_ns: float = DURATION_NS) -> list[Shift]:
             result = _simulate(system, variant, seed, duration_ns)
             timings = result.summary.timings
             assert timings is not None
-            say(f"{study}, {name}, {variant.name}: {timings.seconds:.0f} s")
+            log(f"{study}, {name}, {variant.name}: {timings.seconds:.0f} s")
             if reference is None:
                 reference = result
                 continue
@@ -152,7 +153,7 @@ def _shift(
 
 
 def rows(shifts: list[Shift]) -> list[list[str]]:
-    """The study as a table."""
+    """Table of the shifts."""
     table = [["", "system", "ions", "shift", "expected from the error bars"]]
     for each in shifts:
         table.append(

@@ -146,18 +146,18 @@ def execute(options: Namespace) -> int:
 
 def _train(options: Namespace) -> None:
     from nanoconf.paper import network_training as training
-    from nanoconf.paper.report import keep, save_figure
+    from nanoconf.paper.report import save_figure, save_numbers
     from nanoconf.tables import aligned
 
     card = training.train(options.data, options.output, epochs=epochs(options), seed=seed(options))
     print(aligned(training.rows(card)))
-    keep(options.results, "paper-training", training.numbers(card))
+    save_numbers(options.results, "paper-training", training.numbers(card))
     save_figure(options.results, "paper-training", training.draw(card))
 
 
 def _grid_search(options: Namespace) -> None:
     from nanoconf.paper import grid_search
-    from nanoconf.paper.report import keep, save_figure
+    from nanoconf.paper.report import save_figure, save_numbers
     from nanoconf.tables import aligned
 
     found = grid_search.search(
@@ -168,7 +168,7 @@ def _grid_search(options: Namespace) -> None:
         seed=seed(options),
     )
     print(aligned(grid_search.rows(found)))
-    keep(options.results, "paper-grid-search", grid_search.numbers(found))
+    save_numbers(options.results, "paper-grid-search", grid_search.numbers(found))
     save_figure(options.results, "paper-grid-search", grid_search.draw(found))
 
 
@@ -176,7 +176,7 @@ def _accuracy(options: Namespace) -> None:
     from nanoconf.paper import accuracy
     from nanoconf.paper.histograms import Histograms
     from nanoconf.paper.published_network import PaperNetwork
-    from nanoconf.paper.report import keep, save_figure
+    from nanoconf.paper.report import save_figure, save_numbers
     from nanoconf.surrogate.model import Surrogate
     from nanoconf.surrogate.simulations import Simulations
     from nanoconf.tables import aligned
@@ -187,22 +187,22 @@ def _accuracy(options: Namespace) -> None:
     )
     network = PaperNetwork.load(options.network)
     seen = network.card["systems"]["training"]
-    found = accuracy.judge(network, histograms, references, seen)
+    found = accuracy.evaluate(network, histograms, references, seen)
     print(aligned(accuracy.rows(found)))
     model = Surrogate.load(options.model)
     seen = model.card.systems.training
-    ours = accuracy.judge(accuracy.positive_ions(model), histograms, references, seen)
+    ours = accuracy.evaluate(accuracy.positive_ions(model), histograms, references, seen)
     print(f"\nThe same for {model.name}:\n")
     print(aligned(accuracy.rows(ours)))
     print(accuracy.NOTE)
-    keep(options.results, "paper-accuracy", found | {model.name: ours})
+    save_numbers(options.results, "paper-accuracy", found | {model.name: ours})
     save_figure(options.results, "paper-accuracy", accuracy.draw(found))
 
 
 def _profiles(options: Namespace) -> None:
     from nanoconf.paper import accuracy, profile_figures
     from nanoconf.paper.published_network import PaperNetwork
-    from nanoconf.paper.report import keep, save_figure
+    from nanoconf.paper.report import save_figure, save_numbers
     from nanoconf.surrogate.model import Surrogate
     from nanoconf.surrogate.simulations import Simulations
     from nanoconf.tables import aligned
@@ -221,7 +221,7 @@ def _profiles(options: Namespace) -> None:
         name: one.to_dict() | {"ships": {"model": model.name, "error": ours[name].deviation}}
         for name, one in found.items()
     }
-    keep(options.results, "paper-profiles", kept)
+    save_numbers(options.results, "paper-profiles", kept)
     save_figure(options.results, "paper-profiles", profile_figures.draw_profiles(found))
     save_figure(options.results, "paper-trends", profile_figures.draw_trends(found))
 
@@ -229,7 +229,7 @@ def _profiles(options: Namespace) -> None:
 def _speed_up(options: Namespace) -> None:
     from nanoconf.paper import speed_up
     from nanoconf.paper.published_network import PaperNetwork
-    from nanoconf.paper.report import keep, save_figure
+    from nanoconf.paper.report import save_figure, save_numbers
     from nanoconf.tables import aligned
 
     cores = speed_up.scaling(options.scaling)
@@ -238,5 +238,5 @@ def _speed_up(options: Namespace) -> None:
     if cores:
         tables.append(speed_up.scaling_rows(cores))
     print("\n\n".join(aligned(table) for table in tables))
-    keep(options.results, "paper-speed-up", speed_up.numbers(times, cores))
+    save_numbers(options.results, "paper-speed-up", speed_up.numbers(times, cores))
     save_figure(options.results, "paper-speed-up", speed_up.draw(times, cores))

@@ -1,11 +1,11 @@
-"""The paper's success rate A, with the ceiling that even the exact answer cannot pass.
+"""The paper's success rate A and its ceiling, the rate that an exact prediction reaches.
 
-A prediction succeeds in a bin where it differs from the simulation by less than the simulation's
-error bar. A_n is the share of systems where it does in bin n (Fig. 4), A_i the share of bins where
-it does in system i, A the share over all. A rises when the simulation gets worse, so it means
-nothing without its ceiling: error bars of k standard errors from B blocks hold the exact density
-with the probability P(|t| < k) of Student's t with B − 1 degrees of freedom, no more. The paper
-does not say how many standard errors its bars are.
+A prediction succeeds in a bin if it differs from the simulation by less than the simulation's error
+bar. A_n is the fraction of systems for which it succeeds in bin n (Fig. 4), A_i the fraction of
+bins in which it succeeds for system i, and A the fraction over all systems and bins. A rises as the
+simulations become noisier, so it is meaningful only relative to its ceiling: error bars of k
+standard errors from B blocks contain the exact density with probability P(|t| < k), for Student's t
+with B − 1 degrees of freedom. The paper does not state its k.
 """
 
 from __future__ import annotations
@@ -31,49 +31,56 @@ from nanoconf.surrogate.simulations import Simulations
 STANDARD_ERRORS = (1.0, 1.96, 3.0)
 """Half widths k of the error bars, in standard errors."""
 
-REACHED = 0.01
-"""Ions can be in a bin where the walls alone would let this share of the bulk density in. Nearer
-the wall a run of 5 ns counts so few ions that its error bars are no longer those of a mean."""
+MIN_BOLTZMANN_FACTOR = 0.01
+"""Bins count as accessible if the Boltzmann factor of the walls is at least this value. Nearer the
+wall, a run of 5 ns counts too few ions for a reliable standard error."""
 
 PAPER_A = 0.958
 PAPER_A_N = (0.86, 0.997)
 PAPER_A_I = {"I": 0.98, "II": 0.91, "III": 0.78, "IV": 0.89}
-"""What the paper reports: over all, the smallest and largest bin, and by system."""
+"""Values reported in the paper: A, the smallest and largest A_n, and A_i by system."""
 
 NAMES = {paper_key(system): name for name, system in {**SYSTEMS, **TRENDS}.items()}
-"""The paper's names of its systems, by `paper_key`."""
+"""Names of the systems in the paper, by `paper_key`."""
 
 NOTE = """
-A is the share of points where network and simulation differ by less than k standard errors of the
-simulation's histogram; its ceiling is the A of an exact prediction. The paper does not state its k.
-L2 error: relative to the longest simulations, over all bins. MD noise: the error of those
-simulations."""
+A: fraction of bins in which prediction and simulation differ by less than k standard errors of the
+simulation's histogram. Ceiling: A of an exact prediction. The paper does not state its k.
+L2 error: relative to the most precise runs, over all bins. MD noise: the error of these runs."""
 
 References = dict[str, tuple[np.ndarray, np.ndarray]]
-"""Densities and their standard errors (M), shape (150,) each, of long runs, by `paper_key`."""
+"""Density and standard error (M) of the most precise runs, shape (150,) each, by `paper_key`."""
 
 
 def ceiling(blocks: np.ndarray | int, k: float) -> np.ndarray:
-    """How often k standard errors from B blocks hold the exact mean: P(|t| < k), B − 1 degrees."""
+    """Success rate of an exact prediction: P(|t| < k) with B − 1 degrees of freedom.
+
+    Parameters
+    ----------
+    blocks : int or ndarray of int
+        Number of blocks B.
+    k : float
+        Half width of the error bars, in standard errors.
+    """
     return 1 - 2 * stats.t.sf(k, np.asarray(blocks) - 1)
 
 
-def reached(system: SlitSystem) -> np.ndarray:
-    """The bins of the left half where positive ions can be; bool, shape (150,)."""
+def accessible(system: SlitSystem) -> np.ndarray:
+    """Mask of the bins of the left half that positive ions can reach; bool, shape (150,)."""
     z = bin_centres(system)[:BINS]
-    return boltzmann_factor(system, SPECIES, z) >= REACHED
+    return boltzmann_factor(system, SPECIES, z) >= MIN_BOLTZMANN_FACTOR
 
 
 @dataclass(frozen=True)
 class Deviations:
-    """How far predictions lie from histograms.
+    """Deviations of predictions from histograms.
 
     Attributes
     ----------
     ratio : ndarray, shape (systems, 150)
-        |ML − MD| in standard errors; NaN in bins that do not count.
+        |ML − MD| in standard errors; NaN in bins that are not counted.
     blocks : ndarray of int, shape (systems,)
-        Number of blocks behind each system's standard errors.
+        Number of blocks from which the standard errors of each system are computed.
     """
 
     ratio: np.ndarray
@@ -81,12 +88,12 @@ class Deviations:
 
     @classmethod
     def of(cls, predicted: np.ndarray, histograms: Histograms) -> Deviations:
-        """The deviations of predicted densities (M), shape (systems, 150)."""
-        counts = np.array([reached(system) for system in histograms.systems])
-        counts &= histograms.error > 0
+        """Compare predicted densities (M), shape (systems, 150), with histograms."""
+        counted = np.array([accessible(system) for system in histograms.systems])
+        counted &= histograms.error > 0
         difference = np.abs(predicted - histograms.density)
         ratio = np.full_like(difference, np.nan)
-        np.divide(difference, histograms.error, out=ratio, where=counts)
+        np.divide(difference, histograms.error, out=ratio, where=counted)
         return cls(ratio, histograms.blocks)
 
     def __getitem__(self, rows: Any) -> Deviations:
@@ -94,61 +101,63 @@ class Deviations:
 
     @property
     def counted(self) -> np.ndarray:
-        """Which bins count; bool, shape (systems, 150)."""
+        """Mask of the bins that are counted; bool, shape (systems, 150)."""
         return ~np.isnan(self.ratio)
 
     def success(self, k: float) -> dict[str, float]:
-        """A, and its ceiling, over all bins that count."""
-        share = self.counted.sum(axis=1) / self.counted.sum()
+        """Return A over all counted bins (``value``) and its ``ceiling``."""
+        weight = self.counted.sum(axis=1) / self.counted.sum()
         return {
             "value": tidy(np.mean(self.ratio[self.counted] < k)),
-            "ceiling": tidy(share @ ceiling(self.blocks, k)),
+            "ceiling": tidy(weight @ ceiling(self.blocks, k)),
         }
 
     def success_by_bin(self, k: float) -> np.ndarray:
-        """A_n, shape (150,); NaN where no system's ions can be."""
+        """Return A_n, shape (150,); NaN in bins that no system counts."""
         systems = self.counted.sum(axis=0)
         hits = (self.ratio < k).sum(axis=0)
         return np.divide(hits, systems, out=np.full(BINS, np.nan), where=systems > 0)
 
 
-def judge(
+def evaluate(
     predict: Predict,
     histograms: Histograms,
     references: References,
     seen: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Count the successes of any predictor.
+    """Compute success rates and errors of a predictor.
 
     Parameters
     ----------
     predict : callable
-        Systems to densities (M) of positive ions, shape (systems, 150).
+        Function from systems to densities (M) of positive ions, shape (systems, 150).
     histograms : Histograms
-        Runs of the test systems and of the paper's ten.
+        Runs of the test systems and of the paper's ten systems.
     references : References
-        Runs that are as long as there are, for the error itself; see `references_of`.
+        Most precise runs, for the L2 error; see `references_of`.
     seen : collection of str
-        `paper_key` of systems that the predictor was trained on; they are left out. What follows
-        the paper's five inputs in a key is ignored: a surrogate may have more.
+        Keys of the predictor's training systems, which are left out. Only the paper's five inputs
+        in a key are compared, because a surrogate may have more.
 
     Returns
     -------
     dict
-        JSON values: ``A`` by k over the test systems, with ``A_n``; ``systems``, A_i by k of the
-        paper's systems; ``error``, the relative L2 error against the references, and their noise.
+        JSON values: ``A`` and ``A_n`` by k over the test systems; ``systems``, A_i by k for the
+        paper's systems; ``error``, the relative L2 error with respect to the references and their
+        noise.
 
     Raises
     ------
     InvalidInput
-        No test system is left.
+        If no test system is left.
     """
     left_out = {" ".join(key.split()[: len(INPUTS)]) for key in seen}
     rows = [row for row, key in enumerate(histograms.keys) if key not in left_out]
     keys = [histograms.keys[row] for row in rows]
     test = [index for index, key in enumerate(keys) if key not in NAMES]
     if not test:
-        raise InvalidInput("data", len(histograms), "holds no test system besides the published")
+        problem = "contains no test system other than the published ones"
+        raise InvalidInput("data", len(histograms), problem)
     predicted = np.zeros_like(histograms.density)
     predicted[rows] = predict([histograms.systems[row] for row in rows])
     deviations = Deviations.of(predicted, histograms)[rows]
@@ -179,12 +188,12 @@ def judge(
 
 
 def positive_ions(model: Surrogate) -> Predict:
-    """What a model of both ions says of the positive ones, for `judge`."""
+    """Return the predictor of positive-ion densities of a surrogate, for `evaluate`."""
     return lambda systems: model.predict_halves(systems).density[:, 0]
 
 
 def references_of(data: Sequence[Simulations]) -> References:
-    """The most precise profile of positive ions of each system in some data sets."""
+    """Return the most precise positive-ion profile of each system across data sets."""
     found: References = {}
     for simulations in data:
         profiles = zip(
@@ -202,13 +211,18 @@ def references_of(data: Sequence[Simulations]) -> References:
 def relative_error(
     predicted: np.ndarray, density: np.ndarray, error: np.ndarray
 ) -> dict[str, float]:
-    """Relative L2 error of a profile, all in M, shape (bins,).
+    """Relative L2 error of a predicted profile.
+
+    Parameters
+    ----------
+    predicted, density, error : ndarray, shape (bins,)
+        Predicted density, simulated density and its standard error (M).
 
     Returns
     -------
     dict
-        ``observed``, ‖ML − MD‖/‖MD‖; ``noise``, what MD's own standard errors add to it;
-        ``beyond_noise``, √(observed² − noise²), zero where the noise is larger.
+        ``observed``, ‖ML − MD‖/‖MD‖; ``noise``, the contribution of the standard errors of MD;
+        ``beyond_noise``, √(observed² − noise²), or zero if the noise is larger.
     """
     norm = np.linalg.norm(density)
     observed, noise = np.linalg.norm(predicted - density) / norm, np.linalg.norm(error) / norm
@@ -226,18 +240,18 @@ def _error(
 
 
 def _median(errors: Sequence[dict[str, float] | None]) -> dict[str, float] | None:
-    """Median of each error over systems; None where not every system has one."""
+    """Median of each error over systems; None if a system has no error."""
     known = [error for error in errors if error is not None]
     if not known or len(known) < len(errors):
         return None
     return {name: tidy(np.median([error[name] for error in known])) for name in known[0]}
 
 
-# --- shown ----------------------------------------------------------------------------------
+# --- tables and figures ---------------------------------------------------------------------
 
 
 def rows(found: dict[str, Any]) -> list[list[str]]:
-    """A and its ceiling, for each k, over the test systems and for each of the paper's."""
+    """Table of A and its ceiling by k, over the test systems and for each published system."""
     table = [
         [
             "",
@@ -247,17 +261,17 @@ def rows(found: dict[str, Any]) -> list[list[str]]:
             "MD noise %",
         ]
     ]
-    everywhere = f"{found['test_systems']} test systems"
-    table.append(_row(everywhere, found["A"], f"{PAPER_A:.3f}", found["error"]))
+    all_systems = f"{found['test_systems']} test systems"
+    table.append(_row(all_systems, found["A"], f"{PAPER_A:.3f}", found["error"]))
     for name, one in found["systems"].items():
         paper = PAPER_A_I.get(name)
         table.append(_row(name, one["A"], f"{paper:.2f}" if paper else "", one["error"]))
-    for choose, which in ((min, "smallest A_n"), (max, "largest A_n")):
+    for choose, label in ((min, "smallest A_n"), (max, "largest A_n")):
         cells = []
         for k in STANDARD_ERRORS:
             in_bins = [value for value in found["A"][f"{k:g}"]["A_n"] if value is not None]
             cells += [f"{choose(in_bins):.3f}", ""]
-        table.append([which, *cells, f"{choose(PAPER_A_N):g}", "", ""])
+        table.append([label, *cells, f"{choose(PAPER_A_N):g}", "", ""])
     return table
 
 
@@ -265,14 +279,14 @@ def _row(
     name: str, success: dict[str, Any], paper: str, error: dict[str, float] | None
 ) -> list[str]:
     cells = [
-        f"{success[f'{k:g}'][what]:.3f}" for k in STANDARD_ERRORS for what in ("value", "ceiling")
+        f"{success[f'{k:g}'][key]:.3f}" for k in STANDARD_ERRORS for key in ("value", "ceiling")
     ]
-    shown = [f"{100 * error[what]:.2f}" if error else "" for what in ("observed", "noise")]
-    return [name, *cells, paper, *shown]
+    errors = [f"{100 * error[key]:.2f}" if error else "" for key in ("observed", "noise")]
+    return [name, *cells, paper, *errors]
 
 
 def draw(found: dict[str, Any]) -> Any:
-    """A_n over n (Fig. 4), and A_i of the paper's systems, each with its ceiling."""
+    """Draw A_n over n (Fig. 4) and A_i of the paper's systems, each with its ceiling."""
     from nanoconf.paper.report import COLOURS, MARKERS, STYLES, figure
 
     picture, (left, right) = figure(2, 1, size=(8.5, 7.0))
@@ -281,7 +295,7 @@ def draw(found: dict[str, Any]) -> Any:
     for index, k in enumerate(STANDARD_ERRORS):
         success, colour = found["A"][f"{k:g}"], COLOURS[index]
         in_bins = [np.nan if value is None else value for value in success["A_n"]]
-        label = f"k = {k:g}: A = {success['value']:.3f}, at most {success['ceiling']:.3f}"
+        label = f"k = {k:g}: A = {success['value']:.3f}, ceiling {success['ceiling']:.3f}"
         curves.plot(found["bins"]["n"], in_bins, STYLES[index], color=colour, label=label)
         curves.axhline(success["ceiling"], color=colour, linestyle=":", linewidth=1)
         values = [found["systems"][name]["A"][f"{k:g}"] for name in labels]
@@ -299,9 +313,9 @@ def draw(found: dict[str, Any]) -> Any:
     curves.axhspan(low, high, color="0.9", zorder=0, label=f"paper: {low:g} to {high:g}")
     shown = {name: value for name, value in PAPER_A_I.items() if name in labels}
     points.plot(list(shown), list(shown.values()), "x", color="black", label="paper")
-    curves.set_xlabel("n, bin from the wall (1) to the middle (150)")
+    curves.set_xlabel("bin n, from the wall (1) to the midplane (150)")
     curves.set_ylabel("$A_n$")
-    points.set_ylabel("$A_i$ (bars: ceilings)")
+    points.set_ylabel("$A_i$ (dashes: ceilings)")
     points.tick_params(axis="x", labelsize=8)
     for axis in (curves, points):
         axis.set_ylim(0, 1.05)

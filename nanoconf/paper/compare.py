@@ -1,9 +1,9 @@
-"""Table 1 of the paper: six regressors on contact, mid and peak density of the positive ions.
+"""Table 1 of the paper: six regressors for the contact, mid and peak density of the positive ions.
 
-Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107 (2020). A prediction succeeds where it
-differs from the simulation by less than the simulation's error bar. The paper does not say how many
-standard errors its bars have, and they come from histograms; so the rates are given for three
-lengths of bar, each with the rate that even the exact answer cannot pass.
+Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107 (2020). A prediction succeeds if it
+differs from the simulation by less than the simulation's error bar. The paper's error bars come
+from histograms, and it does not state how many standard errors they span. The success rate is
+therefore given for three half widths, each with its ceiling, the rate of an exact prediction.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from backend.system import InvalidInput
 from nanoconf.data.published import KEPT_OUT_KEYS
-from nanoconf.paper.kept import kept
+from nanoconf.paper.cache import cached
 from nanoconf.paper.points import POINTS, PointDensities, point_densities
 from nanoconf.paper.published_network import network_inputs
 from nanoconf.paper.regressors import ANN, HYPERPARAMETERS, NAMES, regressor
@@ -40,7 +40,7 @@ PAPER = {
 """The paper's success rates (%) of contact, mid and peak density."""
 
 STANDARD_ERRORS = (1.0, 1.96, 3.0)
-"""Half lengths of the error bars, in standard errors."""
+"""Half widths k of the error bars, in standard errors."""
 
 HELD_OUT = 0.3
 FOLDS = 20
@@ -48,14 +48,14 @@ FOLDS = 20
 
 @dataclass(frozen=True)
 class Trial:
-    """How one regressor did.
+    """Predictions and errors of one regressor.
 
     Attributes
     ----------
     prediction : ndarray, shape (held out, 3)
-        Contact, mid and peak density (M) of the simulations held out.
+        Contact, mid and peak density (M) of the held-out simulations.
     fold_mse : ndarray, shape (20, 3)
-        Mean squared error (M²) in each fold, by a regressor that learnt the other nineteen.
+        Mean squared error (M²) in each fold of a regressor trained on the other nineteen.
     """
 
     prediction: np.ndarray
@@ -64,20 +64,22 @@ class Trial:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The regressors side by side.
+    """Results of all regressors on one data set.
 
     Attributes
     ----------
     data : Simulations
-        What they learnt from and were judged by.
+        The data set.
     held_out : ndarray of int
-        Simulations that were held out.
+        Indices of the held-out simulations.
     truth : PointDensities
-        Densities of the simulations that were held out.
+        Densities of the held-out simulations.
     trials : dict of str to Trial
-        By regressor.
-    epochs, fold_epochs, seed : int
-        Passes of the network with the simulations held out and in each fold; seed of all.
+        Trials by name of the regressor.
+    epochs, fold_epochs : int
+        Epochs of the network for the held-out simulations and in each fold.
+    seed : int
+        Seed of the splits and of the regressors.
     """
 
     data: Simulations
@@ -89,20 +91,20 @@ class Comparison:
     seed: int
 
     def success(self, name: str, k: float) -> np.ndarray:
-        """Success rates of a regressor for bars of k standard errors, shape (3,)."""
+        """Success rates of a regressor for error bars of k standard errors, shape (3,)."""
         return success_rate(self.trials[name].prediction, self.truth, k)
 
     def relative_error(self, name: str) -> np.ndarray:
-        """Median of |prediction − MD|/MD over the simulations held out, shape (3,)."""
+        """Median of |prediction − MD|/MD over the held-out simulations, shape (3,)."""
         deviation = self.trials[name].prediction / self.truth.density - 1
         return np.median(np.abs(deviation), axis=0)
 
     def bar(self) -> np.ndarray:
-        """Median of standard error/density over the simulations held out, shape (3,)."""
+        """Median relative standard error of the held-out simulations, shape (3,)."""
         return np.median(self.truth.error / self.truth.density, axis=0)
 
     def to_dict(self) -> dict[str, Any]:
-        """All numbers of the table as JSON values."""
+        """Return all numbers of the table as JSON values."""
         return {
             "what": "Six regressors on contact, mid and peak density of the positive ions",
             "data": {
@@ -130,12 +132,12 @@ class Comparison:
 
 
 def success_rate(prediction: np.ndarray, truth: PointDensities, k: float) -> np.ndarray:
-    """Share of |prediction − MD| < k standard errors of the simulation; columns apart."""
+    """Fraction of predictions within k standard errors of the simulation, for each column."""
     return np.mean(np.abs(prediction - truth.density) < k * truth.error, axis=0)
 
 
 def ceiling(k: float) -> float:
-    """Success rate that the exact answer has on average, with bars of k standard errors."""
+    """Expected success rate of an exact prediction, with error bars of k standard errors."""
     return math.erf(k / math.sqrt(2))
 
 
@@ -152,40 +154,42 @@ def compare(
     keep: Path | None = None,
     progress: bool = True,
 ) -> Comparison:
-    """Try the six regressors.
+    """Train and test the six regressors.
 
     Parameters
     ----------
     data : Simulations
-        30 % of its systems are held out; the repeats of a system stay together. The ten systems
-        that the paper shows are left out, as everywhere.
+        Data set, of which 30 % of the systems are held out; repeated runs of a system stay
+        together. The ten published systems are always excluded.
     epochs, fold_epochs : int
-        Passes of the network with these held out, and in each of the 20 folds.
+        Epochs of the network for the held-out simulations and in each of the 20 folds.
     without : sequence of str
         Regressors to leave out.
     seed : int
-        Seed of the division and of the regressors.
+        Seed of the splits and of the regressors.
     keep : Path, optional
-        Folder for what has been learnt: a comparison that was stopped goes on there.
+        Folder in which predictions are stored, so that an interrupted comparison can resume.
     progress : bool
         Show a progress bar on stderr.
 
     Raises
     ------
     InvalidInput
-        There are fewer systems than folds, or no regressor is left.
+        If there are fewer systems than folds, or no regressor is left.
     """
     data = data.without(KEPT_OUT_KEYS)
     names = regressors_to_try(data, without)
     points = point_densities(data)
-    training, held_out = _division(data, seed)
+    training, held_out = _split(data, seed)
     folds = _folds(data, seed)
     with _bar(names, epochs, fold_epochs, progress) as bar:
-        bench = _Bench(data.sha256, network_inputs(data.systems), points.density, seed, keep, bar)
+        runner = _TrialRunner(
+            data.sha256, network_inputs(data.systems), points.density, seed, keep, bar
+        )
         trials = {
             name: Trial(
-                bench.prediction(name, training, held_out, epochs),
-                np.array([bench.mse(name, *fold, fold_epochs) for fold in folds]),
+                runner.prediction(name, training, held_out, epochs),
+                np.array([runner.mse(name, *fold, fold_epochs) for fold in folds]),
             )
             for name in names
         }
@@ -194,17 +198,23 @@ def compare(
 
 
 def regressors_to_try(data: Simulations, without: Sequence[str] = ()) -> list[str]:
-    """Names of the regressors that are left; `InvalidInput` if they cannot be tried on the data."""
+    """Return the names of the regressors that are not left out.
+
+    Raises
+    ------
+    InvalidInput
+        If there are fewer systems than folds, or no regressor is left.
+    """
     names = [name for name in NAMES if name not in without]
     if not names:
-        raise InvalidInput("without", ", ".join(without), "must leave one regressor to be tried")
+        raise InvalidInput("without", ", ".join(without), "must leave at least one regressor")
     if len(set(data.keys)) < FOLDS:
-        problem = f"must have {FOLDS} systems or more, one for each fold"
+        problem = f"must have at least {FOLDS} systems, one for each fold"
         raise InvalidInput("data", data.folder, problem)
     return names
 
 
-def _division(data: Simulations, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _split(data: Simulations, seed: int) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.model_selection import GroupShuffleSplit
 
     shuffle = GroupShuffleSplit(1, test_size=HELD_OUT, random_state=seed)
@@ -219,10 +229,10 @@ def _folds(data: Simulations, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 @dataclass(frozen=True)
-class _Bench:
-    """Where regressors learn from some rows of the data and are judged by others.
+class _TrialRunner:
+    """Trains regressors on some rows of the data and tests them on others.
 
-    What they predict is kept in files of the folder `keep`, if there is one, and not learnt again.
+    Predictions are cached in the folder `keep`, if given, so that no regressor is trained twice.
     """
 
     sha256: str
@@ -232,52 +242,52 @@ class _Bench:
     keep: Path | None
     bar: tqdm
 
-    def mse(self, name: str, training: np.ndarray, judged: np.ndarray, epochs: int) -> np.ndarray:
-        """Mean squared error (M²) in the rows judged, shape (3,)."""
-        predicted = self.prediction(name, training, judged, epochs)
-        return np.mean((predicted - self.outputs[judged]) ** 2, axis=0)
+    def mse(self, name: str, training: np.ndarray, test: np.ndarray, epochs: int) -> np.ndarray:
+        """Mean squared error (M²) in the test rows, shape (3,)."""
+        predicted = self.prediction(name, training, test, epochs)
+        return np.mean((predicted - self.outputs[test]) ** 2, axis=0)
 
     def prediction(
-        self, name: str, training: np.ndarray, judged: np.ndarray, epochs: int
+        self, name: str, training: np.ndarray, test: np.ndarray, epochs: int
     ) -> np.ndarray:
-        """Densities (M) in the rows judged, shape (judged, 3), learnt from those of training."""
+        """Densities (M) in the test rows, shape (test, 3), predicted from the training rows."""
         self.bar.set_description(name)
         if self.keep is None:
-            return self._learnt(name, training, judged, epochs)
-        result = kept(
+            return self._fit_and_predict(name, training, test, epochs)
+        result = cached(
             self.keep,
             {
                 "regressor": name,
                 "hyperparameters": HYPERPARAMETERS[name],
                 "epochs": epochs if name == ANN else None,
                 "seed": self.seed,
-                "judged": judged.tolist(),
+                "judged": test.tolist(),
                 "data_sha256": self.sha256,
             },
-            lambda: {"prediction": self._learnt(name, training, judged, epochs).tolist()},
+            lambda: {"prediction": self._fit_and_predict(name, training, test, epochs).tolist()},
             lambda: self.bar.update(epochs if name == ANN else 1),
         )
         return np.array(result["prediction"])
 
-    def _learnt(
-        self, name: str, training: np.ndarray, judged: np.ndarray, epochs: int
+    def _fit_and_predict(
+        self, name: str, training: np.ndarray, test: np.ndarray, epochs: int
     ) -> np.ndarray:
-        learner = regressor(name, self.seed, epochs, self.bar.update)
-        learner.fit(self.inputs[training], self.outputs[training])
+        model = regressor(name, self.seed, epochs, self.bar.update)
+        model.fit(self.inputs[training], self.outputs[training])
         if name != ANN:
             self.bar.update()
-        return np.asarray(learner.predict(self.inputs[judged]))
+        return np.asarray(model.predict(self.inputs[test]))
 
 
 def _bar(names: Sequence[str], epochs: int, fold_epochs: int, progress: bool) -> tqdm:
-    """A bar that counts fits, and the network's epochs."""
+    """Return a progress bar that counts fits and, for the network, epochs."""
     from tqdm import tqdm
 
     work = (epochs + FOLDS * fold_epochs if name == ANN else 1 + FOLDS for name in names)
     return tqdm(
         total=sum(work),
         unit=" steps",
-        mininterval=1 if sys.stderr.isatty() else 30,  # a log file needs no line a second
+        mininterval=1 if sys.stderr.isatty() else 30,  # keeps log files short
         disable=not progress,
     )
 
@@ -286,7 +296,7 @@ def _bar(names: Sequence[str], epochs: int, fold_epochs: int, progress: bool) ->
 
 
 def format_table(comparison: Comparison) -> str:
-    """The comparison as text, beside the paper's numbers."""
+    """Return the comparison as text, with the paper's success rates."""
     header = (
         "regressor",
         "paper",
@@ -296,8 +306,8 @@ def format_table(comparison: Comparison) -> str:
     )
     ceilings = (_slashed([100 * ceiling(k)] * len(POINTS), ".0f") for k in STANDARD_ERRORS)
     lines = [
-        f"Success rate (%) on {len(comparison.held_out)} of {len(comparison.data)} simulations, "
-        "held out: contact/mid/peak density of the positive ions",
+        f"Success rate (%) on {len(comparison.held_out)} held-out simulations of "
+        f"{len(comparison.data)}: contact/mid/peak density of the positive ions",
         "",
         aligned(
             [

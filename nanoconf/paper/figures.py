@@ -1,4 +1,4 @@
-"""The figures of `compare` and `select_inputs`, in Okabe and Ito's colours."""
+"""Figures of `compare` and `select_inputs`, in the Okabe-Ito colours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKS = (("#0072B2", "o"), ("#D55E00", "^"), ("#009E73", "s"), ("#23262d", "D"))
-"""Colour and marker of each series; either tells them apart."""
+"""Colour and marker of each series; either alone distinguishes them."""
 
 DPI = 110
 
@@ -26,7 +26,7 @@ DPI = 110
 
 
 def draw_parity(comparison: Comparison, path: Path) -> None:
-    """Predicted density against simulated, of the simulations held out: the paper's Fig. 3."""
+    """Plot predicted against simulated densities of held-out simulations (the paper's Fig. 3)."""
     names = list(comparison.trials)
     figure, axes = _figure(len(names), len(POINTS), (2.7, 2.3))
     for row, name in enumerate(names):
@@ -67,7 +67,7 @@ def _draw_parity(axis: Axes, comparison: Comparison, name: str, column: int) -> 
 
 
 def draw_elimination(choice: Choice, path: Path) -> None:
-    """Adjusted R² against the inputs that are left."""
+    """Plot adjusted R² as inputs are dropped."""
     figure, axes = _figure(1, len(choice.together), (4.8, 3.4))
     for axis, elimination in zip(axes[0], choice.together, strict=True):
         _draw_elimination(axis, elimination)
@@ -96,7 +96,7 @@ def _draw_elimination(axis: Axes, elimination: Elimination) -> None:
 
 
 def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, Any]:
-    """A figure without a display, and its axes; shape (rows, columns), size of each in inches."""
+    """Create an off-screen figure and its axes, shape (rows, columns); size per panel in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure((size[0] * columns, size[1] * rows), layout="constrained")

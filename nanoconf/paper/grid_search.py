@@ -1,8 +1,8 @@
-"""The paper's grid search: which sizes, learning rate, batch and dropout learn best.
+"""The paper's grid search over layer sizes, learning rate, batch size and dropout.
 
-Each finished combination is a JSON file of its own, written whole and named after everything that
-its result follows from, the data's hash included. A search that was stopped goes on where it was,
-and finds nothing that belongs to other data, epochs or seeds.
+The result of each combination is cached in a JSON file, named by the hash of everything that
+determines it, including the data. An interrupted search resumes with the remaining combinations,
+and never reuses results for other data, epochs or seeds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nanoconf.data import export as output
-from nanoconf.paper.kept import kept
+from nanoconf.paper.cache import cached
 from nanoconf.paper.network_training import EPOCHS, PAPER_LOSS, TEST_FRACTION, Task, epoch_bar, fit
 from nanoconf.paper.published_network import PAPER, Hyperparameters
 from nanoconf.surrogate.simulations import Simulations
@@ -31,7 +31,7 @@ GRID = tuple(
         (0.0, 0.15, 0.3),
     )
 )
-"""36 combinations around the paper's choice, which is one of them."""
+"""36 combinations, including the paper's choice."""
 
 
 def search(
@@ -44,29 +44,28 @@ def search(
     grid: Sequence[Hyperparameters] = GRID,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Train every combination, and the best three in full.
+    """Train every combination briefly and the best three in full.
 
     Parameters
     ----------
     data_folder : path
-        Data set: ``profiles.parquet`` and ``card.json``.
+        Data set with ``profiles.parquet`` and ``card.json``.
     output_folder : path
-        Where finished combinations are kept, one file each; those that are there are not trained
-        again.
+        Folder of the cached results, one file per combination. Stored results are reused.
     epochs, full_epochs : int
-        Passes through the training systems, of each combination and of the best three.
+        Epochs for each combination and for the best three.
     seed : int
         Seed of the split, which all combinations share, and of the training.
     grid : sequence of Hyperparameters
-        The combinations.
+        Combinations to train.
     progress : bool
         Show a progress bar on stderr.
 
     Returns
     -------
     dict
-        JSON values: ``combinations`` and ``best``, each a list of results, the smallest validation
-        loss first.
+        JSON values. ``combinations`` and ``best`` are lists of results in ascending order of the
+        validation loss.
     """
     task = Task.of(Simulations.load(data_folder), seed)
     folder = Path(output_folder)
@@ -105,31 +104,31 @@ def _result(
     chosen: Hyperparameters,
     progressed: Callable[[int], Any],
 ) -> dict[str, Any]:
-    """The result of a combination: the one on disk, or else that of training it now."""
+    """Return the result of a combination, from the cache or by training it."""
 
-    def make() -> dict[str, Any]:
-        import_tensorflow().keras.backend.clear_session()  # else each network leaves its graph
+    def compute() -> dict[str, Any]:
+        import_tensorflow().keras.backend.clear_session()  # frees the previous network's graph
         return fit(task, epochs, seed, chosen, lambda: progressed(1)).summary()
 
-    follows_from = {
+    inputs = {
         "hyperparameters": chosen.to_dict(),
         "epochs": epochs,
         "seed": seed,
         "test_fraction": TEST_FRACTION,
         "data_sha256": task.data.sha256,
     }
-    return kept(folder, follows_from, make, lambda: progressed(epochs))
+    return cached(folder, inputs, compute, lambda: progressed(epochs))
 
 
 def _sorted(results: Any) -> list[dict[str, Any]]:
     return sorted(results, key=lambda result: result["validation_loss"])
 
 
-# --- shown ----------------------------------------------------------------------------------
+# --- tables and figures ---------------------------------------------------------------------
 
 
 def rows(found: dict[str, Any]) -> list[list[str]]:
-    """The combinations as a table, the smallest validation loss first."""
+    """Table of the combinations, in ascending order of the validation loss."""
     table = [["hidden", "rate", "batch", "dropout", "epochs", "training", "validation", "s", ""]]
     for result in [*found["best"], *found["combinations"]]:
         chosen = Hyperparameters.from_dict(result["hyperparameters"])
@@ -151,7 +150,7 @@ def rows(found: dict[str, Any]) -> list[list[str]]:
 
 
 def draw(found: dict[str, Any]) -> Any:
-    """Validation loss of every combination, and the curves of the best."""
+    """Draw the validation loss of every combination and the loss curves of the best."""
     from nanoconf.paper.report import COLOURS, MARKERS, STYLES, figure
 
     picture, axes = figure(1, 2, size=(10.5, 4.0))
@@ -182,7 +181,7 @@ def draw(found: dict[str, Any]) -> Any:
             color=COLOURS[index],
             label=str(Hyperparameters.from_dict(result["hyperparameters"])),
         )
-    axis.axhline(PAPER_LOSS["validation"], color="0.3", linestyle=":", label="paper's last")
+    axis.axhline(PAPER_LOSS["validation"], color="0.3", linestyle=":", label="paper, final")
     axis.set_xlabel("epoch")
     axis.set_ylabel("validation loss")
     axis.legend(fontsize=8)
@@ -190,9 +189,13 @@ def draw(found: dict[str, Any]) -> Any:
 
 
 def numbers(found: dict[str, Any]) -> dict[str, Any]:
-    """What is kept of a search: the curves of the best only."""
-    short = [
+    """Return the results to store, with curves for the best combinations only."""
+    without_curves = [
         {name: value for name, value in result.items() if name != "curves"}
         for result in found["combinations"]
     ]
-    return {**found, "combinations": short, "paper": PAPER.to_dict() | {"loss": PAPER_LOSS}}
+    return {
+        **found,
+        "combinations": without_curves,
+        "paper": PAPER.to_dict() | {"loss": PAPER_LOSS},
+    }

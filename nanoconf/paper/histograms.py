@@ -1,4 +1,4 @@
-"""Histogram profiles of short runs: what the paper's success rate is counted against."""
+"""Histogram profiles of short runs, the reference for the paper's success rate."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Histograms:
     Attributes
     ----------
     systems : list of SlitSystem
-        What was simulated.
+        Simulated systems.
     density, error : ndarray, shape (systems, 150)
-        Counts in each bin as a density, and its standard error from blocks (M), from the wall to
-        the middle.
+        Density from the counts in each bin and its standard error from blocks (M), from the wall
+        to the midplane.
     blocks : ndarray of int, shape (systems,)
-        Number of blocks that the standard errors come from.
+        Number of blocks from which the standard errors are computed.
     duration_ns : ndarray, shape (systems,)
-        Length of each run (ns).
+        Duration of each run (ns).
     """
 
     systems: list[SlitSystem]
@@ -43,17 +43,17 @@ class Histograms:
     def load(cls, folder: str | Path, species: str = SPECIES) -> Self:
         """Read a data set with the columns ``histogram``, ``histogram_error`` and ``blocks``.
 
-        Rows without a histogram are left out.
+        Rows without a histogram are skipped.
 
         Raises
         ------
         InvalidInput
-            There is no such data set, or it has no histograms.
+            If the data set does not exist or has no histograms.
         """
         frame = _read(Path(folder))
         frame = frame[frame["species"] == species].dropna(subset=list(COLUMNS))
         if frame.empty:
-            raise InvalidInput("data", str(folder), "has no histograms of 150 bins in its rows")
+            raise InvalidInput("data", str(folder), "has no histograms of 150 bins")
         density, error = (
             _stacked(frame[name], folder) for name in ("histogram", "histogram_error")
         )
@@ -79,14 +79,14 @@ def _read(folder: Path) -> Any:
     try:
         frame = pandas.read_parquet(folder / FILE)
     except (OSError, ValueError) as error:
-        raise InvalidInput("data", str(folder), f"holds no dataset ({FILE}): {error}") from error
+        raise InvalidInput("data", str(folder), f"contains no dataset ({FILE}): {error}") from error
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
-        raise InvalidInput("data", str(folder), f"has no column {', '.join(missing)}")
+        raise InvalidInput("data", str(folder), f"lacks the columns {', '.join(missing)}")
     return frame
 
 
 def _stacked(column: Any, folder: str | Path) -> np.ndarray:
     if any(np.shape(row) != (BINS,) for row in column):
-        raise InvalidInput("data", str(folder), f"has histograms that are not of {BINS} bins")
+        raise InvalidInput("data", str(folder), f"has histograms that do not have {BINS} bins")
     return np.stack(column.to_list()).astype(float)

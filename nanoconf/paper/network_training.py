@@ -1,4 +1,4 @@
-"""Trains the paper's network, and follows its loss."""
+"""Training of the paper's network, with its loss curves."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ TEST_FRACTION = 0.2
 CURVE_POINTS = 200
 
 PAPER_LOSS = {"training": 1.94e-4, "validation": 2.4e-5}
-"""Mean squared errors that the paper's training ended with."""
+"""Final mean squared errors reported in the paper."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What the network is to learn.
+    """A data set split into training and test simulations.
 
     Attributes
     ----------
     data : Simulations
         The data set.
     training, test : ndarray of int
-        Simulations that the weights are fitted to, and the rest; the published systems in neither.
+        Indices of the simulations of each part. The published systems are in neither.
     """
 
     data: Simulations
@@ -68,27 +68,27 @@ class Task:
 
     @classmethod
     def of(cls, data: Simulations, seed: int) -> Self:
-        """Divide a data set 0.8 : 0.2 at random; all simulations of a system stay together.
+        """Split a data set 0.8 : 0.2 at random; all simulations of a system stay together.
 
         Raises
         ------
         InvalidInput
-            The data have too few systems, or what the network does not know.
+            If the data have too few systems, or a system that the inputs do not describe.
         """
         check_inputs(data.systems)
-        of_rows = [paper_key(system) for system in data.systems]
-        keys = sorted(set(of_rows) - {paper_key(system) for system in KEPT_OUT})
+        row_keys = [paper_key(system) for system in data.systems]
+        keys = sorted(set(row_keys) - {paper_key(system) for system in KEPT_OUT})
         held_out = round(TEST_FRACTION * len(keys))
         if not held_out:
-            problem = f"{len(keys)} systems, the published ones left out, are too few to train on"
+            problem = f"has too few systems to train on: {len(keys)} besides the published ones"
             raise InvalidInput("data", data.folder, problem)
         order = np.random.default_rng(seed).permutation(len(keys))
         shuffled = [keys[index] for index in order]
         test, training = np.array(shuffled[:held_out]), np.array(shuffled[held_out:])
         return cls(
             data,
-            np.flatnonzero(np.isin(of_rows, training)),
-            np.flatnonzero(np.isin(of_rows, test)),
+            np.flatnonzero(np.isin(row_keys, training)),
+            np.flatnonzero(np.isin(row_keys, test)),
         )
 
     @cached_property
@@ -103,23 +103,23 @@ class Task:
 
     @cached_property
     def scale_inputs(self) -> MinMaxScaler:
-        """Scaling of the inputs, fixed by the training systems."""
+        """Scaling of the inputs, from the training systems."""
         return _scaler(self.inputs[self.training])
 
     @cached_property
     def scale_outputs(self) -> MinMaxScaler:
-        """Scaling of the outputs, fixed by the training systems."""
+        """Scaling of the outputs, from the training systems."""
         return _scaler(self.outputs[self.training])
 
     def scaled(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Scaled inputs and outputs of some simulations."""
+        """Scaled inputs and outputs of the given simulations."""
         return (
             self.scale_inputs.transform(self.inputs[rows]),
             self.scale_outputs.transform(self.outputs[rows]),
         )
 
     def keys(self, rows: np.ndarray) -> list[str]:
-        """The systems of some simulations."""
+        """Sorted keys of the systems of the given simulations."""
         return sorted({paper_key(self.data.systems[row]) for row in rows})
 
 
@@ -132,17 +132,18 @@ def _scaler(values: np.ndarray) -> MinMaxScaler:
 
 @dataclass(frozen=True)
 class Fit:
-    """How a network came out.
+    """A trained network, its losses and its training time.
 
     Attributes
     ----------
     network : keras.Model
-        From scaled inputs to scaled outputs, with the weights of the last epoch, as in the paper.
+        Network from scaled inputs to scaled outputs, with the weights of the last epoch, as in the
+        paper.
     training_loss, validation_loss : list of float
-        Mean squared error of the scaled outputs after each epoch: of the training systems with
-        dropout, averaged over the epoch's batches, and of the test systems without dropout.
+        Mean squared error of the scaled outputs in each epoch. The training loss is averaged over
+        the batches, with dropout; the validation loss is that of the test systems, without dropout.
     seconds, cpu_seconds : float
-        Time that it took, by the clock and summed over the cores.
+        Wall-clock time, and CPU time summed over the cores.
     """
 
     network: Any
@@ -152,7 +153,7 @@ class Fit:
     cpu_seconds: float
 
     def summary(self) -> dict[str, Any]:
-        """Losses and times as JSON values; the curves thinned to what a plot shows."""
+        """Return losses and times as JSON values, with curves thinned out for plotting."""
         epochs = len(self.training_loss)
         shown = np.unique(np.geomspace(1, epochs, CURVE_POINTS).round().astype(int))
         return {
@@ -184,26 +185,26 @@ def train(
     Parameters
     ----------
     data_folder : path
-        Data set: ``profiles.parquet`` and ``card.json``.
+        Data set with ``profiles.parquet`` and ``card.json``.
     output_folder : path
-        Where the network goes.
+        Folder for the network.
     epochs : int
-        Passes through the training systems.
+        Number of training epochs.
     seed : int
-        Seed of the split, the initial weights, dropout and the order of the batches. On one machine
-        the same seed and data give the same network.
+        Seed of the split, the initial weights, the dropout and the order of the batches. On one
+        machine, the same seed and data give the same network.
     progress : bool
         Show a progress bar on stderr.
 
     Returns
     -------
     dict
-        The network's card.
+        Card of the network.
 
     Raises
     ------
     InvalidInput
-        The data cannot be learnt, or the folder cannot be written.
+        If the data are unsuitable for training, or the folder cannot be written.
     """
     task = Task.of(Simulations.load(data_folder), seed)
     folder = Path(output_folder)
@@ -235,7 +236,7 @@ def fit(
     chosen: Hyperparameters = PAPER,
     after_epoch: Callable[[], Any] = lambda: None,
 ) -> Fit:
-    """Fit a network; `after_epoch` is called after every epoch."""
+    """Fit a network; call `after_epoch` after every epoch."""
     limit_threads()
     clock, cpu_clock = time.monotonic(), time.process_time()
     random = np.random.default_rng(seed)
@@ -258,7 +259,7 @@ def fit(
 
 
 def densities(task: Task, fitted: Fit, systems: Sequence[SlitSystem]) -> np.ndarray:
-    """What a network says that has just been fitted: densities (M), shape (systems, 150)."""
+    """Predict densities (M) with a fitted network, shape (systems, 150)."""
     inputs = task.scale_inputs.transform(network_inputs(systems)).astype(np.float32)
     scaled = fitted.network(inputs, training=False).numpy()
     return task.scale_outputs.inverse_transform(scaled.astype(float))
@@ -276,36 +277,36 @@ def _validation_loss(network: Any, inputs: np.ndarray, outputs: np.ndarray) -> C
 
 
 def epoch_bar(epochs: int, progress: bool) -> Any:
-    """A progress bar over epochs, on stderr."""
+    """Return a progress bar over epochs, on stderr."""
     from tqdm import tqdm
 
     return tqdm(
         total=epochs,
         unit=" epochs",
-        mininterval=1 if sys.stderr.isatty() else 30,  # a log file needs no line a second
+        mininterval=1 if sys.stderr.isatty() else 30,  # keeps log files short
         disable=not progress,
     )
 
 
 def _save(network: Any, card: dict[str, Any], folder: Path) -> None:
-    """Write a network, and its card last: a folder with a card is complete."""
+    """Write a network and, last, its card: a folder with a card is complete."""
     (folder / CARD).unlink(missing_ok=True)
-    half_made = folder / f".{os.getpid()}.{NETWORK}"
+    temporary = folder / f".{os.getpid()}.{NETWORK}"
     try:
-        network.save(half_made)
-        os.replace(half_made, folder / NETWORK)
+        network.save(temporary)
+        os.replace(temporary, folder / NETWORK)
     finally:
-        half_made.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     write_json(folder / CARD, card)
 
 
-# --- shown ----------------------------------------------------------------------------------
+# --- tables and figures ---------------------------------------------------------------------
 
 
 def rows(card: dict[str, Any]) -> list[list[str]]:
-    """The losses, and the time they took, as a table."""
+    """Table of the losses and the training time."""
     training = card["training"]
-    each = training["seconds"] / training["epochs"]
+    epoch_seconds = training["seconds"] / training["epochs"]
     return [
         ["", "here", "paper"],
         *(
@@ -316,21 +317,21 @@ def rows(card: dict[str, Any]) -> list[list[str]]:
         ["epochs", str(training["epochs"]), str(EPOCHS)],
         ["training systems", str(len(card["systems"]["training"])), ""],
         ["validation systems", str(len(card["systems"]["test"])), ""],
-        ["time", f"{training['seconds']:.0f} s", ""],
-        ["time per epoch", f"{1000 * each:.0f} ms", ""],
-        ["core time", f"{training['cpu_seconds']:.0f} s", ""],
+        ["wall-clock time", f"{training['seconds']:.0f} s", ""],
+        ["time per epoch", f"{1000 * epoch_seconds:.0f} ms", ""],
+        ["CPU time", f"{training['cpu_seconds']:.0f} s", ""],
     ]
 
 
 def numbers(card: dict[str, Any]) -> dict[str, Any]:
-    """What is kept of a training."""
+    """Return the numbers to store: architecture, data, losses and times."""
     systems = {part: len(card["systems"][part]) for part in ("training", "test")}
     names = ("architecture", "data", "training")
     return {name: card[name] for name in names} | {"systems": systems, "paper_loss": PAPER_LOSS}
 
 
 def draw(card: dict[str, Any]) -> Any:
-    """The losses over the epochs, beside the values that the paper's ended with."""
+    """Draw the losses over the epochs, with the paper's final values."""
     from nanoconf.paper.report import COLOURS, figure
 
     picture, axes = figure(1, 1, size=(6.0, 3.8))

@@ -1,4 +1,4 @@
-"""Contact, mid and peak density of simulated profiles: what the paper's first regressors learn."""
+"""Contact, mid and peak density of simulated profiles, the targets of the paper's regressors."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from backend.system import SlitSystem
 from nanoconf.surrogate.simulations import Simulations
 
 POINTS = ("contact", "mid", "peak")
-"""The order of every array that has all three."""
+"""Order of the densities in every array of all three."""
 
 
 @dataclass(frozen=True)
 class PointDensities:
-    """Densities at three places of many profiles.
+    """Contact, mid and peak density of many profiles.
 
     Attributes
     ----------
@@ -29,11 +29,11 @@ class PointDensities:
 
 
 def point_densities(data: Simulations, species: str = "positive") -> PointDensities:
-    """Contact, mid and peak density of simulations, with their standard errors.
+    """Compute contact, mid and peak density of simulations, with their standard errors.
 
-    The contact density is interpolated in y = ρ exp(βU_wall) at |z| = h/2 − d/2, and the errors of
-    the bins are interpolated in the same way: the errors of neighbouring bins are nearly one error,
-    so they do not average out. The error of the peak is that of the highest bin.
+    The contact density is interpolated in y = ρ exp(βU_wall) at |z| = h/2 − d/2. The errors of the
+    bins are interpolated in the same way: neighbouring errors are almost fully correlated, so they
+    do not average out. The error of the peak density is that of the highest bin.
     """
     profiles = zip(data.systems, data.density[species], data.error[species], strict=True)
     points = np.array([_of_profile(system, species, *half) for system, *half in profiles])
@@ -43,7 +43,7 @@ def point_densities(data: Simulations, species: str = "positive") -> PointDensit
 def _of_profile(
     system: SlitSystem, species: str, density: np.ndarray, error: np.ndarray
 ) -> list[list[float]]:
-    """Densities and errors of one profile, given from the wall to the middle; shape (2, 3)."""
+    """Densities and errors of a profile from wall to midplane, shape (2, 3)."""
     highest = int(density.argmax())
     return [
         [contact_density(system, species, whole), mid_density(whole), float(whole[highest])]

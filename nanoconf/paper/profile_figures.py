@@ -1,6 +1,6 @@
-"""The paper's profiles: systems I to IV (Fig. 5), and trends in valency and concentration (Fig. 6).
+"""The paper's profiles: systems I to IV (Fig. 5) and trends in valency and concentration (Fig. 6).
 
-The ten systems took no part in any training.
+The ten systems are excluded from all training data.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ Published = dict[str, tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """A profile of positive ions in the left half of the slit, from the network and from MD.
+    """Profile of positive ions in the left half of the slit, from the network and from MD.
 
     Attributes
     ----------
     name : str
         The paper's name of the system.
     system : SlitSystem
-        The system.
-    z, predicted, density, error : ndarray, shape (150,)
-        Bin centres (nm); the network's density, MD's, and its standard error (M).
+    z : ndarray, shape (150,)
+        Bin centres (nm).
+    predicted, density, error : ndarray, shape (150,)
+        Density of the network, density of MD and its standard error (M).
     published : (ndarray, ndarray) or None
         z (nm) and density (M) of the published network.
     """
@@ -68,19 +69,19 @@ class Comparison:
         return tidy(np.linalg.norm(density - simulated) / np.linalg.norm(simulated))
 
     def points(self) -> dict[str, dict[str, float]]:
-        """Contact, peak and mid density (M) of network and MD."""
-        both = {"network": self.predicted, "md": self.density}
+        """Return contact, peak and mid density (M) of network and MD."""
+        sources = {"network": self.predicted, "md": self.density}
         return {
-            who: {
+            source: {
                 "contact": tidy(contact_density(self.system, SPECIES, np.append(half, half[::-1]))),
                 "peak": tidy(half.max()),
                 "mid": tidy(half[-1]),
             }
-            for who, half in both.items()
+            for source, half in sources.items()
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values; of the published curve its error only."""
+        """Return JSON values; the published curve is represented by its error only."""
         return {
             "system": paper_key(self.system),
             "error": self.deviation,
@@ -96,21 +97,21 @@ class Comparison:
 def compare(
     predict: Predict, data: Simulations, published: Published | None = None
 ) -> dict[str, Comparison]:
-    """Predict the paper's ten systems and set them beside simulations.
+    """Compare predictions for the paper's ten systems with simulations.
 
     Parameters
     ----------
     predict : callable
-        Systems to densities (M) of positive ions, shape (systems, 150).
+        Function from systems to densities (M) of positive ions, shape (systems, 150).
     data : Simulations
-        Simulations of the ten, among others; of repeats the most precise counts.
+        Data set that includes the ten systems. For repeated runs the most precise is used.
     published : Published, optional
         Profiles of the published network.
 
     Raises
     ------
     InvalidInput
-        The data lack a system.
+        If the data lack one of the systems.
     """
     named = {**SYSTEMS, **TRENDS}
     simulated = references_of([data])
@@ -138,15 +139,15 @@ def _comparison(
 
 
 def read_published(file: str | Path) -> Published:
-    """Profiles of the published network from a CSV file.
+    """Read profiles of the published network from a CSV file.
 
-    Its columns are `PUBLISHED_COLUMNS`, in nm, e and M, bins of one width. The extra point at
-    contact, z = −h/2 + d/2, which overlaps its neighbours, is left out.
+    The columns are `PUBLISHED_COLUMNS`, in nm, e and M, with bins of equal width. The extra point
+    at contact, z = −h/2 + d/2, overlaps its neighbours and is skipped.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read, or lacks a column.
+        If the file cannot be read or lacks a column.
     """
     try:
         with open(file, encoding="utf-8", newline="") as stream:
@@ -172,19 +173,23 @@ def _columns(curve: list[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rebinned(system: SlitSystem, density: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """A profile averaged over other bins.
+    """Average a profile over other bins.
 
-    Interpolates the number of ions between the wall and z, not the density, which near the wall
-    changes by half from bin to bin.
+    The function interpolates the number of ions between the wall and z rather than the density,
+    which changes by half from bin to bin near the wall.
 
     Parameters
     ----------
     system : SlitSystem
-        The system.
     density : ndarray, shape (150,)
         Densities (M) in the left half.
     z : ndarray, shape (bins,)
-        Centres (nm) of the other bins, evenly spaced.
+        Centres (nm) of the new bins, evenly spaced.
+
+    Returns
+    -------
+    ndarray, shape (bins,)
+        Densities (M) in the new bins.
     """
     edges = bin_edges(system)[: BINS + 1]
     ions = np.append(0.0, np.cumsum(density * np.diff(edges)))
@@ -194,18 +199,18 @@ def rebinned(system: SlitSystem, density: np.ndarray, z: np.ndarray) -> np.ndarr
     return (above - below) / width
 
 
-# --- shown ----------------------------------------------------------------------------------
+# --- tables and figures ---------------------------------------------------------------------
 
 
 def rows(found: dict[str, Comparison]) -> list[list[str]]:
-    """Errors and densities as a table."""
+    """Table of errors and densities."""
     table = [
         [
             "system",
             "h z₊ z₋ c d",
             "L2 error %",
             "MD noise %",
-            "beyond %",
+            "beyond noise %",
             "published %",
             *(f"{point}, ML / MD (M)" for point in ("contact", "peak", "mid")),
         ]
@@ -216,7 +221,7 @@ def rows(found: dict[str, Comparison]) -> list[list[str]]:
             [
                 name,
                 paper_key(one.system),
-                *(f"{100 * error[what]:.2f}" for what in ("observed", "noise", "beyond_noise")),
+                *(f"{100 * error[key]:.2f}" for key in ("observed", "noise", "beyond_noise")),
                 "" if published is None else f"{100 * published:.2f}",
                 *(
                     f"{points['network'][point]:.3f} / {points['md'][point]:.3f}"
@@ -228,14 +233,16 @@ def rows(found: dict[str, Comparison]) -> list[list[str]]:
 
 
 def draw_profiles(found: dict[str, Comparison]) -> Any:
-    """Systems I to IV, a panel each (Fig. 5)."""
+    """Draw systems I to IV, one per panel (Fig. 5)."""
     from nanoconf.paper.report import COLOURS, figure
 
     picture, axes = figure(2, 2, size=(9.5, 7.0))
     for name, axis in zip(SYSTEMS, axes.flat, strict=True):
         one, system = found[name], SYSTEMS[name]
         _draw_md(axis, one, COLOURS[0], "s", "MD, standard error")
-        axis.plot(one.z, one.predicted, "-", color=COLOURS[1], label="the paper's network, here")
+        axis.plot(
+            one.z, one.predicted, "-", color=COLOURS[1], label="the paper's network, retrained"
+        )
         if one.published is not None:
             axis.plot(*one.published, "--", color=COLOURS[2], label="the published network")
         axis.set_title(
@@ -251,7 +258,7 @@ def draw_profiles(found: dict[str, Comparison]) -> Any:
 
 
 def draw_trends(found: dict[str, Comparison]) -> Any:
-    """The six systems of Fig. 6: a panel for each concentration, a line for each valency."""
+    """Draw the six systems of Fig. 6, with a panel per concentration and a line per valency."""
     from nanoconf.paper.report import COLOURS, MARKERS, STYLES, figure
 
     concentrations = sorted({system.salt_concentration for system in TRENDS.values()})
@@ -275,11 +282,11 @@ def draw_trends(found: dict[str, Comparison]) -> Any:
 
 
 def _draw_md(axis: Any, one: Comparison, colour: str, marker: str, label: str) -> None:
-    every = slice(None, None, 4)
+    fourth = slice(None, None, 4)
     axis.errorbar(
-        one.z[every],
-        one.density[every],
-        one.error[every],
+        one.z[fourth],
+        one.density[fourth],
+        one.error[fourth],
         fmt=marker,
         color=colour,
         markersize=3.5,

@@ -1,8 +1,9 @@
 """The published network: five inputs, two hidden layers, 150 densities of the positive ions.
 
 Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107 (2020), section 3: 512 and 256 hidden
-units (relu, and sigmoid in the published code), dropout 0.15, batches of 25, Adam at 1e-4, Xavier
-initialisation, inputs and outputs scaled to [0, 1] by their minima and maxima, mean squared error.
+units (relu and, in the published code, sigmoid), dropout 0.15, batches of 25, Adam with a learning
+rate of 1e-4, Xavier initialisation, min-max scaling of inputs and outputs to [0, 1], and the mean
+squared error as the loss.
 """
 
 from __future__ import annotations
@@ -33,31 +34,31 @@ INPUTS = (
     "salt_concentration",
     "positive_diameter",
 )
-"""The paper's five inputs (h, z₊, z₋, c, d), in its order. The surrogate's own may change."""
+"""The paper's five inputs (h, z₊, z₋, c, d), in its order, whatever the surrogate's inputs."""
 
 SPECIES = "positive"
-"""The ions whose density the paper's network learns."""
+"""Species whose density the paper's network predicts."""
 
 ACTIVATIONS = ("relu", "sigmoid")
 
 Predict = Callable[[Sequence[SlitSystem]], np.ndarray]
-"""Systems to densities (M) of positive ions in the left half of the slit, (systems, 150)."""
+"""Function from systems to densities (M) of positive ions in the left half, (systems, 150)."""
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What the paper's grid search chose; the defaults are its choice.
+    """Hyperparameters of the grid search; the defaults are the paper's choice.
 
     Attributes
     ----------
     hidden_units : (int, int)
         Units of the two hidden layers.
     learning_rate : float
-        Of Adam.
+        Learning rate of Adam.
     batch_size : int
-        Systems a step.
+        Simulations per training step.
     dropout : float
-        Share of hidden units left out in each step of training, after both hidden layers.
+        Dropout rate after both hidden layers.
     """
 
     hidden_units: tuple[int, int] = (512, 256)
@@ -66,12 +67,12 @@ class Hyperparameters:
     dropout: float = 0.15
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return the hyperparameters as JSON values."""
         return asdict(self) | {"hidden_units": list(self.hidden_units)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The values of `to_dict`."""
+        """Create from the values of `to_dict`."""
         return cls(**{**values, "hidden_units": tuple(values["hidden_units"])})
 
     def __str__(self) -> str:
@@ -94,9 +95,9 @@ ARCHITECTURE = {
 
 
 def scaled_network(inputs: int, outputs: int, seed: int, chosen: Hyperparameters = PAPER) -> Any:
-    """Keras network from scaled inputs (batch, inputs) to scaled outputs (batch, outputs).
+    """Build the network from scaled inputs (batch, inputs) to scaled outputs (batch, outputs).
 
-    Every random number in it, initial weights and dropout, follows from the seed.
+    The seed determines the initial weights and the dropout.
     """
     import_tensorflow()
     from keras import Sequential, initializers, layers
@@ -104,17 +105,17 @@ def scaled_network(inputs: int, outputs: int, seed: int, chosen: Hyperparameters
     stack: list[Any] = [layers.Input((inputs,))]
     pairs = zip(chosen.hidden_units, ACTIVATIONS, strict=True)
     for index, (units, activation) in enumerate(pairs):
-        start = initializers.GlorotUniform(seed=seed + 2 * index)
+        weights = initializers.GlorotUniform(seed=seed + 2 * index)
         stack += [
-            layers.Dense(units, activation, kernel_initializer=start, name=f"hidden_{index + 1}"),
+            layers.Dense(units, activation, kernel_initializer=weights, name=f"hidden_{index + 1}"),
             layers.Dropout(chosen.dropout, seed=seed + 2 * index + 1, name=f"dropout_{index + 1}"),
         ]
-    start = initializers.GlorotUniform(seed=seed + 2 * len(ACTIVATIONS))
-    return Sequential([*stack, layers.Dense(outputs, kernel_initializer=start, name="output")])
+    weights = initializers.GlorotUniform(seed=seed + 2 * len(ACTIVATIONS))
+    return Sequential([*stack, layers.Dense(outputs, kernel_initializer=weights, name="output")])
 
 
 def adam(chosen: Hyperparameters = PAPER) -> Any:
-    """The optimiser."""
+    """Return the Adam optimiser with the chosen learning rate."""
     import_tensorflow()
     import keras
 
@@ -124,10 +125,15 @@ def adam(chosen: Hyperparameters = PAPER) -> Any:
 def compiled_epoch(
     network: Any, inputs: np.ndarray, outputs: np.ndarray, chosen: Hyperparameters = PAPER
 ) -> Callable[[np.ndarray], float]:
-    """One pass through scaled data as a TensorFlow graph: takes the order, returns the mean loss.
+    """Compile one training epoch as a TensorFlow graph.
 
-    A whole epoch in one graph: `keras.Model.fit` spends ten times as long on its bookkeeping as
-    this small network takes to learn from a batch.
+    For this small network, the overhead of `keras.Model.fit` is ten times the cost of a training
+    step, so the whole epoch runs in a single graph.
+
+    Returns
+    -------
+    callable
+        Function that takes the order of the rows, trains for one epoch and returns the mean loss.
     """
     tf = import_tensorflow()
     x, y = (tf.constant(values, tf.float32) for values in (inputs, outputs))
@@ -153,9 +159,9 @@ def compiled_epoch(
 
 
 def physical_network(scaled: Any, inputs: MinMaxScaler, outputs: MinMaxScaler) -> Any:
-    """The same network from physical inputs (nm, e, M) to densities (M).
+    """Wrap a scaled network to map physical inputs (nm, e, M) to densities (M).
 
-    The scaling goes inside, so that no table of minima and maxima must travel with the network.
+    The scaling becomes part of the network, so that the saved file is self-contained.
     """
     import keras
 
@@ -175,21 +181,21 @@ def physical_network(scaled: Any, inputs: MinMaxScaler, outputs: MinMaxScaler) -
 
 
 def check_inputs(systems: Sequence[SlitSystem]) -> None:
-    """Refuse systems that its five inputs do not describe.
+    """Check that the five inputs of the network describe the systems.
 
     Raises
     ------
     InvalidInput
-        Walls, temperature, permittivity or the other ion's diameter are not the default ones.
+        If the wall, the temperature or any other value that is not an input differs from the
+        default.
     """
     for system in systems:
         described = SlitSystem(**{name: getattr(system, name) for name in INPUTS})
-        known = described.to_dict()
+        expected = described.to_dict()
         for name, value in system.to_dict().items():
-            if name != "negative_ions" and value != known[name]:
-                raise InvalidInput(
-                    name, value, f"must be {known[name]}: the paper's network knows nothing else"
-                )
+            if name != "negative_ions" and value != expected[name]:
+                problem = f"must be {expected[name]}: it is not an input of the paper's network"
+                raise InvalidInput(name, value, problem)
 
 
 def network_inputs(systems: Sequence[SlitSystem]) -> np.ndarray:
@@ -198,17 +204,17 @@ def network_inputs(systems: Sequence[SlitSystem]) -> np.ndarray:
 
 
 def paper_key(system: SlitSystem) -> str:
-    """The five inputs that tell the paper's systems apart, as in ``3.2 1 -1 0.6 0.65``."""
+    """Key of a system: its five inputs, as in ``3.2 1 -1 0.6 0.65``."""
     return " ".join(f"{value:.9g}" for value in network_inputs([system])[0])
 
 
 class PaperNetwork:
-    """A trained network of the paper; `PaperNetwork.load` makes one. It is a `Predict`.
+    """The paper's network after training; implements `Predict`. Create it with `load`.
 
     Attributes
     ----------
     card : dict
-        How it was trained, and on what.
+        Description of the training and its data.
     """
 
     def __init__(self, network: Any, card: dict[str, Any]):
@@ -221,21 +227,21 @@ class PaperNetwork:
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """The network in a folder that `nanoconf paper train` wrote.
+        """Load the network from a folder written by `nanoconf paper train`.
 
         Raises
         ------
         InvalidInput
-            There is none.
+            If the folder contains no such network.
         """
         folder = Path(folder)
         try:
             card = read_json(folder / CARD)
         except (OSError, ValueError) as error:
-            problem = f"holds no network of `nanoconf paper train` ({error})"
+            problem = f"contains no network of `nanoconf paper train` ({error})"
             raise InvalidInput("network", str(folder), problem) from error
         if card.get("kind") != KIND:
-            problem = f"holds a model of kind {card.get('kind')!r}, not {KIND!r}"
+            problem = f"contains a model of kind {card.get('kind')!r}, not {KIND!r}"
             raise InvalidInput("network", str(folder), problem)
         import_tensorflow()
         import keras
@@ -243,14 +249,14 @@ class PaperNetwork:
         return cls(keras.saving.load_model(folder / NETWORK, compile=False), card)
 
     def __call__(self, systems: Sequence[SlitSystem]) -> np.ndarray:
-        """Densities (M) of positive ions from the wall to the middle, shape (systems, 150).
+        """Predict densities (M) of positive ions from wall to midplane, shape (systems, 150).
 
-        As the network gives them: below zero, even, where ions cannot be.
+        The raw output of the network: near the walls, densities can be negative.
 
         Raises
         ------
         InvalidInput
-            A system differs in what is no input of the network.
+            If a system differs from the default in a value that is not an input of the network.
         """
         check_inputs(systems)
         return self._evaluate(network_inputs(systems).astype(np.float32)).numpy().astype(float)

@@ -1,8 +1,8 @@
-"""The six regressors of the paper's Table 1, with its hyper-parameters.
+"""The six regressors of the paper's Table 1, with its hyperparameters.
 
-Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107 (2020). All see inputs scaled to [0, 1]
-by their minima and maxima, the paper's pre-processing; the network's outputs are scaled too. What
-the paper does not say, such as the ridge's penalty, is scikit-learn's default.
+Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107 (2020). As in the paper, inputs are
+min-max scaled to [0, 1], and so are the outputs of the network. Hyperparameters that the paper does
+not give, such as the ridge penalty, are scikit-learn's defaults.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HYPERPARAMETERS: dict[str, dict[str, Any]] = {
     "forest": {"n_estimators": 25, "max_depth": 4},
     ANN: PAPER.to_dict(),
 }
-"""The paper's hyper-parameters, by regressor, in its order."""
+"""The paper's hyperparameters by regressor, in its order."""
 
 NAMES = tuple(HYPERPARAMETERS)
 
@@ -37,24 +37,24 @@ NAMES = tuple(HYPERPARAMETERS)
 def regressor(
     name: str, seed: int = 1, epochs: int = 4000, after_epoch: Callable[[], Any] = lambda: None
 ) -> Any:
-    """A regressor that has learnt nothing yet.
+    """Create an untrained regressor.
 
     Parameters
     ----------
     name : str
         One of `NAMES`.
     seed : int
-        Seed of what is random in it.
+        Random seed.
     epochs : int
-        Passes of the network through its data; the others have none.
+        Training epochs of the network; ignored by the other regressors.
     after_epoch : callable
-        Called after each of them.
+        Called after each epoch.
 
     Returns
     -------
     object
-        With ``fit(inputs, outputs)`` and ``predict(inputs)``; inputs of shape (systems, 5), outputs
-        of shape (systems, outputs).
+        Regressor with ``fit(inputs, outputs)`` and ``predict(inputs)``, for inputs of shape
+        (systems, 5) and outputs of shape (systems, outputs).
     """
     if name == ANN:
         return NeuralNetwork(epochs, seed, after_epoch)
@@ -86,18 +86,18 @@ def _steps(name: str, seed: int) -> list[Any]:
 
 
 class NeuralNetwork:
-    """The paper's network with as many outputs as there are, behind scikit-learn's two calls.
+    """The paper's network with any number of outputs, as a scikit-learn regressor.
 
     Parameters
     ----------
     epochs : int
-        Passes through the data.
+        Number of training epochs.
     seed : int
-        Seed of initial weights, dropout and order of the batches.
+        Seed of the initial weights, the dropout and the order of the batches.
     after_epoch : callable
-        Called after each pass.
+        Called after each epoch.
     chosen : Hyperparameters
-        The paper's, where they are left out.
+        The paper's by default.
     """
 
     def __init__(
@@ -110,20 +110,20 @@ class NeuralNetwork:
         self.epochs, self.seed, self.after_epoch, self.chosen = epochs, seed, after_epoch, chosen
 
     def fit(self, inputs: np.ndarray, outputs: np.ndarray) -> Self:
-        """Learn outputs, shape (systems, outputs), from inputs, shape (systems, inputs)."""
+        """Fit outputs of shape (systems, outputs) to inputs of shape (systems, inputs)."""
         from sklearn.preprocessing import MinMaxScaler
 
         self.scale_in_, self.scale_out_ = MinMaxScaler(), MinMaxScaler()
         x, y = self.scale_in_.fit_transform(inputs), self.scale_out_.fit_transform(outputs)
         self.network_ = scaled_network(x.shape[1], y.shape[1], self.seed, self.chosen)
         random = np.random.default_rng(self.seed)
-        learn = compiled_epoch(self.network_, x, y, self.chosen)
+        run_epoch = compiled_epoch(self.network_, x, y, self.chosen)
         for _ in range(self.epochs):
-            learn(random.permutation(len(x)))
+            run_epoch(random.permutation(len(x)))
             self.after_epoch()
         return self
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
-        """Outputs, shape (systems, outputs)."""
+        """Predict outputs, shape (systems, outputs)."""
         scaled = self.network_(self.scale_in_.transform(inputs).astype(np.float32), training=False)
         return self.scale_out_.inverse_transform(scaled.numpy().astype(float))

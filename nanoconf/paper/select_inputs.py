@@ -1,9 +1,9 @@
-"""Choice of a surrogate's inputs by backward elimination on adjusted R².
+"""Selection of the surrogate's inputs by backward elimination on adjusted R².
 
-As in the paper (Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107, 2020): ordinary least
-squares of contact, mid and peak density of the positive ions on all candidate inputs, standardised,
-of which the least useful are dropped one after another. Adjusted R² counts what each coefficient
-costs, so that it falls when an input explains no more than a random number would.
+As in the paper (Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107, 2020), contact, mid
+and peak density of the positive ions are fitted by ordinary least squares to all standardised
+candidate inputs, and the least useful inputs are dropped one by one. Adjusted R² penalises each
+coefficient, so it falls if an input explains no more than random numbers would.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ CANDIDATES: dict[str, Callable[[SlitSystem], float]] = {
 """Candidate inputs: h, z₊, z₋, c, d = d₊, d₋/d₊, temperature, relative permittivity."""
 
 MODELS = ("linear", "quadratic")
-"""Linear terms; or also all squares and products."""
+"""Linear terms only, or also all squares and products."""
 
 RULE = (
-    "each step drops the input without which the score, the mean adjusted R² of the targets, is "
-    "highest; the choice ends where that would lower it (the table goes on to the last input)"
+    "each step drops the input whose removal leaves the highest score, the mean adjusted R² of the "
+    "targets; the selection ends before a step that would lower the score (the table continues to "
+    "the last input)"
 )
 
 Term = tuple[int, ...]
@@ -58,7 +59,7 @@ class Inputs:
     values : ndarray, shape (simulations, inputs)
         Their values, standardised to mean 0 and standard deviation 1.
     constant : dict of str to float
-        The one value of each input that does not vary and so cannot be judged.
+        Value of each input that is constant and therefore left out.
     """
 
     names: tuple[str, ...]
@@ -67,7 +68,7 @@ class Inputs:
 
     @classmethod
     def of(cls, systems: Sequence[SlitSystem]) -> Self:
-        """The candidate inputs of simulated systems."""
+        """Collect the candidate inputs of simulated systems."""
         columns = {
             name: np.array([value_of(system) for system in systems], dtype=float).round(9)
             for name, value_of in CANDIDATES.items()
@@ -79,9 +80,9 @@ class Inputs:
         return cls(tuple(varying), values, constant)
 
     def terms(self, model: str) -> list[Term]:
-        """The terms of a model, each as the positions of the inputs that are multiplied.
+        """Return the terms of a model, each a tuple of the indices of the inputs to multiply.
 
-        An input of two values has no square: it would be linear in the input.
+        An input with only two values has no square term, which would be linear in the input.
         """
         linear: list[Term] = [(i,) for i in range(len(self.names))]
         if model == "linear":
@@ -103,18 +104,18 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Fit:
-    """Ordinary least squares, with an intercept.
+    """Ordinary least-squares fit with an intercept.
 
     Attributes
     ----------
     coefficients : ndarray, shape (terms, targets)
-        Without the intercept.
+        Coefficients without the intercept.
     residual : ndarray, shape (targets,)
         Sum of squared residuals.
     freedom : int
         Degrees of freedom of the residuals.
     r2, adjusted_r2 : ndarray, shape (targets,)
-        Share of the variance that is explained; the same adjusted for the number of terms.
+        Fraction of the variance explained, and the same adjusted for the number of terms.
     """
 
     coefficients: np.ndarray
@@ -125,7 +126,7 @@ class Fit:
 
 
 def least_squares(columns: np.ndarray, targets: np.ndarray) -> Fit:
-    """Fit targets, shape (simulations, targets), by columns, shape (simulations, terms)."""
+    """Fit targets, shape (simulations, targets), to columns, shape (simulations, terms)."""
     count = len(targets)
     design = np.column_stack([np.ones(count), columns])
     coefficients, _, rank, _ = np.linalg.lstsq(design, targets, rcond=None)
@@ -137,15 +138,14 @@ def least_squares(columns: np.ndarray, targets: np.ndarray) -> Fit:
 
 
 def p_values(fit: Fit, without: Fit) -> np.ndarray:
-    """Probability that chance alone makes terms so useful, shape (targets,).
+    """Return the p-values of the F test between a fit and one without some terms, shape (targets,).
 
-    From the F statistic of the fit against one without these terms. Of one term it is the square of
-    the term's t statistic, and the probability is that of the two-sided t test.
+    For a single term, F is the square of its t statistic, and the test is the two-sided t test.
     """
     from scipy import stats
 
     terms = without.freedom - fit.freedom
-    if terms == 0:  # the other terms can do all that these can
+    if terms == 0:  # the terms are linear combinations of the others
         return np.ones_like(fit.residual)
     with np.errstate(divide="ignore"):
         f = (without.residual - fit.residual) / terms / (fit.residual / fit.freedom)
@@ -157,14 +157,14 @@ def p_values(fit: Fit, without: Fit) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of an elimination: the fit with the inputs that are left.
+    """One step of an elimination: the fit with the remaining inputs.
 
     Attributes
     ----------
     inputs : tuple of str
-        The inputs that are left.
+        The remaining inputs.
     terms : int
-        Terms of the model, without the intercept.
+        Number of terms of the model, without the intercept.
     r2, adjusted_r2 : dict of str to float
         By target.
     score : float
@@ -172,10 +172,9 @@ class Step:
     score_without : dict of str to float
         Score of the fit without an input and all its terms, by input.
     p, t : dict of str to dict of str to float
-        Of each input, by target: probability of `p_values`, and the t statistic where the input has
-        one term.
+        p-value, and t statistic if the input has a single term; by input and target.
     dropped : str, optional
-        The input that the next step does without.
+        Input that this step drops.
     """
 
     inputs: tuple[str, ...]
@@ -191,16 +190,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Elimination:
-    """An elimination down to the last input.
+    """Backward elimination down to the last input.
 
     Attributes
     ----------
     model : {"linear", "quadratic"}
-        Which terms the inputs have.
+        Terms of the model.
     targets : tuple of str
-        The densities whose mean adjusted R² is the score.
+        Densities whose mean adjusted R² is the score.
     steps : list of Step
-        From all inputs to one.
+        Steps from all inputs to one.
     """
 
     model: str
@@ -216,7 +215,7 @@ class Elimination:
         return self.steps[-1]
 
     def to_dict(self) -> dict[str, Any]:
-        """The elimination as JSON values."""
+        """Return the elimination as JSON values."""
         return {
             "model": self.model,
             "targets": list(self.targets),
@@ -228,23 +227,23 @@ class Elimination:
 def eliminate(
     inputs: Inputs, densities: np.ndarray, model: str, targets: Sequence[str] = POINTS
 ) -> Elimination:
-    """Drop inputs one after another; `RULE` says which.
+    """Drop inputs one by one, by `RULE`.
 
     Parameters
     ----------
     inputs : Inputs
-        The candidates, two or more.
+        At least two candidates.
     densities : ndarray, shape (simulations, 3)
         Contact, mid and peak density (M).
     model : {"linear", "quadratic"}
-        Which terms the inputs have.
+        Terms of the model.
     targets : sequence of str
-        The densities that count.
+        Densities whose mean adjusted R² is the score.
 
     Raises
     ------
     ValueError
-        The model has as many terms as there are simulations, or more.
+        If the model has at least as many terms as there are simulations.
     """
     terms = inputs.terms(model)
     if len(terms) + 1 >= len(densities):
@@ -253,36 +252,36 @@ def eliminate(
             "model"
         )
     chosen = densities[:, [POINTS.index(name) for name in targets]]
-    left = list(range(len(inputs.names)))
+    remaining = list(range(len(inputs.names)))
     steps = []
-    while left:
-        step = _step(inputs, left, terms, chosen, targets)
+    while remaining:
+        step = _step(inputs, remaining, terms, chosen, targets)
         steps.append(step)
-        left = [i for i in left if step.dropped not in (None, inputs.names[i])]
+        remaining = [i for i in remaining if step.dropped not in (None, inputs.names[i])]
     return Elimination(model, tuple(targets), steps)
 
 
 def _step(
     inputs: Inputs,
-    left: list[int],
+    remaining: list[int],
     terms: list[Term],
     densities: np.ndarray,
     targets: Sequence[str],
 ) -> Step:
-    present = [term for term in terms if set(term) <= set(left)]
+    present = [term for term in terms if set(term) <= set(remaining)]
     fit = least_squares(inputs.columns(present), densities)
     p, t, score_without = {}, {}, {}
-    for i in left:
-        remaining = [term for term in present if i not in term]
-        without = least_squares(inputs.columns(remaining), densities)
+    for i in remaining:
+        others = [term for term in present if i not in term]
+        without = least_squares(inputs.columns(others), densities)
         name = inputs.names[i]
         score_without[name] = float(without.adjusted_r2.mean())
         p[name] = _by_target(p_values(fit, without), targets)
-        if len(present) - len(remaining) == 1:
+        if len(present) - len(others) == 1:
             t[name] = _by_target(_t(fit, without, present.index((i,))), targets)
-    last = len(left) == 1
+    last = len(remaining) == 1
     return Step(
-        inputs=tuple(inputs.names[i] for i in left),
+        inputs=tuple(inputs.names[i] for i in remaining),
         terms=len(present),
         r2=_by_target(fit.r2, targets),
         adjusted_r2=_by_target(fit.adjusted_r2, targets),
@@ -304,23 +303,23 @@ def _by_target(values: np.ndarray, targets: Sequence[str]) -> dict[str, float]:
     return {name: float(value) for name, value in zip(targets, values, strict=True)}
 
 
-# --- the whole choice -----------------------------------------------------------------------
+# --- selection ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Eliminations by both models, for the three densities together and for each apart.
+    """Eliminations with both models, for the three densities together and separately.
 
     Attributes
     ----------
     data : Simulations
-        What they come from.
+        The data set.
     inputs : Inputs
         The candidates.
     together : list of Elimination
-        Of the mean score, by model.
+        One per model, for all three densities.
     apart : list of Elimination
-        Of each density, by model.
+        One per model and density.
     """
 
     data: Simulations
@@ -329,7 +328,7 @@ class Choice:
     apart: list[Elimination]
 
     def to_dict(self) -> dict[str, Any]:
-        """The choice as JSON values."""
+        """Return the eliminations as JSON values."""
         return {
             "what": "Choice of inputs by backward elimination on adjusted R²; contact, mid and "
             "peak density of the positive ions",
@@ -347,16 +346,16 @@ class Choice:
 
 
 def select_inputs(data: Simulations) -> Choice:
-    """Choose inputs by backward elimination.
+    """Select inputs by backward elimination.
 
     Raises
     ------
     InvalidInput
-        Fewer than two inputs vary in the data, or there are too few simulations.
+        If fewer than two inputs vary in the data, or there are too few simulations.
     """
     inputs = Inputs.of(data.systems)
     if len(inputs.names) < 2:
-        raise InvalidInput("data", data.folder, "must vary two inputs or more")
+        raise InvalidInput("data", data.folder, "must vary at least two inputs")
     densities = point_densities(data).density
     try:
         together = [eliminate(inputs, densities, model) for model in MODELS]
@@ -372,7 +371,7 @@ def select_inputs(data: Simulations) -> Choice:
 
 
 def format_choice(choice: Choice) -> str:
-    """The eliminations as text, step by step."""
+    """Return the eliminations as text, step by step."""
     lines = [
         f"Backward elimination on adjusted R², {len(choice.data)} simulations; contact/mid/peak "
         "density of the positive ions",

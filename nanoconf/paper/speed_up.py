@@ -1,20 +1,20 @@
-"""What the network saves: equation 3 of the paper.
+"""Effective speed-up of a surrogate, equation 3 of the paper.
 
 The effective speed-up of Fox et al., "Learning everywhere: pervasive machine learning for effective
-high-performance computation" (2019), is the work done over the time it took. With a surrogate,
-N_lookup predictions and the N_train simulations that it learnt from are results, each worth a
-simulation of T_seq; they took T_lookup a prediction, and T_train + T_learn a training simulation:
+high-performance computation" (2019), is the work done divided by the time it took. With a
+surrogate, each of N_lookup predictions and N_train training simulations counts as a result worth
+T_seq. A prediction takes T_lookup and a training simulation T_train + T_learn:
 
     S = T_seq (N_lookup + N_train) / (T_lookup N_lookup + (T_train + T_learn) N_train)
 
 T_seq      time of a simulation on one core
-T_train    time of a simulation where the training data were made, in parallel
-T_learn    time of learning, divided by N_train
+T_train    time of a training simulation, in parallel
+T_learn    time to train the network, divided by N_train
 T_lookup   time of a prediction
 
-No predictions: S = T_seq/(T_train + T_learn), the gain of parallel simulation alone. Ever more
-predictions: S → T_seq/T_lookup. S counts the training simulations as results; whoever wanted none
-of them has the speed-up S' = T_seq N_lookup / (same time), which starts from zero.
+Without predictions, S = T_seq/(T_train + T_learn), the gain from parallel simulation alone. With
+many predictions, S → T_seq/T_lookup. S counts the training simulations as results. If they have no
+value of their own, the speed-up is S' = T_seq N_lookup / (same time), which starts at zero.
 """
 
 from __future__ import annotations
@@ -37,25 +37,24 @@ LOOKUPS = (0, 1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000
 TIMED_LOOKUPS = 300
 
 STALLED = 100
-"""A run that took so many times the median one was not computing: the computer slept."""
+"""Runs longer than this multiple of the median run time are discarded: the computer slept."""
 
 PAPER = {"simulation_seconds": 36 * 60.0, "simulation_cores": 128, "lookup_seconds": 0.2}
-"""Times that the paper gives."""
+"""Times reported in the paper."""
 
 
 @dataclass(frozen=True)
 class Times:
-    """What equation 3 needs; seconds.
+    """Times and counts in equation 3.
 
     Attributes
     ----------
     sequential, training, learning, lookup : float
-        T_seq, T_train, T_learn, T_lookup.
+        T_seq, T_train, T_learn and T_lookup (s).
     simulations : int
-        N_train, all simulations that the network's training needed, those of the split's test
-        part included.
+        N_train, the simulations needed for training, including the test part of the split.
     stalled : int
-        Runs that T_seq leaves out, see `STALLED`.
+        Number of runs excluded from T_seq; see `STALLED`.
     """
 
     sequential: float
@@ -67,34 +66,35 @@ class Times:
 
     @property
     def invested(self) -> float:
-        """(T_train + T_learn) N_train: what is spent before the first prediction."""
+        """Time spent before the first prediction, (T_train + T_learn) N_train (s)."""
         return (self.training + self.learning) * self.simulations
 
     def speed_up(self, lookups: Any) -> Any:
-        """S of equation 3 after so many predictions, a number or an array of them."""
+        """Return S of equation 3 for a number of predictions, or an array of numbers."""
         done = self.sequential * (lookups + self.simulations)
         return done / (self.lookup * lookups + self.invested)
 
     def speed_up_of_predictions(self, lookups: Any) -> Any:
-        """S', which does not count the training simulations as results."""
+        """Return S', which does not count the training simulations as results."""
         return self.sequential * lookups / (self.lookup * lookups + self.invested)
 
     @property
     def break_even(self) -> float:
-        """N_p, the predictions from which on S > 1; infinite if a lookup takes a simulation's time.
+        """N_p, the number of predictions at which S reaches 1.
 
-        S = 1 at N_lookup = N_train (T_train + T_learn − T_seq)/(T_seq − T_lookup); zero where
-        parallel simulation saves more than learning costs.
+        N_p = N_train (T_train + T_learn − T_seq)/(T_seq − T_lookup). It is zero if parallel
+        simulation saves more than training costs, and infinite if a prediction takes as long as a
+        simulation.
         """
         extra = self.invested - self.sequential * self.simulations
-        return self._paid_off(extra)
+        return self._predictions_to_recover(extra)
 
     @property
     def break_even_of_predictions(self) -> float:
         """The same for S': N_train (T_train + T_learn)/(T_seq − T_lookup)."""
-        return self._paid_off(self.invested)
+        return self._predictions_to_recover(self.invested)
 
-    def _paid_off(self, cost: float) -> float:
+    def _predictions_to_recover(self, cost: float) -> float:
         if cost <= 0:
             return 0.0
         saved = self.sequential - self.lookup
@@ -102,34 +102,34 @@ class Times:
 
     @property
     def limit(self) -> float:
-        """S after infinitely many predictions, T_seq/T_lookup."""
+        """Limit of S for many predictions, T_seq/T_lookup."""
         return self.sequential / self.lookup
 
 
 def measured_times(
     data_folder: str | Path, network: PaperNetwork, cores: list[dict[str, float]]
 ) -> Times:
-    """The times of this project.
+    """Collect the times of this project.
 
     Parameters
     ----------
     data_folder : path
-        The simulations that the network learnt from, each on one core.
+        Training simulations of the network, each run on one core.
     network : PaperNetwork
-        Its card has the learning time; a prediction is timed now.
+        Trained network. Its card gives the training time; its prediction is timed here.
     cores : list of dict
-        Scaling of a simulation over cores, of `scaling`; empty where it was not measured, and
-        T_train is then T_seq.
+        Scaling of a simulation with the number of cores, from `scaling`. If empty, T_train is
+        T_seq.
 
     Raises
     ------
     InvalidInput
-        There is no dataset in the folder.
+        If the folder contains no data set.
     """
     rows = dataset.load(data_folder)
     seconds = rows.drop_duplicates(["system", "seed"])["seconds"].to_numpy()
-    computed = seconds[seconds <= STALLED * np.median(seconds)]
-    sequential = float(computed.mean())
+    regular = seconds[seconds <= STALLED * np.median(seconds)]
+    sequential = float(regular.mean())
     systems = network.card["systems"]
     count = len(systems["training"]) + len(systems["test"])
     return Times(
@@ -138,12 +138,12 @@ def measured_times(
         learning=network.card["training"]["seconds"] / count,
         lookup=time_lookup(network),
         simulations=count,
-        stalled=len(seconds) - len(computed),
+        stalled=len(seconds) - len(regular),
     )
 
 
 def time_lookup(predict: Predict) -> float:
-    """Median time (s) of one prediction, warm."""
+    """Measure the median time (s) of one prediction after a warm-up."""
     system = [next(iter(SYSTEMS.values()))]
     predict(system)
     seconds = []
@@ -155,18 +155,23 @@ def time_lookup(predict: Predict) -> float:
 
 
 def scaling(file: Path) -> list[dict[str, float]]:
-    """How a simulation's time falls with the number of cores, as the studies measured it.
+    """Read how the time of a simulation scales with the number of cores.
+
+    Parameters
+    ----------
+    file : Path
+        Results of ``python -m benchmarks.studies scaling``.
 
     Returns
     -------
     list of dict
-        ``cores``, ``seconds``, ``speed_up`` over the fewest cores, and ``efficiency``; empty where
-        there is no such file.
+        ``cores``, ``seconds``, ``speed_up`` relative to the fewest cores, and ``efficiency``; empty
+        if the file does not exist.
 
     Raises
     ------
     InvalidInput
-        The file is of another form.
+        If the file has another format.
     """
     if not file.is_file():
         return []
@@ -184,12 +189,12 @@ def scaling(file: Path) -> list[dict[str, float]]:
             for each in measured
         ]
     except (KeyError, TypeError, ValueError) as error:
-        problem = f"is no result of the study of scaling ({error!r})"
+        problem = f"is not a result of the scaling study ({error!r})"
         raise InvalidInput("scaling", str(file), problem) from error
 
 
 def numbers(times: Times, cores: list[dict[str, float]]) -> dict[str, Any]:
-    """Everything as JSON values."""
+    """Return times, speed-ups and scaling as JSON values."""
     return {
         "seconds": {
             name: tidy(value)
@@ -209,11 +214,11 @@ def numbers(times: Times, cores: list[dict[str, float]]) -> dict[str, Any]:
     }
 
 
-# --- shown ----------------------------------------------------------------------------------
+# --- tables and figures ---------------------------------------------------------------------
 
 
 def time_rows(times: Times) -> list[list[str]]:
-    """The measured times as a table."""
+    """Table of the measured times."""
     return [
         ["", "here", "paper"],
         ["T_seq, simulation on one core", f"{times.sequential:.3g} s", ""],
@@ -225,21 +230,17 @@ def time_rows(times: Times) -> list[list[str]]:
         ["T_learn, training time per simulation", f"{times.learning:.3g} s", ""],
         ["T_lookup, prediction", f"{times.lookup:.3g} s", f"{PAPER['lookup_seconds']:g} s"],
         ["N_train, training simulations", str(times.simulations), ""],
-        [f"runs of over {STALLED} times the median, excluded from T_seq", str(times.stalled), ""],
+        [f"runs over {STALLED} times the median, excluded from T_seq", str(times.stalled), ""],
         ["N_p, predictions until S > 1", _count(times.break_even), ""],
-        [
-            "N_p, without the training simulations as results",
-            _count(times.break_even_of_predictions),
-            "",
-        ],
+        ["N_p', predictions until S' > 1", _count(times.break_even_of_predictions), ""],
         ["T_seq/T_lookup", f"{times.limit:,.0f}", ""],
     ]
 
 
 def rows(times: Times) -> list[list[str]]:
-    """S over the number of predictions as a table."""
+    """Table of S and S' over the number of predictions."""
     return [
-        ["N_lookup", "S (eq. 3)", "S, training simulations not counted"],
+        ["N_lookup", "S (eq. 3)", "S', training simulations not counted"],
         *(
             [f"{n:,}", f"{times.speed_up(n):,.3g}", f"{times.speed_up_of_predictions(n):,.3g}"]
             for n in LOOKUPS
@@ -248,7 +249,7 @@ def rows(times: Times) -> list[list[str]]:
 
 
 def scaling_rows(cores: list[dict[str, float]]) -> list[list[str]]:
-    """The scaling of a simulation over cores as a table."""
+    """Table of the scaling of a simulation with the number of cores."""
     return [
         ["cores", "simulation time", "speed-up", "efficiency"],
         *(
@@ -268,7 +269,7 @@ def _count(number: float) -> str:
 
 
 def draw(times: Times, cores: list[dict[str, float]]) -> Any:
-    """S over the number of predictions, log-log; and simulations over cores where measured."""
+    """Draw S and S' over the number of predictions and, if measured, the scaling over cores."""
     from nanoconf.paper.report import COLOURS, figure
 
     panels = 2 if cores else 1
@@ -281,7 +282,7 @@ def draw(times: Times, cores: list[dict[str, float]]) -> Any:
         times.speed_up_of_predictions(lookups),
         "--",
         color=COLOURS[1],
-        label="training simulations not counted as results",
+        label="S', training simulations not counted",
     )
     axis.axhline(1, color="0.4", linewidth=0.8)
     axis.axhline(

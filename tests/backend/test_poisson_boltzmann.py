@@ -1,4 +1,4 @@
-"""Mean-field profiles against exact solutions, exact relations and a finer grid."""
+"""Mean-field profiles compared with exact solutions, exact relations and a finer grid."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ IN_WATER = [
 
 
 def random_system(random: np.random.Generator) -> SlitSystem:
-    """Any system that the engine accepts; what has a size is drawn by its logarithm."""
+    """A random system that the engine accepts; positive inputs are drawn log-uniformly."""
     while True:
         values = {"wall": random.choice(SYSTEM["wall"].choices).item()}
         for name, allowed in SYSTEM.items():
@@ -52,7 +52,7 @@ def random_systems(count: int) -> list[SlitSystem]:
 
 
 def free(field: MeanField, system: SlitSystem) -> np.ndarray:
-    """Cells where ions of neither species feel the walls."""
+    """Mask of the cells where ions of neither species feel the walls."""
     z = field.grid.centre - system.confinement_length / 2
     return sum(wall_energy(system, species, z) for species in SPECIES) == 0
 
@@ -60,13 +60,13 @@ def free(field: MeanField, system: SlitSystem) -> np.ndarray:
 # --- exact solutions ------------------------------------------------------------------------
 
 
-def test_counterions_alone_follow_the_exact_solution_between_charged_plates():
+def test_counterions_between_charged_plates_follow_the_exact_solution():
     """n = n₀/cos²(Kz), K² = 2π l_B z² n₀, K tan(Ka) = 2π l_B z|σ|/e (Engström, Wennerström)."""
     system = SlitSystem(
         1.5, 2, -1, 0.0055, 0.1, surface_charge_density=-0.05, relative_permittivity=160.0
     )
     n = poisson_boltzmann(system).positive
-    # 3 % of the positive ions balance negative ones, not the walls
+    # 3 % of the positive ions balance negative ions rather than the walls
     wave = np.sqrt(2 * np.pi * system.bjerrum_length * 4 * n.mid_density * MOLAR)
     inside = np.abs(n.z) < 0.62
     exact = n.mid_density / np.cos(wave * n.z[inside]) ** 2
@@ -78,23 +78,23 @@ def test_counterions_alone_follow_the_exact_solution_between_charged_plates():
     )
 
 
-def test_where_potentials_are_low_they_are_hyperbolic_cosines():
-    """ψ″ = κ²ψ − 4π l_B Σ z n(0), Debye and Hückel's equation with the charge in the middle."""
+def test_low_potentials_follow_the_debye_hueckel_solution():
+    """ψ″ = κ²ψ − 4π l_B Σ z n(0), the Debye-Hückel equation with the charge at the midplane."""
     system = SlitSystem(8.0, 1, -1, 0.02, 0.2, surface_charge_density=-0.0005)
     profiles = poisson_boltzmann(system)
     volts = potential(system, profiles.densities) / 1000
     found = volts * e / (k * system.temperature)
-    middle = np.array([profiles.positive.mid_density, profiles.negative.mid_density]) * MOLAR
+    mid = np.array([profiles.positive.mid_density, profiles.negative.mid_density]) * MOLAR
     strength = 4 * np.pi * system.bjerrum_length
-    kappa = np.sqrt(strength * middle.sum())
-    amplitude = strength * (middle[0] - middle[1]) / kappa**2
+    kappa = np.sqrt(strength * mid.sum())
+    amplitude = strength * (mid[0] - mid[1]) / kappa**2
     inside = np.abs(profiles.positive.z) < system.contact_planes[0] - 0.1
     exact = amplitude * (1 - np.cosh(kappa * profiles.positive.z[inside]))
     assert 0.01 < np.abs(exact).max() < 0.1
     np.testing.assert_allclose(found[inside], exact, atol=0.01 * np.abs(exact).max())
 
 
-def test_ions_of_equal_size_between_neutral_walls_feel_the_walls_alone():
+def test_ions_of_equal_size_between_neutral_walls_feel_only_the_walls():
     system = SlitSystem(3.0, 2, -1, 0.6, 0.6)
     for species, mean in (("positive", 0.3), ("negative", 0.6)):
         factor = binned_boltzmann_factor(system, species, BINS)
@@ -110,37 +110,37 @@ def test_reversing_all_charges_exchanges_the_profiles():
     np.testing.assert_allclose(one, other[::-1], rtol=1e-6, atol=1e-12)
 
 
-# --- over all that the engine accepts -------------------------------------------------------
+# --- over the full range of inputs ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("system", random_systems(60))
-def test_any_system_has_a_solution_that_keeps_the_exact_relations(system):
+def test_every_system_has_a_solution_that_satisfies_the_exact_relations(system):
     profiles = poisson_boltzmann(system)
     densities = profiles.densities
     assert profiles.finite and densities.shape == (2, BINS) and np.all(densities >= 0)
     np.testing.assert_array_equal(densities, densities[:, ::-1])
     np.testing.assert_array_equal(profiles.positive.error, 0)
-    # as many ions as a simulation has
+    # the number of ions of a simulation
     volume = system.box_length**2 * system.confinement_length * MOLAR
     np.testing.assert_allclose(densities.mean(axis=1) * volume, system.counts, rtol=1e-9)
-    # neutral, together with the walls
+    # ions and walls together are neutral
     wall = system.actual_surface_charge_density
     scale = CHARGE_PER_MOLAR_NM * system.confinement_length * densities[1].mean()
     assert integrated_charge(system, densities)[-1] == pytest.approx(-wall, abs=1e-3 * scale - wall)
     net = np.array(system.valencies) @ densities.mean(axis=1)
     total = CHARGE_PER_MOLAR_NM * system.confinement_length * net
     assert total == pytest.approx(-2 * wall, abs=1e-9 * scale)
-    pressures_agree(system)
+    check_pressure(system)
 
 
-def pressures_agree(system: SlitSystem) -> None:
-    """Where no ion feels a wall, Σ n − ψ′²/(8π l_B) is the pressure in the middle (in k_BT)."""
+def check_pressure(system: SlitSystem) -> None:
+    """Where no ion feels a wall, Σ n − ψ′²/(8π l_B) equals Σ n(0), the midplane pressure (k_BT)."""
     field = mean_field(system)
     inside = free(field, system)
     if inside.sum() < 3:
         return
-    psi, place = field.potential[inside], field.grid.centre[inside]
-    slope = np.diff(psi) / np.diff(place)
+    psi, position = field.potential[inside], field.grid.centre[inside]
+    slope = np.diff(psi) / np.diff(position)
     ions = field.density.sum(axis=0)[inside]
     between = np.sqrt(ions[1:] * ions[:-1])
     electric = slope**2 / (8 * np.pi * system.bjerrum_length)
@@ -149,8 +149,8 @@ def pressures_agree(system: SlitSystem) -> None:
 
 
 @pytest.mark.parametrize("system", IN_WATER)
-def test_the_pressure_on_the_walls_is_that_at_the_midplane(system):
-    """Contact theorem of soft walls: −∫ Σ n βU′ dz − 2π l_B Γ² = Σ n(0)."""
+def test_the_force_on_the_walls_balances_the_midplane_pressure(system):
+    """Contact theorem for soft walls: −∫ Σ n βU′ dz − 2π l_B Γ² = Σ n(0)."""
     field = mean_field(system)
     z = field.grid.centre - system.confinement_length / 2
     step = 1e-6
@@ -161,25 +161,25 @@ def test_the_pressure_on_the_walls_is_that_at_the_midplane(system):
         pushed += ions[reached] @ (left - right) / (2 * step)
     charge = system.actual_surface_charge_density * 1e-18 / e
     pulled = 2 * np.pi * system.bjerrum_length * charge**2
-    middle = field.density[:, -1].sum()
-    assert pushed - pulled == pytest.approx(middle, abs=0.01 * max(pushed, middle))
+    midplane = field.density[:, -1].sum()
+    assert pushed - pulled == pytest.approx(midplane, abs=0.01 * max(pushed, midplane))
 
 
 # --- the grid -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("system", IN_WATER)
-def test_in_water_a_finer_grid_changes_no_density_by_a_thousandth(system, monkeypatch):
-    usual = poisson_boltzmann(system).densities
-    monkeypatch.setattr(module, "LARGEST_CHANGE", 0.003)
+def test_a_finer_grid_changes_densities_in_water_by_less_than_a_thousandth(system, monkeypatch):
+    default = poisson_boltzmann(system).densities
+    monkeypatch.setattr(module, "MAX_CHANGE", 0.003)
     monkeypatch.setattr(module, "CELLS_PER_BIN", 8)
     finer = poisson_boltzmann(system).densities
     scale = finer.max(axis=1, keepdims=True)
-    np.testing.assert_allclose(usual / scale, finer / scale, atol=1e-3)
+    np.testing.assert_allclose(default / scale, finer / scale, atol=1e-3)
 
 
-def test_a_solution_takes_few_steps_on_few_cells(monkeypatch):
-    """What the time follows from, some milliseconds, without a clock."""
+def test_a_solution_needs_few_steps_on_few_cells(monkeypatch):
+    """The solution time, some milliseconds, follows from the number of steps and cells."""
     steps = []
     original = module.FreeEnergy.newton_step
 

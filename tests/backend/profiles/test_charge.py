@@ -1,4 +1,4 @@
-"""Charge and potential of profiles that can be worked out by hand, and their errors."""
+"""Charge and potential of profiles with analytic solutions, and their standard errors."""
 
 import csv
 from dataclasses import replace
@@ -9,7 +9,12 @@ from scipy import constants
 
 from backend.profiles.bins import bin_centres
 from backend.profiles.blocks import BlockResiduals
-from backend.profiles.charge import CHARGE_PER_MOLAR_NM, SCREENED, ChargeProfile, net_charge_density
+from backend.profiles.charge import (
+    CHARGE_PER_MOLAR_NM,
+    SCREENING_LEVELS,
+    ChargeProfile,
+    net_charge_density,
+)
 from backend.profiles.density import DensityProfile, SlitProfiles
 from backend.sampling import trajectory
 from backend.sampling.result import SimulationResult
@@ -31,13 +36,13 @@ def charge_of(densities, system=CHARGED, residuals=None):
 
 
 def counterions(shape):
-    """Densities of positive ions of some shape that balance the walls, without negative ions."""
+    """Densities of positive ions of a given shape that neutralise the walls; no negative ions."""
     step = CHARGED.confinement_length / len(Z)
     balance = -2 * SIGMA / (CHARGE_PER_MOLAR_NM * step * shape.sum())
     return np.array([balance * shape, np.zeros_like(shape)])
 
 
-def test_a_uniform_slab_of_charge_has_the_potential_of_a_parabola():
+def test_a_uniform_slab_of_charge_has_a_parabolic_potential():
     charge = charge_of(counterions(np.ones_like(Z)))
     half = 1e-9 * CHARGED.confinement_length / 2
     z = 1e-9 * Z
@@ -48,7 +53,7 @@ def test_a_uniform_slab_of_charge_has_the_potential_of_a_parabola():
     assert charge.wall_potential == pytest.approx(wall)
 
 
-def test_negative_walls_are_at_a_negative_potential_and_attract_positive_charge():
+def test_negative_walls_have_a_negative_potential_and_attract_positive_charge():
     charge = charge_of(counterions(np.exp(-(1.5 - np.abs(Z)) / 0.2)))
     assert SIGMA < 0 < charge.density[0]
     assert charge.integrated[0] == pytest.approx(SIGMA, rel=0.1)
@@ -66,13 +71,13 @@ def test_charge_at_the_midplane_leaves_the_field_of_the_bare_walls():
     np.testing.assert_allclose(np.diff(charge.potential[outside & (Z < 0)]), -field * 0.01)
 
 
-def test_charge_is_weighted_by_valency():
+def test_the_charge_density_weights_ions_by_their_valency():
     system = CHARGED.replace(positive_valency=3, negative_valency=-2)
     densities = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
     assert net_charge_density(system, densities).tolist() == [3, -2, 1]
 
 
-def test_where_there_is_no_charge_there_is_no_potential():
+def test_without_charge_there_is_no_potential():
     shape = 1 + np.cos(Z)
     charge = charge_of([shape, shape], SlitSystem())
     for values in (charge.density, charge.integrated, charge.potential):
@@ -83,10 +88,12 @@ def test_where_there_is_no_charge_there_is_no_potential():
 def test_screening_length_of_a_charge_that_decays_exponentially():
     decay = 0.1
     charge = charge_of(counterions(np.exp(-(1.5 - np.abs(Z)) / decay)))
-    assert charge.screening_length == pytest.approx(-decay * np.log(SCREENED).mean(), rel=0.005)
+    assert charge.screening_length == pytest.approx(
+        -decay * np.log(SCREENING_LEVELS).mean(), rel=0.005
+    )
 
 
-def test_a_zero_by_symmetry_alone_is_not_screening():
+def test_zero_charge_at_the_midplane_by_symmetry_is_not_screening():
     assert np.isnan(charge_of(counterions(np.ones_like(Z))).screening_length)
 
 
@@ -94,10 +101,10 @@ def test_a_zero_by_symmetry_alone_is_not_screening():
 
 
 def runs(number, blocks=24):
-    """Runs whose blocks fluctuate in a known way: (densities, residuals) of each.
+    """Yield (densities, residuals) of runs whose blocks fluctuate in a known way.
 
-    The first mode moves both species alike, the others one of them each; no mode changes the
-    number of ions.
+    The first mode shifts both species equally, each of the others a single species. No mode changes
+    the number of ions.
     """
     rng = np.random.default_rng(3)
     modes = np.cos(2 * np.pi * np.outer([1, 2, 3], Z) / CHARGED.confinement_length)
@@ -118,22 +125,22 @@ def ensemble():
 @pytest.mark.parametrize(
     "name", ["density", "integrated", "potential", "wall_potential", "screening_length"]
 )
-def test_errors_match_the_scatter_of_repeated_runs(ensemble, name):
+def test_standard_errors_match_the_scatter_of_repeated_runs(ensemble, name):
     scatter = np.std([getattr(charge, name) for charge in ensemble], axis=0, ddof=1)
     errors = np.array([getattr(charge, f"{name}_error") for charge in ensemble])
     error = np.sqrt(np.mean(errors**2, axis=0))
-    moving = scatter > 0.05 * np.max(scatter)  # where modes cancel, rounding is left
+    moving = scatter > 0.05 * np.max(scatter)  # elsewhere modes cancel down to rounding
     np.testing.assert_allclose(error[moving], scatter[moving], rtol=0.12)
 
 
-def test_fluctuations_common_to_both_species_cancel_in_the_charge(ensemble):
+def test_fluctuations_common_to_both_species_do_not_affect_the_charge(ensemble):
     _, residuals = next(runs(1))
     variances = [np.diag(residuals.covariance(s, s)) for s in range(2)]
     as_if_independent = np.sqrt(sum(variances)).mean()
     assert ensemble[0].density_error.mean() < 0.6 * as_if_independent
 
 
-def test_errors_of_linear_quantities_are_those_of_the_covariance():
+def test_errors_of_linear_quantities_match_the_covariance():
     densities, residuals = next(runs(1))
     blocks = len(residuals.left)
     assert residuals.left.dtype == np.float32
@@ -148,7 +155,7 @@ def test_errors_of_linear_quantities_are_those_of_the_covariance():
 # --- on disk --------------------------------------------------------------------------------
 
 
-def test_a_result_is_read_back_with_its_blocks(tmp_path):
+def test_a_result_is_saved_and_loaded_with_its_blocks(tmp_path):
     densities, residuals = next(runs(1))
     counted = profiles(densities * 1.01)
     result = SimulationResult(CHARGED, RunSettings(), profiles(densities), {}, residuals, counted)
@@ -168,7 +175,7 @@ def test_a_result_is_read_back_with_its_blocks(tmp_path):
         np.testing.assert_allclose(table[column], expected, rtol=1e-7, atol=1e-12)
 
 
-def test_a_result_without_blocks_has_charges_without_errors(tmp_path):
+def test_a_result_without_blocks_has_charges_but_no_errors(tmp_path):
     densities, residuals = next(runs(1))
     result = SimulationResult(CHARGED, RunSettings(), profiles(densities), {}, residuals)
     old = replace(result, residuals=BlockResiduals.load(tmp_path))

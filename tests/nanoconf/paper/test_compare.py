@@ -1,4 +1,4 @@
-"""The paper's regressors side by side, and what a network must beat over the whole profile."""
+"""The paper's regressors, and the baselines that predict whole profiles."""
 
 import json
 import math
@@ -37,7 +37,7 @@ def data(tmp_path_factory):
 
 
 def with_few_folds(data, **options):
-    """A comparison that is soon over."""
+    """Compare the regressors with few folds, to save time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nanoconf.paper.compare.FOLDS", FEW_FOLDS)
         return compare(data, **options, progress=False)
@@ -51,7 +51,7 @@ def comparison(data):
 # --- contact, mid and peak density ----------------------------------------------------------
 
 
-def test_points_are_those_of_the_profile(data):
+def test_point_densities_match_the_profile(data):
     points = point_densities(data)
     for row in (0, 1, 2):
         half = data.density["positive"][row]
@@ -61,11 +61,11 @@ def test_points_are_those_of_the_profile(data):
 
 
 def test_errors_of_points_are_interpolated_like_the_densities(data):
-    """Where every bin has a relative error of 1 %, so have contact, middle and peak."""
+    """If every bin has a relative error of 1 %, so have contact, mid and peak density."""
     for species in SPECIES:
         points = point_densities(data, species)
         ratio = points.error / points.density
-        assert np.abs(ratio - 0.01).max() < 5e-4  # the noise is in the density, not in its error
+        assert np.abs(ratio - 0.01).max() < 5e-4  # the densities are noisy, their errors are not
 
 
 # --- the regressors -------------------------------------------------------------------------
@@ -89,12 +89,12 @@ def parameters(name):
         ("forest", {"n_estimators": 25, "max_depth": 4}),
     ],
 )
-def test_hyper_parameters_are_those_of_the_paper(name, expected):
+def test_hyperparameters_are_those_of_the_paper(name, expected):
     assert expected.items() <= parameters(name).items()
     assert parameters(name)["feature_range"] == (0, 1)
 
 
-def test_the_network_is_that_of_the_paper():
+def test_the_network_has_the_architecture_of_the_paper():
     network = regressor("ann", epochs=1).fit(
         np.random.default_rng(1).random((30, 5)), np.eye(30, 3)
     )
@@ -113,7 +113,7 @@ def network(epochs, dropout: float) -> NeuralNetwork:
     return NeuralNetwork(epochs, 2, chosen=chosen)
 
 
-def test_the_network_learns_and_depends_on_its_seed():
+def test_the_network_learns_and_is_reproducible_from_its_seed():
     random = np.random.default_rng(3)
     x = random.uniform(1, 3, (150, 2))
     y = np.column_stack([10 + x[:, 0] * x[:, 1], -x[:, 0]])
@@ -122,36 +122,36 @@ def test_the_network_learns_and_depends_on_its_seed():
     assert np.all(np.std(first - y, axis=0) < 0.2 * np.std(y, axis=0))
 
 
-def test_all_regressors_fit_the_same_function(data):
-    """Each explains most of what a smooth function of the inputs does."""
+def test_every_regressor_fits_a_smooth_function(data):
+    """Each explains at least 75 % of the variance."""
     random = np.random.default_rng(3)
     x = random.random((400, 5))
     y = np.column_stack([x[:, 0] + x[:, 1], x[:, 0] * x[:, 1], x[:, 2] ** 2])
     for name in OTHERS:
-        learnt = regressor(name).fit(x[:300], y[:300])
-        unexplained = np.var(learnt.predict(x[300:]) - y[300:]) / np.var(y[300:])
+        fitted = regressor(name).fit(x[:300], y[:300])
+        unexplained = np.var(fitted.predict(x[300:]) - y[300:]) / np.var(y[300:])
         assert unexplained < 0.25, name
 
 
 # --- success --------------------------------------------------------------------------------
 
 
-def test_the_exact_answer_reaches_the_ceiling():
+def test_an_exact_prediction_reaches_the_ceiling():
     random = np.random.default_rng(1)
     exact, error = random.uniform(1, 2, (20_000, 3)), np.full((20_000, 3), 0.05)
     truth = PointDensities(exact + error * random.normal(size=exact.shape), error)
-    for k, share in zip(STANDARD_ERRORS, (0.6827, 0.95, 0.9973), strict=True):
-        assert math.isclose(ceiling(k), share, abs_tol=1e-4)
-        np.testing.assert_allclose(success_rate(exact, truth, k), share, atol=0.01)
+    for k, rate in zip(STANDARD_ERRORS, (0.6827, 0.95, 0.9973), strict=True):
+        assert math.isclose(ceiling(k), rate, abs_tol=1e-4)
+        np.testing.assert_allclose(success_rate(exact, truth, k), rate, atol=0.01)
 
 
-def test_wider_bars_let_more_succeed_and_no_error_none():
+def test_wider_error_bars_raise_the_success_rate():
     truth = PointDensities(np.ones((4, 1)), np.full((4, 1), 0.1))
     prediction = np.array([[1.0], [1.15], [0.75], [2.0]])
     assert [success_rate(prediction, truth, k)[0] for k in (1, 2, 3)] == [0.25, 0.5, 0.75]
 
 
-def test_a_regressor_that_can_follow_the_truth_reaches_the_ceiling(tmp_path):
+def test_a_regressor_that_can_represent_the_data_reaches_the_ceiling(tmp_path):
     systems = [item.system for item in random_plan(720)]
     data = simulations(tmp_path, systems, shape=lambda system, species, place: 1 + 0 * place)
     result = compare(data, without=[name for name in NAMES if name != "polynomial"], progress=False)
@@ -161,15 +161,14 @@ def test_a_regressor_that_can_follow_the_truth_reaches_the_ceiling(tmp_path):
     np.testing.assert_allclose(result.relative_error("polynomial"), 0.0067, rtol=0.25)
 
 
-def test_three_tenths_are_held_out_and_every_fold_is_evaluated(data, comparison):
+def test_three_tenths_are_held_out_and_every_fold_is_scored(data, comparison):
     assert len(comparison.held_out) == 27
     for name in NAMES:
         assert comparison.trials[name].prediction.shape == (27, 3)
         assert comparison.trials[name].fold_mse.shape == (FEW_FOLDS, 3)
 
 
-def test_regressors_do_not_see_what_is_held_out(data, comparison):
-    """Other densities of the systems held out leave every prediction as it was."""
+def test_predictions_do_not_depend_on_held_out_densities(data, comparison):
     changed = replace(data, density={s: rows.copy() for s, rows in data.density.items()})
     changed.density["positive"][comparison.held_out] *= 3
     again = with_few_folds(changed, without=["ann"])
@@ -178,7 +177,7 @@ def test_regressors_do_not_see_what_is_held_out(data, comparison):
         np.testing.assert_array_equal(*predictions)
 
 
-def test_repeats_of_a_system_stay_together(tmp_path):
+def test_repeated_runs_of_a_system_stay_together(tmp_path):
     systems = [item.system for item in random_plan(30) for _ in range(2)]
     data = simulations(tmp_path, systems)
     held_out = compare(data, without=[n for n in NAMES if n != "tree"], progress=False).held_out
@@ -188,18 +187,18 @@ def test_repeats_of_a_system_stay_together(tmp_path):
 
 def test_too_few_systems_are_refused(tmp_path):
     data = simulations(tmp_path, [item.system for item in random_plan(19)])
-    with pytest.raises(InvalidInput, match="20 systems or more"):
+    with pytest.raises(InvalidInput, match="at least 20 systems"):
         compare(data, progress=False)
 
 
 # --- the command ----------------------------------------------------------------------------
 
 
-def test_the_command_line_knows_the_regressors():
+def test_the_command_line_offers_all_regressors():
     assert REGRESSORS == NAMES
 
 
-def test_the_command_prints_the_table_beside_the_papers_and_writes_it(data, tmp_path, capsys):
+def test_the_command_prints_and_writes_the_table_with_the_papers_values(data, tmp_path, capsys):
     folder = tmp_path / "results"
     command = ["compare", "--data", data.folder, "-o", str(folder)]
     assert main([*command, "--epochs", "2", "--fold-epochs", "1", "--without", "ann"]) == 0
@@ -225,7 +224,7 @@ def test_the_command_prints_the_table_beside_the_papers_and_writes_it(data, tmp_
         ([word for name in NAMES for word in ("--without", name)], "without"),
     ],
 )
-def test_bad_input_is_one_line_and_writes_nothing(data, tmp_path, capsys, words, refusal):
+def test_bad_input_prints_one_line_and_writes_nothing(data, tmp_path, capsys, words, refusal):
     folder = tmp_path / "results"
     assert main(["compare", "--data", data.folder, "-o", str(folder), *words]) == 2
     error = capsys.readouterr().err
@@ -233,23 +232,23 @@ def test_bad_input_is_one_line_and_writes_nothing(data, tmp_path, capsys, words,
     assert not folder.exists()
 
 
-def test_a_comparison_that_was_stopped_resumes(data, tmp_path, monkeypatch):
-    few = {"without": [name for name in NAMES if name not in ("tree", "ann")], "seed": 2}
-    few |= {"epochs": 2, "fold_epochs": 1, "keep": tmp_path}
-    first = with_few_folds(data, **few)
-    kept = sorted(tmp_path.iterdir())
-    assert len(kept) == 2 * (1 + FEW_FOLDS)
-    kept[0].unlink()
-    learnt = []
+def test_an_interrupted_comparison_resumes(data, tmp_path, monkeypatch):
+    options = {"without": [name for name in NAMES if name not in ("tree", "ann")], "seed": 2}
+    options |= {"epochs": 2, "fold_epochs": 1, "keep": tmp_path}
+    first = with_few_folds(data, **options)
+    stored = sorted(tmp_path.iterdir())
+    assert len(stored) == 2 * (1 + FEW_FOLDS)
+    stored[0].unlink()
+    trained = []
     real = compare_module.regressor
-    monkeypatch.setattr(compare_module, "regressor", lambda *a: learnt.append(a[0]) or real(*a))
-    again = with_few_folds(data, **few)
-    assert len(learnt) == 1
+    monkeypatch.setattr(compare_module, "regressor", lambda *a: trained.append(a[0]) or real(*a))
+    again = with_few_folds(data, **options)
+    assert len(trained) == 1
     for name, trial in first.trials.items():
         np.testing.assert_allclose(again.trials[name].prediction, trial.prediction, rtol=1e-5)
         np.testing.assert_allclose(again.trials[name].fold_mse, trial.fold_mse, rtol=1e-5)
-    with_few_folds(data, **few | {"seed": 3})
-    assert len(learnt) == 1 + len(kept)
+    with_few_folds(data, **options | {"seed": 3})
+    assert len(trained) == 1 + len(stored)
 
 
 # --- baselines ------------------------------------------------------------------------------
@@ -271,7 +270,7 @@ def grid(points=4) -> list[SlitSystem]:
 
 
 def multilinear(system, species, place):
-    """A y that is linear in each of h, c and d."""
+    """A function y that is linear in each of h, c and d."""
     h, c, d = system.confinement_length, system.salt_concentration, system.positive_diameter
     strength = (0.2 if species == "positive" else 0.4) + h * c * d - 0.3 * c + 0.1 * h * d
     return 2 + strength * np.cos(5 * np.minimum(place, 1))
@@ -295,7 +294,7 @@ def error_of(predicted, systems, shape) -> float:
     )
 
 
-def test_the_common_coordinate_loses_nothing():
+def test_the_common_coordinate_preserves_profiles():
     for system in off_grid(4):
         for species in SPECIES:
             density = half_profile(system, species)
@@ -303,7 +302,7 @@ def test_the_common_coordinate_loses_nothing():
             np.testing.assert_allclose(again, density, atol=1e-3 * density.max())
 
 
-def test_interpolation_is_exact_on_the_points_of_the_grid(tmp_path):
+def test_interpolation_is_exact_at_grid_points(tmp_path):
     systems = grid()
     fitted = GridInterpolation.fit(simulations(tmp_path, systems, layers, noise=0))
     assert error_of(fitted.predict(systems), systems, layers) < 5e-4
@@ -318,7 +317,7 @@ def test_interpolation_is_exact_for_multilinear_functions(tmp_path):
 
 def test_missing_points_are_filled_from_their_neighbours_and_counted(tmp_path):
     systems = grid()
-    missing = [systems[0], systems[21], systems[64 + 42]]  # a corner, and two inside
+    missing = [systems[0], systems[21], systems[64 + 42]]  # one at a corner, two inside
     simulated = [system for system in systems if system not in missing]
     fitted = GridInterpolation.fit(simulations(tmp_path, simulated, layers, noise=0))
     assert fitted.filled == {(1, -1): 2, (2, -1): 1}
@@ -326,32 +325,34 @@ def test_missing_points_are_filled_from_their_neighbours_and_counted(tmp_path):
     assert error_of(fitted.predict(simulated), simulated, layers) < 5e-4
 
 
-def test_data_that_are_not_a_grid_are_refused(tmp_path):
+def test_data_that_form_no_grid_are_refused(tmp_path):
     with pytest.raises(InvalidInput, match="must lie on a grid"):
         GridInterpolation.fit(simulations(tmp_path, off_grid(80)))
 
 
 @pytest.fixture(scope="module")
-def learners(tmp_path_factory):
+def baselines(tmp_path_factory):
     data = simulations(tmp_path_factory.mktemp("grid"), grid(), error=0.002)
     return {kind.__name__: kind.fit(data) for kind in (GridInterpolation, GaussianProcess)}
 
 
-def test_baselines_beat_the_mean(learners):
+def test_baselines_beat_the_mean(baselines):
     systems = off_grid()
     mean = {
         species: np.mean([half_profile(system, species) for system in grid()], axis=0)[None]
         for species in SPECIES
     }
     by_mean = error_of(mean, systems, layers)
-    assert error_of(learners["GridInterpolation"].predict(systems), systems, layers) < 0.1 * by_mean
-    assert error_of(learners["GaussianProcess"].predict(systems), systems, layers) < 0.1 * by_mean
+    assert (
+        error_of(baselines["GridInterpolation"].predict(systems), systems, layers) < 0.1 * by_mean
+    )
+    assert error_of(baselines["GaussianProcess"].predict(systems), systems, layers) < 0.1 * by_mean
 
 
 @pytest.mark.parametrize("name", ["GridInterpolation", "GaussianProcess"])
-def test_predictions_have_the_mean_that_the_inputs_fix(learners, name):
+def test_predictions_have_the_mean_density_set_by_the_inputs(baselines, name):
     systems = off_grid()
-    predicted = learners[name].predict(systems)
+    predicted = baselines[name].predict(systems)
     for species in SPECIES:
         assert predicted[species].shape == (len(systems), 150)
         means = [mean_density(system, species) for system in systems]
@@ -367,6 +368,6 @@ def test_predictions_have_the_mean_that_the_inputs_fix(learners, name):
         ({"temperature": 310.0}, "temperature"),
     ],
 )
-def test_inputs_that_the_data_do_not_cover_are_refused(learners, name, changes, parameter):
+def test_systems_outside_the_data_are_refused(baselines, name, changes, parameter):
     with pytest.raises(InvalidInput, match=parameter):
-        learners[name].predict([grid()[5].replace(**changes)])
+        baselines[name].predict([grid()[5].replace(**changes)])

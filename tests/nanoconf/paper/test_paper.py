@@ -1,4 +1,4 @@
-"""The paper's network and its figures: nanoconf.paper."""
+"""The paper's network, tables and figures."""
 
 from __future__ import annotations
 
@@ -48,23 +48,23 @@ SMALL = (
 )
 
 
-# --- small data sets made from a formula ----------------------------------------------------
+# --- small data sets from an analytic profile -----------------------------------------------
 
 
 def density_at(system: SlitSystem, species: str, z: np.ndarray) -> np.ndarray:
-    """A density (M) with the wall of the engine and a layer beside it."""
+    """Analytic density (M) with the engine's soft wall and a layer next to it."""
     depth = system.contact_planes[0] - np.abs(z)
     layers = 1 + 0.3 * np.exp(-3 * depth) * np.cos(4 * depth) / system.positive_valency
     return layers * boltzmann_factor(system, species, z) * mean_density(system, species)
 
 
 def exact(system: SlitSystem, species: str = "positive") -> np.ndarray:
-    """That density in the left half's bins, shape (150,)."""
+    """Analytic density (M) in the bins of the left half, shape (150,)."""
     return density_at(system, species, bin_centres(system)[:BINS])
 
 
-def exact_answer(systems) -> np.ndarray:
-    """The predictor that is right."""
+def exact_prediction(systems) -> np.ndarray:
+    """Predict the analytic density."""
     return np.array([exact(system) for system in systems])
 
 
@@ -79,7 +79,7 @@ def random_systems(count: int, seed: int = 5) -> list[SlitSystem]:
 
 
 def save(folder: Path, systems: list[SlitSystem], relative_error: float = 0.005) -> Path:
-    """A data set of systems."""
+    """Write a data set of systems."""
     random = np.random.default_rng(3)
     rows = []
     for number, system in enumerate(systems):
@@ -104,7 +104,7 @@ def save(folder: Path, systems: list[SlitSystem], relative_error: float = 0.005)
 
 
 def add_histograms(folder: Path, blocks: int = BLOCKS) -> None:
-    """Give a data set histograms: means of blocks that scatter about the exact density."""
+    """Add histograms to a data set: means of blocks that scatter about the exact density."""
     random = np.random.default_rng(4)
     frame = pandas.read_parquet(folder / dataset.FILE)
     histograms, errors = [], []
@@ -119,13 +119,13 @@ def add_histograms(folder: Path, blocks: int = BLOCKS) -> None:
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory) -> Path:
-    """Training data, the published systems among them."""
+    """Training data, including the published systems."""
     return save(tmp_path_factory.mktemp("grid"), [*random_systems(60), *KEPT_OUT])
 
 
 @pytest.fixture(scope="module")
 def histogram_folder(tmp_path_factory) -> Path:
-    """Test systems and the published ones, with histograms."""
+    """Test systems and the published systems, with histograms."""
     systems = [*random_systems(TEST_SYSTEMS, seed=8), *KEPT_OUT]
     folder = save(tmp_path_factory.mktemp("histograms"), systems)
     add_histograms(folder)
@@ -146,7 +146,7 @@ def run(*arguments: object) -> int:
 # --- the network ----------------------------------------------------------------------------
 
 
-def test_the_network_is_the_papers():
+def test_the_network_has_the_architecture_of_the_paper():
     network = scaled_network(5, 150, seed=1)
     layers = [layer.get_config() for layer in network.layers]
     assert [type(layer).__name__ for layer in network.layers] == [
@@ -165,7 +165,7 @@ def test_the_network_is_the_papers():
     assert Hyperparameters.from_dict(json.loads(json.dumps(PAPER.to_dict()))) == PAPER
 
 
-def test_an_epoch_takes_the_papers_batches(grid, monkeypatch):
+def test_an_epoch_uses_the_papers_batch_size(grid, monkeypatch):
     used = []
     monkeypatch.setattr(network, "adam", lambda chosen: used.append(adam(chosen)) or used[-1])
     task = Task.of(Simulations.load(grid), seed=1)
@@ -186,7 +186,7 @@ def test_scaling_fills_zero_to_one_and_constants_become_zero(grid):
         np.testing.assert_allclose(scaled, expected, rtol=0, atol=1e-12)
 
 
-def test_the_saved_network_scales_as_the_training_did(grid, tmp_path):
+def test_the_saved_network_includes_the_scaling(grid, tmp_path):
     task = Task.of(Simulations.load(grid), seed=2)
     fitted = fit(task, epochs=5, seed=2)
     inputs, _ = task.scaled(task.test)
@@ -208,7 +208,7 @@ def test_outputs_are_raw_densities_of_positive_ions(grid):
 # --- training -------------------------------------------------------------------------------
 
 
-def test_the_published_systems_are_in_neither_part(grid):
+def test_the_published_systems_are_excluded_from_training_and_test(grid):
     data = Simulations.load(grid)
     published = {system_key(system) for system in KEPT_OUT}
     assert published <= set(data.keys)
@@ -221,7 +221,7 @@ def test_the_published_systems_are_in_neither_part(grid):
         assert len(test) == 12
 
 
-def test_the_seed_gives_the_network(grid):
+def test_training_is_reproducible_from_the_seed(grid):
     task = Task.of(Simulations.load(grid), seed=1)
     first, again, other = (fit(task, 3, seed) for seed in (1, 1, 2))
     assert first.training_loss == again.training_loss
@@ -231,7 +231,7 @@ def test_the_seed_gives_the_network(grid):
     assert first.training_loss != other.training_loss
 
 
-def test_training_lowers_the_loss_and_records_it(trained, grid):
+def test_training_reduces_the_loss_and_the_card_records_it(trained, grid):
     card = json.loads((trained / "card.json").read_text())
     training = card["training"]
     assert training["curves"]["epoch"][-1] == training["epochs"] == 30
@@ -243,7 +243,7 @@ def test_training_lowers_the_loss_and_records_it(trained, grid):
     assert not {system_key(s) for s in KEPT_OUT} & {*card["systems"]["training"]}
 
 
-def test_unsuitable_data_are_refused(tmp_path):
+def test_unsuitable_training_data_are_refused(tmp_path):
     few = save(tmp_path / "few", [*random_systems(2), *KEPT_OUT])
     with pytest.raises(InvalidInput, match="too few"):
         train(few, tmp_path / "network", epochs=1, progress=False)
@@ -262,12 +262,12 @@ def test_a_system_that_the_inputs_do_not_describe_is_refused(trained):
         network([SlitSystem(negative_diameter=0.6)])
 
 
-def test_another_input_of_the_surrogate_leaves_the_papers_network_as_it_is(
+def test_the_papers_network_ignores_additional_inputs_of_the_surrogate(
     trained, grid, histogram_folder, tmp_path, monkeypatch
 ):
     histograms = Histograms.load(histogram_folder)
     references = accuracy.references_of([Simulations.load(histogram_folder)])
-    expected = accuracy.judge(exact_answer, histograms, references)
+    expected = accuracy.evaluate(exact_prediction, histograms, references)
     monkeypatch.setattr(domain, "INPUTS", (*domain.INPUTS, "temperature"))
     seen = Simulations.load(histogram_folder).keys
     assert seen[0].endswith(" 298")
@@ -278,20 +278,23 @@ def test_another_input_of_the_surrogate_leaves_the_papers_network_as_it_is(
     assert len(now["inputs"]) == 5
     one, two = (PaperNetwork.load(f)(KEPT_OUT) for f in (trained, tmp_path / "again"))
     assert np.array_equal(one, two)
-    assert accuracy.judge(exact_answer, Histograms.load(histogram_folder), references) == expected
+    assert (
+        accuracy.evaluate(exact_prediction, Histograms.load(histogram_folder), references)
+        == expected
+    )
     with pytest.raises(InvalidInput, match="no test system"):
-        accuracy.judge(exact_answer, histograms, references, seen)
+        accuracy.evaluate(exact_prediction, histograms, references, seen)
 
 
 # --- grid search ----------------------------------------------------------------------------
 
 
-def test_the_search_includes_the_papers_choice():
+def test_the_grid_contains_the_papers_choice():
     assert PAPER in GRID
     assert len(set(GRID)) == len(GRID) == 36
 
 
-def test_a_search_resumes_where_it_was_stopped(grid, tmp_path, monkeypatch):
+def test_an_interrupted_search_resumes(grid, tmp_path, monkeypatch):
     calls: list[tuple[Hyperparameters, int]] = []
 
     def counted(task, epochs, seed, chosen, after_epoch):
@@ -307,7 +310,7 @@ def test_a_search_resumes_where_it_was_stopped(grid, tmp_path, monkeypatch):
         search(grid, tmp_path, **options)
     stop_at = -1
     found = search(grid, tmp_path, **options)
-    assert calls[: len(SMALL)] == [(chosen, 3) for chosen in SMALL]  # each once
+    assert calls[: len(SMALL)] == [(chosen, 3) for chosen in SMALL]  # each trained once
     assert [epochs for _, epochs in calls[len(SMALL) :]] == [6, 6, 6]
     calls.clear()
     assert search(grid, tmp_path, **options) == found
@@ -317,14 +320,14 @@ def test_a_search_resumes_where_it_was_stopped(grid, tmp_path, monkeypatch):
     assert {result["epochs"] for result in found["best"]} == {6}
 
 
-def test_a_searchs_results_are_those_of_training_alone(grid, tmp_path):
+def test_search_results_equal_those_of_separate_training(grid, tmp_path):
     found = search(grid, tmp_path, epochs=2, full_epochs=2, grid=SMALL[1:2], progress=False)
     alone = fit(Task.of(Simulations.load(grid), seed=1), 2, 1, SMALL[1])
     assert found["combinations"][0]["validation_loss"] == tidy(alone.validation_loss[-1])
     assert found["best"] == found["combinations"]
 
 
-def test_a_search_takes_no_results_of_other_data_epochs_or_seeds(grid, tmp_path):
+def test_a_search_never_reuses_results_for_other_data_epochs_or_seeds(grid, tmp_path):
     options = {"full_epochs": 1, "grid": SMALL[:1], "progress": False}
     one = search(grid, tmp_path, epochs=1, seed=1, **options)
     other_seed = search(grid, tmp_path, epochs=1, seed=2, **options)
@@ -339,11 +342,11 @@ def test_a_search_takes_no_results_of_other_data_epochs_or_seeds(grid, tmp_path)
 
 
 @pytest.mark.parametrize("blocks", [3, 5, 10])
-def test_the_exact_answer_reaches_the_ceiling_and_no_more(blocks):
-    """A Monte-Carlo experiment: many histograms whose exact density is known."""
+def test_the_success_rate_of_an_exact_prediction_equals_the_ceiling(blocks):
+    """Monte Carlo experiment with many histograms of known exact density."""
     random = np.random.default_rng(blocks)
     systems = random_systems(400)
-    true = exact_answer(systems)
+    true = exact_prediction(systems)
     samples = true[:, None] * (1 + 0.03 * random.normal(size=(len(systems), blocks, BINS)))
     histograms = Histograms(
         systems,
@@ -352,21 +355,21 @@ def test_the_exact_answer_reaches_the_ceiling_and_no_more(blocks):
         np.full(len(systems), blocks),
         np.full(len(systems), 5.0),
     )
-    found = accuracy.judge(exact_answer, histograms, {})
+    found = accuracy.evaluate(exact_prediction, histograms, {})
     for k in accuracy.STANDARD_ERRORS:
         success = found["A"][f"{k:g}"]
         assert success["value"] == pytest.approx(success["ceiling"], abs=0.008)
 
 
-def test_the_ceiling_follows_students_distribution():
+def test_the_ceiling_follows_students_t_distribution():
     assert accuracy.ceiling(10, 1.96) == pytest.approx(0.918, abs=5e-4)
     assert accuracy.ceiling(2, 1.0) == pytest.approx(0.5)  # Cauchy
     assert accuracy.ceiling(10**6, 1.96) == pytest.approx(0.95, abs=1e-4)
 
 
-def test_success_counts_the_bins_where_ions_can_be(histogram_folder):
+def test_the_success_rate_counts_only_accessible_bins(histogram_folder):
     histograms = Histograms.load(histogram_folder)
-    found = accuracy.judge(exact_answer, histograms, {})
+    found = accuracy.evaluate(exact_prediction, histograms, {})
     assert found["test_systems"] == TEST_SYSTEMS
     assert set(found["systems"]) == {*SYSTEMS, *TRENDS}
     systems = np.array(found["bins"]["systems"])
@@ -379,11 +382,13 @@ def test_success_counts_the_bins_where_ions_can_be(histogram_folder):
     assert mean == pytest.approx(found["A"]["1"]["value"], abs=1e-4)
 
 
-def test_a_wrong_answer_succeeds_less_and_its_error_is_given(histogram_folder):
+def test_a_biased_prediction_succeeds_less_often_and_its_error_is_reported(histogram_folder):
     histograms = Histograms.load(histogram_folder)
     references = accuracy.references_of([Simulations.load(histogram_folder)])
-    right = accuracy.judge(exact_answer, histograms, references)
-    wrong = accuracy.judge(lambda systems: 1.05 * exact_answer(systems), histograms, references)
+    right = accuracy.evaluate(exact_prediction, histograms, references)
+    wrong = accuracy.evaluate(
+        lambda systems: 1.05 * exact_prediction(systems), histograms, references
+    )
     for k in ("1", "1.96", "3"):
         assert wrong["A"][k]["value"] < right["A"][k]["value"] - 0.1
         assert wrong["systems"]["III"]["A"][k]["value"] < right["systems"]["III"]["A"][k]["value"]
@@ -391,15 +396,15 @@ def test_a_wrong_answer_succeeds_less_and_its_error_is_given(histogram_folder):
     assert right["error"]["observed"] == pytest.approx(right["error"]["noise"], rel=0.2)
 
 
-def test_training_systems_do_not_count(histogram_folder):
+def test_training_systems_are_not_counted(histogram_folder):
     histograms = Histograms.load(histogram_folder)
-    found = accuracy.judge(exact_answer, histograms, {}, seen=histograms.keys[:7])
+    found = accuracy.evaluate(exact_prediction, histograms, {}, seen=histograms.keys[:7])
     assert found["test_systems"] == TEST_SYSTEMS - 7
     with pytest.raises(InvalidInput, match="no test system"):
-        accuracy.judge(exact_answer, histograms, {}, seen=histograms.keys)
+        accuracy.evaluate(exact_prediction, histograms, {}, seen=histograms.keys)
 
 
-def test_of_repeats_the_most_precise_is_the_reference(tmp_path):
+def test_the_most_precise_of_repeated_runs_is_the_reference(tmp_path):
     systems = random_systems(3)
     rough = Simulations.load(save(tmp_path / "rough", systems, 0.02))
     fine = Simulations.load(save(tmp_path / "fine", systems, 0.001))
@@ -426,7 +431,7 @@ def test_data_without_histograms_are_refused(grid, tmp_path):
 
 def test_the_papers_systems_are_compared(histogram_folder):
     data = Simulations.load(histogram_folder)
-    found = profiles.compare(lambda systems: 1.02 * exact_answer(systems), data)
+    found = profiles.compare(lambda systems: 1.02 * exact_prediction(systems), data)
     assert set(found) == {*SYSTEMS, *TRENDS}
     for one in found.values():
         assert one.deviation["beyond_noise"] == pytest.approx(0.02, rel=0.1)
@@ -438,11 +443,11 @@ def test_the_papers_systems_are_compared(histogram_folder):
 def test_data_without_a_published_system_are_refused(tmp_path):
     data = Simulations.load(save(tmp_path, [*random_systems(2), *KEPT_OUT[1:]]))
     with pytest.raises(InvalidInput, match="lacks system I "):
-        profiles.compare(exact_answer, data)
+        profiles.compare(exact_prediction, data)
 
 
 def write_published(path: Path, factor: float) -> Path:
-    """A file like that of the published network: 0.013 nm bins, an extra point at contact."""
+    """Write a file in the published format: 0.013 nm bins and an extra point at contact."""
     with open(path, "w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(profiles.PUBLISHED_COLUMNS)
@@ -457,20 +462,20 @@ def write_published(path: Path, factor: float) -> Path:
     return path
 
 
-def test_the_published_curves_are_compared_in_their_own_bins(histogram_folder, tmp_path):
+def test_published_curves_are_compared_in_their_own_bins(histogram_folder, tmp_path):
     published = profiles.read_published(write_published(tmp_path / "published.csv", 1.03))
-    found = profiles.compare(exact_answer, Simulations.load(histogram_folder), published)
+    found = profiles.compare(exact_prediction, Simulations.load(histogram_folder), published)
     for name in SYSTEMS:
         assert found[name].published_error == pytest.approx(0.03, rel=0.1)
-        kept = found[name].to_dict()
-        assert [key for key in kept if "published" in key] == ["published_error"]
+        stored = found[name].to_dict()
+        assert [key for key in stored if "published" in key] == ["published_error"]
     assert all(found[name].published_error is None for name in TRENDS)
     (tmp_path / "no.csv").write_text("case,h\nI,3\n")
     with pytest.raises(InvalidInput, match="published"):
         profiles.read_published(tmp_path / "no.csv")
 
 
-def test_rebinning_keeps_the_ions():
+def test_rebinning_conserves_the_number_of_ions():
     system = SYSTEMS["I"]
     density = exact(system)
     z = bin_centres(system)[:BINS]
@@ -484,10 +489,10 @@ def test_rebinning_keeps_the_ions():
 # --- speed-up -------------------------------------------------------------------------------
 
 TIMES = Times(sequential=100.0, training=20.0, learning=5.0, lookup=0.01, simulations=1000)
-SLOW_LEARNING = Times(sequential=100.0, training=100.0, learning=5.0, lookup=0.01, simulations=1000)
+SLOW_TRAINING = Times(sequential=100.0, training=100.0, learning=5.0, lookup=0.01, simulations=1000)
 
 
-def test_the_limits_of_the_speed_up():
+def test_limits_of_the_speed_up():
     assert TIMES.speed_up(0) == pytest.approx(100 / (20 + 5))
     assert TIMES.speed_up(1e15) == pytest.approx(100 / 0.01)
     assert TIMES.limit == pytest.approx(100 / 0.01)
@@ -498,16 +503,16 @@ def test_the_limits_of_the_speed_up():
 
 def test_break_even_is_where_the_speed_up_is_one():
     assert TIMES.break_even == 0
-    assert SLOW_LEARNING.break_even > 0
-    assert SLOW_LEARNING.speed_up(SLOW_LEARNING.break_even) == pytest.approx(1)
-    for times in (TIMES, SLOW_LEARNING):
+    assert SLOW_TRAINING.break_even > 0
+    assert SLOW_TRAINING.speed_up(SLOW_TRAINING.break_even) == pytest.approx(1)
+    for times in (TIMES, SLOW_TRAINING):
         even = times.break_even_of_predictions
         assert times.speed_up_of_predictions(even) == pytest.approx(1)
     useless = Times(sequential=1.0, training=1.0, learning=1.0, lookup=2.0, simulations=10)
     assert useless.break_even == float("inf")
 
 
-def test_times_are_those_measured(grid, trained):
+def test_times_come_from_the_data_and_the_card(grid, trained):
     network = PaperNetwork.load(trained)
     cores = [{"speed_up": 1.0}, {"speed_up": 1.9}]
     times = speed_up.measured_times(grid, network, cores)
@@ -519,7 +524,7 @@ def test_times_are_those_measured(grid, trained):
     assert speed_up.measured_times(grid, network, []).training == pytest.approx(SECONDS)
 
 
-def test_scaling_over_cores(tmp_path):
+def test_scaling_with_the_number_of_cores(tmp_path):
     file = tmp_path / "scaling.json"
     assert speed_up.scaling(file) == []
     measured = [{"cores": 2, "seconds": 5.0}, {"cores": 1, "seconds": 8.0}]
@@ -539,7 +544,7 @@ def results(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_train_writes_network_figure_and_numbers(grid, tmp_path, capsys):
+def test_train_writes_the_network_a_figure_and_its_numbers(grid, tmp_path, capsys):
     arguments = ("--data", grid, "--results", tmp_path / "results")
     assert run("train", *arguments, "--epochs", 2, "-o", tmp_path / "network") == 0
     assert "validation loss" in capsys.readouterr().out
@@ -547,26 +552,28 @@ def test_train_writes_network_figure_and_numbers(grid, tmp_path, capsys):
     assert results(tmp_path / "network") == {"network.keras", "card.json"}
 
 
-def test_grid_search_prints_the_papers_choice(grid, tmp_path, capsys, monkeypatch):
+def test_grid_search_marks_the_papers_choice(grid, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(search, "__kwdefaults__", search.__kwdefaults__ | {"grid": (PAPER,)})
     options = ("--data", grid, "--results", tmp_path / "results", "-o", tmp_path / "search")
     assert run("grid-search", *options, "--epochs", 1, "--full-epochs", 2) == 0
     assert "paper's choice" in capsys.readouterr().out
-    kept = json.loads((tmp_path / "results" / "paper-grid-search.json").read_text())
-    assert "curves" in kept["best"][0]
-    assert "curves" not in kept["combinations"][0]
+    stored = json.loads((tmp_path / "results" / "paper-grid-search.json").read_text())
+    assert "curves" in stored["best"][0]
+    assert "curves" not in stored["combinations"][0]
 
 
 @pytest.mark.parametrize("verb", ["accuracy", "profiles", "speed-up"])
-def test_verbs_that_evaluate(verb, trained, histogram_folder, tmp_path, capsys):
-    more = {
+def test_evaluation_verbs_print_tables_and_write_figures(
+    verb, trained, histogram_folder, tmp_path, capsys
+):
+    options = {
         "accuracy": ["--reference"],
         "profiles": ["--published", write_published(tmp_path / "published.csv", 1.03)],
         "speed-up": ["--scaling", tmp_path / "none.json"],
     }[verb]
     folder = tmp_path / "results"
     arguments = ("--data", histogram_folder, "--results", folder, "--network", trained)
-    assert run(verb, *arguments, *more) == 0
+    assert run(verb, *arguments, *options) == 0
     assert len(capsys.readouterr().out.splitlines()) > 10
     pictures = {"profiles": ["paper-profiles.png", "paper-trends.png"]}
     expected = {*pictures.get(verb, [f"paper-{verb}.png"]), f"paper-{verb}.json"}
@@ -576,7 +583,7 @@ def test_verbs_that_evaluate(verb, trained, histogram_folder, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "expected"),
     [
         (("train", "--epochs", "0", "-o", "network"), "epochs = 0"),
         (("train", "--data", "nowhere", "-o", "network"), "data = nowhere"),
@@ -584,9 +591,9 @@ def test_verbs_that_evaluate(verb, trained, histogram_folder, tmp_path, capsys):
         (("speed-up", "--network", "nowhere"), "network = nowhere"),
     ],
 )
-def test_bad_input_is_one_line(arguments, complaint, tmp_path, monkeypatch, capsys):
+def test_bad_input_prints_one_line(arguments, expected, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run(*arguments) == 2
     message = capsys.readouterr().err
-    assert complaint in message
+    assert expected in message
     assert message.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Backward elimination keeps what matters and drops what does not."""
+"""Selection of inputs by backward elimination."""
 
 import itertools
 import json
@@ -45,7 +45,7 @@ def densities(inputs):
 # --- least squares --------------------------------------------------------------------------
 
 
-def test_one_input_gives_ordinary_linear_regression(inputs, densities):
+def test_a_single_input_agrees_with_linear_regression(inputs, densities):
     column, target = inputs.values[:, [2]], densities[:, [0]]
     fit, without = least_squares(column, target), least_squares(column[:, :0], target)
     expected = stats.linregress(column[:, 0], target[:, 0])
@@ -55,8 +55,8 @@ def test_one_input_gives_ordinary_linear_regression(inputs, densities):
     assert p_values(fit, without)[0] == pytest.approx(expected.pvalue)
 
 
-def test_t_statistics_are_the_textbooks(inputs, densities):
-    """Coefficients in standard errors, from the inverse of XᵀX; p from Student's t."""
+def test_t_statistics_match_the_textbook_formula(inputs, densities):
+    """Coefficients over their standard errors, from the inverse of XᵀX; p from Student's t."""
     step = eliminate(inputs, densities, "linear").steps[0]
     design = np.column_stack([np.ones(200), inputs.values])
     inverse = np.linalg.inv(design.T @ design)
@@ -69,8 +69,8 @@ def test_t_statistics_are_the_textbooks(inputs, densities):
         assert list(step.p[name].values()) == pytest.approx(p[row].tolist(), rel=1e-4, abs=1e-12)
 
 
-def test_adjusted_r2_charges_for_noise_what_it_explains_by_chance():
-    """The mean over many useless inputs is zero, where R² itself is above."""
+def test_adjusted_r2_of_random_inputs_averages_zero():
+    """R² itself is positive, because random inputs explain some variance by chance."""
     random = np.random.default_rng(4)
     fits = [
         least_squares(random.normal(size=(30, 5)), random.normal(size=(30, 1))) for _ in "x" * 400
@@ -82,16 +82,16 @@ def test_adjusted_r2_charges_for_noise_what_it_explains_by_chance():
 # --- elimination ----------------------------------------------------------------------------
 
 
-def test_noise_is_dropped_first_and_what_matters_is_kept(inputs, densities):
+def test_noise_is_dropped_first_and_relevant_inputs_are_kept(inputs, densities):
     linear = eliminate(inputs, densities[:, [0, 1, 0]], "linear", ("contact", "mid"))
     assert {linear.steps[0].dropped, linear.steps[1].dropped} == {"noise", "curved"}
     assert linear.chosen.inputs == ("a", "b", "two")
 
 
-def test_squares_find_inputs_that_act_both_ways(inputs, densities):
+def test_squares_detect_inputs_with_a_symmetric_effect(inputs, densities):
     linear = eliminate(inputs, densities, "linear", ("peak",))
     quadratic = eliminate(inputs, densities, "quadratic", ("peak",))
-    # adjusted R² may keep noise by a hair (p = 0.4); it is the first to go all the same
+    # noise may raise adjusted R² by chance (p = 0.4), but it is always dropped first
     assert quadratic.steps[0].dropped == "noise" and quadratic.steps[0].p["noise"]["peak"] > 0.05
     assert {"a", "b", "curved", "two"} <= set(quadratic.chosen.inputs)
     assert quadratic.chosen.score > 0.99 > 0.8 > linear.chosen.score
@@ -99,9 +99,9 @@ def test_squares_find_inputs_that_act_both_ways(inputs, densities):
     assert linear.steps[0].p["curved"]["peak"] > 1e-6
 
 
-def test_an_input_is_dropped_with_all_its_terms(inputs, densities):
+def test_dropping_an_input_drops_all_its_terms(inputs, densities):
     terms = [step.terms for step in eliminate(inputs, densities, "quadratic").steps]
-    # n + n(n + 1)/2, less the square of the input that has two values only, as long as it is there
+    # n + n(n + 1)/2, minus the square of the two-valued input while it is present
     assert inputs.terms("quadratic").count((4, 4)) == 0
     assert terms[0] == 5 + 15 - 1
     with_two = ["two" in step.inputs for step in eliminate(inputs, densities, "quadratic").steps]
@@ -110,7 +110,9 @@ def test_an_input_is_dropped_with_all_its_terms(inputs, densities):
 
 
 @pytest.mark.parametrize("model", ["linear", "quadratic"])
-def test_each_step_drops_the_input_that_costs_least_until_all_cost(inputs, densities, model):
+def test_each_step_drops_the_least_useful_input_until_every_removal_lowers_the_score(
+    inputs, densities, model
+):
     elimination = eliminate(inputs, densities, model)
     steps = elimination.steps
     assert [len(step.inputs) for step in steps] == [5, 4, 3, 2, 1]
@@ -124,7 +126,7 @@ def test_each_step_drops_the_input_that_costs_least_until_all_cost(inputs, densi
         assert max(step.score_without.values()) >= step.score
 
 
-def test_inputs_are_standardised_and_constant_ones_named():
+def test_inputs_are_standardised_and_constant_inputs_are_listed():
     inputs = Inputs.of([item.system for item in random_plan(30)])
     assert inputs.names == ("h", "z+", "c", "d")
     assert inputs.constant == {"z-": -1, "d-/d+": 1, "T": 298, "eps": 78.5}
@@ -132,8 +134,8 @@ def test_inputs_are_standardised_and_constant_ones_named():
     np.testing.assert_allclose(inputs.values.std(axis=0), 1)
 
 
-def test_rounded_diameters_are_no_varying_ratio():
-    """d₋/d₊ of equal diameters is one, whatever the diameters."""
+def test_equal_diameters_have_a_constant_ratio():
+    """d₋/d₊ is 1 for any diameter; rounding must not make it vary."""
     systems = [item.system for item in random_plan(30)]
     assert (
         Inputs.of([system.replace(negative_diameter=None) for system in systems]).constant["d-/d+"]
@@ -146,12 +148,12 @@ def test_rounded_diameters_are_no_varying_ratio():
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Profiles that do not know of temperature and permittivity."""
+    """Profiles that do not depend on temperature and permittivity."""
     systems = [item.system for item in varied_plan(120)]
     return simulations(tmp_path_factory.mktemp("data"), systems)
 
 
-def test_all_candidates_are_tried_on_data_that_vary_them(data):
+def test_all_varying_inputs_are_candidates(data):
     choice = select_inputs(data)
     assert choice.inputs.names == tuple(CANDIDATES) and choice.inputs.constant == {}
     for elimination in choice.together:
@@ -166,7 +168,7 @@ def test_all_candidates_are_tried_on_data_that_vary_them(data):
     assert len(choice.apart) == 6
 
 
-def test_the_command_prints_each_step_and_writes_them(data, tmp_path, capsys):
+def test_the_command_prints_and_writes_each_step(data, tmp_path, capsys):
     folder = tmp_path / "results"
     assert main(["select-inputs", "--data", data.folder, "-o", str(folder)]) == 0
     text = capsys.readouterr().out
@@ -181,7 +183,7 @@ def test_the_command_prints_each_step_and_writes_them(data, tmp_path, capsys):
     assert set(first["p"]["T"]) == set(first["t"]["T"]) == set(POINTS)
 
 
-def test_constant_inputs_are_reported_as_left_out(tmp_path):
+def test_the_output_lists_constant_inputs(tmp_path):
     data = simulations(tmp_path, [item.system for item in random_plan(60)])
     text = format_choice(select_inputs(data))
     for line in ("z- = -1 in all", "d-/d+ = 1 in all", "T = 298 in all", "eps = 78.5 in all"):
@@ -197,7 +199,7 @@ def test_too_few_simulations_are_refused(tmp_path, capsys):
     assert "too few" in capsys.readouterr().err and not folder.exists()
 
 
-def test_data_that_vary_nothing_are_refused(tmp_path):
+def test_data_without_varying_inputs_are_refused(tmp_path):
     system = random_plan(1)[0].system
-    with pytest.raises(InvalidInput, match="vary two inputs"):
+    with pytest.raises(InvalidInput, match="vary at least two inputs"):
         select_inputs(simulations(tmp_path, [system] * 3))

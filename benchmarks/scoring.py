@@ -1,4 +1,4 @@
-"""How far predicted profiles are from simulated ones, with and without the simulations' noise."""
+"""Errors of predicted profiles, with and without the noise of the simulations."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nanoconf.surrogate.network import SHIPPED, Architecture
 from nanoconf.surrogate.simulations import Simulations
 
 
-def judged(relative: np.ndarray, data: Simulations) -> dict[str, dict[str, float]]:
-    """Relative L2 errors (%) of each ion.
+def scores(relative: np.ndarray, data: Simulations) -> dict[str, dict[str, float]]:
+    """Relative L2 errors (%) of each species.
 
     Parameters
     ----------
-    relative : ndarray, shape (simulations, ions, 150)
-        Predicted density / mean density; positive ions first, the negative may be missing.
+    relative : ndarray, shape (simulations, species, 150)
+        Predicted density / mean density; positive ions first, negative ions optional.
     data : Simulations
-        What was simulated.
+        Simulations of the same systems.
     """
     simulated, error = data.relative()
     found = {}
@@ -39,7 +39,7 @@ def judged(relative: np.ndarray, data: Simulations) -> dict[str, dict[str, float
     return found
 
 
-def ensemble(
+def ensemble_prediction(
     training: Simulations,
     data: Simulations,
     epochs: int,
@@ -47,22 +47,23 @@ def ensemble(
     seed: int = 1,
     after_epoch: Any = lambda: None,
 ) -> np.ndarray:
-    """What an ensemble says that was trained on some systems, of others; as `judged` wants it."""
-    lessons = Lessons.of(data, architecture.terms)
-    learnt = Lessons.of(training, architecture.terms)
-    found = fit(learnt, lessons, epochs, seed, after_epoch, architecture)
-    return predicted(found.network, lessons)
+    """Train an ensemble and predict density / mean density for other systems, for `scores`."""
+    evaluation_set = Lessons.of(data, architecture.terms)
+    training_set = Lessons.of(training, architecture.terms)
+    found = fit(training_set, evaluation_set, epochs, seed, after_epoch, architecture)
+    return predicted(found.network, evaluation_set)
 
 
 COLUMNS = ("observed", "noise", "beyond", "mean_beyond", "worst")
 HEADER = ("median", "noise", "beyond", "mean", "worst")
 EXPLANATION = """\
-Relative L2 error of profiles, in %: median; what the simulations' noise adds to it; the median
-without it; the root of the mean square without it; the worst with it."""
+Relative L2 error of the profiles (%). median: median over systems; noise: contribution of the
+simulations' noise; beyond: median without the noise; mean: root mean square without the noise;
+worst: maximum, including the noise."""
 
 
 def cells(found: dict[str, dict[str, float]]) -> list[str]:
-    """The figures of both ions as cells of a table; a dash where an ion is missing."""
+    """Return the errors of both species as table cells, with a dash for a missing species."""
     return [
         f"{found[species][name]:.3f}" if species in found else "-"
         for species in SPECIES
