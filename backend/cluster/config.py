@@ -190,31 +190,31 @@ def get(name: str = "", path: Path | None = None) -> Cluster:
 
 
 EXAMPLE = """\
-# The clusters that nanoconf may use. Only host is needed; what stands behind # is the default.
+# Clusters that nanoconf may use. Only host is required; commented lines show the defaults.
 
 [clusters.example]
-host = "login.example.org"      # a host name, or an alias of ~/.ssh/config, whose settings are used
+host = "login.example.org"      # a host name, or an alias from ~/.ssh/config
 # port = 22
-# user = ""                     # as here
-# key_file = ""                 # as ~/.ssh/config says, or the agent's keys
-# known_hosts = ""              # ~/.ssh/known_hosts; see: nanoconf cluster trust example
-# jump_host = ""                # a host to go through, as user@host:port
+# user = ""                     # your name on the cluster; default: the same as here
+# key_file = ""                 # default: from ~/.ssh/config, or the agent's keys
+# known_hosts = ""              # default: ~/.ssh/known_hosts; see nanoconf cluster trust
+# jump_host = ""                # a host to connect through: user@host:port
 # work_dir = "nanoconf-runs"    # on the cluster, below the home folder; made if missing
 
-# partition = ""                # as in Slurm; empty is the cluster's own default
+# partition = ""                # as in Slurm; empty means the cluster's default
 # account = ""
 # qos = ""
-# cores = 2                     # that one run may take
+# cores = 2                     # maximum for one run
 # max_walltime_minutes = 1440
-# max_tasks = 20                # a sweep becomes one array of so many tasks at most,
-# max_running = 10              # so many at a time
+# max_tasks = 20                # maximum number of tasks in the array of a sweep
+# max_running = 10              # maximum number of them that run at the same time
 
 # python = ""                   # 3.11 or later; empty: an environment is made in work_dir
-# setup = []                    # shell lines that come first: ["module load python/3.12"]
-# engine = "numba"              # or "lammps": then the cluster's own LAMMPS,
-# mpi = ""                      # what starts its MPI ranks: "srun --mpi=pmix", say; or its mpiexec
+# setup = []                    # shell lines that run first: ["module load python/3.12"]
+# engine = "numba"              # or "lammps", which uses the cluster's own LAMMPS
+# mpi = ""                      # starts MPI ranks, e.g. "srun --mpi=pmix"; default: its mpiexec
 
-# shared = false                # true: everybody who reaches the page may use it, within limits:
+# shared = false                # true: all users of the page may use it, within limits:
 # max_runs = 4                  # runs at the same time,
 # max_cores = 4                 # cores of a run,
 # max_minutes = 60              # minutes of a run

@@ -20,7 +20,7 @@ from backend.runs.run import Run, now
 
 PREFIX = "nanoconf-"
 LONGEST_NOTICE = 120
-"""Seconds before the time limit at which a job is told to write a checkpoint."""
+"""Seconds before the time limit at which a job is asked to write a checkpoint."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What the dispatcher of a cluster knows: open runs, their jobs, and the connection."""
+"""State of the dispatcher of a cluster: open runs, their jobs, and the connection."""
 
 from __future__ import annotations
 
