@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
+import backend
 from backend.cluster.config import VARIABLE, get
 from backend.cluster.here.dispatcher import Dispatcher
 from backend.cluster.resources import resources
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tests.support.slurm import SlurmCluster
 
 NAME = "test"
+ROOT = Path(backend.__file__).parents[1]
 
 
 def write_config(path: Path, slurm: SlurmCluster, **changes: Any) -> Path:
@@ -40,8 +42,12 @@ def write_config(path: Path, slurm: SlurmCluster, **changes: Any) -> Path:
         "work_dir": "work",
         "max_walltime_minutes": 60,
         "python": sys.executable,
-        # so that the engine need not be compiled again
-        "setup": [f"export XDG_CACHE_HOME={shlex.quote(str(cache))}", *root_setup()],
+        # the engine as compiled here, and this checkout even if another one is installed
+        "setup": [
+            f"export XDG_CACHE_HOME={shlex.quote(str(cache))}",
+            f"export PYTHONPATH={shlex.quote(str(ROOT))}",
+            *root_setup(),
+        ],
     }
     lines = [f"{key} = {_toml(value)}" for key, value in {**entry, **changes}.items()]
     path.write_text("\n".join([f"[clusters.{NAME}]", *lines, ""]))
@@ -84,10 +90,7 @@ class Desk:
         write_config(self.config, self.slurm, **changes)
 
     def restart(self, runs: Sequence[Run] | None = None) -> None:
-        """The keeper was killed, and there is another, which takes in what is open.
-
-        Or so far only some of it.
-        """
+        """Replace the dispatcher, as after a keeper was killed; the new one has some open runs."""
         self.dispatcher = Dispatcher(self.archive, NAME, self.config, self.said.append)
         for run in self.archive.runs() if runs is None else runs:
             if not run.finished:
@@ -107,13 +110,13 @@ class Desk:
         return run
 
     def step(self) -> None:
-        """Let the dispatcher look once."""
+        """Let the dispatcher look after all runs once."""
         self.dispatcher.step()
 
     def until(
         self, condition: Callable[[], object], what: str = "", patience: float = PATIENCE
     ) -> None:
-        """Let the dispatcher look until something is so."""
+        """Let the dispatcher work until a condition holds."""
 
         def so() -> object:
             self.step()
@@ -122,17 +125,17 @@ class Desk:
         until(so, what or "; ".join(self.said[-3:]), patience)
 
     def finish(self, run: Run, patience: float = PATIENCE) -> str:
-        """Let the dispatcher look until a run is over; returns its state."""
+        """Let the dispatcher work until a run is over; returns its state."""
         self.until(lambda: run.finished, patience=patience)
         print(run.state, run.reason, *self.said, *run.log_tail(20), sep="\n")  # seen if it fails
         return run.state
 
     def running(self, run: Run) -> None:
-        """Let the dispatcher look until a run is seen to be under way."""
+        """Let the dispatcher work until a run has shown progress."""
         self.until(lambda: run.state == RunState.RUNNING and run.progress() is not None)
 
     def status(self, run: Run) -> dict[str, Any]:
-        """What is written down of a run."""
+        """Content of a run's ``cluster.json``."""
         return run.cluster_status()
 
     @property
