@@ -33,10 +33,11 @@ test-long: setup  ## Run the slow tests (minutes to half an hour each)
 	@sh scripts/test_tools.sh
 	@$(BIN)/python -m pytest -m long $(PYTEST_FLAGS)
 
-lint: setup  ## Check style and types
+lint: setup  ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports
 
 format: setup  ## Format the code and fix lint errors
 	@$(BIN)/ruff check --fix .

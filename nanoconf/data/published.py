@@ -1,4 +1,4 @@
-"""The systems that the published paper shows: no model is trained on them, so that all may judge.
+"""Systems shown in the published paper. They are excluded from training, for evaluation only.
 
 JCS Kadupitiya, Fanbo Sun, Geoffrey Fox and Vikram Jadhao, "Machine learning surrogates for
 molecular dynamics simulations of soft materials", J. Comput. Sci. 42, 101107 (2020).
@@ -7,7 +7,6 @@ molecular dynamics simulations of soft materials", J. Comput. Sci. 42, 101107 (2
 from __future__ import annotations
 
 from backend.system import SlitSystem
-from nanoconf.surrogate.simulations import system_key
 
 
 def _system(h: float, z: int, c: float, d: float) -> SlitSystem:
@@ -26,13 +25,10 @@ SYSTEMS = {
     "III": _system(3.3, 3, 0.35, 0.714),
     "IV": _system(3.6, 1, 0.9, 0.6),
 }
-"""The four of Fig. 5."""
+"""Systems of Fig. 5."""
 
 TRENDS = {f"c = {c}, z₊ = {z}": _system(3.0, z, c, 0.7) for c in (0.5, 0.9) for z in (1, 2, 3)}
-"""The six of Fig. 6."""
+"""Systems of Fig. 6."""
 
 KEPT_OUT = (*SYSTEMS.values(), *TRENDS.values())
-"""All ten."""
-
-KEPT_OUT_KEYS = frozenset(system_key(system) for system in KEPT_OUT)
-"""`system_key` of each."""
+"""All systems that are excluded from training."""

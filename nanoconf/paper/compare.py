@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backend.system import InvalidInput
-from nanoconf.data.published import KEPT_OUT_KEYS
 from nanoconf.paper.cache import cached
 from nanoconf.paper.points import POINTS, PointDensities, point_densities
 from nanoconf.paper.published_network import network_inputs
 from nanoconf.paper.regressors import ANN, HYPERPARAMETERS, NAMES, regressor
-from nanoconf.surrogate.simulations import Simulations
+from nanoconf.surrogate.simulations import KEPT_OUT_KEYS, Simulations
 from nanoconf.tables import aligned
 
 if TYPE_CHECKING:

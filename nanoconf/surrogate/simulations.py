@@ -14,6 +14,7 @@ import numpy as np
 from backend.inputs import InvalidInput
 from backend.system import SPECIES, SlitSystem
 from nanoconf.data import dataset
+from nanoconf.data.published import KEPT_OUT
 from nanoconf.surrogate.domain import mean_density, network_inputs
 
 
@@ -109,6 +110,10 @@ class Simulations:
 def system_key(system: SlitSystem) -> str:
     """What tells apart the systems of one domain: h z₊ z₋ c d, as in ``3.2 1 -1 0.6 0.65``."""
     return " ".join(f"{value:.9g}" for value in network_inputs([system])[0])
+
+
+KEPT_OUT_KEYS = frozenset(system_key(system) for system in KEPT_OUT)
+"""Keys of the systems that are excluded from training."""
 
 
 def _stacked(

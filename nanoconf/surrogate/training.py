@@ -16,7 +16,6 @@ import numpy as np
 from backend import __version__
 from backend.profiles.bins import BINS
 from backend.system import InvalidInput
-from nanoconf.data.published import KEPT_OUT_KEYS
 from nanoconf.surrogate import band
 from nanoconf.surrogate.card import KIND, Card, Data, DataSet, Metrics, Promotion, Systems
 from nanoconf.surrogate.domain import Domain
@@ -26,7 +25,7 @@ from nanoconf.surrogate.lifecycle.collection import merged
 from nanoconf.surrogate.model import Surrogate
 from nanoconf.surrogate.network import SHIPPED, save
 from nanoconf.surrogate.shape import HALF
-from nanoconf.surrogate.simulations import Simulations
+from nanoconf.surrogate.simulations import KEPT_OUT_KEYS, Simulations
 from nanoconf.surrogate.tf import THREADS, versions
 
 NICENESS = 10

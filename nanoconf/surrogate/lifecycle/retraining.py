@@ -15,13 +15,12 @@ from pathlib import Path
 from backend.keeper.learning import Learning, retrain_after
 from backend.locks import Lock
 from backend.runs.archive import Archive
-from nanoconf.data.published import KEPT_OUT_KEYS
 from nanoconf.surrogate.card import Card, Promotion
 from nanoconf.surrogate.lifecycle import registry
 from nanoconf.surrogate.lifecycle.collection import simulations, teachable
 from nanoconf.surrogate.lifecycle.promotion import decide
 from nanoconf.surrogate.model import Surrogate
-from nanoconf.surrogate.simulations import Simulations
+from nanoconf.surrogate.simulations import KEPT_OUT_KEYS, Simulations
 from nanoconf.surrogate.training import train
 
 NUMBERED = re.compile(r"model-(\d+)")
