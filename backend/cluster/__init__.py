@@ -8,6 +8,6 @@ The code is divided by where it runs:
 
 What they share lies beside these packages: `config` (which clusters there are), `resources` and
 `destination` (what a run asks of a cluster), `problems`, `waiting`, `wire` (the messages between
-here and there) and `package` (the worker that is brought to the cluster). `check` tests a cluster
+here and there) and `package` (the worker that is installed there). `check` tests a cluster
 step by step.
 """

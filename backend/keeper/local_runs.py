@@ -134,7 +134,7 @@ class LocalRuns:
 
     def _give_up(self, run: Run, crashes: int) -> None:
         reason = (
-            f"the simulation's process died {crashes} times without a word, perhaps for want of "
+            f"the simulation's process died {crashes} times without a message, perhaps out of "
             "memory: see worker.log in the run folder, or try a smaller system"
         )
         try:

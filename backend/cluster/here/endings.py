@@ -13,7 +13,7 @@ WORKING = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_
 UNKNOWN = ""
 
 JOB_FAILED = "job-failed"
-GO_ON = "run it again: it goes on from its checkpoint"
+GO_ON = "run it again to resume from its checkpoint"
 
 
 @dataclass(frozen=True)
@@ -63,21 +63,21 @@ def ending(task: dict[str, str], stopped_by: str, job_id: int, minutes: int) -> 
         line = f"a node of the cluster failed ({slurm}): {GO_ON}"
         return Ending(RunState.FAILED, "node-failed", line, again=True)
     if state in ("PREEMPTED", "REVOKED"):
-        line = f"the job had to give way to others ({slurm}): {GO_ON}"
+        line = f"the job was preempted by others ({slurm}): {GO_ON}"
         return Ending(RunState.FAILED, "preempted", line, again=True)
     if state == "CANCELLED":
         return Ending(RunState.CANCELLED, "", f"cancelled on the cluster, not from here ({slurm})")
     if state == "OUT_OF_MEMORY":
-        line = f"the job needed more memory than it may have ({slurm}): simulate a smaller system"
+        line = f"the job exceeded its memory limit ({slurm}): simulate a smaller system"
         return Ending(
             RunState.FAILED, "memory", f"{line}, or ask the cluster's administrators for more"
         )
     if state == UNKNOWN:
-        line = f"Slurm has forgotten job {job_id}, and it left no result: {GO_ON}"
+        line = f"Slurm no longer knows job {job_id}, which left no result: {GO_ON}"
         return Ending(RunState.FAILED, "job-lost", line, again=True)
     if task.get("exit_code", "").startswith(f"{INTERRUPTED}:"):
         return Ending(
-            RunState.FAILED, "interrupted", f"the job was told to end ({slurm}): {GO_ON}", True
+            RunState.FAILED, "interrupted", f"the job was terminated ({slurm}): {GO_ON}", True
         )
     line = f"the job ended without a result ({slurm}): see the log; the cluster's set-up lines"
     return Ending(

@@ -60,7 +60,7 @@ import hashlib, io, os, shutil, sys, zipfile
 folder, digest = sys.argv[1:3]
 data = sys.stdin.buffer.read()
 if hashlib.sha256(data).hexdigest() != digest:
-    sys.exit("the parcel broke off")
+    sys.exit("the zip file is incomplete")
 part = folder + ".part-" + str(os.getpid())
 try:
     os.makedirs(part)
@@ -138,10 +138,10 @@ def installed(connection: Connection, cluster: Cluster, say: Say = nobody) -> Si
         folders.append(_environment_name(found))
         found = _look(connection, cluster, folders)
         if folders[1] not in found["there"]:
-            say("bringing NumPy, SciPy and Numba to the cluster, once …")
+            say("installing NumPy, SciPy and Numba on the cluster, once …")
             _unpack(connection, cluster, found, folders[1], environment(found))
     if folders[0] not in found["there"]:
-        say("bringing the worker to the cluster …")
+        say("installing the worker on the cluster …")
         _unpack(connection, cluster, found, folders[0], package.parcel())
     path = ":".join(f"{found['work_dir']}/{folder}" for folder in folders)
     return Site(found["python"], path, found["work_dir"])
@@ -174,8 +174,8 @@ def _unpack(
     said = answer.last_line()
     if "No space left" in said or "quota" in said.lower():
         raise ClusterProblem("disk-full", f"the cluster's disk is full ({said}): free some space")
-    if "broke off" in said:
-        raise ClusterProblem("lost", "the connection broke while the worker was brought there")
+    if "is incomplete" in said:
+        raise ClusterProblem("lost", "the connection broke while the worker was installed")
     line = f"the work folder {cluster.work_dir} cannot be written ({said})"
     raise ClusterProblem("work-dir", f"{line}: choose another with work_dir")
 

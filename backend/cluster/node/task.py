@@ -128,8 +128,8 @@ class Task:
     def _give_up(self, run: Run, status: int) -> None:
         killed = f"by signal {-status}" if status < 0 else f"with status {status}"
         reason = (
-            f"the simulation's process died {MAXIMUM_CRASHES} times without a word, {killed}, "
-            "perhaps for want of memory: see worker.log, or try a smaller system"
+            f"the simulation's process died {MAXIMUM_CRASHES} times without a message, {killed}, "
+            "perhaps out of memory: see worker.log, or try a smaller system"
         )
         run.settle(RunState.FAILED, reason, "\n".join(run.log_tail(20)), "crashed")
 

@@ -182,7 +182,7 @@ def _log_in(
     said = "there is no key to try"
     for key in keys:
         try:
-            with waiting(say, f"waiting for {target} to let us in"):
+            with waiting(say, f"waiting for {target} to accept the login"):
                 wanted = transport.auth_publickey(target.user, key)
         except paramiko.BadAuthenticationType as error:
             wanted = [kind for kind in error.allowed_types if kind != "publickey"]
@@ -199,7 +199,7 @@ def _log_in(
             return
     raise ClusterProblem(
         "login",
-        f"{target} does not let us in ({said.rstrip('.')}): is the user right, is the key in its "
+        f"{target} refuses the login ({said.rstrip('.')}): is the user right, is the key in its "
         "authorized_keys, is the account active?",
     )
 
@@ -207,7 +207,7 @@ def _log_in(
 def _answer(transport: paramiko.Transport, target: Target, ask: Ask | None) -> None:
     """Log in with a person's answers to the host's questions."""
     if ask is None:
-        line = f"{target} asks for more than a key: type nanoconf cluster login"
+        line = f"{target} asks for more than a key: run nanoconf cluster login"
         raise ClusterProblem("login-needed", line)
     transport.auth_timeout = ANSWER_SECONDS
     try:
@@ -215,7 +215,7 @@ def _answer(transport: paramiko.Transport, target: Target, ask: Ask | None) -> N
     except paramiko.AuthenticationException as error:
         if _broke(transport, error):
             raise
-        raise ClusterProblem("login", f"{target} does not take the answer ({error})") from error
+        raise ClusterProblem("login", f"{target} refuses the answer ({error})") from error
 
 
 def _broke(transport: paramiko.Transport, error: BaseException) -> bool:

@@ -250,12 +250,12 @@ RECORDED = {
     [
         ("OUT_OF_MEMORY", RunState.FAILED, "memory", "OutOfMemory"),
         ("TIMEOUT", RunState.FAILED, "time-limit", "--walltime"),
-        ("NODE_FAIL", RunState.FAILED, "node-failed", "goes on from its checkpoint"),
+        ("NODE_FAIL", RunState.FAILED, "node-failed", "resume from its checkpoint"),
         ("LAUNCH", RunState.FAILED, "node-failed", "JobLaunchFailure"),
-        ("PREEMPTED", RunState.FAILED, "preempted", "give way"),
+        ("PREEMPTED", RunState.FAILED, "preempted", "preempted by others"),
         ("CANCELLED", RunState.CANCELLED, "", "not from here"),
         ("FAILED", RunState.FAILED, "job-failed", "exit code 3:0"),
-        ("FINAL 75", RunState.FAILED, "interrupted", "told to end"),
+        ("FINAL 75", RunState.FAILED, "interrupted", "was terminated"),
     ],
 )
 def test_slurms_states_have_names_reasons_and_advice(name, state, error, words):

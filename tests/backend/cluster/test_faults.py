@@ -240,7 +240,7 @@ def test_the_next_run_resumes_from_the_checkpoint_of_a_time_limit(desk, cluster)
     cluster.slurm("scancel", "--signal=USR1", "--batch", desk.status(run)["job_id"])
     assert desk.finish(run) == RunState.FAILED
     assert run.error == "time-limit"
-    assert "goes on from its checkpoint" in run.reason and "--walltime" in run.reason
+    assert "resume from its checkpoint" in run.reason and "--walltime" in run.reason
     again = desk.submit(LONG_ENOUGH)
     assert again.id != run.id and again.request["continues"] == run.id
     assert desk.finish(again) == RunState.DONE

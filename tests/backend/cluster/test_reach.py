@@ -238,7 +238,7 @@ def test_the_message_of_a_nologin_shell_is_reported(make_desk, cluster):
         )
 
 
-# --- what is brought there ------------------------------------------------------------------
+# --- installing the worker -----------------------------------------------------------------
 
 
 def engine_starts(desk, run):
@@ -267,7 +267,7 @@ def test_an_interrupted_installation_leaves_nothing_incomplete(make_desk, cluste
     run = desk.submit(QUICK)
     desk.step()
     assert relay.passed["up"] == half and relay.connections == 0
-    assert any("bringing the worker" in line for line in desk.said)
+    assert any("installing the worker" in line for line in desk.said)
     assert "broke" in desk.status(run)["note"] and not run.finished
     assert not folder.exists()
     engine_starts(desk, run)
