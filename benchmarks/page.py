@@ -29,7 +29,7 @@ from backend.system import SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.figures.drawing import draw
 from nanoconf.gui.figures.plots import DENSITY, ML, Z_AXIS, Chart, Curve, Plot
-from tests.browser.conftest import processes_of
+from tests.support.browser import processes_of
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 MINUTE = 60_000
@@ -197,7 +197,9 @@ def main() -> int:
             server.wait()
             stop_keeper(Path(home))
         for run in Archive(home).runs():
-            figures["default run, in the engine"] = run.result().summary["timings"]["seconds"]
+            timings = run.result().summary.timings
+            assert timings is not None
+            figures["default run, in the engine"] = timings.seconds
     print(json.dumps({name: round(value, 3) for name, value in figures.items()}, indent=1))
     return 0
 

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from tests.support.slurm import SlurmCluster
 
 
+def pytest_configure() -> None:
+    """Let Open MPI start LAMMPS for root, as in a container, the way it asks for."""
+    if os.geteuid() == 0:
+        os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
+        os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
+
+
 @pytest.fixture(autouse=True)
 def same_priority(monkeypatch: pytest.MonkeyPatch) -> None:
     """A training in this process would leave the tests after it, and what they start, behind."""

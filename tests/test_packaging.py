@@ -58,7 +58,7 @@ def test_conda_environment_takes_python_and_pip_and_leaves_the_rest_to_the_lock(
     assert from_pip == {"pip": ["-r requirements.lock"]}
 
 
-def test_version_stands_in_one_place():
+def test_the_version_is_defined_in_one_place():
     import backend
     import nanoconf
 
@@ -96,7 +96,7 @@ def test_wheel_holds_the_notebook_and_every_model(wheel):
     assert {f"nanoconf/{path.relative_to(ROOT).as_posix()}" for path in models} <= names
 
 
-def test_wheel_holds_what_the_surrogate_learns_from_and_what_judges_it(wheel):
+def test_wheel_holds_the_training_validation_and_test_data(wheel):
     for name in ("grid", "validation", "test"):
         assert f"nanoconf/data/{name}/profiles.parquet" in wheel.namelist()
 
@@ -142,7 +142,7 @@ def test_every_package_that_the_code_imports_is_declared():
     assert undeclared == set()
 
 
-def test_backend_stands_alone():
+def test_backend_needs_neither_nanoconf_nor_its_packages():
     """A cluster node has neither the surrogate's packages nor the page's."""
     foreign = {"nanoconf", "tensorflow", "keras", "ai_edge_litert", "IPython", "ipywidgets"}
     for path in (ROOT / "backend").rglob("*.py"):

@@ -263,7 +263,7 @@ class Worker:
         result.save(self.run.folder)
         self._close_attempt("done")
         say("done")  # from the next line on the log may be taken away
-        write_json(self.run.folder / "result.json", {"summary": result.summary})
+        write_json(self.run.folder / "result.json", {"summary": result.summary.to_dict()})
 
     # --- the ways it can end otherwise ------------------------------------------------------
 

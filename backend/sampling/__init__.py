@@ -1,1 +1,1 @@
-"""Sampling, shared by all engines: start, schedule, estimators, convergence, summary."""
+"""Parts that all engines share: lattice, schedule, samples, estimators, assembly of the result."""

@@ -7,25 +7,20 @@ from scipy.special import fdtrc
 
 from backend.sampling import estimators
 from backend.sampling.samples import Samples
+from backend.sampling.summary import Agreement
 from backend.system import SPECIES, SlitSystem
 
 LAYERS = 5
 """Layers of the left half of the slit, with as many ions of a species in each."""
 
 
-def agreement(system: SlitSystem, samples: Samples) -> dict[str, float]:
+def agreement(system: SlitSystem, samples: Samples) -> Agreement:
     """Compare the numbers of ions in a few layers that both estimators give.
 
     The differences are taken block by block, so that their error is that of the difference and
     both species' errors count together. The last layer of each species is left out of the test: as
     both estimators hold all ions, it follows from the others.
-
-    Returns
-    -------
-    dict
-        ``largest_difference``: of a layer's ions, as a share of them; ``reduced_chi_square``:
-        1 on average where the estimators agree; ``probability``: that it is as large as this by
-        chance (H. Hotelling, Ann. Math. Stat. 2, 360 (1931)).
+    The test is that of H. Hotelling, Ann. Math. Stat. 2, 360 (1931).
     """
     force = estimators.force_sampling(system, samples)
     counted = estimators.histogram(system, samples)
@@ -38,11 +33,7 @@ def agreement(system: SlitSystem, samples: Samples) -> dict[str, float]:
         differences += list(difference[:-1])
         residuals.append(_sums(force.residuals[:, s] - counted.residuals[:, s], starts)[:, :-1])
     chi_square, probability = _hotelling(np.array(differences), np.concatenate(residuals, axis=1))
-    return {
-        "largest_difference": float(np.max(np.abs(relative))),
-        "reduced_chi_square": chi_square,
-        "probability": probability,
-    }
+    return Agreement(float(np.max(np.abs(relative))), chi_square, probability)
 
 
 def _layers(density: np.ndarray) -> np.ndarray:

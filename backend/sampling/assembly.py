@@ -6,7 +6,7 @@ An engine collects samples; here they become profiles, a verdict and a result.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,10 +15,11 @@ from backend.profiles.density import SlitProfiles
 from backend.sampling import estimators
 from backend.sampling.convergence import Verdict, judge
 from backend.sampling.estimators import Estimate
+from backend.sampling.observables import summarise
 from backend.sampling.result import Progress, SimulationResult
 from backend.sampling.samples import Samples
 from backend.sampling.schedule import Schedule
-from backend.sampling.summary import energies, summary
+from backend.sampling.summary import Timings
 from backend.sampling.trajectory import Trajectory
 from backend.settings import RunSettings
 from backend.system import SlitSystem
@@ -37,7 +38,7 @@ class Record:
     series : list of ndarray, each of shape (rows, len(SERIES))
         Quantities recorded in time, for each replica.
     potential_energies : list of ndarray, each of shape (times,)
-        Potential energies (k_BT) in time, for each replica: see `summary.energies`.
+        Potential energies (k_BT) in time, for each replica: see `observables.energies`.
     snapshots : list of ndarray, each of shape (3, ions)
         Configurations of the first replica (nm); may be empty.
     """
@@ -46,25 +47,6 @@ class Record:
     series: list[np.ndarray]
     potential_energies: list[np.ndarray]
     snapshots: list[np.ndarray] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Timings:
-    """Cost of a run.
-
-    Attributes
-    ----------
-    seconds : float
-        Wall-clock time (s).
-    steps : int
-        Time steps of all replicas together.
-    steps_per_second : float or None
-        None where no step was done.
-    """
-
-    seconds: float
-    steps: int
-    steps_per_second: float | None
 
 
 @dataclass(frozen=True)
@@ -142,7 +124,7 @@ class Assembly:
         estimate = self.estimator(system, samples)
         profiles = estimators.profiles_of(system, estimate)
         residuals = BlockResiduals.of(estimate.residuals)
-        about = summary(
+        summary = summarise(
             system,
             settings,
             samples,
@@ -150,15 +132,14 @@ class Assembly:
             residuals,
             record.series,
             judge(samples, profiles, record.series, settings.target_error),
+            potential_energies=record.potential_energies,
+            timings=timings,
             own_checks=checks,
             own_versions=versions,
         )
-        temperature = about["checks"]["temperature"]
-        about["energy_per_ion_kT"] = energies(system, record.potential_energies, temperature)
-        about["timings"] = asdict(timings)
         histogram = estimators.histogram_profiles(system, samples)
         return SimulationResult(
-            system, settings, profiles, about, residuals, histogram, self._trajectory(record)
+            system, settings, profiles, summary, residuals, histogram, self._trajectory(record)
         )
 
     def _trajectory(self, record: Record) -> Trajectory | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from backend.sampling import estimators
 from backend.sampling.estimators import block_mean
 from backend.sampling.samples import SERIES, Samples
 from backend.sampling.schedule import BLOCKS_PER_REPLICA
+from backend.sampling.summary import Convergence
 
 TARGET_ERROR = 0.005
 """Median relative error below which a run counts as converged unless another target is set."""
@@ -59,16 +59,16 @@ class Verdict:
         """How many times as long a run would reach the target, as errors fall with √time."""
         return max(1.0, (self.median_relative_error / self.target_error) ** 2)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The verdict as JSON values."""
-        return {
-            "converged": self.converged,
-            "median_relative_error": self.median_relative_error,
-            "target_error": self.target_error,
-            "reasons": list(self.reasons),
-            "times_longer": self.times_longer,
-            "differences_in_standard_errors": self.differences,
-        }
+    def convergence(self) -> Convergence:
+        """The verdict, for the summary of the run."""
+        return Convergence(
+            converged=self.converged,
+            median_relative_error=self.median_relative_error,
+            target_error=self.target_error,
+            reasons=list(self.reasons),
+            times_longer=self.times_longer,
+            differences_in_standard_errors=self.differences,
+        )
 
 
 def judge(

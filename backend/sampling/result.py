@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from backend.files import write_text
 from backend.profiles.blocks import BlockResiduals
 from backend.profiles.charge import ChargeProfile
 from backend.profiles.density import DensityProfile, SlitProfiles
+from backend.sampling.summary import Summary
 from backend.sampling.trajectory import FILES as TRAJECTORY_FILES
 from backend.sampling.trajectory import Trajectory
 from backend.settings import RunSettings
@@ -62,8 +63,8 @@ class SimulationResult:
         How.
     profiles : SlitProfiles
         Density profiles of both species, mirror averaged, with standard errors from blocks.
-    summary : dict
-        JSON values: contact, peak and mid densities with errors, checks, timings, versions.
+    summary : Summary
+        Contact, peak and mid densities with errors, checks, timings, versions.
     residuals : BlockResiduals or None
         The blocks that errors come from; None for a run of an earlier version.
     histogram : SlitProfiles or None
@@ -76,7 +77,7 @@ class SimulationResult:
     system: SlitSystem
     settings: RunSettings
     profiles: SlitProfiles
-    summary: dict[str, Any] = field(default_factory=dict)
+    summary: Summary = field(default_factory=Summary)
     residuals: BlockResiduals | None = None
     histogram: SlitProfiles | None = None
     trajectory: Trajectory | None = None
@@ -148,12 +149,13 @@ class SimulationResult:
         from backend.files import read_json
 
         run = read_json(folder / "run.json")
-        summary, histogram = folder / "result.json", folder / cls.HISTOGRAM
+        result, histogram = folder / "result.json", folder / cls.HISTOGRAM
+        values = read_json(result) if result.exists() else run
         return cls(
             SlitSystem.from_dict(run["system"]),
             RunSettings.from_dict(run["settings"]),
             SlitProfiles.load(folder),
-            read_json(summary)["summary"] if summary.exists() else run["summary"],
+            Summary.from_dict(values["summary"]),
             BlockResiduals.load(folder),
             SlitProfiles.from_csv(histogram.read_text()) if histogram.exists() else None,
         )

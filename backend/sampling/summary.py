@@ -1,179 +1,205 @@
-"""What a finished run says about itself, as JSON values."""
+"""Summary of a run: the numbers in ``result.json``."""
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Self
 
-import numpy as np
-
-from backend import __version__, constants
-from backend.profiles.blocks import BlockResiduals
-from backend.profiles.charge import ChargeProfile
-from backend.profiles.density import SlitProfiles, contact_density, mid_density
-from backend.sampling import estimators
-from backend.sampling.agreement import agreement
-from backend.sampling.convergence import Verdict
-from backend.sampling.estimators import block_mean
-from backend.sampling.samples import SERIES, Samples
-from backend.sampling.schedule import BLOCKS_PER_REPLICA
-from backend.settings import RunSettings
-from backend.system import MOLAR, SPECIES, SlitSystem
+from backend.dataclass_json import as_json, known, unknown
 
 
-def summary(
-    system: SlitSystem,
-    settings: RunSettings,
-    samples: Samples,
-    profiles: SlitProfiles,
-    residuals: BlockResiduals,
-    series: list[np.ndarray],
-    verdict: Verdict,
-    *,
-    own_checks: Mapping[str, float],
-    own_versions: Mapping[str, str],
-) -> dict[str, Any]:
-    """Densities, pressures and checks of a run.
+@dataclass(frozen=True)
+class Convergence:
+    """How close a run is to its target.
 
-    Parameters
+    Attributes
     ----------
-    system, settings, samples, profiles, residuals
-        What was simulated, how, its blocks, the profiles they give, and the blocks' deviations.
-    series : list of ndarray, each of shape (rows, len(SERIES))
-        What every replica recorded in time.
-    verdict : Verdict
-        Whether it has converged.
-    own_checks, own_versions : mapping
-        Checks that only this engine makes, and versions of the programs that it runs.
+    converged : bool
+    median_relative_error, target_error : float
+        Median relative standard error of the profile of the worse species, and its target.
+    reasons : list of str
+        Criteria that are not met; empty for a converged run.
+    times_longer : float
+        Factor by which a run would have to be longer to reach the target.
+    differences_in_standard_errors : dict of str to float
+        Differences that should vanish, between halves of the run and of the slit.
     """
-    block_time = samples.samples * settings.time_step * settings.steps_per_sample
-    row_time = block_time / samples.rows
-    return {
-        "simulated_ns": samples.blocks * block_time * system.time_unit_ns,
-        "counts": dict(zip(SPECIES, system.counts, strict=True)),
-        "box_length_nm": system.box_length,
-        "surface_charge_density": system.actual_surface_charge_density,
-        **_densities(system, profiles, residuals),
-        "charge": _charge(ChargeProfile.of(system, profiles, residuals)),
-        "pressures_MPa": _pressures(system, samples, profiles, residuals, series),
-        "median_relative_error": verdict.median_relative_error,
-        "error_bars": f"standard errors of the mean from {samples.blocks} blocks",
-        "convergence": verdict.to_dict(),
-        "checks": {
-            "temperature": float(np.concatenate(series)[:, SERIES.index("temperature")].mean()),
-            "autocorrelation_time_tau": verdict.autocorrelation_time * row_time,
-            "block_length_tau": verdict.block_length * row_time,
-            "effective_samples": len(np.concatenate(series)) / (2 * verdict.autocorrelation_time),
-            **_force_to_count(system, samples),
-            "estimators": agreement(system, samples),
-            **own_checks,
-        },
-        "versions": {
-            "nanoconf": __version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            **own_versions,
-        },
-    }
+
+    converged: bool
+    median_relative_error: float
+    target_error: float
+    reasons: list[str]
+    times_longer: float
+    differences_in_standard_errors: dict[str, float]
 
 
-def energies(
-    system: SlitSystem, potential: list[np.ndarray], temperature: float
-) -> dict[str, float]:
-    """Kinetic and potential energy per ion (k_BT), the latter with its standard error.
+@dataclass(frozen=True)
+class Agreement:
+    """Agreement of the density estimators: see `backend.sampling.agreement.agreement`.
 
-    Parameters
+    Attributes
     ----------
-    potential : list of ndarray, each of shape (times,)
-        Potential energies (k_BT) of each replica, in time, counted from ions that are infinitely
-        far apart, each with its images (but for a constant where the walls are charged).
+    largest_difference : float
+        Largest difference of the ions in a layer, as a share of them.
+    reduced_chi_square : float
+        1 on average where the estimators agree.
+    probability : float
+        Probability of a larger value by chance.
+    """
+
+    largest_difference: float
+    reduced_chi_square: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Checks of a run.
+
+    Attributes
+    ----------
     temperature : float
-        That of the ions, over the one set.
+        Mean kinetic temperature in units of the one set.
+    autocorrelation_time_tau, block_length_tau : float
+        Of the slowest series, and of the blocks (τ).
+    effective_samples : float
+        Independent samples of the slowest series.
+    force_to_count_ratio, force_to_count_ratio_error : dict of str to float
+        Number of ions from the forces over the number of ions, by species; 1 in equilibrium.
+    estimators : Agreement or None
+        Agreement of the density estimators; None for a run of an earlier version.
+    own : dict of str to float
+        Checks that only this engine makes; their keys stand beside the others in the file.
     """
-    parts = [part.mean() for each in potential for part in np.array_split(each, BLOCKS_PER_REPLICA)]
-    weights = estimators.block_weights(potential, BLOCKS_PER_REPLICA)
-    mean, error = block_mean(np.array(parts) / system.ion_count, weights)
-    return {
-        "kinetic": 1.5 * temperature,
-        "potential": float(mean),
-        "potential_error": float(error),
-    }
+
+    temperature: float
+    autocorrelation_time_tau: float
+    block_length_tau: float
+    effective_samples: float
+    force_to_count_ratio: dict[str, float]
+    force_to_count_ratio_error: dict[str, float]
+    estimators: Agreement | None = None
+    own: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read the section ``checks`` of a summary."""
+        read = known(cls, values)
+        if "estimators" in values:
+            read["estimators"] = Agreement(**known(Agreement, values["estimators"]))
+        return cls(**read, own=unknown(cls, values))
 
 
-def _densities(
-    system: SlitSystem, profiles: SlitProfiles, residuals: BlockResiduals
-) -> dict[str, dict[str, dict[str, float]]]:
-    """Contact, peak and mid densities with standard errors; the mean is exact."""
-    values, errors = {}, {}
-    for s, species in enumerate(SPECIES):
+@dataclass(frozen=True)
+class Timings:
+    """Cost of a run.
 
-        def densities(both: np.ndarray, s: int = s, species: str = species) -> np.ndarray:
-            contact = contact_density(system, species, both[s])
-            return np.array([contact, both[s].max(), mid_density(both[s])])
-
-        names = ("contact", "peak", "mid")
-        found = densities(profiles.densities)
-        error = residuals.standard_error(densities, profiles.densities)
-        values[species] = dict(zip(names, found.tolist(), strict=True))
-        values[species]["mean"] = profiles.by_species()[species].mean_density
-        errors[species] = dict(zip(names, error.tolist(), strict=True))
-    return {"densities_M": values, "density_errors_M": errors}
-
-
-def _charge(charge: ChargeProfile) -> dict[str, float | None]:
-    """Screening length and wall potential with standard errors; None where there is none."""
-    values = {
-        "screening_length_nm": charge.screening_length,
-        "screening_length_error_nm": charge.screening_length_error,
-        "wall_potential_mV": charge.wall_potential,
-        "wall_potential_error_mV": charge.wall_potential_error,
-    }
-    return {name: float(v) if np.isfinite(v) else None for name, v in values.items()}
-
-
-def _force_to_count(system: SlitSystem, samples: Samples) -> dict[str, Any]:
-    """Ions that the forces say there are, over those that there are: 1 if all is well."""
-    mean = estimators.force_blocks(system, samples).mean(axis=-1)
-    ratio, error = block_mean(mean / estimators.mean_densities(system))
-    return {
-        "force_to_count_ratio": dict(zip(SPECIES, ratio.tolist(), strict=True)),
-        "force_to_count_ratio_error": dict(zip(SPECIES, error.tolist(), strict=True)),
-    }
-
-
-def _pressures(
-    system: SlitSystem,
-    samples: Samples,
-    profiles: SlitProfiles,
-    residuals: BlockResiduals,
-    series: list[np.ndarray],
-) -> dict[str, dict[str, float]]:
-    """Pressure on the left wall, on the right wall and across the mid-plane, with errors (MPa).
-
-    The mid-plane's is the ideal part ρ(0) k_BT plus the force with which the ions on the right push
-    those on the left; all three are equal in equilibrium.
+    Attributes
+    ----------
+    seconds : float
+        Wall-clock time (s).
+    steps : int
+        Time steps of all replicas together.
+    steps_per_second : float or None
+        None where no step was done.
     """
-    recorded = _recorded_in_blocks(samples, series) / system.box_length**2
-    # block by block: where ions crowd in the middle, they also push harder
-    ideal = profiles.densities + residuals.full
-    middle = MOLAR * np.apply_along_axis(mid_density, -1, ideal).sum(axis=-1)
-    blocks = {
-        "left": recorded[:, SERIES.index("left_wall")],
-        "right": -recorded[:, SERIES.index("right_wall")],
-        "middle": middle - recorded[:, SERIES.index("left_half")],
-    }
-    # k_BT per nm³ in MPa
-    unit = constants.k * system.temperature * 1e27 * 1e-6
-    pressures = {}
-    for name, values in blocks.items():
-        mean, error = block_mean(values)
-        pressures[name] = {"pressure": float(mean * unit), "error": float(error * unit)}
-    return pressures
+
+    seconds: float
+    steps: int
+    steps_per_second: float | None
 
 
-def _recorded_in_blocks(samples: Samples, series: list[np.ndarray]) -> np.ndarray:
-    """What was recorded, averaged over the very blocks of the profiles, shape (blocks, series)."""
-    # as in `Samples.merged`, a remainder is left out in front of each replica
-    aligned = [each[len(each) % samples.rows :] for each in series]
-    return np.concatenate(aligned).reshape(samples.blocks, samples.rows, -1).mean(axis=1)
+@dataclass(frozen=True)
+class Summary:
+    """Summary of a run; the fields are the keys of the JSON file, in its order.
+
+    What a run of an earlier version did not record is None or empty.
+
+    Attributes
+    ----------
+    simulated_ns : float or None
+        Production time, summed over the replicas (ns).
+    counts : dict of str to int
+        Number of ions by species.
+    box_length_nm, surface_charge_density : float or None
+        Side of the box (nm) and charge density of each wall (C/m²) that were simulated.
+    densities_M, density_errors_M : dict of str to dict of str to float
+        By species, the ``contact``, ``peak`` and ``mid`` density and the ``mean`` (M), and the
+        standard errors of the first three.
+    charge : dict of str to (float or None)
+        Screening length (nm) and wall potential (mV) with standard errors; None where undefined.
+    pressures_MPa : dict of str to dict of str to float
+        ``pressure`` and ``error`` on the ``left`` and ``right`` wall and across the ``middle``.
+    median_relative_error : float or None
+        Median relative standard error of the profile of the worse species.
+    error_bars : str
+        Origin of the error bars.
+    convergence : Convergence or None
+    checks : Checks or None
+    versions : dict of str to str
+        Versions of nanoconf, Python and the packages and programs that the engine uses.
+    energy_per_ion_kT : dict of str to float
+        ``kinetic`` and ``potential`` energy and ``potential_error`` (k_BT).
+    timings : Timings or None
+    other : dict
+        Keys of the file that are not known here. They are kept.
+    """
+
+    simulated_ns: float | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    box_length_nm: float | None = None
+    surface_charge_density: float | None = None
+    densities_M: dict[str, dict[str, float]] = field(default_factory=dict)
+    density_errors_M: dict[str, dict[str, float]] = field(default_factory=dict)
+    charge: dict[str, float | None] = field(default_factory=dict)
+    pressures_MPa: dict[str, dict[str, float]] = field(default_factory=dict)
+    median_relative_error: float | None = None
+    error_bars: str = ""
+    convergence: Convergence | None = None
+    checks: Checks | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    energy_per_ion_kT: dict[str, float] = field(default_factory=dict)
+    timings: Timings | None = None
+    other: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, key: str) -> Any:
+        """Return the JSON value of a key: scripts may read the summary as they read the file."""
+        return self.to_dict()[key]
+
+    @property
+    def converged(self) -> bool:
+        """True for a run that is known to have converged."""
+        return self.convergence is not None and self.convergence.converged
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read a summary, also of an earlier version.
+
+        Raises
+        ------
+        ValueError
+            A section lacks what it always had.
+        """
+        try:
+            read = known(cls, values)
+            for name, section in _SECTIONS.items():
+                if name in values:
+                    read[name] = section(values[name])
+            return cls(**read, other=unknown(cls, values))
+        except (TypeError, AttributeError, KeyError) as problem:
+            raise ValueError(f"the summary of the run is damaged ({problem})") from problem
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summary as JSON values."""
+        values = as_json(self)
+        if self.checks is not None and self.checks.own:
+            values["checks"] |= values["checks"].pop("own")
+        return values | values.pop("other", {})
+
+
+_SECTIONS = {
+    "convergence": lambda values: Convergence(**known(Convergence, values)),
+    "checks": Checks.from_dict,
+    "timings": lambda values: Timings(**known(Timings, values)),
+}

@@ -22,7 +22,7 @@ def measure() -> dict[str, Any]:
     for seed in SEEDS:
         result = run(system, RunSettings(duration_ns=DURATION_NS, seed=seed), threads=2)
         profiles.append(result.profiles.by_species())
-        log(f"seed {seed}: {result.summary['median_relative_error']:.2%}")
+        log(f"seed {seed}: {result.summary.median_relative_error:.2%}")
     measured: dict[str, Any] = {"z": profiles[0]["positive"].z.tolist()}
     for species in SPECIES:
         density = np.array([each[species].density for each in profiles])

@@ -104,7 +104,9 @@ def measure(study: str, duration_ns: float = DURATION_NS) -> list[Shift]:
         reference: SimulationResult | None = None
         for seed, variant in enumerate(STUDIES[study], start=101):
             result = _simulate(system, variant, seed, duration_ns)
-            log(f"{study}, {name}, {variant.name}: {result.summary['timings']['seconds']:.0f} s")
+            timings = result.summary.timings
+            assert timings is not None
+            log(f"{study}, {name}, {variant.name}: {timings.seconds:.0f} s")
             if reference is None:
                 reference = result
                 continue

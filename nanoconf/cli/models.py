@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from argparse import ArgumentParser, Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nanoconf.cli.options import add_json, print_json
+
+if TYPE_CHECKING:
+    from nanoconf.surrogate.lifecycle.registry import FoundModel
 
 NAME, HELP = "models", "list and compare trained models, promote one, or roll back"
 
@@ -39,17 +43,18 @@ def execute(options: Namespace) -> int:
     """Carry out the action."""
     if options.action in ("promote", "rollback"):
         return _change_current(options)
+    from nanoconf.surrogate.lifecycle.registry import models
     from nanoconf.tables import aligned
 
-    rows = _rows()
+    found = models()
     if options.json:
-        print_json(rows)
-    elif not rows:
+        print_json([_as_json(model) for model in found])
+    elif not found:
         print(NO_MODEL)
     elif options.action == "compare":
-        print(aligned([FIGURES, *(_figures(row) for row in rows)], left=2))
+        print(aligned([FIGURES, *(_figures(model) for model in found)], left=2))
     else:
-        print(aligned([COLUMNS, *(_columns(row) for row in rows)], left=len(COLUMNS)))
+        print(aligned([COLUMNS, *(_columns(model) for model in found)], left=len(COLUMNS)))
     return 0
 
 
@@ -64,51 +69,43 @@ def _change_current(options: Namespace) -> int:
     return 0
 
 
-def _rows() -> list[dict[str, Any]]:
-    from nanoconf.surrogate.lifecycle.registry import models
-
-    return [
-        {
-            "name": model.name,
-            "current": model.current,
-            "source": model.source,
-            "folder": str(model.folder),
-            "kept_aside": model.kept_aside,
-            "card": model.card.to_dict(),
-        }
-        for model in models()
-    ]
+def _as_json(model: FoundModel) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "current": model.current,
+        "source": model.source,
+        "folder": str(model.folder),
+        "kept_aside": model.kept_aside,
+        "card": model.card.to_dict(),
+    }
 
 
 COLUMNS = ("", "MODEL", "CREATED", "FOLDER", "REJECTED")
 
 
-def _columns(row: dict[str, Any]) -> list[str]:
+def _columns(model: FoundModel) -> list[str]:
     return [
-        "*" if row["current"] else "",
-        row["name"],
-        row["card"].get("created", ""),
-        row["folder"],
-        row["kept_aside"],
+        "*" if model.current else "",
+        model.name,
+        model.card.created,
+        str(model.folder),
+        model.kept_aside,
     ]
 
 
 FIGURES = ("", "MODEL", "SYSTEMS", "MEDIAN ERROR", "WORST", "IN 90 % BAND (+, -)", "DATA")
 
 
-def _figures(row: dict[str, Any]) -> list[str]:
+def _figures(model: FoundModel) -> list[str]:
     """Errors of a model on its own validation set, from its card."""
-    from backend.system import SPECIES
-
-    card = row["card"]
-    metrics, data = card.get("metrics", {}), card.get("data", {})
-    covered = [metrics[s]["all"]["coverage"]["all"] for s in SPECIES if s in metrics]
+    metrics, training = model.card.metrics, model.card.data.training
+    both = (metrics.positive, metrics.negative) if metrics else ()
     return [
-        "*" if row["current"] else "",
-        row["name"],
-        str(data.get("training", {}).get("systems", "")),
-        f"{metrics.get('typical_error', float('nan')):.3%}",
-        f"{metrics.get('worst_error', float('nan')):.3%}",
-        ", ".join(f"{share:.1%}" for share in covered),
-        data.get("training", {}).get("sha256", "")[:12],
+        "*" if model.current else "",
+        model.name,
+        str(training.systems or ""),
+        f"{metrics.typical_error if metrics else math.nan:.3%}",
+        f"{metrics.worst_error if metrics else math.nan:.3%}",
+        ", ".join(f"{scores['all'].coverage['all']:.1%}" for scores in both),
+        training.sha256[:12],
     ]

@@ -140,7 +140,7 @@ def _show(run: Run, options: Namespace) -> int:
         export.write_run(options.output, run)
     values = as_json(run)
     if run.state == RunState.DONE:
-        values["summary"] = run.result().summary
+        values["summary"] = run.result().summary.to_dict()
     if options.json:
         print_json(values)
         return 0

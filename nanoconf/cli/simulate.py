@@ -160,7 +160,7 @@ def _destination(options: Namespace, system: SlitSystem, settings: RunSettings) 
 def _print_densities(result: SimulationResult) -> None:
     from backend.system import SPECIES
 
-    values, errors = result.summary["densities_M"], result.summary["density_errors_M"]
+    values, errors = result.summary.densities_M, result.summary.density_errors_M
     for species in SPECIES:
         densities = (
             f"{word} {values[species][name]:.3f} ± {errors[species][name]:.3f} M"
@@ -170,12 +170,14 @@ def _print_densities(result: SimulationResult) -> None:
 
 
 def _print_verdict(result: SimulationResult) -> None:
-    verdict = result.summary["convergence"]
-    error = f"median relative error of the profiles: {verdict['median_relative_error']:.2%}"
-    if verdict["converged"]:
+    convergence = result.summary.convergence
+    if convergence is None:  # a stored result of an earlier version
+        return
+    error = f"median relative error of the profiles: {convergence.median_relative_error:.2%}"
+    if convergence.converged:
         print(f"{error}; converged")
         return
-    print(f"{error}; not converged: {'; '.join(verdict['reasons'])}")
-    if verdict["times_longer"] > 1:
-        times = math.ceil(10 * verdict["times_longer"]) / 10
+    print(f"{error}; not converged: {'; '.join(convergence.reasons)}")
+    if convergence.times_longer > 1:
+        times = math.ceil(10 * convergence.times_longer) / 10
         print(f"a run {times:g} times as long would reach the target")

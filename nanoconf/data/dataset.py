@@ -164,7 +164,7 @@ def rows_of(
     """
     system, settings = result.system, result.settings
     positive_ions, negative_ions = system.counts
-    timings = result.summary["timings"]
+    summary, timings = result.summary, result.summary.timings
     common = {
         "system": number,
         **system.to_dict(),
@@ -173,14 +173,14 @@ def rows_of(
         "box_length": system.box_length,
         "duration_ns": settings.duration_ns,
         "target_error": settings.target_error,
-        "simulated_ns": result.summary["simulated_ns"],
-        "converged": result.summary["convergence"]["converged"],
+        "simulated_ns": summary.simulated_ns,
+        "converged": summary.converged,
         "seed": settings.seed,
         "replicas": settings.replicas,
         "engine": settings.engine,
-        "version": result.summary["versions"]["nanoconf"],
-        "steps_per_second": timings["steps_per_second"],
-        "seconds": timings["seconds"],
+        "version": summary.versions["nanoconf"],
+        "steps_per_second": timings.steps_per_second if timings else None,
+        "seconds": timings.seconds if timings else None,
         "inputs_hash": inputs_hash,
     }
     return [

@@ -46,7 +46,7 @@ def write_run(folder: Path, run: Run) -> None:
         result = run.result()
         result.save(folder)
         _copy_trajectory(run.folder, folder)
-        summary = result.summary
+        summary = result.summary.to_dict()
     else:
         summary = {}
         partial = run.partial_profiles()

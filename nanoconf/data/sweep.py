@@ -238,9 +238,9 @@ class Sweep:
             result = run.result()
         except DamagedRun as error:
             return str(error)
-        verdict = result.summary["convergence"]
-        if item.settings.target_error is not None and not verdict["converged"]:
-            return "; ".join(verdict["reasons"])
+        if item.settings.target_error is not None and not result.summary.converged:
+            convergence = result.summary.convergence
+            return "; ".join(convergence.reasons) if convergence else "its convergence is not known"
         self._rows[item.number] = dataset.rows_of(
             result,
             number=item.number,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from nanoconf.gui.services.soon import Soon
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
 from nanoconf.gui.tabs.bar import TabsPanel
+from nanoconf.gui.tabs.registry import TABS, Tab
 from nanoconf.gui.widgets.browser import (
     SILENCE_SECONDS,
     Browser,
@@ -47,8 +49,8 @@ class App:
         What is displayed.
     """
 
-    def __init__(self) -> None:
-        self.state = AppState()
+    def __init__(self, tabs: Iterable[Tab] = TABS) -> None:
+        self.state = AppState(tabs)
         self._loop = asyncio.get_running_loop()
         self.work = Work(self.state, post=self._soon)
         self.browser = Browser(self._opened)

@@ -86,6 +86,21 @@ class Inputs(HasTraits):
         """The system at the left, if it is one."""
         return self.system if self.valid else None
 
+    def is_current(self, system: SlitSystem, *, varied: str = "") -> bool:
+        """Whether what belongs to a system belongs to the inputs on screen.
+
+        Everything that is shown asks here: results, predictions, theory, trends, files.
+
+        Parameters
+        ----------
+        system : SlitSystem
+            Of which it is.
+        varied : str
+            Name of an input that may differ; both diameters vary together where they are equal.
+        """
+        chosen = self.chosen_system
+        return chosen is not None and _without(chosen, varied) == _without(system, varied)
+
 
 def texts_of(system: SlitSystem) -> dict[str, str]:
     """What to type for a system; nothing where both ions have the same diameter."""
@@ -93,6 +108,13 @@ def texts_of(system: SlitSystem) -> dict[str, str]:
     if system.negative_diameter == system.positive_diameter:
         texts["negative_diameter"] = ""
     return texts
+
+
+def _without(system: SlitSystem, varied: str) -> dict[str, Any]:
+    """The inputs of a system that do not vary."""
+    both = varied == "positive_diameter" and system.diameters[0] == system.diameters[1]
+    varying = {varied, "negative_diameter"} if both else {varied}
+    return {name: value for name, value in system.to_dict().items() if name not in varying}
 
 
 def _system(values: dict[str, Any]) -> SlitSystem:

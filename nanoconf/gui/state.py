@@ -1,22 +1,25 @@
-"""What the page knows, without a single widget.
+"""State of the page, without a single widget.
 
-Panels show it and call its methods; `nanoconf.gui.services.work` does what takes time and reports
-back here. Everything runs on the kernel's main thread.
+Panels show it and call its methods; `nanoconf.gui.services` does what takes time and reports back
+here. Everything runs on the kernel's main thread.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Enum, Float, Tuple, Unicode
+from traitlets import Bool, Dict, Float, TraitError, Tuple, Unicode, UseEnum, validate
 
 from backend.runs.state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.inputs import Inputs
+from nanoconf.gui.phase import RunPhase
+from nanoconf.gui.tabs.registry import POSITIVE, PREDICTION, TABS, Tab
 
 if TYPE_CHECKING:
     from backend.profiles.charge import ChargeProfile
@@ -24,21 +27,6 @@ if TYPE_CHECKING:
     from backend.sampling.result import Progress, SimulationResult
     from backend.settings import RunSettings
     from backend.system import SlitSystem
-
-POSITIVE, NEGATIVE = "Positive Ion Density", "Negative Ion Density"
-CHARGE, INTEGRATED, POTENTIAL = "Charge Density", "Integrated Charge", "Potential"
-PREDICTION, TRENDS, UNCERTAINTY = "Prediction Graph", "Trends", "Uncertainty"
-SNAPSHOTS, RUNS, DOWNLOADS, ABOUT = "Snapshots", "Runs", "Downloads", "About"
-
-TABS = (
-    *(POSITIVE, NEGATIVE, CHARGE, INTEGRATED, POTENTIAL, PREDICTION),
-    *(TRENDS, UNCERTAINTY, SNAPSHOTS, RUNS, DOWNLOADS, ABOUT),
-)
-WITH_SIMULATION = (POSITIVE, NEGATIVE, CHARGE, INTEGRATED, POTENTIAL, SNAPSHOTS)
-"""Tabs on which a simulation is seen."""
-
-WITH_PREDICTION = (POSITIVE, NEGATIVE, CHARGE, INTEGRATED, POTENTIAL, PREDICTION)
-"""Tabs on which a prediction is seen."""
 
 LOG_LINES = 200
 
@@ -156,7 +144,18 @@ class Offer:
 
 
 class AppState(Inputs):
-    """Inputs, what runs, what came out."""
+    """Inputs, simulation and prediction, and what the page says about them.
+
+    Parameters
+    ----------
+    tabs : iterable of Tab
+        The tabs of the page, in order.
+
+    Attributes
+    ----------
+    tabs : dict of str to Tab
+        The same, by title.
+    """
 
     cluster_mode = Bool(False)
     cluster_note = Unicode()
@@ -171,15 +170,12 @@ class AppState(Inputs):
 
     simulation = AnyTrait(None, allow_none=True)
     simulation_stale = Bool(False)
-    starting = Bool(False)
-    cancelling = Bool(False)
-    finishing = Bool(False)
-    confirm_cancel = Bool(False)
+    phase = UseEnum(RunPhase, RunPhase.IDLE)
 
     prediction = AnyTrait(None, allow_none=True)
     prediction_stale = Bool(False)
     predicting = Bool(False)
-    # Why there is no prediction for the inputs at the left; empty where there is one.
+    # Why there is no prediction for the inputs on screen; empty where there is one.
     unlearnt = Unicode()
     # The surrogate's card once it is loaded, and why it cannot be.
     model = AnyTrait(None, allow_none=True)
@@ -188,7 +184,7 @@ class AppState(Inputs):
     mean_field_wanted = Bool(False)
     mean_field = AnyTrait(None, allow_none=True)
 
-    tab = Enum(TABS, PREDICTION)
+    tab = Unicode(PREDICTION)
     # What makes the figures that have been looked at, by tab.
     drawn = Dict()
     # Room for a figure (CSS pixels), and whether the browser's user prefers a dark page.
@@ -200,38 +196,64 @@ class AppState(Inputs):
     worker_log = Tuple()
     offers = Tuple()
 
-    def __init__(self, **kwargs: Any):
+    def __init__(self, tabs: Iterable[Tab] = TABS, **kwargs: Any):
+        self.tabs = {tab.title: tab for tab in tabs}
         super().__init__(**kwargs)
         self.observe(self._mark_stale, "values")
 
-    def _mark_stale(self, _change: Any = None) -> None:
-        current = self.chosen_system
-        shown, predicted = self.simulation, self.prediction
-        self.simulation_stale = shown is not None and shown.system != current
-        self.prediction_stale = predicted is not None and predicted.system != current
+    # --- what is seen -----------------------------------------------------------------------
+
+    @validate("tab")
+    def _known_tab(self, proposal: dict[str, Any]) -> str:
+        if proposal["value"] not in self.tabs:
+            raise TraitError(f"there is no tab {proposal['value']!r}")
+        return proposal["value"]
+
+    @property
+    def shown_tab(self) -> Tab:
+        """The tab that is seen."""
+        return self.tabs[self.tab]
 
     def look(self, memory: dict[str, Any]) -> None:
         """Look as before the page was loaded again; anything unknown is left out."""
-        if memory.get("tab") in TABS:
+        if memory.get("tab") in list(self.tabs):
             self.tab = memory["tab"]
         self.dark = bool(memory.get("dark"))
         self.mean_field_wanted = bool(memory.get("mean_field_wanted"))
+
+    def look_at_simulation(self) -> None:
+        """Turn to a tab where a simulation is seen."""
+        if not self.shown_tab.with_simulation:
+            self.tab = POSITIVE
+
+    # --- which of it belongs to the inputs ----------------------------------------------------
+
+    @property
+    def has_result(self) -> bool:
+        """Whether a result of the inputs on screen is shown, or on its way."""
+        shown = self.simulation
+        fresh = shown is not None and shown.result is not None and self.is_current(shown.system)
+        return fresh or self.simulating
+
+    @property
+    def theory(self) -> MeanField | None:
+        """Mean-field theory of the inputs on screen, where it is wanted and known."""
+        found = self.mean_field if self.mean_field_wanted else None
+        return found if found is not None and self.is_current(found.system) else None
+
+    def _mark_stale(self, _change: Any = None) -> None:
+        self.simulation_stale = self._is_stale(self.simulation)
+        self.prediction_stale = self._is_stale(self.prediction)
+
+    def _is_stale(self, shown: Simulation | MachineLearning | None) -> bool:
+        return shown is not None and not self.is_current(shown.system)
 
     # --- simulating -------------------------------------------------------------------------
 
     @property
     def simulating(self) -> bool:
         """Whether a simulation is being asked for, waits or runs."""
-        return self.starting or (self.simulation is not None and self.simulation.active)
-
-    def start(self) -> None:
-        """Run was pressed."""
-        with self.hold_trait_notifications():
-            self.starting, self.cancelling, self.finishing = True, False, False
-            self.confirm_cancel, self.worker_log = False, ()
-            self.look_at_simulation()
-        self.say("Starting the simulation …", "busy")
-        self.note(f"Run: {words.describe(self.system)}, {words.length(self.settings)}")
+        return self.phase is not RunPhase.IDLE
 
     @property
     def runnable(self) -> bool:
@@ -245,55 +267,52 @@ class AppState(Inputs):
             return
         self.cluster_typed = {**self.cluster_typed, name: text.strip()}
 
-    def look_at_simulation(self) -> None:
-        """Turn to a tab where a simulation is seen."""
-        if self.tab not in WITH_SIMULATION:
-            self.tab = POSITIVE
+    def start(self) -> None:
+        """Run was pressed."""
+        with self.hold_trait_notifications():
+            self.phase, self.worker_log = RunPhase.STARTING, ()
+            self.look_at_simulation()
+        self.say("Starting the simulation …", "busy")
+        self.note(f"Run: {words.describe(self.system)}, {words.length(self.settings)}")
 
     def show(self, simulation: Simulation) -> None:
         """A run is there, has come further or is over."""
-        before = None if self.starting else self.simulation
+        before = None if self.phase is RunPhase.STARTING else self.simulation
+        same_run = before is not None and before.run_id == simulation.run_id
         with self.hold_trait_notifications():
-            self.starting = False
+            self.phase = self.phase.reported(active=simulation.active, same_run=same_run)
             self.simulation = simulation
-            if not simulation.active:
-                self.cancelling, self.finishing, self.confirm_cancel = False, False, False
             self._mark_stale()
-        changed = before is None or (before.run_id, before.state) != (
-            simulation.run_id,
-            simulation.state,
-        )
+        changed = before is None or not same_run or before.state != simulation.state
         if changed:
             self.note(words.milestone(simulation))
         # A question stands until it is answered.
-        if changed or (simulation.active and not self.confirm_cancel):
-            ending = "cancelling" if self.cancelling else "finishing" if self.finishing else ""
-            self.say(words.status(simulation, ending), words.mood(simulation))
-
-    def cancel_requested(self) -> None:
-        """Cancel was pressed, and the run is being ended."""
-        self.cancelling, self.confirm_cancel = True, False
-        self.say("Cancelling …", "busy")
-
-    def finish_requested(self) -> None:
-        """The simulation is good enough, and is being brought to its end."""
-        self.finishing, self.confirm_cancel = True, False
-        self.say("Finishing with what has been simulated …", "busy")
+        if changed or (simulation.active and self.phase is not RunPhase.CONFIRMING):
+            self.say(words.status(simulation, self.phase), words.mood(simulation))
 
     def ask_before_cancelling(self) -> None:
         """Cancel was pressed for a simulation that somebody else may wait for."""
-        self.confirm_cancel = True
+        self.phase = RunPhase.CONFIRMING
         self.say(
             "This simulation was started in another browser. "
             "Press Cancel once more to end it for everybody.",
             "bad",
         )
 
+    def cancel_requested(self) -> None:
+        """Cancel was pressed, and the run is being ended."""
+        self.phase = RunPhase.CANCELLING
+        self.say("Cancelling …", "busy")
+
+    def finish_requested(self) -> None:
+        """The simulation is good enough, and is being brought to its end."""
+        self.phase = RunPhase.FINISHING
+        self.say("Finishing with what has been simulated …", "busy")
+
     def leave(self) -> None:
         """Stop watching a simulation, which goes on."""
         with self.hold_trait_notifications():
-            self.simulation, self.starting, self.cancelling = None, False, False
-            self.finishing, self.confirm_cancel, self.worker_log = False, False, ()
+            self.phase, self.simulation, self.worker_log = RunPhase.IDLE, None, ()
             self._mark_stale()
         self.say("Ready.")
 
@@ -302,16 +321,13 @@ class AppState(Inputs):
     def ask_prediction(self) -> None:
         """Predict using ML was pressed."""
         self.predicting = True
-        if self.tab not in WITH_PREDICTION:
+        if not self.shown_tab.with_prediction:
             self.tab = PREDICTION
         self.note(f"Predict using ML: {words.describe(self.system)}")
 
     def predicted(self, prediction: MachineLearning, *, asked: bool = True) -> None:
         """The network has answered, because somebody asked or because the inputs changed."""
-        with self.hold_trait_notifications():
-            self.predicting = False
-            self.prediction, self.unlearnt = prediction, ""
-            self._mark_stale()
+        self._answered(prediction, "")
         if not asked:
             return
         message = words.predicted(prediction)
@@ -321,14 +337,17 @@ class AppState(Inputs):
 
     def not_predicted(self, reason: str, *, asked: bool = True) -> None:
         """The network cannot answer."""
-        with self.hold_trait_notifications():
-            self.predicting = False
-            self.prediction, self.unlearnt = None, reason
-            self._mark_stale()
+        self._answered(None, reason)
         if not asked:
             return
         self.note(reason)
         self.say(reason, "bad")
+
+    def _answered(self, prediction: MachineLearning | None, why_not: str) -> None:
+        with self.hold_trait_notifications():
+            self.predicting = False
+            self.prediction, self.unlearnt = prediction, why_not
+            self._mark_stale()
 
     # --- words ------------------------------------------------------------------------------
 
@@ -352,7 +371,7 @@ class AppState(Inputs):
     def fail(self, what: str) -> None:
         """Something went wrong; the user reads what, and what to do."""
         with self.hold_trait_notifications():
-            self.starting, self.predicting = False, False
-            self.cancelling, self.finishing = False, False
+            active = self.simulation is not None and self.simulation.active
+            self.phase, self.predicting = self.phase.failed(active=active), False
         self.note(what)
         self.say(what, "bad")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from backend.inputs import SYSTEM
 from backend.runs.state import RunState
 from nanoconf.gui.fields import FIELDS, WITHOUT_FIELD
+from nanoconf.gui.phase import RunPhase
 
 if TYPE_CHECKING:
     from backend.runs.run import Run
@@ -75,22 +76,26 @@ def percent(share: float) -> str:
     return f"{100 * share:.2g} %"
 
 
-def status(simulation: Simulation, ending: str = "") -> str:
-    """The status line for a simulation; `ending` is how it was asked to end, if it was."""
+ENDINGS = {RunPhase.CANCELLING: "Cancelling …", RunPhase.FINISHING: "Finishing …"}
+"""Status line of a run that was told to end."""
+
+
+def status(simulation: Simulation, phase: RunPhase = RunPhase.ACTIVE) -> str:
+    """The status line for a simulation in some phase."""
     without = without_field(simulation.system)
     note = f" The page has no input for: {', '.join(without)}." if without else ""
-    return _status(simulation, ending) + note
+    return _status(simulation, phase) + note
 
 
-def _status(simulation: Simulation, ending: str) -> str:
+def _status(simulation: Simulation, phase: RunPhase) -> str:
     if simulation.state == RunState.DONE:
         return _done(simulation)
     if simulation.state == RunState.CANCELLED:
         return "Cancelled. What had been simulated stays on screen; Run starts afresh."
     if simulation.state == RunState.FAILED:
         return f"The simulation failed: {simulation.reason}"
-    if ending:
-        return {"cancelling": "Cancelling …", "finishing": "Finishing …"}[ending]
+    if phase in ENDINGS:
+        return ENDINGS[phase]
     if simulation.where:
         return _on_cluster(simulation)
     if simulation.state == RunState.QUEUED:
@@ -141,7 +146,7 @@ def _done(simulation: Simulation) -> str:
 
 def _convergence(simulation: Simulation, error: float) -> str:
     target = simulation.settings.target_error
-    if simulation.result is not None and simulation.result.summary["convergence"]["converged"]:
+    if simulation.result is not None and simulation.result.summary.converged:
         return f"converged to {percent(error)}"
     if target is not None:
         return f"typical error {percent(error)}: not yet converged to {percent(target)}"
@@ -150,15 +155,15 @@ def _convergence(simulation: Simulation, error: float) -> str:
 
 def simulated_ns(simulation: Simulation) -> float:
     """Production time of a result (ns): shorter than asked for where that was enough."""
-    summary = simulation.result.summary if simulation.result else {}
-    return summary.get("simulated_ns", simulation.settings.duration_ns)
+    simulated = simulation.result.summary.simulated_ns if simulation.result else None
+    return simulation.settings.duration_ns if simulated is None else simulated
 
 
 def typical_error(simulation: Simulation) -> float | None:
     """Median relative standard error of the profile; None where unknown."""
     if simulation.result is None:
         return None
-    return simulation.result.summary.get("median_relative_error")
+    return simulation.result.summary.median_relative_error
 
 
 def milestone(simulation: Simulation) -> str:

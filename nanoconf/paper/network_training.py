@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -28,7 +28,6 @@ from nanoconf.paper.published_network import (
     PAPER,
     SPECIES,
     Hyperparameters,
-    MinMax,
     check_inputs,
     compiled_epoch,
     network_inputs,
@@ -39,6 +38,9 @@ from nanoconf.paper.published_network import (
 from nanoconf.paper.report import tidy
 from nanoconf.surrogate.simulations import Simulations
 from nanoconf.surrogate.tf import THREADS, import_tensorflow, limit_threads, versions
+
+if TYPE_CHECKING:
+    from sklearn.preprocessing import MinMaxScaler
 
 EPOCHS = 4000
 TEST_FRACTION = 0.2
@@ -100,25 +102,32 @@ class Task:
         return self.data.density[SPECIES]
 
     @cached_property
-    def scale_inputs(self) -> MinMax:
+    def scale_inputs(self) -> MinMaxScaler:
         """Scaling of the inputs, from the training systems."""
-        return MinMax.of(self.inputs[self.training])
+        return _scaler(self.inputs[self.training])
 
     @cached_property
-    def scale_outputs(self) -> MinMax:
+    def scale_outputs(self) -> MinMaxScaler:
         """Scaling of the outputs, from the training systems."""
-        return MinMax.of(self.outputs[self.training])
+        return _scaler(self.outputs[self.training])
 
     def scaled(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Scaled inputs and outputs of the given simulations."""
         return (
-            self.scale_inputs.scaled(self.inputs[rows]),
-            self.scale_outputs.scaled(self.outputs[rows]),
+            self.scale_inputs.transform(self.inputs[rows]),
+            self.scale_outputs.transform(self.outputs[rows]),
         )
 
     def keys(self, rows: np.ndarray) -> list[str]:
         """Sorted keys of the systems of the given simulations."""
         return sorted({paper_key(self.data.systems[row]) for row in rows})
+
+
+def _scaler(values: np.ndarray) -> MinMaxScaler:
+    """Return the min-max scaling of each column to [0, 1]."""
+    from sklearn.preprocessing import MinMaxScaler
+
+    return MinMaxScaler().fit(values)
 
 
 @dataclass(frozen=True)
@@ -251,9 +260,9 @@ def fit(
 
 def densities(task: Task, fitted: Fit, systems: Sequence[SlitSystem]) -> np.ndarray:
     """Predict densities (M) with a fitted network, shape (systems, 150)."""
-    inputs = task.scale_inputs.scaled(network_inputs(systems)).astype(np.float32)
+    inputs = task.scale_inputs.transform(network_inputs(systems)).astype(np.float32)
     scaled = fitted.network(inputs, training=False).numpy()
-    return scaled * task.scale_outputs.span + task.scale_outputs.low
+    return task.scale_outputs.inverse_transform(scaled.astype(float))
 
 
 def _validation_loss(network: Any, inputs: np.ndarray, outputs: np.ndarray) -> Callable[[], float]:

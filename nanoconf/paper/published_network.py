@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from backend.inputs import InvalidInput
 from backend.system import SlitSystem
 from nanoconf.surrogate.domain import input_values
 from nanoconf.surrogate.tf import import_tensorflow
+
+if TYPE_CHECKING:
+    from sklearn.preprocessing import MinMaxScaler
 
 KIND = "paper-network"
 NETWORK, CARD = "network.keras", "card.json"
@@ -91,31 +94,6 @@ ARCHITECTURE = {
 }
 
 
-@dataclass(frozen=True)
-class MinMax:
-    """Min-max scaling of each column to [0, 1]; a constant column becomes 0.
-
-    Attributes
-    ----------
-    low, span : ndarray, shape (columns,)
-        Minimum and range of each column. The span of a constant column is 1, as in scikit-learn's
-        MinMaxScaler, which the paper used.
-    """
-
-    low: np.ndarray
-    span: np.ndarray
-
-    @classmethod
-    def of(cls, values: np.ndarray) -> Self:
-        """Compute the scaling for values of shape (rows, columns)."""
-        low, span = values.min(axis=0), np.ptp(values, axis=0)
-        return cls(low, np.where(span > 0, span, 1.0))
-
-    def scaled(self, values: np.ndarray) -> np.ndarray:
-        """Scale values of shape (rows, columns)."""
-        return (values - self.low) / self.span
-
-
 def scaled_network(inputs: int, outputs: int, seed: int, chosen: Hyperparameters = PAPER) -> Any:
     """Build the network from scaled inputs (batch, inputs) to scaled outputs (batch, outputs).
 
@@ -180,7 +158,7 @@ def compiled_epoch(
     return lambda order: float(run_epoch(tf.constant(order.astype(np.int32))))
 
 
-def physical_network(scaled: Any, inputs: MinMax, outputs: MinMax) -> Any:
+def physical_network(scaled: Any, inputs: MinMaxScaler, outputs: MinMaxScaler) -> Any:
     """Wrap a scaled network to map physical inputs (nm, e, M) to densities (M).
 
     The scaling becomes part of the network, so that the saved file is self-contained.
@@ -189,14 +167,14 @@ def physical_network(scaled: Any, inputs: MinMax, outputs: MinMax) -> Any:
 
     return keras.Sequential(
         [
-            keras.layers.Input((len(inputs.low),), name="h_zp_zn_c_d"),
+            keras.layers.Input((len(inputs.scale_),), name="h_zp_zn_c_d"),
             keras.layers.Rescaling(
-                (1 / inputs.span).tolist(),
-                (-inputs.low / inputs.span).tolist(),
-                name="scale_inputs",
+                inputs.scale_.tolist(), inputs.min_.tolist(), name="scale_inputs"
             ),
             *scaled.layers,
-            keras.layers.Rescaling(outputs.span.tolist(), outputs.low.tolist(), name="density"),
+            keras.layers.Rescaling(
+                (1 / outputs.scale_).tolist(), outputs.data_min_.tolist(), name="density"
+            ),
         ],
         name=KIND,
     )

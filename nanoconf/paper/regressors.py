@@ -15,7 +15,6 @@ import numpy as np
 from nanoconf.paper.published_network import (
     PAPER,
     Hyperparameters,
-    MinMax,
     compiled_epoch,
     scaled_network,
 )
@@ -112,8 +111,10 @@ class NeuralNetwork:
 
     def fit(self, inputs: np.ndarray, outputs: np.ndarray) -> Self:
         """Fit outputs of shape (systems, outputs) to inputs of shape (systems, inputs)."""
-        self.scale_in_, self.scale_out_ = MinMax.of(inputs), MinMax.of(outputs)
-        x, y = self.scale_in_.scaled(inputs), self.scale_out_.scaled(outputs)
+        from sklearn.preprocessing import MinMaxScaler
+
+        self.scale_in_, self.scale_out_ = MinMaxScaler(), MinMaxScaler()
+        x, y = self.scale_in_.fit_transform(inputs), self.scale_out_.fit_transform(outputs)
         self.network_ = scaled_network(x.shape[1], y.shape[1], self.seed, self.chosen)
         random = np.random.default_rng(self.seed)
         run_epoch = compiled_epoch(self.network_, x, y, self.chosen)
@@ -124,5 +125,5 @@ class NeuralNetwork:
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """Predict outputs, shape (systems, outputs)."""
-        scaled = self.network_(self.scale_in_.scaled(inputs).astype(np.float32), training=False)
-        return scaled.numpy() * self.scale_out_.span + self.scale_out_.low
+        scaled = self.network_(self.scale_in_.transform(inputs).astype(np.float32), training=False)
+        return self.scale_out_.inverse_transform(scaled.numpy().astype(float))

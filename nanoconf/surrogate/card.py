@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+from backend.dataclass_json import as_json, known
 from backend.files import read_json, write_json
 from nanoconf.surrogate.domain import Domain
 
@@ -52,7 +53,7 @@ class Data:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Read the section ``data`` of a card."""
         training, validation = (
-            DataSet(**_known(DataSet, values[name])) for name in ("training", "validation")
+            DataSet(**known(DataSet, values[name])) for name in ("training", "validation")
         )
         return cls(training, validation, values.get("archive_runs"))
 
@@ -150,8 +151,8 @@ class Scores:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Read the scores of one group of systems."""
         spreads = ("observed", "beyond", "contact", "mid", "peak")
-        read = {name: Spread(**_known(Spread, values[name])) for name in spreads}
-        return cls(**(_known(cls, values) | read))
+        read = {name: Spread(**known(Spread, values[name])) for name in spreads}
+        return cls(**(known(cls, values) | read))
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ class Metrics:
             for species in ("positive", "negative", "both")
             if species in values
         }
-        return cls(**(_known(cls, values) | scores))
+        return cls(**(known(cls, values) | scores))
 
 
 @dataclass(frozen=True)
@@ -267,22 +268,22 @@ class Card:
             They lack what a card must have.
         """
         try:
-            known = {each.name for each in fields(cls)} - {"other"}
+            keys = {each.name for each in fields(cls)} - {"other"}
             if values["kind"] != KIND:
-                known = {"name", "kind", "created"}
+                keys = {"name", "kind", "created"}
             read: dict[str, Any] = {
                 name: _SECTIONS[name](value) if name in _SECTIONS else value
                 for name, value in values.items()
-                if name in known
+                if name in keys
             }
-            other = {name: value for name, value in values.items() if name not in known}
+            other = {name: value for name, value in values.items() if name not in keys}
             return cls(**read, other=other)
         except (KeyError, TypeError, AttributeError) as problem:
             raise ValueError(f"its card is incomplete ({problem})") from problem
 
     def to_dict(self) -> dict[str, Any]:
         """Return the card as JSON values; what it lacks is left out."""
-        values = _as_json(self)
+        values = as_json(self)
         return values | values.pop("other", {})
 
     def save(self, folder: Path) -> None:
@@ -293,26 +294,7 @@ class Card:
 _SECTIONS: dict[str, Callable[[Any], Any]] = {
     "domain": Domain.from_dict,
     "data": Data.from_dict,
-    "systems": lambda values: Systems(**_known(Systems, values)),
-    "promotion": lambda values: Promotion(**_known(Promotion, values)),
+    "systems": lambda values: Systems(**known(Systems, values)),
+    "promotion": lambda values: Promotion(**known(Promotion, values)),
     "metrics": Metrics.from_dict,
 }
-
-
-def _known(section: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that a section has a field for."""
-    return {each.name: values[each.name] for each in fields(section) if each.name in values}
-
-
-def _as_json(value: Any) -> Any:
-    """Return JSON values; a field of a section is left out where it has its default value."""
-    if isinstance(value, dict):
-        return {key: _as_json(each) for key, each in value.items()}
-    if not is_dataclass(value):
-        return value
-    found = {each.name: (getattr(value, each.name), _default(each)) for each in fields(value)}
-    return {name: _as_json(own) for name, (own, default) in found.items() if own != default}
-
-
-def _default(of: Any) -> Any:
-    return of.default if of.default_factory is MISSING else of.default_factory()

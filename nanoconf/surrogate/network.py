@@ -3,6 +3,9 @@
 A deep ensemble (B. Lakshminarayanan, A. Pritzel, C. Blundell, NeurIPS 2017): several small
 networks, alike but for their first weights and the order of their lessons. Their mean is the
 prediction, their spread tells how sure it is. All of them are one network here, evaluated at once.
+
+`Scaling` is written by hand: it becomes two layers of the network, in which a constant column needs
+the size 0. The scalers of scikit-learn give such a column the size 1, and would take more lines.
 """
 
 from __future__ import annotations

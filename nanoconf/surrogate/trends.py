@@ -130,7 +130,7 @@ def _on_the_way(run: Run, system: SlitSystem, name: str, value: Any) -> bool:
 
 def _point(value: float, run: Run) -> SimulatedPoint:
     summary = run.result().summary
-    values, errors = summary["densities_M"], summary["density_errors_M"]
+    values, errors = summary.densities_M, summary.density_errors_M
     return SimulatedPoint(
         value,
         {species: {q: values[species][q] for q in QUANTITIES} for species in SPECIES},

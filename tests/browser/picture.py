@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser.conftest import FLAGS, ROOT, Server, Window, chromium
+from tests.support.browser import FLAGS, ROOT, Server, Window, chromium
 from tests.support.homes import clean_up
 
 TARGET = ROOT / "docs" / "page.png"
@@ -29,7 +29,7 @@ def main() -> None:
             window.button("Predict using ML").click()
             window.wait_for_curves("ML", "ML")
             window.button("Run").click()
-            window.wait_for_status("Done", timeout_s=600)
+            window.wait_for_status("Done")
             window.wait_for_curves("MD", "ML")
             window.settle()
             window.page.screenshot(path=TARGET)

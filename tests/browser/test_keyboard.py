@@ -6,9 +6,8 @@ import re
 
 from playwright.sync_api import expect
 
-from nanoconf.gui.state import ABOUT, DOWNLOADS, SNAPSHOTS, TABS
-from tests.browser.conftest import Window
-from tests.browser.test_tabs import predict, simulate
+from nanoconf.gui.tabs.registry import ABOUT, DOWNLOADS, SNAPSHOTS, TABS
+from tests.support.browser import Window, predict, simulate
 
 WITHOUT_FIGURE = {SNAPSHOTS, DOWNLOADS, ABOUT}
 FIGURE = ".jupyter-matplotlib-canvas-div"

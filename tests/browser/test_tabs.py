@@ -20,7 +20,7 @@ from backend.runs.state import RunState
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from nanoconf import Surrogate
-from nanoconf.gui.state import (
+from nanoconf.gui.tabs.registry import (
     ABOUT,
     CHARGE,
     DOWNLOADS,
@@ -33,24 +33,8 @@ from nanoconf.gui.state import (
     TRENDS,
     UNCERTAINTY,
 )
-from tests.browser.conftest import PICTURES, SEEN, Window
-from tests.browser.test_page import same
+from tests.support.browser import PICTURES, SEEN, Window, predict, same, simulate
 from tests.support.homes import SYSTEM, UNSTABLE, until
-
-SHORT = "0.02"
-
-
-def predict(window: Window) -> None:
-    """Press Predict, and wait for the curves of both ions."""
-    window.button("Predict using ML").click()
-    window.wait_for_curves("ML", "ML")
-
-
-def simulate(window: Window) -> None:
-    """Press Run for a simulation that is soon over."""
-    window.paste("Simulation length (ns)", SHORT)
-    window.button("Run").click()
-    window.wait_for_status("Done")
 
 
 def download(window: Window, name: str, press: str) -> bytes:
@@ -60,7 +44,7 @@ def download(window: Window, name: str, press: str) -> bytes:
     return Path(waiting.value.path()).read_bytes()
 
 
-def test_a_slider_is_followed_and_ends_at_its_prediction(server, window):
+def test_the_prediction_follows_a_slider(server, window):
     server.start()
     window.open()
     handle = window.slider("Salt concentration c (M)")
@@ -133,7 +117,7 @@ def test_the_pointer_reads_values_and_the_figure_is_zoomed(server, window):
     expect(reading).to_have_text(whole)
 
 
-def test_on_paper_the_figure_has_the_papers_width_and_the_controls_are_gone(server, window):
+def test_a_printed_page_shows_a_full_width_figure_without_controls(server, window):
     server.start()
     window.open()
     predict(window)
@@ -149,7 +133,7 @@ def test_on_paper_the_figure_has_the_papers_width_and_the_controls_are_gone(serv
     window.page.screenshot(path=PICTURES / "paper.png")
 
 
-def test_what_the_surrogate_has_not_learnt_is_told_kindly_and_can_be_simulated(server, window):
+def test_inputs_outside_the_training_range_are_explained_and_can_be_simulated(server, window):
     server.start()
     window.open()
     window.page.locator(".nc-learnt i").nth(4).wait_for(state="attached")  # five or more
@@ -269,7 +253,7 @@ def test_runs_are_found_named_compared_opened_and_deleted(server, window):
     simulate(window)
     window.tab(RUNS)
     lines = window.page.locator(".nc-list option")
-    expect(lines.filter(has_text="done")).to_have_count(2, timeout=120_000)
+    expect(lines.filter(has_text="done")).to_have_count(2)
 
     choose(window, "0.5 M", "0.7 M")
     window.wait_for_curves("MD", "MD")
@@ -296,7 +280,7 @@ def test_runs_are_found_named_compared_opened_and_deleted(server, window):
     assert left.system.salt_concentration == 0.7
 
 
-def test_a_simulation_that_failed_says_why(server, window, home):
+def test_a_failed_simulation_shows_its_reason(server, window, home):
     run = Archive(home).submit(SYSTEM, UNSTABLE)
     ensure_keeper(home)
     until(lambda: run.state == RunState.FAILED)
@@ -311,7 +295,7 @@ def test_a_simulation_that_failed_says_why(server, window, home):
     window.page.screenshot(path=PICTURES / "failed.png")
 
 
-def test_who_asks_for_what_is_being_simulated_joins_the_run(browser, server, window):
+def test_an_equal_request_joins_the_run_in_progress(browser, server, window):
     server.start()
     window.open()
     other = Window(browser, server).open()
@@ -326,7 +310,7 @@ def test_who_asks_for_what_is_being_simulated_joins_the_run(browser, server, win
     assert other.trouble == []
 
 
-def test_everything_can_be_had_in_one_file(server, window):
+def test_everything_can_be_downloaded_in_one_file(server, window):
     server.start()
     window.open()
     predict(window)
@@ -346,7 +330,7 @@ def test_everything_can_be_had_in_one_file(server, window):
     assert packed.read("figures/prediction_graph.svg").startswith(b"<?xml")
 
 
-def test_a_simulation_that_is_good_enough_is_finished(server, window):
+def test_finish_now_keeps_the_result_so_far(server, window):
     server.start()
     window.open()
     window.paste("Simulation length (ns)", "40")
@@ -355,10 +339,10 @@ def test_a_simulation_that_is_good_enough_is_finished(server, window):
     window.button("Finish now").click()
     window.wait_for_status("Done")
     (run,) = Archive(server.home).runs()
-    assert run.state == RunState.DONE and run.result().summary["simulated_ns"] < 20
+    assert run.state == RunState.DONE and run.result().summary.simulated_ns < 20
 
 
-def test_a_simulation_ends_when_its_error_is_the_one_asked_for(server, window):
+def test_a_simulation_ends_at_the_target_error(server, window):
     server.start()
     window.open()
     window.paste("Simulation length (ns)", "20")
@@ -369,14 +353,14 @@ def test_a_simulation_ends_when_its_error_is_the_one_asked_for(server, window):
     (run,) = Archive(server.home).runs()
     simulated = run.result()
     assert run.settings.target_error == 0.05
-    assert simulated.summary["convergence"]["converged"]
-    assert simulated.summary["simulated_ns"] < 20
+    assert simulated.summary.convergence.converged
+    assert simulated.summary.simulated_ns < 20
     for profile in (simulated.positive, simulated.negative):
         inside = profile.density > 0
         assert np.median(profile.error[inside] / profile.density[inside]) <= 0.05
 
 
-def test_simulations_queue_and_say_their_place(browser, server, window, monkeypatch):
+def test_queued_simulations_show_their_place(browser, server, window, monkeypatch):
     monkeypatch.setenv("NANOCONF_CORES", "1")
     server.start()
     pages = [window.open(), Window(browser, server).open(), Window(browser, server).open()]
@@ -431,7 +415,7 @@ def test_the_dark_page_stays_dark(server, window):
     window.picture("dark")
 
 
-def test_the_ions_are_seen_and_played(server, window):
+def test_snapshots_show_the_ions_and_play(server, window):
     server.start()
     window.open()
     window.tab(SNAPSHOTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -40,11 +41,17 @@ def write_config(path: Path, slurm: SlurmCluster, **changes: Any) -> Path:
         "max_walltime_minutes": 60,
         "python": sys.executable,
         # so that the engine need not be compiled again
-        "setup": [f"export XDG_CACHE_HOME={shlex.quote(str(cache))}"],
+        "setup": [f"export XDG_CACHE_HOME={shlex.quote(str(cache))}", *root_setup()],
     }
     lines = [f"{key} = {_toml(value)}" for key, value in {**entry, **changes}.items()]
     path.write_text("\n".join([f"[clusters.{NAME}]", *lines, ""]))
     return path
+
+
+def root_setup() -> list[str]:
+    """Set-up lines with which Open MPI starts LAMMPS for root, as `pytest_configure` has them."""
+    names = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
+    return [f"export {name}=1" for name in names] if os.geteuid() == 0 else []
 
 
 def _toml(value: Any) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -43,7 +44,8 @@ UNSTABLE = RunSettings(
 )
 """Fails: with so long a time step ions go through walls."""
 
-PATIENCE = 120.0
+PATIENCE = 600.0
+"""Seconds to wait for anything: only a hang takes longer, however busy the machine is."""
 
 
 def until(condition: Callable[[], object], what: str = "", patience: float = PATIENCE) -> None:
@@ -86,7 +88,7 @@ def kill(doomed: list[psutil.Process]) -> None:
     for process in doomed:
         with suppress(psutil.Error):
             process.kill()
-    until(lambda: not any(map(alive, doomed)), f"the end of {doomed}", 30)
+    until(lambda: not any(map(alive, doomed)), f"the end of {doomed}")
 
 
 def alive(process: psutil.Process) -> bool:
@@ -109,7 +111,7 @@ def clean_up(home: Path) -> None:
     until(lambda: not processes(home), "processes to end")
 
 
-def submit(home: Path, settings: RunSettings = QUICK, **options: object) -> Run:
+def submit(home: Path, settings: RunSettings = QUICK, **options: Any) -> Run:
     return Archive(home).submit(SYSTEM, settings, **options)
 
 
@@ -128,7 +130,7 @@ def begun(run: Run) -> bool:
     return progress is not None and progress.phase != "compiling"
 
 
-def python(code: str, *arguments: str, **options: object) -> subprocess.Popen[str]:
+def python(code: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     """Start another Python."""
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],

@@ -1,4 +1,4 @@
-"""The published data that results are checked against, where it lies beside the repository."""
+"""Published data that results are compared with, in ``shared/`` beside the repository."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-FOLDER = Path(
-    os.environ.get(
-        "NANOCONF_REFERENCE", Path(__file__).resolve().parents[3] / "shared" / "reference"
-    )
-)
+REPOSITORY = Path(__file__).resolve().parents[2]
+FOLDER = Path(os.environ.get("NANOCONF_REFERENCE", REPOSITORY.parent / "shared" / "reference"))
 
 
 def published(name: str) -> np.ndarray:
-    """A published table as a structured array; skips the test where it is not at hand."""
+    """Load a published table as a structured array.
+
+    Without it the test is skipped, or fails if ``CI`` is set.
+    """
     path = FOLDER / name
     if not path.exists():
-        pytest.skip(
-            f"PUBLISHED DATA NOT FOUND: put {name} into a folder and set NANOCONF_REFERENCE"
+        message = (
+            f"PUBLISHED DATA NOT FOUND: there is no {path}; "
+            "set NANOCONF_REFERENCE to the folder that has it"
         )
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
     return np.genfromtxt(path, delimiter=",", names=True, dtype=None, encoding="utf-8")

@@ -21,7 +21,7 @@ from typing import NamedTuple, Self
 import psutil
 import pytest
 
-from tests.support.homes import alive, kill
+from tests.support.homes import PATIENCE, alive, kill
 from tests.support.relay import HOST, Relay, free_ports
 
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
@@ -31,10 +31,9 @@ PROGRAMS = ("sbatch", "slurmctld", "slurmd", "munged", "sshd", "ssh-keygen")
 
 NEEDED = "install the Debian packages slurm-wlm munge openssh-server"
 
-PATIENCE = 30.0
-
 RUN_FOLDER = Path("/run/sshd")
 
+# On a busy machine a node may be slow to answer: only a test makes one fail.
 SLURM_CONF = """\
 ClusterName=test
 SlurmctldHost=localhost({host})
@@ -68,9 +67,9 @@ SchedulerParameters=batch_sched_delay=0,sched_min_interval=0,sched_interval=1,bf
 MinJobAge=300
 KillWait=1
 MailProg=/bin/true
-MessageTimeout=5
+MessageTimeout=10
 SlurmctldTimeout=10
-SlurmdTimeout=10
+SlurmdTimeout=600
 Waittime=0
 PartitionName=debug Nodes=ALL Default=YES MaxTime=60 DefaultTime=5 State=UP
 """
@@ -195,7 +194,7 @@ class SlurmCluster:
         for name in list(self._daemons):
             self._end(name, signal.SIGKILL)
         # A process may start another before it ends, so they are looked up again.
-        while doomed := [*filter(alive, doomed), *self._processes()]:
+        while doomed := [*filter(alive, doomed), *self.processes()]:
             kill(doomed)
         self._remove_run_folder()
 
@@ -204,7 +203,9 @@ class SlurmCluster:
     def slurm(self, *words: str | int) -> str:
         """What a command of Slurm prints, such as ``slurm("squeue", "--me")``."""
         command = [str(word) for word in words]
-        done = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            command, env=self.env, capture_output=True, text=True, timeout=PATIENCE
+        )
         if done.returncode:
             raise ClusterError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
@@ -491,7 +492,7 @@ class SlurmCluster:
                 family += [orphan, *orphan.children(recursive=True)]
         return [process for process in set(family) if name_of(process).startswith("sshd")]
 
-    def _processes(self) -> list[psutil.Process]:
+    def processes(self) -> list[psutil.Process]:
         """Jobs, commands over SSH, and what they have started."""
         found = set()
         for process in psutil.process_iter():
@@ -502,7 +503,7 @@ class SlurmCluster:
 
     def _minders(self) -> list[psutil.Process]:
         """What minds Slurm's jobs on the nodes, a process for each."""
-        return [process for process in self._processes() if "slurmstepd" in name_of(process)]
+        return [process for process in self.processes() if "slurmstepd" in name_of(process)]
 
     def _owns(self, process: psutil.Process) -> bool:
         """Whether a process has the cluster's environment, or its folder.
@@ -546,7 +547,7 @@ def make_key(path: Path) -> None:
 
 
 def succeeds(command: list[str], env: Mapping[str, str]) -> bool:
-    return subprocess.run(command, env=env, capture_output=True, timeout=60).returncode == 0
+    return subprocess.run(command, env=env, capture_output=True, timeout=PATIENCE).returncode == 0
 
 
 def fields(line: str) -> dict[str, str]:

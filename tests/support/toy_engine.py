@@ -14,10 +14,11 @@ import numpy as np
 from backend.engines.registry import Engine
 from backend.profiles.bins import BINS
 from backend.sampling import estimators
-from backend.sampling.assembly import Assembly, Record, Timings
+from backend.sampling.assembly import Assembly, Record
 from backend.sampling.result import Cancelled, Progress, SimulationResult
 from backend.sampling.samples import SERIES, Samples, Tally, empty_tally
 from backend.sampling.schedule import BLOCKS_PER_REPLICA, Schedule
+from backend.sampling.summary import Timings
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
 from backend.walls import boltzmann_factor, wall_energy

@@ -15,12 +15,13 @@ from backend.engines.lammps.program import FAILED, SMALLER_STEP, Process, find
 from backend.engines.lammps.replica import Replica
 from backend.engines.lammps.script import Method
 from backend.sampling import estimators
-from backend.sampling.assembly import Assembly, Record, Timings
+from backend.sampling.assembly import Assembly, Record
 from backend.sampling.checks import TEMPERATURE, TEMPERATURE_TOLERANCE
 from backend.sampling.convergence import Verdict
 from backend.sampling.result import Cancelled, Progress, SimulationError, SimulationResult
 from backend.sampling.samples import Samples
 from backend.sampling.schedule import BLOCKS_PER_REPLICA, PREVIEW_BLOCKS, Schedule
+from backend.sampling.summary import Timings
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 
@@ -165,7 +166,8 @@ class Job:
         result = self._assembly.result(
             record, self._timings(), checks={}, versions={"lammps": self.program.version}
         )
-        temperature = result.summary["checks"]["temperature"]
+        assert result.summary.checks is not None
+        temperature = result.summary.checks.temperature
         if abs(temperature - 1) > TEMPERATURE_TOLERANCE and self.settings.thermostat != "none":
             problem = f"the ions are at {temperature:.2f} times the temperature set"
             raise SimulationError(f"{problem}: {SMALLER_STEP}", TEMPERATURE.name)

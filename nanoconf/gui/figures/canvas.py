@@ -17,17 +17,14 @@ from matplotlib.figure import Figure
 from nanoconf.gui.figures import png
 from nanoconf.gui.figures.drawing import (
     Artists,
-    Limits,
-    Theme,
-    draw_curves,
+    draw_contents,
     draw_frame,
-    fits,
     frame_of,
-    kept_limits,
-    remove,
-    set_limits,
+    remove_contents,
 )
+from nanoconf.gui.figures.limits import Limits, fits, kept_limits, set_limits
 from nanoconf.gui.figures.plots import Plot
+from nanoconf.gui.figures.theme import Theme
 
 POINTS_PER_INCH = 100.0
 
@@ -132,13 +129,12 @@ class FigureCanvas(Canvas):
             axes.yaxis.set_animated(animated)
 
     def _remove_curves(self) -> None:
-        for axes, artists in self._curves:
-            remove(axes, artists)
+        remove_contents(self._curves)
         self._curves = []
 
     def _replace_curves(self, plot: Plot, theme: Theme) -> None:
         self._remove_curves()
-        self._curves = draw_curves(self.figure, plot, theme)
+        self._curves = draw_contents(self.figure, plot, theme)
 
     def _add_curves(self) -> None:
         """Draw the curves onto what has been drawn."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MD, ML, PB = "MD", "ML", "PB"
 """Where a curve comes from: a simulation, the surrogate, Poisson-Boltzmann theory."""
 
+IONS = {"positive": "positive ions", "negative": "negative ions"}
+"""The species, and how people call them."""
+
 Z_AXIS = "Distance from the middle of the slit, z (nm)"
 
 

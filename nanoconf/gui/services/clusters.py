@@ -1,4 +1,4 @@
-"""Which clusters the page may use, and what a run asks of them."""
+"""Clusters that the page may use, the one that is chosen, and what a run asks of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from backend.cluster.destination import default_engine, destination, status_in_words
+from backend.cluster.destination import default_engine, destination
 from backend.runs.run import LOCAL
 from backend.system import InvalidInput
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from backend.settings import RunSettings
     from backend.system import SlitSystem
     from nanoconf.gui.state import AppState
-
-__all__ = ["SHARED", "Place", "check_room", "chosen", "status_in_words", "usable"]
 
 SHARED = "NANOCONF_SHARED"
 """Set where others than the owner of this computer may reach the page."""
@@ -113,3 +111,40 @@ def check_room(place: Place, archive: Archive) -> None:
     if going >= most:
         allowed = f"are under way, as many as there may be: try again when one is over ({most})"
         raise InvalidInput("runs on the cluster", going, allowed)
+
+
+class ClusterChoice:
+    """Turns Cluster mode on and off, and follows what the inputs ask of the chosen cluster.
+
+    Parameters
+    ----------
+    state : AppState
+        Where the choice stands.
+    """
+
+    def __init__(self, state: AppState):
+        self._state = state
+        state.observe(self._refresh, ["values", "cluster_mode", "cluster", "cluster_typed"])
+
+    def choose(self, wanted: bool) -> None:
+        """Simulate on a cluster, where one may be used; else say what to do."""
+        names, note = usable() if wanted else ((), "")
+        state = self._state
+        with state.hold_trait_notifications():
+            state.cluster_note, state.clusters = note, names
+            if state.cluster not in names:
+                state.cluster = names[0] if names else ""
+            state.cluster_mode = bool(names)
+
+    def _refresh(self, _change: Any = None) -> None:
+        """Ask what the inputs need of the cluster, and whether it allows that."""
+        state, place = self._state, chosen(self._state)
+        if place is None or not state.valid:
+            state.cluster_asked, state.cluster_problem = {}, ""
+            return
+        try:
+            _, where = place.applied(state.system, state.settings)
+        except InvalidInput as refused:
+            state.cluster_problem = str(refused)
+        else:
+            state.cluster_asked, state.cluster_problem = where["cluster"], ""

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from nanoconf.gui.state import AppState
 
 
-class ClusterPanel(widgets.VBox):
+class ClusterFields(widgets.VBox):
     """The cluster, cores and minutes: estimates that may be typed over."""
 
     def __init__(self, state: AppState):

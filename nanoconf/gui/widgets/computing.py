@@ -11,10 +11,12 @@ from backend.engines import registry
 from backend.runs.state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.fields import DURATION, TARGET
+from nanoconf.gui.phase import RunPhase
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
-from nanoconf.gui.widgets.cluster import ClusterPanel
-from nanoconf.gui.widgets.system import NumberInput
+from nanoconf.gui.widgets.cluster import ClusterFields
+from nanoconf.gui.widgets.controls import small_button
+from nanoconf.gui.widgets.number import NumberInput
 
 
 class ComputingPanel(widgets.VBox):
@@ -31,41 +33,43 @@ class ComputingPanel(widgets.VBox):
         ).add_class("nc-cluster")
         self.predict = widgets.Button(description="Predict using ML").add_class("nc-predict")
         self.run = widgets.Button(description="Run").add_class("nc-run")
-        self.finish = widgets.Button(
-            description="Finish now", tooltip="It is good enough: end it with a result"
-        ).add_class("nc-small")
-        self.leave = widgets.Button(
-            description="Leave", tooltip="The simulation goes on; find it again in Runs"
-        ).add_class("nc-small")
-        self._meanwhile = widgets.HBox([self.finish, self.leave]).add_class("nc-row")
         self.progress = widgets.FloatProgress(max=1.0).add_class("nc-progress")
+        self._meanwhile = self._make_meanwhile()
         super().__init__(
             [
                 widgets.HTML("<h2>Computing</h2>"),
                 NumberInput(state, DURATION),
                 NumberInput(state, TARGET),
                 widgets.HBox([self.estimate, self.cluster]).add_class("nc-row"),
-                ClusterPanel(state),
-                self.predict,
-                self.run,
-                self.progress,
-                self._meanwhile,
+                ClusterFields(state),
+                *(self.predict, self.run, self.progress, self._meanwhile),
             ]
         )
-        self.predict.on_click(lambda _button: work.answers.predict())
+        self._connect()
+        self._show()
+
+    def _make_meanwhile(self) -> widgets.HBox:
+        """Buttons that stand below the progress of a simulation."""
+        self.finish = small_button(
+            "Finish now", "It is good enough: end it with a result", self._work.finish
+        )
+        self.leave = small_button(
+            "Leave", "The simulation goes on; find it again in Runs", self._work.leave
+        )
+        return widgets.HBox([self.finish, self.leave]).add_class("nc-row")
+
+    def _connect(self) -> None:
+        self.predict.on_click(lambda _button: self._work.answers.predict())
         self.run.on_click(lambda _button: self._pressed())
-        self.finish.on_click(lambda _button: work.finish())
-        self.leave.on_click(lambda _button: work.leave())
         self.cluster.observe(self._toggled, "value")
-        state.observe(
+        self._state.observe(
             self._show,
             [
-                *("valid", "simulation", "starting", "cancelling", "finishing", "predicting"),
+                *("valid", "simulation", "phase", "predicting"),
                 *("estimate", "cluster_mode", "cluster_problem"),
             ],
         )
-        state.observe(self._show_cluster, ["cluster_mode", "cluster_note"])
-        self._show()
+        self._state.observe(self._show_cluster, ["cluster_mode", "cluster_note"])
 
     def _pressed(self) -> None:
         if self._state.simulating:
@@ -86,7 +90,8 @@ class ComputingPanel(widgets.VBox):
         going = state.simulating
         self.predict.disabled = not state.valid
         self.run.description = "Cancel" if going else "Run"
-        self.run.disabled = state.starting or state.cancelling or not (going or state.runnable)
+        waits = state.phase in (RunPhase.STARTING, RunPhase.CANCELLING)
+        self.run.disabled = waits or not (going or state.runnable)
         (self.run.add_class if going else self.run.remove_class)("nc-cancel")
         self.estimate.value = escape(words.estimate(state.estimate if state.valid else None))
         self._show_meanwhile()
@@ -97,9 +102,8 @@ class ComputingPanel(widgets.VBox):
     def _show_meanwhile(self) -> None:
         """What can be done with a simulation that is on its way."""
         state, shown = self._state, self._state.simulation
-        there = shown is not None and shown.active and not state.starting
-        ending = state.cancelling or state.finishing
+        there = state.simulating and state.phase is not RunPhase.STARTING
         resumable = there and registry.get(shown.settings.engine).resumable
         able = resumable and shown.mine and not shown.where
-        self.finish.disabled = ending or not able or shown.state != RunState.RUNNING
+        self.finish.disabled = state.phase.ending or not able or shown.state != RunState.RUNNING
         self._meanwhile.layout.display = None if there else "none"

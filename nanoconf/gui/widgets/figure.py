@@ -1,4 +1,4 @@
-"""A figure, what it shows, and its numbers for whoever reads the page otherwise."""
+"""A figure, and its numbers for whoever reads the page otherwise."""
 
 from __future__ import annotations
 
@@ -9,26 +9,18 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from nanoconf.gui import words
-from nanoconf.gui.figures.plots import ML, Plot
+from nanoconf.gui.figures.plots import Plot
 from nanoconf.gui.services.soon import Soon
-from nanoconf.gui.state import PREDICTION, WITH_PREDICTION, AppState, Simulation
+from nanoconf.gui.state import AppState
 
-CAPTION_HEIGHT = 34
 FOOTER_HEIGHT = 26
 SMALLEST = (320, 220)
 
 AT_ONCE = ("prediction", "mean_field", "tab", "stage")
-"""What is shown without waiting for more: a change of the inputs is followed by its prediction."""
+"""Shown without waiting for more: a change of the inputs is followed by its prediction."""
 
 AROUND = ("tab", "stage", "dark")
 """What every figure depends on."""
-
-SYSTEM = (
-    *("values", "simulation", "simulation_stale", "starting", "prediction", "prediction_stale"),
-    *("unlearnt", "mean_field", "mean_field_wanted"),
-)
-"""What a figure of what happens across the slit depends on, too."""
 
 
 class Canvas(widgets.VBox):
@@ -68,7 +60,7 @@ class Canvas(widgets.VBox):
 
     def refresh(self, change: Any = None) -> None:
         """Draw it again, soon, if it is seen and shows something else."""
-        self._soon.ask(at_once=_is_urgent(change))
+        self._soon.ask(at_once=is_urgent(change))
 
     def _refresh(self) -> None:
         if self._state.tab != self._tab or self._state.stage == (0, 0):
@@ -81,7 +73,7 @@ class Canvas(widgets.VBox):
             self._draw(plot)
 
     def _draw(self, plot: Plot) -> None:
-        from nanoconf.gui.figures.drawing import DARK, LIGHT
+        from nanoconf.gui.figures.theme import DARK, LIGHT
 
         theme = DARK if self._state.dark else LIGHT
         if self._canvas is None:
@@ -104,48 +96,8 @@ class Canvas(widgets.VBox):
         return max(SMALLEST[0], width), max(SMALLEST[1], height)
 
 
-class SlitPanel(widgets.VBox):
-    """A tab with one figure of what happens across the slit.
-
-    Parameters
-    ----------
-    state : AppState
-        What it shows.
-    tab : str
-        Its tab.
-    plot : callable
-        Makes the `Plot` of the state.
-    """
-
-    def __init__(self, state: AppState, tab: str, plot: Callable[[AppState], Plot]):
-        self._state, self._tab = state, tab
-        self.caption = widgets.HTML().add_class("nc-caption")
-        self.theory = widgets.ToggleButton(
-            description="Poisson-Boltzmann",
-            tooltip="Lay mean-field theory over it: point-like ions that do not see each other",
-        ).add_class("nc-theory")
-        self.canvas = Canvas(state, tab, lambda: plot(state), CAPTION_HEIGHT, SYSTEM)
-        top = widgets.HBox([self.caption, self.theory]).add_class("nc-top")
-        super().__init__([top, self.canvas])
-        self.add_class("nc-panel")
-        self.theory.observe(self._toggled, "value")
-        self._soon = Soon(self._show)
-        state.observe(self._refresh, (*AROUND, *SYSTEM))
-        self._show()
-
-    def _toggled(self, change: dict[str, Any]) -> None:
-        self._state.mean_field_wanted = change["new"]
-
-    def _refresh(self, change: Any) -> None:
-        if self._state.tab == self._tab:
-            self._soon.ask(at_once=_is_urgent(change))
-
-    def _show(self) -> None:
-        self.theory.value = self._state.mean_field_wanted
-        self.caption.value = _caption(self._state, self._tab)
-
-
-def _is_urgent(change: Any) -> bool:
+def is_urgent(change: Any) -> bool:
+    """Whether a change of the state is shown without waiting for more."""
     return change is not None and change["name"] in AT_ONCE
 
 
@@ -165,33 +117,6 @@ def _same(these: tuple[Any, ...], those: tuple[Any, ...]) -> bool:
         a is b or (not isinstance(a, np.ndarray) and not isinstance(b, np.ndarray) and a == b)
         for a, b in zip(these, those, strict=True)
     )
-
-
-def _caption(state: AppState, tab: str) -> str:
-    """Which systems the curves belong to."""
-    parts = []
-    simulation, prediction = state.simulation, state.prediction
-    if simulation is not None and simulation.profiles is not None and tab != PREDICTION:
-        parts.append(simulation_chip(simulation, stale=state.simulation_stale))
-    if prediction is not None:
-        text = words.describe(prediction.system)
-        parts.append(_chip(ML, "ml", text, stale=state.prediction_stale))
-    elif state.unlearnt and tab in WITH_PREDICTION:
-        parts.append(f"<span class='nc-chip nc-stale' role='note'>{escape(state.unlearnt)}</span>")
-    return "".join(parts)
-
-
-def simulation_chip(simulation: Simulation, *, stale: bool) -> str:
-    """Which system was simulated, for how long, and whether that is at the left."""
-    length = words.nanoseconds(words.simulated_ns(simulation))
-    text = f"{words.describe(simulation.system)}, {length}"
-    return _chip("MD, stored" if simulation.stored else "MD", "md", text, stale=stale)
-
-
-def _chip(name: str, kind: str, text: str, *, stale: bool) -> str:
-    note = "<em>not the inputs at the left</em>" if stale else ""
-    classes = f"nc-chip nc-{kind}" + (" nc-stale" if stale else "")
-    return f"<span class='{classes}'><b>{name}</b>{escape(text)}{note}</span>"
 
 
 def _numbers(plot: Plot) -> str:

@@ -20,7 +20,7 @@ class OffersPanel(Rows):
         self._state, self._work = state, work
         super().__init__(self._row)
         self.add_class("nc-offers")
-        state.observe(self._show, ["offers", "simulation", "starting"])
+        state.observe(self._show, ["offers", "simulation", "phase"])
 
     def _show(self, _change: Any = None) -> None:
         state = self._state

@@ -23,7 +23,7 @@ class StatusPanel(widgets.VBox):
         super().__init__([self.lines, widgets.HBox([self.line, self.toggle]).add_class("nc-row")])
         self.add_class("nc-status")
         self.toggle.observe(self._toggled, "value")
-        state.observe(self._show_line, ["status", "mood", "problems", "simulation", "starting"])
+        state.observe(self._show_line, ["status", "mood", "problems", "simulation", "phase"])
         state.observe(self._show_log, ["log", "worker_log"])
         self._show_line()
         self._show_log()

@@ -42,11 +42,13 @@ def _good(result: SimulationResult) -> bool:
         result.settings.engine
     ).force_sampling:  # counted profiles have errors of another kind
         return False
-    checks = result.summary["checks"]
+    checks = result.summary.checks
     return (
-        result.summary["convergence"]["converged"]
-        and abs(checks["temperature"] - 1) < TEMPERATURE_TOLERANCE
-        and checks["estimators"]["probability"] > LEAST_PROBABILITY
+        result.summary.converged
+        and checks is not None
+        and abs(checks.temperature - 1) < TEMPERATURE_TOLERANCE
+        and checks.estimators is not None
+        and checks.estimators.probability > LEAST_PROBABILITY
     )
 
 

@@ -15,7 +15,7 @@ from backend.cluster.ssh import hosts, reception
 from backend.cluster.ssh.connection import Connection
 from backend.runs.archive import Archive
 from backend.runs.keeper import ensure_keeper
-from backend.runs.run import DONE, FAILED
+from backend.runs.state import RunState
 from nanoconf.cli.main import main
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
@@ -113,7 +113,7 @@ def test_a_slow_shell_is_named_in_the_runs_status_and_on_the_page(
         (run,) = Archive(home).runs()
         assert NAMED.search(run.cluster_status()["note"]) and not run.finished
         hangs.unlink()
-        until(lambda: state.simulation.state == "done", "the run to end")
+        until(lambda: state.simulation.state == RunState.DONE, "the run to end")
     finally:
         work.close()
 
@@ -225,7 +225,7 @@ def test_a_shell_that_never_starts_ends_the_run_by_its_own_name(
     with monkeypatch.context() as impatient:
         impatient.setattr(ssh, "SHELL_SECONDS", 3.0)
         desk.step()
-    assert (run.state, run.error) == (FAILED, "login-shell")
+    assert (run.state, run.error) == (RunState.FAILED, "login-shell")
     assert "the login shell has not started after 3 s" in run.reason
     assert f"look at ~/.bashrc on {cluster.host}" in run.reason and "broke" not in run.reason
     assert cluster.answered("REQUEST_SUBMIT_BATCH_JOB") == before
@@ -246,7 +246,7 @@ def test_a_run_that_was_sent_waits_for_a_shell_that_does_not_start(
     assert "login shell has not started" in desk.status(run)["note"]
     assert "trying again" in desk.status(run)["note"]
     (cluster.home / "hangs").unlink()
-    assert desk.finish(run) == DONE
+    assert desk.finish(run) == RunState.DONE
     assert cluster.submissions(desk.status(run)["job"]) == 1
 
 

@@ -10,12 +10,12 @@ import paramiko
 import psutil
 import pytest
 
-from tests.support.homes import until
+from tests.support.homes import PATIENCE, until
 from tests.support.relay import HOST, Relay
 from tests.support.slurm import ClusterError, SlurmCluster, require_slurm
 
 
-def submit(cluster, command="sleep 60", *options):
+def submit(cluster, command="sleep 3600", *options):
     """Submit a job and give its id."""
     words = ("--parsable", f"--chdir={cluster.folder}", *options, f"--wrap={command}")
     return cluster.slurm("sbatch", *words).strip()
@@ -64,7 +64,7 @@ def connect(cluster):
             key_filename=str(cluster.key_file),
             allow_agent=False,
             look_for_keys=False,
-            timeout=10,
+            timeout=PATIENCE,
         )
         return client
 
@@ -78,7 +78,7 @@ def connect(cluster):
 
 def test_a_job_runs_over_ssh(cluster, connect):
     words = f"sbatch --parsable --job-name='a b=c' --chdir={cluster.folder} --output=answer"
-    _, answer, _ = connect().exec_command(f"{words} --wrap='echo hello'", timeout=10)
+    _, answer, _ = connect().exec_command(f"{words} --wrap='echo hello'", timeout=PATIENCE)
     job_id = answer.read().decode().strip()
     until_state(cluster, job_id, "COMPLETED")
     assert cluster.job(job_id)["ExitCode"] == "0:0"
@@ -99,7 +99,7 @@ def test_a_hung_controller_does_late_what_it_was_asked(cluster):
     with pytest.raises(ClusterError, match="timed out"):
         submit(cluster, "true", "--job-name=late")
     cluster.wake_controller()
-    until(lambda: cluster.submissions("late") == 1, patience=10)
+    until(lambda: cluster.submissions("late") == 1)
 
 
 def test_a_job_outlives_a_stopped_controller(cluster):
@@ -114,7 +114,7 @@ def test_a_job_outlives_a_stopped_controller(cluster):
 
 
 def test_a_job_fails_with_its_node(cluster):
-    job_id = submit(cluster, "sleep 60", "--no-requeue")
+    job_id = submit(cluster, "sleep 3600", "--no-requeue")
     until_state(cluster, job_id, "RUNNING")
     cluster.node_down("no power")
     until_state(cluster, job_id, "NODE_FAIL")
@@ -127,7 +127,7 @@ def test_a_job_fails_with_its_node(cluster):
 
 def test_the_home_is_the_clusters_own(cluster, connect):
     client = connect()
-    _, answer, _ = client.exec_command("cd; pwd; echo $HOME", timeout=10)
+    _, answer, _ = client.exec_command("cd; pwd; echo $HOME", timeout=PATIENCE)
     with client.open_sftp() as sftp:
         homes = {*answer.read().decode().split(), sftp.normalize(".")}
     assert homes == {str(cluster.home)}
@@ -136,7 +136,7 @@ def test_the_home_is_the_clusters_own(cluster, connect):
 def test_a_connection_dies_and_the_job_lives(cluster, connect):
     job_id = submit(cluster)
     until_state(cluster, job_id, "RUNNING")
-    _, answer, _ = connect().exec_command("echo begun; sleep 60", timeout=10)
+    _, answer, _ = connect().exec_command("echo begun; sleep 3600", timeout=PATIENCE)
     assert answer.readline() == "begun\n"
     cluster.kill_connections()
     assert answer.read() == b""
@@ -146,7 +146,7 @@ def test_a_connection_dies_and_the_job_lives(cluster, connect):
 
 
 def test_a_frozen_connection_is_silent(cluster, connect):
-    request, answer, _ = connect().exec_command("echo begun; cat", timeout=10)
+    request, answer, _ = connect().exec_command("echo begun; cat", timeout=PATIENCE)
     assert answer.readline() == "begun\n"
     cluster.freeze_connections()
     request.write("over\n")
@@ -155,7 +155,7 @@ def test_a_frozen_connection_is_silent(cluster, connect):
         answer.read()
     connect()
     cluster.thaw_connections()
-    answer.channel.settimeout(10)
+    answer.channel.settimeout(PATIENCE)
     assert answer.readline() == "over\n"
 
 
@@ -164,11 +164,11 @@ def test_connections_outlive_a_server_that_takes_no_new_ones(cluster, connect):
     cluster.stop_sshd()
     with pytest.raises(OSError):
         connect()
-    assert client.exec_command("echo here", timeout=10)[1].read() == b"here\n"
+    assert client.exec_command("echo here", timeout=PATIENCE)[1].read() == b"here\n"
     cluster.start_sshd()
     connect()
     cluster.kill_connections()
-    until(lambda: not client.get_transport().is_active(), patience=10)
+    until(lambda: not client.get_transport().is_active())
 
 
 def test_another_host_key_is_noticed(cluster, connect):
@@ -196,7 +196,7 @@ def test_a_relay_cuts_at_the_byte_and_refuses():
     with socket.create_server((HOST, 0)) as server, Relay(server.getsockname()[1]) as relay:
 
         def join():
-            return closing(socket.create_connection((HOST, relay.port), timeout=10))
+            return closing(socket.create_connection((HOST, relay.port), timeout=PATIENCE))
 
         with join() as client, closing(server.accept()[0]) as end:
             client.sendall(b"question")
@@ -214,7 +214,7 @@ def test_a_relay_cuts_at_the_byte_and_refuses():
             assert client.recv(100) == b"still here"
             relay.accept()
             with join():
-                until(lambda: relay.connections == 2, patience=10)
+                until(lambda: relay.connections == 2)
                 relay.cut()
                 assert client.recv(100) == b""
                 assert relay.connections == 0
@@ -233,7 +233,7 @@ def test_nothing_is_left_behind(folder):
     with SlurmCluster(folder, nodes=2, MinJobAge=7) as cluster:
         job_id = submit(cluster, "env -i sleep 4321", "--nodes=2")
         until_state(cluster, job_id, "RUNNING")
-        until(lambda: running("sleep 4321"), patience=10)
+        until(lambda: running("sleep 4321"))
         assert running(str(cluster.folder))
         assert re.search(r"MinJobAge *= 7 ", cluster.slurm("scontrol", "show", "config"))
         cluster.hang_controller()

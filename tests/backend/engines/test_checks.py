@@ -83,6 +83,6 @@ def test_ions_on_top_of_each_other(monkeypatch, crowd):
     assert "at step 0 of replica 0" in str(error) and "lower concentration" in str(error)
 
 
-def test_what_is_no_number_is_never_within_a_limit():
+def test_nan_is_never_within_a_limit():
     assert checks.within(-0.1, 0.2) and not checks.within(-0.3, 0.2)
     assert not checks.within(np.nan, 0.2)

@@ -82,7 +82,7 @@ def test_ion_forces_agree_with_the_ewald_sum(positive_valency):
 
 
 @pytest.mark.parametrize("positive_valency", [1, 2, 3])
-def test_sheets_are_off_along_the_walls_rather_than_across(positive_valency):
+def test_sheets_err_along_the_walls_rather_than_across(positive_valency):
     exact, forces = forces_beside_ewald(positive_valency, "sheets")
     x, y, z = np.sqrt(np.mean((forces - exact) ** 2, axis=1)) / np.sqrt(np.mean(exact**2))
     print(f"sheets, valency {positive_valency}: lateral {x:.2%} {y:.2%}, normal {z:.2%}")
@@ -116,7 +116,7 @@ def direct_ewald_forces(system, positions, valency, ions):
 
 
 @pytest.mark.parametrize("valency", [1, 3])
-def test_energy_is_that_of_ions_with_all_images(valency):
+def test_energy_includes_all_periodic_images(valency):
     system = SlitSystem(positive_valency=valency, negative_ions=90)
     positions = lattice(system, np.random.default_rng(3))
     charges = np.repeat(system.valencies, system.counts)

@@ -7,7 +7,6 @@ import pytest
 
 from backend import constants
 from backend.engines.numba import engine
-from backend.engines.numba import replica as replica_module
 from backend.engines.numba.engine import run
 from backend.sampling.lattice import lattice
 from backend.sampling.result import Cancelled, SimulationError
@@ -60,9 +59,9 @@ def test_a_run_whose_replicas_ended_at_unequal_lengths_has_a_result(tallies, tar
     blocks = sum(each // length for each in tallies)
     assert len(result.residuals.left) == blocks
     tally_ns = job.schedule.tally_ns(job.system, job.settings)
-    assert result.summary["simulated_ns"] == pytest.approx(blocks * length * tally_ns)
+    assert result.summary.simulated_ns == pytest.approx(blocks * length * tally_ns)
     potential = np.concatenate([replica.potential_energies() for replica in job.replicas])
-    energy = result.summary["energy_per_ion_kT"]
+    energy = result.summary.energy_per_ion_kT
     assert energy["potential"] == pytest.approx(
         potential.mean() / job.system.ion_count, abs=0.5 * energy["potential_error"]
     )
@@ -74,11 +73,11 @@ def test_a_run_whose_replicas_ended_at_unequal_lengths_has_a_result(tallies, tar
     ]
     wall = np.concatenate(kept)[:, SERIES.index("left_wall")].mean()
     unit = constants.k * job.system.temperature * 1e21 / job.system.box_length**2
-    assert result.summary["pressures_MPa"]["left"]["pressure"] == pytest.approx(wall * unit)
+    assert result.summary.pressures_MPa["left"]["pressure"] == pytest.approx(wall * unit)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_run_that_is_good_enough_ends_with_all_that_its_replicas_have(monkeypatch, threads):
+def test_a_run_finished_early_keeps_all_samples_of_its_replicas(monkeypatch, threads):
     monkeypatch.setattr(engine, "REPORT_SECONDS", 0.0)
     settings = RunSettings(duration_ns=4.0, replicas=2)
     seen = []
@@ -91,7 +90,7 @@ def test_a_run_that_is_good_enough_ends_with_all_that_its_replicas_have(monkeypa
     )
     asked_at = next(progress.simulated_ns for progress in seen if progress.fraction > 0.3)
     # less than a twentieth is left out, in front of the blocks
-    assert 0.95 * asked_at < result.summary["simulated_ns"] < 0.8 * settings.duration_ns
+    assert 0.95 * asked_at < result.summary.simulated_ns < 0.8 * settings.duration_ns
     assert np.all(np.isfinite(result.positive.error))
     assert result.positive.mean_density == pytest.approx(0.5)
 
@@ -148,14 +147,14 @@ def test_first_positions_leave_room_between_ions_and_to_the_walls(system):
 
 
 @pytest.mark.parametrize("changes", [{"electrostatics": "sheets"}, {"thermostat": "nose-hoover"}])
-def test_other_electrostatics_and_thermostats_give_the_same_middle(changes):
+def test_other_electrostatics_and_thermostats_give_the_same_mid_density(changes):
     usual = run(SlitSystem(), RunSettings(duration_ns=0.5, seed=5), threads=2)
     # so long that its temperature is known to 0.3 %
     other = run(SlitSystem(), RunSettings(duration_ns=1.2, seed=6, **changes), threads=2)
-    assert other.summary["checks"]["temperature"] == pytest.approx(1, abs=0.01)
+    assert other.summary.checks.temperature == pytest.approx(1, abs=0.01)
     for species in ("positive", "negative"):
         values, errors = (
-            [each.summary[key][species]["mid"] for each in (usual, other)]
+            [getattr(each.summary, key)[species]["mid"] for each in (usual, other)]
             for key in ("densities_M", "density_errors_M")
         )
         assert abs(values[0] - values[1]) < 4 * np.hypot(*errors) < 0.1 * values[0]
@@ -166,7 +165,6 @@ def test_settings_refuse_what_cannot_be_done():
         with pytest.raises(InvalidInput):
             RunSettings(**changes)
     assert RunSettings.from_dict(SHORT.to_dict()) == SHORT
-    assert replica_module.FRICTION > 0
 
 
 def test_default_system_agrees_with_the_published_simulation():
@@ -181,7 +179,7 @@ def test_default_system_agrees_with_the_published_simulation():
     table = table[~np.isclose(np.abs(table["z_nm"]), 1.143)]
     left = (table["z_nm"] < 0) & (table["positive_M"] + table["negative_M"] > 0)
     result = run(SlitSystem(), RunSettings(), threads=2)
-    assert result.summary["median_relative_error"] <= 0.003
+    assert result.summary.median_relative_error <= 0.003
     ours, theirs = [], []
     for species, profile in result.profiles.by_species().items():
         # the published bins are not quite symmetric about the middle
@@ -210,10 +208,10 @@ def in_errors(one, other):
     return (one[0] - other[0]) / np.where(error > 0, error, 1)
 
 
-def test_pressures_on_both_walls_and_across_the_middle_are_equal():
+def test_pressures_on_both_walls_and_across_the_midplane_are_equal():
     system = SlitSystem(positive_valency=2, salt_concentration=0.9, surface_charge_density=-0.02)
     result = run(system, RunSettings(duration_ns=0.6), threads=2)
-    pressures = list(result.summary["pressures_MPa"].values())
+    pressures = list(result.summary.pressures_MPa.values())
     for one, other in pairwise(pressures):
         spread = np.hypot(one["error"], other["error"])
         assert spread < 0.05 * one["pressure"]
@@ -222,11 +220,11 @@ def test_pressures_on_both_walls_and_across_the_middle_are_equal():
 
 def test_a_target_error_ends_a_run_as_soon_as_it_has_converged():
     result = run(SlitSystem(), RunSettings(duration_ns=100, target_error=0.015), threads=2)
-    assert result.summary["median_relative_error"] <= 0.015
-    assert result.summary["convergence"]["converged"]
+    assert result.summary.median_relative_error <= 0.015
+    assert result.summary.convergence.converged
     short = run(SlitSystem(), RunSettings(duration_ns=0.02, target_error=0.0005), threads=2)
-    assert not short.summary["convergence"]["converged"]
-    assert short.summary["convergence"]["times_longer"] > 10
+    assert not short.summary.convergence.converged
+    assert short.summary.convergence.times_longer > 10
 
 
 def mirror(values):

@@ -75,17 +75,17 @@ def test_ions_balance_the_charge_of_the_walls(result):
     width = system.confinement_length / BINS
     total = CHARGE_PER_MOLAR_NM * width * charge.density.sum()
     assert total == pytest.approx(-2 * system.actual_surface_charge_density, rel=1e-9, abs=1e-12)
-    checks = result().summary["checks"]
-    for species, ratio in checks["force_to_count_ratio"].items():
-        error = checks["force_to_count_ratio_error"][species]
+    checks = result().summary.checks
+    for species, ratio in checks.force_to_count_ratio.items():
+        error = checks.force_to_count_ratio_error[species]
         assert error < 0.02
         assert abs(ratio - 1) < STANDARD_ERRORS * error
 
 
 @pytest.mark.parametrize("result", [unequal, divalent])
-def test_pressures_on_both_walls_and_across_the_middle_are_equal(result):
+def test_pressures_on_both_walls_and_across_the_midplane_are_equal(result):
     """Mechanical equilibrium: no plane parallel to the walls is pushed."""
-    for one, other in combinations(result().summary["pressures_MPa"].values(), 2):
+    for one, other in combinations(result().summary.pressures_MPa.values(), 2):
         error = np.hypot(one["error"], other["error"])
         assert error < 0.02 * one["pressure"]
         assert abs(one["pressure"] - other["pressure"]) < STANDARD_ERRORS * error
@@ -93,7 +93,7 @@ def test_pressures_on_both_walls_and_across_the_middle_are_equal(result):
 
 @pytest.mark.parametrize("result", [unequal, divalent])
 def test_counting_ions_agrees_with_force_sampling(result):
-    assert result().summary["checks"]["estimators"]["probability"] > 1e-4
+    assert result().summary.checks.estimators.probability > 1e-4
 
 
 def test_divalent_anions_behave_as_divalent_cations_do():
@@ -107,7 +107,7 @@ def test_divalent_anions_behave_as_divalent_cations_do():
     assert divalent().charge.potential[0] * reversed_charges.charge.potential[0] < 0
 
 
-def test_only_the_bjerrum_length_tells_temperature_and_permittivity():
+def test_temperature_and_permittivity_act_through_the_bjerrum_length_alone():
     """At equal ε T the profile is the same and pressures grow as T; at half of it neither holds."""
     warm = DIVALENT_CATIONS.replace(temperature=400.0, relative_permittivity=78.5 * 298 / 400)
     same = result_of(warm, 0.2)
@@ -116,7 +116,7 @@ def test_only_the_bjerrum_length_tells_temperature_and_permittivity():
         assert deviation(divalent(), same, species) < STANDARD_ERRORS
         assert deviation(divalent(), coupled, species) > 3 * STANDARD_ERRORS
     reference, heated, other = (
-        result.summary["pressures_MPa"]["middle"] for result in (divalent(), same, coupled)
+        result.summary.pressures_MPa["middle"] for result in (divalent(), same, coupled)
     )
     rise = 400 / 298
     error = np.hypot(heated["error"], rise * reference["error"])
@@ -141,7 +141,7 @@ def test_weakly_coupled_ions_follow_poisson_and_boltzmann():
     deviation = charge.wall_potential / wall_potential(WEAKLY_COUPLED, exact) - 1
     error = charge.wall_potential_error / abs(charge.wall_potential)
     assert abs(deviation) < STANDARD_ERRORS * error + 0.01
-    errors = result.summary["density_errors_M"]
+    errors = result.summary.density_errors_M
     for s, (species, profile) in enumerate(result.profiles.by_species().items()):
         allowed = STANDARD_ERRORS * errors[species]["mid"] + 0.01 * profile.mid_density
         assert abs(profile.mid_density - exact[s, BINS // 2]) < allowed

@@ -89,9 +89,9 @@ def test_a_worker_executes_a_run_of_a_registered_engine(toy_everywhere, home):
     assert result.settings.engine == "toy"
     assert_ideal(result.profiles)
     summary = result.summary
-    assert summary["versions"].keys() == {"nanoconf", "python", "numpy", "toy"}
-    assert summary["checks"]["force_to_count_ratio"]["negative"] == pytest.approx(1, abs=0.05)
-    assert summary["checks"]["estimators"]["probability"] > 1e-4
+    assert summary.versions.keys() == {"nanoconf", "python", "numpy", "toy"}
+    assert summary.checks.force_to_count_ratio["negative"] == pytest.approx(1, abs=0.05)
+    assert summary.checks.estimators.probability > 1e-4
 
 
 def test_the_command_line_simulates_with_a_registered_engine(toy_everywhere, home, tmp_path):

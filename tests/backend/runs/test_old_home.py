@@ -146,8 +146,8 @@ def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def assert_agree(one: SimulationResult, other: SimulationResult, errors: float) -> None:
     """Demand contact densities that differ by at most so many standard errors."""
     for species in SPECIES:
-        contact = [each.summary["densities_M"][species]["contact"] for each in (one, other)]
-        spread = [each.summary["density_errors_M"][species]["contact"] for each in (one, other)]
+        contact = [each.summary.densities_M[species]["contact"] for each in (one, other)]
+        spread = [each.summary.density_errors_M[species]["contact"] for each in (one, other)]
         assert abs(contact[0] - contact[1]) <= errors * np.hypot(*spread)
 
 
@@ -182,13 +182,13 @@ def test_results_load_with_the_recorded_numbers(archive):
         result = archive.get(run_id).result()
         for species, recorded in zip(SPECIES, contact, strict=True):
             profile = result.profiles.by_species()[species]
-            assert result.summary["densities_M"][species]["contact"] == recorded
+            assert result.summary.densities_M[species]["contact"] == recorded
             found = profile.contact_density(result.system, species)
             assert found == pytest.approx(recorded, rel=1e-5)
             variance = np.diag(result.covariance(species))
             np.testing.assert_allclose(np.sqrt(variance), profile.error, rtol=1e-4, atol=1e-6)
             counted = result.histogram.by_species()[species]
-            mean = result.summary["densities_M"][species]["mean"]
+            mean = result.summary.densities_M[species]["mean"]
             assert counted.mean_density == pytest.approx(mean, rel=1e-5)
 
 
@@ -217,7 +217,7 @@ def test_equal_inputs_reuse_the_stored_result(archive):
     assert len(archive.runs()) == len(STATES) + 1
 
 
-def test_the_command_line_shows_a_stored_result_at_once(archive, tmp_path, capsys):
+def test_the_command_line_reuses_a_stored_result(archive, tmp_path, capsys):
     typed = "-Z 3.5 -p 2 -c 0.4 -d 0.6 --duration-ns 0.05 --replicas 1 --snapshots 2"
     folder = tmp_path / "files"
     said = printed(capsys, "simulate", *typed.split(), "-o", str(folder))
@@ -265,7 +265,7 @@ def test_the_keeper_takes_up_the_open_runs(archive, home):
     log = (interrupted.folder / "worker.log").read_text()
     resumed = log.count(f"goes on from step {STEPS_BEFORE}")
     assert resumed == interrupted.settings.replicas
-    assert interrupted.result().summary["timings"]["steps"] == STEPS
+    assert interrupted.result().summary.timings.steps == STEPS
     assert [attempt["ended"] for attempt in interrupted.attempts()] == ["interrupted", "done"]
     assert not interrupted.checkpoint_folder.exists()
     assert_agree(interrupted.result(), archive.get(UNDISTURBED).result(), 4)
@@ -285,7 +285,7 @@ def test_the_interrupted_run_resumes_from_its_checkpoints(archive, tmp_path):
         assert f"replica {index} goes on from step {STEPS_BEFORE}\n" in log
     assert "starts anew" not in log
     resumed = run.result()
-    assert resumed.summary["timings"]["steps"] == STEPS
+    assert resumed.summary.timings.steps == STEPS
     assert_agree(resumed, undisturbed, 4)
     again = engine.run(run.system, run.settings, threads=2, checkpoint=tmp_path / "checkpoint")
     assert resumed.profiles.files() == again.profiles.files()
@@ -346,7 +346,7 @@ def test_the_retrained_model_predicts_what_it_did(runtime):
         assert profile.error[149] == pytest.approx(PREDICTED_ERRORS[species], rel=1e-3)
 
 
-def test_the_next_training_goes_on_from_the_old_home(home, monkeypatch):
+def test_the_next_training_continues_from_the_old_home(home, monkeypatch):
     monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", "1")
     outcome = train_if_due(epochs=1)
     assert outcome.startswith("model-5 ")

@@ -12,8 +12,8 @@ from backend.profiles.bins import bin_centres
 from backend.sampling import estimators
 from backend.sampling.agreement import agreement
 from backend.sampling.convergence import judge
+from backend.sampling.observables import energies
 from backend.sampling.samples import SERIES, Samples, empty_tally
-from backend.sampling.summary import energies
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from backend.walls import boltzmann_factor, wall_energy
@@ -78,12 +78,12 @@ def test_both_estimators_agree_where_forces_and_temperature_are_right(ideal):
 def test_agreement_tells_ions_counted_in_the_wrong_place(ideal):
     system, samples = ideal
     right = agreement(system, samples)
-    assert right["probability"] > 0.001
-    assert right["largest_difference"] < 0.03
+    assert right.probability > 0.001
+    assert right.largest_difference < 0.03
     shift = np.where(np.abs(bin_centres(system)) > 0.8, 1.05, 0.95)
     wrong = agreement(system, replace(samples, counts=samples.counts * shift))
-    assert wrong["probability"] < 1e-6
-    assert wrong["largest_difference"] > 0.03
+    assert wrong.probability < 1e-6
+    assert wrong.largest_difference > 0.03
 
 
 def test_wall_energy_is_one_at_contact_and_infinite_behind_the_wall():

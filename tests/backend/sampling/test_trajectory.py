@@ -37,7 +37,7 @@ def folded(trajectory: Trajectory, k: int) -> np.ndarray:
 
 def test_snapshots_are_evenly_spaced_up_to_the_end_of_the_run(trajectory):
     result = engine.run(SYSTEM, SIX)
-    sampled = result.summary["timings"]["steps"] - 5000  # of equilibration, 100 τ
+    sampled = result.summary.timings.steps - 5000  # of equilibration, 100 τ
     assert len(set(np.diff(trajectory.steps, prepend=0))) == 1
     assert sampled - trajectory.steps[0] < trajectory.steps[-1] <= sampled
     assert trajectory.positions.shape == (6, 3, SYSTEM.ion_count)

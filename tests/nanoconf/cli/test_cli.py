@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import ModuleType
 
@@ -21,7 +20,17 @@ from backend.system import SlitSystem
 from nanoconf import cli
 from nanoconf.cli import main as cli_main
 from nanoconf.cli.main import VERBS, main
-from tests.support.homes import LONG, STEADY, begun, interruptible, python, simulated, submit, until
+from tests.support.homes import (
+    LONG,
+    PATIENCE,
+    STEADY,
+    begun,
+    interruptible,
+    python,
+    simulated,
+    submit,
+    until,
+)
 
 QUICK = [
     "-p",
@@ -63,7 +72,11 @@ def nanoconf(*arguments: object) -> int:
 def test_help_answers_at_once_because_it_loads_nothing():
     code = """if True:
         import sys
-        from nanoconf.cli.main import main
+from pathlib import Path
+from types import ModuleType
+        from nanoconf import cli
+from nanoconf.cli import main as cli_main
+from nanoconf.cli.main import VERBS, main
         try:
             main(["--help"])
         finally:
@@ -260,18 +273,17 @@ def test_simulate_writes_all_files_of_the_result(home, tmp_path, capsys):
     assert {"densities_M", "checks", "timings", "versions"} <= set(summary)
     assert {"contact", "mid", "peak"} <= set(summary["densities_M"]["positive"])
     result = SimulationResult.load(output)
-    assert result.summary == summary
+    assert result.summary.to_dict() == summary
     variance = np.diag(result.covariance("negative"))
     np.testing.assert_allclose(np.sqrt(variance), result.negative.error, rtol=1e-4, atol=1e-6)
     assert result.positive.mean_density == pytest.approx(0.5 / 3)
     assert "contact" in capsys.readouterr().out
 
 
-def test_the_same_command_reuses_the_stored_result(home, tmp_path):
+def test_the_same_command_again_reuses_the_stored_result(home, tmp_path):
     assert nanoconf("simulate", *QUICK, "-o", tmp_path / "1") == 0
-    started = time.monotonic()
     assert nanoconf("simulate", *QUICK, "-o", tmp_path / "2") == 0
-    assert time.monotonic() - started < 1
+    assert len(Archive(home).runs()) == 1
     assert nanoconf("simulate", *QUICK, "--again", "-o", tmp_path / "3") == 0
     assert len(Archive(home).runs()) == 2
     texts = {(tmp_path / n / "negative_density.csv").read_text() for n in "123"}
@@ -327,11 +339,9 @@ def test_interrupting_the_command_cancels_its_run(home, tmp_path):
         preexec_fn=interruptible,
     )
     until(lambda: Archive(home).runs() and begun(Archive(home).runs()[0]))
-    asked = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
-    assert time.monotonic() - asked < 5
     assert Archive(home).runs()[0].state == RunState.CANCELLED
     assert said == "nanoconf: cancelled\n"
     assert json.loads((tmp_path / "output" / "run.json").read_text())["state"] == RunState.CANCELLED
@@ -348,11 +358,11 @@ def test_interrupting_a_command_that_joined_a_run_leaves_it_to_the_others(home, 
     )
     until(lambda: begun(run))
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1 and "continues" in said
     assert run.state == RunState.RUNNING
     run.cancel()
-    assert run.wait(5) == RunState.CANCELLED
+    assert run.wait(PATIENCE) == RunState.CANCELLED
 
 
 def test_a_killed_command_leaves_its_run_and_the_next_one_joins_it(home, tmp_path):
@@ -398,7 +408,7 @@ def test_runs_that_are_done_are_listed_by_the_length_simulated(home, capsys):
     column = head.index("NS")
     lengths = {row[:8]: row[column:].split()[0] for row in rows}
     assert lengths == {
-        early.id[:8]: f"{early.result().summary['simulated_ns']:.3g}",
+        early.id[:8]: f"{early.result().summary.simulated_ns:.3g}",
         waiting.id[:8]: "100",
         queued.id[:8]: "2",
     }

@@ -57,8 +57,8 @@ def test_a_longer_plan_begins_with_the_shorter_one():
 
 
 def varied_inputs(system):
-    ratio = system.negative_diameter / system.positive_diameter
-    return [getattr(system, name, ratio) for name in VARIED_RANGES]
+    ratio = {"diameter_ratio": system.negative_diameter / system.positive_diameter}
+    return [ratio.get(name) or getattr(system, name) for name in VARIED_RANGES]
 
 
 def test_varied_systems_vary_every_input_within_its_range():
@@ -150,7 +150,7 @@ def test_an_unknown_column_is_named(tmp_path):
         read_plan(plan_file(tmp_path, ["red"], columns="colour"))
 
 
-def test_a_sweep_makes_a_dataset_that_says_what_it_is(home, tmp_path):
+def test_a_sweep_makes_a_dataset_that_describes_itself(home, tmp_path):
     folder = tmp_path / "data"
     command = ["sweep", "--random", "3", *FEW, "--histogram", "-o", str(folder)]
     assert main(command) == 0
@@ -180,7 +180,7 @@ def test_a_sweep_makes_a_dataset_that_says_what_it_is(home, tmp_path):
     np.testing.assert_allclose(half, run.result().positive.density[:150], rtol=1e-6)
 
 
-def test_a_sweep_that_is_killed_goes_on_with_the_same_command(home, tmp_path):
+def test_the_same_command_resumes_a_killed_sweep(home, tmp_path):
     folder = tmp_path / "data"
     plan = plan_file(tmp_path, [f"3,0.5,{seed}" for seed in range(5)])
     command = ["sweep", "--plan", str(plan), *FEW, "-o", str(folder)]
@@ -197,7 +197,7 @@ def test_a_sweep_that_is_killed_goes_on_with_the_same_command(home, tmp_path):
     assert (folder / "card.json").read_bytes() == card
 
 
-def test_the_card_tells_all_commands_and_sittings_that_made_a_dataset(home, tmp_path):
+def test_the_card_lists_all_commands_that_made_a_dataset(home, tmp_path):
     folder = tmp_path / "data"
     first = ["sweep", "--random", "2", *FEW, "-o", str(folder)]
     plan = plan_file(tmp_path, ["3,0.5,1"])
@@ -212,7 +212,7 @@ def test_the_card_tells_all_commands_and_sittings_that_made_a_dataset(home, tmp_
     assert len(times) == 4 and times == sorted(times)
 
 
-def test_a_sweep_that_is_interrupted_calms_the_computer_and_keeps_what_it_has(home, tmp_path):
+def test_an_interrupted_sweep_stops_its_runs_and_keeps_its_results(home, tmp_path):
     plan = plan_file(
         tmp_path,
         ["3,0.5,1,0.001", "3,0.5,2,100", "3,0.5,3,100"],
@@ -234,9 +234,7 @@ def test_a_sweep_that_is_interrupted_calms_the_computer_and_keeps_what_it_has(ho
     assert dataset.load_card(folder)["made"]["complete"] is False
 
 
-def test_what_the_dataset_has_is_not_simulated_again_without_its_archive(
-    home, tmp_path, monkeypatch
-):
+def test_stored_systems_are_not_simulated_again_without_their_archive(home, tmp_path, monkeypatch):
     folder = tmp_path / "data"
     command = ["sweep", "--random", "2", *FEW, "-o", str(folder)]
     assert main(command) == 0
@@ -298,7 +296,7 @@ def test_a_dataset_is_written_whole(tmp_path):
     assert read_json(tmp_path / "card.json")["sha256"]["profiles.parquet"]
 
 
-def test_what_is_no_dataset_is_refused_in_words(tmp_path):
+def test_a_folder_without_a_dataset_is_refused_in_words(tmp_path):
     with pytest.raises(InvalidInput, match="holds no dataset"):
         dataset.load(tmp_path)
 

@@ -85,7 +85,7 @@ def test_indices_of_a_sum_are_its_shares_of_the_variance():
     np.testing.assert_allclose(indices.total, 0.5, atol=0.03)
 
 
-def test_samples_have_the_distributions_that_were_asked_for():
+def test_samples_have_the_requested_distributions():
     inputs = {C: Gaussian(0.5, 0.05), D: Uniform(0.6, 0.7)}
     limits = {C: Range(0.4, 0.9, "M"), D: Range(0.5, 0.75, "nm")}
     x = saltelli_samples(inputs, limits, 1024, seed=1)[:, [0, -1]].reshape(-1, 2)
@@ -160,7 +160,7 @@ def test_exact_inputs_leave_no_spread(surrogate):
     assert exact.sobol_indices_over_z("positive_density").total.shape == (0, 150)
 
 
-def test_what_does_not_vary_has_no_indices(surrogate):
+def test_constant_outputs_have_no_indices(surrogate):
     equal = propagate(surrogate, SlitSystem(), {C: Uniform(0.45, 0.55)}, samples=SAMPLES)
     assert np.isnan(equal.sobol_indices("net_charge_density", -1.0).first).all()
     assert np.isnan(equal.sobol_indices_over_z("integrated_charge").total).all()
@@ -195,7 +195,7 @@ def test_spread_and_model_error_are_stated_apart(found):
     assert indices.first[0] > 0.9 > 0.1 > indices.total[1]
 
 
-def test_the_charge_left_of_z_is_odd_and_vanishes_in_the_middle(found):
+def test_integrated_charge_is_odd_and_vanishes_at_the_midplane(found):
     left, right = (found.values("integrated_charge", z) for z in (-0.7, 0.7))
     np.testing.assert_allclose(left, -right)
     assert np.abs(left).min() > 0
@@ -221,7 +221,7 @@ def test_the_charge_left_of_z_is_odd_and_vanishes_in_the_middle(found):
         ({"positive_valency": Uniform(1, 3)}, "positive_valency = .*must be exact"),
     ],
 )
-def test_what_the_model_has_not_learnt_is_refused_in_one_line(surrogate, inputs, refusal):
+def test_inputs_outside_the_training_range_are_refused_in_one_line(surrogate, inputs, refusal):
     with pytest.raises(InvalidInput, match=refusal) as caught:
         propagate(surrogate, SYSTEM, inputs)
     assert "\n" not in str(caught.value)
@@ -243,13 +243,13 @@ def test_other_refusals(surrogate, changes, refusal):
         propagate(surrogate, **asked)
 
 
-def test_an_input_that_is_uncertain_need_not_be_learnt_where_the_system_has_it(surrogate):
+def test_only_the_samples_of_an_uncertain_input_must_lie_in_the_training_range(surrogate):
     system = SYSTEM.replace(salt_concentration=2.0)
     found = propagate(surrogate, system, {C: Uniform(0.4, 0.6)}, samples=16)
     assert found.system.salt_concentration == pytest.approx(0.5)
 
 
-def test_outputs_and_places_that_there_are_not(found):
+def test_unknown_outputs_and_places_are_refused(found):
     with pytest.raises(InvalidInput, match="output = 'colour': must be, without z, one of"):
         found.values("colour")
     with pytest.raises(InvalidInput, match="output = 'positive_peak_density': must be, at a z"):
@@ -314,7 +314,7 @@ def test_the_command_prints_tables_and_writes_files(tmp_path, capsys):
     }
 
 
-def test_the_command_speaks_json(capsys):
+def test_the_command_prints_json(capsys):
     assert nanoconf(*FLAGS, "--json") == 0
     report = json.loads(capsys.readouterr().out)
     answers = {answer["output"]: answer for answer in report["outputs"]}
@@ -324,7 +324,7 @@ def test_the_command_speaks_json(capsys):
     assert report["uncertain"][D] == {"kind": "uniform", "low": 0.6, "high": 0.7}
 
 
-def test_the_command_says_how_much_of_a_gaussian_was_cut_off(capsys):
+def test_the_command_reports_how_much_of_a_gaussian_was_cut_off(capsys):
     assert nanoconf(*["--gaussian", "c", "0.348", "0.016", "--samples", "16"]) == 0
     assert "truncated: 0.1% lies outside the training range" in capsys.readouterr().out
 

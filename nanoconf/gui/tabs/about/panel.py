@@ -11,6 +11,7 @@ import ipywidgets as widgets
 from backend import __version__
 from nanoconf.gui import words
 from nanoconf.gui.fields import FIELDS
+from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ SURROGATE = "<!-- the surrogate -->"
 class AboutPanel(widgets.VBox):
     """The physics in words a student follows; the model with its accuracy; how to cite."""
 
-    def __init__(self, state: AppState):
+    def __init__(self, state: AppState, _work: Work):
         self._state = state
         text = Path(__file__).with_name("about.html").read_text(encoding="utf-8")
         before, _, after = text.replace("VERSION", escape(__version__)).partition(SURROGATE)

@@ -59,8 +59,8 @@ def predicted_files(state: AppState) -> dict[str, str]:
 
 def theory_files(state: AppState) -> dict[str, str]:
     """Text of each file of mean-field theory, by name; none while it is not wanted."""
-    theory = state.mean_field if state.mean_field_wanted else None
-    if theory is None or theory.system != state.chosen_system:
+    theory = state.theory
+    if theory is None:
         return {}
     texts = {
         f"pb_{name}": text

@@ -13,8 +13,10 @@ import ipywidgets as widgets
 
 from nanoconf.gui import words
 from nanoconf.gui.services.work import Work
-from nanoconf.gui.state import DOWNLOADS, AppState
+from nanoconf.gui.state import AppState, MachineLearning, Simulation
 from nanoconf.gui.tabs.downloads import model as files
+from nanoconf.gui.tabs.registry import DOWNLOADS
+from nanoconf.gui.widgets.controls import small_button
 from nanoconf.gui.widgets.rows import Rows
 
 WHAT = {
@@ -38,7 +40,9 @@ class DownloadsPanel(widgets.VBox):
 
     def __init__(self, state: AppState, work: Work):
         self._state, self._work = state, work
-        self.all = _button("Everything in one zip", "All files and figures below", self._everything)
+        self.all = small_button(
+            "Everything in one zip", "All files and figures below", self._everything
+        )
         self.simulated, self.predicted = widgets.HTML(), widgets.HTML()
         self.trajectory, self.figures = Rows(self._made), Rows(self._figure)
         self.about_figures = widgets.HTML()
@@ -81,7 +85,7 @@ class DownloadsPanel(widgets.VBox):
             text = "The files appear here when the simulation has finished."
             return _section(title, "" if going else "Press Run first. ", text)
         about = f"{words.describe(shown.system)}, {words.nanoseconds(words.simulated_ns(shown))}"
-        return _files(title, about, self._state.simulation_stale, shown.files)
+        return _files(title, about, self._is_stale(shown), shown.files)
 
     def _prediction(self) -> str:
         shown = self._state.prediction
@@ -90,18 +94,21 @@ class DownloadsPanel(widgets.VBox):
             text = "The files appear here with the prediction."
             return _section(title, "Press Predict using ML first. ", text)
         texts = files.predicted_files(self._state)
-        return _files(title, words.describe(shown.system), self._state.prediction_stale, texts)
+        return _files(title, words.describe(shown.system), self._is_stale(shown), texts)
 
     def _theory(self) -> str:
         texts = files.theory_files(self._state)
         about = words.describe(self._state.system) if texts else ""
         return _files("Poisson-Boltzmann theory", about, False, texts) if texts else ""
 
+    def _is_stale(self, shown: Simulation | MachineLearning) -> bool:
+        return not self._state.is_current(shown.system)
+
     def _figure(self, tab: str) -> widgets.Widget:
         """The figure of a tab, as it would be seen there when it is asked for."""
         title = widgets.HTML(escape(tab)).add_class("nc-figure-name")
         buttons = [
-            _button(kind.upper(), f"{tab} as {kind.upper()}", self._hand_figure(tab, kind))
+            small_button(kind.upper(), f"{tab} as {kind.upper()}", self._hand_figure(tab, kind))
             for kind in files.FORMATS
         ]
         return widgets.HBox([title, *buttons]).add_class("nc-file")
@@ -112,7 +119,7 @@ class DownloadsPanel(widgets.VBox):
 
     def _made(self, name: str) -> widgets.Widget:
         """A file of the run that is too large for a link."""
-        button = _button(name, WHAT[name], lambda: self._hand(name, self._reader(name)))
+        button = small_button(name, WHAT[name], lambda: self._hand(name, self._reader(name)))
         return widgets.HBox([button, widgets.HTML(escape(WHAT[name]))]).add_class("nc-file")
 
     def _reader(self, name: str) -> Callable[[], bytes]:
@@ -143,12 +150,6 @@ class DownloadsPanel(widgets.VBox):
             self._work.deliver(name, make(), files.kind_of(name))
         except (OSError, RuntimeError, ValueError) as error:
             self._state.fail(f"{name} could not be made: {words.one_line(error)}")
-
-
-def _button(text: str, tooltip: str, action: Callable[[], None]) -> widgets.Button:
-    button = widgets.Button(description=text, tooltip=tooltip).add_class("nc-small")
-    button.on_click(lambda _button: action())
-    return button
 
 
 def _section(title: str, *texts: str) -> str:

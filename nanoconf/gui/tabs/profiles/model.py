@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nanoconf.gui.figures.plots import (
     DENSITY,
+    IONS,
     MD,
     ML,
     PB,
@@ -17,12 +18,17 @@ from nanoconf.gui.figures.plots import (
     Marker,
     Plot,
 )
-from nanoconf.gui.state import CHARGE, INTEGRATED, NEGATIVE, POSITIVE, POTENTIAL, PREDICTION
+from nanoconf.gui.tabs.registry import (
+    CHARGE,
+    INTEGRATED,
+    NEGATIVE,
+    POSITIVE,
+    POTENTIAL,
+    PREDICTION,
+)
 
 if TYPE_CHECKING:
     from nanoconf.gui.state import AppState
-
-IONS = {"positive": "positive ions", "negative": "negative ions"}
 
 DEFAULT_WIDTH = 3.0
 """Slit width (nm) drawn while what was typed is no number."""
@@ -62,22 +68,24 @@ class Shown:
 
 def shown(state: AppState, *sources: str) -> list[Shown]:
     """What there is to show, of some sources or of all."""
+    run, predicted, theory = state.simulation, state.prediction, state.theory
     found = []
-    run, predicted, theory = state.simulation, state.prediction, state.mean_field
     if run is not None and run.profiles is not None:
-        label = "MD simulation" + ("" if run.result else " (so far)")
-        stale = state.simulation_stale
-        found.append(Shown(MD, label, run.system, run.profiles, run.charge, stale))
+        found.append((MD, "MD simulation" + ("" if run.result else " (so far)"), run))
     if predicted is not None:
-        stale = state.prediction_stale
-        label = "ML prediction"
-        found.append(
-            Shown(ML, label, predicted.system, predicted.profiles, predicted.charge, stale)
-        )
-    if theory is not None and state.mean_field_wanted and theory.system == state.chosen_system:
-        label = "Poisson-Boltzmann"
-        found.append(Shown(PB, label, theory.system, theory.profiles, theory.charge, False))
-    return [each for each in found if not sources or each.source in sources]
+        found.append((ML, "ML prediction", predicted))
+    if theory is not None:
+        found.append((PB, "Poisson-Boltzmann", theory))
+    return [
+        _shown(state, source, label, each)
+        for source, label, each in found
+        if not sources or source in sources
+    ]
+
+
+def _shown(state: AppState, source: str, label: str, each: Any) -> Shown:
+    stale = not state.is_current(each.system)
+    return Shown(source, label, each.system, each.profiles, each.charge, stale)
 
 
 # --- the tabs -------------------------------------------------------------------------------

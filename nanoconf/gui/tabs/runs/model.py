@@ -12,10 +12,9 @@ from traitlets import Dict, Enum, HasTraits, Tuple, Unicode
 from backend import __version__
 from backend.runs.state import RunState
 from nanoconf.gui import words
-from nanoconf.gui.figures.plots import DENSITY, MD, Z_AXIS, Chart, Curve, Plot
+from nanoconf.gui.figures.plots import DENSITY, IONS, MD, Z_AXIS, Chart, Curve, Plot
 from nanoconf.gui.services.latest import Latest
-from nanoconf.gui.state import RUNS
-from nanoconf.gui.tabs.profiles.model import IONS
+from nanoconf.gui.tabs.registry import RUNS
 
 if TYPE_CHECKING:
     from backend.runs.run import Run

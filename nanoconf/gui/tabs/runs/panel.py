@@ -8,9 +8,10 @@ from typing import Any
 import ipywidgets as widgets
 
 from nanoconf.gui.services.work import Work
-from nanoconf.gui.state import RUNS, AppState
-from nanoconf.gui.tabs.profiles.model import IONS
+from nanoconf.gui.state import AppState
+from nanoconf.gui.tabs.registry import RUNS
 from nanoconf.gui.tabs.runs.model import History
+from nanoconf.gui.widgets.controls import ion_chooser, small_button
 from nanoconf.gui.widgets.figure import Canvas
 
 LIST_HEIGHT = 276
@@ -21,42 +22,53 @@ class RunsPanel(widgets.VBox):
 
     def __init__(self, state: AppState, work: Work):
         self.history = history = History(state, work)
+        self._sure = False
         self.search = widgets.Text(
             description="Search",
             placeholder="name, 3:−1, 0.5 M, done, id …",
             continuous_update=True,
         ).add_class("nc-search")
-        self.list = widgets.SelectMultiple(options=(), rows=7, description="Runs").add_class(
-            "nc-list"
+        self.list = widgets.SelectMultiple(options=(), rows=7, description="Runs")
+        self.message = widgets.HTML().add_class("nc-note")
+        self.canvas = Canvas(state, RUNS, history.plot, LIST_HEIGHT)
+        row = self._controls().add_class("nc-controls")
+        super().__init__(
+            [self.search, self.list.add_class("nc-list"), row, self.message, self.canvas]
         )
+        self.add_class("nc-panel").add_class("nc-runs")
+        self._connect()
+        self._show()
+
+    def _controls(self) -> widgets.HBox:
+        """What can be done with the chosen runs."""
+        history = self.history
         self.name = widgets.Text(
             placeholder="name of the chosen run", continuous_update=False
         ).add_class("nc-name")
-        self.species = widgets.Dropdown(
-            description="Show", options=[(ions, species) for species, ions in IONS.items()]
+        self.species = ion_chooser()
+        self._delete = small_button("Delete", "Remove the chosen runs for good", self._deleted)
+
+        def rename() -> None:
+            history.rename(self.name.value)
+
+        return widgets.HBox(
+            [
+                small_button("Open", "Show it, with its inputs at the left", history.open),
+                self.name,
+                small_button("Rename", "Give it the name beside", rename),
+                small_button("Cite", "What identifies the chosen runs, for a paper", history.cite),
+                self._delete,
+                self.species,
+            ]
         )
-        self.message = widgets.HTML().add_class("nc-note")
-        self._delete = _button("Delete", "Remove the chosen runs for good", self._deleted)
-        self._sure = False
-        buttons = [
-            _button("Open", "Show it, with its inputs at the left", history.open),
-            _button("Rename", "Give it the name beside", lambda: history.rename(self.name.value)),
-            _button("Cite", "What identifies the chosen runs, for a paper", history.cite),
-            self._delete,
-        ]
-        row = widgets.HBox([buttons[0], self.name, *buttons[1:], self.species])
-        self.canvas = Canvas(state, RUNS, history.plot, LIST_HEIGHT)
-        super().__init__(
-            [self.search, self.list, row.add_class("nc-controls"), self.message, self.canvas]
-        )
-        self.add_class("nc-panel").add_class("nc-runs")
+
+    def _connect(self) -> None:
         self.search.observe(self._searched, "value")
         self.list.observe(self._chosen, "value")
         self.species.observe(self._ion, "value")
-        history.observe(self._show, "entries")
-        history.observe(self._tell, ["message", "citation"])
-        history.observe(self.canvas.refresh, ["results", "species", "chosen"])
-        self._show()
+        self.history.observe(self._show, "entries")
+        self.history.observe(self._tell, ["message", "citation"])
+        self.history.observe(self.canvas.refresh, ["results", "species", "chosen"])
 
     def _searched(self, change: dict[str, Any]) -> None:
         self.history.search = change["new"]
@@ -89,9 +101,3 @@ class RunsPanel(widgets.VBox):
     def _tell(self, _change: Any) -> None:
         cited, message = escape(self.history.citation), escape(self.history.message)
         self.message.value = f"<pre aria-label='Citation'>{cited}</pre>" if cited else message
-
-
-def _button(text: str, tooltip: str, action: Any) -> widgets.Button:
-    button = widgets.Button(description=text, tooltip=tooltip).add_class("nc-small")
-    button.on_click(lambda _button: action())
-    return button

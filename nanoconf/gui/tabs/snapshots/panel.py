@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as widgets
 
-from nanoconf.gui import words
-from nanoconf.gui.services.latest import Latest
 from nanoconf.gui.services.work import Work
-from nanoconf.gui.state import SNAPSHOTS, AppState, Simulation
-from nanoconf.gui.tabs.snapshots.view import NOTHING, TrajectoryView
-from nanoconf.gui.widgets.figure import simulation_chip
-
-if TYPE_CHECKING:
-    from backend.sampling.trajectory import Trajectory
+from nanoconf.gui.state import AppState
+from nanoconf.gui.tabs.snapshots.model import Snapshots
+from nanoconf.gui.tabs.snapshots.view import TrajectoryView
+from nanoconf.gui.widgets.chips import simulation_chip
 
 CONTROLS_HEIGHT = 130
 LOWEST = 160
 
-LOADING = "The snapshots are being loaded …"
-FIRST = "Press Run to simulate this system: its ions appear here when it is done."
-
 
 class SnapshotsPanel(widgets.VBox):
-    """Shows the trajectory of the run on screen, once somebody looks."""
+    """The trajectory, and whose ions these are."""
 
     def __init__(self, state: AppState, work: Work):
-        self._state, self._work = state, work
-        self._shown = ""
-        self._seen: Simulation | None = None
-        self._latest = Latest(work.background, self._load, self._failed)
+        self._state = state
+        self.model = Snapshots(state, work)
         self.caption = widgets.HTML().add_class("nc-caption")
         self.view = TrajectoryView(dark=state.dark)
         top = widgets.HBox([self.caption]).add_class("nc-top")
         super().__init__([top, self.view])
         self.add_class("nc-panel")
-        state.observe(self._show, ["tab", "simulation"])
+        self.model.observe(self._show, "version")
         state.observe(self._name, ["simulation", "simulation_stale"])
         state.observe(self._resize, "stage")
         state.observe(self._paint, "dark")
@@ -49,45 +40,11 @@ class SnapshotsPanel(widgets.VBox):
     def _paint(self, _change: Any = None) -> None:
         self.view.dark = self._state.dark
 
-    def _name(self, _change: Any = None) -> None:
-        """Say whose ions these are, and whether that is the system at the left."""
-        seen = self._seen
-        stale = seen is not None and seen.system != self._state.chosen_system
-        self.caption.value = simulation_chip(seen, stale=stale) if seen is not None else ""
-
     def _show(self, _change: Any = None) -> None:
-        shown = self._state.simulation
-        if self._state.tab != SNAPSHOTS:
-            return
-        if shown is None or shown.result is None:
-            self._shown = ""
-            self._see(None, None, FIRST)
-        elif shown.run_id != self._shown:
-            self._shown = shown.run_id
-            self._see(None, None, LOADING)
-            self._latest.ask(shown)
-
-    def _load(self, shown: Simulation) -> None:
-        from backend.sampling.trajectory import Trajectory
-
-        folder = self._work.archive.folder / shown.run_id
-        trajectory, why = None, NOTHING
-        try:
-            trajectory = Trajectory.load(folder, shown.system, shown.settings)
-        except FileNotFoundError:
-            pass  # a run that was asked for without them
-        except (OSError, ValueError) as error:
-            why = words.one_line(error)
-        self._work.post(self._loaded, shown, trajectory, why)
-
-    def _failed(self, error: Exception) -> None:
-        self._work.post(self.view.show, None, words.one_line(error))
-
-    def _loaded(self, shown: Simulation, trajectory: Trajectory | None, why: str) -> None:
-        if shown.run_id == self._shown:  # another may have been opened meanwhile
-            self._see(shown, trajectory, why)
-
-    def _see(self, shown: Simulation | None, trajectory: Trajectory | None, why: str) -> None:
-        self._seen = shown
-        self.view.show(trajectory, why)
+        self.view.show(self.model.trajectory, self.model.nothing)
         self._name()
+
+    def _name(self, _change: Any = None) -> None:
+        """Say whose ions these are, and whether that is the system on screen."""
+        shown = self.model.simulation
+        self.caption.value = "" if shown is None else simulation_chip(self._state, shown)

@@ -15,6 +15,7 @@ import numpy as np
 from traitlets import Bool, Int, link, observe
 
 from backend.system import SPECIES
+from nanoconf.gui.tabs.snapshots.model import NOTHING
 
 if TYPE_CHECKING:
     from backend.sampling.trajectory import Trajectory
@@ -47,8 +48,6 @@ LENGTHS_OF_PLAY = 10.0
 
 FRAME_MS = (60, 500)
 """Shortest and longest time for which a snapshot stands while playing."""
-
-NOTHING = "There are no snapshots of this simulation."
 
 STYLE = """<style>
 .nc-ions-view { min-height: 120px; overflow: hidden; }

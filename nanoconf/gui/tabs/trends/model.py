@@ -9,13 +9,11 @@ from traitlets import Enum, Float, HasTraits, Int, Tuple, Unicode
 
 from nanoconf.gui import words
 from nanoconf.gui.fields import FIELDS, system_fields
-from nanoconf.gui.figures.plots import DENSITY, MD, ML, Z_AXIS, Chart, Columns, Curve, Plot
+from nanoconf.gui.figures.plots import DENSITY, IONS, MD, ML, Z_AXIS, Chart, Columns, Curve, Plot
 from nanoconf.gui.services.latest import Latest
-from nanoconf.gui.state import TRENDS
-from nanoconf.gui.tabs.profiles.model import IONS
+from nanoconf.gui.tabs.registry import TRENDS
 
 if TYPE_CHECKING:
-    from backend.system import SlitSystem
     from nanoconf.gui.services.work import Work
     from nanoconf.gui.state import AppState
     from nanoconf.surrogate.trends import SimulatedPoint, Trend
@@ -138,14 +136,8 @@ class Trends(HasTraits):
             why = self.problem or self._state.model_problem or "The surrogate is loading …"
             return Plot(TRENDS, (), why.replace(": ", ":\n"))
         plot = Plot(TRENDS, (self._family(self.trend), self._summary(self.trend)))
-        return plot if self._is_current(self.trend) else plot.of_other_inputs()
-
-    def _is_current(self, found: Trend) -> bool:
-        """Whether the inputs that do not vary are those at the left."""
-        chosen = self._state.chosen_system
-        return chosen is not None and _others(chosen, found.name) == _others(
-            found.systems[0], found.name
-        )
+        current = self._state.is_current(self.trend.systems[0], varied=self.trend.name)
+        return plot if current else plot.of_other_inputs()
 
     def _family(self, found: Trend) -> Chart:
         field = FIELDS[found.name]
@@ -187,13 +179,6 @@ class Trends(HasTraits):
         density = np.array([point.densities[self.species][quantity] for point in inside])
         error = np.array([point.errors[self.species][quantity] for point in inside])
         return [Curve(f"MD, {name}", values, density, MD, error, self.species, shade=shade)]
-
-
-def _others(system: SlitSystem, name: str) -> dict[str, Any]:
-    """The inputs of a system that do not vary with one."""
-    both = name == "positive_diameter" and system.diameters[0] == system.diameters[1]
-    varying = {name, "negative_diameter"} if both else {name}
-    return {other: value for other, value in system.to_dict().items() if other not in varying}
 
 
 def values_between(name: str, low: float, high: float) -> list[float]:

@@ -8,9 +8,10 @@ import ipywidgets as widgets
 
 from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.services.work import Work
-from nanoconf.gui.state import TRENDS, AppState
-from nanoconf.gui.tabs.profiles.model import IONS
+from nanoconf.gui.state import AppState
+from nanoconf.gui.tabs.registry import TRENDS
 from nanoconf.gui.tabs.trends.model import Trends
+from nanoconf.gui.widgets.controls import ion_chooser
 from nanoconf.gui.widgets.figure import Canvas
 
 CONTROLS_HEIGHT = 40
@@ -23,9 +24,7 @@ class TrendsPanel(widgets.VBox):
         self.trends = Trends(state, work)
         self.name = widgets.Dropdown(description="Vary")
         self.range = widgets.FloatRangeSlider(description="from, to", min=0.0, max=1.0)
-        self.species = widgets.Dropdown(
-            description="Show", options=[(ions, species) for species, ions in IONS.items()]
-        )
+        self.species = ion_chooser()
         self.canvas = Canvas(state, TRENDS, self.trends.plot, CONTROLS_HEIGHT)
         controls = widgets.HBox([self.name, self.range, self.species]).add_class("nc-controls")
         super().__init__([controls, self.canvas])

@@ -12,7 +12,7 @@ from nanoconf.gui import words
 from nanoconf.gui.fields import FIELDS, NUMBER
 from nanoconf.gui.figures.plots import ML, Z_AXIS, Chart, Columns, Curve, Marker, Plot
 from nanoconf.gui.services.latest import Latest
-from nanoconf.gui.state import UNCERTAINTY
+from nanoconf.gui.tabs.registry import UNCERTAINTY
 
 if TYPE_CHECKING:
     from backend.system import SlitSystem
@@ -28,7 +28,8 @@ START = {
     "salt_concentration": (UNIFORM, "0.05"),
     "positive_diameter": (GAUSSIAN, "0.005"),
 }
-"""How each input is distributed, and how wide (half width, or standard deviation)."""
+"""Distribution and width (half width, or standard deviation) that each input starts with: one for
+each of `nanoconf.surrogate.domain.continuous_inputs`, which is not imported before it is needed."""
 
 SAMPLES = (256, 1024, 4096)
 

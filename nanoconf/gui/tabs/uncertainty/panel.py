@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -10,7 +11,8 @@ import ipywidgets as widgets
 from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.figures.plots import Plot
 from nanoconf.gui.services.work import Work
-from nanoconf.gui.state import UNCERTAINTY, AppState
+from nanoconf.gui.state import AppState
+from nanoconf.gui.tabs.registry import UNCERTAINTY
 from nanoconf.gui.tabs.uncertainty.model import (
     EXACT,
     KINDS,
@@ -29,35 +31,35 @@ class UncertaintyPanel(widgets.VBox):
 
     def __init__(self, state: AppState, work: Work):
         self._state = state
-        self.model = model = UncertainInputs(state, work)
-        inputs = widgets.HBox([_input(model, name) for name in START]).add_class("nc-controls")
-        self.output = widgets.Dropdown(
-            options=[(label, name) for name, label in OUTPUTS.items()],
-            value=model.output,
-            description="Output",
-        )
+        self.model = UncertainInputs(state, work)
+        inputs = widgets.HBox([_input(self.model, name) for name in START])
+        self.numbers = widgets.HTML().add_class("nc-note").add_class("nc-statistics")
+        self._made: tuple[Any, Plot] = None, Plot(UNCERTAINTY)
+        self.canvas = Canvas(state, UNCERTAINTY, self._plot, CONTROLS_HEIGHT)
+        asked = self._asked().add_class("nc-controls")
+        super().__init__([inputs.add_class("nc-controls"), asked, self.numbers, self.canvas])
+        self.add_class("nc-panel")
+        self.model.observe(self._show, ["version", "output", "z", "over_z"])
+        state.observe(self._show_width, "values")
+        self._show_width()
+        self._show()
+
+    def _asked(self) -> widgets.HBox:
+        """What is asked: the output, where, and from how many samples."""
+        model = self.model
+        outputs = [(label, name) for name, label in OUTPUTS.items()]
+        self.output = widgets.Dropdown(options=outputs, value=model.output, description="Output")
         self.z = widgets.FloatSlider(description="z (nm)", step=0.01, readout_format=".2f")
         self.over_z = widgets.ToggleButton(
             description="Over z", tooltip="Show all z, instead of one"
         ).add_class("nc-small")
         self.samples = widgets.Dropdown(options=SAMPLES, value=model.samples, description="Samples")
-        asked = widgets.HBox([self.output, self.z, self.over_z, self.samples])
-        self.numbers = widgets.HTML().add_class("nc-note").add_class("nc-statistics")
-        self._made: tuple[Any, Plot] = None, Plot(UNCERTAINTY)
-        self.canvas = Canvas(state, UNCERTAINTY, self._plot, CONTROLS_HEIGHT)
-        super().__init__([inputs, asked.add_class("nc-controls"), self.numbers, self.canvas])
-        self.add_class("nc-panel")
-        for widget, name in (
-            (self.output, "output"),
-            (self.z, "z"),
-            (self.over_z, "over_z"),
-            (self.samples, "samples"),
-        ):
-            widget.observe(lambda change, name=name: setattr(model, name, change["new"]), "value")
-        model.observe(self._show, ["version", "output", "z", "over_z"])
-        state.observe(self._show_width, "values")
-        self._show_width()
-        self._show()
+        for name in ("output", "z", "over_z", "samples"):
+            getattr(self, name).observe(self._setter(name), "value")
+        return widgets.HBox([self.output, self.z, self.over_z, self.samples])
+
+    def _setter(self, name: str) -> Callable[[dict[str, Any]], None]:
+        return lambda change: setattr(self.model, name, change["new"])
 
     def _plot(self) -> Plot:
         """The figure, made once: the confidence of its indices takes a moment to compute."""
@@ -66,7 +68,7 @@ class UncertaintyPanel(widgets.VBox):
         if asked != self._made[0]:
             self._made = asked, model.plot()
         plot, found = self._made[1], model.found
-        current = found is None or found.system == self._state.chosen_system
+        current = found is None or self._state.is_current(found.system)
         return plot if current else plot.of_other_inputs()
 
     def _show_width(self, _change: Any = None) -> None:

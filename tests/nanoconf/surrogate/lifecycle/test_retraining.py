@@ -21,6 +21,7 @@ from backend.runs.keeper import Keeper
 from backend.runs.learning import Learning
 from backend.runs.state import RunState
 from backend.sampling.result import SimulationResult
+from backend.sampling.summary import Agreement, Checks, Convergence, Summary
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
 from nanoconf.cli.main import main
@@ -34,8 +35,8 @@ from nanoconf.surrogate.lifecycle.promotion import Promotion
 from nanoconf.surrogate.lifecycle.retraining import train_if_due
 from nanoconf.surrogate.simulations import Simulations, system_key
 from nanoconf.surrogate.training import NICENESS, train
-from tests.nanoconf.surrogate.test_surrogate import profile, random_systems, synthetic_rows
 from tests.support.homes import until
+from tests.support.synthetic import profile, random_systems, synthetic_rows
 
 EPOCHS = 60
 
@@ -81,12 +82,20 @@ def finished(home, system: SlitSystem, seed: int = 1, **changes):
         half = half + error * random.normal(size=150) * (half > 0.01)
         full = (np.concatenate([values, values[::-1]]) for values in (half, error))
         profiles.append(DensityProfile(z, *full))
-    summary = {
-        "convergence": {"converged": changes.pop("converged", True)},
-        "checks": {"temperature": 1.0, "estimators": {"probability": 0.5}} | changes,
-    }
+    summary = Summary(
+        convergence=Convergence(changes.get("converged", True), 0.004, 0.005, [], 1.0, {}),
+        checks=Checks(
+            temperature=changes.get("temperature", 1.0),
+            autocorrelation_time_tau=1.0,
+            block_length_tau=10.0,
+            effective_samples=1000.0,
+            force_to_count_ratio={},
+            force_to_count_ratio_error={},
+            estimators=Agreement(0.01, 1.0, changes.get("probability", 0.5)),
+        ),
+    )
     SimulationResult(system, settings, SlitProfiles(*profiles), summary).save(run.folder)
-    write_json(run.folder / "result.json", {"summary": summary})
+    write_json(run.folder / "result.json", {"summary": summary.to_dict()})
     return run
 
 
@@ -94,12 +103,12 @@ def finished(home, system: SlitSystem, seed: int = 1, **changes):
 
 
 @pytest.mark.parametrize(
-    ("system", "changes", "teaches"),
+    ("system", "changes", "eligible"),
     [
         ({}, {}, True),
         ({}, {"converged": False}, False),
         ({}, {"temperature": 1.05}, False),
-        ({}, {"estimators": {"probability": 1e-6}}, False),
+        ({}, {"probability": 1e-6}, False),
         ({}, {"settings": {"engine": "lammps"}}, False),
         ({"wall": "plane"}, {}, False),
         ({"temperature": 310.0}, {}, False),
@@ -108,12 +117,14 @@ def finished(home, system: SlitSystem, seed: int = 1, **changes):
         ({"confinement_length": 5.0}, {}, False),
     ],
 )
-def test_only_runs_that_the_model_speaks_for_teach_it(home, system, changes, teaches):
+def test_only_runs_in_the_training_range_are_eligible_for_training(home, system, changes, eligible):
     domain = Surrogate.load().learnt
-    assert harvest.teachable(finished(home, SlitSystem(**system), **changes), domain, ()) is teaches
+    assert (
+        harvest.teachable(finished(home, SlitSystem(**system), **changes), domain, ()) is eligible
+    )
 
 
-def test_systems_that_judge_do_not_teach(home):
+def test_systems_of_the_test_set_are_not_eligible_for_training(home):
     domain = Surrogate.load().learnt
     run = finished(home, SYSTEMS["I"])
     assert harvest.teachable(run, domain, ())
@@ -121,11 +132,11 @@ def test_systems_that_judge_do_not_teach(home):
     assert not harvest.teachable(Archive(home).submit(SlitSystem(), RunSettings()), domain, ())
 
 
-def test_nothing_is_learnt_from_systems_that_judge_the_shipped_model(home, package):
-    judging = [SYSTEMS["I"]]
+def test_systems_that_evaluate_the_shipped_model_are_not_trained_on(home, package):
+    evaluating = [SYSTEMS["I"]]
     for name in ("validation", "test"):
-        judging += Simulations.load(package / "data" / name).systems[:2]
-    for system in judging:
+        evaluating += Simulations.load(package / "data" / name).systems[:2]
+    for system in evaluating:
         finished(home, system)
     assert "0 new runs" in train_if_due(epochs=EPOCHS)
     assert len(Learning.load(home).useless) == 5
@@ -165,7 +176,7 @@ def test_training_waits_for_enough_new_runs_and_then_takes_them_all(home, packag
     assert "0 new runs" in train_if_due(epochs=EPOCHS)
 
 
-def test_zero_turns_learning_off(home, monkeypatch):
+def test_zero_turns_retraining_off(home, monkeypatch):
     monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", "0")
     finished(home, SlitSystem())
     assert not learning.may_be_due(Archive(home))
@@ -173,7 +184,7 @@ def test_zero_turns_learning_off(home, monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["often", "-1", "1.5", ""])
-def test_a_number_of_runs_that_is_none_is_refused_in_one_line(home, monkeypatch, capsys, text):
+def test_an_invalid_number_of_runs_is_refused_in_one_line(home, monkeypatch, capsys, text):
     monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", text)
     for command in (["train", "--if-due"], ["app", "--no-browser"]):
         assert main(command) == 2
@@ -263,7 +274,7 @@ def decided(promoted: bool) -> Promotion:
 
 
 @pytest.mark.parametrize("promoted", [True, False])
-def test_a_model_that_is_worse_is_kept_aside_with_the_reason(home, monkeypatch, promoted):
+def test_a_worse_model_is_rejected_with_the_reason(home, monkeypatch, promoted):
     monkeypatch.setattr(
         "nanoconf.surrogate.lifecycle.retraining.decide", lambda *_: decided(promoted)
     )
@@ -312,13 +323,13 @@ class Shifted:
 
 
 @pytest.fixture(scope="module")
-def judged(package):
+def compared(package):
     model = Surrogate.load(package / "models")
     return model, Simulations.load(package / "data" / "validation")
 
 
-def test_a_worse_model_is_told_from_an_equal_one(judged):
-    model, validation = judged
+def test_a_worse_model_is_distinguished_from_an_equal_one(compared):
+    model, validation = compared
     equal = promotion.decide(model, model, validation)
     assert equal.promoted and equal.difference == 0.0
     worse = promotion.decide(Shifted(model, 0.05), model, validation)
@@ -329,8 +340,8 @@ def test_a_worse_model_is_told_from_an_equal_one(judged):
     assert better.promoted and better.difference < 0
 
 
-def test_a_model_whose_band_does_not_hold_is_kept_aside(judged, monkeypatch):
-    model, validation = judged
+def test_a_model_whose_band_is_too_narrow_is_rejected(compared, monkeypatch):
+    model, validation = compared
     monkeypatch.setattr(promotion, "cross_coverage", lambda *_: 0.8)
     decision = promotion.decide(model, model, validation)
     assert not decision.promoted

@@ -16,13 +16,19 @@ from ipywidgets.widgets.widget import _instances as living
 
 from backend.profiles.charge import ChargeProfile
 from backend.runs.state import RunState
+from backend.sampling.summary import Summary
 from backend.sampling.trajectory import Trajectory
 from backend.settings import RunSettings
 from backend.system import Range, SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.figures.plots import DENSITY, MD, ML, Chart, Columns, Curve, Marker, Plot
-from nanoconf.gui.state import (
+from nanoconf.gui.state import Offer, Simulation
+from nanoconf.gui.tabs.downloads import model as files
+from nanoconf.gui.tabs.downloads.panel import DownloadsPanel
+from nanoconf.gui.tabs.profiles.model import density_plot, integrated_plot, prediction_plot
+from nanoconf.gui.tabs.profiles.panel import SlitPanel
+from nanoconf.gui.tabs.registry import (
     DOWNLOADS,
     INTEGRATED,
     POSITIVE,
@@ -30,23 +36,18 @@ from nanoconf.gui.state import (
     SNAPSHOTS,
     TRENDS,
     UNCERTAINTY,
-    Offer,
-    Simulation,
 )
-from nanoconf.gui.tabs.downloads import model as files
-from nanoconf.gui.tabs.downloads.panel import DownloadsPanel
-from nanoconf.gui.tabs.profiles.model import density_plot, integrated_plot, prediction_plot
-from nanoconf.gui.tabs.snapshots.panel import FIRST, LOADING, SnapshotsPanel
+from nanoconf.gui.tabs.snapshots.model import FIRST, LOADING
+from nanoconf.gui.tabs.snapshots.panel import SnapshotsPanel
 from nanoconf.gui.tabs.trends.model import Trends
 from nanoconf.gui.tabs.uncertainty.model import UncertainInputs
 from nanoconf.gui.tabs.uncertainty.panel import UncertaintyPanel
-from nanoconf.gui.widgets.figure import SlitPanel
+from nanoconf.gui.widgets.number import NumberInput
 from nanoconf.gui.widgets.offers import OffersPanel
-from nanoconf.gui.widgets.system import NumberInput
 from nanoconf.surrogate.card import KIND, Card
 from nanoconf.surrogate.domain import Domain
-from tests.nanoconf.gui.test_gui_state import prediction, profiles
 from tests.support.homes import PATIENCE, until
+from tests.support.profiles import prediction, profiles
 
 MARK = "not the inputs at the left"
 
@@ -59,7 +60,7 @@ def simulation(system: SlitSystem, height: float = 1.0, **more) -> Simulation:
 
 def done(system: SlitSystem, height: float = 1.0, **more) -> Simulation:
     return simulation(
-        system, height, state=RunState.DONE, result=SimpleNamespace(summary={}), **more
+        system, height, state=RunState.DONE, result=SimpleNamespace(summary=Summary()), **more
     )
 
 
@@ -80,7 +81,7 @@ async def soon(condition) -> None:
 # --- figures --------------------------------------------------------------------------------
 
 
-def test_figures_are_handed_out_as_they_are_now_not_as_they_were_seen(state, work):
+def test_downloaded_figures_are_up_to_date(state, work):
     handed = {}
     work.deliver = lambda name, content, _kind: handed.update({name: content})
 
@@ -110,7 +111,7 @@ def test_figures_are_handed_out_as_they_are_now_not_as_they_were_seen(state, wor
     on_a_page(page)
 
 
-def test_the_walls_are_those_of_what_the_tab_shows(state):
+def test_the_walls_are_those_of_the_system_shown(state):
     wide, narrow = SlitSystem(confinement_length=10.0), SlitSystem(confinement_length=3.0)
     state.choose(wide)
     state.show(done(wide))
@@ -140,7 +141,7 @@ def test_charged_walls_have_lines_at_five_per_cent_of_their_charge(state):
 # --- numbers --------------------------------------------------------------------------------
 
 
-def test_where_x_is_a_name_the_numbers_say_it():
+def test_named_bars_are_exported_by_name():
     bars = Curve("total", np.array([0.2, 1.2]), np.array([0.9, 0.1]), ML, np.array([0.01, 0.02]))
     columns = Columns("input", "sobol_index", "confidence_95")
     plot = Plot(UNCERTAINTY, (Chart((bars,), "Input", "Share", columns, names=("c", "d")),))
@@ -152,7 +153,7 @@ def test_where_x_is_a_name_the_numbers_say_it():
     assert json.loads(plot.as_json())[0]["input"] == ["c", "d"]
 
 
-def test_a_figure_in_words_leaves_out_what_is_not_known():
+def test_the_description_of_a_figure_leaves_out_unknown_values():
     z = np.array([-1.0, 0.0, 1.0])
     part = Curve("part", z, np.array([np.nan, -0.5, -2.0]), MD)
     none = Curve("none", z, np.full(3, np.nan), MD)
@@ -163,7 +164,7 @@ def test_a_figure_in_words_leaves_out_what_is_not_known():
     assert Plot(TRENDS).in_words() == "Trends. No curve yet"
 
 
-def test_lines_across_a_figure_are_read_out_too():
+def test_the_description_of_a_figure_includes_its_lines():
     curve = Curve("MD", np.array([-1.0, 1.0]), np.array([-0.1, 0.1]), MD)
     columns = Columns("z_nm", "charge")
     markers = (Marker("z* = 0.55 nm", x=-0.95), Marker("±5 % of σ", y=0.0025, both=True))
@@ -179,7 +180,7 @@ def test_lines_across_a_figure_are_read_out_too():
     )
 
 
-def test_a_slider_says_what_its_field_says(state):
+def test_a_slider_shows_the_text_of_its_field(state):
     salt = NumberInput(state, FIELDS["salt_concentration"])
     assert salt.slider.tooltip == "0.50 M"
     salt.slider.value += 1
@@ -193,7 +194,7 @@ def test_a_slider_says_what_its_field_says(state):
 # --- snapshots ------------------------------------------------------------------------------
 
 
-def test_snapshots_say_whose_they_are_and_late_ones_are_dropped(state, work, monkeypatch):
+def test_snapshots_name_their_run_and_late_ones_are_dropped(state, work, monkeypatch):
     may_load = threading.Event()
 
     def load(folder, _system, _settings):
@@ -222,7 +223,7 @@ def test_snapshots_say_whose_they_are_and_late_ones_are_dropped(state, work, mon
 # --- what comes and goes --------------------------------------------------------------------
 
 
-def test_downloads_stay_as_they_are_while_a_run_goes_on(state, work):
+def test_downloads_stay_as_they_are_while_a_run_continues(state, work):
     state.drawn = {
         POSITIVE: lambda: density_plot(state, "positive"),
         PREDICTION: lambda: prediction_plot(state),
@@ -242,7 +243,7 @@ def test_downloads_stay_as_they_are_while_a_run_goes_on(state, work):
     assert len(panel.figures.children) == 1 and len(living) == len(before)
 
 
-def test_an_offer_stays_as_it_is_until_another_comes(state, work):
+def test_an_offer_stays_until_another_comes(state, work):
     panel = OffersPanel(state, work)
     first = Offer("1", SlitSystem(), RunState.RUNNING, 0.1)
     state.offers = (first,)
@@ -258,7 +259,7 @@ def test_an_offer_stays_as_it_is_until_another_comes(state, work):
     assert not panel.children
 
 
-def test_trends_are_asked_for_again_with_a_result_not_with_each_report(state, work, monkeypatch):
+def test_trends_are_computed_again_with_a_result_not_with_each_report(state, work, monkeypatch):
     state.tab = TRENDS
     trends = Trends(state, work)
     asked = []
@@ -273,7 +274,7 @@ def test_trends_are_asked_for_again_with_a_result_not_with_each_report(state, wo
     assert len(asked) == 1
 
 
-def test_a_trend_of_other_inputs_says_so(state, work):
+def test_a_trend_of_other_inputs_is_marked(state, work):
     state.tab = TRENDS
     trends = Trends(state, work)
     state.model = Surrogate.load().card

@@ -16,7 +16,7 @@ from nanoconf import Surrogate
 from nanoconf.gui import words
 from nanoconf.gui.figures.plots import DENSITY, MD, ML, Z_AXIS, Chart, Curve
 from nanoconf.gui.services.answers import Answers
-from nanoconf.gui.state import RUNS, TRENDS, UNCERTAINTY
+from nanoconf.gui.tabs.registry import RUNS, TRENDS, UNCERTAINTY
 from nanoconf.gui.tabs.runs.model import History
 from nanoconf.gui.tabs.trends.model import Trends
 from nanoconf.gui.tabs.uncertainty.model import EXACT, UncertainInputs
@@ -54,7 +54,7 @@ def trends(state, work):
     return trends
 
 
-def test_a_trend_is_what_the_surrogate_says_along_an_input(state, trends):
+def test_a_trend_is_the_prediction_along_an_input(state, trends):
     assert trends.choices == (
         *("confinement_length", "positive_valency", "salt_concentration", "positive_diameter"),
     )
@@ -69,7 +69,7 @@ def test_a_trend_is_what_the_surrogate_says_along_an_input(state, trends):
     json.loads(trends.plot().as_json())
 
 
-def test_whole_numbers_and_both_diameters_vary_as_such(state, trends):
+def test_valencies_vary_in_whole_numbers_and_diameters_together(state, trends):
     trends.name = "positive_valency"
     until(lambda: trends.trend.name == "positive_valency")
     assert list(trends.trend.values) == [1, 2, 3]
@@ -79,13 +79,13 @@ def test_whole_numbers_and_both_diameters_vary_as_such(state, trends):
     assert all(each.diameters[0] == each.diameters[1] for each in trends.trend.systems)
 
 
-def test_a_trend_outside_what_was_learnt_says_so(state, trends):
+def test_a_trend_outside_the_training_range_is_explained(state, trends):
     state.type("confinement_length", "5")
     until(lambda: trends.trend is None)
     assert "h = 5.00 nm" in trends.problem and not trends.plot().curves
 
 
-def test_without_a_model_the_tab_says_why(state, work, no_model):
+def test_without_a_model_the_trends_tab_gives_the_reason(state, work, no_model):
     state.tab = TRENDS
     trends = Trends(state, work)
     assert "loading" in trends.plot().hint
@@ -95,7 +95,7 @@ def test_without_a_model_the_tab_says_why(state, work, no_model):
     assert "the model's files are damaged" in Trends(state, work).plot().hint
 
 
-def test_simulations_on_the_way_are_points(state, work):
+def test_simulations_along_the_trend_are_points(state, work):
     other = replace(SYSTEM, salt_concentration=0.8 * SYSTEM.salt_concentration)
     wide = replace(other, confinement_length=1.1 * SYSTEM.confinement_length)
     simulated(work, (SYSTEM, "me"), (other, "you"), (wide, "me"))
@@ -109,20 +109,20 @@ def test_simulations_on_the_way_are_points(state, work):
     assert points[0].errors["negative"]["contact"] > 0
 
 
-def test_of_two_simulations_of_a_system_the_one_simulated_longest_is_the_point(state, work):
+def test_the_longest_simulation_of_a_system_is_the_point(state, work):
     from nanoconf.surrogate.trends import simulated_points
 
     early = homes.simulated(work.archive.home, STEADY, early=True)
     whole = homes.simulated(work.archive.home, replace(STEADY, duration_ns=0.5))
     (point,) = simulated_points((early, whole), SYSTEM, "salt_concentration")
-    mid = whole.result().summary["densities_M"]["positive"]["mid"]
+    mid = whole.result().summary.densities_M["positive"]["mid"]
     assert point.densities["positive"]["mid"] == mid
 
 
 # --- the values under the pointer -----------------------------------------------------------
 
 
-def test_a_figure_says_the_values_at_a_place():
+def test_a_figure_reads_the_values_at_a_place():
     half = Curve("MD, half a slit", np.array([-1.0, 0.0]), np.array([0.5, 0.7]), MD)
     whole = Curve("ML", np.array([-1.0, 1.0]), np.array([-2.0, 2.0]), ML)
     chart = Chart((half, whole), Z_AXIS, "Density (M)", DENSITY)
@@ -167,7 +167,7 @@ def test_the_spread_of_an_output_follows_from_that_of_the_inputs(state, uncertai
     json.loads(uncertain.plot().as_json())
 
 
-def test_the_samples_of_an_input_can_be_seen(uncertain):
+def test_the_samples_of_an_input_can_be_shown(uncertain):
     uncertain.output = "salt_concentration"
     assert uncertain.numbers().startswith("Mean 0.5, standard deviation 0.029,")  # 0.05/√3
     histogram, indices = uncertain.plot().charts
@@ -178,7 +178,7 @@ def test_the_samples_of_an_input_can_be_seen(uncertain):
     assert not uncertain.plot().charts
 
 
-def test_what_cannot_be_sampled_is_refused_in_words(state, uncertain):
+def test_inputs_that_cannot_be_sampled_are_refused_in_words(state, uncertain):
     after(
         uncertain,
         lambda: setattr(uncertain, "widths", {**uncertain.widths, "salt_concentration": "x"}),
@@ -195,7 +195,7 @@ def test_what_cannot_be_sampled_is_refused_in_words(state, uncertain):
     assert "h = 6.00 nm" in uncertain.numbers()
 
 
-def test_without_a_model_nothing_is_said_to_be_sampled(state, work, no_model):
+def test_without_a_model_the_uncertainty_tab_gives_the_reason(state, work, no_model):
     state.tab = UNCERTAINTY
     uncertain = UncertainInputs(state, work)
     until(lambda: uncertain.version)
@@ -250,7 +250,7 @@ def test_runs_that_are_done_are_listed_and_cited_by_the_length_simulated(state, 
     state.tab = RUNS
     history = History(state, work)
     until(lambda: len(history.entries) == 3)
-    ns = {run.id: f"{run.result().summary['simulated_ns']:.3g} ns" for run in (early, whole)}
+    ns = {run.id: f"{run.result().summary.simulated_ns:.3g} ns" for run in (early, whole)}
     lengths = {entry.run_id: entry.length for entry in history.entries}
     assert lengths == {**ns, waits.id: "to 1 %, at most 100 ns"}
     history.chosen = (early.id,)
@@ -288,7 +288,7 @@ def test_a_run_in_progress_is_not_deleted(state, work):
     until(lambda: run.finished)
 
 
-def test_of_several_runs_those_stay_chosen_that_are_not_deleted(state, work):
+def test_runs_that_are_not_deleted_stay_selected(state, work):
     runs = [work.archive.submit(SYSTEM, replace(LONG, seed=seed), owner="me") for seed in (1, 2)]
     waits, runs_still = runs
     state.tab = RUNS
@@ -305,7 +305,7 @@ def test_of_several_runs_those_stay_chosen_that_are_not_deleted(state, work):
     until(lambda: not history.entries)
 
 
-def test_a_run_that_somebody_else_deletes_leaves_the_list_and_the_tab_lives_on(state, work):
+def test_a_run_deleted_elsewhere_leaves_the_list_and_the_tab_still_works(state, work):
     runs = [work.archive.submit(SYSTEM, replace(LONG, seed=seed)) for seed in (1, 2)]
     gone, left = runs
     state.tab = RUNS
@@ -324,7 +324,7 @@ def test_a_run_that_somebody_else_deletes_leaves_the_list_and_the_tab_lives_on(s
     until(lambda: not history.entries)
 
 
-def test_a_damaged_result_is_told_and_the_tab_lives_on(state, work):
+def test_a_damaged_result_is_reported_and_the_tab_still_works(state, work):
     run = work.archive.submit(SYSTEM, QUICK, owner="me")
     (run.folder / "result.json").write_text("{}")  # and no profiles
     state.tab = RUNS

@@ -1,0 +1,128 @@
+"""Ends of the axes: rungs of a ladder, kept while the curves move a little."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from nanoconf.gui.figures.plots import Chart, Plot
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LADDER = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+"""Where axes may end, times a power of ten: they stay while the curves move a little."""
+
+HEADROOM = 1.05
+"""Room above the highest point, as a factor."""
+
+AHEAD = 1.3
+"""How far ahead axes that have become too short are made longer: who moves a slider goes on."""
+
+BELOW = 0.1
+"""How far axes reach beyond zero, at least, where zero is not their end."""
+
+ROOMY = 1.8
+"""How much longer than they need be axes may stay, so that they do not change at every step."""
+
+WIDE = 1.12
+"""The same, across the slit."""
+
+EDGE = 0.015
+"""How much of a wall (nm) is seen at least."""
+
+Limits = tuple[float, float, float, float]
+"""Ends of the axes: x from, x to, y from, y to."""
+
+
+def set_limits(figure: Figure, ends: list[Limits]) -> None:
+    """Let the axes of a figure end there."""
+    for axes, (left, right, bottom, top) in zip(figure.axes, ends, strict=False):
+        axes.set_xlim(left, right)
+        axes.set_ylim(bottom, top)
+
+
+def kept_limits(plot: Plot, before: list[Limits]) -> list[Limits]:
+    """Where the axes of a plot end: where they ended before, if that still suits all of them."""
+    wanted = [limits(chart) for chart in plot.charts]
+    if len(wanted) != len(before):
+        return wanted
+    if all(map(_suits, before, wanted, plot.charts)):
+        return before
+    return [_ahead(*each) for each in zip(before, wanted, plot.charts, strict=True)]
+
+
+def fits(plot: Plot, ends: list[Limits]) -> bool:
+    """Whether all that a plot shows lies within these ends of its axes."""
+    return len(ends) == len(plot.charts) and all(map(_fits, ends, plot.charts))
+
+
+def _fits(ends: Limits, chart: Chart) -> bool:
+    left, right, bottom, top = ends
+    low, high = _extent(chart)
+    if chart.width is None:
+        across = (left, right) == _across(chart)
+    else:
+        across = chart.width / 2 < right
+    return across and bottom <= low and high <= top
+
+
+def _suits(before: Limits, wanted: Limits, chart: Chart) -> bool:
+    left, right, bottom, top = before
+    if chart.width is None:
+        same_across = (left, right) == wanted[:2]
+    else:
+        same_across = chart.width / 2 + EDGE < right <= WIDE * wanted[1]
+    low, high = _extent(chart)
+    holds = bottom <= HEADROOM * low and HEADROOM * high <= top
+    return same_across and holds and top - bottom <= ROOMY * (wanted[3] - wanted[2])
+
+
+def _ahead(before: Limits, wanted: Limits, chart: Chart) -> Limits:
+    """Where axes end that ended elsewhere before."""
+    grows = wanted[2] < before[2] or before[3] < wanted[3]
+    return limits(chart, AHEAD) if grows else wanted
+
+
+def limits(chart: Chart, room: float = 1.0) -> Limits:
+    """Where the axes of a chart end, with so many times the room upward that it needs."""
+    low, high = (room * end for end in _extent(chart))
+    bottom = 0.0 if chart.from_zero else -_rung(-low)
+    top = max(_rung(high), -BELOW * bottom)
+    bottom = min(bottom, 0.0 if chart.from_zero else -BELOW * top)
+    if bottom == top:
+        bottom, top = (0.0, 1.0) if chart.from_zero else (-1.0, 1.0)
+    return (*_across(chart), bottom, top)
+
+
+def _extent(chart: Chart) -> tuple[float, float]:
+    """Smallest and largest y with half of the bars or bands, zero between them."""
+    low = high = 0.0
+    for curve in chart.curves:
+        known = curve.y[curve.y == curve.y]
+        if len(known):
+            low, high = min(low, float(known.min())), max(high, float(known.max()))
+    for marker in chart.markers:
+        if marker.y is not None:
+            low, high = min(low, *marker.places), max(high, *marker.places)
+    return low, high
+
+
+def _across(chart: Chart) -> tuple[float, float]:
+    if chart.width is not None:
+        half = math.ceil(10 * chart.width / 2 + 0.2) / 10
+        return -half, half
+    if chart.names:
+        return -0.6, len(chart.names) - 0.4
+    found = [value for curve in chart.curves if len(curve.x) for value in (curve.x[0], curve.x[-1])]
+    low, high = (min(found), max(found)) if found else (0.0, 1.0)
+    margin = 0.03 * (high - low) or 0.5
+    return low - margin, high + margin
+
+
+def _rung(value: float) -> float:
+    """The next rung of the ladder above a value."""
+    if value <= 0:
+        return 0.0
+    power = 10.0 ** math.floor(math.log10(HEADROOM * value))
+    return next(step for step in LADDER if step * power >= HEADROOM * value * 0.999999) * power

@@ -1,0 +1,312 @@
+"""Runs of a page: submitted, watched, cancelled, finished, found again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backend.files import write_json
+from backend.runs.archive import Archive
+from backend.runs.keeper import ensure_keeper
+from backend.runs.run import Run
+from backend.runs.state import RunState
+from backend.sampling.result import Progress, SimulationResult
+from backend.settings import RunSettings
+from nanoconf.gui import words
+from nanoconf.gui.inputs import texts_of
+from nanoconf.gui.services.work import Work
+from nanoconf.gui.state import AppState, Simulation
+from tests.support.homes import LONG, QUICK, SYSTEM, until
+from tests.support.profiles import profiles
+
+
+def test_the_estimate_follows_the_inputs(state, work):
+    short = state.estimate
+    state.type("duration_ns", "50")
+    assert state.estimate > 5 * short
+    state.type("duration_ns", "abc")
+    assert state.estimate is None
+
+
+def test_cluster_mode_without_a_cluster_explains_what_to_configure_and_stays_off(
+    state, work, monkeypatch, tmp_path
+):
+    monkeypatch.delenv("NANOCONF_CLUSTER_CONFIG", raising=False)
+    work.cluster_mode(True)
+    assert not state.cluster_mode
+    assert "NANOCONF_CLUSTER_CONFIG" in state.cluster_note
+    monkeypatch.setenv("NANOCONF_CLUSTER_CONFIG", str(tmp_path / "missing.toml"))
+    work.cluster_mode(True)
+    assert "no such file" in state.cluster_note
+    work.cluster_mode(False)
+    assert not state.cluster_note
+
+
+def small(state: AppState, monkeypatch: pytest.MonkeyPatch, settings: RunSettings) -> None:
+    """Make the page ask for a run that is over at once, or never."""
+    monkeypatch.setattr(AppState, "system", SYSTEM)
+    monkeypatch.setattr(AppState, "settings", settings)
+
+
+def test_a_run_goes_to_the_archive_and_comes_back_with_its_files(state, work, monkeypatch):
+    small(state, monkeypatch, QUICK)
+    work.run()
+    until(lambda: state.simulation and not state.simulating)
+    assert state.simulation.state == RunState.DONE, state.log
+    (run,) = work.archive.runs()
+    assert run.request["owner"] == "me"
+    expected = run.result().profiles.files()
+    assert {name: state.simulation.files[name] for name in expected} == expected
+    about = json.loads(state.simulation.files["run.json"])
+    assert about["id"] == run.id and about["summary"] == run.result().summary.to_dict()
+    assert state.worker_log
+
+
+def test_a_stored_result_is_shown_at_once(state, work, monkeypatch):
+    small(state, monkeypatch, QUICK)
+    work.run()
+    until(lambda: not state.simulating and "Done" in state.status)
+    assert not state.simulation.stored
+    work.run()
+    until(lambda: not state.simulating and "Stored" in state.status)
+    assert state.simulation.stored and state.simulation.joined
+    assert len(work.archive.runs()) == 1
+
+
+def test_cancel_ends_the_run(state, work, monkeypatch):
+    small(state, monkeypatch, LONG)
+    work.run()
+    until(lambda: state.simulation and state.simulation.state == RunState.RUNNING)
+    work.cancel()
+    assert state.phase == "cancelling"
+    until(lambda: not state.simulating and "Cancelled" in state.status)  # said last
+    assert state.simulation.state == RunState.CANCELLED
+
+
+def test_another_page_of_this_browser_finds_its_run_again(state, work, monkeypatch):
+    small(state, monkeypatch, LONG)
+    work.run()
+    until(lambda: state.simulation and state.simulation.state == RunState.RUNNING)
+    run_id = state.simulation.run_id
+    work.close()
+    fresh = AppState()
+    again = Work(fresh, work.archive)
+    again.owner = "me"
+    again.resume("", predicted=False)
+    until(lambda: fresh.simulation and fresh.simulation.state == RunState.RUNNING)
+    assert fresh.simulation.run_id == run_id and fresh.simulation.mine
+    again.cancel()
+    until(lambda: not fresh.simulating)
+    again.close()
+
+
+def test_a_strangers_run_is_offered_and_ended_only_when_asked_twice(state, work, monkeypatch):
+    run = work.archive.submit(SYSTEM, LONG, owner="somebody else")
+    work.resume("", predicted=False)
+    (offer,) = work.offers()
+    assert offer.run_id == run.id
+    assert state.simulation is None
+    work.attach(run.id)
+    going = ("Preparing", "Equilibrating", "Simulating")
+    until(lambda: state.simulation and state.status.startswith(going))  # said last
+    assert work.offers() == ()
+    work.cancel()
+    assert state.phase == "confirming" and "once more" in state.status and not run.cancel_requested
+    state.show(replace(state.simulation, progress=Progress("equilibrating", 0.1)))
+    assert "once more" in state.status
+    work.leave()
+    assert not state.simulating and not run.finished
+    work.attach(run.id)
+    until(lambda: state.simulation and state.simulation.active)
+    work.cancel()
+    work.cancel()
+    until(lambda: not state.simulating)
+    assert run.state == RunState.CANCELLED
+
+
+def test_a_home_that_cannot_be_written_is_reported(state, tmp_path):
+    blocked = tmp_path / "a file"
+    blocked.write_text("")
+    work = Work(state, Archive(blocked))
+    work.run()
+    until(lambda: state.mood == "bad")
+    assert "NANOCONF_HOME" in state.status and not state.simulating
+    work.close()
+
+
+def test_a_stored_result_appears_with_its_inputs_and_turns_stale_without(state, work, monkeypatch):
+    run = work.archive.submit(SYSTEM, QUICK, owner="somebody else")
+    ensure_keeper(work.archive.home)
+    until(lambda: run.state == RunState.DONE)
+    state.choose(SYSTEM)
+    until(lambda: state.simulation and "Stored result" in state.status)  # said last
+    assert state.simulation.stored and state.simulation.run_id == run.id
+    assert not state.simulation_stale
+    state.type("salt_concentration", "0.77")
+    assert state.simulation_stale
+    state.choose(SYSTEM)
+    assert not state.simulation_stale
+
+
+def stored(archive: Archive, owner: str = "somebody else") -> Run:
+    """A run of `SYSTEM` that is done, with a profile that nobody has simulated."""
+    run = archive.submit(SYSTEM, QUICK, owner=owner)
+    SimulationResult(SYSTEM, QUICK, profiles(SYSTEM)).save(run.folder)
+    write_json(run.folder / "result.json", {"summary": {}})
+    return run
+
+
+def test_a_page_that_opens_shows_the_stored_result_of_the_inputs_it_opens_with(
+    state, work, monkeypatch
+):
+    small(state, monkeypatch, QUICK)
+    run = stored(work.archive)
+    work.resume("", predicted=False)  # no input has changed
+    until(lambda: state.simulation and "Stored result" in state.status)
+    assert state.simulation.stored and state.simulation.run_id == run.id
+
+
+def test_an_opened_run_that_is_done_is_a_stored_result(state, work):
+    run = stored(work.archive)
+    work.attach(run.id)
+    until(lambda: state.simulation and "Stored result" in state.status)
+    assert state.simulation.stored and not state.simulation.joined
+
+
+class Page:
+    """A page whose main thread is the test's: what is posted to it waits until it is let.
+
+    Attributes
+    ----------
+    waiting : list of callable
+        What is posted, and not yet done.
+    """
+
+    def __init__(self, state: AppState, home: Path):
+        self.waiting: list[Callable[[], None]] = []
+        self.work = Work(state, Archive(home), post=self.waiting.append)
+        self.work.owner = "me"
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Do what is posted until something is so."""
+
+        def so() -> object:
+            while self.waiting:
+                self.waiting.pop(0)()
+            return condition()
+
+        until(so)
+
+
+@pytest.fixture
+def page(state, home):
+    page = Page(state, home)
+    yield page
+    page.work.close()
+
+
+@pytest.fixture
+def no_keeper(monkeypatch):
+    """Nobody begins what waits."""
+    monkeypatch.setattr("backend.runs.keeper.ensure_keeper", lambda _home: None)
+
+
+def test_a_stored_result_comes_back_after_a_run_without_a_result(state, page):
+    run = stored(page.work.archive)
+    for end in (RunState.CANCELLED, RunState.FAILED):
+        state.type("salt_concentration", "0.77")
+        state.show(Simulation("1", SYSTEM, LONG, state=end, profiles=profiles(SYSTEM)))
+        state.choose(SYSTEM)
+        assert not state.simulation_stale
+        page.until(lambda: state.simulation.run_id == run.id)
+        assert state.simulation.stored
+
+
+def with_a_stored_result_and_a_run(state: AppState, page: Page) -> Run:
+    """The page is loaded again while its run goes on; another result of the inputs is stored."""
+    stored(page.work.archive, owner="me")
+    run = page.work.archive.submit(SYSTEM, LONG, owner="me")
+    state.restore(texts_of(SYSTEM))
+    page.work.resume(run.id, predicted=False)
+    # The main thread is busy until the result is found and the run has been looked at.
+    until(lambda: len(page.waiting) > 8)
+    page.until(lambda: state.simulation.active)
+    assert state.simulation.run_id == run.id
+    return run
+
+
+def test_cancel_ends_the_run_on_screen_though_a_result_is_stored(state, page, no_keeper):
+    run = with_a_stored_result_and_a_run(state, page)
+    page.work.cancel()
+    page.until(lambda: not state.simulating)
+    assert run.state == RunState.CANCELLED and "Cancelled" in state.status
+
+
+def test_finish_ends_the_run_on_screen_though_a_result_is_stored(state, page, no_keeper):
+    run = with_a_stored_result_and_a_run(state, page)
+    page.work.finish()
+    until(lambda: run.finish_requested)
+
+
+def test_a_run_that_is_deleted_while_it_waits_leaves_a_page_that_can_be_used(
+    state, page, no_keeper, monkeypatch
+):
+    run = page.work.archive.submit(SYSTEM, LONG, owner="me")
+    page.work.attach(run.id)
+    page.until(lambda: "Waiting for a free processor" in state.status)
+    run.remove()
+    page.work.cancel()
+    page.until(lambda: "has been removed" in state.status)
+    assert state.mood == "bad" and not state.simulating
+    small(state, monkeypatch, LONG)
+    page.work.run()
+    page.until(lambda: "Waiting for a free processor" in state.status)
+    assert state.simulation.run_id != run.id
+
+
+def test_a_run_that_is_gone_cannot_be_cancelled(state, page):
+    state.show(Simulation("0" * 32, SYSTEM, LONG))
+    page.work.cancel()
+    page.until(lambda: state.phase != "cancelling")
+    assert "could not be ended: there is no run" in state.status
+
+
+def test_a_run_that_cannot_be_opened_is_reported(state, work):
+    work.attach("0" * 32)
+    until(lambda: state.mood == "bad")
+    assert "cannot be opened: there is no run" in state.status
+
+
+def test_finish_keeps_the_result_so_far(state, work, monkeypatch):
+    settings = replace(LONG, duration_ns=20.0)  # it can end after a tenth of that
+    small(state, monkeypatch, settings)
+    work.run()
+    until(lambda: state.simulation and state.simulation.profiles is not None)
+    work.finish()
+    assert state.phase == "finishing" and "Finishing" in state.status
+    until(lambda: not state.simulating)
+    assert state.simulation.state == RunState.DONE, state.log
+    summary = state.simulation.result.summary
+    assert 0 < summary.simulated_ns < settings.duration_ns
+    # It does not answer a request for all of it.
+    assert not work.archive.submit(SYSTEM, LONG).joined
+
+
+def test_a_waiting_run_shows_how_many_wait_before_it(state, work):
+    first = work.archive.submit(SYSTEM, replace(LONG, seed=11))
+    second = work.archive.submit(SYSTEM, replace(LONG, seed=12))
+    third = work.archive.submit(SYSTEM, replace(LONG, seed=13))
+    assert [work.archive.ahead_of(run) for run in (first, second, third)] == [0, 1, 2]
+    waiting = Simulation(third.id, SYSTEM, LONG, ahead=2)
+    assert "2 more before it" in words.status(waiting)
+
+
+def test_nothing_starts_while_an_input_is_invalid(state, work):
+    state.type("salt_concentration", "90")
+    work.run()
+    work.answers.predict()
+    assert not state.simulating and not state.predicting and work.archive.runs() == []

@@ -1,0 +1,135 @@
+"""Numbers as people type them: read, refused, explained and remembered."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backend import inputs
+from backend.system import InvalidInput, SlitSystem
+from nanoconf.data.plans import PAPER_GRID
+from nanoconf.gui.fields import DURATION, FIELDS, system_fields
+from nanoconf.gui.presets import presets
+
+
+def test_the_page_opens_with_the_papers_defaults(state):
+    assert state.valid and not state.problems
+    assert state.system == SlitSystem()
+    assert state.settings.duration_ns == 5.0
+    assert state.texts["confinement_length"] == "3.00"
+    assert state.texts["positive_diameter"] == "0.714"
+    assert state.tab == "Prediction Graph"
+
+
+@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("typed", ["abc", "", "  ", "1e999", "nan", "inf", "1_0", "0x1", "1,000.5"])
+def test_invalid_numbers_are_refused_and_kept_as_typed(state, name, typed):
+    state.type(name, typed)
+    assert state.texts[name] == typed
+    if not typed.strip() and FIELDS[name].default is None:
+        assert state.valid and state.values[name] is None
+        return
+    assert not state.valid
+    message = state.problems[name]
+    assert "\n" not in message
+    assert FIELDS[name].title in message and FIELDS[name].allowed in message
+    assert typed.strip() in message
+
+
+@pytest.mark.parametrize("field", system_fields(), ids=lambda field: field.name)
+def test_a_number_out_of_range_is_refused_with_what_is_allowed(state, field):
+    state.type(field.name, "90")
+    assert state.problems == {field.name: f"{field.title} = 90: {field.allowed}"}
+
+
+def test_every_range_is_the_engines_and_names_its_bounds_and_unit():
+    for field in system_fields():
+        each = inputs.SYSTEM[field.name]
+        assert (field.low, field.high) == (each.low, each.high)
+    assert FIELDS["confinement_length"].allowed == "must be a number between 0.6 and 30 nm"
+    assert FIELDS["positive_valency"].allowed == "must be 1, 2 or 3"
+    assert FIELDS["negative_valency"].allowed == "must be −3, −2 or −1"
+    assert FIELDS["positive_diameter"].allowed == "must be a number between 0.1 and 2.0 nm"
+    assert FIELDS["negative_diameter"].allowed.endswith(", or nothing")
+
+
+@pytest.mark.parametrize("field", system_fields(), ids=lambda field: field.name)
+def test_a_slider_spans_the_range_and_stops_at_every_step_of_the_papers_grid(field):
+    positions = field.positions
+    assert (positions[0], positions[-1]) == (field.low, field.high)
+    assert list(positions) == sorted(set(positions))
+    for value in PAPER_GRID.get(field.name, ()):
+        assert positions[field.position(value)] == pytest.approx(value)
+    for value in positions:
+        assert field.parse(field.text(value)) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "value"),
+    [
+        ("salt_concentration", "0,5", 0.5),
+        ("salt_concentration", " .5 ", 0.5),
+        ("confinement_length", "3.", 3.0),
+        ("confinement_length", "3,25e0", 3.25),
+        ("positive_valency", "2.0", 2),
+        ("negative_valency", "−1", -1),
+        ("negative_valency", "-1", -1),
+        ("duration_ns", "0.01", 0.01),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(state, name, typed, value):
+    state.type(name, typed)
+    assert state.valid, state.problems
+    assert state.values[name] == value
+    assert state.texts[name] == typed
+
+
+def test_a_valency_is_a_whole_number(state):
+    state.type("positive_valency", "1,5")
+    assert "must be 1, 2 or 3" in state.problems["positive_valency"]
+
+
+def test_both_ends_of_every_range_are_allowed(state):
+    for name, field in FIELDS.items():
+        for value in (field.low, field.high):
+            state.type(name, field.text(value))
+            assert state.values[name] == value
+
+
+def test_numbers_the_page_writes_are_read_back_exactly():
+    for field in (field for field in FIELDS.values() if not field.whole):
+        for value in np.linspace(field.low, field.high, 7):
+            assert field.parse(field.text(value)) == pytest.approx(value, rel=1e-5)
+    assert DURATION.text(0.02) == "0.02" and DURATION.text(5.0) == "5.0"
+
+
+def test_a_long_text_is_clipped_in_the_message_but_not_in_the_field(state):
+    state.type("salt_concentration", "x" * 500)
+    assert len(state.problems["salt_concentration"]) < 120
+    assert len(state.texts["salt_concentration"]) == 500
+
+
+def test_refusals_of_the_engine_appear_beside_the_number(state, monkeypatch):
+    def refuse(**_inputs):
+        raise InvalidInput("salt_concentration", 0.9, "the ions would fill the slit")
+
+    monkeypatch.setattr("nanoconf.gui.inputs.SlitSystem", refuse)
+    state.type("salt_concentration", "0.9")
+    assert state.problems == {
+        "salt_concentration": "Salt concentration c = 0.90: the ions would fill the slit"
+    }
+
+
+def test_remembered_texts_come_back_and_unknown_ones_do_not(state):
+    state.restore({"salt_concentration": "0.6", "confinement_length": "oops", "evil": 1})
+    assert state.values["salt_concentration"] == 0.6
+    assert "confinement_length" in state.problems
+    assert "evil" not in state.texts
+
+
+def test_every_preset_can_be_simulated_and_sets_the_inputs(state):
+    for preset in presets():
+        state.choose(preset.system)
+        assert state.valid and state.system == preset.system
+    state.choose(SlitSystem())
+    assert state.texts["negative_diameter"] == ""

@@ -1,0 +1,36 @@
+"""The network: its seeds and its scaling."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nanoconf.surrogate.fitting import Lessons, fit
+from nanoconf.surrogate.network import SHIPPED, Scaling, build
+from nanoconf.surrogate.shape import TERMS
+
+SAME = Scaling(np.zeros(5), np.ones(5)), Scaling(np.zeros(2 * TERMS), np.ones(2 * TERMS))
+
+
+def test_a_seed_gives_the_initial_weights_and_every_member_its_own():
+    first, again, other = (build(*SAME, seed).get_weights() for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0])
+    assert len({weights.tobytes() for weights in first[0]}) == SHIPPED.members
+
+
+def test_scaling_maps_a_constant_column_to_zero():
+    values = np.array([[1.0, -1.0], [3.0, -1.0], [2.0, -1.0]])
+    scaling = Scaling.of_ranges(values)
+    scaled = (values - scaling.centre) * scaling.inverse_size
+    assert np.array_equal(scaled, [[-1, 0], [1, 0], [0, 0]])
+
+
+def test_the_same_seed_gives_the_same_network(data):
+    lessons = Lessons.of(data[range(20)])
+
+    def weights(seed: int) -> list[np.ndarray]:
+        return fit(lessons, lessons, 3, seed).network.get_weights()
+
+    first, again, other = weights(1), weights(1), weights(2)
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[-1], other[-1])

@@ -1,0 +1,283 @@
+"""The page in a real browser: its server, a window, and what a person does there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import numpy as np
+import psutil
+from playwright.sync_api import Browser, Locator, Page, Playwright, ViewportSize, expect
+
+from tests.support import homes
+from tests.support.homes import until
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 1000 * homes.PATIENCE
+"""Milliseconds to wait for anything."""
+
+PICTURES = ROOT / "test-results"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+SERVE = "from nanoconf.gui.serve import serve; serve('127.0.0.1', {port}, False)"
+
+expect.set_options(timeout=PATIENCE)  # five seconds by default
+
+SHORT = "0.02"
+"""Length (ns) of a simulation that is soon over."""
+
+
+def chromium(playwright: Playwright) -> str | None:
+    """A Chromium on this machine."""
+    for name in ("chromium", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    own = playwright.chromium.executable_path
+    return own if Path(own).exists() else None
+
+
+class Server:
+    """Voila with the page, for one home."""
+
+    def __init__(self, home: Path):
+        self.home = home
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://localhost:{self.port}/"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, plain: bool = False) -> None:
+        """Start it; ``plain`` as anyone would who knows Voila and not this project."""
+        voila = ["-m", "voila", "app.ipynb", "--no-browser", f"--port={self.port}"]
+        command = voila if plain else ["-c", SERVE.format(port=self.port)]
+        self.process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env={**os.environ, "NANOCONF_HOME": str(self.home)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        until(self.answers, "the server to answer")
+
+    def answers(self) -> bool:
+        assert self.process and self.process.poll() is None, "the server has ended"
+        try:
+            urlopen(f"{self.url}voila/static/voila.js", timeout=5).close()
+        except (URLError, OSError):
+            return False
+        return True
+
+    def kill(self) -> None:
+        """End it without warning."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(homes.PATIENCE)
+
+    def kernels(self) -> list[psutil.Process]:
+        return [each for each in processes_of(self.home) if "ipykernel_launcher" in cmdline(each)]
+
+
+def cmdline(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Everything that was started with this home."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            environment = process.environ()
+        except psutil.Error:
+            continue
+        if environment.get("NANOCONF_HOME") == str(home) and process.pid != os.getpid():
+            found.append(process)
+    return found
+
+
+class Window:
+    """The page as a person uses it.
+
+    Attributes
+    ----------
+    page : Page
+        Playwright's page.
+    trouble : list of str
+        Requests to other hosts, console errors, exceptions; a test that leaves any fails.
+    """
+
+    def __init__(self, browser: Browser, server: Server, size: tuple[int, int] = (1280, 800)):
+        self.server = server
+        viewport = ViewportSize(width=size[0], height=size[1])
+        self.context = browser.new_context(viewport=viewport, accept_downloads=True)
+        self.trouble: list[str] = []
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.page.on("request", self._requested)
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.trouble.append(f"exception: {error}"))
+
+    def _requested(self, request: Any) -> None:
+        ours = (self.server.url, f"ws://localhost:{self.server.port}/", "data:", "blob:")
+        if not request.url.startswith(ours):
+            self.trouble.append(f"a request to {request.url[:200]}")
+
+    def _said(self, message: Any) -> None:
+        if message.type == "error":
+            self.trouble.append(f"console: {message.text}")
+
+    def open(self) -> Window:
+        self.page.goto(self.server.url)
+        return self.ready()
+
+    def reload(self) -> Window:
+        self.page.reload()
+        return self.ready()
+
+    def ready(self) -> Window:
+        """Wait until one can type and sees a figure."""
+        self.field("Confinement length h (nm)").wait_for()
+        self.wait("document.querySelector('.nc-figure canvas')")
+        return self
+
+    def close(self) -> None:
+        self.page.close(run_before_unload=False)
+        self.context.close()
+
+    # --- looking ----------------------------------------------------------------------------
+
+    def wait(self, condition: str) -> None:
+        """Wait until a JavaScript expression holds."""
+        self.page.wait_for_function(condition)
+
+    def field(self, label: str) -> Locator:
+        return self.page.get_by_role("textbox", name=label, exact=True)
+
+    def slider(self, label: str) -> Locator:
+        return self.page.get_by_role("slider", name=label, exact=True)
+
+    def button(self, words: str) -> Locator:
+        return self.page.get_by_role("button", name=words, exact=True)
+
+    @property
+    def status(self) -> str:
+        return self.page.get_by_role("status").inner_text()
+
+    def wait_for_status(self, beginning: str) -> None:
+        quoted = json.dumps(beginning)
+        condition = f"document.querySelector('[role=status]')?.innerText.startsWith({quoted})"
+        self.wait(condition)
+
+    def curves(self) -> list[dict[str, Any]]:
+        """The data of the figure that is seen."""
+        return json.loads(self.page.evaluate(f"{SEEN}.dataset.curves"))
+
+    def lines(self) -> dict[str, dict[str, Any]]:
+        """The lines across the figure that is seen, by label."""
+        found = json.loads(self.page.evaluate(f"{SEEN}.dataset.lines"))
+        return {line["label"]: line for line in found}
+
+    def wait_for_curves(self, *sources: str) -> list[dict[str, Any]]:
+        quoted = json.dumps(list(sources))
+        self.wait(
+            f"JSON.stringify(JSON.parse({SEEN}?.dataset.curves ?? '[]').map(c => c.source))"
+            f" === JSON.stringify({quoted})"
+        )
+        return self.curves()
+
+    def wait_for_highest(self, density: float) -> None:
+        """Wait until the first curve has this as its highest density (M): the inputs' curve."""
+        first = f"JSON.parse({SEEN}?.dataset.curves ?? '[]')[0]"
+        self.wait(f"Math.abs(Math.max(...({first}?.density_M ?? [0])) - {density}) < 1e-4")
+
+    def settle(self) -> None:
+        """Wait until the figure is painted and stays as it is."""
+        self.wait(f"{PAINTED} > 100")
+        self.page.evaluate("window.paint = null")
+        same = f"(now => window.paint === (window.paint = now))({PAINTED})"
+        self.page.wait_for_function(same, polling=300)
+
+    def figure_box(self) -> tuple[float, float, float, float]:
+        """Left, top, width and height of the figure that is seen."""
+        box = self.page.locator(".nc-figure canvas:visible").first.bounding_box()
+        assert box is not None
+        return box["x"], box["y"], box["width"], box["height"]
+
+    def picture(self, name: str) -> None:
+        """Keep what is on screen."""
+        self.settle()
+        PICTURES.mkdir(exist_ok=True)
+        self.page.screenshot(path=PICTURES / f"{name}.png")
+
+    # --- doing ------------------------------------------------------------------------------
+
+    def tab(self, title: str) -> None:
+        self.page.get_by_role("tab", name=title, exact=True).click()
+
+    def paste(self, label: str, text: str) -> None:
+        """Replace a number at one go."""
+        self.field(label).fill(text)
+
+    def type(self, label: str, text: str) -> None:
+        """Replace a number key by key; what stands in between may be refused for a moment."""
+        field = self.field(label)
+        field.click()
+        field.press("ControlOrMeta+a")
+        field.press("Delete")
+        field.press_sequentially(text)
+
+    def download(self, name: str) -> str:
+        with self.page.expect_download() as waiting:
+            self.page.get_by_role("link", name=name, exact=True).click()
+        assert waiting.value.suggested_filename == name
+        return Path(waiting.value.path()).read_text(encoding="utf-8")
+
+
+SEEN = (
+    "[...document.querySelectorAll('[data-curves]')]"
+    ".find(e => e.closest('.nc-figure').offsetParent)"
+)
+
+PAINTED = """(() => {
+  const canvas = [...document.querySelectorAll('.nc-figure canvas')].find(e => e.offsetParent);
+  if (!canvas || !canvas.width) return 0;
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  let dark = 0;
+  for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 0 && data[i] < 200) dark += 1;
+  return dark;
+})()"""
+
+
+def same(curve: dict, profile) -> None:
+    """A curve on the page is a profile of the library."""
+    np.testing.assert_allclose(curve["z_nm"], profile.z, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(curve["density_M"], profile.density, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(curve["error_M"], profile.error, rtol=1e-5, atol=1e-9)
+
+
+def predict(window: Window) -> None:
+    """Press Predict, and wait for the curves of both ions."""
+    window.button("Predict using ML").click()
+    window.wait_for_curves("ML", "ML")
+
+
+def simulate(window: Window) -> None:
+    """Press Run for a simulation that is soon over."""
+    window.paste("Simulation length (ns)", SHORT)
+    window.button("Run").click()
+    window.wait_for_status("Done")
