@@ -200,7 +200,7 @@ def main() -> int:
             timings = run.result().summary.timings
             assert timings is not None
             figures["default run, in the engine"] = timings.seconds
-    print(json.dumps({what: round(value, 3) for what, value in figures.items()}, indent=1))
+    print(json.dumps({name: round(value, 3) for name, value in figures.items()}, indent=1))
     return 0
 
 

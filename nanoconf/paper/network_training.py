@@ -124,7 +124,7 @@ class Task:
 
 
 def _scaler(values: np.ndarray) -> MinMaxScaler:
-    """Scaling of each column of values to [0, 1]."""
+    """Return the min-max scaling of each column to [0, 1]."""
     from sklearn.preprocessing import MinMaxScaler
 
     return MinMaxScaler().fit(values)

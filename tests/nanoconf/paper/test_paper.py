@@ -174,13 +174,13 @@ def test_an_epoch_uses_the_papers_batch_size(grid, monkeypatch):
     assert float(used[0].learning_rate.numpy()) == pytest.approx(1e-4)
 
 
-def test_scaling_fills_zero_to_one_and_constants_become_zero(grid):
+def test_scaling_maps_columns_to_zero_to_one_and_constants_to_zero(grid):
     task = Task.of(Simulations.load(grid), seed=1)
     assert not np.ptp(task.inputs, axis=0).all()  # z₋ is constant
     for scaled, values in zip(task.scaled(task.training), (task.inputs, task.outputs), strict=True):
         training = values[task.training]
         low, span = training.min(axis=0), np.ptp(training, axis=0)
-        constant = span < 1e-14  # scikit-learn's limit; bins behind the walls have less
+        constant = span < 1e-14  # scikit-learn's threshold; bins behind the walls are below it
         assert (np.abs(scaled[:, constant]) < 1e-14).all()
         expected = (training - low) / np.where(constant, 1, span)
         np.testing.assert_allclose(scaled, expected, rtol=0, atol=1e-12)
@@ -190,8 +190,8 @@ def test_the_saved_network_includes_the_scaling(grid, tmp_path):
     task = Task.of(Simulations.load(grid), seed=2)
     fitted = fit(task, epochs=5, seed=2)
     inputs, _ = task.scaled(task.test)
-    answer = np.asarray(fitted.network(inputs.astype(np.float32), training=False))
-    expected = task.scale_outputs.inverse_transform(answer.astype(float))
+    scaled = np.asarray(fitted.network(inputs.astype(np.float32), training=False))
+    expected = task.scale_outputs.inverse_transform(scaled.astype(float))
     train(grid, tmp_path, epochs=5, seed=2, progress=False)
     found = PaperNetwork.load(tmp_path)([task.data.systems[row] for row in task.test])
     assert found == pytest.approx(expected, abs=1e-5)
