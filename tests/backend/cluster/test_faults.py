@@ -21,6 +21,7 @@ from backend.engines.numba import engine
 from backend.files import read_json, write_json
 from backend.locks import Lock
 from backend.runs.state import RunState
+from tests.support.desk import ROOT
 from tests.support.disks import small_disk
 from tests.support.homes import LONG, QUICK, STEADY, SYSTEM, processes, running, until
 from tests.support.slurm import make_key, name_of
@@ -427,7 +428,10 @@ def test_hostile_values_arrive_as_data(make_desk, cluster):
     desk = make_desk(
         work_dir=HOSTILE,
         account=HOSTILE,
-        setup=[f"export XDG_CACHE_HOME='{Path.home()}/.cache' NOTE=\"it's;\n fine\""],
+        setup=[
+            f"export PYTHONPATH={shlex.quote(str(ROOT))}",
+            f"export XDG_CACHE_HOME='{Path.home()}/.cache' NOTE=\"it's;\n fine\"",
+        ],
     )
     run = desk.submit(QUICK)
     assert desk.finish(run) == RunState.DONE, run.reason
@@ -513,7 +517,8 @@ def stand_in(cluster, name, script):
     (folder / name).write_text(f"#!/bin/bash\n{script}\n")
     (folder / name).chmod(0o755)
     cache = f"export XDG_CACHE_HOME={shlex.quote(platformdirs.user_cache_dir())}"
-    return [cache, f"export PATH={shlex.quote(str(folder))}:$PATH"]
+    package = f"export PYTHONPATH={shlex.quote(str(ROOT))}"
+    return [cache, package, f"export PATH={shlex.quote(str(folder))}:$PATH"]
 
 
 @pytest.mark.parametrize(
