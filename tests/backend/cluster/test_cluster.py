@@ -62,7 +62,9 @@ def test_two_keepers_do_not_harm_each_other(home, cluster, monkeypatch):
     before = desk.dispatcher
     desk.restart()
     desk.until(lambda: before.step() is not None and run.finished)
-    assert run.state == RunState.DONE and run.result().positive.density.max() > 0
+    assert run.state == RunState.DONE and run.result().positive.mean_density == pytest.approx(
+        0.5 / 3
+    )
     assert desk.slurm.submissions(desk.status(run)["job"]) == 1
     desk.close()
 

@@ -86,9 +86,9 @@ def test_sheets_err_along_the_walls_rather_than_across(positive_valency):
     exact, forces = forces_beside_ewald(positive_valency, "sheets")
     x, y, z = np.sqrt(np.mean((forces - exact) ** 2, axis=1)) / np.sqrt(np.mean(exact**2))
     print(f"sheets, valency {positive_valency}: lateral {x:.2%} {y:.2%}, normal {z:.2%}")
-    assert min(x, y) > 0.005
+    assert min(x, y) > 0.03  # 0.045 to 0.12
     assert max(x, y) < 0.15
-    assert z < 0.02
+    assert z < 0.012  # 0.007 to 0.009
 
 
 def forces_beside_ewald(positive_valency, electrostatics):

@@ -107,8 +107,8 @@ def test_schedule_keeps_to_the_duration_asked(duration):
     schedule = Schedule.of(system, settings)
     production = schedule.stages[-1] * schedule.samples_per_tally * settings.steps_per_sample
     simulated = production * settings.time_step * system.time_unit_ns * settings.replicas
-    assert simulated >= 0.9 * duration
-    assert simulated < 1.1 * duration or duration < 0.02
+    # The shortest run has the least number of blocks.
+    assert simulated == pytest.approx(max(duration, 0.0087), rel=0.01)
     assert schedule.stages[-1] <= 400
 
 

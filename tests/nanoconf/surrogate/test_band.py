@@ -49,4 +49,4 @@ def test_the_band_widens_beyond_the_edge_of_the_domain(model):
             prediction.negative.density
         )
 
-    assert width(outside) > 2 * width(inside)
+    assert width(outside) > 5 * width(inside)  # 9 times

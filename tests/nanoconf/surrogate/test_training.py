@@ -45,7 +45,7 @@ def test_training_lowers_the_loss(model):
         curve = model.card.training[name]
         assert curve["epoch"][0] == 1
         assert curve["epoch"][-1] == EPOCHS
-        assert curve["loss"][-1] < 0.3 * curve["loss"][0]
+        assert curve["loss"][-1] < 0.2 * curve["loss"][0]  # 0.05 and 0.14
 
 
 def test_training_averages_out_the_noise_of_the_data(model):
@@ -55,7 +55,8 @@ def test_training_averages_out_the_noise_of_the_data(model):
         for species in SPECIES:
             true = profile(system, species)
             found = getattr(prediction, species).density[:HALF]
-            assert np.linalg.norm(found - true) < 0.05 * np.linalg.norm(true)
+            # 0.4 % at most
+            assert np.linalg.norm(found - true) < 0.008 * np.linalg.norm(true)
 
 
 def test_published_systems_and_the_validation_set_are_not_trained_on(tmp_path, data_folder):

@@ -60,7 +60,9 @@ def test_indices_of_ishigamis_function_are_the_analytic_ones():
     np.testing.assert_allclose(indices.first, first, atol=0.02)
     np.testing.assert_allclose(indices.total, total, atol=0.02)
     assert np.all(np.abs(indices.first - first) < 2 * indices.first_confidence)
-    assert np.all((indices.total_confidence > 0) & (indices.total_confidence < 0.1))
+    # 0.058, 0.029, 0.018 and 0.044, 0.040, 0.039
+    assert np.all((indices.total_confidence > 0.01) & (indices.total_confidence < 0.08))
+    assert np.all((indices.first_confidence > 0.03) & (indices.first_confidence < 0.06))
 
 
 def test_indices_of_many_points_at_once_are_those_of_each():
@@ -183,7 +185,7 @@ def test_spread_and_model_error_are_stated_apart(found):
     assert summary.std == pytest.approx(0.01 * summary.mean / 0.5, rel=0.15)
     assert summary.low < summary.median < summary.high
     assert summary.high - summary.low == pytest.approx(2 * 1.645 * summary.std, rel=0.1)
-    assert 0 < summary.model_error < 0.01 * summary.mean
+    assert 0.0005 < summary.model_error / summary.mean < 0.003  # 0.0017
     assert np.isnan(found.summary("integrated_charge", -1.0).model_error)
     band = found.band("negative_density")
     assert band.mean.shape == band.model_error.shape == (150,)
@@ -192,7 +194,8 @@ def test_spread_and_model_error_are_stated_apart(found):
     assert np.sum(density * np.diff(edges)) == pytest.approx(1)
     indices = found.sobol_indices("negative_mid_density")
     assert indices.inputs == (C, D)
-    assert indices.first[0] > 0.9 > 0.1 > indices.total[1]
+    assert indices.first == pytest.approx([1, 0], abs=0.01)
+    assert indices.total == pytest.approx([1, 0], abs=0.02)
 
 
 def test_integrated_charge_is_odd_and_vanishes_at_the_midplane(found):
