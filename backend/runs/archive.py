@@ -349,8 +349,8 @@ class Archive:
             "choose another with NANOCONF_HOME"
         )
 
-    def sweep_up(self) -> None:
-        """Remove what crashes left of folders that were being made or removed."""
+    def remove_leftovers(self) -> None:
+        """Remove folders that a crash left half created or half removed."""
         for folder in self.folder.glob(".*"):
             if not folder.name.startswith((".new-", ".removed-")):
                 continue

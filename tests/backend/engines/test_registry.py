@@ -118,7 +118,7 @@ def test_settings_accept_registered_engines_only(toy):
     assert RunSettings.from_dict(toy.to_dict()) == toy
     with pytest.raises(InvalidInput, match="must be one of numba, lammps, toy"):
         replace(toy, engine="gromacs")
-    with pytest.raises(InvalidInput, match="The toy engine only has periodic"):
+    with pytest.raises(InvalidInput, match="The toy engine supports only periodic"):
         replace(toy, electrostatics="sheets")
 
 

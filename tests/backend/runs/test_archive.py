@@ -206,7 +206,7 @@ def test_old_leftovers_of_crashes_are_removed(home):
     old.mkdir()
     young.mkdir()
     os.utime(old, (0, 0))
-    Archive(home).sweep_up()
+    Archive(home).remove_leftovers()
     assert not old.exists()
     assert young.exists()
 
