@@ -30,7 +30,7 @@ SKIN = 0.5
 RELAXATION_STEPS = 200
 """Steps that undo what overlaps there are on the first lattice."""
 
-TROUBLES = {
+PROBLEMS = {
     integrators.NOT_FINITE: checks.NOT_FINITE,
     integrators.THROUGH_WALL: checks.THROUGH_WALL,
     integrators.TOO_MANY_PAIRS: checks.TOO_MANY_PAIRS,
@@ -85,7 +85,7 @@ class Replica:
         integrators.relax(state, self.force_field, self.stepping, RELAXATION_STEPS, largest_move)
         integrators.start(state, self.force_field, self.stepping)
         force = largest_force(state, self.system)
-        self._demand(checks.OVERLAP, force, checks.LARGEST_FIRST_FORCE)
+        self._require(checks.OVERLAP, force, checks.LARGEST_FIRST_FORCE)
         if self.settings.thermostat == "none":
             kinetic = integrators.kinetic_energy(state.velocities)
             self.first_energy = kinetic + potential_energy(state.positions, self.force_field)
@@ -158,7 +158,7 @@ class Replica:
         if outcome != integrators.OK:
             taken = round(tally.counts.sum() / self.system.ion_count) - first
             self.steps_done += (taken + 1) * self.settings.steps_per_sample
-            raise self._error(TROUBLES[outcome])
+            raise self._error(PROBLEMS[outcome])
         self.steps_done += samples * self.settings.steps_per_sample
 
     # --- whether all is well ----------------------------------------------------------------
@@ -166,18 +166,18 @@ class Replica:
     def _check(self, tally: Tally) -> None:
         if self.settings.thermostat != "none":
             error = checks.temperature_error(tally)
-            self._demand(checks.TEMPERATURE, error, checks.TEMPERATURE_TOLERANCE)
+            self._require(checks.TEMPERATURE, error, checks.TEMPERATURE_TOLERANCE)
             return
         kinetic = float(integrators.kinetic_energy(self.state.velocities))
         share = (kinetic + tally.energy[0] - self.first_energy) / kinetic
-        self._demand(checks.ENERGY, share, checks.ENERGY_TOLERANCE)
+        self._require(checks.ENERGY, share, checks.ENERGY_TOLERANCE)
 
-    def _demand(self, trouble: checks.Trouble, value: float, limit: float) -> None:
+    def _require(self, problem: checks.Problem, value: float, limit: float) -> None:
         if not checks.within(value, limit):
-            raise self._error(trouble, value)
+            raise self._error(problem, value)
 
-    def _error(self, trouble: checks.Trouble, value: float = math.nan) -> SimulationError:
-        return trouble.error(self.settings, self.steps_done, self.index, value)
+    def _error(self, problem: checks.Problem, value: float = math.nan) -> SimulationError:
+        return problem.error(self.settings, self.steps_done, self.index, value)
 
     # --- what a checkpoint holds ------------------------------------------------------------
 

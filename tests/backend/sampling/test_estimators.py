@@ -11,7 +11,7 @@ from backend.engines.numba.replica import Replica
 from backend.profiles.bins import bin_centres
 from backend.sampling import estimators
 from backend.sampling.agreement import agreement
-from backend.sampling.convergence import judge
+from backend.sampling.convergence import evaluate
 from backend.sampling.observables import energies
 from backend.sampling.samples import SERIES, Samples, empty_tally
 from backend.settings import RunSettings
@@ -163,7 +163,7 @@ def test_a_short_replica_does_not_hide_that_the_run_drifts(ideal):
     short, long = (rng.standard_normal((rows, len(SERIES))) for rows in (20, 3600))
     long[1800:] += 0.3
     profiles = estimators.density_profiles(system, samples)
-    differences = judge(samples, profiles, [short, long], None).differences
+    differences = evaluate(samples, profiles, [short, long], None).differences
     for quantity in ("middle", "contact"):
         assert differences[f"both halves of the run ({quantity})"] < -5
 

@@ -127,7 +127,7 @@ def test_too_many_snapshots_are_refused_before_anything_starts(home, tmp_path):
     many = replace(STEADY, snapshots=5000)
     with pytest.raises(InvalidInput, match=r"snapshots = 5000: at most \d+ with 284 ions"):
         submit(home, many)
-    with pytest.raises(InvalidInput, match="in so short a run"):
+    with pytest.raises(InvalidInput, match="in a run this short"):
         check_snapshots(SYSTEM, replace(QUICK, snapshots=1000))
     folder = tmp_path / "result"
     assert main(["simulate", "--snapshots", "5000", "-o", str(folder)]) == 2
