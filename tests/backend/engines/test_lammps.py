@@ -352,7 +352,7 @@ def test_a_lammps_that_does_not_start_is_named(monkeypatch, tmp_path):
     )
     broken.chmod(0o755)
     monkeypatch.setattr(program, "_candidates", lambda: [str(broken)])
-    with pytest.raises(SimulationError, match=r"lmp cannot be used: .*libmpi.*: type pip install"):
+    with pytest.raises(SimulationError, match=r"lmp cannot be used: .*libmpi.*: run pip install"):
         program.find()
 
 
@@ -430,7 +430,7 @@ def test_a_lammps_that_is_killed_is_an_error_with_advice(hasty):
                 child.kill()
         return False
 
-    with pytest.raises(SimulationError, match=r"LAMMPS was ended by SIGKILL.*"):
+    with pytest.raises(SimulationError, match=r"LAMMPS was terminated by SIGKILL.*"):
         engine.run(FEW_IONS, LONG, should_stop=kill_once)
 
 

@@ -111,7 +111,7 @@ def test_a_missing_module_is_named_before_a_run_starts(toy_everywhere, home, tmp
     run = Archive(home).submit(SYSTEM, toy_everywhere)
     assert local.start(run.folder).wait() == 1
     assert (run.state, run.error) == (RunState.FAILED, "engine-missing")
-    assert run.reason == "The toy engine needs no_such_one: type pip install no_such_one"
+    assert run.reason == "The toy engine needs no_such_one: run pip install no_such_one"
 
 
 def test_settings_accept_registered_engines_only(toy):
