@@ -172,7 +172,7 @@ class Worker:
             "ended": None,
         }
         write_json(self.run.folder / "attempts.json", [*self.run.attempts(), attempt])
-        say(f"run {self.run.id} on {platform.node()}, nanoconf {__version__}")
+        log(f"run {self.run.id} on {platform.node()}, nanoconf {__version__}")
         if self.run.version != __version__:
             raise Refused(
                 f"asked for by nanoconf {self.run.version or '(unknown)'}, but this is "
@@ -189,17 +189,17 @@ class Worker:
         from backend.sampling.result import SimulationError
 
         system, settings = self.run.system, self.run.settings
-        say("system: " + _listed(system.to_dict()))
-        say("settings: " + _listed(settings.to_dict()))
+        log("system: " + _listed(system.to_dict()))
+        log("settings: " + _listed(settings.to_dict()))
         positive, negative = system.counts
-        say(f"{positive} positive and {negative} negative ions, box {system.box_length:.2f} nm")
+        log(f"{positive} positive and {negative} negative ions, box {system.box_length:.2f} nm")
         engine = registry.get(settings.engine)
         if lacking := engine.missing():
             raise SimulationError(lacking, "engine-missing")
         resuming = {
             "checkpoint": self.run.checkpoint_folder,
-            "say": say,
-            "enough": lambda: self.run.finish_requested,
+            "log": log,
+            "should_finish": lambda: self.run.finish_requested,
         }
         result = engine.run(
             system,
@@ -230,7 +230,7 @@ class Worker:
             # result cannot be written either, and then the run fails.
             if not self._write_problem:
                 self._write_problem = str(error)
-                say(f"progress cannot be written: {error}")
+                log(f"progress cannot be written: {error}")
 
     def _write_progress(self, values: dict[str, Any]) -> None:
         write_json(self.run.folder / "progress.json", {**values, "updated": now()})
@@ -248,7 +248,7 @@ class Worker:
             line += f", {progress.seconds_left:.0f} s left"
         if progress.median_relative_error is not None:
             line += f", converged to {progress.median_relative_error:.2%}"
-        say(line)
+        log(line)
 
     def _save(self, result: SimulationResult) -> None:
         try:
@@ -262,7 +262,7 @@ class Worker:
     def _write(self, result: SimulationResult) -> None:
         result.save(self.run.folder)
         self._close_attempt("done")
-        say("done")  # from the next line on the log may be taken away
+        log("done")  # from the next line on the log may be taken away
         write_json(self.run.folder / "result.json", {"summary": result.summary.to_dict()})
 
     # --- the ways it can end otherwise ------------------------------------------------------
@@ -271,32 +271,32 @@ class Worker:
         """End the run as it was wanted; returns the exit status."""
         if wanted == "interrupt":
             self._close_attempt("interrupted")
-            say("interrupted; the run is queued again")
+            log("interrupted; the run is queued again")
             return INTERRUPTED
         if wanted == "gone":
             return OVER
         self.run.write_failure(RunState.CANCELLED, CANCELLED_REASON)
-        say("cancelled")
+        log("cancelled")
         return OVER
 
     def _end_with(self, error: BaseException) -> int:
         from backend.sampling.result import Cancelled
 
         if not (self.run.folder / "run.json").exists():
-            say("the run has been removed")
+            log("the run has been removed")
             return OVER
         if isinstance(error, Cancelled) and self.watch.wanted:
             return self.end_early(self.watch.wanted)
         name, reason, detail = explain(error)
         if isinstance(error, OSError):
             self._make_room()
-        say(f"failed ({name}): {reason}")
+        log(f"failed ({name}): {reason}")
         if detail:
-            say(detail)
+            log(detail)
         try:
             self.run.write_failure(RunState.FAILED, reason, detail, name)
         except OSError as problem:
-            say(f"and failure.json cannot be written: {problem}")
+            log(f"and failure.json cannot be written: {problem}")
         return FAILURE
 
     def _close_attempt(self, how: str) -> None:
@@ -366,8 +366,8 @@ def _memory_limit() -> str:
     return f" (ulimit -v allows {limit / 1e9:.1f} GB here)"
 
 
-def say(text: str) -> None:
-    """A line for ``worker.log``."""
+def log(text: str) -> None:
+    """Write a line to ``worker.log``."""
     # The log may be gone, or the disk full: no reason to stop.
     with contextlib.suppress(OSError, ValueError):
         print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)

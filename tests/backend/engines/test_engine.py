@@ -86,7 +86,7 @@ def test_a_run_finished_early_keeps_all_samples_of_its_replicas(monkeypatch, thr
         settings,
         threads=threads,
         on_progress=seen.append,
-        enough=lambda: bool(seen) and seen[-1].fraction > 0.3,
+        should_finish=lambda: bool(seen) and seen[-1].fraction > 0.3,
     )
     asked_at = next(progress.simulated_ns for progress in seen if progress.fraction > 0.3)
     # less than a twentieth is left out, in front of the blocks

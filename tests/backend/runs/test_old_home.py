@@ -263,7 +263,7 @@ def test_the_keeper_takes_up_the_open_runs(archive, home):
     assert follow(interrupted) == RunState.DONE, interrupted.reason
     assert follow(waiting) == RunState.DONE, waiting.reason
     log = (interrupted.folder / "worker.log").read_text()
-    resumed = log.count(f"goes on from step {STEPS_BEFORE}")
+    resumed = log.count(f"resumes from step {STEPS_BEFORE}")
     assert resumed == interrupted.settings.replicas
     assert interrupted.result().summary.timings.steps == STEPS
     assert [attempt["ended"] for attempt in interrupted.attempts()] == ["interrupted", "done"]
@@ -282,8 +282,8 @@ def test_the_interrupted_run_resumes_from_its_checkpoints(archive, tmp_path):
     assert local.start(run.folder, threads=2).wait() == 0
     log = (run.folder / "worker.log").read_text()
     for index in range(run.settings.replicas):
-        assert f"replica {index} goes on from step {STEPS_BEFORE}\n" in log
-    assert "starts anew" not in log
+        assert f"replica {index} resumes from step {STEPS_BEFORE}\n" in log
+    assert "starts from the beginning" not in log
     resumed = run.result()
     assert resumed.summary.timings.steps == STEPS
     assert_agree(resumed, undisturbed, 4)

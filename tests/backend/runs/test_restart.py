@@ -55,7 +55,7 @@ def stamp(run: Run) -> int | None:
 def resumptions(run: Run) -> list[int]:
     """Steps from which workers went on."""
     lines = (run.folder / "worker.log").read_text().splitlines()
-    return [int(line.split()[-1]) for line in lines if "goes on from step" in line]
+    return [int(line.split()[-1]) for line in lines if "resumes from step" in line]
 
 
 def outcome(run: Run) -> tuple[dict[str, str], dict]:
@@ -182,7 +182,7 @@ def test_a_resumed_run_whose_replicas_are_at_unequal_lengths_can_be_finished(tmp
     interrupt(settings, tmp_path, 41)
     (tmp_path / "1.npz").unlink()
     done = Checkpoints(tmp_path, SYSTEM, settings, print).load(0)["tallies_done"]
-    result = engine.run(SYSTEM, settings, checkpoint=tmp_path, enough=lambda: True)
+    result = engine.run(SYSTEM, settings, checkpoint=tmp_path, should_finish=lambda: True)
     sampled = (done + 20) * Schedule.of(SYSTEM, settings).tally_ns(SYSTEM, settings)
     # less than a twentieth is left out, in front of the blocks
     assert 0.95 * sampled < result.summary.simulated_ns < 1.001 * sampled
@@ -214,9 +214,12 @@ def test_a_damaged_checkpoint_is_ignored_with_a_message(tmp_path, undisturbed, d
     checkpoint = tmp_path / "0.npz"
     checkpoint.write_bytes(damage(checkpoint.read_bytes()))
     said: list[str] = []
-    result = engine.run(SYSTEM, TWO_REPLICAS, checkpoint=tmp_path, say=said.append)
-    assert "the checkpoint of replica 0 is damaged" in said[0] and "starts anew" in said[0]
-    assert "replica 1 goes on from step" in said[1]
+    result = engine.run(SYSTEM, TWO_REPLICAS, checkpoint=tmp_path, log=said.append)
+    assert (
+        "the checkpoint of replica 0 is damaged" in said[0]
+        and "starts from the beginning" in said[0]
+    )
+    assert "replica 1 resumes from step" in said[1]
     assert same(result, undisturbed)
 
 
@@ -224,8 +227,10 @@ def test_a_checkpoint_of_another_run_is_ignored_with_a_message(tmp_path):
     interrupt(TWO_REPLICAS, tmp_path, 20, threads=2)
     said: list[str] = []
     other = replace(TWO_REPLICAS, seed=2)
-    result = engine.run(SYSTEM, other, checkpoint=tmp_path, say=said.append)
-    assert [line for line in said if "of another run, or of another engine" in line] == said[:2]
+    result = engine.run(SYSTEM, other, checkpoint=tmp_path, log=said.append)
+    assert [line for line in said if "belongs to another run or another revision" in line] == said[
+        :2
+    ]
     assert same(result, engine.run(SYSTEM, other))
 
 
@@ -251,14 +256,14 @@ def test_a_checkpoint_whose_time_step_followed_the_positive_ion_fits_equal_ions_
     np.savez(tmp_path / "0.npz", kind=np.array([canonical_hash(kind), *arrays]), **arrays)
     said: list[str] = []
     assert Checkpoints(tmp_path, system, QUICK, said.append).load(0) == (arrays if fits else None)
-    assert fits or "of another run, or of another engine" in said[0]
+    assert fits or "belongs to another run or another revision" in said[0]
 
 
 def test_nothing_is_unpickled(tmp_path):
     interrupt(QUICK, tmp_path, -1)
     np.savez(tmp_path / "0.npz", kind=np.array([{"not": "wanted"}], dtype=object))
     said: list[str] = []
-    engine.run(SYSTEM, QUICK, checkpoint=tmp_path, say=said.append)
+    engine.run(SYSTEM, QUICK, checkpoint=tmp_path, log=said.append)
     assert "is damaged" in said[0] and "pickle" in said[0]
 
 
