@@ -572,7 +572,7 @@ def test_a_run_of_another_version_is_refused_before_submission(desk, cluster):
     desk.restart()
     desk.step()
     assert (run.state, run.error) == (RunState.FAILED, "other-version")
-    assert "asked for by nanoconf 0.0.1" in run.reason and "run it again" in run.reason
+    assert "requested by nanoconf 0.0.1" in run.reason and "run it again" in run.reason
     assert cluster.answered("REQUEST_SUBMIT_BATCH_JOB") == before
     assert not desk.status(run)
 

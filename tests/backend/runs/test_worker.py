@@ -198,7 +198,7 @@ def test_a_request_of_another_version_is_refused(home):
     rewrite(run, version="0.0.0")
     assert work(run).wait() == 1
     assert run.error == "other-version"
-    assert "asked for by nanoconf 0.0.0" in run.reason and "run it again" in run.reason
+    assert "requested by nanoconf 0.0.0" in run.reason and "run it again" in run.reason
 
 
 def test_an_unexpected_error_is_reported_with_its_detail(home):
