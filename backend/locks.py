@@ -84,7 +84,7 @@ def is_locked(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        # A shared lock: two processes that test at once must not take each other for a holder.
+        # A shared lock: two processes that test at once must not mistake each other for a holder.
         return not _flock(handle, fcntl.LOCK_SH)
     finally:
         os.close(handle)

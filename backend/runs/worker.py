@@ -76,7 +76,7 @@ class Watch(threading.Thread):
     def __init__(self, worker: Worker):
         super().__init__(name="watch", daemon=True)
         self.worker = worker
-        self.wanted: str | None = None  # "cancel", "interrupt" or "gone"
+        self.request: str | None = None  # "cancel", "interrupt" or "gone"
         self._noticed = False
         self._guard = threading.Lock()
         self._ended_by = ""
@@ -88,9 +88,9 @@ class Watch(threading.Thread):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: None)
 
-    def stop_wanted(self) -> bool:
+    def should_stop(self) -> bool:
         """Return True if the engine should end early."""
-        self._noticed = self.wanted is not None
+        self._noticed = self.request is not None
         return self._noticed
 
     def claim(self) -> None:
@@ -105,21 +105,21 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         """Wait for a request, give the engine time to stop, then end the process."""
-        while self.wanted is None:
+        while self.request is None:
             signalled, _, _ = select.select([self._pipe], [], [], WATCH_SECONDS)
             if signalled:
-                self.wanted = "interrupt"
+                self.request = "interrupt"
             elif self.worker.run.cancel_requested:
-                self.wanted = "cancel"
+                self.request = "cancel"
             elif not (self.worker.run.folder / "run.json").exists():
-                self.wanted = "gone"
+                self.request = "gone"
         time.sleep(GRACE_SECONDS)
-        if self._noticed and self.wanted == "interrupt":
+        if self._noticed and self.request == "interrupt":
             time.sleep(SAVING_SECONDS)  # the process usually ends, and this thread with it
         if self._claim("watch"):
             status = FAILURE
             try:
-                status = self.worker.end_early(self.wanted)
+                status = self.worker.end_early(self.request)
             finally:
                 sys.stdout.flush()
                 os._exit(status)
@@ -206,7 +206,7 @@ class Worker:
             settings,
             threads=self.threads,
             on_progress=self._on_progress,
-            should_stop=self.watch.stop_wanted,
+            should_stop=self.watch.should_stop,
             **(resumable_options if engine.resumable else {}),
         )
         if not result.profiles.finite:
@@ -267,13 +267,13 @@ class Worker:
 
     # --- other ends -------------------------------------------------------------------------
 
-    def end_early(self, wanted: str | None) -> int:
+    def end_early(self, request: str | None) -> int:
         """End the run as requested; return the exit status."""
-        if wanted == "interrupt":
+        if request == "interrupt":
             self._close_attempt("interrupted")
             log("interrupted; the run is queued again")
             return INTERRUPTED
-        if wanted == "gone":
+        if request == "gone":
             return OVER
         self.run.write_failure(RunState.CANCELLED, CANCELLED_REASON)
         log("cancelled")
@@ -285,8 +285,8 @@ class Worker:
         if not (self.run.folder / "run.json").exists():
             log("the run has been removed")
             return OVER
-        if isinstance(error, Cancelled) and self.watch.wanted:
-            return self.end_early(self.watch.wanted)
+        if isinstance(error, Cancelled) and self.watch.request:
+            return self.end_early(self.watch.request)
         name, reason, detail = explain(error)
         if isinstance(error, OSError):
             self._make_room()

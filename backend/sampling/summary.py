@@ -11,7 +11,7 @@ from backend.dataclass_json import as_json, known, unknown
 
 @dataclass(frozen=True)
 class Convergence:
-    """How close a run is to its target.
+    """Convergence of a run.
 
     Attributes
     ----------

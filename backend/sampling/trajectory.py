@@ -138,7 +138,7 @@ class Trajectory:
             or len(frames[-1]) != ions + 2
             or {frame[0] for frame in frames} != {str(ions)}
         ):
-            raise ValueError(f"{path} does not hold whole snapshots of {ions} ions")
+            raise ValueError(f"{path} does not contain complete snapshots of {ions} ions")
         rows = np.loadtxt([row for frame in frames for row in frame[2:]], usecols=(1, 2, 3))
         times = np.array([float(frame[1].rpartition("Time=")[2]) for frame in frames])  # ps
         step_ps = settings.time_step * system.time_unit_ns * 1000

@@ -108,7 +108,7 @@ def test_divalent_anions_behave_as_divalent_cations_do():
 
 
 def test_temperature_and_permittivity_act_through_the_bjerrum_length_alone():
-    """At equal ε T the profile is the same and pressures grow as T; at half of it neither holds."""
+    """At equal ε T, profiles are equal and pressures scale with T; at half of ε T they do not."""
     warm = DIVALENT_CATIONS.replace(temperature=400.0, relative_permittivity=78.5 * 298 / 400)
     same = result_of(warm, 0.2)
     coupled = result_of(DIVALENT_CATIONS.replace(relative_permittivity=78.5 / 2), 0.1)

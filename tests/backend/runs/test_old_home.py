@@ -311,12 +311,12 @@ def test_the_same_runs_are_eligible_for_training(archive):
             np.testing.assert_array_equal(data.error[species][row], profile.error[:150])
 
 
-@pytest.mark.parametrize("anew", [False, True])
-def test_runs_are_collected_for_training_as_before(home, capsys, anew):
+@pytest.mark.parametrize("from_scratch", [False, True])
+def test_runs_are_collected_for_training_as_before(home, capsys, from_scratch):
     recorded = read_json(home / "learning.json")
     assert set(recorded["learnt"]) == ELIGIBLE - {ON_CLUSTER}
     assert recorded["fresh"] == [ON_CLUSTER]
-    if anew:
+    if from_scratch:
         (home / "learning.json").unlink()
         recorded |= {"learnt": [], "fresh": sorted(ELIGIBLE), "outcome": ""}
     printed(capsys, "train", "--if-due")

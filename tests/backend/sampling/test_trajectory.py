@@ -100,12 +100,12 @@ def test_an_incomplete_or_missing_trajectory_is_not_loaded(trajectory, tmp_path)
     with pytest.raises(FileNotFoundError):
         Trajectory.load(tmp_path, SYSTEM, SIX)
     trajectory.save(tmp_path)
-    with pytest.raises(ValueError, match="does not hold whole snapshots of 424 ions"):
+    with pytest.raises(ValueError, match="does not contain complete snapshots of 424 ions"):
         Trajectory.load(tmp_path, SlitSystem(), SIX)
     path = tmp_path / "trajectory.xyz"
     text = path.read_text()
     path.write_text(text[: text.rstrip().rindex("\n") + 1])
-    with pytest.raises(ValueError, match=f"whole snapshots of {SYSTEM.ion_count} ions"):
+    with pytest.raises(ValueError, match=f"complete snapshots of {SYSTEM.ion_count} ions"):
         Trajectory.load(tmp_path, SYSTEM, SIX)
 
 
