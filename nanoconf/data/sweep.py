@@ -20,7 +20,7 @@ from backend.cluster.destination import destination, status_in_words, waiting_li
 from backend.keeper.election import REELECTION_SECONDS, ensure_keeper
 from backend.locks import Lock
 from backend.runs import local
-from backend.runs.archive import UNUSABLE, Archive
+from backend.runs.archive import NOT_ACCEPTED, Archive
 from backend.runs.run import DamagedRun, Run, now
 from backend.runs.state import RunState
 from backend.sampling.result import SimulationError
@@ -220,7 +220,7 @@ class Sweep:
                 continue
             problem = self._take(item, run)
             del self._active[number]  # only now: who is interrupted takes what is active
-            if problem and run.error in UNUSABLE:
+            if problem and run.error in NOT_ACCEPTED:
                 raise SimulationError(f"the sweep has stopped: {problem}", run.error)
             if problem and run.state in (RunState.DONE, RunState.FAILED) and attempt + 1 < TRIES:
                 self._submit(item, attempt + 1)
