@@ -86,7 +86,7 @@ class Promotion:
     reason : str
         Reason for the decision, on one line.
     difference : float or None
-        Mean relative L2 error on the validation systems less that of the other model.
+        Mean relative L2 error on the validation systems minus that of the other model.
     probability_worse : float or None
         Share of bootstrap samples of the systems in which it is worse.
     coverage : float or None
@@ -212,11 +212,11 @@ class Card:
     domain : Domain
         Systems that the model was trained for.
     data : Data
-        Data sets that it was made with.
+        Datasets that it was made with.
     architecture, training : dict
         Size of the network and settings of the training, for information only.
     systems : Systems
-        Systems of these data sets.
+        Systems of these datasets.
     promotion : Promotion or None
         For a retrained model, the decision to promote or reject it.
     band : dict

@@ -23,8 +23,7 @@ INPUTS = (
 """Inputs of the network (h, z₊, z₋, c, d), in its order."""
 
 WITHOUT_RANGE = ("negative_diameter", "negative_ions")
-"""Inputs without a range: both diameters are equal, and the box size does not affect the profile.
-"""
+"""Inputs without a range: the diameters are equal, and the box size does not affect the profile."""
 
 EDGE = 0.05
 """Bounds of the ranges are multiples of this."""
@@ -34,7 +33,7 @@ TOLERANCE = 1e-9
 
 
 TRAINING_RANGE = "the training range of the surrogate"
-"""Ending of the messages about inputs outside it."""
+"""End of the messages about inputs outside this range."""
 
 
 class ExtrapolationWarning(UserWarning):
@@ -111,7 +110,7 @@ class Domain:
         )
 
     def check(self, system: SlitSystem, extrapolate: bool = False) -> None:
-        """Raise an error if a system is outside the domain.
+        """Raise `InvalidInput` if a system is outside the domain.
 
         Parameters
         ----------

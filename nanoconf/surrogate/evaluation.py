@@ -54,7 +54,7 @@ def evaluate(
         data = Simulations.load(data)
     rows = list(range(len(data))) if include_seen else unseen(model, data)
     if not rows:
-        problem = f"every system in it took part in the training of {model.name}"
+        problem = f"{model.name} was trained on or calibrated with all of its systems"
         raise InvalidInput("data", data.folder, problem)
     data = data[rows]
     predicted = model.predict_halves(data.systems)

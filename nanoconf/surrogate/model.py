@@ -130,7 +130,9 @@ class Surrogate:
         found = current_model(path)
         folder, kind = found.folder, found.card.kind
         if kind != KIND:
-            raise ModelNotFound(f"{folder}: a model of kind {kind!r}; known: {KIND!r}")
+            raise ModelNotFound(
+                f"{folder}: the model has the unknown kind {kind!r}; known: {KIND!r}"
+            )
         return cls(folder, found.card, RUNTIMES[runtime](folder))
 
     # --- properties -------------------------------------------------------------------------

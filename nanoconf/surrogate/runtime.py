@@ -36,7 +36,7 @@ class LiteRTNetwork:
         self._lock = threading.Lock()
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
-        """Coefficients, (batch, members, 2, terms), for inputs, shape (batch, inputs)."""
+        """Map inputs, shape (batch, inputs), to coefficients, shape (batch, members, 2, terms)."""
         with self._lock:
             if inputs.shape != self._shape:
                 self._interpreter.resize_tensor_input(self._input, inputs.shape)
@@ -60,7 +60,7 @@ class TensorFlowNetwork:
         self._lock = threading.Lock()
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
-        """Coefficients, (batch, members, 2, terms), for inputs, shape (batch, inputs)."""
+        """Map inputs, shape (batch, inputs), to coefficients, shape (batch, members, 2, terms)."""
         with self._lock:
             return self._model(inputs.astype(np.float32), training=False).numpy()
 

@@ -56,7 +56,7 @@ class Simulations:
             inputs = tuple(row[name] for name in names)
             pairs.setdefault((*inputs, row["seed"]), {})[row["species"]] = row
         if not all(set(pair) == set(SPECIES) for pair in pairs.values()):
-            raise InvalidInput("data", str(folder), "a simulation has the profile of one ion only")
+            raise InvalidInput("data", str(folder), "a simulation lacks the profile of one ion")
         return cls(
             [SlitSystem(**dict(zip(names, key, strict=False))) for key in pairs],
             _stacked(pairs, "density"),

@@ -57,7 +57,7 @@ def train(
         Dataset: ``profiles.parquet`` and ``card.json``. The ten systems shown in the paper are
         excluded.
     output_folder : path
-        Folder of the model, which takes its name from it. An existing folder is replaced.
+        Folder of the model. Its last part is the model's name. An existing folder is replaced.
     validation_folder : path, optional
         Dataset that sets the error band and gives the metrics of the card. Its systems are excluded
         from the training set. By default a tenth of the systems is held out.

@@ -263,8 +263,8 @@ class Uncertainty:
     def _check(self, output: str, z: float | None) -> None:
         known = [*NUMBERS, *self.distributions] if z is None else list(PROFILES)
         if output not in known:
-            where = "without z" if z is None else "at a z"
-            raise InvalidInput("output", output, f"must be, {where}, one of {', '.join(known)}")
+            condition = "without z" if z is None else "with z"
+            raise InvalidInput("output", output, f"must be one of {', '.join(known)} {condition}")
         if z is not None:
             half = self.system.confinement_length / 2
             checked("z", z, Range(-half, half, "nm"))

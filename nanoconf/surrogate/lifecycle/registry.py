@@ -19,7 +19,7 @@ and lists the previous ones under ``"before"``."""
 
 
 class ModelNotFound(FileNotFoundError):
-    """Error for a missing trained model."""
+    """Raised if no trained model is found."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def test_noise_is_separated_from_error(model, data):
 
 def test_a_model_is_evaluated_on_systems_outside_its_training_set(model, data):
     assert unseen(model, data) == []
-    with pytest.raises(InvalidInput, match="took part in the training"):
+    with pytest.raises(InvalidInput, match="was trained on or calibrated with"):
         evaluate(model, data)
     others = Simulations(
         [SlitSystem(3.1, 1, -1, 0.41, 0.6), *data.systems[1:]],

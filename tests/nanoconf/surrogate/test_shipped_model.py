@@ -90,7 +90,7 @@ def test_shipped_model_has_the_metrics_of_its_card(shipped):
 
 
 def test_shipped_model_agrees_with_the_published_network(shipped):
-    """Positive ions; the published network is about 1 % low against its own simulations."""
+    """Positive ions; the published network is about 1 % below its own simulations."""
     rows = published("published_network_profiles.csv")
     deviations = []
     for case in np.unique(rows["case"]):

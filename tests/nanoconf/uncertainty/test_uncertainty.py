@@ -250,9 +250,9 @@ def test_the_exact_value_of_an_uncertain_input_is_ignored(surrogate):
 
 
 def test_unknown_outputs_and_positions_outside_the_slit_are_refused(found):
-    with pytest.raises(InvalidInput, match="output = 'colour': must be, without z, one of"):
+    with pytest.raises(InvalidInput, match=r"output = 'colour': must be one of .* without z"):
         found.values("colour")
-    with pytest.raises(InvalidInput, match="output = 'positive_peak_density': must be, at a z"):
+    with pytest.raises(InvalidInput, match="output = 'positive_peak_density': must be one of"):
         found.values("positive_peak_density", -1.0)
     with pytest.raises(InvalidInput, match=r"z = 2: must lie between -1\.5 and 1\.5 nm"):
         found.values("positive_density", 2)
@@ -267,8 +267,8 @@ def test_files_contain_samples_bands_and_indices(found):
     assert set(tables["samples.csv"][0]) == {C, D} | {f"{name}_M" for name in NUMBERS}
     assert len(tables["bands.csv"]) == len(tables["sobol_over_z.csv"]) == 150
     last = tables["bands.csv"][-1]
-    middle = found.summary("positive_mid_density")
-    assert float(last["positive_density_mean"]) == pytest.approx(middle.mean, rel=1e-6)
+    mid = found.summary("positive_mid_density")
+    assert float(last["positive_density_mean"]) == pytest.approx(mid.mean, rel=1e-6)
     for profile in PROFILES:
         assert f"{profile}_total_{D}" in tables["sobol_over_z.csv"][0]
 
