@@ -1,4 +1,4 @@
-"""Systems shown in the published paper. No model is trained on them, so all can be tested on them.
+"""The systems that the published paper shows: no model is trained on them, so that all may judge.
 
 JCS Kadupitiya, Fanbo Sun, Geoffrey Fox and Vikram Jadhao, "Machine learning surrogates for
 molecular dynamics simulations of soft materials", J. Comput. Sci. 42, 101107 (2020).
@@ -26,13 +26,13 @@ SYSTEMS = {
     "III": _system(3.3, 3, 0.35, 0.714),
     "IV": _system(3.6, 1, 0.9, 0.6),
 }
-"""The four systems of Fig. 5."""
+"""The four of Fig. 5."""
 
 TRENDS = {f"c = {c}, z₊ = {z}": _system(3.0, z, c, 0.7) for c in (0.5, 0.9) for z in (1, 2, 3)}
-"""The six systems of Fig. 6."""
+"""The six of Fig. 6."""
 
 KEPT_OUT = (*SYSTEMS.values(), *TRENDS.values())
-"""All ten systems, which are kept out of every training set."""
+"""All ten."""
 
 KEPT_OUT_KEYS = frozenset(system_key(system) for system in KEPT_OUT)
-"""Key (`system_key`) of each of them."""
+"""`system_key` of each."""
