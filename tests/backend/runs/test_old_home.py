@@ -25,8 +25,7 @@ from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem, canonical_hash
 from nanoconf.cli.main import main
 from nanoconf.surrogate import Surrogate
-from nanoconf.surrogate.lifecycle import collection as harvest
-from nanoconf.surrogate.lifecycle import registry
+from nanoconf.surrogate.lifecycle import collection, registry
 from nanoconf.surrogate.lifecycle.retraining import train_if_due
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -300,10 +299,10 @@ def test_the_interrupted_run_resumes_from_its_checkpoints(archive, tmp_path):
 
 
 def test_the_same_runs_are_eligible_for_training(archive):
-    domain = Surrogate.load().learnt
-    found = [run for run in archive.runs() if harvest.teachable(run, domain, ())]
+    domain = Surrogate.load().domain
+    found = [run for run in archive.runs() if collection.eligible(run, domain, ())]
     assert {run.id for run in found} == ELIGIBLE
-    data = harvest.simulations(found)
+    data = collection.simulations(found)
     for row, run in enumerate(found):
         for species in SPECIES:
             profile = run.result().profiles.by_species()[species]
