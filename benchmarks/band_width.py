@@ -29,9 +29,9 @@ def width_at(model: Surrogate, distance: float) -> float:
     ----------
     model : Surrogate
     distance : float
-        Largest distance of h, c or d from the centre of its range, in half ranges; 1 is the edge of
-        the domain. Systems are drawn at random from the surface at this distance, with z₊ cycling
-        through 1, 2 and 3.
+        Largest distance of h, c or d from the centre of its range, in units of half the range; 1 is
+        the edge of the domain. Systems are drawn at random from the surface at this distance, with
+        z₊ cycling through 1, 2 and 3.
     """
     random = np.random.default_rng(1)
     varied = continuous_inputs()

@@ -1,7 +1,8 @@
 """``python -m benchmarks.cluster``: overhead of cluster runs, measured with a local Slurm.
 
-``--sweep N`` instead measures the load that a sweep of N systems puts on both ends, with killed
-connections. Requires the Debian packages of the cluster tests (``make test`` installs them).
+``--sweep N`` instead measures the load that a sweep of N systems puts on both ends while its
+connection is killed twice. Requires the Debian packages of the cluster tests (``make test``
+installs them).
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ KILLED_AT = (0.2, 0.6)
 
 
 def timed(home: Path, seed: int, cluster: str | None) -> tuple[float, float]:
-    """Return the seconds from submission of a short run to its first progress and its result."""
+    """Return the seconds from submission of a short run to its first progress and to its result."""
     settings = RunSettings(duration_ns=0.5, replicas=1, seed=seed)
     place = destination(cluster, SYSTEM, settings)
     began = time.monotonic()
@@ -88,14 +89,14 @@ def sweep(cluster: SlurmCluster, home: Path, folder: Path, systems: int) -> dict
     home : Path
         Folder of the archive.
     folder : Path
-        Folder of the data set.
+        Folder of the dataset.
     systems : int
         Number of systems.
 
     Returns
     -------
     dict of str to float
-        Measured figures; their names carry the units.
+        Measured figures; their names include the units.
     """
     arguments = ["sweep", "--cluster", "--random", str(systems), "--duration-ns", "0.001"]
     arguments += ["--set", "replicas=1", "--set", "time_step=0.02", "-o", str(folder)]

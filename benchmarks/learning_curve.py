@@ -1,4 +1,4 @@
-"""Error over the size of the training set: ``python -m benchmarks.learning_curve``.
+"""Error as a function of the size of the training set: ``python -m benchmarks.learning_curve``.
 
 Every point uses the same number of optimiser steps. The first systems of the grid are spread over
 the whole grid, so each subset is a coarser grid with gaps.
@@ -36,7 +36,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def draw(results: dict[str, Any], file: Path) -> None:
-    """Draw median error, worst error and noise over the number of training systems."""
+    """Draw median error, worst error and noise against the number of training systems."""
     from nanoconf.paper.report import COLOURS, figure
 
     picture, axes = figure(1, 1, size=(6.0, 3.8))

@@ -43,7 +43,7 @@ def coordinate_network(
     """Train a network that predicts densities position by position, and predict other systems.
 
     The network is trained on single bins, drawn at random from all systems. Single bins cannot be
-    normalised to the mean density, so the network has to learn the normalisation, too.
+    normalised to the mean density, so the network also has to learn the normalisation.
 
     Returns
     -------

@@ -30,7 +30,7 @@ SAMPLE_EVERY = 10
 
 @dataclass(frozen=True)
 class Speed:
-    """Time steps per second of CPU time: the median over the rounds, and every round."""
+    """Time steps per second of CPU time: the median over the rounds, and all values."""
 
     contender: str
     steps_per_second: float

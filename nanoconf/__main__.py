@@ -1,4 +1,4 @@
-"""``python -m nanoconf`` is the command ``nanoconf``."""
+"""Entry point of ``python -m nanoconf``, equivalent to the command ``nanoconf``."""
 
 import sys
 

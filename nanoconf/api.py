@@ -53,9 +53,9 @@ def simulate(
     progress : bool, optional
         Show a progress bar; by default only on a terminal.
     reuse : bool
-        Return the stored result of an equal run if the archive has one.
+        Return the stored result of an identical run if the archive has one.
     name : str
-        Label of the run in lists.
+        Label shown in lists of runs.
     home : path, optional
         Folder of the archive; by default `backend.runs.archive.default_home`.
     cluster : str, optional
@@ -75,7 +75,7 @@ def simulate(
     ------
     InvalidInput
         If a parameter is invalid. The message gives the parameter, its value and what is allowed.
-        Nothing was started.
+        No run is started.
     SimulationError
         If the run failed. The message gives the reason.
     Cancelled
@@ -89,7 +89,7 @@ def simulate(
 
 
 def wait_for(run: Run, *, progress: bool | None = None) -> Run:
-    """Show a progress bar until a run ends; Ctrl-C cancels the run unless others wait for it."""
+    """Show a progress bar until a run ends; Ctrl-C cancels it unless others are waiting for it."""
     report_waiting = waiting_line(progress)
     try:
         with progress_bar(progress) as show:

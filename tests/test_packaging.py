@@ -40,7 +40,7 @@ def environment() -> list:
 @pytest.mark.parametrize(
     "text", PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"], ids=str
 )
-def test_the_lock_has_what_pyproject_asks_for(text):
+def test_the_lock_satisfies_pyproject(text):
     requirement = Requirement(text)
     version, _ = locked()[canonicalize_name(requirement.name)]
     assert version in requirement.specifier, "type: make lock"
@@ -80,7 +80,7 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
-def test_wheel_holds_all_code(wheel):
+def test_wheel_contains_all_code(wheel):
     """Also what is not Python: styles, scripts."""
     sources = {path.relative_to(ROOT).as_posix() for path in tracked_files()}
     sources = {name for name in sources if name.startswith(("backend/", "nanoconf/"))}
@@ -88,7 +88,7 @@ def test_wheel_holds_all_code(wheel):
     assert sources <= set(wheel.namelist())
 
 
-def test_wheel_holds_the_notebook_and_every_model(wheel):
+def test_wheel_contains_the_notebook_and_every_model(wheel):
     names = set(wheel.namelist())
     assert "nanoconf/app.ipynb" in names
     models = [path for path in tracked_files() if path.is_relative_to(ROOT / "models")]
@@ -96,18 +96,18 @@ def test_wheel_holds_the_notebook_and_every_model(wheel):
     assert {f"nanoconf/{path.relative_to(ROOT).as_posix()}" for path in models} <= names
 
 
-def test_wheel_holds_the_training_validation_and_test_data(wheel):
+def test_wheel_contains_the_training_validation_and_test_data(wheel):
     for name in ("grid", "validation", "test"):
         assert f"nanoconf/data/{name}/profiles.parquet" in wheel.namelist()
 
 
-def test_wheel_holds_the_page_template(wheel):
+def test_wheel_contains_the_page_template(wheel):
     templates = "share/jupyter/voila/templates/nanoconf/"
     names = [name for name in wheel.namelist() if f".data/data/{templates}" in name]
     assert len(names) == len([path for path in (ROOT / templates).rglob("*") if path.is_file()]) > 0
 
 
-def test_wheel_holds_nothing_else(wheel):
+def test_wheel_contains_nothing_else(wheel):
     tops = {name.split("/")[0] for name in wheel.namelist()}
     assert {top for top in tops if not top.startswith("nanoconf-")} == {"backend", "nanoconf"}
     assert not [name for name in wheel.namelist() if "__pycache__" in name]

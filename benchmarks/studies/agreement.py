@@ -1,9 +1,9 @@
 """Agreement of profiles between our engine and LAMMPS.
 
-Six systems cover all valencies and both walls; the seeds are fixed below. The LAMMPS profile is a
-histogram from 40 blocks. Deviations are computed in 0.05 nm bins, in units of the combined standard
-errors. For this number of blocks, Student's t distribution gives a reduced χ² of 1.05 for perfect
-agreement.
+Six systems cover all valencies and both kinds of wall; the seeds are fixed below. The LAMMPS
+profile is a histogram from 40 blocks. Deviations are computed in 0.05 nm bins, in units of the
+combined standard errors. For this number of blocks, Student's t distribution gives a reduced χ² of
+1.05 for perfect agreement.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def rows(found: list[Agreement]) -> list[list[str]]:
 
 
 def draw(found: list[Agreement]) -> None:
-    """Draw the deviations over z, one panel per system."""
+    """Draw the deviations against z, one panel per system."""
     picture, axes = figure(2, 3, sharey=True)
     for axis, name in zip(axes.ravel(), SYSTEMS, strict=True):
         axis.axhspan(-2, 2, color="0.92", zorder=0)

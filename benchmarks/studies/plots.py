@@ -11,7 +11,7 @@ BAND = 0.5
 
 
 def draw_shifts(study: str, shifts: list[Shift]) -> None:
-    """Draw the difference of each variant's profile from the first variant's, over z."""
+    """Draw the difference of each variant's profile from the first variant's, against z."""
     picture, axes = figure(2, len(SYSTEMS), sharex="col", sharey="row")
     for row, species in enumerate(("positive", "negative")):
         for column, system in enumerate(SYSTEMS):

@@ -1,7 +1,7 @@
 """Scaling of the cost of a step with the number of ions, and of a run with the number of cores.
 
-LAMMPS is included for comparison: its mesh scales better than a loop over pairs, so at some size it
-becomes faster.
+LAMMPS is included for comparison: its mesh scales better than a loop over pairs, so beyond some
+size it is faster.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def rows(measured: dict[str, Any]) -> list[list[str]]:
 
 
 def draw(measured: dict[str, Any]) -> None:
-    """Draw steps per second over the number of ions."""
+    """Draw steps per second against the number of ions."""
     picture, axes = figure(1, 1)
     axis = axes[0, 0]
     ions = [each["ions"] for each in measured["ions"]]

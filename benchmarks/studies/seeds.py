@@ -52,7 +52,7 @@ def rows(measured: dict[str, Any]) -> list[list[str]]:
 
 
 def draw(measured: dict[str, Any]) -> None:
-    """Draw the ratio over z."""
+    """Draw the ratio against z."""
     picture, axes = figure(1, 1)
     axis = axes[0, 0]
     axis.axhspan(0.8, 1.25, color="0.92", zorder=0)

@@ -35,11 +35,11 @@ NAMED = {
     "trust": "show a host's fingerprint, and store its key if you confirm it",
     "login": "log in to a host that asks for more than a key; the connection stays open for runs",
 }
-"""Commands about one cluster."""
+"""Commands for one cluster."""
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """Declare the commands about clusters."""
+    """Declare the cluster commands."""
     commands = add_commands(parser, "cluster_verb")
     add_command(commands, "init", "write a configuration file to fill in")
     add_json(add_command(commands, "list", "list the clusters in the configuration file"))
@@ -74,7 +74,7 @@ def _init(_options: Namespace) -> int:
 
     path = config_path()
     if path.exists():
-        raise InvalidInput("init", str(path), "exists already: edit it, or remove it first")
+        raise InvalidInput("init", str(path), "already exists: edit it, or remove it first")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, EXAMPLE)
     print(f"wrote {path}; fill in your cluster's host, then type: nanoconf cluster check")
@@ -126,13 +126,13 @@ def _trust(options: Namespace) -> int:
 
 
 def _trusted(host: Target, key: PKey, fingerprints: list[str] | None) -> bool:
-    """Store a host's key if the user confirms it; True if it is known now."""
+    """Store a host's key if the user confirms it; return True if it is known afterwards."""
     from backend.cluster.problems import ClusterProblem
     from backend.cluster.ssh import host_keys
 
     known = host_keys.known_keys(host)
     if key in known:
-        print(f"{host} is known already: {key.fingerprint}")
+        print(f"{host} is already known: {key.fingerprint}")
         return True
     print(f"{host} presents this host key:\n  {key.get_name()} {key.fingerprint}")
     if known:
@@ -163,7 +163,7 @@ def _login(options: Namespace) -> int:
 
 
 def _speaker() -> Say:
-    """A function that prints each new line about what the command waits for."""
+    """Return a function that prints what the command is waiting for, each line once."""
     last = ""
 
     def say(line: str) -> None:
@@ -176,7 +176,7 @@ def _speaker() -> Say:
 
 
 def _somebody() -> Ask | None:
-    """A way to ask the user at the terminal, if there is one."""
+    """Return a function that asks the user at the terminal; None without a terminal."""
     return _ask if sys.stdin.isatty() else None
 
 
@@ -191,7 +191,7 @@ def _ask(title: str, instructions: str, prompts: list[tuple[str, bool]]) -> list
 
 
 def _agreed(wanted: list[str] | None, found: str) -> bool:
-    """True if the user, or one of the typed fingerprints, confirms the key."""
+    """Return True if the user confirms the key or a given fingerprint matches it."""
     if wanted is not None:
         return found in wanted
     print("Compare it with the fingerprint that the cluster publishes. Store it? [yes/no] ", end="")

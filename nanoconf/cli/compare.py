@@ -10,7 +10,7 @@ from nanoconf.cli.options import add_data, add_epochs, add_results, add_seed, ep
 NAME, HELP = "compare", "compare six regressors (Table 1 of the paper)"
 
 DESCRIPTION = """\
-Compare six regressors on the contact, midplane and peak density of the positive ions, as in
+Compare six regressors on the contact, midplane and peak densities of the positive ions, as in
 Table 1 of the paper: success rates on held-out simulations (30 %) and mean squared errors of a
 20-fold cross-validation, next to the paper's numbers."""
 

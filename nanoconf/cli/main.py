@@ -1,7 +1,7 @@
 """The command line: ``nanoconf …``.
 
 Each command has a module in this package with its name, its help texts, ``add_options`` and
-``execute``. Such a module imports nothing heavy before ``execute`` runs, so that ``--help`` answers
+``execute``. These modules import nothing heavy until ``execute`` runs, so that ``--help`` returns
 at once.
 """
 
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("nanoconf: cancelled", file=sys.stderr)
         return FAILED
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has closed it: nothing failed
+        sys.stderr.close()  # the reader has closed the pipe, which is not an error
         return DONE
     except Exception as error:
         explanation = _explain(error, options)
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> Parser:
-    """The parser of all commands."""
+    """Return the parser of all commands."""
     main_parser = Parser(prog="nanoconf", description=DESCRIPTION, epilog=EXAMPLES)
     main_parser.add_argument("--version", action="version", version=f"nanoconf {__version__}")
     commands = add_commands(main_parser, "verb")
@@ -108,7 +108,7 @@ def parser() -> Parser:
 
 
 def _explain(error: Exception, options: Namespace) -> tuple[str, int] | None:
-    """One line and the exit status for an error that the user can act on, else None."""
+    """Return one line and the exit status for an error that the user can act on, else None."""
     from backend.cluster.problems import ClusterProblem
     from backend.runs.archive import UnknownRun, UnusableHome
     from backend.runs.run import DamagedRun

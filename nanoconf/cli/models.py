@@ -23,7 +23,7 @@ examples:
   nanoconf models promote model-4   make model-4 the current model
   nanoconf models rollback          return to the previous one"""
 
-NO_MODEL = "no trained model; `nanoconf train` makes one"
+NO_MODEL = "no trained model; `nanoconf train` creates one"
 
 
 def add_options(parser: ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ RESULTS = Path("docs/results")
 
 
 def add_system(verb: ArgumentParser) -> None:
-    """The inputs of a system."""
+    """Declare the inputs of a system."""
     inputs = verb.add_argument_group("the system")
     for each in SYSTEM.values():
         add_input(inputs, each)
 
 
 def add_input(group: Any, each: Input) -> None:
-    """The option of an input. Its value stays text, so that a refusal shows what was typed."""
+    """Declare the option of an input. Its value stays text, so that errors show it as typed."""
     text = f"{each.help} (default: {each.default_text})".replace("%", "%%")
     group.add_argument(*each.options, dest=each.name, metavar=each.placeholder, help=text)
 
@@ -97,7 +97,7 @@ def add_json(parser: ArgumentParser) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print what ``--json`` asks for."""
+    """Print a value as JSON, for ``--json``."""
     print(json.dumps(value, indent=1, ensure_ascii=False))
 
 
@@ -109,19 +109,19 @@ def add_seed(parser: ArgumentParser, use: str) -> None:
 
 
 def seed(options: Namespace) -> int:
-    """The seed that was typed."""
+    """Return the seed given on the command line."""
     from nanoconf.data.parsing import whole_number
 
     return whole_number("seed", options.seed, 0, 2**31)
 
 
 def add_epochs(parser: ArgumentParser, flag: str, default: int, use: str) -> None:
-    """A number of epochs."""
+    """Declare an option for a number of epochs."""
     parser.add_argument(flag, default=str(default), metavar="N", help=f"{use} (default: {default})")
 
 
 def epochs(options: Namespace, name: str = "epochs") -> int:
-    """The number of epochs that was typed."""
+    """Return the number of epochs given on the command line."""
     from nanoconf.data.parsing import whole_number
 
     return whole_number(name, getattr(options, name), 1, 1_000_000)

@@ -21,7 +21,7 @@ from nanoconf.cli.parser import add_command, add_commands
 NAME, HELP = "paper", "reproduce the network and the figures of the paper"
 
 DESCRIPTION = """\
-Reproduce the published network and the paper's figures about it with this project's data:
+Reproduce the published network, and the paper's figures for it, with this project's data:
 Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107 (2020).
 
 Each command prints a table and writes its figure (PNG) and its numbers (JSON) to docs/results."""
@@ -42,7 +42,7 @@ GRID, HISTOGRAMS, TEST = Path("data/grid"), Path("data/histograms"), Path("data/
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """Declare the commands about the paper."""
+    """Declare the commands of ``nanoconf paper``."""
     commands = add_commands(parser, "paper_verb")
     _add_train(commands)
     _add_grid_search(commands)

@@ -22,7 +22,7 @@ class Parser(ArgumentParser):
 
 
 def add_commands(parser: ArgumentParser, dest: str) -> Any:
-    """Let a parser take a command; its name is stored in `dest`."""
+    """Add subcommands to a parser; the name of the chosen one is stored in `dest`."""
     return parser.add_subparsers(
         title="commands", dest=dest, metavar="COMMAND", required=True, parser_class=Parser
     )
@@ -36,13 +36,13 @@ def add_command(
     Parameters
     ----------
     commands
-        What `add_commands` returned.
+        Return value of `add_commands`.
     name : str
         The command's name.
     summary : str
         Its line in the list of commands.
     description, epilog : str
-        Text before and after its options; the summary stands in for a missing description.
+        Text before and after its options. The description defaults to the summary.
     """
     return commands.add_parser(
         name,
@@ -54,7 +54,7 @@ def add_command(
 
 
 def attach_negative_numbers(arguments: Sequence[str]) -> list[str]:
-    """Attach negative numbers to their option: argparse takes -1e-3 and -inf for options."""
+    """Attach negative numbers to their option: argparse mistakes -1e-3 and -inf for options."""
     attached: list[str] = []
     for argument in arguments:
         previous = attached[-1] if attached else ""

@@ -42,12 +42,12 @@ def add_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument("ids", nargs="*", metavar="ID", help="run ids, or their first characters")
     add_json(parser)
-    parser.add_argument("--newest", type=int, metavar="N", help="list the N newest runs only")
+    parser.add_argument("--newest", type=int, metavar="N", help="list only the N newest runs")
     add_output(parser, "the files of the run that is shown", required=False)
 
 
 def execute(options: Namespace) -> int:
-    """Carry out the action, on all runs that were named."""
+    """Carry out the action on each of the given runs."""
     from backend.runs.archive import Archive
     from backend.system import InvalidInput
 
@@ -115,7 +115,7 @@ def _length(run: Run) -> str:
 
 
 def _system_in_words(system: Mapping[str, Any]) -> str:
-    """Like ``h 3.0  1:-1  c 0.5  d 0.714``."""
+    """Return a system in words, like ``h 3.0  1:-1  c 0.5  d 0.714``."""
     words = (
         f"h {system['confinement_length']:g}  "
         f"{system['positive_valency']}:{system['negative_valency']}  "

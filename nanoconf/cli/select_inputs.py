@@ -11,9 +11,9 @@ NAME, HELP = "select-inputs", "choose the network's inputs by backward eliminati
 
 DESCRIPTION = """\
 Choose the inputs of a network by backward elimination on adjusted R², as in the paper. The
-regressions are ordinary least squares of the contact, midplane and peak density of the positive
-ions on h, z+, z-, c, d, d-/d+, the temperature T and the relative permittivity eps; one model is
-linear, the other includes squares and products."""
+contact, midplane and peak densities of the positive ions are regressed on h, z+, z-, c, d, d-/d+,
+the temperature T and the relative permittivity eps by ordinary least squares; one model is linear,
+the other includes squares and products."""
 
 EXAMPLES = """\
 examples:

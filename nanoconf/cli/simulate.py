@@ -22,7 +22,7 @@ DESCRIPTION = """\
 Simulate a system by molecular dynamics and write its density profiles.
 
 A separate process executes the run, and the archive (NANOCONF_HOME) stores it. If this command is
-killed, the run continues; the same command attaches to it again. A result that the archive has is
+killed, the run continues; the same command attaches to it again. A result already in the archive is
 returned at once. Ctrl-C cancels the run."""
 
 EXAMPLES = """\
@@ -36,7 +36,7 @@ same profiles as p_density_profile.dat and n_density_profile.dat, and run.json w
 all other results. --snapshots adds trajectory.xyz and trajectory.lammpstrj (in Angstrom)."""
 
 LONGEST_NS = 50.0
-"""Default upper limit of the length of a run with a target error (ns)."""
+"""Default upper limit on the length of a run with a target error (ns)."""
 
 DENSITIES = {"contact": "contact", "peak": "peak", "mid": "midplane"}
 
@@ -57,7 +57,9 @@ def add_options(parser: ArgumentParser) -> None:
     )
     for name in ("target_error", "seed", "replicas", "snapshots", "engine"):
         add_input(run, SETTINGS[name])
-    add_cluster(run, "simulate on this Slurm cluster, or on the first one; see nanoconf cluster")
+    add_cluster(
+        run, "simulate on this Slurm cluster (without NAME, on the first one); see nanoconf cluster"
+    )
     run.add_argument("--cores", metavar="N", help="cores on the cluster (default: one per replica)")
     run.add_argument(
         "--walltime",
@@ -68,7 +70,7 @@ def add_options(parser: ArgumentParser) -> None:
     run.add_argument(
         "--again", action="store_true", help="simulate even if the archive has the result"
     )
-    run.add_argument("--name", default="", help="label of the run in lists")
+    run.add_argument("--name", default="", help="label shown in lists of runs")
     add_output(parser, "the profiles")
 
 
@@ -110,14 +112,14 @@ def _finished(run: Run, archive: Archive, options: Namespace) -> bool:
         export.write_run(options.output, run)
         if run.state == RunState.CANCELLED:
             raise
-        print(f"nanoconf: run {run.id} continues: others wait for it", file=sys.stderr)
+        print(f"nanoconf: run {run.id} continues: others are waiting for it", file=sys.stderr)
         return False
     export.write_run(options.output, run)
     return True
 
 
 def run_settings(options: Namespace, system: SlitSystem) -> RunSettings:
-    """The settings that were typed for a run of a system."""
+    """Return the settings of a run of a system, from the command line."""
     from backend.cluster.destination import default_engine
     from backend.sampling.trajectory import check_snapshots
     from backend.settings import SETTINGS, RunSettings, duration_of_steps
@@ -141,7 +143,7 @@ def run_settings(options: Namespace, system: SlitSystem) -> RunSettings:
 
 
 def _destination(options: Namespace, system: SlitSystem, settings: RunSettings) -> dict[str, Any]:
-    """Where the run goes: this computer, or the cluster that was typed."""
+    """Return where to run: on this computer or on the given cluster."""
     from backend.cluster.destination import destination
     from backend.system import InvalidInput
     from nanoconf.data.parsing import whole_number

@@ -36,7 +36,7 @@ examples:
 
 The folder receives profiles.parquet and card.json. A plan is a CSV file with one system per row and
 one column per input that it sets (confinement_length, positive_valency, salt_concentration, ...);
-duration_ns and seed may be columns, too."""
+duration_ns and seed may also be columns."""
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -61,7 +61,7 @@ def add_options(parser: ArgumentParser) -> None:
         nargs="+",
         default=["2.5"],
         metavar="NS",
-        help="production time: one, or three for z+ = 1, 2, 3 (default: 2.5)",
+        help="production time: one value, or three for z+ = 1, 2, 3 (default: 2.5)",
     )
     add_settings(parser)
     parser.add_argument(
@@ -72,7 +72,9 @@ def add_options(parser: ArgumentParser) -> None:
         action="store_true",
         help="also store the histogram estimates of the profiles",
     )
-    add_cluster(parser, "simulate on this Slurm cluster, or on the first one, as a job array")
+    add_cluster(
+        parser, "simulate on this Slurm cluster (without NAME, on the first one) as a job array"
+    )
     add_output(parser, "the dataset")
 
 
@@ -100,7 +102,7 @@ def execute(options: Namespace) -> int:
 
 
 def _plan(options: Namespace) -> list[Item]:
-    """The systems that were asked for, with the settings of their runs."""
+    """Return the requested systems with the settings of their runs."""
     from backend.cluster.destination import default_engine
     from nanoconf.data import plans
     from nanoconf.data.parsing import MAXIMUM_ROWS, parsed, settings_of, whole_number

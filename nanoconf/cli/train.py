@@ -39,7 +39,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--epochs",
         metavar="N",
-        help="passes through the dataset (default: as many as make some 30,000 steps)",
+        help="passes through the dataset (default: enough for about 30,000 steps)",
     )
     add_seed(parser, "the weights")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder for the model")

@@ -102,7 +102,7 @@ def execute(options: Namespace) -> int:
 
 
 def _distributions(options: Namespace) -> dict[str, Distribution]:
-    """The distributions that were typed, by input."""
+    """Return the given distributions by input."""
     from backend.inputs import InvalidInput
     from nanoconf.data.parsing import parsed
     from nanoconf.surrogate.domain import continuous_inputs

@@ -82,7 +82,7 @@ def columns() -> dict[str, str]:
 
 
 def units() -> dict[str, str]:
-    """Return the units of the columns that have one."""
+    """Return the unit of each column that has one."""
     of_inputs = {each.name: each.unit for each in _inputs() if each.unit}
     return {name: MOLAR if unit == "M" else unit for name, unit in of_inputs.items()} | OTHER_UNITS
 
@@ -165,7 +165,7 @@ def rows_of(
     inputs_hash : str
         From `backend.runs.archive.inputs_hash`.
     histogram : bool
-        Store the histogram estimates, too.
+        Also store the histogram estimates.
     """
     system, settings = result.system, result.settings
     positive_ions, negative_ions = system.counts

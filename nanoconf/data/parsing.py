@@ -55,7 +55,7 @@ def whole_number(name: str, text: str, low: int, high: int) -> int:
 
 
 def system_of(texts: Mapping[str, Any]) -> SlitSystem:
-    """Parse the inputs of a system; missing and empty inputs have their defaults."""
+    """Parse the inputs of a system; missing and empty inputs take their defaults."""
     return SlitSystem(**{name: parsed(name, texts[name]) for name in SYSTEM if texts.get(name)})
 
 

@@ -126,7 +126,7 @@ def varied_plan(
 ) -> list[Item]:
     """Plan systems that also vary z₋, temperature, permittivity and d₋/d₊.
 
-    The plan serves to find the inputs that matter. Each pair of valencies has a scrambled Sobol
+    The plan is used to find the inputs that matter. Each pair of valencies has a scrambled Sobol
     sequence in the other inputs, and a sixth of the systems. Points that `SlitSystem` refuses are
     skipped: large ions at high concentrations would fill the slit. A longer plan with the same seed
     begins with the shorter one.
@@ -179,7 +179,7 @@ def _varied_system(point: dict[str, Any], positive: int, negative: int) -> SlitS
 def _spread(
     ranges: dict[str, tuple[float, float]], number: int, seed: list[int]
 ) -> list[dict[str, Any]]:
-    """Draw a scrambled Sobol sequence in the ranges; a longer one begins with the shorter one."""
+    """Draw a scrambled Sobol sequence within the ranges; longer ones begin with shorter ones."""
     from scipy.stats import qmc
 
     low, high = np.array(list(ranges.values())).T
@@ -235,8 +235,8 @@ def read_plan(
     Raises
     ------
     InvalidInput
-        If the file or a row is invalid. The message gives the row, the column and what is allowed
-        on one line.
+        If the file or a row is invalid. The one-line message gives the row, the column and what is
+        allowed.
     """
     items = []
     columns = (*SYSTEM, "duration_ns", "seed")
@@ -260,7 +260,7 @@ def _settings(
     durations_ns: Sequence[Any], valency: int, seed: Any, others: dict[str, Any]
 ) -> RunSettings:
     if len(durations_ns) not in (1, len(POSITIVE_VALENCIES)):
-        raise InvalidInput("duration_ns", list(durations_ns), "must be one time (ns), or three")
+        raise InvalidInput("duration_ns", list(durations_ns), "must be one time (ns) or three")
     duration = durations_ns[0] if len(durations_ns) == 1 else durations_ns[valency - 1]
     return RunSettings(**{"duration_ns": duration, "seed": seed, "replicas": 1, **others})
 

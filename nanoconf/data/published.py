@@ -1,4 +1,4 @@
-"""Systems shown in the published paper. They are excluded from training, for evaluation only.
+"""Systems shown in the published paper. They are used for evaluation, not for training.
 
 JCS Kadupitiya, Fanbo Sun, Geoffrey Fox and Vikram Jadhao, "Machine learning surrogates for
 molecular dynamics simulations of soft materials", J. Comput. Sci. 42, 101107 (2020).

@@ -1,4 +1,4 @@
-"""Sweeps: many simulations that are collected in one dataset."""
+"""Sweeps: many simulations whose results are collected in one dataset."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ POLL_SECONDS = 0.2
 CLUSTER_POLL_SECONDS = 2.0
 
 AND = " && "
-"""Separator of the commands that made a dataset together."""
+"""Separator between the commands that together made a dataset."""
 
 
 @dataclass
@@ -56,14 +56,14 @@ class Sweep:
     add : bool
         Keep systems in the existing dataset that are not in the plan.
     histogram : bool
-        Store the histogram estimates of the profiles, too.
+        Also store the histogram estimates of the profiles.
     cluster : str, optional
         Name of the cluster; empty for the first one, None for this computer.
 
     Attributes
     ----------
     failed : dict of int to str
-        Reason of each system that failed in all attempts, by number.
+        Reason for failure of each system whose attempts all failed, by number.
     """
 
     plan: list[Item]
@@ -93,7 +93,7 @@ class Sweep:
         InvalidInput
             If the folder holds other data, or another sweep is writing to it.
         SimulationError
-            If no run can succeed for a reason that other seeds do not change.
+            If no run can succeed, whatever its seed.
         """
         self.archive.prepare()
         name = hashlib.sha256(str(self.folder.absolute()).encode()).hexdigest()[:16]
@@ -134,7 +134,7 @@ class Sweep:
         self._kept = [{**row, "system": numbers[row["inputs_hash"]]} for row in others]
 
     def _load_history(self) -> None:
-        """Load how the existing dataset was made."""
+        """Load the history of the existing dataset."""
         made: dict[str, Any] = {}
         with contextlib.suppress(OSError, ValueError):  # killed just before the card was written
             made = dataset.load_card(self.folder).get("made", {})
@@ -183,7 +183,7 @@ class Sweep:
             self.save()
 
     def _submit_more(self, waiting: deque[Item]) -> None:
-        """Submit runs: on this computer a few more than it has cores, on a cluster all.
+        """Submit runs: on this computer, a few more than it has cores; on a cluster, all of them.
 
         No core idles, and a sweep on this computer stops quickly. Queued jobs on a cluster cost
         nothing.
@@ -252,7 +252,7 @@ class Sweep:
         return ""
 
     def _stop_runs(self) -> None:
-        """Collect the finished runs and cancel the others unless someone else waits for them."""
+        """Collect the finished runs and cancel the rest unless others are waiting for them."""
         for item, _, run in self._active.values():
             if run.finished:
                 self._add_rows(item, run)

@@ -1,4 +1,4 @@
-"""The paper's success rate A and its ceiling, the rate that an exact prediction reaches.
+"""The paper's success rate A and its ceiling, the rate that an exact prediction would reach.
 
 A prediction succeeds in a bin if it differs from the simulation by less than the simulation's error
 bar. A_n is the fraction of systems for which it succeeds in bin n (Fig. 4), A_i the fraction of
@@ -113,7 +113,7 @@ class Deviations:
         }
 
     def success_by_bin(self, k: float) -> np.ndarray:
-        """Return A_n, shape (150,); NaN in bins that no system counts."""
+        """Return A_n, shape (150,); NaN in bins that are not counted for any system."""
         systems = self.counted.sum(axis=0)
         hits = (self.ratio < k).sum(axis=0)
         return np.divide(hits, systems, out=np.full(BINS, np.nan), where=systems > 0)
@@ -193,7 +193,7 @@ def positive_ions(model: Surrogate) -> Predict:
 
 
 def references_of(data: Sequence[Simulations]) -> References:
-    """Return the most precise positive-ion profile of each system across data sets."""
+    """Return the most precise positive-ion profile of each system across datasets."""
     found: References = {}
     for simulations in data:
         profiles = zip(
@@ -286,7 +286,7 @@ def _row(
 
 
 def draw(found: dict[str, Any]) -> Any:
-    """Draw A_n over n (Fig. 4) and A_i of the paper's systems, each with its ceiling."""
+    """Draw A_n against n (Fig. 4) and A_i of the paper's systems, each with its ceiling."""
     from nanoconf.paper.report import COLOURS, MARKERS, STYLES, figure
 
     picture, (left, right) = figure(2, 1, size=(8.5, 7.0))

@@ -1,4 +1,4 @@
-"""Table 1 of the paper: six regressors for the contact, mid and peak density of the positive ions.
+"""Table 1 of the paper: six regressors for contact, midplane and peak densities of positive ions.
 
 Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107 (2020). A prediction succeeds if it
 differs from the simulation by less than the simulation's error bar. The paper's error bars come
@@ -36,7 +36,7 @@ PAPER = {
     "forest": (74, 71, 75),
     ANN: (96, 92, 95),
 }
-"""The paper's success rates (%) of contact, mid and peak density."""
+"""The paper's success rates (%) of contact, midplane and peak densities."""
 
 STANDARD_ERRORS = (1.0, 1.96, 3.0)
 """Half widths k of the error bars, in standard errors."""
@@ -52,7 +52,7 @@ class Trial:
     Attributes
     ----------
     prediction : ndarray, shape (held out, 3)
-        Contact, mid and peak density (M) of the held-out simulations.
+        Contact, midplane and peak densities (M) of the held-out simulations.
     fold_mse : ndarray, shape (20, 3)
         Mean squared error (M²) in each fold of a regressor trained on the other nineteen.
     """
@@ -63,12 +63,12 @@ class Trial:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Results of all regressors on one data set.
+    """Results of all regressors on one dataset.
 
     Attributes
     ----------
     data : Simulations
-        The data set.
+        The dataset.
     held_out : ndarray of int
         Indices of the held-out simulations.
     truth : PointDensities
@@ -158,7 +158,7 @@ def compare(
     Parameters
     ----------
     data : Simulations
-        Data set, of which 30 % of the systems are held out; repeated runs of a system stay
+        Dataset, of which 30 % of the systems are held out; repeated runs of a system stay
         together. The ten published systems are always excluded.
     epochs, fold_epochs : int
         Epochs of the network for the held-out simulations and in each of the 20 folds.

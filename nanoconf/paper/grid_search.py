@@ -1,6 +1,6 @@
 """The paper's grid search over layer sizes, learning rate, batch size and dropout.
 
-The result of each combination is cached in a JSON file, named by the hash of everything that
+The result of each combination is cached in a JSON file, named after the hash of everything that
 determines it, including the data. An interrupted search resumes with the remaining combinations,
 and never reuses results for other data, epochs or seeds.
 """
@@ -49,7 +49,7 @@ def search(
     Parameters
     ----------
     data_folder : path
-        Data set with ``profiles.parquet`` and ``card.json``.
+        Dataset with ``profiles.parquet`` and ``card.json``.
     output_folder : path
         Folder of the cached results, one file per combination. Stored results are reused.
     epochs, full_epochs : int

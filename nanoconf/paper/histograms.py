@@ -41,14 +41,14 @@ class Histograms:
 
     @classmethod
     def load(cls, folder: str | Path, species: str = SPECIES) -> Self:
-        """Read a data set with the columns ``histogram``, ``histogram_error`` and ``blocks``.
+        """Read a dataset with the columns ``histogram``, ``histogram_error`` and ``blocks``.
 
         Rows without a histogram are skipped.
 
         Raises
         ------
         InvalidInput
-            If the data set does not exist or has no histograms.
+            If the dataset does not exist or has no histograms.
         """
         frame = _read(Path(folder))
         frame = frame[frame["species"] == species].dropna(subset=list(COLUMNS))

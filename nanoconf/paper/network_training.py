@@ -52,14 +52,14 @@ PAPER_LOSS = {"training": 1.94e-4, "validation": 2.4e-5}
 
 @dataclass(frozen=True)
 class Task:
-    """A data set split into training and test simulations.
+    """A dataset split into training and test simulations.
 
     Attributes
     ----------
     data : Simulations
-        The data set.
+        The dataset.
     training, test : ndarray of int
-        Indices of the simulations of each part. The published systems are in neither.
+        Indices of the simulations in each set. The published systems are in neither.
     """
 
     data: Simulations
@@ -68,12 +68,12 @@ class Task:
 
     @classmethod
     def of(cls, data: Simulations, seed: int) -> Self:
-        """Split a data set 0.8 : 0.2 at random; all simulations of a system stay together.
+        """Split a dataset 0.8 : 0.2 at random; all simulations of a system stay together.
 
         Raises
         ------
         InvalidInput
-            If the data have too few systems, or a system that the inputs do not describe.
+            If the data have too few systems, or a system that the inputs do not fully describe.
         """
         check_inputs(data.systems)
         row_keys = [paper_key(system) for system in data.systems]
@@ -103,12 +103,12 @@ class Task:
 
     @cached_property
     def scale_inputs(self) -> MinMaxScaler:
-        """Scaling of the inputs, from the training systems."""
+        """Scaling of the inputs, fitted to the training systems."""
         return _scaler(self.inputs[self.training])
 
     @cached_property
     def scale_outputs(self) -> MinMaxScaler:
-        """Scaling of the outputs, from the training systems."""
+        """Scaling of the outputs, fitted to the training systems."""
         return _scaler(self.outputs[self.training])
 
     def scaled(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -185,7 +185,7 @@ def train(
     Parameters
     ----------
     data_folder : path
-        Data set with ``profiles.parquet`` and ``card.json``.
+        Dataset with ``profiles.parquet`` and ``card.json``.
     output_folder : path
         Folder for the network.
     epochs : int
@@ -289,7 +289,7 @@ def epoch_bar(epochs: int, progress: bool) -> Any:
 
 
 def _save(network: Any, card: dict[str, Any], folder: Path) -> None:
-    """Write a network and, last, its card: a folder with a card is complete."""
+    """Write a network, then its card: a folder with a card is complete."""
     (folder / CARD).unlink(missing_ok=True)
     temporary = folder / f".{os.getpid()}.{NETWORK}"
     try:

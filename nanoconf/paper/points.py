@@ -1,4 +1,4 @@
-"""Contact, mid and peak density of simulated profiles, the targets of the paper's regressors."""
+"""Contact, midplane and peak densities of profiles, the targets of the paper's regressors."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from backend.system import SlitSystem
 from nanoconf.surrogate.simulations import Simulations
 
 POINTS = ("contact", "mid", "peak")
-"""Order of the densities in every array of all three."""
+"""Order of the densities in every array that contains all three."""
 
 
 @dataclass(frozen=True)
 class PointDensities:
-    """Contact, mid and peak density of many profiles.
+    """Contact, midplane and peak densities of many profiles.
 
     Attributes
     ----------
     density, error : ndarray, shape (simulations, 3)
-        Contact, mid and peak density and their standard errors (M).
+        Contact, midplane and peak densities and their standard errors (M).
     """
 
     density: np.ndarray
@@ -29,7 +29,7 @@ class PointDensities:
 
 
 def point_densities(data: Simulations, species: str = "positive") -> PointDensities:
-    """Compute contact, mid and peak density of simulations, with their standard errors.
+    """Compute contact, midplane and peak densities of simulations, with their standard errors.
 
     The contact density is interpolated in y = ρ exp(βU_wall) at |z| = h/2 − d/2. The errors of the
     bins are interpolated in the same way: neighbouring errors are almost fully correlated, so they

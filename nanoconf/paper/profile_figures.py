@@ -41,7 +41,7 @@ class Comparison:
     z : ndarray, shape (150,)
         Bin centres (nm).
     predicted, density, error : ndarray, shape (150,)
-        Density of the network, density of MD and its standard error (M).
+        Density from the network, density from MD and its standard error (M).
     published : (ndarray, ndarray) or None
         z (nm) and density (M) of the published network.
     """
@@ -69,7 +69,7 @@ class Comparison:
         return tidy(np.linalg.norm(density - simulated) / np.linalg.norm(simulated))
 
     def points(self) -> dict[str, dict[str, float]]:
-        """Return contact, peak and mid density (M) of network and MD."""
+        """Return contact, peak and midplane densities (M) from network and MD."""
         sources = {"network": self.predicted, "md": self.density}
         return {
             source: {
@@ -104,7 +104,7 @@ def compare(
     predict : callable
         Function from systems to densities (M) of positive ions, shape (systems, 150).
     data : Simulations
-        Data set that includes the ten systems. For repeated runs the most precise is used.
+        Dataset that includes the ten systems. Of repeated runs, the most precise is used.
     published : Published, optional
         Profiles of the published network.
 

@@ -34,7 +34,7 @@ INPUTS = (
     "salt_concentration",
     "positive_diameter",
 )
-"""The paper's five inputs (h, z₊, z₋, c, d), in its order, whatever the surrogate's inputs."""
+"""The five inputs (h, z₊, z₋, c, d), in the paper's order, whatever the surrogate's inputs."""
 
 SPECIES = "positive"
 """Species whose density the paper's network predicts."""
@@ -181,7 +181,7 @@ def physical_network(scaled: Any, inputs: MinMaxScaler, outputs: MinMaxScaler) -
 
 
 def check_inputs(systems: Sequence[SlitSystem]) -> None:
-    """Check that the five inputs of the network describe the systems.
+    """Check that the five inputs of the network fully describe the systems.
 
     Raises
     ------
@@ -238,7 +238,7 @@ class PaperNetwork:
         try:
             card = read_json(folder / CARD)
         except (OSError, ValueError) as error:
-            problem = f"contains no network of `nanoconf paper train` ({error})"
+            problem = f"contains no network from `nanoconf paper train` ({error})"
             raise InvalidInput("network", str(folder), problem) from error
         if card.get("kind") != KIND:
             problem = f"contains a model of kind {card.get('kind')!r}, not {KIND!r}"
@@ -251,7 +251,7 @@ class PaperNetwork:
     def __call__(self, systems: Sequence[SlitSystem]) -> np.ndarray:
         """Predict densities (M) of positive ions from wall to midplane, shape (systems, 150).
 
-        The raw output of the network: near the walls, densities can be negative.
+        The output is raw: near the walls, densities can be negative.
 
         Raises
         ------

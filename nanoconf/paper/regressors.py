@@ -29,7 +29,7 @@ HYPERPARAMETERS: dict[str, dict[str, Any]] = {
     "forest": {"n_estimators": 25, "max_depth": 4},
     ANN: PAPER.to_dict(),
 }
-"""The paper's hyperparameters by regressor, in its order."""
+"""The paper's hyperparameters by regressor, in the paper's order."""
 
 NAMES = tuple(HYPERPARAMETERS)
 

@@ -1,9 +1,9 @@
 """Selection of the surrogate's inputs by backward elimination on adjusted R².
 
-As in the paper (Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107, 2020), contact, mid
-and peak density of the positive ions are fitted by ordinary least squares to all standardised
-candidate inputs, and the least useful inputs are dropped one by one. Adjusted R² penalises each
-coefficient, so it falls if an input explains no more than random numbers would.
+As in the paper (Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107, 2020), contact,
+midplane and peak densities of the positive ions are fitted by ordinary least squares to all
+standardised candidate inputs, and the least useful inputs are dropped one by one. Adjusted R²
+penalises each coefficient, so it falls if an input explains no more than random numbers would.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ def eliminate(
     inputs : Inputs
         At least two candidates.
     densities : ndarray, shape (simulations, 3)
-        Contact, mid and peak density (M).
+        Contact, midplane and peak densities (M).
     model : {"linear", "quadratic"}
         Terms of the model.
     targets : sequence of str
@@ -313,7 +313,7 @@ class Choice:
     Attributes
     ----------
     data : Simulations
-        The data set.
+        The dataset.
     inputs : Inputs
         The candidates.
     together : list of Elimination
@@ -378,7 +378,7 @@ def format_choice(choice: Choice) -> str:
         f"Rule: {RULE}.",
     ]
     lines += [
-        f"{name} = {value:g} in all simulations: it is left out."
+        f"{name} = {value:g} in all simulations: it is omitted."
         for name, value in choice.inputs.constant.items()
     ]
     for elimination in choice.together:

@@ -14,7 +14,7 @@ T_lookup   time of a prediction
 
 Without predictions, S = T_seq/(T_train + T_learn), the gain from parallel simulation alone. With
 many predictions, S → T_seq/T_lookup. S counts the training simulations as results. If they have no
-value of their own, the speed-up is S' = T_seq N_lookup / (same time), which starts at zero.
+value of their own, the speed-up is S' = T_seq N_lookup / (same denominator), which starts at zero.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LOOKUPS = (0, 1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000
 TIMED_LOOKUPS = 300
 
 STALLED = 100
-"""Runs longer than this multiple of the median run time are discarded: the computer slept."""
+"""Runs longer than this multiple of the median run time are discarded: the computer was asleep."""
 
 PAPER = {"simulation_seconds": 36 * 60.0, "simulation_cores": 128, "lookup_seconds": 0.2}
 """Times reported in the paper."""
@@ -124,7 +124,7 @@ def measured_times(
     Raises
     ------
     InvalidInput
-        If the folder contains no data set.
+        If the folder contains no dataset.
     """
     rows = dataset.load(data_folder)
     seconds = rows.drop_duplicates(["system", "seed"])["seconds"].to_numpy()
@@ -171,7 +171,7 @@ def scaling(file: Path) -> list[dict[str, float]]:
     Raises
     ------
     InvalidInput
-        If the file has another format.
+        If the file has a different format.
     """
     if not file.is_file():
         return []
@@ -238,7 +238,7 @@ def time_rows(times: Times) -> list[list[str]]:
 
 
 def rows(times: Times) -> list[list[str]]:
-    """Table of S and S' over the number of predictions."""
+    """Table of S and S' by number of predictions."""
     return [
         ["N_lookup", "S (eq. 3)", "S', training simulations not counted"],
         *(
@@ -269,7 +269,7 @@ def _count(number: float) -> str:
 
 
 def draw(times: Times, cores: list[dict[str, float]]) -> Any:
-    """Draw S and S' over the number of predictions and, if measured, the scaling over cores."""
+    """Draw S and S' against the number of predictions and, if measured, the scaling with cores."""
     from nanoconf.paper.report import COLOURS, figure
 
     panels = 2 if cores else 1

@@ -92,7 +92,7 @@ def calibrated(
     ----------
     systems, place, density, spread
         As in `errors`, for systems outside the training set. The density is 0 in bins that the wall
-        closes to ions.
+        makes inaccessible to ions.
     simulated, noise : ndarray, shape (systems, 2, bins)
         Simulated density and its standard error, in the same unit.
 
@@ -126,7 +126,7 @@ def _scale_and_share(
     if not len(density):
         return [1.0, 0.0]
     deviation = np.abs(density - simulated)
-    # the rest of the deviations, beyond spread and noise, is taken as a share of the density
+    # deviations beyond spread and noise are modelled as a share of the density
     beyond = (deviation**2 - noise**2 - spread**2) / density**2
     share = float(np.sqrt(max(0.0, np.mean(beyond))))
     size = np.hypot(spread, share * density)
@@ -135,7 +135,7 @@ def _scale_and_share(
 
 
 def _factor(deviation: np.ndarray, size: np.ndarray, noise: np.ndarray) -> float:
-    """Find the factor of the errors that gives the coverage `COVERAGE`, by bisection."""
+    """Find by bisection the factor of the errors that gives the coverage `COVERAGE`."""
     low, high = SMALLEST_SCALE, LARGEST_SCALE
     for _ in range(40):
         factor = (low + high) / 2

@@ -25,20 +25,20 @@ from nanoconf.surrogate.domain import Domain, continuous_inputs, input_values, m
 from nanoconf.surrogate.simulations import Simulations
 
 PLACES = np.linspace(0.0, 1.04, 160)
-"""Values of t at which y is modelled, as fine as the bins. Few ions are beyond the last."""
+"""Values of t at which y is modelled, spaced as finely as the bins. Few ions lie beyond."""
 
 MINIMUM_FACTOR = 0.05
 """Minimum Boltzmann factor of the wall in a bin; y is too noisy in the others."""
 
 NEIGHBOURS = 30
 MINIMUM_FILLING = 0.05
-"""Minimum share of the points of a grid that must be simulated."""
+"""Minimum share of simulated points in a grid."""
 
 COMPONENTS = 10
 MAXIMUM_POINTS = 1200
 POINTS_FOR_KERNEL = 300
 LEAST_DENSITY = 1e-4
-"""Smaller values of y are raised to this before the logarithm is taken."""
+"""Smaller values of y are replaced by this before the logarithm is taken."""
 
 Valencies = tuple[int, int]
 
@@ -55,7 +55,7 @@ class Baseline(Protocol):
 
 
 def to_common(system: SlitSystem, species: str, density: np.ndarray) -> np.ndarray:
-    """Convert a profile (M), shape (150,), from the wall on, to y at `PLACES`, shape (160,)."""
+    """Convert a profile (M) starting at the wall, shape (150,), to y at `PLACES`, shape (160,)."""
     from scipy.interpolate import CubicSpline
 
     factor, t = _wall_factor(system, species), _place(system, species)
@@ -183,7 +183,7 @@ class GridInterpolation(_ByValencies):
     def fit(cls, simulations: Simulations) -> Self:
         """Fit simulations on a grid. Some points of the grid may be missing.
 
-        A missing point is filled by a thin-plate spline with a linear part through the thirty
+        A missing point is filled by a thin-plate spline with a linear term through the thirty
         nearest points. Simulations of the same system are averaged.
 
         Raises
@@ -354,7 +354,7 @@ def _process(x: np.ndarray, score: np.ndarray) -> Any:
     kernel = ConstantKernel(1.0, (1e-3, 1e4)) * smooth + WhiteKernel(1e-2, (1e-8, 10.0))
     few = slice(POINTS_FOR_KERNEL)
     with warnings.catch_warnings():
-        # the length scale of an input without effect on the component runs into its bound
+        # the length scale of an input that does not affect the component reaches its bound
         warnings.simplefilter("ignore", ConvergenceWarning)
         chosen = GaussianProcessRegressor(kernel, normalize_y=True).fit(x[few], score[few])
     return GaussianProcessRegressor(chosen.kernel_, optimizer=None, normalize_y=True).fit(x, score)

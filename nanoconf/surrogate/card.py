@@ -19,7 +19,7 @@ KIND = "log-profile-ensemble"
 
 @dataclass(frozen=True)
 class DataSet:
-    """Simulations that a model was made with.
+    """Simulations used to train or validate a model.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Systems:
-    """Keys of the systems that a model was made with.
+    """Keys of the systems used to train and validate a model.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ class Spread:
     ----------
     median, worst : float
     worst_system : str
-        Key of the system with the worst value, where it is recorded.
+        Key of the system with the worst value, if recorded.
     """
 
     median: float
@@ -184,7 +184,7 @@ class Metrics:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read what `evaluate` returns."""
+        """Read the return value of `evaluate`."""
         scores = {
             species: {group: Scores.from_dict(found) for group, found in values[species].items()}
             for species in ("positive", "negative", "both")
@@ -195,7 +195,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Card:
-    """Card of a model; the fields are the keys of ``card.json``, in its order.
+    """Card of a model; the fields are the keys of ``card.json``, in the same order.
 
     Only name, kind and date are read from a card of another kind than `KIND`.
 
@@ -204,15 +204,15 @@ class Card:
     name, kind, created, version : str
         Name of the model, its `KIND`, its date (UTC, ISO 8601) and the version of nanoconf.
     packages : dict of str to str
-        Versions of the packages that made it.
+        Versions of the packages used to train it.
     inputs : list of str
-        Inputs of the network, in its order.
+        Inputs of the network, in order.
     bins : dict of str to int
         Number of bins of the slit, and of predicted bins.
     domain : Domain
         Systems that the model was trained for.
     data : Data
-        Datasets that it was made with.
+        Datasets used to train and validate it.
     architecture, training : dict
         Size of the network and settings of the training, for information only.
     systems : Systems

@@ -20,7 +20,7 @@ INPUTS = (
     "salt_concentration",
     "positive_diameter",
 )
-"""Inputs of the network (h, z₊, z₋, c, d), in its order."""
+"""Inputs of the network (h, z₊, z₋, c, d), in order."""
 
 WITHOUT_RANGE = ("negative_diameter", "negative_ions")
 """Inputs without a range: the diameters are equal, and the box size does not affect the profile."""
@@ -118,12 +118,12 @@ class Domain:
             System to predict.
         extrapolate : bool
             Issue an `ExtrapolationWarning` instead if the input varies in the training data. An
-            input that does not vary there always raises: the prediction would not depend on it.
+            input that does not vary there is always refused: the prediction would not depend on it.
 
         Raises
         ------
         InvalidInput
-            The message gives the parameter, its value and its training range on one line.
+            The one-line message gives the parameter, its value and its training range.
         """
         for problem in self.problems(system):
             trained = self.ranges.get(problem.parameter)

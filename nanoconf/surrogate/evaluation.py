@@ -87,7 +87,7 @@ def evaluate(
 
 
 def unseen(model: Surrogate, data: Simulations) -> list[int]:
-    """Return the rows whose systems neither trained the model nor set its error band."""
+    """Return the rows of systems used neither to train the model nor to set its error band."""
     seen = {*model.card.systems.training, *model.card.systems.validation}
     return [row for row, key in enumerate(data.keys) if key not in seen]
 
@@ -102,9 +102,9 @@ class Comparison:
     noise : float
         Expected contribution of the statistical error of the simulation.
     beyond : float
-        Root of the difference of their squares; 0 if the noise is larger.
+        Square root of observed² − noise²; 0 if the noise is larger.
     points : dict of str to float
-        Relative error of the contact, mid and peak density.
+        Relative error of the contact, midplane and peak densities.
     inside : dict of str to ndarray of bool
         Bins within the 90 % band, by region of the slit. The error of the simulation is added to
         the band in quadrature.
@@ -150,7 +150,7 @@ def _points(system: SlitSystem, species: str, half: np.ndarray) -> dict[str, flo
 
 
 def compared(comparisons: Sequence[Comparison], keys: Sequence[str]) -> dict[str, Any]:
-    """Summarize comparisons.
+    """Summarise comparisons.
 
     Parameters
     ----------

@@ -88,7 +88,7 @@ class TrainingSet:
 
 
 def default_epochs(systems: int) -> int:
-    """Return the number of epochs that make `STEPS` steps."""
+    """Return the number of epochs that amount to `STEPS` steps."""
     return max(1, round(STEPS / math.ceil(systems / BATCH_SIZE)))
 
 

@@ -22,7 +22,7 @@ from nanoconf.surrogate.runtime import RUNTIMES, Network
 from nanoconf.surrogate.shape import TERMS, Slits, profile_of
 
 BATCH_SIZE = 256
-"""Systems evaluated in one batch, so that the arrays fit into the processor cache."""
+"""Number of systems per batch, chosen so that the arrays fit into the processor cache."""
 
 FILES = {
     "positive": ("ml_positive_density.csv", "ml_predicted_p_density_profile.dat"),
@@ -96,7 +96,7 @@ class Surrogate:
     folder : Path
         Folder of the model.
     card : Card
-        How the model was made, what it was trained for and how accurate it is.
+        Description of the model: training, domain and accuracy.
     """
 
     def __init__(self, folder: Path, card: Card, network: Network):
@@ -114,7 +114,7 @@ class Surrogate:
             Folder of one model or of several. By default ``NANOCONF_MODELS``, then ``models`` in
             ``NANOCONF_HOME``, then the models of the package.
         runtime : {"litert", "tensorflow"}
-            Runtime that evaluates the network. They agree to 1e-5; LiteRT loads 50 times faster.
+            Runtime that evaluates the network. Both agree to 1e-5; LiteRT loads 50 times faster.
 
         Raises
         ------
@@ -169,8 +169,8 @@ class Surrogate:
         Raises
         ------
         InvalidInput
-            If the system is outside the domain. The message gives the parameter and its training
-            range on one line.
+            If the system is outside the domain. The one-line message gives the parameter and its
+            training range.
         """
         return self.predict_many([system], extrapolate)[0]
 

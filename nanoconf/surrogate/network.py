@@ -5,7 +5,7 @@ networks that differ in their initial weights. Their mean is the prediction, and
 estimates its error. They are combined into one Keras network that evaluates all members at once.
 
 `Scaling` is hand-written, because it becomes two layers of the network, in which a constant column
-needs the size 0. The scalers of scikit-learn give such a column the size 1 and need more code.
+needs size 0. The scalers of scikit-learn give such a column size 1 and need more code.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class LiteRTNetwork:
 
 
 class TensorFlowNetwork:
-    """Network in TensorFlow, in which it was trained."""
+    """Network in TensorFlow, with which it was trained."""
 
     def __init__(self, folder: Path):
         from nanoconf.surrogate.tf import import_tensorflow

@@ -27,11 +27,11 @@ HALF = BINS // 2
 """Bins of the left half of the slit, from the wall to the midplane."""
 
 TERMS = 14
-"""Coefficients of each ion. 10 coefficients fit the profiles of the training set to 0.15 %."""
+"""Number of coefficients of each ion. Ten fit the profiles of the training set to 0.15 %."""
 
 REACH = 0.88
-"""End of the polynomials, as a distance from the repelling plane in units of the WCA size. At
-smaller distances the Boltzmann factor is below 2·10⁻⁵."""
+"""End of the domain of the polynomials: distance from the repelling plane in units of the WCA size.
+At smaller distances the Boltzmann factor is below 2·10⁻⁵."""
 
 SMALLEST_FACTOR = 1e-4
 """Bins whose mean Boltzmann factor is smaller count as empty."""
@@ -161,7 +161,8 @@ def coefficients_of(
 ) -> np.ndarray:
     """Fit the coefficients of simulated profiles by least squares.
 
-    The coefficients contain the noise of the profiles. They only scale the outputs of a network.
+    The coefficients contain the noise of the profiles. They are used only to scale the outputs
+    of a network.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def _imported() -> Any:
 
 @contextmanager
 def _muted() -> Iterator[None]:
-    """Discard standard error: the C++ code writes about GPUs before its log level can be set.
+    """Discard standard error: the C++ code reports on GPUs before its log level can be set.
 
     Errors are still raised as exceptions.
     """

@@ -56,10 +56,10 @@ def train(
         Dataset: ``profiles.parquet`` and ``card.json``. The ten systems shown in the paper are
         excluded.
     output_folder : path
-        Folder of the model. Its last part is the model's name. An existing folder is replaced.
+        Folder of the model. Its last component is the model's name. An existing folder is replaced.
     validation_folder : path, optional
-        Dataset that sets the error band and gives the metrics of the card. Its systems are excluded
-        from the training set. By default a tenth of the systems is held out.
+        Dataset used to calibrate the error band and to compute the metrics of the card. Its
+        systems are excluded from the training set. By default a tenth of the systems is held out.
     extra : Simulations, optional
         Additional training data. Simulations of the same system are averaged. They do not change
         the domain.
@@ -83,7 +83,7 @@ def train(
     Raises
     ------
     InvalidInput
-        If a parameter is out of range, or the data are too few or unsuitable for the network.
+        If a parameter is out of range, or the data are insufficient or unsuitable for the network.
     """
     started = time.monotonic()
     if epochs is not None and epochs < 1:
@@ -144,7 +144,7 @@ def load_sets(
     Raises
     ------
     InvalidInput
-        If the data differ in an input that the network does not have, or are too few.
+        If the data differ in an input that the network does not have, or are insufficient.
     """
     data = Simulations.load(data_folder).without(KEPT_OUT_KEYS)
     try:
@@ -230,7 +230,7 @@ def _lower_priority() -> None:
 
 
 def _replace_folder(output: Path, folder: Path) -> None:
-    """Move a finished folder to its final name, in place of the folder that has it."""
+    """Move a finished folder to its final name, replacing any folder of that name."""
     folder.chmod(0o755)
     old = None
     if output.exists():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nanoconf.surrogate import Surrogate
 
 QUANTITIES = ("contact", "peak", "mid")
-"""Densities of a profile: at the contact plane, the largest, and at the midplane."""
+"""Densities of a profile: at the contact plane, at the peak and at the midplane."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class SimulatedPoint:
 
 
 def simulated_points(runs: Iterable[Run], system: SlitSystem, name: str) -> list[SimulatedPoint]:
-    """Return the finished runs that differ from a system in at most one input, sorted by it.
+    """Return the finished runs that match a system except in the named input, sorted by its value.
 
     If there are several runs of a system, the longest is used.
     """

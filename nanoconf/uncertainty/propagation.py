@@ -43,7 +43,7 @@ PROFILES = {
 NUMBERS = {
     f"{species}_{place}_density": "M" for species in SPECIES for place in ("contact", "peak", "mid")
 }
-"""Outputs that are one number, with their units."""
+"""Outputs that are single numbers, with their units."""
 
 QUANTILES = (0.05, 0.5, 0.95)
 
@@ -153,7 +153,7 @@ class Uncertainty:
         return self._at(self.profiles[output], z, odd=output == "integrated_charge")
 
     def summary(self, output: str, z: float | None = None) -> Summary:
-        """Summarize an output; parameters as for `values`."""
+        """Summarise an output; parameters as for `values`."""
         values = self.values(output, z)
         errors = self.model_errors.get(output)
         if errors is not None and z is not None:
@@ -179,7 +179,7 @@ class Uncertainty:
     # --- over z -----------------------------------------------------------------------------
 
     def band(self, profile: str) -> Summary:
-        """Summarize one of `PROFILES` over `z`."""
+        """Summarise one of `PROFILES` over `z`."""
         return _summary(self.profiles[profile], self.model_errors.get(profile))
 
     def sobol_indices_over_z(self, profile: str) -> SobolIndices:
@@ -317,8 +317,8 @@ def propagate(
     Raises
     ------
     InvalidInput
-        If an input cannot be uncertain, or extends beyond the training range. The message gives the
-        parameter, its distribution and what is allowed on one line. Nothing was predicted.
+        If an input cannot be uncertain, or extends beyond the training range. The one-line message
+        gives the parameter, its distribution and what is allowed. Nothing is predicted.
     """
     samples, seed = _checked_numbers(samples, seed)
     limits = surrogate.domain.ranges
@@ -482,7 +482,7 @@ def _interpolated(values: np.ndarray, place: np.ndarray) -> np.ndarray:
 def _places(place: Any, bins: int) -> tuple[Any, Any]:
     """Return the bin whose centre lies below a position (in bins), and the fraction to the next.
 
-    Positions beyond the first or the last centre are moved to it.
+    Positions beyond the first or the last centre are clipped to it.
     """
     from_centre = np.clip(place - 0.5, 0, bins - 1)
     below = np.minimum(from_centre.astype(int), bins - 2)

@@ -22,7 +22,7 @@ REACH = 3.0
 """Number of standard deviations of a Gaussian that must lie in the training range (99.7 %)."""
 
 RESAMPLES = 100
-"""Bootstrap samples for the 95 % confidence intervals of Sobol indices, as by default in SALib."""
+"""Bootstrap samples for the 95 % confidence intervals of Sobol indices, the default in SALib."""
 
 CONSTANT = 1e-9
 """An output is constant if its standard deviation is below this share of its largest value."""
@@ -122,7 +122,7 @@ def saltelli_samples(
     -------
     ndarray, shape (N, D + 2, D)
         The first and the last row of each sample come from independent Sobol sequences. Row j + 1
-        is the first row with input j of the last row.
+        is the first row with input j taken from the last row.
     """
     count = len(distributions)
     if not count:

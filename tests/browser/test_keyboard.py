@@ -37,7 +37,7 @@ def walk(window: Window, key: str, end: str) -> bool:
     raise AssertionError(f"{key} does not reach {end}, the focus stays on {where}")
 
 
-def test_the_keyboard_leads_through_every_tab_and_out_of_every_figure(server, window):
+def test_the_keyboard_reaches_every_tab_and_leaves_every_figure(server, window):
     server.start()
     window.open()
     simulate(window)
@@ -61,7 +61,7 @@ def test_the_keyboard_leads_through_every_tab_and_out_of_every_figure(server, wi
             expect(tab).to_be_focused()
 
 
-def test_matplotlib_has_its_keys_and_none_stays_pressed(server, window):
+def test_matplotlib_receives_its_keys_and_none_stays_pressed(server, window):
     server.start()
     window.open()
     predict(window)

@@ -295,7 +295,7 @@ def test_a_failed_simulation_shows_its_reason(server, window, home):
     window.page.screenshot(path=PICTURES / "failed.png")
 
 
-def test_an_equal_request_joins_the_run_in_progress(browser, server, window):
+def test_an_identical_request_joins_the_run_in_progress(browser, server, window):
     server.start()
     window.open()
     other = Window(browser, server).open()
@@ -360,7 +360,7 @@ def test_a_simulation_ends_at_the_target_error(server, window):
         assert np.median(profile.error[inside] / profile.density[inside]) <= 0.05
 
 
-def test_queued_simulations_show_their_place(browser, server, window, monkeypatch):
+def test_queued_simulations_show_their_place_in_the_queue(browser, server, window, monkeypatch):
     monkeypatch.setenv("NANOCONF_CORES", "1")
     server.start()
     pages = [window.open(), Window(browser, server).open(), Window(browser, server).open()]

@@ -33,7 +33,7 @@ def eligible(run: Run, domain: Domain, excluded: Collection[str]) -> bool:
     run : Run
     domain : Domain
     excluded : collection of str
-        Keys (`system_key`) of the systems that evaluate models.
+        Keys (`system_key`) of the systems used to evaluate models.
     """
     if run.state != RunState.DONE:
         return False

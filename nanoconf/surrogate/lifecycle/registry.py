@@ -94,7 +94,7 @@ def current_model(path: str | Path | None = None) -> FoundModel:
         if source in ("argument", "NANOCONF_MODELS"):
             break
     searched = ", ".join(str(place) for _, place in places)
-    raise ModelNotFound(f"there is no trained model in {searched}; `nanoconf train` makes one")
+    raise ModelNotFound(f"there is no trained model in {searched}; `nanoconf train` creates one")
 
 
 def promote(name: str) -> FoundModel:
@@ -185,7 +185,7 @@ def _places(path: str | Path | None) -> list[tuple[str, Path]]:
 
 
 def _models_in(place: Path, source: str) -> list[FoundModel]:
-    """Return the models in a folder of one or several; the current one first, then the newest."""
+    """Return the models in a folder (one or several); the current one first, then the newest."""
     if (place / CARD).is_file():
         return _read([place], source)
     if not place.is_dir():

@@ -2,7 +2,7 @@
 
 The keeper starts it in a separate process at low priority when the archive has enough new runs. The
 current model stays in use until a better one is complete. If the training is killed, its runs are
-used by the next one.
+used by the next training.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NUMBERED = re.compile(r"model-(\d+)")
 
 
 def package_data() -> Path:
-    """Return the folder of the datasets that trained and evaluated the shipped model."""
+    """Return the folder of the datasets used to train and evaluate the shipped model."""
     return registry.package_models().parent / "data"
 
 
@@ -37,7 +37,7 @@ def train_if_due(archive: Archive | None = None, epochs: int | None = None) -> s
     Parameters
     ----------
     archive : Archive, optional
-        Archive of the runs; that of the user by default.
+        Archive of the runs; the user's archive by default.
     epochs : int, optional
         As in `train`.
 
@@ -84,7 +84,7 @@ def _collect(archive: Archive, current: Surrogate) -> Learning:
 
 
 def _evaluation_systems() -> set[str]:
-    """Return the keys of the systems that evaluate models and must not train them."""
+    """Return the keys of the systems used to evaluate models, which must not train them."""
     keys = set(KEPT_OUT_KEYS)
     for name in ("validation", "test"):
         keys |= set(Simulations.load(package_data() / name).keys)

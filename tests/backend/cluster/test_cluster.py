@@ -54,7 +54,7 @@ def test_a_host_behind_a_jump_host_is_reached(home, cluster, monkeypatch):
     desk.close()
 
 
-def test_two_keepers_do_not_harm_each_other(home, cluster, monkeypatch):
+def test_two_keepers_do_not_interfere(home, cluster, monkeypatch):
     """There is one for each home, but one may not know yet that it has been replaced."""
     desk = Desk(home, cluster, monkeypatch)
     run = desk.submit(STEADY)
@@ -128,7 +128,7 @@ def killed_while_asking(desk, monkeypatch):
     return job
 
 
-def test_a_cancelled_run_does_not_cancel_a_run_yet_unseen(home, cluster, monkeypatch):
+def test_a_cancelled_run_does_not_cancel_a_run_not_seen_yet(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch, max_tasks=1)
     runs = [desk.submit(settings, queue="sweep") for settings in (LONG, QUICK)]
     desk.until(lambda: all(desk.status(run).get("job_id") for run in runs))
@@ -242,7 +242,7 @@ def test_a_host_is_trusted_only_after_a_yes(described, tmp_path, monkeypatch, ca
     assert main(["cluster", "trust", "--fingerprint", "SHA256:another"]) == 1
     assert main(["cluster", "trust", "--fingerprint", shown]) == 0
     assert main(["cluster", "trust"]) == 0
-    assert "is known already" in capfd.readouterr().out
+    assert "is already known" in capfd.readouterr().out
     assert main(["cluster", "check"]) == 0
 
 
@@ -286,7 +286,7 @@ def test_lammps_runs_on_several_ranks(home, cluster, monkeypatch):
     desk.until(lambda: not ranks(cluster), "the ranks to end")
 
 
-def test_lammps_brings_its_result_home(home, cluster, monkeypatch):
+def test_the_result_of_lammps_is_fetched(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch)
     run = desk.submit(replace(QUICK, engine="lammps"), cores=1, minutes=30)
     assert desk.finish(run) == RunState.DONE, run.reason

@@ -107,7 +107,7 @@ def test_init_writes_an_example_once(file, capsys):
     assert main(["cluster", "init"]) == 0
     assert list(config.load()) == ["example"]
     assert main(["cluster", "init"]) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 def test_the_first_cluster_is_the_default(file):
@@ -218,7 +218,7 @@ def looks(first: float, last: float) -> int:
     return count
 
 
-def test_polls_become_rarer_while_nothing_happens():
+def test_polls_become_less_frequent_while_nothing_happens():
     assert (looks(0, 3600), looks(3600, 7200)) == (144, 60)
 
 
@@ -284,7 +284,7 @@ def test_tasks_are_found_in_ranges():
     assert endings.of_task([{"task": "", "state": "RUNNING"}], 0)["state"] == "RUNNING"
 
 
-def test_an_unknown_answer_is_not_taken_for_a_lost_job():
+def test_an_unknown_answer_is_not_mistaken_for_a_lost_job():
     with pytest.raises(ClusterProblem) as problem:
         _task("JobId=7 JobName=x State=RUNNING")
     assert problem.value.passing

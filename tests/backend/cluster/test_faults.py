@@ -122,7 +122,7 @@ def test_a_run_continues_while_the_host_is_unreachable(desk, cluster):
     assert len(run.attempts()) == 1 and desk.status(run)["note"] == ""
 
 
-def test_a_frozen_connection_is_given_up(desk, cluster, monkeypatch):
+def test_a_frozen_connection_is_abandoned(desk, cluster, monkeypatch):
     run = desk.submit(LONG)
     desk.running(run)
     cluster.freeze_connections()
@@ -210,7 +210,7 @@ def test_a_job_without_an_answer_waits_while_the_host_key_is_wrong(desk, cluster
     assert submitted_once(desk, run) and len(run.attempts()) == 1
 
 
-def test_of_two_jobs_of_one_name_the_one_that_claimed_the_run_is_followed(desk, cluster):
+def test_of_two_jobs_with_the_same_name_the_one_that_claimed_the_run_is_followed(desk, cluster):
     """As after a controller that had the job, but twice did not know it."""
     run = desk.submit(LONG)
     desk.running(run)
@@ -329,7 +329,7 @@ def test_a_failed_job_script_is_reported_with_its_exit_code(make_desk):
 @pytest.mark.parametrize(
     ("status", "error", "most"), [(3, "job-failed", MAXIMUM_TRIES), (75, "interrupted", 4)]
 )
-def test_a_sweep_is_given_up_if_its_jobs_end_before_they_begin(
+def test_a_sweep_is_abandoned_if_its_jobs_end_before_they_start(
     make_desk, monkeypatch, status, error, most
 ):
     """Three times if they fail, and some more if they are ended from outside."""
@@ -552,7 +552,7 @@ def test_a_job_whose_number_sbatch_does_not_print_is_submitted_once(make_desk, c
         shutil.rmtree(cluster.home / "stand-in for sbatch")
 
 
-def test_a_job_killed_for_its_memory_is_reported_so(make_desk, cluster):
+def test_a_job_killed_for_its_memory_use_is_reported_as_such(make_desk, cluster):
     real = shutil.which("scontrol")
     recorded = "s/JobState=CANCELLED Reason=None/JobState=OUT_OF_MEMORY Reason=OutOfMemory/"
     setup = stand_in(cluster, "scontrol", f'{real} "$@" | sed "{recorded}"')

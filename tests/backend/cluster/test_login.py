@@ -48,7 +48,7 @@ def test_a_wrong_code_is_refused(home, cluster, server, monkeypatch):
         desk.dispatcher.log_in(lambda *question: ["000000"])
 
 
-def test_a_code_lost_on_a_frozen_link_is_no_refusal(home, cluster, server, monkeypatch):
+def test_a_code_lost_on_a_frozen_link_is_not_a_refusal(home, cluster, server, monkeypatch):
     with Relay(server.port) as relay:
         server.trust(relay.port)
         desk = Desk(home, cluster, monkeypatch, port=relay.port)
@@ -73,7 +73,7 @@ def test_trust_and_check_ask_for_the_code_of_a_jump_host(home, cluster, server, 
     assert capfd.readouterr().err.count("asks for more than a key") == 2 and not server.asked
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     assert main(["cluster", "trust"]) == 0
-    assert capfd.readouterr().out.count("is known already") == 2 and server.asked == 1
+    assert capfd.readouterr().out.count("is already known") == 2 and server.asked == 1
     assert main(["cluster", "check"]) == 0
     assert "the login works" in capfd.readouterr().out
     assert server.asked == 2  # a code may be good for one time only

@@ -23,6 +23,6 @@ def test_modules_load_without_any_installed_package(module):
     assert loaded.returncode == 0, loaded.stderr.decode()
 
 
-def test_a_package_is_missed_where_none_is_installed():
+def test_a_package_is_not_found_where_none_is_installed():
     missed = subprocess.run([sys.executable, "-I", "-S", "-c", "import numpy"], capture_output=True)
     assert b"No module named 'numpy'" in missed.stderr

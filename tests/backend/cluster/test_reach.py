@@ -61,7 +61,7 @@ def bare_python(cluster):
 # --- a link that freezes --------------------------------------------------------------------
 
 
-def test_a_link_that_freezes_during_login_is_no_refusal(make_desk, relay, monkeypatch):
+def test_a_link_that_freezes_during_login_is_not_a_refusal(make_desk, relay, monkeypatch):
     desk = make_desk(port=relay.port)
     log_in = paramiko.Transport.auth_publickey
 
@@ -101,7 +101,7 @@ def connection(request, describe, cluster, relay):
         pytest.param("sendall", "wc -c", PLENTY, str(len(PLENTY)), id="while much is sent"),
     ],
 )
-def test_a_link_that_freezes_during_a_command_is_given_up(
+def test_a_link_that_freezes_during_a_command_is_abandoned(
     connection, relay, monkeypatch, moment, command, data, answer
 ):
     go_on = getattr(paramiko.Channel, moment)
@@ -142,7 +142,7 @@ def test_each_jump_host_is_trusted_after_its_own_yes(
     assert main(["cluster", "trust"]) == 0
     assert f":{cluster.port} " in known.read_text() and len(known.read_text().splitlines()) == 2
     assert main(["cluster", "trust"]) == 0
-    assert capfd.readouterr().out.count("is known already") == 1 + 2
+    assert capfd.readouterr().out.count("is already known") == 1 + 2
     assert main(["cluster", "check"]) == 0
 
 

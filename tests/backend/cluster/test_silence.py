@@ -79,7 +79,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
-def test_a_slow_shell_is_reported_also_without_a_terminal(describe, bashrc, tmp_path, verb):
+def test_a_slow_shell_is_reported_even_without_a_terminal(describe, bashrc, tmp_path, verb):
     bashrc(slow_once(tmp_path))
     words = [verb, "--cluster", NAME, *COMMANDS[verb], "-o", str(tmp_path / "out")]
     with subprocess.Popen(
@@ -196,7 +196,7 @@ def test_a_slow_shell_is_not_a_silent_link(describe, hangs):
     assert all(map(NAMED.fullmatch, said)) and len(said) >= 4
 
 
-def test_a_link_that_freezes_while_the_shell_starts_is_given_up(describe, cluster, hangs):
+def test_a_link_that_freezes_while_the_shell_starts_is_abandoned(describe, cluster, hangs):
     with cluster.relay() as relay:
         describe(port=relay.port)
         said = []

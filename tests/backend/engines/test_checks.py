@@ -32,7 +32,7 @@ def error_of(call, *arguments: object) -> SimulationError:
     return caught.value
 
 
-def test_a_position_that_is_not_finite():
+def test_a_position_that_is_not_finite_is_an_error():
     replica, schedule = disturbed()
     steps = replica.steps_done
     replica.state.positions[0, 5] = np.nan
@@ -43,14 +43,14 @@ def test_a_position_that_is_not_finite():
     assert "try a smaller time step than 0.02 τ" in str(error)
 
 
-def test_an_ion_through_a_wall():
+def test_an_ion_that_passes_through_a_wall_is_an_error():
     error = error_of(engine.run, SYSTEM, UNSTABLE)
     assert error.name == "ion-through-wall"
     assert "an ion went through a wall at step" in str(error)
     assert "try a smaller time step than 0.02 τ" in str(error)
 
 
-def test_a_full_neighbour_list():
+def test_a_full_neighbour_list_is_an_error():
     replica, schedule = Replica(SYSTEM, QUICK, 0), Schedule.of(SYSTEM, QUICK)
     replica.stepping = replica.stepping._replace(skin=SYSTEM.box_length)
     error = error_of(replica.equilibrate, schedule)
@@ -58,7 +58,7 @@ def test_a_full_neighbour_list():
     assert "lower concentration" in str(error)
 
 
-def test_a_temperature_that_is_off():
+def test_a_wrong_temperature_is_an_error():
     replica, schedule = disturbed()
     replica.state.velocities[:] *= 1.5
     error = error_of(replica.sample, schedule, threading.Event())
@@ -67,7 +67,7 @@ def test_a_temperature_that_is_off():
     assert replica.tallies == []
 
 
-def test_an_energy_that_drifts():
+def test_a_drift_of_the_energy_is_an_error():
     settings = replace(QUICK, thermostat="none", duration_ns=0.02)
     error = error_of(engine.run, SlitSystem(), settings)
     assert error.name == "energy"
@@ -75,7 +75,7 @@ def test_an_energy_that_drifts():
 
 
 @pytest.mark.parametrize("crowd", [lambda x: 0.02 * x, lambda x: x[:, [0, 0, *range(2, 284)]]])
-def test_overlapping_ions(monkeypatch, crowd):
+def test_overlapping_ions_are_an_error(monkeypatch, crowd):
     """The lattice of a valid system has no overlaps, so the test creates them."""
     monkeypatch.setattr(replica_module, "lattice", lambda system, rng: crowd(lattice(system, rng)))
     error = error_of(engine.run, SYSTEM, QUICK)

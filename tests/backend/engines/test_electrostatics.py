@@ -57,7 +57,7 @@ def test_splitting_has_the_stated_error(width_to_box):
     assert split.error < 0.003
 
 
-def test_short_ranged_forces_are_continuous_at_their_range():
+def test_short_range_forces_are_continuous_at_their_range():
     split = splitting(0.2)
     edge = split.short_range * np.array([[0.6, 0.8, 0.0]])
     inside, outside = (split.pair_force(edge * (1 + step)) for step in (-1e-9, 1e-9))

@@ -84,7 +84,7 @@ def test_time_step_is_a_fraction_of_the_time_unit_of_the_smaller_ion(diameters):
 
 
 @pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744), (0.744, 0.744)])
-def test_thermostats_are_as_weak_as_for_the_larger_ion(diameters):
+def test_thermostats_are_no_stronger_than_for_the_larger_ion(diameters):
     """A thermostat for the smaller ion would slow the diffusion of the larger ion."""
     system = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
     langevin = stepping(system, RunSettings())

@@ -209,7 +209,7 @@ def deviations(result, reference, species):
     return (coarse(one.density) - coarse(other.density))[counted] / error
 
 
-def test_profiles_hold_all_ions(profiles):
+def test_profiles_contain_all_ions(profiles):
     result, _ = profiles
     for species, count in zip(("positive", "negative"), DIVALENT.counts, strict=True):
         volume = DIVALENT.box_length**2 * DIVALENT.confinement_length

@@ -207,7 +207,7 @@ def test_code_shared_by_engines_needs_no_engine(module):
     assert not any(name.startswith("backend.engines.numba") for name in loaded)
 
 
-def test_the_numba_engine_needs_no_other():
+def test_the_numba_engine_needs_no_other_engine():
     loaded = modules_after("import backend.engines.numba.engine")
     assert not any(name.startswith("backend.engines.lammps") for name in loaded)
 

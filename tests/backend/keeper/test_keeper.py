@@ -38,7 +38,7 @@ def variant(seed: int, settings: RunSettings = QUICK) -> RunSettings:
     return RunSettings(**{**settings.to_dict(), "seed": seed})
 
 
-def test_an_idle_keeper_leaves_and_comes_back(home):
+def test_an_idle_keeper_exits_and_restarts(home):
     for seed in (1, 2):
         run = submit(home, variant(seed))
         ensure_keeper(home, idle_seconds=0.0)
@@ -46,7 +46,7 @@ def test_an_idle_keeper_leaves_and_comes_back(home):
         until(lambda: not keepers(home), "the keeper to leave")
 
 
-def test_a_keeper_about_to_leave_takes_a_new_run(home):
+def test_a_keeper_about_to_exit_accepts_a_new_run(home):
     archive = Archive(home)
     ensure_keeper(home, idle_seconds=0.0)
     for seed in range(8):

@@ -77,7 +77,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id(home):
             archive.get(wrong)
 
 
-def test_an_equal_request_joins_a_run_that_is_queued_running_or_done(home):
+def test_an_identical_request_joins_a_run_that_is_queued_running_or_done(home):
     first = submit(home, RunSettings(duration_ns=5, seed=3))
     assert not first.joined
     lock = Lock(first.folder / "worker.lock")
@@ -109,7 +109,7 @@ def test_a_sweeps_run_that_a_user_waits_for_becomes_interactive(home):
     assert run.queue == "interactive"
 
 
-def test_processes_that_submit_equal_requests_at_the_same_time_get_one_run(home):
+def test_processes_that_submit_identical_requests_at_the_same_time_get_one_run(home):
     code = """if True:
         import sys, time
         from backend.runs.archive import Archive

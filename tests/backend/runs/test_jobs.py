@@ -199,12 +199,12 @@ def test_a_cancelled_run_is_never_submitted(place):
 # --- equal runs -----------------------------------------------------------------------------
 
 
-def test_equal_runs_are_one_run(place):
+def test_identical_runs_are_simulated_once(place):
     first, second = place.submit(), place.submit()
     assert first.id == second.id and second.joined
 
 
-def test_two_equal_requests_get_one_result(place):
+def test_two_identical_requests_get_one_result(place):
     code = """if True:
         import sys
         from nanoconf import SlitSystem, simulate

@@ -204,7 +204,7 @@ def test_files_of_a_result_are_written_unchanged(home, tmp_path, capsys):
         np.testing.assert_allclose(tables[1][column], tables[0][column], rtol=1e-5, atol=1e-6)
 
 
-def test_equal_inputs_reuse_the_stored_result(archive):
+def test_identical_inputs_reuse_the_stored_result(archive):
     assert REQUESTS.keys() == CONTACT_DENSITIES.keys()
     for run_id, (system, settings, key) in REQUESTS.items():
         assert inputs_hash(system, settings) == key

@@ -52,7 +52,7 @@ def test_ions_that_do_not_interact_follow_the_boltzmann_factor(ideal, estimate):
     assert np.mean(deviation**2) < 4  # neighbouring bins are correlated: few independent numbers
 
 
-def test_profiles_are_symmetric_and_hold_all_ions(ideal):
+def test_profiles_are_symmetric_and_contain_all_ions(ideal):
     system, samples = ideal
     profile = estimators.density_profiles(system, samples).positive
     assert np.array_equal(profile.density, profile.density[::-1])

@@ -69,7 +69,7 @@ def nanoconf(*arguments: object) -> int:
 # --- help -----------------------------------------------------------------------------------
 
 
-def test_help_answers_at_once_because_it_loads_nothing():
+def test_help_returns_at_once_because_it_imports_nothing_heavy():
     code = """if True:
         import sys
 from pathlib import Path
@@ -91,13 +91,13 @@ from nanoconf.cli.main import VERBS, main
         assert re.search(rf"^    {name}\s+\w", said, re.MULTILINE), name
 
 
-def test_importing_nanoconf_loads_nothing_either():
+def test_importing_nanoconf_imports_nothing_heavy():
     process = python("import nanoconf, sys; sys.exit('numpy' in sys.modules)")
     process.communicate()
     assert process.returncode == 0
 
 
-def test_python_finds_what_the_readme_names():
+def test_names_in_the_readme_can_be_imported():
     from nanoconf import SlitSystem, simulate
 
     assert SlitSystem().confinement_length == 3.0
@@ -222,7 +222,7 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
         ("predict -c 9", "salt_concentration = 9: must lie"),
     ],
 )
-def test_bad_input_of_other_verbs(flags, refusal, home, tmp_path, capsys):
+def test_bad_input_to_other_commands_is_refused_in_one_line(flags, refusal, home, tmp_path, capsys):
     output = tmp_path / "output"
     assert nanoconf(*flags.split(), "-o", output) == 2
     said = capsys.readouterr().err
@@ -398,7 +398,7 @@ def test_runs_are_listed_for_people_and_for_programs(home, capsys):
     assert len(json.loads(capsys.readouterr().out)) == 1
 
 
-def test_runs_that_are_done_are_listed_by_the_length_simulated(home, capsys):
+def test_finished_runs_are_listed_with_their_simulated_length(home, capsys):
     early = simulated(home, STEADY, early=True)
     waiting = submit(home, LONG)
     waiting.cancel()
@@ -415,7 +415,7 @@ def test_runs_that_are_done_are_listed_by_the_length_simulated(home, capsys):
     assert 0.15 < float(lengths[early.id[:8]]) < 0.25
 
 
-def test_an_empty_archive_is_no_error(home, capsys):
+def test_an_empty_archive_is_not_an_error(home, capsys):
     assert nanoconf("runs") == 0
     assert "no runs in" in capsys.readouterr().out
     assert nanoconf("runs", "--json") == 0
@@ -454,7 +454,7 @@ def test_simulate_from_python_waits_for_the_result(home):
     assert result.settings.seed == 5
 
 
-def test_simulate_from_python_raises_what_went_wrong(home):
+def test_simulate_from_python_raises_an_error_with_the_reason(home):
     from backend.sampling.result import SimulationError
     from backend.system import InvalidInput
     from nanoconf import SlitSystem, simulate

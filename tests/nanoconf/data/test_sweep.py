@@ -105,7 +105,7 @@ def test_durations_may_differ_by_valency():
         random_plan(6, durations_ns=(1, 2))
 
 
-def test_inputs_that_a_plan_does_not_set_have_their_defaults(tmp_path):
+def test_inputs_that_a_plan_does_not_set_take_their_defaults(tmp_path):
     rows = ["3, 0.5, 7", "1,,"]
     first, second = read_plan(plan_file(tmp_path, rows), durations_ns=(2,), time_step=0.004)
     assert (first.system.positive_valency, first.settings.seed) == (3, 7)

@@ -42,7 +42,7 @@ def test_a_number_out_of_range_is_refused_with_what_is_allowed(state, field):
     assert state.problems == {field.name: f"{field.title} = 90: {field.allowed}"}
 
 
-def test_every_range_is_the_engines_and_names_its_bounds_and_unit():
+def test_ranges_are_those_of_the_engine_and_name_their_bounds_and_unit():
     for field in system_fields():
         each = inputs.SYSTEM[field.name]
         assert (field.low, field.high) == (each.low, each.high)
@@ -120,7 +120,7 @@ def test_refusals_of_the_engine_appear_beside_the_number(state, monkeypatch):
     }
 
 
-def test_remembered_texts_come_back_and_unknown_ones_do_not(state):
+def test_remembered_texts_are_restored_and_unknown_ones_are_ignored(state):
     state.restore({"salt_concentration": "0.6", "confinement_length": "oops", "evil": 1})
     assert state.values["salt_concentration"] == 0.6
     assert "confinement_length" in state.problems

@@ -259,7 +259,7 @@ def test_an_offer_stays_until_another_comes(state, work):
     assert not panel.children
 
 
-def test_trends_are_computed_again_with_a_result_not_with_each_report(state, work, monkeypatch):
+def test_trends_are_recomputed_for_a_result_but_not_for_each_report(state, work, monkeypatch):
     state.tab = TRENDS
     trends = Trends(state, work)
     asked = []
@@ -286,7 +286,7 @@ def test_a_trend_of_other_inputs_is_marked(state, work):
     assert all(curve.stale and "(other inputs)" in curve.label for curve in trends.plot().curves)
 
 
-def test_indices_are_computed_once_however_often_their_figure_is_asked_for(
+def test_indices_are_computed_once_however_often_their_figure_is_requested(
     state, work, monkeypatch
 ):
     made = []

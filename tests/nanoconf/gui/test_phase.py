@@ -38,7 +38,7 @@ def test_a_run_that_is_over_leaves_the_page_idle(phase):
     assert phase.reported(active=False, same_run=True) is IDLE
 
 
-def test_a_request_holds_through_the_reports_on_its_run(state):
+def test_a_request_stays_in_effect_while_its_run_is_reported(state):
     state.show(RUN)
     assert state.phase is ACTIVE
     state.finish_requested()
@@ -52,14 +52,14 @@ def test_a_request_holds_through_the_reports_on_its_run(state):
 
 
 @pytest.mark.parametrize("request_", ["finish_requested", "cancel_requested"])
-def test_a_request_does_not_hold_for_another_run(state, request_):
+def test_a_request_does_not_apply_to_another_run(state, request_):
     state.show(RUN)
     getattr(state, request_)()
     state.show(replace(RUN, run_id="2"))
     assert state.phase is ACTIVE and state.status not in ENDINGS.values()
 
 
-def test_after_a_request_that_failed_it_may_be_made_again(state):
+def test_a_failed_request_may_be_repeated(state):
     state.show(RUN)
     state.cancel_requested()
     state.fail("The simulation could not be ended.")

@@ -18,7 +18,7 @@ from nanoconf.gui.tabs.profiles.model import (
 from tests.support.profiles import prediction, profiles
 
 
-def test_results_turn_stale_with_the_inputs_and_fresh_again(state):
+def test_results_become_stale_when_inputs_change_and_fresh_when_they_return(state):
     system = SlitSystem()
     state.show(
         Simulation("1", system, RunSettings(), state=RunState.DONE, profiles=profiles(system))

@@ -122,7 +122,7 @@ def test_the_longest_simulation_of_a_system_is_the_point(state, work):
 # --- the values under the pointer -----------------------------------------------------------
 
 
-def test_a_figure_reads_the_values_at_a_place():
+def test_a_figure_reads_off_the_values_at_a_position():
     half = Curve("MD, half a slit", np.array([-1.0, 0.0]), np.array([0.5, 0.7]), MD)
     whole = Curve("ML", np.array([-1.0, 1.0]), np.array([-2.0, 2.0]), ML)
     chart = Chart((half, whole), Z_AXIS, "Density (M)", DENSITY)
@@ -178,7 +178,7 @@ def test_the_samples_of_an_input_can_be_shown(uncertain):
     assert not uncertain.plot().charts
 
 
-def test_inputs_that_cannot_be_sampled_are_refused_in_words(state, uncertain):
+def test_inputs_that_cannot_be_sampled_are_refused_with_an_explanation(state, uncertain):
     after(
         uncertain,
         lambda: setattr(uncertain, "widths", {**uncertain.widths, "salt_concentration": "x"}),
@@ -243,7 +243,7 @@ def test_runs_are_searched_named_compared_cited_opened_and_deleted(state, work):
     until(lambda: [entry.run_id for entry in history.entries] == [theirs.id])
 
 
-def test_runs_that_are_done_are_listed_and_cited_by_the_length_simulated(state, work):
+def test_finished_runs_are_listed_and_cited_with_their_simulated_length(state, work):
     early = homes.simulated(work.archive.home, STEADY, early=True)
     whole = homes.simulated(work.archive.home, replace(STEADY, duration_ns=0.5))
     waits = work.archive.submit(SYSTEM, replace(LONG, target_error=0.01))

@@ -16,7 +16,7 @@ from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.state import Simulation
 
 
-def test_only_results_from_before_are_called_stored(state):
+def test_only_earlier_results_are_called_stored(state):
     result = SimpleNamespace(summary=Summary())
     run = Simulation(
         "1", SlitSystem(), RunSettings(), state=RunState.DONE, joined=True, result=result
@@ -27,7 +27,7 @@ def test_only_results_from_before_are_called_stored(state):
     assert "archive already" in words.milestone(replace(run, stored=True))
 
 
-def test_a_description_names_all_that_differs_from_the_default():
+def test_a_description_names_everything_that_differs_from_the_default():
     assert words.describe(SlitSystem()) == "h 3 nm, 1:−1, 0.5 M, d 0.714 nm"
     other = SlitSystem(wall="plane", temperature=310, relative_permittivity=80, negative_ions=424)
     said = "wall plane, 310 K, permittivity 80, 424 negative ions"
@@ -40,5 +40,5 @@ def test_a_description_names_all_that_differs_from_the_default():
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.2, "1 s"), (13.7, "14 s"), (600, "10 min"), (9000, "2.5 h")]
 )
-def test_times_are_rounded_to_what_is_known(seconds, text):
+def test_times_are_rounded_to_the_known_precision(seconds, text):
     assert words.duration(seconds) == text

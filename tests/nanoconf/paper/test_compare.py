@@ -48,7 +48,7 @@ def comparison(data):
     return with_few_folds(data, epochs=3, fold_epochs=1)
 
 
-# --- contact, mid and peak density ----------------------------------------------------------
+# --- contact, midplane and peak densities ---------------------------------------------------
 
 
 def test_point_densities_match_the_profile(data):
@@ -325,7 +325,7 @@ def test_missing_points_are_filled_from_their_neighbours_and_counted(tmp_path):
     assert error_of(fitted.predict(simulated), simulated, layers) < 5e-4
 
 
-def test_data_that_form_no_grid_are_refused(tmp_path):
+def test_data_that_do_not_form_a_grid_are_refused(tmp_path):
     with pytest.raises(InvalidInput, match="must lie on a grid"):
         GridInterpolation.fit(simulations(tmp_path, off_grid(80)))
 

@@ -174,7 +174,7 @@ def test_an_epoch_uses_the_papers_batch_size(grid, monkeypatch):
     assert float(used[0].learning_rate.numpy()) == pytest.approx(1e-4)
 
 
-def test_scaling_maps_columns_to_zero_to_one_and_constants_to_zero(grid):
+def test_scaling_maps_columns_to_the_unit_interval_and_constants_to_zero(grid):
     task = Task.of(Simulations.load(grid), seed=1)
     assert not np.ptp(task.inputs, axis=0).all()  # z₋ is constant
     for scaled, values in zip(task.scaled(task.training), (task.inputs, task.outputs), strict=True):
@@ -563,7 +563,7 @@ def test_grid_search_marks_the_papers_choice(grid, tmp_path, capsys, monkeypatch
 
 
 @pytest.mark.parametrize("verb", ["accuracy", "profiles", "speed-up"])
-def test_evaluation_verbs_print_tables_and_write_figures(
+def test_evaluation_commands_print_tables_and_write_figures(
     verb, trained, histogram_folder, tmp_path, capsys
 ):
     options = {

@@ -60,7 +60,7 @@ NEVER_VARIED = {
 
 
 @pytest.mark.parametrize("name", [*NUMBERS_OUTSIDE, *NEVER_VARIED])
-def test_a_system_outside_the_domain_is_refused_by_name(model, name):
+def test_a_system_outside_the_domain_is_refused_naming_the_input(model, name):
     value, message = (NUMBERS_OUTSIDE | NEVER_VARIED)[name]
     with pytest.raises(InvalidInput) as refusal:
         model.predict(SlitSystem(**{name: value}))
@@ -72,7 +72,7 @@ def test_a_system_outside_the_domain_is_refused_by_name(model, name):
 
 
 @pytest.mark.parametrize("name", NUMBERS_OUTSIDE)
-def test_a_number_outside_can_be_extrapolated_with_a_warning(model, name):
+def test_a_number_outside_its_range_can_be_extrapolated_with_a_warning(model, name):
     system = SlitSystem(**{name: NUMBERS_OUTSIDE[name][0]})
     with pytest.warns(ExtrapolationWarning, match=name):
         prediction = model.predict(system, extrapolate=True)

@@ -36,7 +36,7 @@ def test_the_estimate_is_for_the_cores_that_runs_may_use(state, work, monkeypatc
 
 
 @pytest.mark.parametrize("cores", ["1", "2"])
-def test_the_last_run_was_simulated_on_those_cores_too(state, work, monkeypatch, cores):
+def test_the_last_run_is_assumed_to_have_used_the_same_cores(state, work, monkeypatch, cores):
     monkeypatch.setenv("NANOCONF_CORES", cores)
     state.choose(SYSTEM)
     a_run_as_slow_as(work, STEPS_PER_SECOND)

@@ -87,7 +87,7 @@ def test_cancel_ends_the_run(state, work, monkeypatch):
     assert state.simulation.state == RunState.CANCELLED
 
 
-def test_another_page_of_this_browser_finds_its_run_again(state, work, monkeypatch):
+def test_another_page_in_the_same_browser_finds_the_run(state, work, monkeypatch):
     small(state, monkeypatch, LONG)
     work.run()
     until(lambda: state.simulation and state.simulation.state == RunState.RUNNING)
@@ -104,7 +104,7 @@ def test_another_page_of_this_browser_finds_its_run_again(state, work, monkeypat
     again.close()
 
 
-def test_a_strangers_run_is_offered_and_ended_only_when_asked_twice(state, work, monkeypatch):
+def test_another_users_run_is_offered_and_ended_only_when_asked_twice(state, work, monkeypatch):
     run = work.archive.submit(SYSTEM, LONG, owner="somebody else")
     work.resume("", predicted=False)
     (offer,) = work.offers()
@@ -138,7 +138,9 @@ def test_a_home_that_cannot_be_written_is_reported(state, tmp_path):
     work.close()
 
 
-def test_a_stored_result_appears_with_its_inputs_and_turns_stale_without(state, work, monkeypatch):
+def test_a_stored_result_appears_with_its_inputs_and_becomes_stale_with_others(
+    state, work, monkeypatch
+):
     run = work.archive.submit(SYSTEM, QUICK, owner="somebody else")
     ensure_keeper(work.archive.home)
     until(lambda: run.state == RunState.DONE)
@@ -239,22 +241,20 @@ def with_a_stored_result_and_a_run(state: AppState, page: Page) -> Run:
     return run
 
 
-def test_cancel_ends_the_run_on_screen_though_a_result_is_stored(state, page, no_keeper):
+def test_cancel_ends_the_run_on_screen_even_though_a_result_is_stored(state, page, no_keeper):
     run = with_a_stored_result_and_a_run(state, page)
     page.work.cancel()
     page.until(lambda: not state.simulating)
     assert run.state == RunState.CANCELLED and "Cancelled" in state.status
 
 
-def test_finish_ends_the_run_on_screen_though_a_result_is_stored(state, page, no_keeper):
+def test_finish_ends_the_run_on_screen_even_though_a_result_is_stored(state, page, no_keeper):
     run = with_a_stored_result_and_a_run(state, page)
     page.work.finish()
     until(lambda: run.finish_requested)
 
 
-def test_a_run_that_is_deleted_while_it_waits_leaves_a_page_that_can_be_used(
-    state, page, no_keeper, monkeypatch
-):
+def test_the_page_stays_usable_when_a_waiting_run_is_deleted(state, page, no_keeper, monkeypatch):
     run = page.work.archive.submit(SYSTEM, LONG, owner="me")
     page.work.attach(run.id)
     page.until(lambda: "Waiting for a free processor" in state.status)
@@ -296,7 +296,7 @@ def test_finish_keeps_the_result_so_far(state, work, monkeypatch):
     assert not work.archive.submit(SYSTEM, LONG).joined
 
 
-def test_a_waiting_run_shows_how_many_wait_before_it(state, work):
+def test_a_waiting_run_shows_how_many_are_ahead_of_it(state, work):
     first = work.archive.submit(SYSTEM, replace(LONG, seed=11))
     second = work.archive.submit(SYSTEM, replace(LONG, seed=12))
     third = work.archive.submit(SYSTEM, replace(LONG, seed=13))

@@ -50,7 +50,7 @@ def test_the_page_has_its_tabs_in_order():
     assert [tab.title for tab in TABS] == TITLES
 
 
-def test_a_toy_tab_that_one_line_registers_appears_on_the_page_when_it_is_first_seen(home):
+def test_a_toy_tab_registered_in_one_line_is_rendered_when_first_shown(home):
     def look() -> None:
         app = App((*TABS, Tab("Toy", Toy)))
         try:
@@ -81,7 +81,7 @@ def test_each_tab_builds_the_panel_that_its_line_names(state, work):
     on_a_page(look)
 
 
-def test_run_and_predict_turn_to_a_tab_that_says_it_shows_what_was_asked_for(work):
+def test_run_and_predict_switch_to_a_tab_that_shows_the_requested_result(work):
     toy = Tab("Toy", Toy, with_simulation=True)
     state = AppState((*TABS, toy))
     state.tab = "Toy"

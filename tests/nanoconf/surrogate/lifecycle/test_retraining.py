@@ -130,7 +130,7 @@ def test_systems_of_the_test_set_are_not_eligible_for_training(home):
     assert not collection.eligible(Archive(home).submit(SlitSystem(), RunSettings()), domain, ())
 
 
-def test_systems_that_evaluate_the_shipped_model_are_not_trained_on(home, package):
+def test_systems_used_to_evaluate_the_shipped_model_are_not_trained_on(home, package):
     evaluating = [SYSTEMS["I"]]
     for name in ("validation", "test"):
         evaluating += Simulations.load(package / "data" / name).systems[:2]
