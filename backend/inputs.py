@@ -240,7 +240,7 @@ SYSTEM = by_name(
     Input(
         name="wall",
         term="Wall",
-        help="surface that repels the ions: a dummy ion behind the wall, or the wall plane",
+        help="what repels the ions: a dummy ion behind the wall, or the wall plane",
         default="ion",
         choices=("ion", "plane"),
     ),
@@ -254,7 +254,7 @@ SYSTEM = by_name(
         low=-0.2,
         high=0.0,
         flags=("-i", "--surface-charge", "--surface-charge-density"),
-        metavar="C/M2",
+        metavar="C/m^2",
     ),
     Input(
         name="temperature",
@@ -281,8 +281,8 @@ SYSTEM = by_name(
     Input(
         name="negative_ions",
         term="Negative ions in the box",
-        help="negative ions in the box",
-        unset="212 or more",
+        help="number of negative ions in the box",
+        unset="chosen for the system, at least 212",
         symbol="N₋",
         low=1,
         high=MAXIMUM_IONS,

@@ -37,7 +37,7 @@ SETTINGS = by_name(
         unset="none",
         low=0.0002,
         high=0.5,
-        metavar="SHARE",
+        metavar="FRACTION",
     ),
     Input(
         name="seed",

@@ -20,11 +20,11 @@ NAME, HELP = "cluster", "set up and check Slurm clusters"
 
 DESCRIPTION = """\
 Set up and check the Slurm clusters that `nanoconf simulate --cluster` and the page's Cluster mode
-use. The file NANOCONF_CLUSTER_CONFIG describes them."""
+use. They are described in the configuration file (environment variable NANOCONF_CLUSTER_CONFIG)."""
 
 EXAMPLES = """\
 examples:
-  nanoconf cluster init              # write a configuration file to fill in
+  nanoconf cluster init              # write a template configuration file
   nanoconf cluster trust NAME        # show the host's fingerprint and ask
   nanoconf cluster check NAME        # check each step of a run
   nanoconf simulate --cluster NAME -o my-run"""
@@ -41,7 +41,7 @@ NAMED = {
 def add_options(parser: ArgumentParser) -> None:
     """Declare the cluster commands."""
     commands = add_commands(parser, "cluster_verb")
-    add_command(commands, "init", "write a configuration file to fill in")
+    add_command(commands, "init", "write a template configuration file")
     add_json(add_command(commands, "list", "list the clusters in the configuration file"))
     for name, summary in NAMED.items():
         command = add_command(commands, name, summary)

@@ -20,7 +20,7 @@ examples:
   nanoconf compare --without ann            # a minute or two instead of half an hour
   nanoconf compare --data data/training -o results
 
-The folder receives compare.json and parity.png."""
+The folder will contain compare.json and parity.png."""
 
 REGRESSORS = ("polynomial", "kernel ridge", "svr", "tree", "forest", "ann")
 

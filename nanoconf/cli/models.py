@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 NAME, HELP = "models", "list and compare trained models, promote one, or roll back"
 
 DESCRIPTION = """\
-List the trained models, compare them, or choose the current one, which makes the predictions."""
+List the trained models, compare them, or set the current model, which is used for predictions."""
 
 EXAMPLES = """\
 examples:

@@ -65,7 +65,7 @@ def add_results(parser: ArgumentParser, *flags: str) -> None:
         type=Path,
         default=RESULTS,
         metavar="DIR",
-        help=f"folder for figures and numbers (default: {RESULTS})",
+        help=f"folder for figures and numerical results (default: {RESULTS})",
     )
 
 

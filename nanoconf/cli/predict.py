@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from backend.system import SlitSystem
     from nanoconf.surrogate.model import Surrogate
 
-NAME, HELP = "predict", "predict the profiles of a system with the network"
+NAME, HELP = "predict", "predict a system's profiles with the neural network"
 
 DESCRIPTION = """\
-Predict the density profiles of a system with a trained neural network, within a second."""
+Predict the density profiles of a system with a trained neural network in less than a second."""
 
 EXAMPLES = """\
 examples:
   nanoconf predict -Z 3.2 -c 0.6 -d 0.65 -o result
   nanoconf predict --batch systems.csv -o results
 
-The folder receives ml_positive_density.csv and ml_negative_density.csv.
+The folder will contain ml_positive_density.csv and ml_negative_density.csv.
 
-A batch file is a CSV file with one system per row and one column per input that it sets
+A batch file is a CSV file with one system per row and one column per input to set
 (confinement_length, positive_valency, salt_concentration, ...). The profiles of the first row go to
 the subfolder row_1, and so on."""
 
@@ -37,13 +37,15 @@ def add_options(parser: ArgumentParser) -> None:
     """Declare the options."""
     add_system(parser)
     how = parser.add_argument_group("the prediction")
-    how.add_argument("--batch", type=Path, metavar="FILE", help="predict every row of a CSV file")
+    how.add_argument(
+        "--batch", type=Path, metavar="FILE", help="predict the system in each row of a CSV file"
+    )
     add_model(how)
     how.add_argument(
         "--runtime",
         choices=("litert", "tensorflow"),
         default="litert",
-        help="library that evaluates the network; both agree to 1e-5 (default: litert)",
+        help="library that evaluates the network; the two agree to within 1e-5 (default: litert)",
     )
     how.add_argument(
         "--extrapolate",

@@ -20,7 +20,7 @@ examples:
   nanoconf sweep --varied 200 --set target_error=0.02 -o data/inputs  # vary all inputs
   nanoconf select-inputs
 
-The folder receives select-inputs.json and select-inputs.png."""
+The folder will contain select-inputs.json and select-inputs.png."""
 
 
 def add_options(parser: ArgumentParser) -> None:

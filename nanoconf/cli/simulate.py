@@ -31,9 +31,9 @@ examples:
   nanoconf simulate -Z 3.2 -p 2 -n -1 -c 0.35 -d 0.65 --duration-ns 10 -o result
   nanoconf simulate -d 0.474 -a 0.627 -i -0.01 --seed 7 -o result
 
-The folder receives positive_density.csv and negative_density.csv (z_nm, density_M, error_M), the
-same profiles as p_density_profile.dat and n_density_profile.dat, and run.json with the inputs and
-all other results. --snapshots adds trajectory.xyz and trajectory.lammpstrj (in Angstrom)."""
+The folder will contain positive_density.csv and negative_density.csv (z_nm, density_M, error_M),
+the same profiles as p_density_profile.dat and n_density_profile.dat, and run.json with the inputs
+and all other results. --snapshots adds trajectory.xyz and trajectory.lammpstrj (in angstroms)."""
 
 LONGEST_NS = 50.0
 """Default upper limit on the length of a run with a target error (ns)."""
@@ -64,11 +64,11 @@ def add_options(parser: ArgumentParser) -> None:
     run.add_argument(
         "--walltime",
         metavar="MINUTES",
-        help="time limit on the cluster (default: three times the estimate)",
+        help="time limit on the cluster (default: three times the estimated run time)",
     )
     add_settings(run)
     run.add_argument(
-        "--again", action="store_true", help="simulate even if the archive has the result"
+        "--again", action="store_true", help="simulate even if the result is already in the archive"
     )
     run.add_argument("--name", default="", help="label shown in lists of runs")
     add_output(parser, "the profiles")

@@ -34,8 +34,8 @@ examples:
   nanoconf sweep --plan systems.csv --duration-ns 5 -o data
   nanoconf sweep --grid --set target_error=0.007 --duration-ns 20 -o data    # until converged
 
-The folder receives profiles.parquet and card.json. A plan is a CSV file with one system per row and
-one column per input that it sets (confinement_length, positive_valency, salt_concentration, ...);
+The folder will contain profiles.parquet and card.json. A plan is a CSV file with one system per row
+and one column per input to set (confinement_length, positive_valency, salt_concentration, ...);
 duration_ns and seed may also be columns."""
 
 
@@ -43,7 +43,7 @@ def add_options(parser: ArgumentParser) -> None:
     """Declare the options."""
     systems = parser.add_mutually_exclusive_group(required=True)
     systems.add_argument(
-        "--random", metavar="N", help="N systems distributed over the ranges of the paper"
+        "--random", metavar="N", help="N random systems within the paper's parameter ranges"
     )
     systems.add_argument(
         "--varied",
@@ -54,7 +54,9 @@ def add_options(parser: ArgumentParser) -> None:
     systems.add_argument(
         "--published", action="store_true", help="the ten systems whose profiles the paper shows"
     )
-    systems.add_argument("--plan", type=Path, metavar="FILE", help="the systems of a CSV file")
+    systems.add_argument(
+        "--plan", type=Path, metavar="FILE", help="the systems listed in a CSV file"
+    )
     add_seed(parser, "the systems and the runs")
     parser.add_argument(
         "--duration-ns",
@@ -65,7 +67,9 @@ def add_options(parser: ArgumentParser) -> None:
     )
     add_settings(parser)
     parser.add_argument(
-        "--add", action="store_true", help="keep the other systems in the folder's dataset"
+        "--add",
+        action="store_true",
+        help="add to the dataset in the folder instead of replacing it",
     )
     parser.add_argument(
         "--histogram",

@@ -18,7 +18,7 @@ examples:
   nanoconf train --data data/grid --validation data/validation -o my-model
   nanoconf train --if-due
 
---if-due retrains with the runs of the archive, if it has enough new ones. The new model replaces
+--if-due retrains on the runs in the archive, if it has enough new ones. The new model replaces
 the current one unless it is worse."""
 
 

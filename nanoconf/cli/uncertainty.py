@@ -20,7 +20,7 @@ from nanoconf.tables import aligned
 if TYPE_CHECKING:
     from nanoconf.uncertainty.propagation import Distribution
 
-NAME, HELP = "uncertainty", "propagate uncertain inputs to the profiles"
+NAME, HELP = "uncertainty", "propagate input uncertainties to the profiles"
 
 DESCRIPTION = """\
 Propagate uncertain inputs to the profiles. The slit width h, the concentration c and the ion
@@ -34,7 +34,7 @@ examples:
   nanoconf uncertainty --gaussian h 3.2 0.02 --at -1.2 --at 0 -o result
   nanoconf uncertainty --uniform c 0.45 0.55 --json
 
-The folder receives uncertainty.json (the printed results), samples.csv, bands.csv (5th to 95th
+The folder will contain uncertainty.json (the printed results), samples.csv, bands.csv (5th to 95th
 percentile over z) and sobol_over_z.csv."""
 
 
