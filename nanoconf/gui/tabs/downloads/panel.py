@@ -116,19 +116,21 @@ class DownloadsPanel(widgets.VBox):
 
     def _sender(self, tab: str, kind: str) -> Callable[[], None]:
         name = f"{files.stem(tab)}.{kind}"
-        return lambda: self._send(name, lambda: files.figure_file(self._state.drawn[tab](), kind))
+        return lambda: self._deliver(
+            name, lambda: files.figure_file(self._state.drawn[tab](), kind)
+        )
 
     def _run_file(self, name: str) -> widgets.Widget:
         """Return the row of a file of the run that is too large for a link."""
         about = DESCRIPTIONS[name]
-        button = small_button(name, about, lambda: self._send(name, self._reader(name)))
+        button = small_button(name, about, lambda: self._deliver(name, self._reader(name)))
         return widgets.HBox([button, widgets.HTML(escape(about))]).add_class("nc-file")
 
     def _reader(self, name: str) -> Callable[[], bytes]:
         return lambda: self._work.run_file(name)
 
     def _everything(self) -> None:
-        self._send(EVERYTHING, self._pack)
+        self._deliver(EVERYTHING, self._pack)
 
     def _pack(self) -> bytes:
         state = self._state
@@ -147,7 +149,7 @@ class DownloadsPanel(widgets.VBox):
                     content[name] = files.figure_file(plot, kind)
         return files.archive(content)
 
-    def _send(self, name: str, make: Callable[[], bytes]) -> None:
+    def _deliver(self, name: str, make: Callable[[], bytes]) -> None:
         try:
             self._work.deliver(name, make(), files.kind_of(name))
         except (OSError, RuntimeError, ValueError) as error:
