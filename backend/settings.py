@@ -31,7 +31,7 @@ SETTINGS = by_name(
     ),
     Input(
         name="target_error",
-        term="Stop at an error of",
+        term="Stop at error",
         help="stop when both profiles have converged to this median relative error, e.g. 0.5%; "
         "the production time is then an upper limit, 50 ns unless given",
         unset="none",

@@ -1,1 +1,1 @@
-"""The page: a state without widgets, panels that show it, and what starts it."""
+"""The page: a state without widgets, the panels that display it, and its server."""

@@ -1,4 +1,4 @@
-"""Puts the page together: one state, what works for it, and the panels that show it."""
+"""Assembly of the page: one state, its services, and the panels that display it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from IPython.display import display
 from traitlets import dlink
 
-from nanoconf.gui.services.soon import Soon
+from nanoconf.gui.services.debounce import Debounced
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
 from nanoconf.gui.tabs.bar import TabsPanel
@@ -30,10 +30,10 @@ from nanoconf.gui.widgets.status import StatusPanel
 from nanoconf.gui.widgets.system import SystemPanel
 
 REMEMBERED = ("texts", "tab", "dark", "mean_field_wanted")
-"""What of the state a browser keeps, besides its run."""
+"""Traits of the state that the browser stores, besides the id of its run."""
 
-OFTEN, REMEMBER_SECONDS = ("texts", "prediction"), 0.3
-"""What is not sent to the browser at every step of a slider, but a moment after the last."""
+FREQUENT, REMEMBER_SECONDS = ("texts", "prediction"), 0.3
+"""Traits that change at every step of a slider, and the delay (s) before they are stored."""
 
 
 class App:
@@ -42,17 +42,17 @@ class App:
     Attributes
     ----------
     state : AppState
-        What it knows.
+        Inputs, results and messages.
     work : Work
-        What takes time.
+        Services that run in the background.
     widget : Widget
-        What is displayed.
+        The widget to display.
     """
 
     def __init__(self, tabs: Iterable[Tab] = TABS) -> None:
         self.state = AppState(tabs)
         self._loop = asyncio.get_running_loop()
-        self.work = Work(self.state, post=self._soon)
+        self.work = Work(self.state, post=self._post)
         self.browser = Browser(self._opened)
         self.widget = self._layout()
         self._connect()
@@ -78,21 +78,21 @@ class App:
 
     def _connect(self) -> None:
         dlink((self.browser, "stage"), (self.state, "stage"))
-        self._memory = Soon(self._remember, REMEMBER_SECONDS)
+        self._memory = Debounced(self._remember, REMEMBER_SECONDS)
         self.state.observe(self._changed, ["simulation", "prediction", *REMEMBERED])
         self.state.observe(self._paint, "dark")
         self.work.deliver = self.browser.deliver
 
-    def _soon(self, action: Any) -> None:
+    def _post(self, action: Any) -> None:
         self._loop.call_soon_threadsafe(action)
 
-    # --- what the browser says --------------------------------------------------------------
+    # --- messages from the browser ----------------------------------------------------------
 
     def _opened(self, memory: dict[str, Any]) -> None:
-        """The page is up: go on where this browser left off."""
+        """Restore what this browser stored, once the page has loaded."""
         self.work.owner = str(memory.get("owner", ""))
         self.state.restore(memory.get("texts") or {})
-        self.state.look(memory)
+        self.state.restore_view(memory)
         self.work.answers.preload()
         self.work.resume(str(memory.get("run", "")), predicted=bool(memory.get("predicted")))
         self.work.calibrate()
@@ -102,7 +102,7 @@ class App:
         (self.widget.add_class if self.state.dark else self.widget.remove_class)("nc-dark")
 
     def _changed(self, change: Any) -> None:
-        self._memory.ask(at_once=change["name"] not in OFTEN)
+        self._memory.request(immediately=change["name"] not in FREQUENT)
 
     def _remember(self) -> None:
         shown = self.state.simulation
@@ -115,7 +115,7 @@ class App:
             self.browser.memory = memory
 
     async def _end_when_abandoned(self) -> None:
-        """A kernel without a page is of no use, and thirty of them fill a computer."""
+        """End this kernel when its page is gone: abandoned kernels fill the memory."""
         opened = time.monotonic()
         while self.browser.silent_for(opened) < SILENCE_SECONDS:
             await asyncio.sleep(SILENCE_SECONDS / 10)

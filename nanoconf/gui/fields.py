@@ -1,4 +1,4 @@
-"""The numbers a user can set: their sliders, and how what was typed is read."""
+"""Input fields of the page: their sliders, and the parsing of typed numbers."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ LONGEST_ECHO = 24
 
 
 class Refused(ValueError):
-    """What was typed cannot be used; the message says what is allowed."""
+    """Raised for an invalid text; the message gives the allowed values."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Field(Input):
-    """One number of the page: an input, and how it is typed and dragged.
+    """One numeric field of the page, with its slider.
 
     Parameters
     ----------
     default : float or None
-        The value that the page opens with; None where nothing need be typed.
+        The initial value; None for an optional field.
     ladder : tuple of (float, float)
-        The slider's positions: from `low` up to the first number by its step, and so on. Its steps
-        are fine where the surrogate can answer and coarse elsewhere.
+        Positions of the slider, as pairs of upper bound and step, from `low` upwards. The steps
+        are fine within the training range of the surrogate and coarse elsewhere.
     decimals : int
-        Digits after the decimal point, where the page writes the number itself.
+        Digits after the decimal point of the numbers that the page writes.
     """
 
     default: float | None = None
@@ -41,7 +41,7 @@ class Field(Input):
     decimals: int = 0
 
     def text(self, value: float | None) -> str:
-        """A value as the page writes it."""
+        """Format a value as the page writes it."""
         if value is None:
             return ""
         text = f"{value:.{self.decimals}f}"
@@ -51,7 +51,7 @@ class Field(Input):
 
     @cached_property
     def positions(self) -> tuple[float, ...]:
-        """What the positions of the slider stand for, from `low` to `high`."""
+        """Values at the positions of the slider, from `low` to `high`."""
         values = [self.low]
         for top, step in self.ladder:
             first = values[-1]
@@ -59,34 +59,35 @@ class Field(Input):
         return tuple(round(value, 6) for value in values)
 
     def position(self, value: float) -> int:
-        """The position of the slider that is nearest to a value."""
+        """Return the slider position nearest to a value."""
         above = bisect(self.positions, value)
         near = range(max(0, above - 1), min(above + 1, len(self.positions)))
         return min(near, key=lambda i: abs(self.positions[i] - value))
 
     @property
     def ends(self) -> tuple[str, str]:
-        """Both ends of the range as the page writes them, without the unit."""
+        """Both ends of the range as formatted text, without the unit."""
         write = self.text if self.whole else _short
         return write(self.low), write(self.high)
 
     @property
     def allowed(self) -> str:
-        """What may be typed, in words."""
+        """The allowed values, as the end of a sentence."""
         if self.whole:
             *first, last = map(self.text, range(int(self.low), int(self.high) + 1))
             return f"must be {', '.join(first)} or {last}"
         low, high = self.ends
         allowed = f"must be a number between {low} and {high} {self.unit}".rstrip()
-        return allowed if self.default is not None else f"{allowed}, or nothing"
+        return allowed if self.default is not None else f"{allowed}, or empty"
 
     def parse(self, typed: str) -> float | int | None:
-        """The number that was typed; a decimal comma is a decimal point.
+        """Parse a typed number; a decimal comma counts as a decimal point.
 
         Raises
         ------
         Refused
-            One line with the parameter, what was typed and what is allowed.
+            If the text is not an allowed number: one line with the parameter, the text and the
+            allowed values.
         """
         text = typed.strip().replace("−", "-")
         if not text:
@@ -105,7 +106,7 @@ class Field(Input):
 
 
 def _short(value: float) -> str:
-    """One decimal at least below ten, so that 3 to 4 nm reads 3.0 – 4.0."""
+    """Format a number with at least one decimal below ten, so that 3 to 4 nm reads 3.0 – 4.0."""
     text = f"{value:.1f}" if abs(value) < 10 and value == round(value, 1) else f"{value:g}"
     return text.replace("-", "−")
 
@@ -121,7 +122,7 @@ WITHOUT_FIELD = {
     "relative_permittivity": "permittivity {:g}",
     "negative_ions": "{} negative ions",
 }
-"""Inputs that the page has no fields for, and how their values read."""
+"""Inputs without a field on the page, and the format of their values."""
 
 DIAMETERS = ((0.5, 0.01), (0.75, 0.001), (2.0, 0.025))
 
@@ -134,7 +135,7 @@ LADDERS = {
     "negative_diameter": DIAMETERS,
     "surface_charge_density": ((0.0, 0.001),),
 }
-"""Sliders of the physical system."""
+"""Slider steps of the inputs of the physical system: see `Field`."""
 
 DECIMALS = {
     "confinement_length": 2,
@@ -151,15 +152,15 @@ def _field(each: Input, **of_page: Any) -> Field:
 
 DURATION = _field(SETTINGS["duration_ns"], low=0.01, high=100.0, decimals=1)
 TARGET = _field(SETTINGS["target_error"], unit="%", low=0.02, high=50.0)
-"""Settings of a run; the error in percent."""
+"""Fields of the run settings; the error is in percent."""
 
 
 def system_fields() -> tuple[Field, ...]:
-    """The numbers of the physical system that can be set on the page."""
+    """Return the fields of the physical system."""
     return _system_fields(tuple(SYSTEM.values()))
 
 
-@lru_cache(maxsize=8)  # asked for at every step of a slider
+@lru_cache(maxsize=8)  # called at every step of a slider
 def _system_fields(inputs: tuple[Input, ...]) -> tuple[Field, ...]:
     return tuple(
         _field(each, ladder=LADDERS.get(each.name, ()), decimals=DECIMALS.get(each.name, 0))
@@ -169,7 +170,7 @@ def _system_fields(inputs: tuple[Input, ...]) -> tuple[Field, ...]:
 
 
 class Fields(Mapping[str, Field]):
-    """All numbers of the page, by name; it follows the table of inputs."""
+    """All fields of the page, by name, derived from the table of inputs."""
 
     def __getitem__(self, name: str) -> Field:
         return {each.name: each for each in self._all()}[name]
@@ -185,4 +186,4 @@ class Fields(Mapping[str, Field]):
 
 
 FIELDS = Fields()
-"""What a user can set."""
+"""All fields of the page."""

@@ -1,4 +1,4 @@
-"""What the user has set: as it was typed, what it means, and why it cannot be used."""
+"""Inputs of the user: the typed texts, their values, and the problems with them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from nanoconf.gui.fields import FIELDS, Refused, system_fields
 PERCENT = 0.01
 
 SNAPSHOTS = 60
-"""Configurations that a run keeps, to be looked at."""
+"""Configurations that each run saves for the Snapshots tab."""
 
 
 class Inputs(HasTraits):
-    """The numbers at the left of the page.
+    """The input fields on the left of the page.
 
     Attributes
     ----------
     texts : dict of str to str
-        What was typed, as it was typed, by name of the field.
+        The typed text of each field, by name.
     values : dict of str to float or None
-        What it means; None where it cannot be used, or where nothing need be typed.
+        Its value; None if the text is invalid, or if an optional field is empty.
     problems : dict of str to str
-        Why it cannot be used.
+        Error message of each invalid field.
     valid : bool
-        Whether there are no problems.
+        True if there are no problems.
     """
 
     texts = Dict()
@@ -44,7 +44,7 @@ class Inputs(HasTraits):
         self._read({name: field.text(field.default) for name, field in FIELDS.items()})
 
     def type(self, name: str, text: str) -> None:
-        """A user typed this into one of the fields."""
+        """Set the text of a field."""
         if self.texts[name] != text:
             self._read({**self.texts, name: text})
 
@@ -53,7 +53,7 @@ class Inputs(HasTraits):
         self._read({**self.texts, **texts_of(system)})
 
     def restore(self, texts: dict[str, Any]) -> None:
-        """What was typed before the page was loaded again; anything else is left out."""
+        """Restore the texts that the browser stored; unknown names are ignored."""
         known = {name: str(text) for name, text in texts.items() if name in FIELDS}
         self._read({**self.texts, **known})
 
@@ -73,37 +73,37 @@ class Inputs(HasTraits):
 
     @property
     def system(self) -> SlitSystem:
-        """The system at the left; only where `valid`."""
+        """The system that the inputs describe; defined only if `valid`."""
         return _system(self.values)
 
     @property
     def settings(self) -> RunSettings:
-        """How it is to be simulated; only where `valid`."""
+        """The settings of its simulation; defined only if `valid`."""
         return _settings(self.values)
 
     @property
     def chosen_system(self) -> SlitSystem | None:
-        """The system at the left, if it is one."""
+        """The system that the inputs describe; None if they are invalid."""
         return self.system if self.valid else None
 
     def is_current(self, system: SlitSystem, *, varied: str = "") -> bool:
-        """Whether what belongs to a system belongs to the inputs on screen.
+        """Return True if a system is the one that the inputs describe.
 
-        Everything that is shown asks here: results, predictions, theory, trends, files.
+        Results, predictions, theory, trends and files all use this check.
 
         Parameters
         ----------
         system : SlitSystem
-            Of which it is.
+            The system to compare.
         varied : str
-            Name of an input that may differ; both diameters vary together where they are equal.
+            Name of an input that may differ. Equal diameters vary together.
         """
         chosen = self.chosen_system
         return chosen is not None and _without(chosen, varied) == _without(system, varied)
 
 
 def texts_of(system: SlitSystem) -> dict[str, str]:
-    """What to type for a system; nothing where both ions have the same diameter."""
+    """Return the text of each field for a system; empty for an equal negative diameter."""
     texts = {each.name: each.text(getattr(system, each.name)) for each in system_fields()}
     if system.negative_diameter == system.positive_diameter:
         texts["negative_diameter"] = ""
@@ -111,7 +111,7 @@ def texts_of(system: SlitSystem) -> dict[str, str]:
 
 
 def _without(system: SlitSystem, varied: str) -> dict[str, Any]:
-    """The inputs of a system that do not vary."""
+    """Return the inputs of a system other than the varied one."""
     both = varied == "positive_diameter" and system.diameters[0] == system.diameters[1]
     varying = {varied, "negative_diameter"} if both else {varied}
     return {name: value for name, value in system.to_dict().items() if name not in varying}
@@ -121,7 +121,7 @@ def _system(values: dict[str, Any]) -> SlitSystem:
     return _system_of(tuple((each.name, values[each.name]) for each in system_fields()))
 
 
-@lru_cache(maxsize=8)  # all panels ask for it at every step of a slider
+@lru_cache(maxsize=8)  # every panel calls this at every step of a slider
 def _system_of(inputs: tuple[tuple[str, Any], ...]) -> SlitSystem:
     return SlitSystem(**dict(inputs))
 
@@ -136,7 +136,7 @@ def _settings(values: dict[str, Any]) -> RunSettings:
 
 
 def _combination_problems(values: dict[str, Any]) -> dict[str, str]:
-    """What the engine objects to though each number alone is allowed."""
+    """Return the problems with the combination of inputs that are valid one by one."""
     try:
         _system(values)
         _settings(values)

@@ -1,4 +1,4 @@
-"""Phases of the simulation that a page runs or watches, and the transitions between them."""
+"""Phases of the simulation on a page, and the transitions between them."""
 
 from __future__ import annotations
 
@@ -6,56 +6,56 @@ from enum import StrEnum
 
 
 class RunPhase(StrEnum):
-    """How far a page is with its simulation.
+    """Phase of the simulation on a page.
 
-    The state of the run (queued, running, ...) is the archive's. This is what the page has asked
-    for, and what it therefore offers.
+    The archive holds the state of the run (queued, running, ...). The phase adds the requests of
+    the page, and decides which buttons it offers.
     """
 
     IDLE = "idle"
     """No simulation is in progress."""
 
     STARTING = "starting"
-    """Run was pressed; the archive has not answered yet."""
+    """Run was pressed; the archive has not responded yet."""
 
     ACTIVE = "active"
     """The run is queued or running."""
 
     CONFIRMING = "confirming"
-    """Cancel was pressed for a run of another browser; the question stands."""
+    """Cancel was pressed for a run of another browser, and awaits confirmation."""
 
     CANCELLING = "cancelling"
-    """The run was told to end without a result."""
+    """The run was asked to stop without a result."""
 
     FINISHING = "finishing"
-    """The run was told to end with the result so far."""
+    """The run was asked to stop and keep the result so far."""
 
     @property
     def ending(self) -> bool:
-        """Whether the run was told to end."""
+        """True if the run was asked to stop."""
         return self in (RunPhase.CANCELLING, RunPhase.FINISHING)
 
     def allows(self, request: RunPhase) -> bool:
-        """Whether a user may ask for this phase now."""
+        """Return True if a user may request the given phase now."""
         return request in REQUESTS[self]
 
     def reported(self, *, active: bool, same_run: bool) -> RunPhase:
-        """Phase after a report on a run.
+        """Return the phase after a report on a run.
 
         Parameters
         ----------
         active : bool
-            The run is queued or running.
+            True if the run is queued or running.
         same_run : bool
-            The report before was on this run, too: what was asked of it still holds.
+            True if the previous report was on the same run, so that pending requests still apply.
         """
         if not active:
             return RunPhase.IDLE
-        asked = self in (RunPhase.CONFIRMING, RunPhase.CANCELLING, RunPhase.FINISHING)
-        return self if asked and same_run else RunPhase.ACTIVE
+        requested = self in (RunPhase.CONFIRMING, RunPhase.CANCELLING, RunPhase.FINISHING)
+        return self if requested and same_run else RunPhase.ACTIVE
 
     def failed(self, *, active: bool) -> RunPhase:
-        """Phase after a request failed: what was asked is dropped, but a question stands."""
+        """Return the phase after a failed request; a pending confirmation stays."""
         if self is RunPhase.CONFIRMING:
             return self
         return RunPhase.ACTIVE if active else RunPhase.IDLE
@@ -69,4 +69,4 @@ REQUESTS = {
     RunPhase.CANCELLING: set[RunPhase](),
     RunPhase.FINISHING: {RunPhase.CONFIRMING, RunPhase.CANCELLING},
 }
-"""What a user may ask for in each phase; everything else follows from reports on the run."""
+"""Phases that a user may request in each phase; reports on the run cause all other changes."""

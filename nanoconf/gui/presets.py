@@ -1,4 +1,4 @@
-"""Systems to begin with: the paper's, and everyday salts with the sizes of their hydrated ions."""
+"""Preset systems: those of the paper, and common salts with hydrated ion sizes."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ SALTS = {
     "LaCl₃": ("La", 3, "Cl", -1),
     "Na₂SO₄": ("Na", 1, "SO₄", -2),
 }
-"""Each salt's ions, with their valencies."""
+"""Ions of each salt, with their valencies."""
 
 SALT_WIDTH, SALT_CONCENTRATION = 4.0, 0.3
-"""Slit width (nm) and concentration of the negative ions (M) of the salts."""
+"""Slit width (nm) and concentration of the negative ions (M) for the salts."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A system with a name.
+    """A named system.
 
     Attributes
     ----------
     name : str
-        What the list says.
+        Its name in the list.
     system : SlitSystem
         The system.
     """
@@ -50,7 +50,7 @@ class Preset:
 
 
 def presets() -> list[Preset]:
-    """All of them, in the order of the list."""
+    """Return all presets, in the order of the list."""
     from nanoconf.data.published import SYSTEMS, TRENDS
 
     papers = [Preset(f"Paper, system {name}", system) for name, system in SYSTEMS.items()]

@@ -1,4 +1,4 @@
-"""Starts Voila on the notebook: what ``nanoconf app`` and ``make app`` do."""
+"""Server of the page: Voila on the notebook, for ``nanoconf app`` and ``make app``."""
 
 from __future__ import annotations
 
@@ -30,33 +30,33 @@ def serve(host: str = "127.0.0.1", port: int = 8866, open_browser: bool = True) 
     port : int
         Port to listen on.
     open_browser : bool
-        Open the page in a browser, where there is one.
+        Open the page in a browser if a display is available.
 
     Raises
     ------
     SystemExit
-        The port cannot be used; the message says what to do.
+        If the port cannot be used; the message says what to do.
     """
-    retrain_after()  # refuses now what the keeper could only log
+    retrain_after()  # reports an invalid setting here; the keeper could only log it
     _check_port(host, port)
     if host not in LOOPBACK:
-        os.environ.setdefault(SHARED, "1")  # kernels inherit it
+        os.environ.setdefault(SHARED, "1")  # inherited by the kernels
     print("Starting the page …", flush=True)
     threading.Thread(target=_announce, args=(host, port, open_browser), daemon=True).start()
     _run_voila(host, port)
-    print("Stopped. Simulations in progress go on; the next start finds them.")
+    print("Stopped. Running simulations continue; the page shows them at the next start.")
 
 
 def notebook() -> Path:
-    """The notebook: inside an installed package, beside the packages in a checkout."""
+    """Return the notebook: inside an installed package, or beside the packages of a checkout."""
     package = Path(__file__).parents[1]
     packaged = package / "app.ipynb"
     return packaged if packaged.exists() else package.parent / "app.ipynb"
 
 
 def _run_voila(host: str, port: int) -> None:
-    # Voila imports the check of international addresses in JSON schemas, which builds a grammar for
-    # two seconds and is never used here. Without it that check is left out.
+    # Voila imports a validator of internationalized addresses in JSON schemas, which takes two
+    # seconds to build its grammar and is never used here. Without the module it is skipped.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     from voila.app import Voila
 
@@ -73,7 +73,7 @@ def _run_voila(host: str, port: int) -> None:
 
 
 def _check_port(host: str, port: int) -> None:
-    """One clear line now, instead of a page on some other port."""
+    """Exit with one line if the port cannot be used; Voila would choose another port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         if os.name == "posix":
@@ -88,16 +88,16 @@ def _port_trouble(host: str, port: int, error: Exception) -> str:
     number = getattr(error, "errno", None)
     if number == errno.EADDRINUSE:
         return (
-            f"Port {port} is taken, perhaps by a page that runs already "
-            f"({address(host, port)}). Another one: PORT={port + 1} or --port {port + 1}."
+            f"Port {port} is in use, perhaps by another instance of the page "
+            f"({address(host, port)}). Choose another port: PORT={port + 1} or --port {port + 1}."
         )
     if number == errno.EACCES:
-        return f"Port {port} is not allowed for you: choose one above 1023."
+        return f"You may not use port {port}: choose one above 1023."
     return f"Cannot listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}."
 
 
 def address(host: str, port: int) -> str:
-    """What to type into a browser."""
+    """Return the address of the page for a browser."""
     if host in ("127.0.0.1", "::1", "localhost"):
         name = "localhost"
     elif host in ("", "0.0.0.0", "::"):
@@ -108,19 +108,18 @@ def address(host: str, port: int) -> str:
 
 
 def _announce(host: str, port: int, open_browser: bool) -> None:
-    """Print the address as soon as it answers, and open it."""
+    """Print the address when the server responds, and open it."""
     local = "localhost" if host in ("", "0.0.0.0", "::") else host
     local = f"[{local}]" if ":" in local else local
     if not _answers(f"http://{local}:{port}/voila/static/voila.js"):
         return
     print(f"The page is at {address(host, port)} (Ctrl-C stops it).", flush=True)
     if open_browser and _has_display():
-        # Where there is no browser, the address above is enough.
         webbrowser.open(address(host, port))
 
 
 def _answers(url: str) -> bool:
-    # A static file, because asking for the page itself would start a kernel for nobody.
+    # Request a static file: a request for the page would start a kernel.
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -132,7 +131,7 @@ def _answers(url: str) -> bool:
 
 
 def _has_display() -> bool:
-    """Whether a window can be opened; else a text browser would take over the terminal."""
+    """Return True if a window can be opened; a text browser would take over the terminal."""
     if sys.platform in ("darwin", "win32"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

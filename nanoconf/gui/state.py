@@ -1,7 +1,7 @@
-"""State of the page, without a single widget.
+"""State of the page, without widgets.
 
-Panels show it and call its methods; `nanoconf.gui.services` does what takes time and reports back
-here. Everything runs on the kernel's main thread.
+Panels display the state and call its methods. `nanoconf.gui.services` runs the slow work in threads
+and reports back. All methods run on the kernel's main thread.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from traitlets import Bool, Dict, Float, TraitError, Tuple, Unicode, UseEnum, va
 
 from backend.runs.state import RunState
 from nanoconf.gui import words
-from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.inputs import Inputs
 from nanoconf.gui.phase import RunPhase
 from nanoconf.gui.tabs.registry import POSITIVE, PREDICTION, TABS, Tab
@@ -33,30 +32,32 @@ LOG_LINES = 200
 
 @dataclass(frozen=True)
 class Simulation:
-    """A simulation as the page shows it.
+    """A simulation on the page.
 
     Attributes
     ----------
     run_id : str
-        Its run in the archive.
-    system, settings
-        What is simulated, and how.
+        Id of its run in the archive.
+    system : SlitSystem
+        The simulated system.
+    settings : RunSettings
+        The settings of the run.
     state : RunState
         State of the run.
     mine : bool
-        Whether this browser asked for it.
+        True if this browser submitted it.
     joined : bool
-        Whether an equal run that was there already answers the request.
+        True if the request joined an equal run that already existed.
     stored : bool
-        Whether it was done before anybody on this page asked.
+        True if it was done before it was requested on this page.
     progress : Progress or None
-        How far it is.
+        Its progress; None before it starts and when it is done.
     ahead : int
-        Runs that wait before it for a free processor.
+        Number of runs ahead of it in the queue for a free processor.
     profiles : SlitProfiles or None
-        The profile so far, or the result's.
+        The profiles so far, or of the result.
     charge : ChargeProfile or None
-        What they say about charge and potential.
+        The charge density and potential that follow from the profiles.
     result : SimulationResult or None
         The result, once it is done.
     files : dict of str to str
@@ -66,7 +67,7 @@ class Simulation:
     where : str
         The cluster that it runs on; empty for this computer.
     on_cluster : str
-        How it is there, as in ``pending: Priority``.
+        Its status on the cluster, e.g. ``pending: Priority``.
     """
 
     run_id: str
@@ -88,24 +89,24 @@ class Simulation:
 
     @property
     def active(self) -> bool:
-        """Whether the run is waiting or running."""
+        """True if the run is queued or running."""
         return self.state.active
 
 
 @dataclass(frozen=True)
 class MachineLearning:
-    """A prediction as the page shows it.
+    """A prediction on the page.
 
     Attributes
     ----------
     system : SlitSystem
-        What was predicted.
+        The predicted system.
     profiles : SlitProfiles
-        The profiles; their errors are the model's.
+        The profiles, with the errors of the model.
     charge : ChargeProfile
-        What they say about charge and potential.
+        The charge density and potential that follow from the profiles.
     seconds : float
-        From click to curve.
+        Time from the request to the prediction (s).
     """
 
     system: SlitSystem
@@ -116,7 +117,7 @@ class MachineLearning:
 
 @dataclass(frozen=True)
 class MeanField:
-    """What Poisson-Boltzmann theory says, as the page shows it.
+    """Profiles of Poisson-Boltzmann theory on the page.
 
     Attributes
     ----------
@@ -125,7 +126,7 @@ class MeanField:
     profiles : SlitProfiles
         The profiles.
     charge : ChargeProfile
-        What they say about charge and potential.
+        The charge density and potential that follow from the profiles.
     """
 
     system: SlitSystem
@@ -135,7 +136,7 @@ class MeanField:
 
 @dataclass(frozen=True)
 class Offer:
-    """A simulation in progress that this page may watch."""
+    """A running simulation that this page can watch."""
 
     run_id: str
     system: SlitSystem
@@ -144,7 +145,7 @@ class Offer:
 
 
 class AppState(Inputs):
-    """Inputs, simulation and prediction, and what the page says about them.
+    """Inputs, simulation, prediction and messages of the page.
 
     Parameters
     ----------
@@ -154,13 +155,13 @@ class AppState(Inputs):
     Attributes
     ----------
     tabs : dict of str to Tab
-        The same, by title.
+        The tabs by title.
     """
 
     cluster_mode = Bool(False)
     cluster_note = Unicode()
-    # Names that may be chosen, and the one that is; what was typed for cores and minutes, empty
-    # where the estimate stands; what is asked for; why that is too much.
+    # Names of the available clusters and the chosen one; typed cores and minutes, empty to use the
+    # estimates; the resources to request; the reason why they are refused.
     clusters = Tuple()
     cluster = Unicode()
     cluster_typed = Dict({"cores": "", "minutes": ""})
@@ -175,9 +176,9 @@ class AppState(Inputs):
     prediction = AnyTrait(None, allow_none=True)
     prediction_stale = Bool(False)
     predicting = Bool(False)
-    # Why there is no prediction for the inputs on screen; empty where there is one.
-    unlearnt = Unicode()
-    # The surrogate's card once it is loaded, and why it cannot be.
+    # Reason why there is no prediction for the inputs; empty if there is one.
+    prediction_problem = Unicode()
+    # The card of the surrogate once it is loaded, or the reason why loading failed.
     model = AnyTrait(None, allow_none=True)
     model_problem = Unicode()
 
@@ -185,9 +186,9 @@ class AppState(Inputs):
     mean_field = AnyTrait(None, allow_none=True)
 
     tab = Unicode(PREDICTION)
-    # What makes the figures that have been looked at, by tab.
+    # Functions that make the figures displayed so far, by tab.
     drawn = Dict()
-    # Room for a figure (CSS pixels), and whether the browser's user prefers a dark page.
+    # Space for a figure (CSS pixels); True for the dark theme.
     stage = Tuple((0, 0))
     dark = Bool(False)
     status = Unicode("Ready.")
@@ -201,7 +202,7 @@ class AppState(Inputs):
         super().__init__(**kwargs)
         self.observe(self._mark_stale, "values")
 
-    # --- what is seen -----------------------------------------------------------------------
+    # --- tabs and appearance ----------------------------------------------------------------
 
     @validate("tab")
     def _known_tab(self, proposal: dict[str, Any]) -> str:
@@ -211,33 +212,33 @@ class AppState(Inputs):
 
     @property
     def shown_tab(self) -> Tab:
-        """The tab that is seen."""
+        """The selected tab."""
         return self.tabs[self.tab]
 
-    def look(self, memory: dict[str, Any]) -> None:
-        """Look as before the page was loaded again; anything unknown is left out."""
+    def restore_view(self, memory: dict[str, Any]) -> None:
+        """Restore the tab and the appearance that the browser stored; ignore unknown values."""
         if memory.get("tab") in list(self.tabs):
             self.tab = memory["tab"]
         self.dark = bool(memory.get("dark"))
         self.mean_field_wanted = bool(memory.get("mean_field_wanted"))
 
-    def look_at_simulation(self) -> None:
-        """Turn to a tab where a simulation is seen."""
+    def show_simulation_tab(self) -> None:
+        """Select a tab that shows a simulation."""
         if not self.shown_tab.with_simulation:
             self.tab = POSITIVE
 
-    # --- which of it belongs to the inputs ----------------------------------------------------
+    # --- results of the inputs ----------------------------------------------------------------
 
     @property
     def has_result(self) -> bool:
-        """Whether a result of the inputs on screen is shown, or on its way."""
+        """True if the result of the inputs is on screen, or a simulation is in progress."""
         shown = self.simulation
         fresh = shown is not None and shown.result is not None and self.is_current(shown.system)
         return fresh or self.simulating
 
     @property
     def theory(self) -> MeanField | None:
-        """Mean-field theory of the inputs on screen, where it is wanted and known."""
+        """Mean-field theory of the inputs; None if it is off or not computed yet."""
         found = self.mean_field if self.mean_field_wanted else None
         return found if found is not None and self.is_current(found.system) else None
 
@@ -252,31 +253,31 @@ class AppState(Inputs):
 
     @property
     def simulating(self) -> bool:
-        """Whether a simulation is being asked for, waits or runs."""
+        """True if a simulation is starting, queued or running."""
         return self.phase is not RunPhase.IDLE
 
     @property
     def runnable(self) -> bool:
-        """Whether the inputs, and what is asked of the cluster, can be used."""
+        """True if the inputs and the resources requested of the cluster are valid."""
         return self.valid and not (self.cluster_mode and self.cluster_problem)
 
     def type_for_cluster(self, name: str, text: str) -> None:
-        """A user typed cores or minutes; nothing, or the estimate itself, is the estimate."""
+        """Set the cores or minutes; an empty text or the estimate itself selects the estimate."""
         asked = str(self.cluster_asked.get(name, ""))
         if not self.cluster_typed[name] and text.strip() == asked:
             return
         self.cluster_typed = {**self.cluster_typed, name: text.strip()}
 
     def start(self) -> None:
-        """Run was pressed."""
+        """Enter the starting phase: Run was pressed."""
         with self.hold_trait_notifications():
             self.phase, self.worker_log = RunPhase.STARTING, ()
-            self.look_at_simulation()
-        self.say("Starting the simulation …", "busy")
-        self.note(f"Run: {words.describe(self.system)}, {words.length(self.settings)}")
+            self.show_simulation_tab()
+        self.set_status("Starting the simulation …", "busy")
+        self.append_log(f"Run: {words.describe(self.system)}, {words.length(self.settings)}")
 
     def show(self, simulation: Simulation) -> None:
-        """A run is there, has come further or is over."""
+        """Display a report on a run."""
         before = None if self.phase is RunPhase.STARTING else self.simulation
         same_run = before is not None and before.run_id == simulation.run_id
         with self.hold_trait_notifications():
@@ -285,93 +286,95 @@ class AppState(Inputs):
             self._mark_stale()
         changed = before is None or not same_run or before.state != simulation.state
         if changed:
-            self.note(words.milestone(simulation))
-        # A question stands until it is answered.
+            self.append_log(words.milestone(simulation))
+        # A pending confirmation stays on the status line.
         if changed or (simulation.active and self.phase is not RunPhase.CONFIRMING):
-            self.say(words.status(simulation, self.phase), words.mood(simulation))
+            self.set_status(words.status(simulation, self.phase), words.mood(simulation))
 
-    def ask_before_cancelling(self) -> None:
-        """Cancel was pressed for a simulation that somebody else may wait for."""
+    def confirm_cancel(self) -> None:
+        """Ask for confirmation to cancel a simulation of another browser."""
         self.phase = RunPhase.CONFIRMING
-        self.say(
+        self.set_status(
             "This simulation was started in another browser. "
-            "Press Cancel once more to end it for everybody.",
+            "Press Cancel again to stop it for everyone.",
             "bad",
         )
 
     def cancel_requested(self) -> None:
-        """Cancel was pressed, and the run is being ended."""
+        """Enter the cancelling phase."""
         self.phase = RunPhase.CANCELLING
-        self.say("Cancelling …", "busy")
+        self.set_status("Cancelling …", "busy")
 
     def finish_requested(self) -> None:
-        """The simulation is good enough, and is being brought to its end."""
+        """Enter the finishing phase."""
         self.phase = RunPhase.FINISHING
-        self.say("Finishing with what has been simulated …", "busy")
+        self.set_status("Finishing: the result so far is kept …", "busy")
 
-    def leave(self) -> None:
-        """Stop watching a simulation, which goes on."""
+    def detach(self) -> None:
+        """Stop displaying a simulation, which continues to run."""
         with self.hold_trait_notifications():
             self.phase, self.simulation, self.worker_log = RunPhase.IDLE, None, ()
             self._mark_stale()
-        self.say("Ready.")
+        self.set_status("Ready.")
 
     # --- predicting -------------------------------------------------------------------------
 
-    def ask_prediction(self) -> None:
-        """Predict using ML was pressed."""
+    def prediction_requested(self) -> None:
+        """Select a tab with predictions: Predict using ML was pressed."""
         self.predicting = True
         if not self.shown_tab.with_prediction:
             self.tab = PREDICTION
-        self.note(f"Predict using ML: {words.describe(self.system)}")
+        self.append_log(f"Predict using ML: {words.describe(self.system)}")
 
-    def predicted(self, prediction: MachineLearning, *, asked: bool = True) -> None:
-        """The network has answered, because somebody asked or because the inputs changed."""
-        self._answered(prediction, "")
-        if not asked:
+    def predicted(self, prediction: MachineLearning, *, requested: bool = True) -> None:
+        """Display a prediction; report it if `requested` by the user.
+
+        A prediction that only follows a change of the inputs is not reported.
+        """
+        self._set_prediction(prediction, "")
+        if not requested:
             return
         message = words.predicted(prediction)
-        self.note(message)
+        self.append_log(message)
         if not self.simulating:
-            self.say(message, "good")
+            self.set_status(message, "good")
 
-    def not_predicted(self, reason: str, *, asked: bool = True) -> None:
-        """The network cannot answer."""
-        self._answered(None, reason)
-        if not asked:
+    def not_predicted(self, reason: str, *, requested: bool = True) -> None:
+        """Display the reason for a missing prediction; report it if `requested` by the user."""
+        self._set_prediction(None, reason)
+        if not requested:
             return
-        self.note(reason)
-        self.say(reason, "bad")
+        self.append_log(reason)
+        self.set_status(reason, "bad")
 
-    def _answered(self, prediction: MachineLearning | None, why_not: str) -> None:
+    def _set_prediction(self, prediction: MachineLearning | None, problem: str) -> None:
         with self.hold_trait_notifications():
             self.predicting = False
-            self.prediction, self.unlearnt = prediction, why_not
+            self.prediction, self.prediction_problem = prediction, problem
             self._mark_stale()
 
-    # --- words ------------------------------------------------------------------------------
+    # --- messages ---------------------------------------------------------------------------
 
-    def say(self, text: str, mood: str = "idle") -> None:
+    def set_status(self, text: str, mood: str = "idle") -> None:
         """Set the status line."""
         with self.hold_trait_notifications():
             self.status, self.mood = text, mood
 
     @property
     def status_line(self) -> tuple[str, str]:
-        """What the status line says, and its mood: why the buttons are off goes first."""
+        """Text and mood of the status line; invalid inputs take precedence."""
         if self.valid or self.simulating:
             return self.status, self.mood
-        refused = " and ".join(FIELDS[name].title for name in self.problems)
-        return f"Run and Predict are off until this is mended: {refused}.", "bad"
+        return words.correct(self.problems), "bad"
 
-    def note(self, line: str) -> None:
+    def append_log(self, line: str) -> None:
         """Add a line to the log."""
         self.log = (*self.log, f"{time.strftime('%H:%M:%S')}  {line}")[-LOG_LINES:]
 
-    def fail(self, what: str) -> None:
-        """Something went wrong; the user reads what, and what to do."""
+    def report_failure(self, message: str) -> None:
+        """Report a failure in the log and on the status line, and drop pending requests."""
         with self.hold_trait_notifications():
             active = self.simulation is not None and self.simulation.active
             self.phase, self.predicting = self.phase.failed(active=active), False
-        self.note(what)
-        self.say(what, "bad")
+        self.append_log(message)
+        self.set_status(message, "bad")

@@ -1,7 +1,8 @@
-"""What the page says, in sentences."""
+"""Texts of the page: descriptions, status lines and log lines."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from backend.inputs import SYSTEM
@@ -10,16 +11,18 @@ from nanoconf.gui.fields import FIELDS, WITHOUT_FIELD
 from nanoconf.gui.phase import RunPhase
 
 if TYPE_CHECKING:
+    from backend.inputs import Range
     from backend.runs.run import Run
     from backend.settings import RunSettings
     from backend.system import InvalidInput, SlitSystem
     from nanoconf.gui.state import MachineLearning, Simulation
+    from nanoconf.surrogate.domain import Domain
 
 
 def describe(system: SlitSystem, *, full: bool = False) -> str:
-    """A system in one line: ``h 3 nm, 1:−1, 0.5 M, d 0.714 nm``.
+    """Describe a system in one line: ``h 3 nm, 1:−1, 0.5 M, d 0.714 nm``.
 
-    Inputs that the page has no fields for follow where they are not the default, or if `full`.
+    Inputs without a field on the page follow if they differ from the default, or if `full`.
     """
     positive, negative = system.valencies
     sizes = [f"{each:g}" for each in dict.fromkeys(system.diameters)]
@@ -33,7 +36,7 @@ def describe(system: SlitSystem, *, full: bool = False) -> str:
 
 
 def without_field(system: SlitSystem, *, full: bool = False) -> list[str]:
-    """What is not the default of the inputs that the page has no fields for; `full`: all."""
+    """Describe the inputs without a field that differ from the default; all of them if `full`."""
     values = {name: getattr(system, name) for name in WITHOUT_FIELD}
     return [
         WITHOUT_FIELD[name].format(value)
@@ -43,25 +46,25 @@ def without_field(system: SlitSystem, *, full: bool = False) -> list[str]:
 
 
 def length(settings: RunSettings) -> str:
-    """How long a system is simulated."""
+    """Describe the requested length of a simulation."""
     if settings.target_error is None:
         return f"{settings.duration_ns:g} ns"
     return f"to {percent(settings.target_error)}, at most {settings.duration_ns:g} ns"
 
 
 def run_length(run: Run) -> str:
-    """Length of a run: the simulated one where there is a result, else the one asked for."""
+    """Describe the length of a run: as simulated if it has a result, else as requested."""
     simulated = run.simulated_ns
     return length(run.settings) if simulated is None else nanoseconds(simulated)
 
 
 def nanoseconds(time: float) -> str:
-    """A simulated time, to three digits."""
+    """Format a simulated time with three digits."""
     return f"{float(f'{time:.3g}'):g} ns"
 
 
 def duration(seconds: float) -> str:
-    """A time in words, no more exact than it is known."""
+    """Format an estimated time, rounded to its accuracy."""
     if seconds < 1.5:
         return "1 s"
     if seconds < 90:
@@ -72,16 +75,16 @@ def duration(seconds: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A relative error: two digits, no more."""
+    """Format a relative error with two digits."""
     return f"{100 * share:.2g} %"
 
 
 ENDINGS = {RunPhase.CANCELLING: "Cancelling …", RunPhase.FINISHING: "Finishing …"}
-"""Status line of a run that was told to end."""
+"""Status line of a run that was asked to stop."""
 
 
 def status(simulation: Simulation, phase: RunPhase = RunPhase.ACTIVE) -> str:
-    """The status line for a simulation in some phase."""
+    """Return the status line of a simulation in a given phase."""
     without = without_field(simulation.system)
     note = f" The page has no input for: {', '.join(without)}." if without else ""
     return _status(simulation, phase) + note
@@ -91,7 +94,7 @@ def _status(simulation: Simulation, phase: RunPhase) -> str:
     if simulation.state == RunState.DONE:
         return _done(simulation)
     if simulation.state == RunState.CANCELLED:
-        return "Cancelled. What had been simulated stays on screen; Run starts afresh."
+        return _cancelled(simulation)
     if simulation.state == RunState.FAILED:
         return f"The simulation failed: {simulation.reason}"
     if phase in ENDINGS:
@@ -103,23 +106,30 @@ def _status(simulation: Simulation, phase: RunPhase) -> str:
     return _running(simulation.progress)
 
 
+def _cancelled(simulation: Simulation) -> str:
+    if simulation.progress is None:
+        return "Cancelled before it started."
+    if simulation.profiles is None:
+        return "Cancelled before the first profile."
+    return "Cancelled. The partial profile stays on screen; Run starts over."
+
+
 def _waiting(ahead: int) -> str:
-    if not ahead:
-        return "Waiting for a free processor: it is the next …"
-    return f"Waiting for a free processor: {ahead} more before it …"
+    place = f"{plural(ahead, 'run')} ahead" if ahead else "next in line"
+    return f"Waiting for a free processor: {place} …"
 
 
 def _on_cluster(simulation: Simulation) -> str:
-    """The status line for a simulation on a cluster: the queue first, then the progress."""
-    how = simulation.on_cluster or "on its way"
+    """Return the status line of a simulation on a cluster: its queue state, then its progress."""
+    status = simulation.on_cluster or "submitting"
     if simulation.state == RunState.QUEUED:
-        return f"On {simulation.where}: {how} …"
-    return f"On {simulation.where}, {how}. {_running(simulation.progress)}"
+        return f"On {simulation.where}: {status} …"
+    return f"On {simulation.where}, {status}. {_running(simulation.progress)}"
 
 
 def _running(progress: Any) -> str:
     if progress is None or progress.phase == "compiling":
-        return "Preparing the engine (longer the first time) …"
+        return "Preparing the engine (slower the first time) …"
     if progress.phase == "equilibrating":
         return f"Equilibrating: {progress.fraction:.0%}{_left(progress)}.".replace("%", " %")
     text = f"Simulating: {100 * progress.fraction:.0f} %"
@@ -149,69 +159,123 @@ def _convergence(simulation: Simulation, error: float) -> str:
     if simulation.result is not None and simulation.result.summary.converged:
         return f"converged to {percent(error)}"
     if target is not None:
-        return f"typical error {percent(error)}: not yet converged to {percent(target)}"
+        return f"typical error {percent(error)}, not converged to {percent(target)}"
     return f"typical error of the profile {percent(error)}"
 
 
 def simulated_ns(simulation: Simulation) -> float:
-    """Production time of a result (ns): shorter than asked for where that was enough."""
+    """Return the production time of a result (ns), which may be shorter than requested."""
     simulated = simulation.result.summary.simulated_ns if simulation.result else None
     return simulation.settings.duration_ns if simulated is None else simulated
 
 
 def typical_error(simulation: Simulation) -> float | None:
-    """Median relative standard error of the profile; None where unknown."""
+    """Return the median relative standard error of the profile; None if unknown."""
     if simulation.result is None:
         return None
     return simulation.result.summary.median_relative_error
 
 
 def milestone(simulation: Simulation) -> str:
-    """A line of the log: a run is there, or over."""
+    """Return the log line for a change of a run's state."""
     name = f"Run {simulation.run_id[:8]}"
     if simulation.stored and simulation.joined:
-        return f"{name}: this system is in the archive already"
+        return f"{name}: stored result reused"
     if simulation.joined and simulation.active:
-        return f"{name}: the same simulation is {simulation.state} already; watching it"
+        return f"{name}: the same simulation is already {simulation.state}; watching it"
     if simulation.state in (RunState.FAILED, RunState.CANCELLED):
         return f"{name} {simulation.state}: {simulation.reason}"
     return f"{name} is {simulation.state}"
 
 
 def mood(simulation: Simulation) -> str:
-    """How the status line looks."""
+    """Return the mood of the status line, which sets its colour."""
     return {RunState.DONE: "good", RunState.FAILED: "bad", RunState.CANCELLED: "idle"}.get(
         simulation.state, "busy"
     )
 
 
 def predicted(prediction: MachineLearning) -> str:
-    """A prediction is there."""
+    """Return the status line of a prediction."""
     return f"Predicted the profiles of both ions in {1000 * prediction.seconds:.0f} ms."
 
 
-def unlearnt(problems: list[InvalidInput]) -> str:
-    """Why the surrogate does not answer, kindly, and what can be done."""
-    outside = " and ".join(map(_outside, problems))
-    return f"The surrogate has not learnt this yet: {outside}. Run simulates it."
+def outside_domain(problems: list[InvalidInput], domain: Domain) -> str:
+    """Return the reason for a missing prediction, and what to do instead.
+
+    Parameters
+    ----------
+    problems : list of InvalidInput
+        Inputs outside the domain, as `Domain.problems` lists them.
+    domain : Domain
+        The domain of the surrogate.
+    """
+    parts = _requirements(problems, domain) + _fixed_values(problems, domain)
+    return f"No ML prediction here: {', and '.join(parts)}. Press Run to simulate."
 
 
-def _outside(problem: InvalidInput) -> str:
-    field = FIELDS.get(problem.parameter)
-    if field is None:
-        return str(problem)
-    if problem.parameter == "negative_diameter":
-        return "it knows ions of equal diameter only"
-    value = f"{field.symbol} = {field.text(float(str(problem.value)))} {field.unit}".rstrip()
-    return f"{value} {problem.allowed.split(', the ')[0]}"
+def _requirements(problems: list[InvalidInput], domain: Domain) -> list[str]:
+    """Return one clause with the ranges that the inputs must lie in, if any."""
+    names = [problem.parameter for problem in problems]
+    needs = ["equal diameters"] if "negative_diameter" in names else []
+    needs += [_range(name, domain.ranges[name]) for name in names if _varies(name, domain)]
+    return [f"it needs {' and '.join(needs)}"] if needs else []
+
+
+def _range(name: str, trained: Range) -> str:
+    field = FIELDS[name]
+    unit = "" if field.whole else field.unit
+    return f"{field.symbol} of {trained.low:g}-{trained.high:g} {unit}".rstrip()
+
+
+def _varies(name: str, domain: Domain) -> bool:
+    return name in domain.ranges and domain.ranges[name].low < domain.ranges[name].high
+
+
+def _fixed_values(problems: list[InvalidInput], domain: Domain) -> list[str]:
+    """Return a clause for each input that must have a single value."""
+    names = [problem.parameter for problem in problems]
+    fixed = {name: each.low for name, each in domain.ranges.items() if not _varies(name, domain)}
+    fixed |= domain.fixed
+    return [
+        f"{_symbol(name)} must be {_value(name, fixed[name])}" for name in names if name in fixed
+    ]
+
+
+def _symbol(name: str) -> str:
+    return SYSTEM[name].symbol or SYSTEM[name].term.lower()
+
+
+def _value(name: str, value: Any) -> str:
+    text = value if isinstance(value, str) else f"{value:g}".replace("-", "−")
+    return text if SYSTEM[name].whole else f"{text} {SYSTEM[name].unit}".rstrip()
+
+
+NOUNS = {"target_error": "error to stop at"}
+"""Fields whose label is not a noun."""
+
+
+def correct(names: Iterable[str]) -> str:
+    """Return the status line while some fields are invalid."""
+    nouns = (NOUNS.get(name) or _lower_first(FIELDS[name].title) for name in names)
+    return f"Correct the {' and the '.join(nouns)} to run or predict."
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def estimate(seconds: float | None) -> str:
-    """How long a simulation would take."""
-    return "" if seconds is None else f"≈ {duration(seconds)} here"
+    """Return the estimated time of a simulation."""
+    return "" if seconds is None else f"≈ {duration(seconds)} on this computer"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: ``1 run``, ``2 runs``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def one_line(error: BaseException) -> str:
-    """An error in one line, without a traceback."""
+    """Return the message of an error in one line, without a traceback."""
     text = " ".join(str(error).split())
     return text or type(error).__name__

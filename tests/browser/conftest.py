@@ -1,4 +1,4 @@
-"""Fixtures of the browser's tests: a browser for all, a server, a home and a window for each."""
+"""Fixtures of the browser tests: one browser, and a server, home and window for each test."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def server(home: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def window(browser: Browser, server: Server) -> Iterator[Window]:
-    """A window; close to the end it says whether anything was wrong."""
+    """Return a window, and fail the test if the page reported any error."""
     window = Window(browser, server)
     yield window
     window.close()

@@ -1,4 +1,4 @@
-"""The picture of the page in the README: ``python -m tests.browser.picture``."""
+"""Screenshot of the page for the README: ``python -m tests.browser.picture``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TARGET = ROOT / "docs" / "page.png"
 
 
 def main() -> None:
-    """Predict, simulate, and keep what is on screen."""
+    """Predict, simulate, and save a screenshot."""
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         os.environ["NANOCONF_HOME"] = home
         server = Server(Path(home))

@@ -1,4 +1,4 @@
-"""The page with the keyboard alone: the focus enters every tab and leaves it again."""
+"""Keyboard navigation: the focus enters and leaves every tab."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tests.support.browser import Window, predict, simulate
 
 WITHOUT_FIGURE = {SNAPSHOTS, DOWNLOADS, ABOUT}
 FIGURE = ".jupyter-matplotlib-canvas-div"
-# ipympl sends movements 33 ms apart; timers fire in order, so the last has been sent after this.
+# ipympl sends movements every 33 ms, and timers fire in order: after this the last one is sent.
 SENT = "new Promise(done => setTimeout(done, 100))"
 Z = re.compile(r"^z = \S+ nm")
 MOST_STOPS = 80
-"""More than the focusable elements of any tab."""
+"""More stops than any tab has focusable elements."""
 
 TAB_ROW, LOG = "[role=tab]", ".nc-log-toggle"
-"""Stops before and after a tab's content."""
+"""Stops before and after the contents of a tab."""
 
 
 def focused(window: Window, selector: str) -> bool:
@@ -26,7 +26,7 @@ def focused(window: Window, selector: str) -> bool:
 
 
 def walk(window: Window, key: str, end: str) -> bool:
-    """Press a key until the focus reaches the end, and return true if it was in a figure."""
+    """Press a key until the focus reaches the end; return True if it passed a figure."""
     passed = False
     for _ in range(MOST_STOPS):
         window.page.keyboard.press(key)
@@ -37,7 +37,7 @@ def walk(window: Window, key: str, end: str) -> bool:
     raise AssertionError(f"{key} does not reach {end}, the focus stays on {where}")
 
 
-def test_the_keyboard_reaches_every_tab_and_leaves_every_figure(server, window):
+def test_the_keyboard_reaches_all_of_every_tab_and_leaves_every_figure(server, window):
     server.start()
     window.open()
     simulate(window)
@@ -74,7 +74,7 @@ def test_matplotlib_receives_its_keys_and_none_stays_pressed(server, window):
     def point_at(x: float, y: float) -> None:
         mouse.move(left + x * width, top + (y + 0.01) * height)
         mouse.move(left + x * width, top + y * height)
-        window.page.evaluate(SENT)  # one from before a press, sent after it, ends the pan
+        window.page.evaluate(SENT)  # a movement sent after the next press would end the pan
 
     point_at(0.4, 0.3)
     expect(reading).to_have_text(Z)
@@ -85,7 +85,7 @@ def test_matplotlib_receives_its_keys_and_none_stays_pressed(server, window):
     keyboard.press("Shift+Tab")
     assert not focused(window, FIGURE)
 
-    # With Shift down matplotlib pans along the longer side only, and z does not follow the pointer.
+    # With Shift pressed matplotlib pans along one axis only, and z does not follow the pointer.
     point_at(0.4, 0.3)
     mouse.down()
     mouse.move(left + 0.48 * width, top + 0.7 * height, steps=8)

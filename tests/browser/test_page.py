@@ -1,4 +1,4 @@
-"""The page as a person uses it: typed, clicked, watched, downloaded, reloaded, killed."""
+"""The page in a browser: typing, running, downloading, reloading, and lost connections."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ NUMBERS = {
     "Negative ion valency z₋": ("−1", "must be −3, −2 or −1"),
     "Salt concentration c (M)": ("0.50", "must be a number between 0.001 and 5.0 M"),
     "Ion diameter d (nm)": ("0.714", "must be a number between 0.1 and 2.0 nm"),
-    "Negative diameter d₋ (nm)": ("", "must be a number between 0.1 and 2.0 nm, or nothing"),
+    "Negative diameter d₋ (nm)": ("", "must be a number between 0.1 and 2.0 nm, or empty"),
     "Surface charge σ (C/m²)": ("0.000", "must be a number between −0.2 and 0.0 C/m²"),
     "Simulation length (ns)": ("5.0", "must be a number between 0.01 and 100 ns"),
-    "Stop at an error of (%)": ("", "must be a number between 0.02 and 50 %, or nothing"),
+    "Stop at error (%)": ("", "must be a number between 0.02 and 50 %, or empty"),
 }
 WRONG = ("abc", "1e999", "", "200")
-FITTING = {("Negative diameter d₋ (nm)", ""), ("Stop at an error of (%)", "")}
+VALID = {("Negative diameter d₋ (nm)", ""), ("Stop at error (%)", "")}
 LONG = "100"
 
 
 def start_long_run(window: Window) -> str:
-    """Press Run for a simulation that outlives the test; its id."""
+    """Start a simulation that outlasts the test, and return its id."""
     window.paste("Simulation length (ns)", LONG)
     window.button("Run").click()
     wait_until_simulating(window)
@@ -43,7 +43,7 @@ def start_long_run(window: Window) -> str:
 
 
 def wait_until_simulating(window: Window) -> None:
-    """Wait until the page shows a simulation that is on its way."""
+    """Wait until the page shows a running simulation."""
     window.wait(
         "/^(Equilibr|Simul)ating: /.test(document.querySelector('[role=status]').innerText)"
     )
@@ -53,7 +53,7 @@ def running(window: Window, run_id: str) -> bool:
     return Archive(window.server.home).get(run_id).state == RunState.RUNNING
 
 
-# --- what one sees --------------------------------------------------------------------------
+# --- first view -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)], ids=lambda size: f"{size[0]}")
@@ -75,7 +75,7 @@ def test_plain_voila_shows_the_whole_page(browser, server, size):
     assert window.trouble == []
 
 
-# Whatever reaches out of the window, or does not fit into its own box.
+# Elements that extend beyond the window, or whose text does not fit into their box.
 CUT_OFF = """([width, height]) => [...document.querySelectorAll(
     '.nc-app label, .nc-app button, .nc-app input, .nc-app h1, .nc-app h2, .nc-app p, .nc-app span,'
     + ' .nc-app .nc-end, .nc-app .lm-TabBar-tabLabel, .nc-figure canvas')]
@@ -92,15 +92,15 @@ def refuse_everything_wrong(window: Window, label: str) -> None:
     default, allowed = NUMBERS[label]
     for typed in WRONG:
         window.type(label, typed)
-        fits = (label, typed) in FITTING
+        valid = (label, typed) in VALID
         refusal = window.page.get_by_role("alert").filter(has_text=allowed)
-        if fits:
+        if valid:
             refusal.wait_for(state="detached")
         else:
             refusal.filter(has_text=typed or "is empty").wait_for()
         expect(window.field(label)).to_have_value(typed)
         for words in ("Run", "Predict using ML"):
-            button = window.page.get_by_role("button", name=words, exact=True, disabled=not fits)
+            button = window.page.get_by_role("button", name=words, exact=True, disabled=not valid)
             button.wait_for()
     window.type(label, default)
     window.page.get_by_role("alert").filter(has_text=allowed).wait_for(state="detached")
@@ -117,7 +117,7 @@ def test_invalid_numbers_are_refused_and_kept_as_typed(server, window):
     window.type("Confinement length h (nm)", "abc")
     window.page.get_by_text("= “abc”: must be").wait_for()
     window.picture("refused")
-    # A slider mends its number.
+    # A slider corrects its number.
     slider = window.slider("Salt concentration c (M)")
     slider.focus()
     slider.press("ArrowRight")
@@ -131,7 +131,7 @@ def test_cluster_mode_without_a_cluster_explains_what_to_configure(server, windo
     window.open()
     window.button("Cluster mode").click()
     window.page.get_by_text("NANOCONF_CLUSTER_CONFIG").wait_for()
-    # The words come first, the button springs back a message later.
+    # The note appears first; the button is released by a later message.
     expect(window.button("Cluster mode")).not_to_have_class(re.compile("mod-active"))
 
 
@@ -183,7 +183,7 @@ def test_predict_and_run_fill_one_figure_and_the_downloads(server, window):
     same(positive, predicted.positive)
     same(negative, predicted.negative)
 
-    # Run and Predict work side by side.
+    # Run and Predict work at the same time.
     window.button("Run").click()
     window.button("Cancel").wait_for()
     window.button("Predict using ML").click()
@@ -214,15 +214,15 @@ def test_predict_and_run_fill_one_figure_and_the_downloads(server, window):
     expect(log).to_contain_text("Run: h 3.2 nm, 1:−1, 0.4 M, d 0.6 nm, 0.02 ns")
     expect(window.page.get_by_label("Log of the simulation")).to_contain_text(re.compile(r"\S"))
 
-    # Other inputs: the prediction follows, the simulation says that it is not theirs.
+    # Different inputs: the prediction is updated, the simulation is marked.
     window.tab("Positive Ion Density")
     window.paste("Salt concentration c (M)", "0.5")
     window.wait(
         f"JSON.stringify(JSON.parse({SEEN}.dataset.curves).map(c => c.stale)) === '[true,false]'"
     )
-    window.page.get_by_text("not the inputs at the left").first.wait_for()
+    window.page.locator(".nc-chip").filter(has_text="different inputs").first.wait_for()
     window.picture("stale")
-    # And when they match again, it is theirs.
+    # The original inputs remove the mark.
     window.paste("Salt concentration c (M)", "0.4")
     window.wait(f"JSON.parse({SEEN}.dataset.curves).every(curve => !curve.stale)")
 
@@ -261,7 +261,7 @@ def test_a_reloaded_page_shows_its_run_and_its_inputs_again(server, window):
     expect(window.field("Salt concentration c (M)")).to_have_value("0,6")
     expect(window.field("Simulation length (ns)")).to_have_value(LONG)
     assert running(window, run_id)
-    # The kernel of the page that is gone is gone too.
+    # The kernel of the closed page ends.
     until(lambda: not before.is_running(), "the first kernel to end")
     window.button("Cancel").click()
     window.wait_for_status("Cancelled")
@@ -300,7 +300,7 @@ def test_a_killed_server_leaves_the_run_to_the_next_one(browser, server):
     window.page.get_by_text("lost its connection").wait_for()
     reload = window.page.get_by_role("button", name="Reload the page")
     reload.click()
-    window.page.get_by_text("The server does not answer.").wait_for()
+    window.page.get_by_text("The server does not respond.").wait_for()
     until(lambda: not server.kernels(), "the kernel to notice")
     assert running(window, run_id)
     server.start()
@@ -310,7 +310,7 @@ def test_a_killed_server_leaves_the_run_to_the_next_one(browser, server):
     wait_until_simulating(window)
     window.button("Cancel").click()
     window.wait_for_status("Cancelled")
-    # The dead server's errors stand in the console; only foreign requests would be wrong here.
+    # The console contains errors of the lost connection; only requests to other hosts are wrong.
     assert not [each for each in window.trouble if each.startswith("a request")]
     window.close()
 
@@ -326,7 +326,7 @@ def test_another_browser_can_watch_the_run_but_not_take_it_over(browser, server,
     wait_until_simulating(other)
     other.button("Cancel").click()
     other.wait_for_status("This simulation was started in another browser.")
-    other.button("Leave").click()
+    other.button("Run in background").click()
     other.wait_for_status("Ready.")
     other.close()
     assert other.trouble == []

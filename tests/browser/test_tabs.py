@@ -1,4 +1,4 @@
-"""Every tab in a browser, and what follows the inputs."""
+"""Every tab of the page in a browser."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def download(window: Window, name: str, press: str) -> bytes:
     return Path(waiting.value.path()).read_bytes()
 
 
-def test_the_prediction_follows_a_slider(server, window):
+def test_the_prediction_is_updated_when_a_slider_moves(server, window):
     server.start()
     window.open()
     handle = window.slider("Salt concentration c (M)")
@@ -57,7 +57,7 @@ def test_the_prediction_follows_a_slider(server, window):
     predicted = Surrogate.load().predict(SlitSystem(salt_concentration=0.75))
     window.wait_for_highest(max(predicted.positive.density))
     same(window.curves()[0], predicted.positive)
-    window.picture("followed")
+    window.picture("updated")
 
 
 def test_a_slider_is_dragged_with_the_mouse(server, window):
@@ -69,7 +69,7 @@ def test_a_slider_is_dragged_with_the_mouse(server, window):
     mouse.move(x, y)
     mouse.down()
     mouse.move(x + 15, y, steps=10)
-    window.wait_for_curves("ML", "ML")  # before the button is let go
+    window.wait_for_curves("ML", "ML")  # while the button is down
     mouse.move(x + 30, y, steps=10)
     mouse.up()
     surrogate = Surrogate.load()
@@ -79,11 +79,11 @@ def test_a_slider_is_dragged_with_the_mouse(server, window):
         highest = max(surrogate.predict(system).positive.density)
         return abs(max(window.curves()[0]["density_M"]) - highest) < 1e-4
 
-    until(shows_its_prediction, "the curve of where the slider stands")
+    until(shows_its_prediction, "the prediction at the slider's value")
     assert 0.55 < float(field.input_value()) <= 0.9
 
 
-def test_the_pointer_reads_values_and_the_figure_is_zoomed(server, window):
+def test_the_pointer_shows_values_and_the_figure_is_zoomed(server, window):
     server.start()
     window.open()
     predict(window)
@@ -136,11 +136,11 @@ def test_a_printed_page_shows_a_full_width_figure_without_controls(server, windo
 def test_inputs_outside_the_training_range_are_explained_and_can_be_simulated(server, window):
     server.start()
     window.open()
-    window.page.locator(".nc-learnt i").nth(4).wait_for(state="attached")  # five or more
+    window.page.locator(".nc-training i").nth(4).wait_for(state="attached")  # five or more
     window.paste("Confinement length h (nm)", "2.0")
-    window.page.get_by_role("note").filter(has_text="h = 2.00 nm").wait_for()
+    window.page.get_by_role("note").filter(has_text="it needs h of 3-4 nm").wait_for()
     expect(window.button("Run")).to_be_enabled()
-    window.picture("not-learnt")
+    window.picture("outside-training-range")
     window.paste("Confinement length h (nm)", "3.5")
     window.wait_for_curves("ML", "ML")
 
@@ -193,8 +193,8 @@ def test_charged_walls_show_charge_potential_and_screening(server, window):
     share = 0.05 * abs(system.actual_surface_charge_density)
     shares = lines["±5 % of σ"]["integrated_charge_C_per_m2"]
     assert shares == pytest.approx([-share, share], rel=1e-4)
-    said = window.page.get_by_role("img", name=re.compile("^Integrated Charge.*; walls at −2"))
-    expect(said).to_have_count(1)
+    described = window.page.get_by_role("img", name=re.compile("^Integrated Charge.*; walls at −2"))
+    expect(described).to_have_count(1)
     window.tab(NEGATIVE)
     window.wait_for_curves("MD", "PB")
 
@@ -233,13 +233,13 @@ def test_trends_uncertainty_runs_and_about(server, window):
     window.picture("runs")
 
     window.tab(ABOUT)
-    window.page.get_by_text("Poisson-Boltzmann theory takes ions for points").wait_for()
+    window.page.get_by_text("Poisson-Boltzmann theory treats ions as points").wait_for()
     window.page.get_by_text("points lie within the 90 % band").first.wait_for()
     window.page.screenshot(path="test-results/about.png")
 
 
 def choose(window: Window, *runs: str) -> None:
-    """Choose lines of the list of runs, by what they contain."""
+    """Select lines of the list of runs by a part of their text."""
     lines = window.page.locator(".nc-list option")
     chosen = [lines.filter(has_text=words).get_attribute("value") for words in runs]
     window.page.locator(".nc-list select").select_option(value=chosen)
@@ -261,7 +261,7 @@ def test_runs_are_found_named_compared_opened_and_deleted(server, window):
 
     choose(window, "0.5 M")
     window.wait_for_curves("MD")
-    window.page.get_by_placeholder("name of the chosen run").fill("the first")
+    window.page.get_by_placeholder("name of the selected run").fill("the first")
     window.button("Rename").click()
     lines.filter(has_text="the first").wait_for(state="attached")
     window.page.get_by_placeholder("name, 3:−1").fill("first 0.5")
@@ -346,7 +346,7 @@ def test_a_simulation_ends_at_the_target_error(server, window):
     server.start()
     window.open()
     window.paste("Simulation length (ns)", "20")
-    window.paste("Stop at an error of (%)", "5")
+    window.paste("Stop at error (%)", "5")
     window.button("Run").click()
     window.wait_for_status("Done")
     window.wait_for_curves("MD", "ML")
@@ -360,13 +360,13 @@ def test_a_simulation_ends_at_the_target_error(server, window):
         assert np.median(profile.error[inside] / profile.density[inside]) <= 0.05
 
 
-def test_queued_simulations_show_their_place_in_the_queue(browser, server, window, monkeypatch):
+def test_queued_simulations_show_their_position(browser, server, window, monkeypatch):
     monkeypatch.setenv("NANOCONF_CORES", "1")
     server.start()
     pages = [window.open(), Window(browser, server).open(), Window(browser, server).open()]
     first, second, third = pages
     waiting = "Waiting for a free processor: "
-    places = ("Simulating:", waiting + "it is the next", waiting + "1 more before it")
+    places = ("Simulating:", waiting + "next in line", waiting + "1 run ahead")
     for page, concentration, place in zip(pages, ("0.5", "0.6", "0.7"), places, strict=True):
         page.paste("Salt concentration c (M)", concentration)
         page.paste("Simulation length (ns)", "100")
@@ -375,7 +375,7 @@ def test_queued_simulations_show_their_place_in_the_queue(browser, server, windo
     second.picture("queued")
     first.button("Cancel").click()
     second.wait_for_status("Simulating:")
-    third.wait_for_status(waiting + "it is the next")
+    third.wait_for_status(waiting + "next in line")
     second.button("Cancel").click()
     third.wait_for_status("Simulating:")
     for page in (second, third):
@@ -383,7 +383,7 @@ def test_queued_simulations_show_their_place_in_the_queue(browser, server, windo
         assert page.trouble == []
 
 
-# Text as dark as the dark page is.
+# Dark text on the dark page.
 DARK_LETTERS = """[...document.querySelectorAll('.nc-app *')]
   .filter(e => e.offsetParent && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
   .filter(e => Math.max(...getComputedStyle(e).color.match(/[0-9]+/g).slice(0, 3)) < 120)
@@ -423,8 +423,10 @@ def test_snapshots_show_the_ions_and_play(server, window):
     simulate(window)
     picture = window.page.locator("[data-snapshots]")
     picture.wait_for(state="attached")
-    told = json.loads(picture.get_attribute("data-snapshots"))
-    assert told["counts"] == list(SlitSystem().counts) and len(told["times_ps"]) > 10
+    data = json.loads(picture.get_attribute("data-snapshots"))
+    assert data["counts"] == list(SlitSystem().counts) and len(data["times_ps"]) > 10
+    snapshots = f"{len(data['times_ps'])} snapshots over {data['times_ps'][-1] / 1000:.2g} ns"
+    window.page.get_by_text(f"{snapshots}, replica 1 of 2").wait_for()
     canvas = window.page.locator(".nc-ions-view canvas").first
     canvas.wait_for()
     window.page.screenshot(path="test-results/snapshots.png")
@@ -437,8 +439,8 @@ def test_snapshots_show_the_ions_and_play(server, window):
     mouse.down()
     mouse.move(x + 150, y + 40, steps=5)
     mouse.up()
-    until(lambda: canvas.screenshot() != still, "the ions to turn")
-    window.page.screenshot(path=PICTURES / "turned.png")
+    until(lambda: canvas.screenshot() != still, "the ions to rotate")
+    window.page.screenshot(path=PICTURES / "rotated.png")
     slider = window.slider("Time")
     before = slider.get_attribute("aria-valuetext")
     assert before.endswith(" ps")
@@ -450,5 +452,5 @@ def test_snapshots_show_the_ions_and_play(server, window):
         f" !== {json.dumps(before)}"
     )
     window.paste("Salt concentration c (M)", "0.6")
-    expect(chip).to_contain_text("not the inputs at the left")
+    expect(chip).to_contain_text("different inputs")
     window.page.screenshot(path=PICTURES / "snapshots-stale.png")

@@ -1,4 +1,4 @@
-"""The page in a real browser: its server, a window, and what a person does there."""
+"""The page in a real browser: its server, a window, and the actions of a user."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.homes import until
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 1000 * homes.PATIENCE
-"""Milliseconds to wait for anything."""
+"""Timeout of all waits (ms)."""
 
 PICTURES = ROOT / "test-results"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -31,11 +31,11 @@ SERVE = "from nanoconf.gui.serve import serve; serve('127.0.0.1', {port}, False)
 expect.set_options(timeout=PATIENCE)  # five seconds by default
 
 SHORT = "0.02"
-"""Length (ns) of a simulation that is soon over."""
+"""Length of a short simulation (ns)."""
 
 
 def chromium(playwright: Playwright) -> str | None:
-    """A Chromium on this machine."""
+    """Return the path of a Chromium on this machine; None if there is none."""
     for name in ("chromium", "google-chrome"):
         if found := shutil.which(name):
             return found
@@ -44,7 +44,7 @@ def chromium(playwright: Playwright) -> str | None:
 
 
 class Server:
-    """Voila with the page, for one home."""
+    """Voila server of the page for one home."""
 
     def __init__(self, home: Path):
         self.home = home
@@ -55,7 +55,7 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, plain: bool = False) -> None:
-        """Start it; ``plain`` as anyone would who knows Voila and not this project."""
+        """Start the server; `plain` uses the standard Voila command."""
         voila = ["-m", "voila", "app.ipynb", "--no-browser", f"--port={self.port}"]
         command = voila if plain else ["-c", SERVE.format(port=self.port)]
         self.process = subprocess.Popen(
@@ -76,7 +76,7 @@ class Server:
         return True
 
     def kill(self) -> None:
-        """End it without warning."""
+        """Kill the server without warning."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()
@@ -98,7 +98,7 @@ def cmdline(process: psutil.Process) -> str:
 
 
 def processes_of(home: Path) -> list[psutil.Process]:
-    """Everything that was started with this home."""
+    """Return all processes that were started with this home."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -111,14 +111,14 @@ def processes_of(home: Path) -> list[psutil.Process]:
 
 
 class Window:
-    """The page as a person uses it.
+    """A browser window with the page.
 
     Attributes
     ----------
     page : Page
         Playwright's page.
     trouble : list of str
-        Requests to other hosts, console errors, exceptions; a test that leaves any fails.
+        Requests to other hosts, console errors and exceptions; tests fail if there are any.
     """
 
     def __init__(self, browser: Browser, server: Server, size: tuple[int, int] = (1280, 800)):
@@ -129,7 +129,7 @@ class Window:
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.page.on("request", self._requested)
-        self.page.on("console", self._said)
+        self.page.on("console", self._logged)
         self.page.on("pageerror", lambda error: self.trouble.append(f"exception: {error}"))
 
     def _requested(self, request: Any) -> None:
@@ -137,7 +137,7 @@ class Window:
         if not request.url.startswith(ours):
             self.trouble.append(f"a request to {request.url[:200]}")
 
-    def _said(self, message: Any) -> None:
+    def _logged(self, message: Any) -> None:
         if message.type == "error":
             self.trouble.append(f"console: {message.text}")
 
@@ -150,7 +150,7 @@ class Window:
         return self.ready()
 
     def ready(self) -> Window:
-        """Wait until one can type and sees a figure."""
+        """Wait until the inputs and a figure are visible."""
         self.field("Confinement length h (nm)").wait_for()
         self.wait("document.querySelector('.nc-figure canvas')")
         return self
@@ -159,7 +159,7 @@ class Window:
         self.page.close(run_before_unload=False)
         self.context.close()
 
-    # --- looking ----------------------------------------------------------------------------
+    # --- reading ----------------------------------------------------------------------------
 
     def wait(self, condition: str) -> None:
         """Wait until a JavaScript expression holds."""
@@ -184,11 +184,11 @@ class Window:
         self.wait(condition)
 
     def curves(self) -> list[dict[str, Any]]:
-        """The data of the figure that is seen."""
+        """Return the data of the visible figure."""
         return json.loads(self.page.evaluate(f"{SEEN}.dataset.curves"))
 
     def lines(self) -> dict[str, dict[str, Any]]:
-        """The lines across the figure that is seen, by label."""
+        """Return the lines across the visible figure, by label."""
         found = json.loads(self.page.evaluate(f"{SEEN}.dataset.lines"))
         return {line["label"]: line for line in found}
 
@@ -201,40 +201,40 @@ class Window:
         return self.curves()
 
     def wait_for_highest(self, density: float) -> None:
-        """Wait until the first curve has this as its highest density (M): the inputs' curve."""
+        """Wait until the first curve has the given highest density (M)."""
         first = f"JSON.parse({SEEN}?.dataset.curves ?? '[]')[0]"
         self.wait(f"Math.abs(Math.max(...({first}?.density_M ?? [0])) - {density}) < 1e-4")
 
     def settle(self) -> None:
-        """Wait until the figure is painted and stays as it is."""
+        """Wait until the figure is painted and no longer changes."""
         self.wait(f"{PAINTED} > 100")
         self.page.evaluate("window.paint = null")
         same = f"(now => window.paint === (window.paint = now))({PAINTED})"
         self.page.wait_for_function(same, polling=300)
 
     def figure_box(self) -> tuple[float, float, float, float]:
-        """Left, top, width and height of the figure that is seen."""
+        """Return the left, top, width and height of the visible figure."""
         box = self.page.locator(".nc-figure canvas:visible").first.bounding_box()
         assert box is not None
         return box["x"], box["y"], box["width"], box["height"]
 
     def picture(self, name: str) -> None:
-        """Keep what is on screen."""
+        """Save a screenshot."""
         self.settle()
         PICTURES.mkdir(exist_ok=True)
         self.page.screenshot(path=PICTURES / f"{name}.png")
 
-    # --- doing ------------------------------------------------------------------------------
+    # --- acting -----------------------------------------------------------------------------
 
     def tab(self, title: str) -> None:
         self.page.get_by_role("tab", name=title, exact=True).click()
 
     def paste(self, label: str, text: str) -> None:
-        """Replace a number at one go."""
+        """Replace the text of a field at once."""
         self.field(label).fill(text)
 
     def type(self, label: str, text: str) -> None:
-        """Replace a number key by key; what stands in between may be refused for a moment."""
+        """Replace the text of a field key by key; intermediate texts may be invalid."""
         field = self.field(label)
         field.click()
         field.press("ControlOrMeta+a")
@@ -264,20 +264,20 @@ PAINTED = """(() => {
 
 
 def same(curve: dict, profile) -> None:
-    """A curve on the page is a profile of the library."""
+    """Assert that a curve on the page equals a profile of the library."""
     np.testing.assert_allclose(curve["z_nm"], profile.z, rtol=1e-5, atol=1e-9)
     np.testing.assert_allclose(curve["density_M"], profile.density, rtol=1e-5, atol=1e-9)
     np.testing.assert_allclose(curve["error_M"], profile.error, rtol=1e-5, atol=1e-9)
 
 
 def predict(window: Window) -> None:
-    """Press Predict, and wait for the curves of both ions."""
+    """Press Predict using ML, and wait for the curves of both ions."""
     window.button("Predict using ML").click()
     window.wait_for_curves("ML", "ML")
 
 
 def simulate(window: Window) -> None:
-    """Press Run for a simulation that is soon over."""
+    """Run a short simulation, and wait until it is done."""
     window.paste("Simulation length (ns)", SHORT)
     window.button("Run").click()
     window.wait_for_status("Done")

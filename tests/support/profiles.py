@@ -1,4 +1,4 @@
-"""Profiles of constant density, as if they had been simulated or predicted."""
+"""Artificial profiles of constant density."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Figures: what to draw, as data, and how to draw it."""
+"""Figures: plots as data, and their drawing."""

@@ -1,6 +1,7 @@
-"""An ipympl canvas that shows what was last drawn, whatever the pace.
+"""An ipympl canvas fast enough to follow a slider.
 
-Imported when a figure is first seen: matplotlib takes most of a second to load.
+The module is imported when a figure is first displayed, because matplotlib takes most of a second
+to load.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ POINTS_PER_INCH = 100.0
 
 
 class FigureCanvas(Canvas):
-    """A canvas that follows a slider.
+    """A canvas that can be redrawn at every step of a slider.
 
-    It sends whole images: ipympl sends what has changed since the image before, and a browser that
-    is handed two images at once paints only the second, and shows a mixture. And it draws anew only
-    what has changed: axes, letters and legends take most of the time, and stay for a while.
+    It sends complete images. ipympl sends differences, and a browser that receives two of them at
+    once paints only the second, which corrupts the image. The canvas also redraws only what has
+    changed: axes, text and legends take most of the drawing time and rarely change.
     """
 
     _css_size: tuple[int, int] = (0, 0)
@@ -50,7 +51,7 @@ class FigureCanvas(Canvas):
     _shown: Plot | None = None
 
     def get_diff_image(self) -> bytes | None:
-        """The image to send; whole, though the name says otherwise. None if it has been sent."""
+        """Return the image as a PNG file, complete despite the name; None if already sent."""
         if not self._png_is_old:
             return None
         pixels = np.asarray(self.get_renderer().buffer_rgba())
@@ -59,17 +60,18 @@ class FigureCanvas(Canvas):
         return png.encoded(pixels)
 
     def fit(self, width: int, height: int) -> None:
-        """Take so many CSS pixels."""
+        """Resize the canvas to a width and height in CSS pixels."""
         if (width, height) != self._css_size:
             self._css_size = width, height
             self._resized = True
             inches = width / POINTS_PER_INCH, height / POINTS_PER_INCH
             self.figure.set_size_inches(*inches, forward=False)
 
-    def paint(self, plot: Plot, theme: Theme, *, patient: bool = False) -> None:
-        """Show a plot; to the ``patient`` with axes that suit it.
+    def paint(self, plot: Plot, theme: Theme, *, final: bool = False) -> None:
+        """Display a plot.
 
-        Others see curves in the axes that are there, where they fit, and better ones a frame later.
+        Unless `final`, curves that fit are first drawn into the present axes; the axes are adjusted
+        one frame later.
         """
         self._shown = plot
         frame = (frame_of(plot), theme.paper, self._css_size, self.figure.dpi)
@@ -78,7 +80,7 @@ class FigureCanvas(Canvas):
             self._show_by(self.draw)
             return
         ends = kept_limits(plot, self._ends)
-        if ends != self._ends and frame == self._frame and fits(plot, self._ends) and not patient:
+        if ends != self._ends and frame == self._frame and fits(plot, self._ends) and not final:
             ends = self._ends
             asyncio.get_running_loop().call_soon(self._adapt, plot, theme)
         self._prepare(plot, theme, frame, ends)
@@ -89,12 +91,12 @@ class FigureCanvas(Canvas):
 
     def _adapt(self, plot: Plot, theme: Theme) -> None:
         if plot is self._shown:
-            self.paint(plot, theme, patient=True)
+            self.paint(plot, theme, final=True)
 
     def _prepare(
         self, plot: Plot, theme: Theme, frame: tuple[Any, ...], ends: list[Limits]
     ) -> None:
-        """Have everything drawn that the curves are drawn onto, as little as possible anew."""
+        """Redraw the background of the curves where it has changed."""
         same_frame = frame == self._frame
         if same_frame and ends == self._ends:
             return
@@ -111,7 +113,7 @@ class FigureCanvas(Canvas):
         self._frame, self._ends, self._across = frame, ends, across
 
     def _keep_base(self) -> None:
-        """Draw what stays while densities grow: all but the vertical axes."""
+        """Draw everything except the curves and the vertical axes, which change with them."""
         self._set_animated(True)
         FigureCanvasAgg.draw(self)
         self._set_animated(False)
@@ -137,7 +139,7 @@ class FigureCanvas(Canvas):
         self._curves = draw_contents(self.figure, plot, theme)
 
     def _add_curves(self) -> None:
-        """Draw the curves onto what has been drawn."""
+        """Draw the curves onto the background."""
         for axes, artists in self._curves:
             for artist in sorted(artists, key=lambda artist: artist.get_zorder()):
                 axes.draw_artist(artist)
@@ -146,23 +148,23 @@ class FigureCanvas(Canvas):
         return [ends for axes in self.figure.axes for ends in (axes.get_xlim(), axes.get_ylim())]
 
     def _zoomed(self) -> bool:
-        """Whether the user has turned to a part of the figure, which stays."""
+        """True if the user has zoomed or panned; the limits then stay."""
         return self._limits() != self._seen
 
-    def _show_by(self, how: Callable[[], None]) -> None:
-        # A browser that has just got the canvas, or more room for it, asks for the image itself.
-        # Sent before, it would be painted half loaded, which browsers report as an error.
+    def _show_by(self, update: Callable[[], None]) -> None:
+        # A browser that has just received or resized the canvas requests the image itself. An
+        # image sent earlier would be painted half loaded, which browsers report as an error.
         if self.syncing_data_url:
             return
         if self._resized:
             self._resized = False
             self.manager.resize(*self.figure.bbox.size.round())
         else:
-            how()
+            update()
 
 
 def new_canvas(width: int, height: int) -> FigureCanvas:
-    """A canvas of so many CSS pixels, outside pyplot and its global list of figures."""
+    """Return a canvas of a size in CSS pixels, outside pyplot and its global list of figures."""
     size = width / POINTS_PER_INCH, height / POINTS_PER_INCH
     canvas = FigureCanvas(Figure(size, dpi=POINTS_PER_INCH))
     FigureManager(canvas, 0)

@@ -1,4 +1,4 @@
-"""Draws curves into axes: points with error bars, lines with bands, bars."""
+"""Drawing of curves: points with error bars, lines with bands, bars."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DOTS = 9
-"""Points on a line that is the second of two."""
+"""Markers on the second line of a pair."""
 
 
 def draw_curves(axes: Axes, chart: Chart, theme: Theme) -> list[Artist]:
     """Draw the curves of a chart."""
-    # Matplotlib's way to say what stands below the figure: a function in place of the method.
+    # matplotlib shows the text that this method returns below the figure.
     axes.format_coord = lambda x, y: chart.reading(x)  # type: ignore[method-assign]
     shades = sorted({curve.shade for curve in chart.curves if curve.shade is not None})
     return [artist for curve in chart.curves for artist in _curve(axes, curve, theme, shades)]
@@ -101,14 +101,14 @@ def _line(axes: Axes, curve: Curve, theme: Theme, style: Any) -> list[Artist]:
 
 
 def added(axes: Axes, artists: list[Artist]) -> list[Artist]:
-    """Put artists into a chart; ``axes.plot`` and its like take three times as long."""
+    """Add artists to a chart; ``axes.plot`` and similar methods take three times as long."""
     for artist in artists:
         axes.add_artist(artist)
     return artists
 
 
 def remove(axes: Axes, artists: list[Artist]) -> None:
-    """Take curves out of a chart."""
+    """Remove artists from a chart."""
     for artist in artists:
         artist.remove()
     axes.containers.clear()

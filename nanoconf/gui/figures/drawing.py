@@ -1,4 +1,4 @@
-"""Draws a plot into a figure: a frame that stays, and what changes with every plot."""
+"""Drawing of a plot: a frame that is reused, and contents that change with every plot."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARGINS = {"left": 86.0, "right": 20.0, "bottom": 54.0, "top": 20.0}
-"""Room around the axes (at 100 per inch); fixed, for measuring it takes half of a drawing."""
+"""Margins around the axes (1/100 inch); fixed, because measuring them doubles the drawing time."""
 
 LABEL = 66.0
-"""How far from its axis the label of a vertical axis stands."""
+"""Distance of the label of a vertical axis from the axis."""
 
 LEGEND_ROW = 22.0
 GAP = 92.0
 PER_INCH = 100.0
 LEGEND_SIGN, LEGEND_LETTER = 52.0, 8.0
-"""Width of an entry of the legend, about: of its line, and of each letter."""
+"""Approximate widths in the legend: of a line sample, and of each letter."""
 
 HINT_WIDTH = 64
-"""Letters in a line of a figure without curves."""
+"""Letters per line of the hint in an empty figure."""
 
 Artists = list[tuple["Axes", list["Artist"]]]
-"""What stands for the contents of each chart."""
+"""The artists of each chart."""
 
 
 def draw(figure: Figure, plot: Plot, theme: Theme = LIGHT) -> None:
-    """Draw a plot into a figure, in place of what was there.
+    """Draw a plot into a figure, replacing its contents.
 
     Parameters
     ----------
     figure : Figure
         The figure.
     plot : Plot
-        What to draw; stale curves turn pale.
+        The plot; stale curves are drawn pale.
     theme : Theme
-        Its colours.
+        The colours.
     """
     draw_frame(figure, plot, theme)
     draw_contents(figure, plot, theme)
 
 
 def frame_of(plot: Plot) -> tuple[Any, ...]:
-    """What of a plot its frame depends on: all but curves, markers and limits."""
+    """Return the parts of a plot that determine its frame: all but curves, markers and limits."""
     return (
         plot.hint,
         *(
@@ -63,7 +63,7 @@ def frame_of(plot: Plot) -> tuple[Any, ...]:
 
 
 def _entry(curve: Curve) -> tuple[Any, ...]:
-    """What of a curve the legend depends on."""
+    """Return the parts of a curve that determine its legend entry."""
     banded = curve.error is not None
     return (
         *(curve.label, curve.source, curve.species, curve.stale, curve.shade),
@@ -72,7 +72,7 @@ def _entry(curve: Curve) -> tuple[Any, ...]:
 
 
 def draw_frame(figure: Figure, plot: Plot, theme: Theme, ends: list[Limits] | None = None) -> None:
-    """Draw axes, their labels and legends: all that stays while the curves move a little."""
+    """Draw axes, labels and legends, which can be reused while only the curves change."""
     import matplotlib
 
     with matplotlib.rc_context(_settings(theme)):
@@ -84,11 +84,11 @@ def draw_frame(figure: Figure, plot: Plot, theme: Theme, ends: list[Limits] | No
             _draw_axes(axis, chart, theme)
         _make_room(figure, plot, theme)
         if plot.hint:
-            _say(axes[0], plot)
+            _draw_hint(axes[0], plot)
 
 
 def draw_contents(figure: Figure, plot: Plot, theme: Theme) -> Artists:
-    """Draw walls, curves and markers into their frame; `remove_contents` takes them out again."""
+    """Draw walls, curves and markers into the frame; return them for `remove_contents`."""
     return [
         (
             axes,
@@ -102,12 +102,12 @@ def draw_contents(figure: Figure, plot: Plot, theme: Theme) -> Artists:
 
 
 def remove_contents(contents: Artists) -> None:
-    """Take what was drawn by `draw_contents` out of its charts."""
+    """Remove the artists that `draw_contents` returned."""
     for axes, artists in contents:
         remove(axes, artists)
 
 
-# --- what a frame is made of ----------------------------------------------------------------
+# --- parts of the frame ---------------------------------------------------------------------
 
 
 def _settings(theme: Theme) -> dict[Any, Any]:
@@ -134,7 +134,7 @@ def _draw_axes(axes: Axes, chart: Chart, theme: Theme) -> None:
     axes.grid(axis="y", color=theme.faint, lw=0.8)
     axes.set_xlabel(chart.x_label)
     axes.set_ylabel(chart.y_label)
-    # Else it is placed by the widths of all tick labels, which are measured at every drawing.
+    # A fixed place: by default matplotlib measures all tick labels at every drawing.
     beside = ScaledTranslation(-LABEL / PER_INCH, 0, axes.figure.dpi_scale_trans)
     axes.yaxis.set_label_coords(0, 0.5, axes.transAxes + beside)
     if chart.names:
@@ -142,7 +142,7 @@ def _draw_axes(axes: Axes, chart: Chart, theme: Theme) -> None:
 
 
 def _make_room(figure: Figure, plot: Plot, theme: Theme) -> None:
-    """Put the legends above their charts, and the charts where the figure has room."""
+    """Place the legends above the charts, and the charts in the remaining space."""
     width, height = figure.get_size_inches() * PER_INCH
     charts = len(figure.axes)
     inside = max(1.0, (width - MARGINS["left"] - MARGINS["right"] - (charts - 1) * GAP) / charts)
@@ -160,8 +160,8 @@ def _make_room(figure: Figure, plot: Plot, theme: Theme) -> None:
 
 
 def _legend(axes: Axes, chart: Chart, theme: Theme, width: float) -> int:
-    """A legend above a chart so wide; how many rows it takes."""
-    # The curves themselves come and go; the legend keeps copies.
+    """Draw a legend above a chart of a given width; return its number of rows."""
+    # The curves are replaced often; the legend keeps copies.
     drawn = draw_curves(axes, chart, theme)
     handles, labels = axes.get_legend_handles_labels()
     remove(axes, drawn)
@@ -181,7 +181,7 @@ def _legend(axes: Axes, chart: Chart, theme: Theme, width: float) -> int:
     return -(-len(handles) // columns)
 
 
-def _say(axes: Axes, plot: Plot) -> None:
+def _draw_hint(axes: Axes, plot: Plot) -> None:
     axes.set_ylim(0, 1)
     axes.set_yticks([])
     if not plot.charts:

@@ -1,4 +1,4 @@
-"""Ends of the axes: rungs of a ladder, kept while the curves move a little."""
+"""Limits of the axes: round numbers that stay fixed while the curves change little."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LADDER = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
-"""Where axes may end, times a power of ten: they stay while the curves move a little."""
+"""Allowed limits, up to a power of ten."""
 
 HEADROOM = 1.05
-"""Room above the highest point, as a factor."""
+"""Upper limit over the highest point, at least."""
 
 AHEAD = 1.3
-"""How far ahead axes that have become too short are made longer: who moves a slider goes on."""
+"""Extra length of axes that have become too short, as a slider usually moves on."""
 
 BELOW = 0.1
-"""How far axes reach beyond zero, at least, where zero is not their end."""
+"""Smallest extent beyond zero, as a share of the axis, where zero is not a limit."""
 
 ROOMY = 1.8
-"""How much longer than they need be axes may stay, so that they do not change at every step."""
+"""Largest ratio of kept to required length of an axis."""
 
 WIDE = 1.12
-"""The same, across the slit."""
+"""The same for the axis across the slit."""
 
 EDGE = 0.015
-"""How much of a wall (nm) is seen at least."""
+"""Smallest visible thickness of a wall (nm)."""
 
 Limits = tuple[float, float, float, float]
-"""Ends of the axes: x from, x to, y from, y to."""
+"""Limits of the axes: left, right, bottom, top."""
 
 
 def set_limits(figure: Figure, ends: list[Limits]) -> None:
-    """Let the axes of a figure end there."""
+    """Set the limits of the axes of a figure."""
     for axes, (left, right, bottom, top) in zip(figure.axes, ends, strict=False):
         axes.set_xlim(left, right)
         axes.set_ylim(bottom, top)
 
 
 def kept_limits(plot: Plot, before: list[Limits]) -> list[Limits]:
-    """Where the axes of a plot end: where they ended before, if that still suits all of them."""
+    """Return the limits of a plot's axes: the previous limits if they still suit all of them."""
     wanted = [limits(chart) for chart in plot.charts]
     if len(wanted) != len(before):
         return wanted
@@ -53,7 +53,7 @@ def kept_limits(plot: Plot, before: list[Limits]) -> list[Limits]:
 
 
 def fits(plot: Plot, ends: list[Limits]) -> bool:
-    """Whether all that a plot shows lies within these ends of its axes."""
+    """Return True if the contents of a plot lie within the given limits."""
     return len(ends) == len(plot.charts) and all(map(_fits, ends, plot.charts))
 
 
@@ -79,13 +79,13 @@ def _suits(before: Limits, wanted: Limits, chart: Chart) -> bool:
 
 
 def _ahead(before: Limits, wanted: Limits, chart: Chart) -> Limits:
-    """Where axes end that ended elsewhere before."""
+    """Return new limits, with extra room if the contents have grown."""
     grows = wanted[2] < before[2] or before[3] < wanted[3]
     return limits(chart, AHEAD) if grows else wanted
 
 
 def limits(chart: Chart, room: float = 1.0) -> Limits:
-    """Where the axes of a chart end, with so many times the room upward that it needs."""
+    """Return the limits of a chart; `room` scales the vertical extent."""
     low, high = (room * end for end in _extent(chart))
     bottom = 0.0 if chart.from_zero else -_rung(-low)
     top = max(_rung(high), -BELOW * bottom)
@@ -96,7 +96,7 @@ def limits(chart: Chart, room: float = 1.0) -> Limits:
 
 
 def _extent(chart: Chart) -> tuple[float, float]:
-    """Smallest and largest y with half of the bars or bands, zero between them."""
+    """Return the smallest and largest y of curves and markers, including zero."""
     low = high = 0.0
     for curve in chart.curves:
         known = curve.y[curve.y == curve.y]
@@ -121,7 +121,7 @@ def _across(chart: Chart) -> tuple[float, float]:
 
 
 def _rung(value: float) -> float:
-    """The next rung of the ladder above a value."""
+    """Return the next round number above a value."""
     if value <= 0:
         return 0.0
     power = 10.0 ** math.floor(math.log10(HEADROOM * value))

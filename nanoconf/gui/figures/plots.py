@@ -1,4 +1,4 @@
-"""Figures as plain data: for drawing, for files, and for whoever reads the page otherwise."""
+"""Plots as plain data: for drawing, for files and for screen readers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 MD, ML, PB = "MD", "ML", "PB"
-"""Where a curve comes from: a simulation, the surrogate, Poisson-Boltzmann theory."""
+"""Source of a curve: a simulation, the surrogate, Poisson-Boltzmann theory."""
 
 IONS = {"positive": "positive ions", "negative": "negative ions"}
-"""The species, and how people call them."""
+"""The species and their names."""
 
-Z_AXIS = "Distance from the middle of the slit, z (nm)"
+Z_AXIS = "Distance from the midplane, z (nm)"
 
 
 @dataclass(frozen=True)
@@ -27,25 +27,25 @@ class Curve:
     Attributes
     ----------
     label : str
-        What the legend says.
+        Label in the legend.
     x, y : ndarray, shape (points,)
-        Its points.
+        The points.
     source : str
-        ``"MD"`` is drawn as points, everything else as a line.
+        ``"MD"`` is drawn as points, every other source as a line.
     error : ndarray, shape (points,), optional
-        Standard error of y (MD), or what a 90 % band is made of (ML).
+        Standard error of y (MD), or the error from which the 90 % band follows (ML).
     species : {"positive", "negative", ""}
-        Which ions; empty where it is about both.
+        The ions; empty for a quantity of both.
     stale : bool
-        It belongs to other inputs than those at the left.
+        True if the curve belongs to different inputs.
     shade : float, optional
-        Place in a family of curves, 0 to 1.
+        Position in a family of curves, 0 to 1.
     second : bool
-        It is the second of two that belong together, and looks like the first, with dots.
+        True for the second curve of a pair, which is drawn like the first, with markers.
     kind : {"", "bars"}
-        Bars stand on zero, with x in their middles.
+        Bars start at zero and are centred on x.
     bar_width : float
-        Of bars, in the units of x.
+        Width of the bars, in the units of x.
     """
 
     label: str
@@ -60,25 +60,25 @@ class Curve:
     kind: str = ""
     bar_width: float = 1.0
 
-    def of_other_inputs(self) -> Curve:
-        """The same, marked as not what the inputs at the left give."""
-        return replace(self, label=f"{self.label} (other inputs)", stale=True)
+    def marked_stale(self) -> Curve:
+        """Return the curve, marked as belonging to different inputs."""
+        return replace(self, label=f"{self.label} (different inputs)", stale=True)
 
-    def in_words(self) -> str:
-        """Its size and its highest point."""
+    def as_text(self) -> str:
+        """Describe the curve by its number of points and its highest point."""
         known = self.y[self.y == self.y]
-        highest = f"highest {_in_words(known.max(), '.3g')}" if len(known) else "no value known"
+        highest = f"highest {_formatted(known.max(), '.3g')}" if len(known) else "no value known"
         return f"{self.label}: {len(self.x)} points, {highest}"
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Names, with units, of what a chart shows: for files and for readers.
+    """Column names of a chart's data, with units.
 
     Attributes
     ----------
     x, y, error : str
-        As in ``z_nm``, ``density_M``, ``error_M``.
+        For example ``z_nm``, ``density_M``, ``error_M``.
     """
 
     x: str
@@ -96,11 +96,11 @@ class Marker:
     Attributes
     ----------
     label : str
-        What stands beside it.
+        Its label.
     x, y : float, optional
-        Where it crosses that axis; one of them.
+        Its position on that axis; exactly one is given.
     both : bool
-        Another one crosses it as far beyond zero.
+        True to draw a second line at minus that position.
     """
 
     label: str
@@ -110,7 +110,7 @@ class Marker:
 
     @property
     def places(self) -> list[float]:
-        """Where it crosses its axis."""
+        """Positions of the lines on the axis."""
         place = self.x if self.x is not None else self.y or 0.0
         return [-place, place] if self.both else [place]
 
@@ -122,19 +122,19 @@ class Chart:
     Attributes
     ----------
     curves : tuple of Curve
-        What it shows.
+        The curves.
     x_label, y_label : str
-        Names of the axes, with units.
+        Labels of the axes, with units.
     columns : Columns
-        The same for machines.
+        Column names of the data.
     width : float, optional
-        Slit width (nm) where x runs across the slit: the walls are drawn.
+        Slit width (nm) if x runs across the slit; the walls are drawn.
     markers : tuple of Marker
-        Lines across it.
+        Lines across the chart.
     from_zero : bool
-        y begins at zero; else zero is marked.
+        True if the y axis starts at zero; otherwise a line marks zero.
     names : tuple of str
-        What stands at x = 0, 1, … where x is no number.
+        Names of the categories at x = 0, 1, …; empty if x is a number.
     """
 
     curves: tuple[Curve, ...]
@@ -148,19 +148,19 @@ class Chart:
 
     @property
     def lines(self) -> tuple[Marker, ...]:
-        """All lines across it: the walls, if it has any, and the markers."""
+        """All lines across the chart: the walls, if any, and the markers."""
         walls = () if self.width is None else (Marker("walls", x=self.width / 2, both=True),)
         return (*walls, *self.markers)
 
     def names_of(self, curve: Curve) -> list[str]:
-        """What stands at the points of a curve; nothing where x is a number."""
+        """Return the category of each point of a curve; empty if x is a number."""
         return [self.names[self._place(x)] for x in curve.x] if self.names else []
 
     def _place(self, x: float) -> int:
         return min(max(round(x), 0), len(self.names) - 1)
 
     def curve_as_json(self, curve: Curve) -> dict[str, Any]:
-        """A curve as plain JSON values, six digits each."""
+        """Return a curve as plain JSON values with six digits."""
         columns = self.columns
         values = {
             "source": curve.source,
@@ -175,27 +175,27 @@ class Chart:
         return values
 
     def line_as_json(self, line: Marker) -> dict[str, Any]:
-        """A line across it as plain JSON values."""
+        """Return a line as plain JSON values."""
         column = self.columns.y if line.x is None else self.columns.x
         return {"label": line.label, column: _rounded(line.places)}
 
-    def line_in_words(self, line: Marker) -> str:
-        """Which line crosses which axis where."""
+    def line_as_text(self, line: Marker) -> str:
+        """Describe a line by its label and positions."""
         unit = _unit(self.y_label if line.x is None else self.x_label)
-        places = " and ".join(_in_words(place, ".4g") for place in line.places)
+        places = " and ".join(_formatted(place, ".4g") for place in line.places)
         return f"{line.label} at {places} {unit}".rstrip()
 
     def reading(self, x: float) -> str:
-        """What the curves say at some x, in words."""
+        """Describe the values of the curves at a given x, for the pointer."""
         if self.names:
             place = self._place(x)
             where, values = self.names[place], [curve.y[place] for curve in self.curves]
         else:
             symbol = self.x_label.rpartition(", ")[2].partition(" (")[0]
-            where = f"{symbol} = {_in_words(x, '.3f')} {_unit(self.x_label)}".strip()
+            where = f"{symbol} = {_formatted(x, '.3f')} {_unit(self.x_label)}".strip()
             values = [_at(curve, x) for curve in self.curves]
         parts = [
-            f"{curve.label} {_in_words(value, '.4g')}"
+            f"{curve.label} {_formatted(value, '.4g')}"
             for curve, value in zip(self.curves, values, strict=True)
             if value == value
         ]
@@ -209,11 +209,11 @@ class Plot:
     Attributes
     ----------
     title : str
-        What it shows.
+        Its title.
     charts : tuple of Chart
-        Side by side.
+        The charts, side by side.
     hint : str
-        What it says while it has no curves.
+        Text that is shown while there are no curves.
     """
 
     title: str
@@ -222,45 +222,45 @@ class Plot:
 
     @property
     def curves(self) -> list[Curve]:
-        """The curves of all charts."""
+        """All curves of the charts."""
         return [curve for chart in self.charts for curve in chart.curves]
 
-    def of_other_inputs(self) -> Plot:
-        """The same, marked as not what the inputs at the left give."""
+    def marked_stale(self) -> Plot:
+        """Return the plot, marked as belonging to different inputs."""
         charts = (
-            replace(chart, curves=tuple(curve.of_other_inputs() for curve in chart.curves))
+            replace(chart, curves=tuple(curve.marked_stale() for curve in chart.curves))
             for chart in self.charts
         )
         return replace(self, charts=tuple(charts))
 
     def as_json(self) -> str:
-        """The curves as JSON text: a list of objects with their points."""
+        """Return the curves as JSON text: a list of objects with their points."""
         return _json(chart.curve_as_json(curve) for chart in self.charts for curve in chart.curves)
 
     def lines_as_json(self) -> str:
-        """The lines across its charts as JSON text: a list of objects with label and places."""
+        """Return the lines as JSON text: a list of objects with a label and positions."""
         return _json(chart.line_as_json(line) for chart in self.charts for line in chart.lines)
 
-    def in_words(self) -> str:
-        """The figure for somebody who cannot see it."""
-        curves = [curve.in_words() for curve in self.curves] or ["No curve yet"]
-        lines = [chart.line_in_words(line) for chart in self.charts for line in chart.lines]
+    def as_text(self) -> str:
+        """Describe the figure for screen readers."""
+        curves = [curve.as_text() for curve in self.curves] or ["No curve yet"]
+        lines = [chart.line_as_text(line) for chart in self.charts for line in chart.lines]
         return f"{self.title}. {'; '.join(curves + lines)}"
 
 
 def _at(curve: Curve, x: float) -> float:
-    """What a curve says at some x; not a number beyond its ends."""
+    """Interpolate a curve at a given x; NaN beyond its ends."""
     import numpy as np
 
     return float(np.interp(x, curve.x, curve.y, math.nan, math.nan)) if len(curve.x) else math.nan
 
 
-def _in_words(value: float, digits: str) -> str:
+def _formatted(value: float, digits: str) -> str:
     return format(value, digits).replace("-", "−")
 
 
 def _unit(label: str) -> str:
-    """The unit at the end of an axis's label; empty where there is none."""
+    """Return the unit at the end of an axis label; empty if there is none."""
     return label.removesuffix(")").rpartition(" (")[2] if label.endswith(")") else ""
 
 
@@ -269,5 +269,5 @@ def _json(values: Iterable[dict[str, Any]]) -> str:
 
 
 def _rounded(values: Iterable[float]) -> list[float | None]:
-    """Six digits; what is not a number is null, as JSON has no word for it."""
+    """Round to six digits; NaN becomes null, because JSON has no NaN."""
     return [float(f"{value:.6g}") if value == value else None for value in values]

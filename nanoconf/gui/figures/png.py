@@ -1,7 +1,7 @@
-"""Writes a figure as a PNG file while somebody waits for it.
+"""Fast PNG encoder for interactive figures.
 
-Pillow tries five filters on every line, which takes longer than drawing; flat colours need none.
-ISA-L compresses them eight times as fast as zlib.
+Pillow tries five filters on every line, which takes longer than the drawing; flat colours need
+none. ISA-L compresses eight times as fast as zlib.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import numpy as np
 from isal import isal_zlib
 
 FASTEST = 1
-"""Compression: the image is sent once, to a browser nearby."""
+"""Compression level: the image is sent once, usually over a short distance."""
 
 WITH_ALPHA = 6
-"""True colour with alpha, as Agg draws: to leave alpha out takes longer than to compress it."""
+"""True colour with alpha, as Agg draws it: removing alpha takes longer than compressing it."""
 
 
 def encoded(pixels: np.ndarray) -> bytes:
-    """A PNG file (ISO/IEC 15948).
+    """Encode an image as a PNG file (ISO/IEC 15948).
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def encoded(pixels: np.ndarray) -> bytes:
         Red, green, blue, alpha.
     """
     height, width = pixels.shape[:2]
-    lines = np.zeros((height, 1 + 4 * width), np.uint8)  # each begins with its filter: 0, none
+    lines = np.zeros((height, 1 + 4 * width), np.uint8)  # the first byte is the filter: 0, none
     lines[:, 1:] = pixels.reshape(height, -1)
     header = struct.pack(">IIBBBBB", width, height, 8, WITH_ALPHA, 0, 0, 0)
     return b"".join(

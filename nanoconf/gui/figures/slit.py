@@ -1,4 +1,4 @@
-"""Draws what stands behind and across the curves: the walls, the zero line, markers."""
+"""Drawing of the walls, the zero line and the markers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARKER_ROW = 0.05
-"""Height of a marker's label, as a share of the axes."""
+"""Height of a marker label, as a share of the axes."""
 
 
 def draw_walls(axes: Axes, chart: Chart, theme: Theme) -> list[Artist]:
-    """The walls, so that one sees what is confined."""
+    """Draw the walls of the slit."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
 
@@ -35,12 +35,12 @@ def draw_walls(axes: Axes, chart: Chart, theme: Theme) -> list[Artist]:
 
 
 def draw_zero(axes: Axes, chart: Chart, theme: Theme) -> list[Artist]:
-    """Draw the line y = 0, where the axes do not begin there."""
+    """Draw the line y = 0, unless the axis starts there."""
     return [] if chart.from_zero else [axes.axhline(0, color=theme.ink, lw=0.8, zorder=1)]
 
 
 def draw_markers(axes: Axes, chart: Chart, theme: Theme) -> list[Artist]:
-    """Draw the markers of a chart, each with its label."""
+    """Draw the markers of a chart with their labels."""
     return [
         artist
         for row, marker in enumerate(chart.markers)
@@ -49,7 +49,7 @@ def draw_markers(axes: Axes, chart: Chart, theme: Theme) -> list[Artist]:
 
 
 def _marker(axes: Axes, marker: Marker, row: int, theme: Theme) -> list[Artist]:
-    """A line with its label, each a row below the one before: lines may be close to each other."""
+    """Draw a marker; labels are staggered in rows, because lines may be close to each other."""
     style: Any = {"color": theme.ink, "lw": 1.2, "linestyle": (0, (5, 3)), "zorder": 2}
     where: Any
     lines: list[Artist]

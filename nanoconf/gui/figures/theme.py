@@ -1,4 +1,4 @@
-"""Colours and line styles of figures, in the colours of Okabe and Ito for colour-blind readers."""
+"""Colours and line styles of figures, from the colour-blind safe palette of Okabe and Ito."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Theme:
     Attributes
     ----------
     paper, ink, faint, wall, stale : str
-        Background; lines and letters; grid; the walls; what belongs to other inputs.
+        Colours of the background, of lines and text, of the grid, of the walls, of stale curves.
     of : dict of (str, str) to str
-        Colour of each source and species; of each source where it is about both.
-    family : tuple of str
-        Names of the colour map of families of curves, by species.
+        Colour of each source and species; an empty species stands for both.
+    family : str
+        Name of the colour map for families of curves.
     """
 
     paper: str
@@ -33,7 +33,7 @@ class Theme:
     family: str = "viridis"
 
     def colour(self, curve: Curve) -> Any:
-        """The colour of a curve."""
+        """Return the colour of a curve."""
         if curve.shade is not None:
             import matplotlib
 
@@ -97,5 +97,4 @@ FAMILY_LINES: tuple[Any, ...] = (
     *((0, (3, 1.5)), (0, (8, 2, 1, 2, 1, 2)), (0, (12, 3))),
 )
 FAMILY_POINTS = ("o", "s", "^", "D", "v", "P", "X")
-"""Members of a family differ in more than colour: who cannot tell colours apart, and who prints
-without them, is to tell the curves apart too."""
+"""Line styles and markers of a family, which distinguish its curves without colours."""

@@ -1,1 +1,1 @@
-"""Work that takes time or leaves the page: runs, predictions, clusters."""
+"""Services of the page that run in the background: runs, predictions, clusters."""

@@ -1,4 +1,4 @@
-"""What answers at once, and follows the inputs: the surrogate, and mean-field theory."""
+"""Predictions of the surrogate and mean-field theory, updated when the inputs change."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Post = Callable[..., None]
 
 
 class Answers:
-    """Predicts in a thread of its own.
+    """Service that predicts in its own thread.
 
     Parameters
     ----------
     state : AppState
-        Whose inputs it follows, and where it reports.
+        Provides the inputs and receives the predictions.
     post : callable
         Runs a function, with arguments, on the main thread.
     """
@@ -34,17 +34,17 @@ class Answers:
         self._state, self._post = state, post
         self.executor = ThreadPoolExecutor(1, "nanoconf-answers")
         self._prediction = Latest(self.executor, self._predict)
-        self._theory = Latest(self.executor, self._solve, self._not_solved)
+        self._theory = Latest(self.executor, self._solve, self._report_theory_failure)
         state.observe(self.refresh, "values")
-        state.observe(self._follow_theory, ["values", "mean_field_wanted"])
+        state.observe(self._refresh_theory, ["values", "mean_field_wanted"])
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop the thread."""
         self.executor.shutdown(wait=False, cancel_futures=True)
 
     @cached_property
     def surrogate(self) -> Surrogate:
-        """The current model; only for the thread of `executor`."""
+        """The current model, for use in the thread of `executor` only."""
         from nanoconf.surrogate import Surrogate
 
         return Surrogate.load()
@@ -52,64 +52,65 @@ class Answers:
     # --- the surrogate ----------------------------------------------------------------------
 
     def preload(self) -> None:
-        """Load the network while the user still looks at the page."""
+        """Load the network before the first request."""
         self.executor.submit(self._preload)
 
     def _preload(self) -> None:
         try:
             surrogate = self.surrogate
             self._post(setattr, self._state, "model", surrogate.card)
-            surrogate.predict(SlitSystem())  # warms it up
+            surrogate.predict(SlitSystem())  # the first call is slow
         except Exception as error:
-            why = f"The surrogate is not ready: {words.one_line(error)}"
-            self._post(self._state.note, why)
-            self._post(setattr, self._state, "model_problem", why)
+            problem = f"The surrogate cannot be loaded: {words.one_line(error)}"
+            self._post(self._state.append_log, problem)
+            self._post(setattr, self._state, "model_problem", problem)
 
     def predict(self) -> None:
-        """Ask the network about the inputs at the left."""
+        """Predict the profiles of the inputs, at the user's request."""
         if self._state.valid and not self._state.predicting:
-            self._state.ask_prediction()
-            self._prediction.ask(self._state.system, time.perf_counter())
+            self._state.prediction_requested()
+            self._prediction.request(self._state.system, time.perf_counter())
 
     def refresh(self, _change: Any = None) -> None:
-        """What is predicted follows the inputs."""
+        """Predict the profiles of the current inputs."""
         if self._state.valid:
-            self._prediction.ask(self._state.system, time.perf_counter())
+            self._prediction.request(self._state.system, time.perf_counter())
 
-    def _predict(self, system: SlitSystem, asked_at: float) -> None:
-        asked = self._state.predicting
+    def _predict(self, system: SlitSystem, start: float) -> None:
+        requested = self._state.predicting
         try:
             problems = self.surrogate.domain.problems(system)
             if problems:
-                self._post(self._state.not_predicted, words.unlearnt(problems), asked=asked)
+                reason = words.outside_domain(problems, self.surrogate.card.domain)
+                self._post(self._state.not_predicted, reason, requested=requested)
                 return
-            answer = self._answer(system, asked_at)
+            prediction = self._prediction_of(system, start)
         except Exception as error:
             reason = f"No prediction: {words.one_line(error)}"
-            self._post(self._state.not_predicted, reason, asked=asked)
+            self._post(self._state.not_predicted, reason, requested=requested)
         else:
-            self._post(self._state.predicted, answer, asked=asked)
+            self._post(self._state.predicted, prediction, requested=requested)
 
-    def _answer(self, system: SlitSystem, asked_at: float) -> MachineLearning:
+    def _prediction_of(self, system: SlitSystem, start: float) -> MachineLearning:
         from backend.profiles.charge import ChargeProfile
 
         profiles = self.surrogate.predict(system).profiles
         charge = ChargeProfile.of(system, profiles)
-        return MachineLearning(system, profiles, charge, time.perf_counter() - asked_at)
+        return MachineLearning(system, profiles, charge, time.perf_counter() - start)
 
     # --- theory -----------------------------------------------------------------------------
 
-    def _follow_theory(self, _change: Any) -> None:
+    def _refresh_theory(self, _change: Any) -> None:
         if self._state.valid and self._state.mean_field_wanted:
-            self._theory.ask(self._state.system)
+            self._theory.request(self._state.system)
 
     def _solve(self, system: SlitSystem) -> None:
         from backend.poisson_boltzmann import poisson_boltzmann
         from backend.profiles.charge import ChargeProfile
 
         profiles = poisson_boltzmann(system)
-        answer = MeanField(system, profiles, ChargeProfile.of(system, profiles))
-        self._post(setattr, self._state, "mean_field", answer)
+        theory = MeanField(system, profiles, ChargeProfile.of(system, profiles))
+        self._post(setattr, self._state, "mean_field", theory)
 
-    def _not_solved(self, error: Exception) -> None:
-        self._post(self._state.note, f"Poisson-Boltzmann theory: {words.one_line(error)}")
+    def _report_theory_failure(self, error: Exception) -> None:
+        self._post(self._state.append_log, f"Poisson-Boltzmann theory: {words.one_line(error)}")

@@ -1,4 +1,4 @@
-"""Clusters that the page may use, the one that is chosen, and what a run asks of it."""
+"""Clusters that the page may use, and the resources that a run requests."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from nanoconf.gui.state import AppState
 
 SHARED = "NANOCONF_SHARED"
-"""Set where others than the owner of this computer may reach the page."""
+"""Environment variable, set if other people than the owner of this computer can reach the page."""
 
 STAYS = "Run stays on this computer."
 
 
 @dataclass(frozen=True)
 class Place:
-    """A cluster, and what was typed for it.
+    """A cluster, with the resources that the user typed.
 
     Attributes
     ----------
     cluster : str
         Its name.
     cores, minutes : str
-        As typed; empty where the estimate stands.
+        As typed; empty to use the estimate.
     """
 
     cluster: str
@@ -41,22 +41,22 @@ class Place:
     def applied(
         self, system: SlitSystem, settings: RunSettings
     ) -> tuple[RunSettings, dict[str, Any]]:
-        """Settings with the cluster's engine, and what `Archive.submit` is told of the cluster.
+        """Return the settings with the cluster's engine, and the destination for `Archive.submit`.
 
         Raises
         ------
         InvalidInput
-            More than the cluster allows.
+            If the run requests more than the cluster allows.
         """
         from backend.settings import RunSettings
 
         chosen = RunSettings.from_dict({**settings.to_dict(), **default_engine(self.cluster)})
-        asked = {
+        typed = {
             name: _whole(name, text)
             for name, text in (("cores", self.cores), ("minutes", self.minutes))
             if text
         }
-        return chosen, destination(self.cluster, system, chosen, **asked)
+        return chosen, destination(self.cluster, system, chosen, **typed)
 
 
 def _whole(name: str, text: str) -> int:
@@ -66,14 +66,22 @@ def _whole(name: str, text: str) -> int:
 
 
 def chosen(state: AppState) -> Place | None:
-    """The cluster that is chosen on the page, in Cluster mode."""
+    """Return the cluster chosen on the page; None outside Cluster mode."""
     if not state.cluster_mode:
         return None
     return Place(state.cluster, **state.cluster_typed)
 
 
 def usable() -> tuple[tuple[str, ...], str]:
-    """Names of the clusters that the page may use; or why there are none, and what to do."""
+    """Return the names of the clusters that the page may use.
+
+    Returns
+    -------
+    names : tuple of str
+        The names.
+    note : str
+        Why there are none, and what to do; empty otherwise.
+    """
     from backend.cluster.config import VARIABLE, config_path, load
 
     try:
@@ -81,45 +89,45 @@ def usable() -> tuple[tuple[str, ...], str]:
     except InvalidInput as refused:
         return (), f"{refused}. {STAYS}"
     if not clusters:
-        line = f"No cluster is described in {config_path()} ({VARIABLE})"
-        return (), f"{line}: type nanoconf cluster init. {STAYS}"
+        line = f"No cluster is configured in {config_path()} ({VARIABLE})"
+        return (), f"{line}: run nanoconf cluster init to add one. {STAYS}"
     shared = bool(os.environ.get(SHARED))
     names = tuple(name for name, each in clusters.items() if each.shared or not shared)
     if not names:
-        line = "Others can reach this page, and no cluster's entry says shared = true, with limits"
-        return (), f"{line}. {STAYS}"
+        line = "Other people can reach this page, so it only uses clusters configured with"
+        return (), f"{line} shared = true and limits. {STAYS}"
     return names, ""
 
 
 def check_room(place: Place, archive: Archive) -> None:
-    """See that the cluster takes one more run.
+    """Check that the cluster accepts one more run.
 
     Raises
     ------
     InvalidInput
-        As many as its entry allows are under way.
+        If the number of active runs has reached the limit of the cluster's entry.
     """
     from backend.cluster.config import get
 
-    most = get(place.cluster).max_runs
-    if not most:
+    limit = get(place.cluster).max_runs
+    if not limit:
         return
-    going = sum(
+    active = sum(
         run.where == place.cluster and run.where != LOCAL and not run.finished
         for run in archive.runs()
     )
-    if going >= most:
-        allowed = f"are under way, as many as there may be: try again when one is over ({most})"
-        raise InvalidInput("runs on the cluster", going, allowed)
+    if active >= limit:
+        allowed = f"the limit is {limit} at a time; try again when one has finished"
+        raise InvalidInput("runs on the cluster", active, allowed)
 
 
 class ClusterChoice:
-    """Turns Cluster mode on and off, and follows what the inputs ask of the chosen cluster.
+    """Service that switches Cluster mode and updates the resources that a run requests.
 
     Parameters
     ----------
     state : AppState
-        Where the choice stands.
+        Provides the inputs and stores the choice.
     """
 
     def __init__(self, state: AppState):
@@ -127,7 +135,7 @@ class ClusterChoice:
         state.observe(self._refresh, ["values", "cluster_mode", "cluster", "cluster_typed"])
 
     def choose(self, wanted: bool) -> None:
-        """Simulate on a cluster, where one may be used; else say what to do."""
+        """Switch Cluster mode; if no cluster can be used, it stays off and a note says why."""
         names, note = usable() if wanted else ((), "")
         state = self._state
         with state.hold_trait_notifications():
@@ -137,7 +145,7 @@ class ClusterChoice:
             state.cluster_mode = bool(names)
 
     def _refresh(self, _change: Any = None) -> None:
-        """Ask what the inputs need of the cluster, and whether it allows that."""
+        """Update the requested resources, and check them against the cluster's limits."""
         state, place = self._state, chosen(self._state)
         if place is None or not state.valid:
             state.cluster_asked, state.cluster_problem = {}, ""

@@ -1,4 +1,4 @@
-"""Time estimate of a simulation on this computer."""
+"""Estimated time of a simulation on this computer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class TimeEstimate:
-    """Estimates how long a simulation of the inputs on screen takes, and follows them.
+    """Service that estimates the time of a simulation when the inputs change.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class TimeEstimate:
         )
 
     def calibrate(self) -> None:
-        """Correct the estimate by the speed of the last simulation on this computer."""
+        """Scale the estimate by the speed of the last simulation on this computer."""
         self._session.runner.submit(self._calibrate)
 
     def _calibrate(self) -> None:
@@ -57,11 +57,11 @@ class TimeEstimate:
 
 
 def _slowdown(run: Run) -> float | None:
-    """Seconds that a run took, over the estimate of `seconds_per_step`; None if not recorded."""
+    """Return the ratio of measured to estimated time per step; None if not recorded."""
     from backend.engines.cost import seconds_per_step
 
     timings = run.result().summary.timings
     if timings is None or not timings.steps_per_second:
         return None
-    at_once = min(run.settings.replicas, cores())
-    return at_once / timings.steps_per_second / seconds_per_step(run.system, run.settings)
+    parallel = min(run.settings.replicas, cores())
+    return parallel / timings.steps_per_second / seconds_per_step(run.system, run.settings)

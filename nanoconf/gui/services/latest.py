@@ -1,4 +1,4 @@
-"""Does the newest of what is asked for, and drops what was overtaken."""
+"""Execution of the latest request in the background; outdated requests are dropped."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 
 class Latest:
-    """An action that is asked for faster than it can be done.
+    """An action that is requested faster than it can run.
 
-    One is under way, one waits; a newer request takes the place of the one that waits.
+    At most one request runs and one waits; a new request replaces the waiting one.
 
     Parameters
     ----------
     executor : Executor
-        Where it is done.
+        Runs the action.
     action : callable
-        What is done.
+        The action.
     failed : callable, optional
-        Is told, in the same thread, of an exception that the action did not expect; what is asked
-        for next is done all the same.
+        Called in the same thread with an unexpected exception of the action; later requests still
+        run.
     """
 
     def __init__(
@@ -32,13 +32,13 @@ class Latest:
     ):
         self._executor, self._action, self._failed = executor, action, failed
         self._lock = threading.Lock()
-        self._wanted: tuple[Any, ...] | None = None
+        self._waiting: tuple[Any, ...] | None = None
         self._busy = False
 
-    def ask(self, *arguments: Any) -> None:
-        """Do it with these arguments, soon, unless something newer is asked for first."""
+    def request(self, *arguments: Any) -> None:
+        """Run the action with these arguments, unless a newer request replaces this one."""
         with self._lock:
-            self._wanted = arguments
+            self._waiting = arguments
             if self._busy:
                 return
             self._busy = True
@@ -47,7 +47,7 @@ class Latest:
     def _work(self) -> None:
         while True:
             with self._lock:
-                arguments, self._wanted = self._wanted, None
+                arguments, self._waiting = self._waiting, None
                 self._busy = arguments is not None
             if arguments is None:
                 return

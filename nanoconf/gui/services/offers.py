@@ -1,4 +1,4 @@
-"""Simulations in progress that other pages have started."""
+"""Running simulations that other pages have started."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from nanoconf.gui.services.session import Session
 
 OFFER_SECONDS = 5.0
-MOST_OFFERS = 3
+MAXIMUM_OFFERS = 3
 
 
 class Offers:
-    """Offers them to the page, as long as it lives.
+    """Service that offers these simulations to the page until it closes.
 
     Parameters
     ----------
@@ -27,15 +27,15 @@ class Offers:
         self._session = session
 
     def watch(self) -> None:
-        """Look for them every few seconds, from a thread."""
-        threading.Thread(target=self._follow, daemon=True).start()
+        """Poll the archive every few seconds in a thread."""
+        threading.Thread(target=self._poll, daemon=True).start()
 
-    def _follow(self) -> None:
+    def _poll(self) -> None:
         session = self._session
         while True:
             try:
                 offers = self.find()
-            except Exception:  # whatever it was, the next look may do
+            except Exception:  # the next poll may succeed
                 offers = ()
             if offers != session.state.offers:
                 session.post(setattr, session.state, "offers", offers)
@@ -43,7 +43,7 @@ class Offers:
                 return
 
     def find(self) -> tuple[Offer, ...]:
-        """Interactive simulations in progress, the newest first, less the one on this page."""
+        """Return the interactive runs in progress, newest first, except the one on this page."""
         simulation = self._session.state.simulation
         shown = None if simulation is None else simulation.run_id
         found = []
@@ -52,6 +52,6 @@ class Offers:
                 continue
             progress = run.progress()
             found.append(Offer(run.id, run.system, run.state, progress.fraction if progress else 0))
-            if len(found) == MOST_OFFERS:
+            if len(found) == MAXIMUM_OFFERS:
                 break
         return tuple(found)

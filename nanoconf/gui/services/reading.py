@@ -1,4 +1,4 @@
-"""Reads a run folder into what the page shows."""
+"""Conversion of a run folder into a `Simulation` for the page."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 def read(run: Run, before: Simulation, *, profiles: bool) -> Simulation:
-    """The simulation as its run folder says now.
+    """Return the simulation as its run folder currently describes it.
 
     Parameters
     ----------
     run : Run
         The run.
     before : Simulation
-        What was known of it.
+        The simulation as it was last read.
     profiles : bool
-        Read the profiles so far, too.
+        Also read the profiles so far.
 
     Raises
     ------
     DamagedRun
-        It has been removed.
+        If the run has been removed.
     """
     state = run.state
     if state == RunState.DONE:
@@ -69,7 +69,7 @@ def _so_far(run: Run, before: Simulation, *, profiles: bool) -> Simulation:
 
 
 def result_files(run: Run, result: Any) -> dict[str, str]:
-    """Text of each file of a result, by name: those of ``nanoconf simulate -o``."""
+    """Return the text of each file of a result, by name, as ``nanoconf simulate -o`` writes it."""
     from nanoconf.data.export import describe
 
     about = {**describe(run), "summary": result.summary.to_dict()}
@@ -81,7 +81,7 @@ def result_files(run: Run, result: Any) -> dict[str, str]:
 
 
 def trajectory_names(archive: Archive, shown: Simulation | None) -> list[str]:
-    """Names of the files with snapshots of a simulation that is done."""
+    """Return the names of the trajectory files of a finished simulation."""
     from backend.sampling.trajectory import FILES
 
     if shown is None or shown.result is None:

@@ -1,4 +1,4 @@
-"""Requests about runs: submit, cancel, finish early, open, resume."""
+"""Requests of the page to runs: submit, cancel, finish, attach, resume."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class RunRequests:
-    """Passes to the archive what the buttons ask for.
+    """Service that passes the requests of the buttons to the archive.
 
     Parameters
     ----------
     session : Session
         The page.
     watch : Watch
-        Follows the run that was submitted or opened.
+        Watches the submitted or opened run.
     """
 
     def __init__(self, session: Session, watch: Watch):
@@ -32,7 +32,7 @@ class RunRequests:
     # --- a new run --------------------------------------------------------------------------
 
     def submit(self) -> None:
-        """Ask for a simulation of the inputs on screen."""
+        """Submit a simulation of the inputs."""
         state = self._session.state
         if state.runnable and state.phase.allows(RunPhase.STARTING):
             place = clusters.chosen(state)
@@ -53,43 +53,43 @@ class RunRequests:
         except Exception as error:
             self._fail("The simulation could not be started", error)
             return
-        # An equal run that was there already may be somebody else's.
+        # A joined run may belong to another browser.
         self._watch.begin(run, mine=not run.joined or session.owns(run), new=not run.joined)
 
     # --- the run on screen ------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """End the simulation; one of another browser only when asked twice."""
+        """Cancel the simulation; one of another browser only after confirmation."""
         state = self._session.state
         shown, confirmed = state.simulation, state.phase is RunPhase.CONFIRMING
         if not state.phase.allows(RunPhase.CANCELLING):
             return
         if not shown.mine and not confirmed:
-            state.ask_before_cancelling()
+            state.confirm_cancel()
             return
         state.cancel_requested()
-        what = "The simulation could not be ended"
-        self._session.runner.submit(self._tell, shown.run_id, lambda run: run.cancel(), what)
+        failure = "The simulation could not be cancelled"
+        self._session.runner.submit(self._send, shown.run_id, lambda run: run.cancel(), failure)
 
     def finish(self) -> None:
-        """End the simulation with the result so far."""
+        """Stop the simulation and keep the result so far."""
         state = self._session.state
         if state.phase.allows(RunPhase.FINISHING):
             state.finish_requested()
-            run_id, what = state.simulation.run_id, "The run cannot be finished"
-            self._session.runner.submit(self._tell, run_id, lambda run: run.finish(), what)
+            run_id, failure = state.simulation.run_id, "The simulation could not be finished"
+            self._session.runner.submit(self._send, run_id, lambda run: run.finish(), failure)
 
-    def _tell(self, run_id: str, request: Callable[[Run], object], what: str) -> None:
+    def _send(self, run_id: str, request: Callable[[Run], object], failure: str) -> None:
         try:
             request(self._session.archive.get(run_id))
         except (OSError, KeyError) as error:
-            self._fail(what, error)
+            self._fail(failure, error)
 
     # --- runs of the archive ----------------------------------------------------------------
 
     def attach(self, run_id: str) -> None:
-        """Show a run of the archive, and watch it while it goes on."""
-        self._session.state.look_at_simulation()
+        """Display a run of the archive, and watch it until it ends."""
+        self._session.state.show_simulation_tab()
         self._session.runner.submit(self._attach, run_id)
 
     def _attach(self, run_id: str) -> None:
@@ -100,22 +100,29 @@ class RunRequests:
             self._fail("The run cannot be opened", error)
 
     def resume(self, last_run: str) -> None:
-        """Show the run that this browser left: the one on screen if it goes on, else any other."""
+        """Display a run of this browser: an active one if possible, else the last one on screen.
+
+        Parameters
+        ----------
+        last_run : str
+            Id of the run that was on screen; it is preferred.
+        """
         self._session.runner.submit(self._resume, last_run)
 
     def _resume(self, last_run: str) -> None:
         session = self._session
         try:
             mine = [run for run in session.archive.runs() if session.owns(run)]
-            going = [run for run in mine if not run.state.final]
+            active = [run for run in mine if not run.state.final]
             last = [run for run in mine if run.id == last_run]
         except OSError as error:
             note = f"The archive cannot be read: {words.one_line(error)}"
-            session.post(session.state.note, note)
+            session.post(session.state.append_log, note)
             return
-        for run in [*[each for each in going if each.id == last_run], *going, *last]:
+        for run in [*[each for each in active if each.id == last_run], *active, *last]:
             self._watch.begin(run, mine=True)
             return
 
-    def _fail(self, what: str, error: Exception) -> None:
-        self._session.post(self._session.state.fail, f"{what}: {words.one_line(error)}")
+    def _fail(self, failure: str, error: Exception) -> None:
+        message = f"{failure}: {words.one_line(error)}"
+        self._session.post(self._session.state.report_failure, message)

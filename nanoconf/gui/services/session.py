@@ -1,4 +1,4 @@
-"""What all services of a page share: its archive, its threads, and the way back to the state."""
+"""Session of a page: the archive, threads and state that its services share."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ Post = Callable[[Callable[[], None]], object]
 
 
 def on_this_thread(action: Callable[[], None]) -> None:
-    """Run it here and now: the `post` of pages without an event loop."""
+    """Call a function immediately: the `post` of pages without an event loop."""
     action()
 
 
 class Session:
-    """One page at work.
+    """Session of one page.
 
     Parameters
     ----------
     state : AppState
-        What the page knows; everything is reported there.
+        State of the page, which receives all reports.
     archive : Archive, optional
-        Where the runs are.
+        The archive of runs; by default that of ``NANOCONF_HOME``.
     post : callable
-        Runs a function on the main thread, soon.
+        Schedules a function on the main thread.
 
     Attributes
     ----------
     owner : str
-        Key of the browser; empty until it has said it.
+        Key of the browser; empty until the browser has sent it.
     runner, background : ThreadPoolExecutor
-        One thread each: for requests about runs, and for what may take longer.
+        One thread each, for requests to runs and for longer work.
     closed : threading.Event
-        Set when the page is gone.
+        Set when the page is closed.
     """
 
     def __init__(
@@ -58,16 +58,16 @@ class Session:
         self._post = post
 
     def close(self) -> None:
-        """End the threads; runs go on."""
+        """Stop the threads; runs continue."""
         self.closed.set()
         self.runner.shutdown(wait=False, cancel_futures=True)
         self.background.shutdown(wait=False, cancel_futures=True)
 
     def post(self, action: Callable[..., Any], *arguments: Any, **options: Any) -> None:
-        """Call a function on the main thread, unless the page is gone."""
+        """Call a function on the main thread, unless the page is closed."""
         if not self.closed.is_set():
             self._post(lambda: action(*arguments, **options))
 
     def owns(self, run: Run) -> bool:
-        """Whether this browser asked for a run."""
+        """Return True if this browser submitted a run."""
         return bool(self.owner) and run.request.get("owner") == self.owner

@@ -1,4 +1,4 @@
-"""Stored results: a system that was simulated before is shown at once."""
+"""Stored results: the result of a system that was simulated before is displayed immediately."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class StoredResults:
-    """Looks into the archive for a result of the inputs on screen, and follows them.
+    """Service that searches the archive for a result when the inputs change.
 
     Parameters
     ----------
@@ -25,16 +25,16 @@ class StoredResults:
 
     def __init__(self, session: Session):
         self._session = session
-        self._latest = Latest(session.runner, self._look, self._failed)
+        self._latest = Latest(session.runner, self._find, self._failed)
         session.state.observe(self.refresh, "values")
 
     def refresh(self, _change: Any = None) -> None:
-        """Look again, if the page shows no result of its inputs."""
+        """Search again, unless the page already shows a result of its inputs."""
         state = self._session.state
         if state.valid and not state.has_result:
-            self._latest.ask(state.system, state.settings)
+            self._latest.request(state.system, state.settings)
 
-    def _look(self, system: SlitSystem, settings: Any) -> None:
+    def _find(self, system: SlitSystem, settings: Any) -> None:
         session = self._session
         run = session.archive.best_result(system, settings)
         if run is not None:
@@ -44,7 +44,7 @@ class StoredResults:
 
     def _failed(self, error: Exception) -> None:
         note = f"A stored result cannot be read: {words.one_line(error)}"
-        self._session.post(self._session.state.note, note)
+        self._session.post(self._session.state.append_log, note)
 
     def _show(self, found: Simulation) -> None:
         state = self._session.state

@@ -1,4 +1,4 @@
-"""Follows one run, from a thread of its own, and reports to the state."""
+"""Polling of the run on screen, in a thread that reports to the state."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOG_TAIL = 60
 
 
 class Watch:
-    """Reports on a run until it is over or another one is watched.
+    """Service that reports on a run until it ends or another run is watched.
 
     Parameters
     ----------
@@ -37,7 +37,17 @@ class Watch:
         self._number = 0
 
     def begin(self, run: Run, *, mine: bool, new: bool = False) -> None:
-        """Watch a run in place of the one before; `new`: it was submitted just now."""
+        """Watch a run instead of the previous one.
+
+        Parameters
+        ----------
+        run : Run
+            The run.
+        mine : bool
+            True if this browser submitted it.
+        new : bool
+            True if the request has just created it, so that its result is not a stored one.
+        """
         first = Simulation(
             run.id,
             run.system,
@@ -52,21 +62,21 @@ class Watch:
         threading.Thread(target=self._follow, args=(report, self._number), daemon=True).start()
 
     def stop(self) -> None:
-        """Watch no run; the one that was watched goes on."""
+        """Stop watching; the run continues."""
         self._number += 1
 
-    def leave(self) -> None:
-        """Stop, and clear the simulation from the page."""
+    def detach(self) -> None:
+        """Stop watching, and clear the simulation from the page."""
         self.stop()
-        self._session.state.leave()
+        self._session.state.detach()
 
     def _follow(self, report: _Report, number: int) -> None:
         while number == self._number:
             try:
                 report.update()
             except Exception as error:
-                trouble = f"The run cannot be read: {words.one_line(error)}"
-                self._session.post(self._show_trouble, trouble, number)
+                problem = f"The run cannot be read: {words.one_line(error)}"
+                self._session.post(self._show_problem, problem, number)
                 return
             log = tuple(report.run.log_tail(LOG_TAIL))
             self._session.post(self._show, report.simulation, log, number)
@@ -81,31 +91,31 @@ class Watch:
             state.worker_log = log
         state.show(simulation)
 
-    def _show_trouble(self, what: str, number: int) -> None:
+    def _show_problem(self, problem: str, number: int) -> None:
         if number == self._number:
-            self.leave()
-            self._session.state.fail(what)
+            self.detach()
+            self._session.state.report_failure(problem)
 
 
 class _Report:
-    """What is known of a watched run; profiles and keeper are looked at less often."""
+    """Reader of a watched run; it checks the profiles and the keeper less often."""
 
     def __init__(self, session: Session, run: Run, simulation: Simulation):
         self._archive = session.archive
         self.run, self.simulation = run, simulation
-        self._profiled = self._kept = float("-inf")
+        self._profiles_read = self._keeper_checked = float("-inf")
 
     def update(self) -> None:
-        """Read the run again, and see that somebody works on it."""
+        """Read the run again, and ensure that a keeper is running."""
         now = time.monotonic()
-        profiles = now - self._profiled >= PROFILE_SECONDS
+        profiles = now - self._profiles_read >= PROFILE_SECONDS
         self.simulation = read(self.run, self.simulation, profiles=profiles)
         if profiles:
-            self._profiled = now
+            self._profiles_read = now
             self.simulation = replace(self.simulation, ahead=self._ahead())
-        if self.simulation.active and now - self._kept >= KEEPER_SECONDS:
+        if self.simulation.active and now - self._keeper_checked >= KEEPER_SECONDS:
             self._ensure_keeper()
-            self._kept = now
+            self._keeper_checked = now
 
     def _ensure_keeper(self) -> None:
         from backend.keeper.election import ensure_keeper
@@ -113,7 +123,7 @@ class _Report:
         ensure_keeper(self._archive.home)
 
     def _ahead(self) -> int:
-        """Number of runs that wait before it for a free processor of this computer."""
+        """Return the number of runs ahead of it in the queue of this computer."""
         if self.simulation.state != RunState.QUEUED or self.simulation.where:
             return 0
         return self._archive.ahead_of(self.run)

@@ -1,7 +1,7 @@
-"""Everything that takes time, behind one object that the panels call.
+"""All background services behind one object, which the panels call.
 
-Nothing here runs on the kernel's main thread, so the page stays live; whatever touches the state is
-handed to `post`, which runs it there.
+The services run in threads, so that the page stays responsive. Changes of the state go through
+`post`, which runs them on the kernel's main thread.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 
 class Work(Session):
-    """A page's session with all its services.
+    """Session of a page with all its services.
 
     Attributes
     ----------
     answers : Answers
         Predictions and mean-field theory.
     deliver : callable
-        Hands a file to the browser: name, content, media type.
+        Sends a file to the browser, given its name, content and media type.
     """
 
     def __init__(
@@ -52,13 +52,13 @@ class Work(Session):
         self._offers = Offers(self)
 
     def close(self) -> None:
-        """Stop watching; runs go on."""
+        """Stop all services; runs continue."""
         self._watch.stop()
         self.answers.close()
         super().close()
 
     def resume(self, last_run: str, *, predicted: bool) -> None:
-        """Go on where this browser left off: its simulation, its prediction."""
+        """Restore the simulation and the prediction that this browser showed last."""
         if predicted:
             self.answers.refresh()
         self._stored.refresh()
@@ -67,47 +67,47 @@ class Work(Session):
     # --- the simulation ---------------------------------------------------------------------
 
     def run(self) -> None:
-        """Ask for a simulation of the inputs on screen."""
+        """Submit a simulation of the inputs."""
         self._requests.submit()
 
     def cancel(self) -> None:
-        """End the simulation; one of another browser only when asked twice."""
+        """Cancel the simulation; one of another browser only after confirmation."""
         self._requests.cancel()
 
     def finish(self) -> None:
-        """End the simulation with the result so far."""
+        """Stop the simulation and keep the result so far."""
         self._requests.finish()
 
-    def leave(self) -> None:
-        """Stop watching the simulation; it goes on."""
-        self._watch.leave()
+    def detach(self) -> None:
+        """Stop watching the simulation, which continues in the background."""
+        self._watch.detach()
 
     def attach(self, run_id: str) -> None:
-        """Show a run of the archive, and watch it while it goes on."""
+        """Display a run of the archive, and watch it until it ends."""
         self._requests.attach(run_id)
 
     def trajectory_names(self) -> list[str]:
-        """Names of the files with snapshots of the simulation on screen."""
+        """Return the names of the trajectory files of the simulation on screen."""
         return reading.trajectory_names(self.archive, self.state.simulation)
 
     def run_file(self, name: str) -> bytes:
-        """A file of the simulation on screen."""
+        """Return the content of a file of the simulation on screen."""
         return (self.archive.folder / self.state.simulation.run_id / name).read_bytes()
 
-    # --- around it --------------------------------------------------------------------------
+    # --- other services ---------------------------------------------------------------------
 
     def calibrate(self) -> None:
-        """Correct the time estimate by the speed of the last simulation on this computer."""
+        """Scale the time estimate by the speed of the last simulation on this computer."""
         self._estimate.calibrate()
 
     def cluster_mode(self, wanted: bool) -> None:
-        """Simulate on a cluster, where one may be used; else say what to do."""
+        """Switch Cluster mode; if no cluster can be used, it stays off and a note says why."""
         self._clusters.choose(wanted)
 
     def watch_archive(self) -> None:
-        """Offer the simulations in progress that other pages have started."""
+        """Offer the running simulations that other pages have started."""
         self._offers.watch()
 
     def offers(self) -> tuple[Offer, ...]:
-        """Simulations in progress that other pages have started, the newest first."""
+        """Return the running simulations that other pages have started, newest first."""
         return self._offers.find()

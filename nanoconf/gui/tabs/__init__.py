@@ -1,1 +1,1 @@
-"""The tabs of the page: one folder each, with a model and a panel."""
+"""Tabs of the page: one folder each, with a model and a panel."""

@@ -1,4 +1,4 @@
-"""The row of tabs, each built when it is first seen."""
+"""Row of tabs; each tab is built when it is first selected."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nanoconf.gui.state import AppState
 
 
 class TabsPanel(widgets.Tab):
-    """All tabs; the one that is seen is `AppState.tab`."""
+    """All tabs; `AppState.tab` is the selected one."""
 
     def __init__(self, state: AppState, work: Work):
         self._state, self._work = state, work

@@ -1,7 +1,7 @@
-"""The tabs of the page, in order: one line registers a tab.
+"""Registry of the tabs, in order: one line registers a tab.
 
-A tab is a folder: ``model.py`` knows what it shows, without widgets; ``panel.py`` shows it. Tabs do
-not know each other. A panel is imported and built when its tab is first seen.
+A tab is a folder: ``model.py`` holds its contents, without widgets, and ``panel.py`` displays them.
+Tabs do not depend on each other. A panel is imported and built when its tab is first selected.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Tab:
     Attributes
     ----------
     title : str
-        Its title, by which the page knows it.
+        Its title, which also identifies it.
     build : callable
-        Makes its panel, from the state and what works for the page.
+        Makes its panel from the state and the services.
     with_simulation, with_prediction : bool
-        Whether a simulation, a prediction, is seen there.
+        True if the tab shows a simulation, or a prediction.
     """
 
     title: str
@@ -46,7 +46,7 @@ class Tab:
 
 
 def panel(folder: str, name: str) -> Builder:
-    """Builder of a panel, by its name in ``panel.py`` of a tab's folder."""
+    """Return the builder of a panel, given its name in ``panel.py`` of the tab's folder."""
 
     def build(state: AppState, work: Work) -> Widget:
         module = import_module(f"nanoconf.gui.tabs.{folder}.panel")

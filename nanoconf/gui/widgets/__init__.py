@@ -1,1 +1,1 @@
-"""The parts of the page. Each shows the state and calls it or `Work`; none knows another."""
+"""Panels of the page. Each displays the state and calls it or `Work`; none depends on another."""

@@ -1,6 +1,6 @@
-// What only a browser can do: remember what the user typed, measure the room for figures, let the
-// keyboard out of figures, hand over files, say what sliders are, notice that the kernel is gone, and
-// end it with the page. See browser.py.
+// Browser side of the page: store the user's inputs, measure the space for figures, let the keyboard
+// leave figures, download files, label sliders, detect a lost kernel, and shut the kernel down with
+// the page. See browser.py.
 
 const KEY = "nanoconf";
 const PULSE_MS = 2000;
@@ -14,7 +14,7 @@ function recall() {
   try {
     return JSON.parse(localStorage.getItem(KEY)) ?? {};
   } catch {
-    return {}; // storage is off, or holds something else
+    return {}; // storage is disabled, or contains something else
   }
 }
 
@@ -22,11 +22,11 @@ function remember(memory) {
   try {
     localStorage.setItem(KEY, JSON.stringify(memory));
   } catch {
-    // storage is off: a page loaded again starts afresh
+    // storage is disabled: a reloaded page starts with the defaults
   }
 }
 
-// 128 random bits; crypto.randomUUID is missing on pages that are not served over https.
+// 128 random bits; crypto.randomUUID is unavailable on pages that are not served over https.
 function randomHex() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -41,7 +41,7 @@ function open(model) {
   model.send({ type: "opened", memory });
 }
 
-// A file that the kernel has made, as if a link to it had been clicked.
+// Download a file that the kernel has sent.
 function deliver({ name, kind }, buffers) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob(buffers, { type: kind }));
@@ -52,40 +52,40 @@ function deliver({ name, kind }, buffers) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }
 
-// Load the page again if there is a server to load it from; else say what to do.
-async function reload(words) {
+// Reload the page if the server responds; otherwise show what to do.
+async function reload(notice) {
   try {
-    // Not the page itself, which would start a kernel for nobody.
+    // Do not request the page itself, which would start a kernel.
     const file = `${voila().baseUrl ?? "/"}voila/static/voila.js`;
     await fetch(file, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
     location.reload();
   } catch {
-    words.textContent =
-      "The server does not answer. Start it again (make app), or wait; then reload the page. " +
-      "Simulations go on without it.";
+    notice.textContent =
+      "The server does not respond. Restart it (make app) or wait, then reload the page. " +
+      "Simulations continue in the meantime.";
   }
 }
 
-// What Voila says of this page: its kernel, and where the server's addresses begin.
+// Voila's configuration of this page: its kernel id and the base URL of the server.
 function voila() {
   return JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}");
 }
 
-// The size of what is below the tabs, for figures that fill it.
+// Report the size of the area below the tabs, which figures fill.
 function measure(model, el) {
   const stage = el.closest(".nc-app")?.querySelector(".nc-tabs > .widget-tab-contents");
   if (!stage) return () => {};
   let timer = null;
-  const tell = ({ width, height }) => {
-    // On paper the figure takes the paper's width as it is: there is no time to draw it anew.
+  const report = ({ width, height }) => {
+    // When printing, the figure is scaled to the paper: there is no time to redraw it.
     if (width <= 0 || height <= 0 || matchMedia("print").matches) return;
     model.set("stage", [Math.floor(width), Math.floor(height)]);
     model.save_changes();
   };
-  // Not for every step of a window being dragged.
+  // Wait until the window has its final size.
   const observer = new ResizeObserver(([{ contentRect }]) => {
     clearTimeout(timer);
-    timer = setTimeout(tell, model.get("stage")[0] ? SETTLE_MS : 0, contentRect);
+    timer = setTimeout(report, model.get("stage")[0] ? SETTLE_MS : 0, contentRect);
   });
   observer.observe(stage);
   return () => {
@@ -94,8 +94,8 @@ function measure(model, el) {
   };
 }
 
-// ipympl sends every key to matplotlib and prevents what the browser does with it, so no key leads out
-// of a figure. matplotlib uses neither Tab nor Esc: keep both from ipympl, in every figure of the page.
+// ipympl sends every key to matplotlib and prevents the browser's default action, so the focus cannot
+// leave a figure. matplotlib uses neither Tab nor Esc: intercept both, in every figure of the page.
 function freeKeyboard(el) {
   const app = el.closest(".nc-app");
   if (!app) return () => {};
@@ -115,13 +115,13 @@ function freeKeyboard(el) {
     if (LEAVING.includes(event.key)) event.stopPropagation();
     else held = null;
   };
-  // The Shift of Shift+Tab is released elsewhere. matplotlib would take it as still pressed, and
-  // constrain how the mouse pans.
+  // The Shift of Shift+Tab is released outside the figure. matplotlib would treat it as still
+  // pressed, and constrain panning with the mouse.
   const blur = (event) => {
     if (held === null || !event.target.matches(FIGURE)) return;
     event.target.dispatchEvent(new KeyboardEvent("keyup", { key: held }));
   };
-  // Capture: before ipympl, whose listeners are on the figures themselves.
+  // Capture events before ipympl, whose listeners are on the figures themselves.
   const stop = new AbortController();
   const options = { capture: true, signal: stop.signal };
   app.addEventListener("keydown", press, options);
@@ -130,13 +130,13 @@ function freeKeyboard(el) {
   return () => stop.abort();
 }
 
-// Move the focus to the tab that shows the figure, or out of the figure where there are no tabs.
+// Move the focus to the tab of the figure; without tabs, only out of the figure.
 function leave(figure) {
   figure.blur();
   figure.closest(".nc-tabs")?.querySelector("[role=tab][aria-selected=true]")?.focus();
 }
 
-// The handles of sliders have no names, and say a position, for a number: give them both in words.
+// Slider handles have no accessible names, and report positions instead of values: set both.
 function describeSliders(el) {
   const app = el.closest(".nc-app");
   if (!app) return () => {};
@@ -148,8 +148,8 @@ function describeSliders(el) {
   return () => observer.disconnect();
 }
 
-// A slider that is beside a field is named as that is, and its tooltip says what the field says (see
-// panels/inputs.py); another has a label, with a name for each end of a range, and a readout.
+// A slider with a text field takes the name of the field, and its value from the tooltip (see
+// widgets/number.py). Other sliders have a label, with a name for each end of a range, and a readout.
 function describeSlider(slider) {
   const number = slider.closest(".nc-number");
   const own = slider.querySelector(".widget-label");
@@ -161,12 +161,12 @@ function describeSlider(slider) {
   });
 }
 
-// Only what changes: a change is followed by another look at all of them.
+// Set only changed values, because each change triggers describeSliders again.
 function set(element, name, value) {
   if (value && element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
-// A killed kernel says nothing, and is replaced by an empty one: only a lack of answers tells.
+// A killed kernel sends no message and is replaced by an empty one: only missing replies reveal it.
 function listen(model, el) {
   const app = el.closest(".nc-app");
   let asked = null;
@@ -178,7 +178,7 @@ function listen(model, el) {
     try {
       model.send({ type: "pulse" });
     } catch {
-      // The connection is down; the silence shows it.
+      // The connection is down; the missing reply shows it.
     }
   };
   const heard = (message, buffers) => {
@@ -187,25 +187,25 @@ function listen(model, el) {
     asked = null;
     app?.classList.remove("nc-lost");
   };
-  // Timers of a hidden page hardly run: begin to count afresh when it is seen again.
-  const seen = () => {
+  // Timers of a hidden page rarely run: restart the count when the page becomes visible.
+  const visible = () => {
     asked = null;
     tick();
   };
   model.on("msg:custom", heard);
-  document.addEventListener("visibilitychange", seen);
+  document.addEventListener("visibilitychange", visible);
   const timer = setInterval(tick, PULSE_MS);
   tick();
   return () => {
     clearInterval(timer);
-    document.removeEventListener("visibilitychange", seen);
+    document.removeEventListener("visibilitychange", visible);
     model.off("msg:custom", heard);
   };
 }
 
-// Before a page unloads, Voila's script asks its server to end the kernel, and is refused: it has no
-// token against cross-site requests, which is a cookie repeated in the request. So bring the cookie,
-// and ask for pages that vanish without that event, as those of telephones do.
+// Before a page unloads, Voila's script asks the server to shut the kernel down. The request is refused
+// without a token against cross-site requests: a cookie, repeated in the request. Set the cookie, and
+// send the request for pages that close without this event, as on phones.
 function endKernelWithPage() {
   const { kernelId, baseUrl } = voila();
   if (!kernelId || !document.body.dataset.voila) return () => {};
@@ -231,19 +231,19 @@ function endKernelWithPage() {
 
 export default {
   render({ model, el }) {
-    // The rest of the page may be attached a moment later.
+    // The rest of the page may be attached slightly later.
     const stops = [];
     const frame = requestAnimationFrame(() => {
       stops.push(measure(model, el), freeKeyboard(el), describeSliders(el));
       stops.push(listen(model, el), endKernelWithPage());
-      const words = el.querySelector("span");
-      el.querySelector("button")?.addEventListener("click", () => reload(words));
+      const notice = el.querySelector("span");
+      el.querySelector("button")?.addEventListener("click", () => reload(notice));
       open(model);
     });
     el.className = "nc-lost-notice";
     el.setAttribute("role", "alert");
     el.innerHTML =
-      "<span>This page has lost its connection. Simulations go on without it.</span>" +
+      "<span>This page has lost its connection. Simulations continue to run.</span>" +
       "<button type='button'>Reload the page</button>";
     return () => {
       cancelAnimationFrame(frame);

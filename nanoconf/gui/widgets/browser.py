@@ -1,4 +1,4 @@
-"""The browser's side of the page: what it remembers, its size, and whether it is there."""
+"""Connection to the browser: its stored memory, its size, and its heartbeat."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from anywidget import AnyWidget
 from traitlets import Dict, Tuple
 
 SILENCE_SECONDS = 300.0
-"""A page that is open, even hidden, speaks at least once a minute."""
+"""Silence after which a page counts as closed; even a hidden page sends a pulse every minute."""
 
 
 class Browser(AnyWidget):
-    """An invisible widget that speaks with ``browser.js``.
+    """An invisible widget that communicates with ``browser.js``.
 
     Attributes
     ----------
     memory : dict
-        JSON that survives a reload of the page: this browser's owner key, what was typed, the last
-        run, the tab. What is set here is stored there.
+        JSON values that the browser stores across reloads of the page: its owner key, the typed
+        texts, the last run, the tab.
     stage : tuple of int
-        Width and height (CSS pixels) of the room for a figure.
+        Width and height (CSS pixels) of the space for a figure.
     """
 
     _esm = Path(__file__).with_name("browser.js")
@@ -39,9 +39,9 @@ class Browser(AnyWidget):
         super().__init__()
         self.last_heard: float | None = None
         self._on_open = on_open
-        self.on_msg(self._hear)
+        self.on_msg(self._receive)
 
-    def _hear(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
+    def _receive(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
         self.last_heard = time.monotonic()
         if message.get("type") == "pulse":
             self.send({"type": "alive"})
@@ -49,23 +49,23 @@ class Browser(AnyWidget):
             self._on_open(message.get("memory") or {})
 
     def deliver(self, name: str, content: bytes, kind: str = "application/octet-stream") -> None:
-        """Hand a file to the user, of some media type, as if a link to it had been clicked."""
+        """Download a file of the given media type in the browser."""
         self.send({"type": "file", "name": name, "kind": kind}, [content])
 
     def silent_for(self, since: float) -> float:
-        """Seconds since the page last spoke, or since a moment if it never did."""
+        """Return the seconds since the last message, or since a given time if there was none."""
         return time.monotonic() - (self.last_heard or since)
 
 
 def under_voila() -> bool:
-    """Whether Voila started this kernel, for a page that asked for it."""
+    """Return True if Voila started this kernel for a page, not as a preheated one."""
     return "VOILA_KERNEL_ID" in os.environ and os.environ.get("VOILA_PREHEAT") != "True"
 
 
 def ask_voila_to_end_this_kernel() -> None:
-    """Ask the server to end this kernel; one that merely ended itself would be started again.
+    """Ask the server to shut this kernel down; it would restart a kernel that exits by itself.
 
-    The page asks when it is closed; this is for pages that vanish without a word.
+    A page that closes sends this request itself; this function is for pages that disappear.
     """
     host, port = os.environ.get("SERVER_NAME"), os.environ.get("SERVER_PORT")
     path = os.environ.get("VOILA_SERVER_URL", "/")
@@ -76,6 +76,6 @@ def ask_voila_to_end_this_kernel() -> None:
         data=f"_xsrf={token}".encode(),
         headers={"Cookie": f"_xsrf={token}"},
     )
-    # Behind a proxy that asks for a password this fails; whoever runs one ends idle servers too.
+    # This fails behind a proxy with a password; such hosts shut down idle servers themselves.
     with contextlib.suppress(OSError):
         urlopen(request, timeout=10).close()

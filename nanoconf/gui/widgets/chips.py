@@ -1,4 +1,4 @@
-"""Chips: small labels that say which system a curve or a picture belongs to."""
+"""Chips: small labels that name the system of a curve or a picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nanoconf.gui.state import AppState, MachineLearning, Simulation
 
 
 def simulation_chip(state: AppState, simulation: Simulation) -> str:
-    """Which system was simulated, for how long, and whether the inputs are others by now."""
+    """Return a label with the simulated system and time, marked if the inputs differ."""
     length = words.nanoseconds(words.simulated_ns(simulation))
     text = f"{words.describe(simulation.system)}, {length}"
     stale = not state.is_current(simulation.system)
@@ -18,17 +18,17 @@ def simulation_chip(state: AppState, simulation: Simulation) -> str:
 
 
 def prediction_chip(state: AppState, prediction: MachineLearning) -> str:
-    """Which system was predicted, and whether the inputs are others by now."""
+    """Return a label with the predicted system, marked if the inputs differ."""
     text = words.describe(prediction.system)
     return _chip(ML, "ml", text, stale=not state.is_current(prediction.system))
 
 
 def refusal_chip(reason: str) -> str:
-    """Why there is no prediction."""
+    """Return a label with the reason for a missing prediction."""
     return f"<span class='nc-chip nc-stale' role='note'>{escape(reason)}</span>"
 
 
 def _chip(name: str, kind: str, text: str, *, stale: bool) -> str:
-    note = "<em>not the inputs at the left</em>" if stale else ""
+    note = "<em>different inputs</em>" if stale else ""
     classes = f"nc-chip nc-{kind}" + (" nc-stale" if stale else "")
     return f"<span class='{classes}'><b>{name}</b>{escape(text)}{note}</span>"

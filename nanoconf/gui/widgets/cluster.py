@@ -1,4 +1,4 @@
-"""Which cluster, and what is asked of it; seen in Cluster mode only."""
+"""Fields of Cluster mode: the cluster and the requested resources."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from nanoconf.gui.state import AppState
 
 
 class ClusterFields(widgets.VBox):
-    """The cluster, cores and minutes: estimates that may be typed over."""
+    """Cluster, cores and time limit; the user may overwrite the estimates."""
 
     def __init__(self, state: AppState):
         self._state = state
         self.name = widgets.Dropdown(description="Cluster").add_class("nc-cluster-name")
-        self.cores = _number("Cores", "Cores that the run may take there")
-        self.minutes = _number("Time limit (min)", "Slurm ends the run after that")
+        self.cores = _number("Cores", "Number of cores to request")
+        self.minutes = _number("Time limit (min)", "Slurm stops the run after this time")
         self.note = widgets.HTML().add_class("nc-note")
         self._fields = widgets.VBox([self.name, self.cores, self.minutes]).add_class("nc-number")
         super().__init__([self._fields, self.note])

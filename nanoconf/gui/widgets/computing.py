@@ -1,4 +1,4 @@
-"""How long to simulate, where, and the buttons."""
+"""Length and place of the simulation, and the buttons."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from nanoconf.gui.widgets.number import NumberInput
 class ComputingPanel(widgets.VBox):
     """Length of the simulation, Cluster mode, Predict using ML, Run or Cancel, progress.
 
-    While a simulation runs: Finish now, which keeps what there is, and Leave, which lets it go on.
+    While a simulation runs, Finish now stops it with a result, and Run in background leaves it
+    running without showing it.
     """
 
     def __init__(self, state: AppState, work: Work):
@@ -34,7 +35,7 @@ class ComputingPanel(widgets.VBox):
         self.predict = widgets.Button(description="Predict using ML").add_class("nc-predict")
         self.run = widgets.Button(description="Run").add_class("nc-run")
         self.progress = widgets.FloatProgress(max=1.0).add_class("nc-progress")
-        self._meanwhile = self._make_meanwhile()
+        self._run_buttons = self._make_run_buttons()
         super().__init__(
             [
                 widgets.HTML("<h2>Computing</h2>"),
@@ -42,21 +43,21 @@ class ComputingPanel(widgets.VBox):
                 NumberInput(state, TARGET),
                 widgets.HBox([self.estimate, self.cluster]).add_class("nc-row"),
                 ClusterFields(state),
-                *(self.predict, self.run, self.progress, self._meanwhile),
+                *(self.predict, self.run, self.progress, self._run_buttons),
             ]
         )
         self._connect()
         self._show()
 
-    def _make_meanwhile(self) -> widgets.HBox:
-        """Buttons that stand below the progress of a simulation."""
-        self.finish = small_button(
-            "Finish now", "It is good enough: end it with a result", self._work.finish
+    def _make_run_buttons(self) -> widgets.HBox:
+        """Return the buttons below the progress bar of a simulation."""
+        self.finish = small_button("Finish now", "Stop now and keep the result", self._work.finish)
+        self.background = small_button(
+            "Run in background",
+            "Keep the simulation running; reopen it from the Runs tab",
+            self._work.detach,
         )
-        self.leave = small_button(
-            "Leave", "The simulation goes on; find it again in Runs", self._work.leave
-        )
-        return widgets.HBox([self.finish, self.leave]).add_class("nc-row")
+        return widgets.HBox([self.finish, self.background]).add_class("nc-row")
 
     def _connect(self) -> None:
         self.predict.on_click(lambda _button: self._work.answers.predict())
@@ -87,23 +88,24 @@ class ComputingPanel(widgets.VBox):
 
     def _show(self, _change: Any = None) -> None:
         state = self._state
-        going = state.simulating
+        simulating = state.simulating
         self.predict.disabled = not state.valid
-        self.run.description = "Cancel" if going else "Run"
-        waits = state.phase in (RunPhase.STARTING, RunPhase.CANCELLING)
-        self.run.disabled = waits or not (going or state.runnable)
-        (self.run.add_class if going else self.run.remove_class)("nc-cancel")
+        self.run.description = "Cancel" if simulating else "Run"
+        waiting = state.phase in (RunPhase.STARTING, RunPhase.CANCELLING)
+        self.run.disabled = waiting or not (simulating or state.runnable)
+        (self.run.add_class if simulating else self.run.remove_class)("nc-cancel")
         self.estimate.value = escape(words.estimate(state.estimate if state.valid else None))
-        self._show_meanwhile()
-        progress = state.simulation.progress if going and state.simulation else None
+        self._show_run_buttons()
+        progress = state.simulation.progress if simulating and state.simulation else None
         self.progress.value = progress.fraction if progress else 0.0
-        (self.progress.add_class if going else self.progress.remove_class)("nc-going")
+        (self.progress.add_class if simulating else self.progress.remove_class)("nc-active")
 
-    def _show_meanwhile(self) -> None:
-        """What can be done with a simulation that is on its way."""
+    def _show_run_buttons(self) -> None:
+        """Show the buttons for a submitted simulation, and enable those that apply."""
         state, shown = self._state, self._state.simulation
-        there = state.simulating and state.phase is not RunPhase.STARTING
-        resumable = there and registry.get(shown.settings.engine).resumable
-        able = resumable and shown.mine and not shown.where
-        self.finish.disabled = state.phase.ending or not able or shown.state != RunState.RUNNING
-        self._meanwhile.layout.display = None if there else "none"
+        submitted = state.simulating and state.phase is not RunPhase.STARTING
+        resumable = submitted and registry.get(shown.settings.engine).resumable
+        can_finish = resumable and shown.mine and not shown.where
+        running = submitted and shown.state == RunState.RUNNING
+        self.finish.disabled = state.phase.ending or not (can_finish and running)
+        self._run_buttons.layout.display = None if submitted else "none"

@@ -1,4 +1,4 @@
-"""A figure, and its numbers for whoever reads the page otherwise."""
+"""A figure, with its data for screen readers."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ import ipywidgets as widgets
 import numpy as np
 
 from nanoconf.gui.figures.plots import Plot
-from nanoconf.gui.services.soon import Soon
+from nanoconf.gui.services.debounce import Debounced
 from nanoconf.gui.state import AppState
 
 FOOTER_HEIGHT = 26
 SMALLEST = (320, 220)
 
-AT_ONCE = ("prediction", "mean_field", "tab", "stage")
-"""Shown without waiting for more: a change of the inputs is followed by its prediction."""
+URGENT = ("prediction", "mean_field", "tab", "stage")
+"""Traits that are displayed immediately; a change of the inputs waits for its prediction."""
 
 AROUND = ("tab", "stage", "dark")
-"""What every figure depends on."""
+"""Traits that every figure depends on."""
 
 
 class Canvas(widgets.VBox):
-    """A figure that is made when it is first seen, and drawn only while it is seen.
+    """A figure that is created when its tab is first selected, and drawn only while it is visible.
 
     Parameters
     ----------
     state : AppState
-        Whose tab says whether it is seen, and whose stage says how large it is.
+        Provides the selected tab and the available space.
     tab : str
-        The tab that it stands on.
+        Title of the figure's tab.
     plot : callable
         Makes the `Plot`.
     reserved : int
-        Height (CSS pixels) of what else stands on the tab.
+        Height (CSS pixels) of the other contents of the tab.
     watched : tuple of str
-        What of the state the plot shows; it is made again when that changes.
+        Traits of the state that the plot depends on.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Canvas(widgets.VBox):
         self._state, self._tab, self._plot, self._reserved = state, tab, plot, reserved
         self._canvas: Any = None
         self._shown: tuple[Any, ...] = ()
-        self._soon = Soon(self._refresh)
+        self._debounced = Debounced(self._refresh)
         self.numbers = widgets.HTML().add_class("nc-numbers")
         super().__init__([self.numbers])
         self.add_class("nc-figure")
@@ -59,14 +59,14 @@ class Canvas(widgets.VBox):
         self.refresh()
 
     def refresh(self, change: Any = None) -> None:
-        """Draw it again, soon, if it is seen and shows something else."""
-        self._soon.ask(at_once=is_urgent(change))
+        """Redraw the figure after a short delay if it is visible and has changed."""
+        self._debounced.request(immediately=is_urgent(change))
 
     def _refresh(self) -> None:
         if self._state.tab != self._tab or self._state.stage == (0, 0):
             return
         plot = self._plot()
-        # A run reports twice a second; a figure takes time, so only what is new is drawn.
+        # A run reports twice a second and drawing is slow, so an unchanged figure is not redrawn.
         shown = (self._state.stage, self._state.dark, *_contents(plot))
         if not _same(shown, self._shown):
             self._shown = shown
@@ -79,7 +79,7 @@ class Canvas(widgets.VBox):
         if self._canvas is None:
             from nanoconf.gui.figures.canvas import new_canvas
 
-            # The browser asks for the image when it has its side of the canvas.
+            # The browser requests the image once it has created its side of the canvas.
             self._canvas = new_canvas(*self._size())
             self._canvas.paint(plot, theme)
             self.children = (self._canvas, self.numbers)
@@ -87,7 +87,7 @@ class Canvas(widgets.VBox):
             self._canvas.fit(*self._size())
             self._canvas.paint(plot, theme)
         self.numbers.value = _numbers(plot)
-        # Not the plot itself: it is out of date as soon as the tab is not seen any more.
+        # Store the function, because the plot itself is outdated once the tab is hidden.
         self._state.drawn = {**self._state.drawn, self._tab: self._plot}
 
     def _size(self) -> tuple[int, int]:
@@ -97,12 +97,12 @@ class Canvas(widgets.VBox):
 
 
 def is_urgent(change: Any) -> bool:
-    """Whether a change of the state is shown without waiting for more."""
-    return change is not None and change["name"] in AT_ONCE
+    """Return True if a change of the state is displayed immediately."""
+    return change is not None and change["name"] in URGENT
 
 
 def _contents(plot: Plot) -> Sequence[Any]:
-    """What makes one plot differ from another."""
+    """Return the parts of a plot that require a redraw when they change."""
     contents: list[Any] = [plot.hint]
     for chart in plot.charts:
         contents += [chart.width, chart.markers, chart.x_label, chart.y_label]
@@ -112,7 +112,7 @@ def _contents(plot: Plot) -> Sequence[Any]:
 
 
 def _same(these: tuple[Any, ...], those: tuple[Any, ...]) -> bool:
-    """Whether two plots show the same: arrays are the same only if they are one."""
+    """Return True if the contents are equal; arrays are compared by identity."""
     return len(these) == len(those) and all(
         a is b or (not isinstance(a, np.ndarray) and not isinstance(b, np.ndarray) and a == b)
         for a, b in zip(these, those, strict=True)
@@ -120,8 +120,8 @@ def _same(these: tuple[Any, ...], those: tuple[Any, ...]) -> bool:
 
 
 def _numbers(plot: Plot) -> str:
-    """The curves as data: a picture alone is mute to screen readers and to tests."""
-    label, curves, lines = map(escape, (plot.in_words(), plot.as_json(), plot.lines_as_json()))
+    """Return the data of the curves as HTML, for screen readers and tests."""
+    label, curves, lines = map(escape, (plot.as_text(), plot.as_json(), plot.lines_as_json()))
     return (
         f"<div role='img' aria-label='{label}' data-curves='{curves}' data-lines='{lines}'></div>"
     )

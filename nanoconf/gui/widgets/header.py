@@ -1,4 +1,4 @@
-"""The page's name, and what a prediction is worth."""
+"""Title of the page, and the model with its accuracy."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import ipywidgets as widgets
 from nanoconf.gui import words
 from nanoconf.gui.state import AppState
 
-HINT = "Median deviation (relative L2) from simulations that the network never saw"
+HINT = "Median relative L2 error on simulations that were not used for training"
 
 
 class HeaderPanel(widgets.HBox):
-    """Title at the left, model at the right."""
+    """Title on the left, model on the right."""
 
     def __init__(self, state: AppState):
         self._state = state
@@ -23,9 +23,9 @@ class HeaderPanel(widgets.HBox):
             "<h1>Ions in Nanoconfinement</h1>"
             "<p>Density profiles of an electrolyte between two walls</p>"
         )
-        self.dark = widgets.ToggleButton(
-            description="Dark", tooltip="Light letters on a dark page"
-        ).add_class("nc-small")
+        self.dark = widgets.ToggleButton(description="Dark", tooltip="Dark theme").add_class(
+            "nc-small"
+        )
         about = widgets.HBox([self.model, self.dark]).add_class("nc-row")
         super().__init__([title.add_class("nc-title"), about])
         self.add_class("nc-header")

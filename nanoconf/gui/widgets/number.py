@@ -1,4 +1,4 @@
-"""A number of the inputs: a field to type in, with a slider."""
+"""Numeric input: a text field with a slider."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from nanoconf.gui.state import AppState
 if TYPE_CHECKING:
     from nanoconf.surrogate.card import Card
 
-# Lengths of time that the slider offers; any other may be typed.
+# Positions of the slider (ns); other values may be typed.
 DURATIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
-PLACEHOLDERS = {"negative_diameter": "as d", "target_error": "none"}
+PLACEHOLDERS = {"negative_diameter": "same as d", "target_error": "none"}
 
 
 class NumberInput(widgets.VBox):
-    """One number. What is typed stays as it was typed; a refusal stands below it.
+    """Field of one number. It keeps the typed text and shows an error message below it.
 
-    Bounded fields of ipywidgets would clamp in silence, so this is a text field.
+    It is a text field because the bounded fields of ipywidgets clamp values silently.
     """
 
     def __init__(self, state: AppState, field: Field):
@@ -48,12 +48,12 @@ class NumberInput(widgets.VBox):
         self._show()
 
     def _track(self) -> list[widgets.Widget]:
-        """The slider between the ends of its range, with what the surrogate has learnt shaded."""
+        """Return the slider between the ends of its range, with the training range shaded."""
         if self.slider is None:
             return []
         low, high = self._field.ends
-        learnt = LearntRange(self._state, self._field)
-        lane = widgets.HBox([learnt, self.slider]).add_class("nc-lane")
+        shading = TrainingRange(self._state, self._field)
+        lane = widgets.HBox([shading, self.slider]).add_class("nc-lane")
         return [widgets.HBox([_end(low), lane, _end(high)]).add_class("nc-track")]
 
     def _typed(self, change: dict[str, Any]) -> None:
@@ -76,44 +76,44 @@ class NumberInput(widgets.VBox):
         self.refusal.value = f"<span role='alert'>{escape(problem)}</span>" if problem else ""
         (self.add_class if problem else self.remove_class)("nc-refused")
         if self.slider:
-            self.slider.tooltip = self._said(text)
+            self.slider.tooltip = self._value_text(text)
         if self.slider and value is not None:
             self._moving = True
             self.slider.value = self._position(value)
             self._moving = False
 
-    def _said(self, text: str) -> str:
-        """What a screen reader says of the slider, by browser.js."""
+    def _value_text(self, text: str) -> str:
+        """Return the slider's value for screen readers; browser.js reads it from the tooltip."""
         if not text.strip():
             return PLACEHOLDERS.get(self._field.name, "empty")
         return text if self._field.whole else f"{text} {self._field.unit}"
 
 
-class LearntRange(widgets.HTML):
-    """Shades the part of a slider that the surrogate has learnt, as its card says."""
+class TrainingRange(widgets.HTML):
+    """Shading of the surrogate's training range under a slider."""
 
     def __init__(self, state: AppState, field: Field):
         self._state, self._field = state, field
         super().__init__()
-        self.add_class("nc-learnt")
+        self.add_class("nc-training")
         state.observe(self._show, "model")
         self._show()
 
     def _show(self, _change: Any = None) -> None:
-        learnt = learnt_range(self._state.model, self._field)
-        if learnt is None:
+        trained = training_range(self._state.model, self._field)
+        if trained is None:
             self.value = ""
             return
         last = len(self._field.positions) - 1
-        left, right = (100 * self._field.position(value) / last for value in learnt)
-        low, high = (self._field.text(value) for value in learnt)
-        title = f"The surrogate has learnt {low} to {high} {self._field.unit}".rstrip()
+        left, right = (100 * self._field.position(value) / last for value in trained)
+        low, high = (self._field.text(value) for value in trained)
+        title = f"Training range of the surrogate: {low} to {high} {self._field.unit}".rstrip()
         style = f"left:{left:.1f}%;width:{right - left:.1f}%"
         self.value = f"<i style='{style}' title='{escape(title)}'></i>"
 
 
-def learnt_range(card: Card | None, field: Field) -> tuple[float, float] | None:
-    """Training range of an input, from the card of the model; None where it is not known."""
+def training_range(card: Card | None, field: Field) -> tuple[float, float] | None:
+    """Return the training range of an input from the model's card; None if unknown."""
     if card is None:
         return None
     domain = card.domain
@@ -129,7 +129,7 @@ Convert = Callable[[Any], Any]
 
 
 def _slider(field: Field) -> tuple[Any, Convert, Convert]:
-    """A slider, what position a number has on it, and what number a position stands for."""
+    """Return a slider, the conversion from number to position, and the inverse conversion."""
     if field is DURATION:
         slider = widgets.SelectionSlider(options=DURATIONS, value=field.default, readout=False)
         return slider, _nearest_duration, float

@@ -1,4 +1,4 @@
-"""Simulations in progress that this page may watch."""
+"""Running simulations that this page can watch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nanoconf.gui.widgets.rows import Rows
 
 
 class OffersPanel(Rows):
-    """A line each, with a button; nothing at all where there is nothing to offer."""
+    """One line with a button for each offer; empty without offers."""
 
     def __init__(self, state: AppState, work: Work):
         self._state, self._work = state, work
@@ -31,10 +31,11 @@ class OffersPanel(Rows):
             self.show(state.offers)
 
     def _row(self, offer: Offer | None) -> widgets.HBox:
-        """The line of an offer, or of what is being watched where there is none."""
+        """Return the line of an offer, or of the watched simulation if there is none."""
         if offer is None:
             return _line("Watching a simulation that was started in another browser.")
-        text = f"Simulation in progress: {words.describe(offer.system)}, {offer.fraction:.0%} done"
+        system, percent = words.describe(offer.system), 100 * offer.fraction
+        text = f"Simulation in progress: {system}, {percent:.0f} % done"
         button = widgets.Button(description="Watch", tooltip="Show this simulation here")
         button.on_click(lambda _button: self._work.attach(offer.run_id))
         return _line(text, button)

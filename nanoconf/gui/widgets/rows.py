@@ -1,4 +1,4 @@
-"""Rows of widgets that come and go."""
+"""A list of widgets that changes with its keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import ipywidgets as widgets
 
 
 class Rows(widgets.VBox):
-    """A row for each key. While the keys are the same, so are the rows: a button keeps its focus.
+    """One row for each key. Unchanged keys keep their rows, so that a button keeps its focus.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class Rows(widgets.VBox):
         super().__init__()
 
     def show(self, keys: Iterable[Any]) -> None:
-        """Have the rows of these keys, and close those of others."""
+        """Show the rows of the given keys, and close all other rows."""
         keys = tuple(keys)
         if keys == self._keys:
             return
@@ -35,9 +35,9 @@ class Rows(widgets.VBox):
 
 
 def close(widget: widgets.Widget) -> None:
-    """End a widget with all that belongs to it; ipywidgets ends it alone, and keeps the rest."""
-    belongings = (getattr(widget, "layout", None), getattr(widget, "style", None))
-    for part in (*getattr(widget, "children", ()), *belongings):
+    """Close a widget with its children, layout and style, which ipywidgets would keep."""
+    owned = (getattr(widget, "layout", None), getattr(widget, "style", None))
+    for part in (*getattr(widget, "children", ()), *owned):
         if isinstance(part, widgets.Widget):
             close(part)
     widget.close()

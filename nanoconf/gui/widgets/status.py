@@ -1,4 +1,4 @@
-"""What is happening, in words: the status line and the log."""
+"""Status line and log."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from nanoconf.gui.state import AppState
 
 
 class StatusPanel(widgets.VBox):
-    """One line, and the log for whoever opens it."""
+    """The status line, and a log that can be opened."""
 
     def __init__(self, state: AppState):
         self._state = state
         self.line = widgets.HTML().add_class("nc-status-line")
         self.toggle = widgets.ToggleButton(
-            description="Log", tooltip="Show what was asked and what the simulation says"
+            description="Log", tooltip="Show the logs of the page and of the simulation"
         ).add_class("nc-log-toggle")
         self.lines = widgets.HTML().add_class("nc-log")
         super().__init__([self.lines, widgets.HBox([self.line, self.toggle]).add_class("nc-row")])

@@ -1,4 +1,4 @@
-"""The physical system: its numbers, and systems to begin with."""
+"""Inputs of the physical system, and presets."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ CHOOSE = "Presets …"
 
 
 class PresetChooser(widgets.Dropdown):
-    """Sets the inputs to those of a known system."""
+    """A list of presets that sets the inputs."""
 
     def __init__(self, state: AppState):
         self._state = state
         self._named: Any = ""
         options: list[tuple[str, Any]]
         options = [(CHOOSE, ""), *((preset.name, preset.system) for preset in presets())]
-        super().__init__(options=options, tooltip="Set the inputs to those of a known system")
+        super().__init__(options=options, tooltip="Set the inputs to those of a preset system")
         self.add_class("nc-presets")
         self.observe(self._chosen, "value")
         state.observe(self._show, "values")
@@ -33,13 +33,13 @@ class PresetChooser(widgets.Dropdown):
             self._state.choose(self._named)
 
     def _show(self, _change: Any = None) -> None:
-        """Name the preset only while the inputs are its."""
+        """Clear the name of the preset when the inputs no longer match it."""
         if self._named and not self._state.is_current(self._named):
             self.value = ""
 
 
 class SystemPanel(widgets.VBox):
-    """The physical system."""
+    """Presets and input fields of the physical system."""
 
     def __init__(self, state: AppState):
         title = widgets.HTML("<h2>System</h2>")

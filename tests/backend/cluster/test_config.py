@@ -343,7 +343,7 @@ def test_a_shared_cluster_limits_the_number_of_runs(file, home):
         check_room(place, archive)
         settings, where = place.applied(SlitSystem(), RunSettings(seed=seed))
         archive.submit(SlitSystem(), settings, **where)
-    with pytest.raises(InvalidInput, match="as many as there may be"):
+    with pytest.raises(InvalidInput, match="the limit is 2 at a time"):
         check_room(place, archive)
 
 

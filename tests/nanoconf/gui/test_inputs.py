@@ -1,4 +1,4 @@
-"""Numbers as people type them: read, refused, explained and remembered."""
+"""Typed numbers: parsing, error messages and restoring."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_number_out_of_range_is_refused_with_what_is_allowed(state, field):
     assert state.problems == {field.name: f"{field.title} = 90: {field.allowed}"}
 
 
-def test_ranges_are_those_of_the_engine_and_name_their_bounds_and_unit():
+def test_every_range_is_that_of_the_engine_and_names_its_bounds_and_unit():
     for field in system_fields():
         each = inputs.SYSTEM[field.name]
         assert (field.low, field.high) == (each.low, each.high)
@@ -50,7 +50,7 @@ def test_ranges_are_those_of_the_engine_and_name_their_bounds_and_unit():
     assert FIELDS["positive_valency"].allowed == "must be 1, 2 or 3"
     assert FIELDS["negative_valency"].allowed == "must be −3, −2 or −1"
     assert FIELDS["positive_diameter"].allowed == "must be a number between 0.1 and 2.0 nm"
-    assert FIELDS["negative_diameter"].allowed.endswith(", or nothing")
+    assert FIELDS["negative_diameter"].allowed.endswith(", or empty")
 
 
 @pytest.mark.parametrize("field", system_fields(), ids=lambda field: field.name)
@@ -77,7 +77,7 @@ def test_a_slider_spans_the_range_and_stops_at_every_step_of_the_papers_grid(fie
         ("duration_ns", "0.01", 0.01),
     ],
 )
-def test_numbers_are_read_as_people_write_them(state, name, typed, value):
+def test_common_notations_of_numbers_are_accepted(state, name, typed, value):
     state.type(name, typed)
     assert state.valid, state.problems
     assert state.values[name] == value
@@ -109,7 +109,7 @@ def test_a_long_text_is_clipped_in_the_message_but_not_in_the_field(state):
     assert len(state.texts["salt_concentration"]) == 500
 
 
-def test_refusals_of_the_engine_appear_beside_the_number(state, monkeypatch):
+def test_errors_of_the_engine_appear_at_the_field(state, monkeypatch):
     def refuse(**_inputs):
         raise InvalidInput("salt_concentration", 0.9, "the ions would fill the slit")
 
@@ -120,7 +120,7 @@ def test_refusals_of_the_engine_appear_beside_the_number(state, monkeypatch):
     }
 
 
-def test_remembered_texts_are_restored_and_unknown_ones_are_ignored(state):
+def test_stored_texts_are_restored_and_unknown_ones_ignored(state):
     state.restore({"salt_concentration": "0.6", "confinement_length": "oops", "evil": 1})
     assert state.values["salt_concentration"] == 0.6
     assert "confinement_length" in state.problems

@@ -1,4 +1,4 @@
-"""What the panels show, hand out and let go of, without a browser."""
+"""Panels without a browser: contents, downloads and closed widgets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from nanoconf.gui.tabs.registry import (
     TRENDS,
     UNCERTAINTY,
 )
-from nanoconf.gui.tabs.snapshots.model import FIRST, LOADING
+from nanoconf.gui.tabs.snapshots.model import LOADING, RUN_FIRST
 from nanoconf.gui.tabs.snapshots.panel import SnapshotsPanel
 from nanoconf.gui.tabs.trends.model import Trends
 from nanoconf.gui.tabs.uncertainty.model import UncertainInputs
@@ -49,7 +49,7 @@ from nanoconf.surrogate.domain import Domain
 from tests.support.homes import PATIENCE, until
 from tests.support.profiles import prediction, profiles
 
-MARK = "not the inputs at the left"
+MARK = "different inputs"
 
 
 def simulation(system: SlitSystem, height: float = 1.0, **more) -> Simulation:
@@ -65,9 +65,9 @@ def done(system: SlitSystem, height: float = 1.0, **more) -> Simulation:
 
 
 def on_a_page(page) -> None:
-    """Run it as a kernel runs a page: in a loop.
+    """Run a coroutine in an event loop, as in a kernel.
 
-    In a thread of its own, for Playwright leaves a loop running in that of the browser's tests.
+    It runs in its own thread, because Playwright leaves a running loop in the thread of the tests.
     """
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, asyncio.wait_for(page(), PATIENCE)).result()
@@ -106,7 +106,7 @@ def test_downloaded_figures_are_up_to_date(state, work):
         assert all(line.split(",")[2] == "2" for line in rows(figure))
         state.type("salt_concentration", "0.6")
         row.children[1].click()
-        assert "(other inputs)" in rows(handed["positive_ion_density.csv"])[0]
+        assert "(different inputs)" in rows(handed["positive_ion_density.csv"])[0]
 
     on_a_page(page)
 
@@ -120,7 +120,7 @@ def test_the_walls_are_those_of_the_system_shown(state):
     state.predicted(prediction(narrow))
     assert prediction_plot(state).charts[0].width == 3.0
     assert density_plot(state, "positive").charts[0].width == 3.0
-    state.choose(replace(narrow, salt_concentration=0.6))  # nothing is of the inputs any more
+    state.choose(replace(narrow, salt_concentration=0.6))  # all curves become stale
     assert prediction_plot(state).charts[0].width == 3.0
     assert density_plot(state, "positive").charts[0].width == 10.0
 
@@ -158,10 +158,10 @@ def test_the_description_of_a_figure_leaves_out_unknown_values():
     part = Curve("part", z, np.array([np.nan, -0.5, -2.0]), MD)
     none = Curve("none", z, np.full(3, np.nan), MD)
     plot = Plot(POSITIVE, (Chart((part, none), "z (nm)", "Density (M)", DENSITY),))
-    assert plot.in_words() == (
+    assert plot.as_text() == (
         "Positive Ion Density. part: 3 points, highest −0.5; none: 3 points, no value known"
     )
-    assert Plot(TRENDS).in_words() == "Trends. No curve yet"
+    assert Plot(TRENDS).as_text() == "Trends. No curve yet"
 
 
 def test_the_description_of_a_figure_includes_its_lines():
@@ -175,7 +175,7 @@ def test_the_description_of_a_figure_includes_its_lines():
         {"label": "z* = 0.55 nm", "z_nm": [-0.95]},
         {"label": "±5 % of σ", "charge": [-0.0025, 0.0025]},
     ]
-    assert plot.in_words().endswith(
+    assert plot.as_text().endswith(
         "; walls at −1.5 and 1.5 nm; z* = 0.55 nm at −0.95 nm; ±5 % of σ at −0.0025 and 0.0025 C/m²"
     )
 
@@ -187,14 +187,14 @@ def test_a_slider_shows_the_text_of_its_field(state):
     assert salt.slider.tooltip == "0.51 M"
     state.type("salt_concentration", "0,512")
     assert salt.slider.tooltip == "0,512 M"
-    assert NumberInput(state, FIELDS["negative_diameter"]).slider.tooltip == "as d"
+    assert NumberInput(state, FIELDS["negative_diameter"]).slider.tooltip == "same as d"
     assert NumberInput(state, FIELDS["positive_valency"]).slider.tooltip == "1"
 
 
 # --- snapshots ------------------------------------------------------------------------------
 
 
-def test_snapshots_name_their_run_and_late_ones_are_dropped(state, work, monkeypatch):
+def test_snapshots_name_their_system_and_outdated_ones_are_dropped(state, work, monkeypatch):
     may_load = threading.Event()
 
     def load(folder, _system, _settings):
@@ -208,8 +208,8 @@ def test_snapshots_name_their_run_and_late_ones_are_dropped(state, work, monkeyp
     assert LOADING in panel.view.caption.value
     state.show(simulation(SlitSystem(), run_id="second"))
     may_load.set()
-    work.background.submit(lambda: None).result()  # what was asked before it has been answered
-    assert FIRST in panel.view.caption.value and not panel.caption.value
+    work.background.submit(lambda: None).result()  # earlier requests have been served
+    assert RUN_FIRST in panel.view.caption.value and not panel.caption.value
 
     state.show(done(SlitSystem(), run_id="second"))
     until(lambda: "the trajectory of second" in panel.view.caption.value)
@@ -220,10 +220,10 @@ def test_snapshots_name_their_run_and_late_ones_are_dropped(state, work, monkeyp
     assert MARK not in panel.caption.value
 
 
-# --- what comes and goes --------------------------------------------------------------------
+# --- widgets that are created and closed ----------------------------------------------------
 
 
-def test_downloads_stay_as_they_are_while_a_run_continues(state, work):
+def test_downloads_are_unchanged_while_a_run_continues(state, work):
     state.drawn = {
         POSITIVE: lambda: density_plot(state, "positive"),
         PREDICTION: lambda: prediction_plot(state),
@@ -239,11 +239,11 @@ def test_downloads_stay_as_they_are_while_a_run_continues(state, work):
 
     state.predicted(prediction(SlitSystem()))
     assert len(panel.figures.children) == 2
-    state.not_predicted("not learnt")
+    state.not_predicted("outside the training range")
     assert len(panel.figures.children) == 1 and len(living) == len(before)
 
 
-def test_an_offer_stays_until_another_comes(state, work):
+def test_an_offer_stays_until_the_offers_change(state, work):
     panel = OffersPanel(state, work)
     first = Offer("1", SlitSystem(), RunState.RUNNING, 0.1)
     state.offers = (first,)
@@ -263,7 +263,7 @@ def test_trends_are_recomputed_for_a_result_but_not_for_each_report(state, work,
     state.tab = TRENDS
     trends = Trends(state, work)
     asked = []
-    monkeypatch.setattr(trends._latest, "ask", lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(trends._latest, "request", lambda *arguments: asked.append(arguments))
     domain = Domain({"salt_concentration": Range(0.3, 0.9, "M")}, {})
     state.model = Card("1", KIND, "", domain=domain)
     asked.clear()
@@ -280,15 +280,15 @@ def test_a_trend_of_other_inputs_is_marked(state, work):
     state.model = Surrogate.load().card
     until(lambda: trends.trend)
     state.tab = DOWNLOADS
-    state.type("salt_concentration", "0.6")  # that varies
+    state.type("salt_concentration", "0.6")  # the varied input
     assert not any(curve.stale for curve in trends.plot().curves)
     state.type("confinement_length", "3.5")
-    assert all(curve.stale and "(other inputs)" in curve.label for curve in trends.plot().curves)
+    stale = [curve for curve in trends.plot().curves if curve.stale]
+    assert len(stale) == len(trends.plot().curves)
+    assert all("(different inputs)" in curve.label for curve in stale)
 
 
-def test_indices_are_computed_once_however_often_their_figure_is_requested(
-    state, work, monkeypatch
-):
+def test_indices_are_computed_once_for_repeated_requests_of_their_figure(state, work, monkeypatch):
     made = []
     plot = UncertainInputs.plot
     monkeypatch.setattr(UncertainInputs, "plot", lambda self: made.append(plot(self)) or made[-1])

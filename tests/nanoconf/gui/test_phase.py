@@ -1,4 +1,4 @@
-"""Phases of a page's simulation: what may follow what."""
+"""Phases of the simulation on a page and their transitions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_run_is_started_only_when_none_is_in_progress():
 
 
 @pytest.mark.parametrize("request_", [CONFIRMING, CANCELLING, FINISHING])
-def test_only_a_run_in_progress_is_ended_and_only_once(request_):
+def test_only_an_active_run_is_stopped_and_only_once(request_):
     assert ACTIVE.allows(request_)
     for phase in (IDLE, STARTING, CANCELLING, request_):
         assert not phase.allows(request_)
@@ -38,7 +38,7 @@ def test_a_run_that_is_over_leaves_the_page_idle(phase):
     assert phase.reported(active=False, same_run=True) is IDLE
 
 
-def test_a_request_stays_in_effect_while_its_run_is_reported(state):
+def test_a_request_persists_through_reports_on_its_run(state):
     state.show(RUN)
     assert state.phase is ACTIVE
     state.finish_requested()
@@ -59,12 +59,12 @@ def test_a_request_does_not_apply_to_another_run(state, request_):
     assert state.phase is ACTIVE and state.status not in ENDINGS.values()
 
 
-def test_a_failed_request_may_be_repeated(state):
+def test_a_failed_request_can_be_repeated(state):
     state.show(RUN)
     state.cancel_requested()
-    state.fail("The simulation could not be ended.")
+    state.report_failure("The simulation could not be cancelled.")
     assert state.phase is ACTIVE and state.phase.allows(CANCELLING)
     state.show(replace(RUN, state=RunState.DONE))
     state.start()
-    state.fail("The simulation could not be started.")
+    state.report_failure("The simulation could not be started.")
     assert state.phase is IDLE

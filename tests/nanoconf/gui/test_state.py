@@ -1,4 +1,4 @@
-"""State of the page: which inputs a result belongs to, and the status line."""
+"""State of the page: stale results and the status line."""
 
 from __future__ import annotations
 
@@ -36,8 +36,11 @@ def test_results_become_stale_when_inputs_change_and_fresh_when_they_return(stat
 
 def test_the_status_line_explains_why_the_buttons_are_off(state):
     state.type("salt_concentration", "90")
-    text, mood = state.status_line
-    assert "Salt concentration c" in text and mood == "bad"
+    assert state.status_line == ("Correct the salt concentration c to run or predict.", "bad")
+    state.type("target_error", "x")
+    text = "Correct the salt concentration c and the error to stop at to run or predict."
+    assert state.status_line == (text, "bad")
+    state.type("target_error", "")
     state.type("salt_concentration", "0.7")
     assert state.status_line == ("Ready.", "idle")
 
@@ -74,6 +77,15 @@ def test_a_failed_run_shows_its_reason(state):
     )
     state.show(run)
     assert "try a smaller step" in state.status and state.mood == "bad"
+
+
+def test_a_cancelled_run_shows_how_far_it_came(state):
+    run = Simulation("1", SlitSystem(), RunSettings(), state=RunState.CANCELLED)
+    assert words.status(run) == "Cancelled before it started."
+    started = replace(run, progress=Progress("equilibrating", 0.1))
+    assert words.status(started) == "Cancelled before the first profile."
+    sampled = replace(started, profiles=profiles(SlitSystem()))
+    assert "The partial profile stays on screen" in words.status(sampled)
 
 
 def test_properties_without_an_input_on_the_page_are_named(state):

@@ -1,4 +1,4 @@
-"""What the tabs know that are about more than one system, without a browser."""
+"""Models of the tabs Trends, Uncertainty and Runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.homes import LONG, QUICK, STEADY, SYSTEM, until
 
 
 def simulated(work, *runs):
-    """These runs, submitted and done."""
+    """Submit the given runs, and return them when they are done."""
     submitted = [work.archive.submit(system, QUICK, owner=owner) for system, owner in runs]
     ensure_keeper(work.archive.home)
     until(lambda: all(run.state == RunState.DONE for run in submitted))
@@ -34,7 +34,7 @@ def simulated(work, *runs):
 
 @pytest.fixture
 def no_model(monkeypatch):
-    """There is no model that can be loaded."""
+    """Make the loading of the surrogate fail."""
 
     def load(_answers):
         raise RuntimeError("the model's files are damaged")
@@ -82,7 +82,7 @@ def test_valencies_vary_in_whole_numbers_and_diameters_together(state, trends):
 def test_a_trend_outside_the_training_range_is_explained(state, trends):
     state.type("confinement_length", "5")
     until(lambda: trends.trend is None)
-    assert "h = 5.00 nm" in trends.problem and not trends.plot().curves
+    assert "it needs h of 3-4 nm" in trends.problem and not trends.plot().curves
 
 
 def test_without_a_model_the_trends_tab_gives_the_reason(state, work, no_model):
@@ -90,7 +90,7 @@ def test_without_a_model_the_trends_tab_gives_the_reason(state, work, no_model):
     trends = Trends(state, work)
     assert "loading" in trends.plot().hint
     work.answers.preload()
-    until(lambda: trends.version)  # so the figure is drawn again
+    until(lambda: trends.version)  # the figure is redrawn
     assert "the model's files are damaged" in trends.plot().hint
     assert "the model's files are damaged" in Trends(state, work).plot().hint
 
@@ -119,10 +119,10 @@ def test_the_longest_simulation_of_a_system_is_the_point(state, work):
     assert point.densities["positive"]["mid"] == mid
 
 
-# --- the values under the pointer -----------------------------------------------------------
+# --- values at the pointer ------------------------------------------------------------------
 
 
-def test_a_figure_reads_off_the_values_at_a_position():
+def test_a_figure_reports_the_values_at_a_position():
     half = Curve("MD, half a slit", np.array([-1.0, 0.0]), np.array([0.5, 0.7]), MD)
     whole = Curve("ML", np.array([-1.0, 1.0]), np.array([-2.0, 2.0]), ML)
     chart = Chart((half, whole), Z_AXIS, "Density (M)", DENSITY)
@@ -146,7 +146,7 @@ def uncertain(state, work):
 
 
 def after(uncertain, change):
-    """Make a change, and wait for what it says."""
+    """Make a change, and wait for its outcome."""
     before = uncertain.version
     change()
     until(lambda: uncertain.version > before)
@@ -174,25 +174,25 @@ def test_the_samples_of_an_input_can_be_shown(uncertain):
     assert histogram.curves[0].x.min() > 0.45 and histogram.curves[0].x.max() < 0.55
     assert indices.curves[0].y == pytest.approx([1, 0], abs=0.01)
     uncertain.output = "confinement_length"
-    assert uncertain.numbers().endswith("is exact: there are no samples of it.")
+    assert uncertain.numbers().endswith("is exact: it has no samples.")
     assert not uncertain.plot().charts
 
 
-def test_inputs_that_cannot_be_sampled_are_refused_with_an_explanation(state, uncertain):
+def test_inputs_that_cannot_be_sampled_are_refused_with_a_reason(state, uncertain):
     after(
         uncertain,
         lambda: setattr(uncertain, "widths", {**uncertain.widths, "salt_concentration": "x"}),
     )
-    assert "Salt concentration c, x: its spread must be a number above 0" in uncertain.numbers()
+    assert "Salt concentration c, x: the width must be a number above 0" in uncertain.numbers()
     after(
         uncertain,
         lambda: setattr(uncertain, "widths", {**uncertain.widths, "salt_concentration": "0.3"}),
     )
-    assert "the training range of the surrogate" in uncertain.numbers()
+    assert "must lie between 0.3 and 0.9 M" in uncertain.numbers()
     after(uncertain, lambda: setattr(uncertain, "kinds", dict.fromkeys(uncertain.kinds, EXACT)))
     assert "All inputs are exact" in uncertain.numbers() and not uncertain.plot().curves
     after(uncertain, lambda: state.type("confinement_length", "6"))
-    assert "h = 6.00 nm" in uncertain.numbers()
+    assert "it needs h of 3-4 nm" in uncertain.numbers()
 
 
 def test_without_a_model_the_uncertainty_tab_gives_the_reason(state, work, no_model):
@@ -255,14 +255,14 @@ def test_finished_runs_are_listed_and_cited_with_their_simulated_length(state, w
     assert lengths == {**ns, waits.id: "to 1 %, at most 100 ns"}
     history.chosen = (early.id,)
     history.cite()
-    assert f"; {ns[early.id]} simulated (ended early), 1 replicas" in history.citation
+    assert f"; {ns[early.id]} simulated (finished early), 1 replica, seed" in history.citation
     assert "2 ns" not in history.citation.replace(ns[early.id], "")
     history.chosen = (whole.id,)
     history.cite()
-    assert f"; {ns[whole.id]} simulated (asked for: 0.5 ns), 1 rep" in history.citation
+    assert f"; {ns[whole.id]} simulated (requested: 0.5 ns), 1 replica" in history.citation
     history.chosen = (waits.id,)
     history.cite()
-    assert "; to 1 %, at most 100 ns, 1 replicas" in history.citation
+    assert "; to 1 %, at most 100 ns, 1 replica" in history.citation
 
 
 @pytest.mark.parametrize("shown", [("1.91 ns", 1.9071), ("1000 ns", 999.96), ("0.02 ns", 0.02)])
@@ -281,7 +281,7 @@ def test_a_run_in_progress_is_not_deleted(state, work):
     history.chosen = (run.id,)
     history.delete()
     assert "cancel it first" in history.message and run.folder.exists()
-    # It is still chosen, as the list shows.
+    # It is still selected, as the list shows.
     history.rename("still going")
     assert run.name == "still going" and "1 run renamed" in history.message
     run.cancel()
@@ -335,4 +335,4 @@ def test_a_damaged_result_is_reported_and_the_tab_still_works(state, work):
     assert run.id in history.citation
     history.search = "nothing like it"
     until(lambda: not history.entries)
-    assert run.id in history.citation  # said once, not with every look
+    assert run.id in history.citation  # reported once, not with every refresh

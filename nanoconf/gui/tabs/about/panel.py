@@ -1,4 +1,4 @@
-"""What this is, what it is worth, and how to cite it."""
+"""About: the physics, the accuracy of the model, and the citation."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from nanoconf.surrogate.card import Card
 
 SURROGATE = "<!-- the surrogate -->"
-"""Where in ``about.html`` the model's card is told."""
+"""Placeholder of the model's card in ``about.html``."""
 
 
 class AboutPanel(widgets.VBox):
-    """The physics in words a student follows; the model with its accuracy; how to cite."""
+    """Introduction for students, the model with its accuracy, and the citation."""
 
     def __init__(self, state: AppState, _work: Work):
         self._state = state
@@ -40,17 +40,17 @@ class AboutPanel(widgets.VBox):
 
 
 def about_model(card: Card) -> str:
-    """What a model's card says of it, as HTML."""
-    rows = [("Name", card.name), *_learnt(card), *_accuracy(card)]
+    """Return a table of a model's card as HTML."""
+    rows = [("Name", card.name), *_training(card), *_accuracy(card)]
     cells = "".join(f"<tr><td>{escape(a)}</td><td>{escape(b)}</td></tr>" for a, b in rows)
     return f"<h3>The surrogate</h3><table>{cells}</table>"
 
 
-def _learnt(card: Card) -> list[tuple[str, str]]:
-    rows = [("Learnt from", f"{card.data.training.simulations} simulations")]
-    for name, learnt in card.domain.ranges.items():
+def _training(card: Card) -> list[tuple[str, str]]:
+    rows = [("Training set", f"{card.data.training.simulations} simulations")]
+    for name, trained in card.domain.ranges.items():
         field = FIELDS[name]
-        low, high = field.text(learnt.low), field.text(learnt.high)
+        low, high = field.text(trained.low), field.text(trained.high)
         text = low if low == high else f"{low} – {high}"
         rows.append((field.title, f"{text} {field.unit}".rstrip()))
     return rows
@@ -61,15 +61,16 @@ def _accuracy(card: Card) -> list[tuple[str, str]]:
     if metrics is None:
         return []
     error = words.percent(metrics.typical_error)
-    rows = [("Typical error", f"{error} (median relative L2 error on unseen simulations)")]
+    rows = [("Typical error", f"{error} (median relative L2 error on the test set)")]
     for ion, scores in (("positive", metrics.positive), ("negative", metrics.negative)):
         found = scores["all"]
+        inside = f"{found.coverage['all']:.0%}".replace("%", " %")
         text = (
-            f"profile {words.percent(found.observed.median)}, "
-            f"worst {words.percent(found.observed.worst)}, "
-            f"of which the simulations' own noise is {words.percent(found.noise)}; "
-            f"contact density {words.percent(found.contact.median)}; "
-            f"{found.coverage['all']:.0%} of points lie within the 90 % band"
+            f"profile error: median {words.percent(found.observed.median)}, "
+            f"largest {words.percent(found.observed.worst)}, "
+            f"including simulation noise of {words.percent(found.noise)}; "
+            f"contact density error: median {words.percent(found.contact.median)}; "
+            f"{inside} of points lie within the 90 % band"
         )
         rows.append((f"{ion.capitalize()} ions", text))
     return rows

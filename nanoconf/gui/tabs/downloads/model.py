@@ -1,4 +1,4 @@
-"""The files that the page hands out: what was simulated, what was predicted, the figures, all."""
+"""Files of the Downloads tab: simulation, prediction, theory and figures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FIGURE_INCHES = (8.0, 5.0)
 FIGURE_DPI = 200
 WIDER = 1.6
-"""How much wider a figure with two charts is."""
+"""Width of a figure with two charts, relative to one chart."""
 
 KINDS = {
     "csv": "text/csv",
@@ -31,21 +31,21 @@ KINDS = {
 """Media type of each kind of file."""
 
 FORMATS = ("csv", "png", "svg")
-"""What a figure can be had as."""
+"""Formats of a figure."""
 
 
 def kind_of(name: str) -> str:
-    """Media type of a file, from its name."""
+    """Return the media type of a file, from its name."""
     return KINDS.get(name.rpartition(".")[2], "application/octet-stream")
 
 
 def simulated_files(state: AppState) -> dict[str, str]:
-    """Text of each file of the simulation on screen, by name."""
+    """Return the text of each file of the simulation on screen, by name."""
     return state.simulation.files if state.simulation is not None else {}
 
 
 def predicted_files(state: AppState) -> dict[str, str]:
-    """Text of each file of the prediction on screen, by name."""
+    """Return the text of each file of the prediction on screen, by name."""
     if state.prediction is None:
         return {}
     from nanoconf.surrogate.model import predicted_files
@@ -58,7 +58,7 @@ def predicted_files(state: AppState) -> dict[str, str]:
 
 
 def theory_files(state: AppState) -> dict[str, str]:
-    """Text of each file of mean-field theory, by name; none while it is not wanted."""
+    """Return the text of each file of mean-field theory, by name; none if it is off."""
     theory = state.theory
     if theory is None:
         return {}
@@ -71,25 +71,25 @@ def theory_files(state: AppState) -> dict[str, str]:
 
 
 def stem(title: str) -> str:
-    """Name of a figure's files: ``Charge Density`` is in ``charge_density.csv``."""
+    """Return the stem of a figure's file names: ``Charge Density`` gives ``charge_density``."""
     return title.lower().replace(" ", "_")
 
 
 def figure_file(plot: Plot, kind: str) -> bytes:
-    """A figure as a file.
+    """Return a figure as the content of a file.
 
     Parameters
     ----------
     plot : Plot
         The figure.
     kind : {"csv", "png", "svg"}
-        Its numbers, or its picture, light as paper is.
+        Its data, or its picture in the light theme.
     """
     return plot_csv(plot).encode() if kind == "csv" else _picture(plot, kind)
 
 
 def plot_csv(plot: Plot) -> str:
-    """The numbers of a figure as CSV text, a row a point: curve, x (or its name), y, error."""
+    """Return the data of a figure as CSV text, one row per point: curve, x or name, y, error."""
     lines = []
     for chart in plot.charts:
         columns = chart.columns
@@ -121,7 +121,7 @@ def _picture(plot: Plot, kind: str) -> bytes:
 
 
 def archive(files: dict[str, bytes]) -> bytes:
-    """A zip file that holds all of these, by path."""
+    """Return a zip file with the given contents, by path."""
     with io.BytesIO() as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
             for name, content in files.items():

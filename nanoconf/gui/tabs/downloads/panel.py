@@ -1,5 +1,6 @@
-"""Files, once they exist. Voila serves none from disk: a small one is carried by its link, a large
-one is made when it is asked for.
+"""Downloads: links to small files, and buttons that make large ones on request.
+
+Voila serves no files from disk, so a link contains the whole file.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from nanoconf.gui.tabs.registry import DOWNLOADS
 from nanoconf.gui.widgets.controls import small_button
 from nanoconf.gui.widgets.rows import Rows
 
-WHAT = {
+DESCRIPTIONS = {
     "positive_density.csv": "Positive ions, CSV (z_nm, density_M, error_M)",
-    "p_density_profile.dat": "Positive ions, tab separated, as the published tool writes it",
+    "p_density_profile.dat": "Positive ions, tab-separated, in the format of the published tool",
     "negative_density.csv": "Negative ions, CSV (z_nm, density_M, error_M)",
-    "n_density_profile.dat": "Negative ions, tab separated, as the published tool writes it",
+    "n_density_profile.dat": "Negative ions, tab-separated, in the format of the published tool",
     "charge.csv": "Net charge density, integrated charge and potential, CSV",
-    "histogram.csv": "Both ions by counting alone, without the forces, CSV",
+    "histogram.csv": "Both ions, histogram estimate without force sampling, CSV",
     "run.json": "Inputs, seed, versions, timings, contact, peak and mid densities, checks",
     "trajectory.xyz": "Snapshots of the ions, extended XYZ (OVITO, VMD, ASE)",
-    "trajectory.lammpstrj": "Snapshots of the ions, as LAMMPS dumps them",
+    "trajectory.lammpstrj": "Snapshots of the ions, LAMMPS dump format",
 }
 PREFIXES = ("ml_", "pb_", "predicted_")
 
@@ -36,7 +37,7 @@ EVERYTHING = "nanoconfinement.zip"
 
 
 class DownloadsPanel(widgets.VBox):
-    """Links to the files of all that is on screen, and one zip of everything."""
+    """Links to the files of all results on screen, and one zip file with everything."""
 
     def __init__(self, state: AppState, work: Work):
         self._state, self._work = state, work
@@ -44,7 +45,7 @@ class DownloadsPanel(widgets.VBox):
             "Everything in one zip", "All files and figures below", self._everything
         )
         self.simulated, self.predicted = widgets.HTML(), widgets.HTML()
-        self.trajectory, self.figures = Rows(self._made), Rows(self._figure)
+        self.trajectory, self.figures = Rows(self._run_file), Rows(self._figure)
         self.about_figures = widgets.HTML()
         super().__init__(
             [
@@ -73,7 +74,7 @@ class DownloadsPanel(widgets.VBox):
     def _show_figures(self, _change: Any = None) -> None:
         if self._state.tab == DOWNLOADS:
             tabs = [tab for tab, plot in self._state.drawn.items() if plot().curves]
-            text = "" if tabs else "Every figure that you have looked at can be had here."
+            text = "" if tabs else "Figures appear here after you open their tabs."
             self.about_figures.value = _section("Figures", text)
             self.figures.show(tabs)
 
@@ -81,9 +82,9 @@ class DownloadsPanel(widgets.VBox):
         shown = self._state.simulation
         title = "Molecular dynamics"
         if shown is None or not shown.files:
-            going = shown is not None and shown.active
+            active = shown is not None and shown.active
             text = "The files appear here when the simulation has finished."
-            return _section(title, "" if going else "Press Run first. ", text)
+            return _section(title, "" if active else "Press Run first. ", text)
         about = f"{words.describe(shown.system)}, {words.nanoseconds(words.simulated_ns(shown))}"
         return _files(title, about, self._is_stale(shown), shown.files)
 
@@ -91,7 +92,7 @@ class DownloadsPanel(widgets.VBox):
         shown = self._state.prediction
         title = "Machine learning"
         if shown is None:
-            text = "The files appear here with the prediction."
+            text = "The files appear here after the prediction."
             return _section(title, "Press Predict using ML first. ", text)
         texts = files.predicted_files(self._state)
         return _files(title, words.describe(shown.system), self._is_stale(shown), texts)
@@ -105,28 +106,31 @@ class DownloadsPanel(widgets.VBox):
         return not self._state.is_current(shown.system)
 
     def _figure(self, tab: str) -> widgets.Widget:
-        """The figure of a tab, as it would be seen there when it is asked for."""
+        """Return the row of a figure, with a button for each format."""
         title = widgets.HTML(escape(tab)).add_class("nc-figure-name")
         buttons = [
-            small_button(kind.upper(), f"{tab} as {kind.upper()}", self._hand_figure(tab, kind))
+            small_button(kind.upper(), f"{tab} as {kind.upper()}", self._sender(tab, kind))
             for kind in files.FORMATS
         ]
         return widgets.HBox([title, *buttons]).add_class("nc-file")
 
-    def _hand_figure(self, tab: str, kind: str) -> Callable[[], None]:
+    def _sender(self, tab: str, kind: str) -> Callable[[], None]:
         name = f"{files.stem(tab)}.{kind}"
-        return lambda: self._hand(name, lambda: files.figure_file(self._state.drawn[tab](), kind))
+        return lambda: self._deliver(
+            name, lambda: files.figure_file(self._state.drawn[tab](), kind)
+        )
 
-    def _made(self, name: str) -> widgets.Widget:
-        """A file of the run that is too large for a link."""
-        button = small_button(name, WHAT[name], lambda: self._hand(name, self._reader(name)))
-        return widgets.HBox([button, widgets.HTML(escape(WHAT[name]))]).add_class("nc-file")
+    def _run_file(self, name: str) -> widgets.Widget:
+        """Return the row of a file of the run that is too large for a link."""
+        about = DESCRIPTIONS[name]
+        button = small_button(name, about, lambda: self._deliver(name, self._reader(name)))
+        return widgets.HBox([button, widgets.HTML(escape(about))]).add_class("nc-file")
 
     def _reader(self, name: str) -> Callable[[], bytes]:
         return lambda: self._work.run_file(name)
 
     def _everything(self) -> None:
-        self._hand(EVERYTHING, self._pack)
+        self._deliver(EVERYTHING, self._pack)
 
     def _pack(self) -> bytes:
         state = self._state
@@ -145,11 +149,12 @@ class DownloadsPanel(widgets.VBox):
                     content[name] = files.figure_file(plot, kind)
         return files.archive(content)
 
-    def _hand(self, name: str, make: Callable[[], bytes]) -> None:
+    def _deliver(self, name: str, make: Callable[[], bytes]) -> None:
         try:
             self._work.deliver(name, make(), files.kind_of(name))
         except (OSError, RuntimeError, ValueError) as error:
-            self._state.fail(f"{name} could not be made: {words.one_line(error)}")
+            message = f"{name} could not be created: {words.one_line(error)}"
+            self._state.report_failure(message)
 
 
 def _section(title: str, *texts: str) -> str:
@@ -157,18 +162,18 @@ def _section(title: str, *texts: str) -> str:
 
 
 def _files(title: str, about: str, stale: bool, texts: dict[str, str]) -> str:
-    note = " <em>not the inputs at the left</em>" if stale else ""
+    note = " <em>different inputs</em>" if stale else ""
     rows = "".join(_row(name, text) for name, text in texts.items())
     return f"<h3>{title}</h3><p>{escape(about)}{note}</p><table>{rows}</table>"
 
 
 def _row(name: str, text: str) -> str:
     data = base64.b64encode(text.encode()).decode()
-    what = name
+    unprefixed = name
     for prefix in PREFIXES:
-        what = what.replace(prefix, "")
+        unprefixed = unprefixed.replace(prefix, "")
     return (
         f"<tr><td><a download='{escape(name)}' "
         f"href='data:{files.kind_of(name)};base64,{data}'>{escape(name)}</a>"
-        f"</td><td>{escape(WHAT.get(what, ''))}</td></tr>"
+        f"</td><td>{escape(DESCRIPTIONS.get(unprefixed, ''))}</td></tr>"
     )

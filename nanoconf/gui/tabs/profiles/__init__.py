@@ -1,1 +1,1 @@
-"""The tab Profiles."""
+"""The tabs with profiles across the slit."""

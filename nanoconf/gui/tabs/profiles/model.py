@@ -1,4 +1,4 @@
-"""What the tabs about the slit show: densities, charge, potential."""
+"""Plots of the profiles across the slit: densities, charge, potential."""
 
 from __future__ import annotations
 
@@ -31,31 +31,33 @@ if TYPE_CHECKING:
     from nanoconf.gui.state import AppState
 
 DEFAULT_WIDTH = 3.0
-"""Slit width (nm) drawn while what was typed is no number."""
+"""Slit width (nm) that is drawn while the width typed is invalid."""
 
 SCREENED = 0.05
-"""Share of the wall's charge below which it counts as screened: see `backend.profiles.charge`."""
+"""Share of a wall's charge below which it counts as screened: see `backend.profiles.charge`."""
 
-ASK = "Press Run to simulate this system,\nor Predict using ML for an answer at once."
-WAIT = "The profile appears here as soon as there is one,\nand converges as you watch."
+EMPTY = "Press Run to simulate this system,\nor Predict using ML for an immediate prediction."
+WAITING = "The first profile appears here shortly\nand is updated as it converges."
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What one source says about a system.
+    """Profiles from one source.
 
     Attributes
     ----------
-    source, label : str
-        Where it comes from, for `Curve` and for people.
+    source : str
+        Source of the curves: see `Curve`.
+    label : str
+        Name of the source in the legend.
     system : SlitSystem
-        Of which system.
+        The system.
     profiles : SlitProfiles
         The profiles.
     charge : ChargeProfile or None
-        What they say about charge and potential.
+        The charge density and potential that follow from the profiles.
     stale : bool
-        It belongs to other inputs than those at the left.
+        True if they belong to different inputs.
     """
 
     source: str
@@ -67,7 +69,7 @@ class Shown:
 
 
 def shown(state: AppState, *sources: str) -> list[Shown]:
-    """What there is to show, of some sources or of all."""
+    """Return the available profiles, of the given sources or of all."""
     run, predicted, theory = state.simulation, state.prediction, state.theory
     found = []
     if run is not None and run.profiles is not None:
@@ -92,7 +94,7 @@ def _shown(state: AppState, source: str, label: str, each: Any) -> Shown:
 
 
 def density_plot(state: AppState, species: str) -> Plot:
-    """Simulation, prediction and theory of one ion."""
+    """Plot the density of one ion from all sources."""
     sources = shown(state)
     curves = [_density(each, species, each.label) for each in sources]
     title = POSITIVE if species == "positive" else NEGATIVE
@@ -100,40 +102,40 @@ def density_plot(state: AppState, species: str) -> Plot:
 
 
 def prediction_plot(state: AppState) -> Plot:
-    """Prediction of both ions."""
+    """Plot the predicted densities of both ions."""
     sources = shown(state, ML, PB)
     curves = [
         _density(each, species, f"{each.source}, {ions}")
         for each in sources
         for species, ions in IONS.items()
     ]
-    hint = state.unlearnt.replace(". ", ".\n").replace(": ", ":\n")
-    hint = hint or "Press Predict using ML for an answer at once."
+    hint = state.prediction_problem.replace(". ", ".\n").replace(": ", ":\n")
+    hint = hint or "Press Predict using ML for an immediate prediction."
     return _plot(state, PREDICTION, sources, curves, "Ion density (M)", DENSITY, hint=hint)
 
 
 def charge_plot(state: AppState) -> Plot:
-    """Net charge density."""
+    """Plot the net charge density."""
     columns = Columns("z_nm", "charge_density_eM", "error_eM")
     label = "Net charge density, z₊ρ₊ + z₋ρ₋ (e·M)"
     return _charge_plot(state, CHARGE, "density", label, columns)
 
 
 def integrated_plot(state: AppState) -> Plot:
-    """Charge from the left wall on, and where the wall is screened."""
+    """Plot the charge integrated from the left wall, and the screening length."""
     columns = Columns("z_nm", "integrated_charge_C_per_m2", "error_C_per_m2")
-    label = "Charge from the left wall to z (C/m²)"
+    label = "Integrated charge from the left wall to z (C/m²)"
     return _charge_plot(state, INTEGRATED, "integrated", label, columns, _screening(shown(state)))
 
 
 def potential_plot(state: AppState) -> Plot:
-    """Mean electrostatic potential."""
+    """Plot the mean electrostatic potential."""
     columns = Columns("z_nm", "potential_mV", "error_mV")
-    label = "Mean potential against the middle (mV)"
+    label = "Potential relative to the midplane (mV)"
     return _charge_plot(state, POTENTIAL, "potential", label, columns)
 
 
-# --- their parts ----------------------------------------------------------------------------
+# --- parts of the plots ---------------------------------------------------------------------
 
 
 def _plot(
@@ -150,11 +152,12 @@ def _plot(
 ) -> Plot:
     width = _width(state, sources)
     chart = Chart(tuple(curves), Z_AXIS, label, columns, width, markers, from_zero)
-    return Plot(title, (chart,), "" if curves else hint or (WAIT if state.simulating else ASK))
+    hint = hint or (WAITING if state.simulating else EMPTY)
+    return Plot(title, (chart,), "" if curves else hint)
 
 
 def _width(state: AppState, sources: list[Shown]) -> float:
-    """Between which walls (nm) the sources are shown: those of the inputs at the left, if any."""
+    """Return the slit width (nm) of the plot: that of the current sources, if any."""
     current = [each for each in sources if not each.stale] or sources
     widths = [each.system.confinement_length for each in current]
     return max(widths, default=state.values["confinement_length"] or DEFAULT_WIDTH)
@@ -164,7 +167,7 @@ def _density(each: Shown, species: str, label: str) -> Curve:
     profile = getattr(each.profiles, species)
     error = None if each.source == PB else profile.error
     curve = Curve(label, profile.z, profile.density, each.source, error, species)
-    return curve.of_other_inputs() if each.stale else curve
+    return curve.marked_stale() if each.stale else curve
 
 
 def _charge_plot(
@@ -184,19 +187,19 @@ def _charge(each: Shown, quantity: str) -> Curve:
     values = getattr(each.charge, quantity)
     error = _known(getattr(each.charge, f"{quantity}_error"))
     curve = Curve(each.label, each.charge.z, values, each.source, error)
-    return curve.of_other_inputs() if each.stale else curve
+    return curve.marked_stale() if each.stale else curve
 
 
 def _known(error: Any) -> Any:
-    """Errors, where there are any."""
+    """Return the errors; None if they are unknown."""
     return None if error[0] != error[0] else error
 
 
 def _screening(sources: list[Shown]) -> tuple[Marker, ...]:
-    """Where the charge of the walls of the inputs at the left is screened.
+    """Return markers of the screening of the current sources.
 
-    That is the screening length of each source, measured from the left wall, and the share of the
-    wall's charge that it is about.
+    They are the screening length of each source, measured from the left wall, and the share of the
+    wall's charge that defines it.
     """
     current = [each for each in sources if each.charge is not None and not each.stale]
     lengths = tuple(

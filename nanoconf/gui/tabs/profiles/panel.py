@@ -1,4 +1,4 @@
-"""The tabs about the slit: a figure, what its curves belong to, and mean-field theory over it."""
+"""Panels of the profiles: a caption, the Poisson-Boltzmann button, and a figure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from nanoconf.gui.figures.plots import Plot
-from nanoconf.gui.services.soon import Soon
+from nanoconf.gui.services.debounce import Debounced
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
 from nanoconf.gui.tabs.profiles import model
@@ -28,22 +28,22 @@ CAPTION_HEIGHT = 34
 
 SYSTEM = (
     *("values", "simulation", "simulation_stale", "phase", "prediction", "prediction_stale"),
-    *("unlearnt", "mean_field", "mean_field_wanted"),
+    *("prediction_problem", "mean_field", "mean_field_wanted"),
 )
-"""Traits of the state that a figure of the slit shows."""
+"""Traits of the state that the figures of the slit depend on."""
 
 
 class SlitPanel(widgets.VBox):
-    """A tab with one figure of what happens across the slit.
+    """A tab with one figure of profiles across the slit.
 
     Parameters
     ----------
     state : AppState
-        What it shows.
+        State of the page.
     tab : str
-        Its tab.
+        Title of the tab.
     plot : callable
-        Makes the `Plot` of the state.
+        Makes the `Plot` from the state.
     """
 
     def __init__(self, state: AppState, tab: str, plot: Callable[[AppState], Plot]):
@@ -51,14 +51,14 @@ class SlitPanel(widgets.VBox):
         self.caption = widgets.HTML().add_class("nc-caption")
         self.theory = widgets.ToggleButton(
             description="Poisson-Boltzmann",
-            tooltip="Lay mean-field theory over it: point-like ions that do not see each other",
+            tooltip="Overlay Poisson-Boltzmann theory: point ions in their mean field",
         ).add_class("nc-theory")
         self.canvas = Canvas(state, tab, lambda: plot(state), CAPTION_HEIGHT, SYSTEM)
         top = widgets.HBox([self.caption, self.theory]).add_class("nc-top")
         super().__init__([top, self.canvas])
         self.add_class("nc-panel")
         self.theory.observe(self._toggled, "value")
-        self._soon = Soon(self._show)
+        self._debounced = Debounced(self._show)
         state.observe(self._refresh, (*AROUND, *SYSTEM))
         self._show()
 
@@ -67,7 +67,7 @@ class SlitPanel(widgets.VBox):
 
     def _refresh(self, change: Any) -> None:
         if self._state.tab == self._tab:
-            self._soon.ask(at_once=is_urgent(change))
+            self._debounced.request(immediately=is_urgent(change))
 
     def _show(self) -> None:
         self.theory.value = self._state.mean_field_wanted
@@ -75,15 +75,15 @@ class SlitPanel(widgets.VBox):
 
 
 def _caption(state: AppState, tab: Tab) -> str:
-    """Which systems the curves belong to."""
+    """Return the chips that name the systems of the curves."""
     parts = []
     simulation, prediction = state.simulation, state.prediction
     if tab.with_simulation and simulation is not None and simulation.profiles is not None:
         parts.append(simulation_chip(state, simulation))
     if prediction is not None:
         parts.append(prediction_chip(state, prediction))
-    elif state.unlearnt:
-        parts.append(refusal_chip(state.unlearnt))
+    elif state.prediction_problem:
+        parts.append(refusal_chip(state.prediction_problem))
     return "".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""What the Runs tab knows: the runs of the archive, searched, named, compared."""
+"""Model of the Runs tab: search, rename, compare, cite and delete runs of the archive."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from nanoconf.gui.services.work import Work
     from nanoconf.gui.state import AppState
 
-MOST = 200
-"""Runs that the list shows: a search finds the others."""
+MAXIMUM_ENTRIES = 200
+"""Number of runs in the list; a search finds the others."""
 
-TROUBLE = (OSError, RuntimeError, KeyError, ValueError)
-"""What comes of a run that is damaged, or was deleted by somebody else."""
+RUN_ERRORS = (OSError, RuntimeError, KeyError, ValueError)
+"""Errors of a run that is damaged or has been deleted elsewhere."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A run as the list shows it.
+    """A run in the list.
 
     Attributes
     ----------
     run_id, name, state, where, created
         As in the archive.
     system : str
-        Its system, in words.
+        Description of its system.
     length : str
-        How long it was simulated; how long it is to be while there is no result.
+        The simulated length, or the requested length while there is no result.
     mine : bool
-        Whether this browser asked for it.
+        True if this browser submitted it.
     """
 
     run_id: str
@@ -53,8 +53,8 @@ class Entry:
     length: str
     mine: bool
 
-    def in_words(self) -> str:
-        """One line."""
+    def as_text(self) -> str:
+        """Return the line of the list."""
         when = self.created[:16].replace("T", " ")
         state = self.state if self.where == "local" else f"{self.state} on {self.where}"
         parts = (self.name, self.system, self.length, state, when, self.run_id[:8])
@@ -67,22 +67,22 @@ class History(HasTraits):
     Parameters
     ----------
     state : AppState
-        Whose tab says when the list is looked at.
+        State of the page; the list is updated only while its tab is selected.
     work : Work
-        Whose archive it shows.
+        Session with the archive.
 
     Attributes
     ----------
     search : str
-        Words that an entry must contain, all of them.
+        Words that an entry must all contain.
     entries : tuple of Entry
-        What was found, the newest first.
+        The matching runs, newest first.
     chosen : tuple of str
-        Ids of the runs that are chosen.
+        Ids of the selected runs.
     results : dict of str to SimulationResult
-        What came out of those that are done.
+        Results of the selected runs that are done.
     message, citation : str
-        What came of the last button; one of them is empty.
+        Outcome of the last button; one of them is empty.
     """
 
     search = Unicode()
@@ -97,43 +97,43 @@ class History(HasTraits):
     def __init__(self, state: AppState, work: Work):
         super().__init__()
         self._state, self._work = state, work
-        self._told = ""
-        self._latest = Latest(work.background, self._look, self._failed)
+        self._reported = ""
+        self._latest = Latest(work.background, self._read, self._failed)
         state.observe(self.refresh, ["tab", "simulation", "offers"])
         self.observe(self.refresh, ["search", "chosen"])
         self.refresh()
 
     def refresh(self, _change: Any = None) -> None:
-        """Look again, if anybody sees it."""
+        """Read the archive again if the tab is selected."""
         if self._state.tab == RUNS:
-            self._latest.ask(self.search, self.chosen)
+            self._latest.request(self.search, self.chosen)
 
-    def _look(self, search: str, chosen: tuple[str, ...]) -> None:
+    def _read(self, search: str, chosen: tuple[str, ...]) -> None:
         entries = self._entries(search.lower().split())
         results, problem = {}, ""
         for run_id in chosen:
             try:
                 results[run_id] = self.results.get(run_id) or self._result(run_id)
-            except TROUBLE as error:
+            except RUN_ERRORS as error:
                 problem = words.one_line(error)
-        there = {run_id: result for run_id, result in results.items() if result is not None}
-        self._work.post(self._tell_once, problem, chosen)
-        self._work.post(self._found, entries, there)
+        done = {run_id: result for run_id, result in results.items() if result is not None}
+        self._work.post(self._report_once, problem, chosen)
+        self._work.post(self._found, entries, done)
 
     def _failed(self, error: Exception) -> None:
-        self._work.post(self._say, words.one_line(error))
+        self._work.post(self._set_message, words.one_line(error))
 
     def _entries(self, wanted: list[str]) -> tuple[Entry, ...]:
         found = []
         for run in self._work.archive.runs():
             try:
                 entry = self._entry(run)
-            except TROUBLE:
-                continue  # written by a version that allows what this one does not
-            line = f"{entry.in_words()} {entry.run_id}".lower()
+            except RUN_ERRORS:
+                continue  # written by a version with other limits
+            line = f"{entry.as_text()} {entry.run_id}".lower()
             if all(word in line for word in wanted):
                 found.append(entry)
-                if len(found) == MOST:
+                if len(found) == MAXIMUM_ENTRIES:
                     break
         return tuple(found)
 
@@ -153,12 +153,12 @@ class History(HasTraits):
         run = self._work.archive.get(run_id)
         return run.result() if run.state == RunState.DONE else None
 
-    def _tell_once(self, problem: str, chosen: tuple[str, ...]) -> None:
-        """Say what is wrong with the chosen runs, though every look finds it again."""
+    def _report_once(self, problem: str, chosen: tuple[str, ...]) -> None:
+        """Report a problem with the selected runs once, although every refresh finds it."""
         if chosen == self.chosen:
-            if problem and problem != self._told:
-                self._say(problem)
-            self._told = problem
+            if problem and problem != self._reported:
+                self._set_message(problem)
+            self._reported = problem
 
     def _found(self, entries: tuple[Entry, ...], results: dict[str, Any]) -> None:
         if entries != self.entries:
@@ -166,63 +166,63 @@ class History(HasTraits):
         if results.keys() != self.results.keys():
             self.results = results
 
-    # --- what can be done with the chosen ones ----------------------------------------------
+    # --- actions on the selected runs -------------------------------------------------------
 
     def open(self) -> None:
-        """Show the chosen run, with its inputs at the left."""
+        """Display the selected run, and set the inputs to its system."""
         if len(self.chosen) == 1 and self._each(lambda run: self._state.choose(run.system)):
             self._work.attach(self.chosen[0])
         self.refresh()
 
     def rename(self, name: str) -> None:
-        """Give the chosen run a name."""
+        """Rename the selected run."""
         if len(self.chosen) == 1 and self._each(lambda run: run.rename(name)):
-            self._say("1 run renamed.")
+            self._set_message("1 run renamed.")
         self.refresh()
 
     def delete(self) -> None:
-        """Remove the chosen runs of this browser; those of others stay."""
+        """Delete the selected runs, unless one belongs to another browser."""
         theirs = [e.run_id for e in self.entries if e.run_id in self.chosen and not e.mine]
         if theirs:
-            self._say("A run that was started in another browser cannot be deleted here.")
+            self._set_message("Runs that were started in another browser cannot be deleted here.")
             return
         asked, folder = self.chosen, self._work.archive.folder
         removed = self._each(lambda run: run.remove())
         self.chosen = tuple(run_id for run_id in asked if (folder / run_id).exists())
         if asked and removed:
-            self._say(f"{len(asked)} run{'s' if len(asked) > 1 else ''} deleted.")
+            self._set_message(f"{words.plural(len(asked), 'run')} deleted.")
         self.refresh()
 
     def cite(self) -> None:
-        """Write how to cite the chosen runs."""
+        """Write the citation of the selected runs."""
         found: list[str] = []
         if self._each(lambda run: found.append(citation(run))):
-            self._say(citation="\n\n".join(found))
+            self._set_message(citation="\n\n".join(found))
         self.refresh()
 
     def _each(self, action: Callable[[Run], object]) -> bool:
-        """Do it with the chosen runs; False, and why is said, where it fails."""
-        self._say()
+        """Apply an action to the selected runs; report an error and return False if it fails."""
+        self._set_message()
         try:
             for run_id in self.chosen:
                 action(self._work.archive.get(run_id))
-        except TROUBLE as error:
-            self._say(words.one_line(error))
+        except RUN_ERRORS as error:
+            self._set_message(words.one_line(error))
             return False
         return True
 
-    def _say(self, message: str = "", citation: str = "") -> None:
+    def _set_message(self, message: str = "", citation: str = "") -> None:
         self.citation, self.message = citation, message
 
     def plot(self) -> Plot:
-        """The chosen runs, one over the other."""
+        """Plot the results of the selected runs in one chart."""
         found = list(self.results.items())
         curves = [
             _curve(run_id, result, self.species, i / max(1, len(found) - 1))
             for i, (run_id, result) in enumerate(found)
         ]
         if not curves:
-            return Plot(RUNS, (), "Choose one run to open it, or several to compare them.")
+            return Plot(RUNS, (), "Select one run to open it, or several to compare them.")
         width = max(result.system.confinement_length for _, result in found)
         label = f"Density of the {IONS[self.species]} (M)"
         return Plot(RUNS, (Chart(tuple(curves), Z_AXIS, label, DENSITY, width),))
@@ -235,17 +235,18 @@ def _curve(run_id: str, result: Any, species: str, shade: float) -> Curve:
 
 
 def citation(run: Run) -> str:
-    """What identifies a run, for a paper: who reads it can make the result again.
+    """Return a citation that identifies a run, so that a reader can reproduce the result.
 
-    A result that somebody ended early is cited with its own length alone: the length asked for
-    would not give it.
+    A result that was finished early is cited with its simulated length only, because the requested
+    length would not reproduce it.
     """
     settings = run.settings
     name = f" ({run.name})" if run.name else ""
     return (
         f"Ions in Nanoconfinement, nanoconf {run.version or __version__}, run {run.id}{name}, "
         f"{run.created[:10]}: {words.describe(run.system, full=True)}; {_cited_length(run)}, "
-        f"{settings.replicas} replicas, seed {settings.seed}, engine {settings.engine}."
+        f"{words.plural(settings.replicas, 'replica')}, seed {settings.seed}, "
+        f"engine {settings.engine}."
     )
 
 
@@ -254,5 +255,5 @@ def _cited_length(run: Run) -> str:
         return words.length(run.settings)
     simulated = f"{words.run_length(run)} simulated"
     if run.finish_requested:
-        return f"{simulated} (ended early)"
-    return f"{simulated} (asked for: {words.length(run.settings)})"
+        return f"{simulated} (finished early)"
+    return f"{simulated} (requested: {words.length(run.settings)})"

@@ -1,4 +1,4 @@
-"""Runs: the history, with what can be done with it."""
+"""Runs: the history of the archive."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LIST_HEIGHT = 276
 
 
 class RunsPanel(widgets.VBox):
-    """Search and list above, buttons between, the chosen runs compared below."""
+    """Search field, list of runs, buttons, and a figure that compares the selected runs."""
 
     def __init__(self, state: AppState, work: Work):
         self.history = history = History(state, work)
-        self._sure = False
+        self._confirming = False
         self.search = widgets.Text(
             description="Search",
             placeholder="name, 3:−1, 0.5 M, done, id …",
@@ -40,23 +40,25 @@ class RunsPanel(widgets.VBox):
         self._show()
 
     def _controls(self) -> widgets.HBox:
-        """What can be done with the chosen runs."""
+        """Return the row of buttons."""
         history = self.history
         self.name = widgets.Text(
-            placeholder="name of the chosen run", continuous_update=False
+            placeholder="name of the selected run", continuous_update=False
         ).add_class("nc-name")
         self.species = ion_chooser()
-        self._delete = small_button("Delete", "Remove the chosen runs for good", self._deleted)
+        self._delete = small_button(
+            "Delete", "Permanently delete the selected runs", self._delete_pressed
+        )
 
         def rename() -> None:
             history.rename(self.name.value)
 
         return widgets.HBox(
             [
-                small_button("Open", "Show it, with its inputs at the left", history.open),
+                small_button("Open", "Show the selected run and set its inputs", history.open),
                 self.name,
-                small_button("Rename", "Give it the name beside", rename),
-                small_button("Cite", "What identifies the chosen runs, for a paper", history.cite),
+                small_button("Rename", "Rename the selected run", rename),
+                small_button("Cite", "Citation of the selected runs for a paper", history.cite),
                 self._delete,
                 self.species,
             ]
@@ -67,37 +69,37 @@ class RunsPanel(widgets.VBox):
         self.list.observe(self._chosen, "value")
         self.species.observe(self._ion, "value")
         self.history.observe(self._show, "entries")
-        self.history.observe(self._tell, ["message", "citation"])
+        self.history.observe(self._show_message, ["message", "citation"])
         self.history.observe(self.canvas.refresh, ["results", "species", "chosen"])
 
     def _searched(self, change: dict[str, Any]) -> None:
         self.history.search = change["new"]
 
     def _chosen(self, change: dict[str, Any]) -> None:
-        self._ask_again(False)
+        self._confirm_delete(False)
         self.history.chosen = tuple(change["new"])
 
     def _ion(self, change: dict[str, Any]) -> None:
         self.history.species = change["new"]
 
     def _show(self, _change: Any = None) -> None:
-        options = tuple((entry.in_words(), entry.run_id) for entry in self.history.entries)
-        there = {entry.run_id for entry in self.history.entries}
-        kept = tuple(run_id for run_id in self.list.value if run_id in there)
-        with self.list.hold_sync():  # the browser must not mark lines that have gone
+        options = tuple((entry.as_text(), entry.run_id) for entry in self.history.entries)
+        listed = {entry.run_id for entry in self.history.entries}
+        kept = tuple(run_id for run_id in self.list.value if run_id in listed)
+        with self.list.hold_sync():  # the browser must not select lines that no longer exist
             self.list.options = options
             self.list.value = kept
 
-    def _deleted(self) -> None:
-        """Asked twice: what is deleted is gone."""
-        if self._sure:
+    def _delete_pressed(self) -> None:
+        """Ask for confirmation at the first press, and delete at the second."""
+        if self._confirming:
             self.history.delete()
-        self._ask_again(not self._sure and bool(self.history.chosen))
+        self._confirm_delete(not self._confirming and bool(self.history.chosen))
 
-    def _ask_again(self, sure: bool) -> None:
-        self._sure = sure
-        self._delete.description = "Delete for good?" if sure else "Delete"
+    def _confirm_delete(self, confirming: bool) -> None:
+        self._confirming = confirming
+        self._delete.description = "Delete for good?" if confirming else "Delete"
 
-    def _tell(self, _change: Any) -> None:
+    def _show_message(self, _change: Any) -> None:
         cited, message = escape(self.history.citation), escape(self.history.message)
         self.message.value = f"<pre aria-label='Citation'>{cited}</pre>" if cited else message

@@ -1,4 +1,4 @@
-"""What the Snapshots tab knows: the trajectory of the run on screen."""
+"""Model of the Snapshots tab: the trajectory of the run on screen."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ if TYPE_CHECKING:
     from nanoconf.gui.services.work import Work
     from nanoconf.gui.state import AppState, Simulation
 
-NOTHING = "There are no snapshots of this simulation."
-LOADING = "The snapshots are being loaded …"
-FIRST = "Press Run to simulate this system: its ions appear here when it is done."
+NO_SNAPSHOTS = "This simulation has no snapshots."
+LOADING = "Loading the snapshots …"
+RUN_FIRST = "Press Run to simulate this system: its ions appear here when the run is done."
 
 
 class Snapshots(HasTraits):
-    """Loads the trajectory of the run on screen, once somebody looks.
+    """Trajectory of the run on screen, loaded when the tab is selected.
 
     Parameters
     ----------
     state : AppState
-        Whose simulation it follows, and whose tab says whether anybody looks.
+        Provides the simulation and the selected tab.
     work : Work
-        Whose archive has the files.
+        Session with the archive.
 
     Attributes
     ----------
     trajectory : Trajectory or None
         The snapshots.
     simulation : Simulation or None
-        The simulation that they are of.
-    nothing : str
+        The simulation of these snapshots.
+    empty_reason : str
         Why there are none.
     version : int
-        Grows with every change of these.
+        Counter that increases with every change.
     """
 
     trajectory = AnyTrait(None, allow_none=True)
     simulation = AnyTrait(None, allow_none=True)
-    nothing = Unicode(FIRST)
+    empty_reason = Unicode(RUN_FIRST)
     version = Int(0)
 
     def __init__(self, state: AppState, work: Work):
@@ -62,33 +62,33 @@ class Snapshots(HasTraits):
             return
         if shown is None or shown.result is None:
             self._wanted = ""
-            self._set(None, None, FIRST)
+            self._set(None, None, RUN_FIRST)
         elif shown.run_id != self._wanted:
             self._wanted = shown.run_id
             self._set(None, None, LOADING)
-            self._latest.ask(shown)
+            self._latest.request(shown)
 
     def _load(self, shown: Simulation) -> None:
         from backend.sampling.trajectory import Trajectory
 
         folder = self._work.archive.folder / shown.run_id
-        trajectory, why = None, NOTHING
+        trajectory, reason = None, NO_SNAPSHOTS
         try:
             trajectory = Trajectory.load(folder, shown.system, shown.settings)
         except FileNotFoundError:
-            pass  # a run that was asked for without them
+            pass  # the run was submitted without snapshots
         except (OSError, ValueError) as error:
-            why = words.one_line(error)
-        self._work.post(self._loaded, shown, trajectory, why)
+            reason = words.one_line(error)
+        self._work.post(self._loaded, shown, trajectory, reason)
 
     def _failed(self, error: Exception) -> None:
         self._work.post(self._set, None, None, words.one_line(error))
 
-    def _loaded(self, shown: Simulation, trajectory: Trajectory | None, why: str) -> None:
-        if shown.run_id == self._wanted:  # another may have been opened meanwhile
-            self._set(shown, trajectory, why)
+    def _loaded(self, shown: Simulation, trajectory: Trajectory | None, reason: str) -> None:
+        if shown.run_id == self._wanted:  # another run may have been opened meanwhile
+            self._set(shown, trajectory, reason)
 
-    def _set(self, shown: Simulation | None, trajectory: Trajectory | None, why: str) -> None:
+    def _set(self, shown: Simulation | None, trajectory: Trajectory | None, reason: str) -> None:
         with self.hold_trait_notifications():
-            self.simulation, self.trajectory, self.nothing = shown, trajectory, why
+            self.simulation, self.trajectory, self.empty_reason = shown, trajectory, reason
             self.version += 1

@@ -17,7 +17,7 @@ LOWEST = 160
 
 
 class SnapshotsPanel(widgets.VBox):
-    """The trajectory, and whose ions these are."""
+    """The trajectory, with a label that names its system."""
 
     def __init__(self, state: AppState, work: Work):
         self._state = state
@@ -41,10 +41,12 @@ class SnapshotsPanel(widgets.VBox):
         self.view.dark = self._state.dark
 
     def _show(self, _change: Any = None) -> None:
-        self.view.show(self.model.trajectory, self.model.nothing)
+        shown = self.model.simulation
+        replicas = 1 if shown is None else shown.settings.replicas
+        self.view.show(self.model.trajectory, self.model.empty_reason, replicas=replicas)
         self._name()
 
     def _name(self, _change: Any = None) -> None:
-        """Say whose ions these are, and whether that is the system on screen."""
+        """Update the label of the system."""
         shown = self.model.simulation
         self.caption.value = "" if shown is None else simulation_chip(self._state, shown)

@@ -1,7 +1,7 @@
-"""The ions of a simulation in 3D: turned and zoomed with the mouse, played in time.
+"""3D view of the ions of a simulation, which can be rotated, zoomed and played.
 
-K3D-jupyter draws them. Its 2.6 MB of JavaScript come from the kernel when the first trajectory is
-shown: opening the page loads none of it, and no other host is asked.
+K3D-jupyter draws the ions. The kernel sends its 2.6 MB of JavaScript when the first trajectory is
+shown: opening the page loads none of it, and nothing comes from other hosts.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ import numpy as np
 from traitlets import Bool, Int, link, observe
 
 from backend.system import SPECIES
-from nanoconf.gui.tabs.snapshots.model import NOTHING
+from nanoconf.gui.tabs.snapshots.model import NO_SNAPSHOTS
 
 if TYPE_CHECKING:
     from backend.sampling.trajectory import Trajectory
     from backend.system import SlitSystem
 
 COLORS = {"positive": "#D55E00", "negative": "#0072B2"}
-"""Told apart by colour-blind readers, on light and dark ground."""
+"""Colours that colour-blind readers can distinguish on light and dark backgrounds."""
 
 LIGHT = {"background": 0xFFFFFF, "wall": 0x8A8F98, "edge": 0x5D6470, "label": 0x23262D}
 DARK = {"background": 0x1C1F25, "wall": 0x9AA2AF, "edge": 0xA3ABB8, "label": 0xE4E7EC}
 
 WALL_OPACITY = 0.22
 EDGE_WIDTH = 0.025
-"""Of the box, in nm."""
+"""Line width of the edges of the box (nm)."""
 
 FIELD_OF_VIEW = 15.0
-"""Degrees; narrow, so that near and far ions look equally large."""
+"""Field of view (degrees): narrow, so that near and far ions have similar sizes."""
 
 ASPECT, FILL = 1.8, 0.94
-"""Width over height of a usual picture, and how much of it the box fills."""
+"""Typical aspect ratio of the picture, and the share of it that the box fills."""
 
 YAW, PITCH = 24.0, 9.0
-"""Where the camera stands at first (degrees): beside the slit, a little above its middle."""
+"""Initial direction of the camera (degrees): from the side, slightly above the midplane."""
 
 RESOLUTION = 2.0**-9
-"""Positions are sent in steps of 0.002 nm, which halves what there is to send."""
+"""Resolution of the positions (nm), which halves the amount of data."""
 
-LENGTHS_OF_PLAY = 10.0
-"""Seconds that playing the whole trajectory takes, about."""
+PLAY_SECONDS = 10.0
+"""Approximate time to play the whole trajectory (s)."""
 
 FRAME_MS = (60, 500)
-"""Shortest and longest time for which a snapshot stands while playing."""
+"""Shortest and longest display time of a snapshot while playing (ms)."""
 
 STYLE = """<style>
 .nc-ions-view { min-height: 120px; overflow: hidden; }
@@ -56,23 +56,23 @@ STYLE = """<style>
 
 
 class TrajectoryView(widgets.VBox):
-    """Ions between two walls, as spheres to scale.
+    """Ions between two walls, drawn as spheres to scale.
 
     Parameters
     ----------
     trajectory : Trajectory, optional
-        What to show.
+        The trajectory to show.
     height : int
         Height of the picture (CSS pixels).
     dark : bool
-        Whether the ground is dark.
+        True for a dark background.
 
     Attributes
     ----------
     frame : int
-        Which snapshot is shown, from 0.
+        Index of the displayed snapshot, from 0.
     dark : bool
-        Whether the ground is dark.
+        True for a dark background.
     """
 
     frame = Int(0)
@@ -88,12 +88,12 @@ class TrajectoryView(widgets.VBox):
         self._box: list[Any] = []
         self.caption = widgets.HTML().add_class("nc-caption")
         self.numbers = widgets.HTML().add_class("nc-numbers")
-        # Player, slider and picture are linked in the browser, so playing waits for no kernel.
+        # Player, slider and picture are linked in the browser, so playing needs no kernel.
         self.player = widgets.Play(description="Play the trajectory", repeat=True)
         self.slider = widgets.SelectionSlider(
             options=[("0 ps", 0)], description="Time", layout=widgets.Layout(flex="1 1 auto")
         )
-        self.reset = widgets.Button(description="Reset view", tooltip="Look along the slit again")
+        self.reset = widgets.Button(description="Reset view", tooltip="Reset the camera")
         self.reset.on_click(lambda _button: self.reset_camera())
         self._links = [widgets.jslink((self.player, "value"), (self.slider, "index"))]
         self.controls = widgets.HBox([self.player, self.slider, self.reset])
@@ -103,41 +103,55 @@ class TrajectoryView(widgets.VBox):
         link((self.slider, "index"), (self, "frame"))
         self.show(trajectory)
 
-    # --- what is shown ----------------------------------------------------------------------
+    # --- contents ---------------------------------------------------------------------------
 
-    def show(self, trajectory: Trajectory | None, nothing: str = NOTHING) -> None:
-        """Show a trajectory from its beginning, or say in words that there is none."""
+    def show(
+        self, trajectory: Trajectory | None, reason: str = NO_SNAPSHOTS, *, replicas: int = 1
+    ) -> None:
+        """Show a trajectory from its first snapshot, or the reason why there is none.
+
+        Parameters
+        ----------
+        trajectory : Trajectory or None
+            The snapshots of the first replica.
+        reason : str
+            Text that is shown if there are no snapshots.
+        replicas : int
+            Number of replicas of the run.
+        """
         self.pause()
         self.trajectory = trajectory
         if trajectory is None or not len(trajectory.steps):
-            self.caption.value = f"<p>{escape(nothing)}</p>"
+            self.caption.value = f"<p>{escape(reason)}</p>"
             self.children = [self.caption]
             return
         times = trajectory.steps * trajectory.step_ps
-        self.caption.value = STYLE + _caption(trajectory.system, times)
-        self.numbers.value = _numbers(trajectory, times)
+        length = _length(times, replicas)
+        self.caption.value = STYLE + _caption(trajectory.system, length)
+        self.numbers.value = _numbers(trajectory, times, length)
         self._fill(trajectory)
         self._set_times(times)
         self.children = [self.caption, self.plot, self.controls, self.numbers]
 
     def play(self) -> None:
-        """Play from the snapshot that is shown; after the last comes the first."""
+        """Play from the current snapshot, and repeat from the first."""
         self.player.playing = self.trajectory is not None
 
     def pause(self) -> None:
-        """Stop at the snapshot that is shown."""
+        """Stop at the current snapshot."""
         self.player.playing = False
 
     def resize(self, height: int) -> None:
-        """The picture has so much height (CSS pixels); its width is that of the page."""
+        """Set the height of the picture (CSS pixels); it fills the width of the tab."""
         self._height = height
         if self.plot is not None:
             self.plot.layout.height = f"{height}px"
 
     def reset_camera(self) -> None:
-        """Look along the slit, as at first."""
+        """Return the camera to its initial position."""
         if self.plot is not None and self.trajectory is not None:
-            # The picture may have been turned without word; what is set twice is sent twice.
+            # The browser does not report rotations. An unchanged value would not be sent, so it is
+            # cleared first.
             self.plot.camera = []
             self.plot.camera = camera(self.trajectory.system)
 
@@ -146,10 +160,10 @@ class TrajectoryView(widgets.VBox):
         if self.plot is not None:
             self._paint()
 
-    # --- how --------------------------------------------------------------------------------
+    # --- drawing ----------------------------------------------------------------------------
 
     def _fill(self, trajectory: Trajectory) -> None:
-        """Put ions, walls and edges into the picture, in place of those before."""
+        """Replace the ions, walls and edges of the picture."""
         import k3d
 
         if self.plot is None:
@@ -186,30 +200,30 @@ class TrajectoryView(widgets.VBox):
             each.color = colors[each.custom_data["part"]]
 
     def _set_times(self, times: np.ndarray) -> None:
-        """Give the slider one mark a snapshot, at its time."""
+        """Give the slider one position per snapshot, labelled with its time."""
         spacing = times[-1] / len(times)
         decimals = int(np.clip(np.ceil(1 - np.log10(spacing)), 0, 3))
         self.player.value = 0
         self.slider.options = [(f"{time:.{decimals}f} ps", k) for k, time in enumerate(times)]
         self.player.max = len(times) - 1
-        self.player.interval = int(np.clip(1000 * LENGTHS_OF_PLAY / len(times), *FRAME_MS))
+        self.player.interval = int(np.clip(1000 * PLAY_SECONDS / len(times), *FRAME_MS))
 
 
 def camera(system: SlitSystem) -> list[float]:
-    """Where K3D's camera stands to look along the slit: position, target, up (nm)."""
+    """Return K3D's camera for a view along the slit: position, target and up vector (nm)."""
     yaw, pitch = np.radians([YAW, PITCH])
     right = np.array([np.cos(yaw), np.sin(yaw), 0.0])
     toward = np.array([np.cos(pitch) * np.sin(yaw), -np.cos(pitch) * np.cos(yaw), np.sin(pitch)])
     across = np.array([right / ASPECT, np.cross(toward, right)])
     reach = FILL * np.tan(np.radians(FIELD_OF_VIEW / 2))
     corners = np.array(_corners(system))
-    # The picture reaches so far from its middle, times the distance from the camera.
+    # `reach` is half the height of the picture per unit of distance from the camera.
     distance = np.max(np.abs(corners @ across.T) / reach + (corners @ toward)[:, np.newaxis])
     return [*(distance * toward).tolist(), 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]
 
 
 def _ions(trajectory: Trajectory) -> list[Any]:
-    """The spheres of each species, with their positions at each snapshot."""
+    """Return the spheres of each species, with their positions in each snapshot."""
     import k3d
 
     system = trajectory.system
@@ -233,7 +247,7 @@ def _ions(trajectory: Trajectory) -> list[Any]:
 
 
 def _box(system: SlitSystem) -> list[Any]:
-    """The two walls, and the edges of the periodic box."""
+    """Return the two walls and the edges of the periodic box."""
     import k3d
 
     corners = _corners(system)
@@ -260,14 +274,20 @@ def _box(system: SlitSystem) -> list[Any]:
 
 
 def _corners(system: SlitSystem) -> list[tuple[float, float, float]]:
-    """Corners of the box (nm): around the lower wall, then around the upper one."""
+    """Return the corners of the box (nm): around the lower wall, then around the upper wall."""
     side, half = system.box_length / 2, system.confinement_length / 2
     around = [(-side, -side), (side, -side), (side, side), (-side, side)]
     return [(x, y, z) for z in (-half, half) for x, y in around]
 
 
-def _caption(system: SlitSystem, times: np.ndarray) -> str:
-    """Whose ions these are, in which colour."""
+def _length(times: np.ndarray, replicas: int) -> str:
+    """Describe the snapshots: ``60 snapshots over 2.5 ns, replica 1 of 2``."""
+    text = f"{len(times)} snapshots over {times[-1] / 1000:.2g} ns"
+    return text if replicas == 1 else f"{text}, replica 1 of {replicas}"
+
+
+def _caption(system: SlitSystem, length: str) -> str:
+    """Return the legend of the ions, the size of the system and the length of the trajectory."""
     ions = " · ".join(
         f"<span style='color:{COLORS[species]}'>●</span> {count} {species} ions "
         f"({_charge(valency)}, {diameter:g} nm)"
@@ -278,8 +298,7 @@ def _caption(system: SlitSystem, times: np.ndarray) -> str:
     return (
         f"<p>{ions}, {system.salt_concentration:g} M · to scale between walls "
         f"{system.confinement_length:g} nm apart · "
-        f"{len(times)} snapshots in {times[-1]:.4g} ps. "
-        "Drag to turn, wheel to zoom.</p>"
+        f"{length}. Drag to rotate, scroll to zoom.</p>"
     )
 
 
@@ -287,12 +306,12 @@ def _charge(valency: int) -> str:
     return f"{abs(valency)}{'+' if valency > 0 else '−'}"
 
 
-def _numbers(trajectory: Trajectory, times: np.ndarray) -> str:
-    """The picture in words and numbers, for screen readers and for tests."""
+def _numbers(trajectory: Trajectory, times: np.ndarray, length: str) -> str:
+    """Return the description and data of the picture as HTML, for screen readers and tests."""
     system = trajectory.system
     label = (
         f"{system.counts[0]} positive and {system.counts[1]} negative ions between two walls "
-        f"{system.confinement_length:g} nm apart, {len(times)} snapshots in {times[-1]:.4g} ps"
+        f"{system.confinement_length:g} nm apart, {length}"
     )
     data = {
         "counts": list(system.counts),

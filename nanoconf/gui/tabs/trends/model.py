@@ -1,4 +1,4 @@
-"""What the Trends tab knows: one input varied, and what came of it."""
+"""Model of the Trends tab: profiles and characteristic densities against one input."""
 
 from __future__ import annotations
 
@@ -19,40 +19,42 @@ if TYPE_CHECKING:
     from nanoconf.surrogate.trends import SimulatedPoint, Trend
 
 POINTS = 43
-"""Values of the input along the curves."""
+"""Number of values of the varied input."""
 
 FAMILY = 7
-"""Profiles that are shown of them."""
+"""Number of profiles in the figure."""
 
-NAMES = {"contact": "contact", "peak": "peak", "mid": "middle"}
+NAMES = {"contact": "contact", "peak": "peak", "mid": "midplane"}
 
 
 class Trends(HasTraits):
-    """One input varied over a range that the surrogate has learnt, the others as at the left.
+    """Trend along one input within the training range, with the other inputs fixed.
 
     Parameters
     ----------
     state : AppState
-        Whose inputs and model it follows.
+        Provides the inputs and the model's card.
     work : Work
-        Whose surrogate and archive it asks.
+        Session with the surrogate and the archive.
 
     Attributes
     ----------
     name : str
-        The input.
+        Name of the varied input.
     choices : tuple of str
-        Inputs that may vary: those of which the surrogate has learnt more than one value.
+        Inputs that can vary: those with a training range of more than one value.
     low, high : float
-        The range.
+        Range of the varied input.
     species : str
-        The ion that is shown.
+        The displayed ion.
     trend : Trend or None
-        What the surrogate says.
+        The predictions.
     points : tuple of SimulatedPoint
-        What was simulated.
+        Simulations of the archive along the trend.
     problem : str
-        Why there is no trend.
+        Reason why there is no trend.
+    version : int
+        Counter that increases with every change.
     """
 
     name = Unicode("salt_concentration")
@@ -75,15 +77,15 @@ class Trends(HasTraits):
         state.observe(self._choose_range, "model")
         state.observe(self._ask, ["values", "tab"])
         state.observe(self._reported, "simulation")
-        state.observe(self._tell, "model_problem")
+        state.observe(self._redraw, "model_problem")
         self._ask()
 
     @property
-    def learnt(self) -> tuple[float, float] | None:
-        """What the surrogate has learnt of the input; None before it is loaded."""
+    def training_range(self) -> tuple[float, float] | None:
+        """Training range of the varied input; None before the surrogate is loaded."""
         ranges = self._state.model.domain.ranges if self._state.model else {}
-        learnt = ranges.get(self.name)
-        return (learnt.low, learnt.high) if learnt else None
+        trained = ranges.get(self.name)
+        return (trained.low, trained.high) if trained else None
 
     def _choose_range(self, _change: Any = None) -> None:
         if self._state.model:
@@ -93,17 +95,17 @@ class Trends(HasTraits):
                 for field in system_fields()
                 if field.name in ranges and ranges[field.name].low < ranges[field.name].high
             )
-        if self.learnt:
+        if self.training_range:
             with self.hold_trait_notifications():
-                self.low, self.high = self.learnt
+                self.low, self.high = self.training_range
 
     def _ask(self, _change: Any = None) -> None:
         state = self._state
         if state.tab == TRENDS and state.valid and self.low < self.high:
-            self._latest.ask(state.system, self.name, self.low, self.high)
+            self._latest.request(state.system, self.name, self.low, self.high)
 
     def _reported(self, change: dict[str, Any]) -> None:
-        """A result may be a point; reports of a run on its way, twice a second, are not."""
+        """Update the trend if the simulation has a new result, which may be a point of it."""
         before, now = (shown and shown.result for shown in (change["old"], change["new"]))
         if now is not None and now is not before:
             self._ask()
@@ -116,28 +118,29 @@ class Trends(HasTraits):
         problems = work.answers.surrogate.domain.problems(varied(system, name, values[0]))
         found = None if problems else trend(work.answers.surrogate, system, name, values)
         points = simulated_points(work.archive.runs(), system, name)
-        work.post(self._answered, found, tuple(points), words.unlearnt(problems))
+        reason = words.outside_domain(problems, work.answers.surrogate.card.domain)
+        work.post(self._set, found, tuple(points), reason)
 
     def _failed(self, error: Exception) -> None:
-        self._work.post(self._answered, None, (), words.one_line(error))
+        self._work.post(self._set, None, (), words.one_line(error))
 
-    def _tell(self, _change: Any) -> None:
+    def _redraw(self, _change: Any) -> None:
         self.version += 1
 
-    def _answered(self, found: Trend | None, points: tuple[SimulatedPoint, ...], why: str) -> None:
+    def _set(self, found: Trend | None, points: tuple[SimulatedPoint, ...], reason: str) -> None:
         with self.hold_trait_notifications():
             self.trend, self.points = found, points
-            self.problem = "" if found else why
+            self.problem = "" if found else reason
             self.version += 1
 
     def plot(self) -> Plot:
-        """The family of profiles, and what sums them up against the input."""
+        """Plot the family of profiles, and their characteristic densities against the input."""
         if self.trend is None:
-            why = self.problem or self._state.model_problem or "The surrogate is loading …"
-            return Plot(TRENDS, (), why.replace(": ", ":\n"))
+            hint = self.problem or self._state.model_problem or "The surrogate is loading …"
+            return Plot(TRENDS, (), hint.replace(". ", ".\n").replace(": ", ":\n"))
         plot = Plot(TRENDS, (self._family(self.trend), self._summary(self.trend)))
         current = self._state.is_current(self.trend.systems[0], varied=self.trend.name)
-        return plot if current else plot.of_other_inputs()
+        return plot if current else plot.marked_stale()
 
     def _family(self, found: Trend) -> Chart:
         field = FIELDS[found.name]
@@ -182,7 +185,7 @@ class Trends(HasTraits):
 
 
 def values_between(name: str, low: float, high: float) -> list[float]:
-    """Values of an input over a range: a few where it is a whole number."""
+    """Return the values of an input over a range; only whole numbers for a valency."""
     if FIELDS[name].whole:
         return [float(value) for value in range(round(low), round(high) + 1)]
     return [low + (high - low) * i / (POINTS - 1) for i in range(POINTS)]

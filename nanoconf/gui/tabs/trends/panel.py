@@ -1,4 +1,4 @@
-"""Trends: the family of profiles along one input, and what sums them up."""
+"""Trends: profiles and characteristic densities along one input."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONTROLS_HEIGHT = 40
 
 
 class TrendsPanel(widgets.VBox):
-    """Which input varies, over what range, for which ion; and the figure."""
+    """Controls for the varied input, its range and the ion, with the figure."""
 
     def __init__(self, state: AppState, work: Work):
         self.trends = Trends(state, work)
@@ -54,14 +54,14 @@ class TrendsPanel(widgets.VBox):
             self.name.options = options
         if trends.name in trends.choices:
             self.name.value = trends.name
-        if trends.learnt:
-            self._show_range(*trends.learnt)
+        if trends.training_range:
+            self._show_range(*trends.training_range)
 
     def _show_range(self, low: float, high: float) -> None:
         field = FIELDS[self.trends.name]
         wanted = {"min": low, "max": high, "value": (self.trends.low, self.trends.high)}
         if any(getattr(self.range, name) != value for name, value in wanted.items()):
-            # One at a time they would clamp each other, here and in the browser.
+            # Set one by one they would clamp each other, here and in the browser.
             with self.range.hold_sync(), self.range.hold_trait_notifications():
                 self.range.step = 1.0 if field.whole else (high - low) / 100
                 self.range.readout_format = "d" if field.whole else f".{field.decimals}f"

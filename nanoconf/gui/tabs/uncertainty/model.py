@@ -1,4 +1,4 @@
-"""What the Uncertainty tab knows: how well the inputs are known, and what follows from it."""
+"""Model of the Uncertainty tab: distributions of the inputs and of the output."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ START = {
     "salt_concentration": (UNIFORM, "0.05"),
     "positive_diameter": (GAUSSIAN, "0.005"),
 }
-"""Distribution and width (half width, or standard deviation) that each input starts with: one for
-each of `nanoconf.surrogate.domain.continuous_inputs`, which is not imported before it is needed."""
+"""Initial distribution of each input and its width (half width or standard deviation): one entry
+for each of `nanoconf.surrogate.domain.continuous_inputs`, which is imported only when needed."""
 
 SAMPLES = (256, 1024, 4096)
 
@@ -37,47 +37,49 @@ OUTPUTS = {
     "positive_density": "Density of the positive ions at z (M)",
     "negative_density": "Density of the negative ions at z (M)",
     "net_charge_density": "Net charge density at z (e·M)",
-    "integrated_charge": "Charge from the left wall to z (C/m²)",
+    "integrated_charge": "Integrated charge from the left wall to z (C/m²)",
     "positive_contact_density": "Contact density of the positive ions (M)",
     "positive_peak_density": "Peak density of the positive ions (M)",
-    "positive_mid_density": "Mid density of the positive ions (M)",
+    "positive_mid_density": "Midplane density of the positive ions (M)",
     "negative_contact_density": "Contact density of the negative ions (M)",
     "negative_peak_density": "Peak density of the negative ions (M)",
-    "negative_mid_density": "Mid density of the negative ions (M)",
+    "negative_mid_density": "Midplane density of the negative ions (M)",
     **{name: f"Samples of the input: {FIELDS[name].label}" for name in START},
 }
 AT_Z = 4
-"""The first so many outputs are functions of z."""
+"""Number of outputs, the first ones, that are functions of z."""
 
 HISTOGRAM_BINS = 40
 
 
 class UncertainInputs(HasTraits):
-    """Which inputs are uncertain, by how much, and what comes of it.
+    """Distributions of the inputs, and the resulting distribution of an output.
 
     Parameters
     ----------
     state : AppState
-        Whose inputs are the middles of the distributions.
+        Provides the inputs, which are the means of the distributions.
     work : Work
-        Whose surrogate is asked.
+        Session with the surrogate.
 
     Attributes
     ----------
     kinds, widths : dict of str to str
-        Kind of distribution, and its width as typed, by input.
+        Kind of distribution and its width as typed, by input.
     samples : int
-        Base samples.
+        Number of base samples.
     output : str
         One of `OUTPUTS`.
     z : float
-        Where (nm), for those that are functions of z.
+        Position (nm) of an output that is a function of z.
     over_z : bool
-        Whether the figure shows all z, or the chosen one.
+        True to plot the output over all z, False at the chosen z.
     found : Uncertainty or None
-        What came of it.
+        The sampled outputs.
     problem : str
-        Why nothing did.
+        Reason why there are none.
+    version : int
+        Counter that increases with every change.
     """
 
     kinds = Dict({name: kind for name, (kind, _) in START.items()})
@@ -100,12 +102,14 @@ class UncertainInputs(HasTraits):
 
     @property
     def is_profile(self) -> bool:
-        """Whether the output is a function of z."""
+        """True if the output is a function of z."""
         return self.output in list(OUTPUTS)[:AT_Z]
 
     def _ask(self, _change: Any = None) -> None:
         if self._state.tab == UNCERTAINTY and self._state.valid:
-            self._latest.ask(self._state.system, dict(self.kinds), dict(self.widths), self.samples)
+            self._latest.request(
+                self._state.system, dict(self.kinds), dict(self.widths), self.samples
+            )
 
     def _sample(
         self, system: SlitSystem, kinds: dict[str, str], widths: dict[str, str], samples: int
@@ -116,66 +120,67 @@ class UncertainInputs(HasTraits):
             surrogate = self._work.answers.surrogate
             problems = surrogate.domain.problems(system)
             if problems:
-                raise InvalidInput("", "", words.unlearnt(problems))
-            spread = distributions(system, kinds, widths)
-            found = propagate(surrogate, system, spread, samples) if spread else None
-            why = "" if found else "All inputs are exact: choose how well one of them is known."
+                raise InvalidInput("", "", words.outside_domain(problems, surrogate.card.domain))
+            uncertain = distributions(system, kinds, widths)
+            found = propagate(surrogate, system, uncertain, samples) if uncertain else None
+            reason = "" if found else "All inputs are exact: choose a distribution for one of them."
         except InvalidInput as refused:
-            found, why = None, _in_words(refused)
-        self._work.post(self._answered, found, why)
+            found, reason = None, _message(refused)
+        self._work.post(self._set, found, reason)
 
     def _failed(self, error: Exception) -> None:
-        self._work.post(self._answered, None, words.one_line(error))
+        self._work.post(self._set, None, words.one_line(error))
 
-    def _answered(self, found: Uncertainty | None, why: str) -> None:
+    def _set(self, found: Uncertainty | None, reason: str) -> None:
         with self.hold_trait_notifications():
-            self.found, self.problem = found, why
+            self.found, self.problem = found, reason
             self.version += 1
 
-    # --- what is shown ----------------------------------------------------------------------
+    # --- output -----------------------------------------------------------------------------
 
     @property
     def place(self) -> float | None:
-        """Where the output is asked for; None where it is one number."""
+        """Position (nm) of the output; None if it is not a function of z."""
         if not self.is_profile or self.found is None:
             return None
         half = self.found.system.confinement_length / 2
         return max(-half, min(half, self.z))
 
     @property
-    def nothing(self) -> str:
-        """Why there is nothing to show; empty where there is."""
+    def empty_reason(self) -> str:
+        """Reason why there is nothing to show; empty otherwise."""
         if self.found is None:
             return self.problem or "Sampling …"
         if self.output in START and self.output not in self.found.distributions:
-            return f"{FIELDS[self.output].title} is exact: there are no samples of it."
+            return f"{FIELDS[self.output].title} is exact: it has no samples."
         return ""
 
     def numbers(self) -> str:
-        """Mean, standard deviation and quantiles of the output, in words."""
-        if self.found is None or self.nothing:
-            return self.nothing
+        """Describe the output by its mean, standard deviation and quantiles."""
+        if self.found is None or self.empty_reason:
+            return self.empty_reason
         summary = self.found.summary(self.output, self.place)
         text = (
             f"Mean {summary.mean:.4g}, standard deviation {summary.std:.2g}, variance "
-            f"{summary.std**2:.2g}; 90 % between {summary.low:.4g} and {summary.high:.4g}"
+            f"{summary.std**2:.2g}; 90 % between {summary.low:.4g} and {summary.high:.4g}."
         )
         if summary.model_error == summary.model_error:
-            text += f"; the surrogate's own standard error {summary.model_error:.2g} comes on top"
-        return text + "."
+            text += f" Model error (not included): {summary.model_error:.2g}."
+        return text
 
     def plot(self) -> Plot:
-        """Histogram and shares of the variance at one z, or band and shares over all z."""
-        if self.found is None or self.nothing:
-            return Plot(UNCERTAINTY, (), self.nothing.replace(": ", ":\n"))
+        """Plot the histogram and the Sobol indices at one z, or the band and indices over z."""
+        if self.found is None or self.empty_reason:
+            hint = self.empty_reason.replace(". ", ".\n").replace(": ", ":\n")
+            return Plot(UNCERTAINTY, (), hint)
         if self.over_z and self.is_profile:
             return Plot(UNCERTAINTY, (self._band(self.found), self._indices_over_z(self.found)))
         return Plot(UNCERTAINTY, (self._histogram(self.found), self._indices(self.found)))
 
     def _histogram(self, found: Uncertainty) -> Chart:
         density, edges = found.histogram(self.output, self.place, HISTOGRAM_BINS)
-        middles, width = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]
-        curve = Curve("samples", middles, density, ML, kind="bars", bar_width=width)
+        centres, width = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]
+        curve = Curve("samples", centres, density, ML, kind="bars", bar_width=width)
         summary = found.summary(self.output, self.place)
         markers = (
             Marker("mean", x=float(summary.mean)),
@@ -204,9 +209,9 @@ class UncertainInputs(HasTraits):
     def _band(self, found: Uncertainty) -> Chart:
         band = found.band(self.output)
         curves = (
-            Curve("95 % of samples below", found.z, band.high, ML, shade=0.75),
+            Curve("95th percentile", found.z, band.high, ML, shade=0.75),
             Curve("mean", found.z, band.mean, ML, shade=0.4),
-            Curve("5 % below", found.z, band.low, ML, shade=0.05),
+            Curve("5th percentile", found.z, band.low, ML, shade=0.05),
         )
         columns = Columns("z_nm", self.output)
         label = OUTPUTS[self.output].replace(" at z", "")
@@ -234,7 +239,7 @@ class UncertainInputs(HasTraits):
 
 
 def _bars(label: str, x: Any, shares: Any, confidence: Any, shade: float) -> Curve:
-    """Shares of the variance as bars; none where the output does not vary."""
+    """Return Sobol indices as bars; zero if the output does not vary."""
     import numpy as np
 
     heights, errors = np.nan_to_num(shares), np.nan_to_num(confidence)
@@ -244,23 +249,21 @@ def _bars(label: str, x: Any, shares: Any, confidence: Any, shade: float) -> Cur
 def distributions(
     system: SlitSystem, kinds: dict[str, str], widths: dict[str, str]
 ) -> dict[str, Any]:
-    """The distributions of the uncertain inputs, around a system.
+    """Return the distributions of the uncertain inputs around those of a system.
 
     Raises
     ------
     InvalidInput
-        A width is no number above zero.
+        If a width is not a positive number.
     """
     from nanoconf.uncertainty.propagation import Gaussian, Uniform
 
     found: dict[str, Any] = {}
     for name, kind in kinds.items():
         if kind != EXACT:
-            middle, width = getattr(system, name), _width(name, widths[name])
+            mean, width = getattr(system, name), _width(name, widths[name])
             uniform = kind == UNIFORM
-            found[name] = (
-                Uniform(middle - width, middle + width) if uniform else Gaussian(middle, width)
-            )
+            found[name] = Uniform(mean - width, mean + width) if uniform else Gaussian(mean, width)
     return found
 
 
@@ -268,12 +271,12 @@ def _width(name: str, typed: str) -> float:
     text = typed.strip()
     value = float(text.replace(",", ".")) if NUMBER.fullmatch(text) else 0.0
     if not 0 < value < float("inf"):
-        raise InvalidInput(name, typed, "its spread must be a number above 0")
+        raise InvalidInput(name, typed, "the width must be a number above 0")
     return value
 
 
-def _in_words(refused: InvalidInput) -> str:
-    """A refusal, with the input as the page names it."""
+def _message(refused: InvalidInput) -> str:
+    """Return the message of an error, with the page's name of the input."""
     field = FIELDS.get(refused.parameter)
     return (
         refused.allowed if field is None else f"{field.title}, {refused.value}: {refused.allowed}"

@@ -1,4 +1,4 @@
-"""Uncertainty: how well each input is known, which output, and the figure."""
+"""Uncertainty: distributions of the inputs, the output, and the figure."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ CONTROLS_HEIGHT = 112
 
 
 class UncertaintyPanel(widgets.VBox):
-    """A row of inputs, a row of what is asked, what it is in numbers, and the figure."""
+    """Rows of inputs and of output controls, the statistics, and the figure."""
 
     def __init__(self, state: AppState, work: Work):
         self._state = state
         self.model = UncertainInputs(state, work)
         inputs = widgets.HBox([_input(self.model, name) for name in START])
         self.numbers = widgets.HTML().add_class("nc-note").add_class("nc-statistics")
-        self._made: tuple[Any, Plot] = None, Plot(UNCERTAINTY)
+        self._cached: tuple[Any, Plot] = None, Plot(UNCERTAINTY)
         self.canvas = Canvas(state, UNCERTAINTY, self._plot, CONTROLS_HEIGHT)
-        asked = self._asked().add_class("nc-controls")
-        super().__init__([inputs.add_class("nc-controls"), asked, self.numbers, self.canvas])
+        outputs = self._output_controls().add_class("nc-controls")
+        super().__init__([inputs.add_class("nc-controls"), outputs, self.numbers, self.canvas])
         self.add_class("nc-panel")
         self.model.observe(self._show, ["version", "output", "z", "over_z"])
         state.observe(self._show_width, "values")
         self._show_width()
         self._show()
 
-    def _asked(self) -> widgets.HBox:
-        """What is asked: the output, where, and from how many samples."""
+    def _output_controls(self) -> widgets.HBox:
+        """Return the controls for the output, its position and the number of samples."""
         model = self.model
         outputs = [(label, name) for name, label in OUTPUTS.items()]
         self.output = widgets.Dropdown(options=outputs, value=model.output, description="Output")
         self.z = widgets.FloatSlider(description="z (nm)", step=0.01, readout_format=".2f")
         self.over_z = widgets.ToggleButton(
-            description="Over z", tooltip="Show all z, instead of one"
+            description="Over z", tooltip="Plot over all z instead of one"
         ).add_class("nc-small")
         self.samples = widgets.Dropdown(options=SAMPLES, value=model.samples, description="Samples")
         for name in ("output", "z", "over_z", "samples"):
@@ -62,14 +62,14 @@ class UncertaintyPanel(widgets.VBox):
         return lambda change: setattr(self.model, name, change["new"])
 
     def _plot(self) -> Plot:
-        """The figure, made once: the confidence of its indices takes a moment to compute."""
+        """Return the figure; it is cached, because the confidence of its indices is slow."""
         model = self.model
-        asked = model.version, model.output, model.place, model.over_z
-        if asked != self._made[0]:
-            self._made = asked, model.plot()
-        plot, found = self._made[1], model.found
+        key = model.version, model.output, model.place, model.over_z
+        if key != self._cached[0]:
+            self._cached = key, model.plot()
+        plot, found = self._cached[1], model.found
         current = found is None or self._state.is_current(found.system)
-        return plot if current else plot.of_other_inputs()
+        return plot if current else plot.marked_stale()
 
     def _show_width(self, _change: Any = None) -> None:
         width = self._state.values["confinement_length"]
@@ -85,7 +85,7 @@ class UncertaintyPanel(widgets.VBox):
 
 
 def _input(model: UncertainInputs, name: str) -> widgets.HBox:
-    """How one input is distributed, and how wide."""
+    """Return the controls for the distribution of one input and its width."""
     field = FIELDS[name]
     kind = widgets.Dropdown(
         options=KINDS, value=model.kinds[name], description=field.symbol, tooltip=field.title
@@ -93,7 +93,7 @@ def _input(model: UncertainInputs, name: str) -> widgets.HBox:
     width = widgets.Text(
         value=model.widths[name],
         continuous_update=False,
-        tooltip=f"Half width, or standard deviation, of {field.label}",
+        tooltip=f"Half width or standard deviation of {field.label}",
     ).add_class("nc-width")
 
     def changed(_change: Any) -> None:

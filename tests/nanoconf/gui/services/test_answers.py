@@ -1,22 +1,27 @@
-"""Predictions that follow the inputs."""
+"""Predictions that are updated when the inputs change."""
 
 from __future__ import annotations
 
 import threading
 from types import SimpleNamespace
 
-from backend.system import InvalidInput, SlitSystem
+from backend.system import InvalidInput, Range, SlitSystem
 from nanoconf.gui.services.answers import Answers
 from nanoconf.gui.tabs.downloads import model as files
 from nanoconf.surrogate.card import KIND, Card, Metrics
+from nanoconf.surrogate.domain import Domain
 from tests.support.homes import until
 from tests.support.profiles import profiles
 
 
 class Surrogate:
-    """Knows systems up to 0.8 M, and is as slow as it is told to be."""
+    """A surrogate for 0.3 to 0.8 M whose predictions can be delayed."""
 
-    card = Card("1", KIND, "", metrics=Metrics("1", "", 1, 0.01, 0.02, {}, {}))
+    card = Card(
+        *("1", KIND, ""),
+        metrics=Metrics("1", "", 1, 0.01, 0.02, {}, {}),
+        domain=Domain({"salt_concentration": Range(0.3, 0.8, "M")}, {}),
+    )
 
     class domain:
         @staticmethod
@@ -46,13 +51,14 @@ def test_a_prediction_outside_the_training_range_is_explained(state, work, monke
     assert set(files.predicted_files(state)) >= {"ml_positive_density.csv", "ml_charge.csv"}
     assert state.model.name == "1"
     state.type("salt_concentration", "0.9")
-    until(lambda: state.unlearnt)
-    assert state.prediction is None and state.mood != "bad"  # nobody has asked
+    until(lambda: state.prediction_problem)
+    assert state.prediction is None and state.mood != "bad"  # not requested by the user
     work.answers.predict()
     until(lambda: state.mood == "bad")
-    assert "c = 0.90 M must lie between 0.3 and 0.8 M" in state.status and not state.predicting
+    reason = "No ML prediction here: it needs c of 0.3-0.8 M. Press Run to simulate."
+    assert state.status == reason and not state.predicting
     state.type("salt_concentration", "0.8")
-    until(lambda: state.prediction and not state.unlearnt)
+    until(lambda: state.prediction and not state.prediction_problem)
 
 
 def test_the_prediction_follows_the_inputs_and_skips_outdated_ones(state, work, monkeypatch):

@@ -1,4 +1,4 @@
-"""The time estimate of the page."""
+"""Estimated time of a simulation on the page."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ STEPS_PER_SECOND = 3.0
 
 
 def seconds(state: AppState) -> float:
-    """Estimated seconds of the simulation alone."""
+    """Return the estimated time without the start-up (s)."""
     return state.estimate - START_UP_SECONDS
 
 
-def test_the_estimate_is_for_the_cores_that_runs_may_use(state, work, monkeypatch):
+def test_the_estimate_depends_on_the_available_cores(state, work, monkeypatch):
     assert state.settings.replicas == 2
     found = {}
     for cores in ("1", "2", "64"):
         monkeypatch.setenv("NANOCONF_CORES", cores)
-        state.type("duration_ns", cores)  # the inputs change, so it is estimated anew
+        state.type("duration_ns", cores)  # the changed inputs trigger a new estimate
         state.type("duration_ns", "5")
         found[cores] = seconds(state)
     assert found["1"] == pytest.approx(2 * found["2"])
@@ -36,7 +36,7 @@ def test_the_estimate_is_for_the_cores_that_runs_may_use(state, work, monkeypatc
 
 
 @pytest.mark.parametrize("cores", ["1", "2"])
-def test_the_last_run_is_assumed_to_have_used_the_same_cores(state, work, monkeypatch, cores):
+def test_the_last_run_calibrates_the_estimate(state, work, monkeypatch, cores):
     monkeypatch.setenv("NANOCONF_CORES", cores)
     state.choose(SYSTEM)
     a_run_as_slow_as(work, STEPS_PER_SECOND)
@@ -48,10 +48,10 @@ def test_the_last_run_is_assumed_to_have_used_the_same_cores(state, work, monkey
 
 
 def a_run_as_slow_as(work: Work, steps_per_second: float) -> None:
-    """Store a run of the two replicas that the page asks for, all of them counted."""
+    """Store a result with a given total speed, for the page's default settings."""
     run = work.archive.submit(SYSTEM, work.state.settings)
     z = bin_centres(SYSTEM)
     flat = DensityProfile(z, np.ones(len(z)), np.full(len(z), 0.01))
     SimulationResult(SYSTEM, QUICK, SlitProfiles(flat, flat)).save(run.folder)
-    timings = {"timings": {"steps_per_second": steps_per_second}}
-    write_json(run.folder / "result.json", {"summary": timings})
+    timings = {"seconds": 1.0, "steps": 3, "steps_per_second": steps_per_second}
+    write_json(run.folder / "result.json", {"summary": {"timings": timings}})

@@ -1,4 +1,4 @@
-"""Work in the background, of which only the latest request counts."""
+"""Background work that only serves the latest request."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def test_a_failure_is_reported_and_the_next_request_is_served():
 
     with ThreadPoolExecutor(1) as executor:
         latest = Latest(executor, action, told.append)
-        latest.ask(1)
+        latest.request(1)
         until(lambda: told)
-        latest.ask(2)
+        latest.request(2)
         until(lambda: done)
     assert [str(error) for error in told] == ["not the first"] and done == [2]

@@ -1,4 +1,4 @@
-"""Runs of a page: submitted, watched, cancelled, finished, found again."""
+"""Runs of a page: submit, watch, cancel, finish and restore."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def test_cluster_mode_without_a_cluster_explains_what_to_configure_and_stays_off
 
 
 def small(state: AppState, monkeypatch: pytest.MonkeyPatch, settings: RunSettings) -> None:
-    """Make the page ask for a run that is over at once, or never."""
+    """Make the page submit a small system with the given settings."""
     monkeypatch.setattr(AppState, "system", SYSTEM)
     monkeypatch.setattr(AppState, "settings", settings)
 
 
-def test_a_run_goes_to_the_archive_and_comes_back_with_its_files(state, work, monkeypatch):
+def test_a_run_is_archived_and_its_files_are_available(state, work, monkeypatch):
     small(state, monkeypatch, QUICK)
     work.run()
     until(lambda: state.simulation and not state.simulating)
@@ -66,7 +66,7 @@ def test_a_run_goes_to_the_archive_and_comes_back_with_its_files(state, work, mo
     assert state.worker_log
 
 
-def test_a_stored_result_is_shown_at_once(state, work, monkeypatch):
+def test_a_stored_result_is_reused(state, work, monkeypatch):
     small(state, monkeypatch, QUICK)
     work.run()
     until(lambda: not state.simulating and "Done" in state.status)
@@ -83,7 +83,7 @@ def test_cancel_ends_the_run(state, work, monkeypatch):
     until(lambda: state.simulation and state.simulation.state == RunState.RUNNING)
     work.cancel()
     assert state.phase == "cancelling"
-    until(lambda: not state.simulating and "Cancelled" in state.status)  # said last
+    until(lambda: not state.simulating and "Cancelled" in state.status)  # set last
     assert state.simulation.state == RunState.CANCELLED
 
 
@@ -104,7 +104,7 @@ def test_another_page_in_the_same_browser_finds_the_run(state, work, monkeypatch
     again.close()
 
 
-def test_another_users_run_is_offered_and_ended_only_when_asked_twice(state, work, monkeypatch):
+def test_a_run_of_another_browser_is_offered_and_cancelled_only_after_confirmation(state, work):
     run = work.archive.submit(SYSTEM, LONG, owner="somebody else")
     work.resume("", predicted=False)
     (offer,) = work.offers()
@@ -112,13 +112,13 @@ def test_another_users_run_is_offered_and_ended_only_when_asked_twice(state, wor
     assert state.simulation is None
     work.attach(run.id)
     going = ("Preparing", "Equilibrating", "Simulating")
-    until(lambda: state.simulation and state.status.startswith(going))  # said last
+    until(lambda: state.simulation and state.status.startswith(going))  # set last
     assert work.offers() == ()
     work.cancel()
-    assert state.phase == "confirming" and "once more" in state.status and not run.cancel_requested
+    assert state.phase == "confirming" and "again" in state.status and not run.cancel_requested
     state.show(replace(state.simulation, progress=Progress("equilibrating", 0.1)))
-    assert "once more" in state.status
-    work.leave()
+    assert "again" in state.status
+    work.detach()
     assert not state.simulating and not run.finished
     work.attach(run.id)
     until(lambda: state.simulation and state.simulation.active)
@@ -145,7 +145,7 @@ def test_a_stored_result_appears_with_its_inputs_and_becomes_stale_with_others(
     ensure_keeper(work.archive.home)
     until(lambda: run.state == RunState.DONE)
     state.choose(SYSTEM)
-    until(lambda: state.simulation and "Stored result" in state.status)  # said last
+    until(lambda: state.simulation and "Stored result" in state.status)  # set last
     assert state.simulation.stored and state.simulation.run_id == run.id
     assert not state.simulation_stale
     state.type("salt_concentration", "0.77")
@@ -155,7 +155,7 @@ def test_a_stored_result_appears_with_its_inputs_and_becomes_stale_with_others(
 
 
 def stored(archive: Archive, owner: str = "somebody else") -> Run:
-    """A run of `SYSTEM` that is done, with a profile that nobody has simulated."""
+    """Return a finished run of `SYSTEM` with an artificial profile."""
     run = archive.submit(SYSTEM, QUICK, owner=owner)
     SimulationResult(SYSTEM, QUICK, profiles(SYSTEM)).save(run.folder)
     write_json(run.folder / "result.json", {"summary": {}})
@@ -180,12 +180,12 @@ def test_an_opened_run_that_is_done_is_a_stored_result(state, work):
 
 
 class Page:
-    """A page whose main thread is the test's: what is posted to it waits until it is let.
+    """A page whose main thread is the test's: posted calls wait until the test runs them.
 
     Attributes
     ----------
     waiting : list of callable
-        What is posted, and not yet done.
+        Posted calls that have not run yet.
     """
 
     def __init__(self, state: AppState, home: Path):
@@ -194,14 +194,14 @@ class Page:
         self.work.owner = "me"
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Do what is posted until something is so."""
+        """Run the posted calls until a condition holds."""
 
-        def so() -> object:
+        def holds() -> object:
             while self.waiting:
                 self.waiting.pop(0)()
             return condition()
 
-        until(so)
+        until(holds)
 
 
 @pytest.fixture
@@ -213,11 +213,11 @@ def page(state, home):
 
 @pytest.fixture
 def no_keeper(monkeypatch):
-    """Nobody begins what waits."""
+    """Keep queued runs from starting."""
     monkeypatch.setattr("backend.keeper.election.ensure_keeper", lambda _home: None)
 
 
-def test_a_stored_result_comes_back_after_a_run_without_a_result(state, page):
+def test_a_stored_result_is_shown_again_after_a_run_without_a_result(state, page):
     run = stored(page.work.archive)
     for end in (RunState.CANCELLED, RunState.FAILED):
         state.type("salt_concentration", "0.77")
@@ -229,32 +229,35 @@ def test_a_stored_result_comes_back_after_a_run_without_a_result(state, page):
 
 
 def with_a_stored_result_and_a_run(state: AppState, page: Page) -> Run:
-    """The page is loaded again while its run goes on; another result of the inputs is stored."""
+    """Reload the page during a run while another result of the inputs is stored."""
     stored(page.work.archive, owner="me")
     run = page.work.archive.submit(SYSTEM, LONG, owner="me")
     state.restore(texts_of(SYSTEM))
     page.work.resume(run.id, predicted=False)
-    # The main thread is busy until the result is found and the run has been looked at.
+    # The posted calls wait until the result has been found and the run has been read.
     until(lambda: len(page.waiting) > 8)
     page.until(lambda: state.simulation.active)
     assert state.simulation.run_id == run.id
     return run
 
 
-def test_cancel_ends_the_run_on_screen_even_though_a_result_is_stored(state, page, no_keeper):
+def test_cancel_stops_the_run_on_screen_even_if_a_result_is_stored(state, page, no_keeper):
     run = with_a_stored_result_and_a_run(state, page)
     page.work.cancel()
     page.until(lambda: not state.simulating)
-    assert run.state == RunState.CANCELLED and "Cancelled" in state.status
+    assert run.state == RunState.CANCELLED
+    assert state.status == "Cancelled before it started."
 
 
-def test_finish_ends_the_run_on_screen_even_though_a_result_is_stored(state, page, no_keeper):
+def test_finish_stops_the_run_on_screen_even_if_a_result_is_stored(state, page, no_keeper):
     run = with_a_stored_result_and_a_run(state, page)
     page.work.finish()
     until(lambda: run.finish_requested)
 
 
-def test_the_page_stays_usable_when_a_waiting_run_is_deleted(state, page, no_keeper, monkeypatch):
+def test_the_page_remains_usable_after_its_queued_run_is_deleted(
+    state, page, no_keeper, monkeypatch
+):
     run = page.work.archive.submit(SYSTEM, LONG, owner="me")
     page.work.attach(run.id)
     page.until(lambda: "Waiting for a free processor" in state.status)
@@ -272,7 +275,7 @@ def test_a_run_that_is_gone_cannot_be_cancelled(state, page):
     state.show(Simulation("0" * 32, SYSTEM, LONG))
     page.work.cancel()
     page.until(lambda: state.phase != "cancelling")
-    assert "could not be ended: there is no run" in state.status
+    assert "could not be cancelled: there is no run" in state.status
 
 
 def test_a_run_that_cannot_be_opened_is_reported(state, work):
@@ -282,7 +285,7 @@ def test_a_run_that_cannot_be_opened_is_reported(state, work):
 
 
 def test_finish_keeps_the_result_so_far(state, work, monkeypatch):
-    settings = replace(LONG, duration_ns=20.0)  # it can end after a tenth of that
+    settings = replace(LONG, duration_ns=20.0)  # it can finish after a tenth of that
     small(state, monkeypatch, settings)
     work.run()
     until(lambda: state.simulation and state.simulation.profiles is not None)
@@ -292,17 +295,19 @@ def test_finish_keeps_the_result_so_far(state, work, monkeypatch):
     assert state.simulation.state == RunState.DONE, state.log
     summary = state.simulation.result.summary
     assert 0 < summary.simulated_ns < settings.duration_ns
-    # It does not answer a request for all of it.
+    # It is not reused for a request of the full length.
     assert not work.archive.submit(SYSTEM, LONG).joined
 
 
-def test_a_waiting_run_shows_how_many_are_ahead_of_it(state, work):
+def test_a_queued_run_shows_the_number_of_runs_ahead(state, work):
     first = work.archive.submit(SYSTEM, replace(LONG, seed=11))
     second = work.archive.submit(SYSTEM, replace(LONG, seed=12))
     third = work.archive.submit(SYSTEM, replace(LONG, seed=13))
     assert [work.archive.ahead_of(run) for run in (first, second, third)] == [0, 1, 2]
     waiting = Simulation(third.id, SYSTEM, LONG, ahead=2)
-    assert "2 more before it" in words.status(waiting)
+    assert words.status(waiting) == "Waiting for a free processor: 2 runs ahead …"
+    assert "1 run ahead" in words.status(replace(waiting, ahead=1))
+    assert "next in line" in words.status(replace(waiting, ahead=0))
 
 
 def test_nothing_starts_while_an_input_is_invalid(state, work):

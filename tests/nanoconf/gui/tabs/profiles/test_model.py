@@ -1,4 +1,4 @@
-"""Curves of the tabs that show profiles."""
+"""Curves of the tabs with profiles."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def test_density_tabs_show_both_sources_and_the_prediction_graph_both_ions(state
     assert [curve.species for curve in plot.curves] == ["positive", "negative"]
     values = json.loads(plot.as_json())[0]
     assert len(values["z_nm"]) == len(values["density_M"]) == len(values["error_M"]) == 300
-    assert "300 points" in plot.in_words()
+    assert "300 points" in plot.as_text()
 
 
-def test_charge_has_errors_only_where_there_are_blocks(state):
+def test_charge_has_errors_only_with_blocks(state):
     system = SlitSystem(surface_charge_density=-0.01)
     both = profiles(system)
     charge = ChargeProfile.of(system, both)
