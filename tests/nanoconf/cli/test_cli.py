@@ -72,8 +72,6 @@ def nanoconf(*arguments: object) -> int:
 def test_help_returns_at_once_because_it_imports_nothing_heavy():
     code = """if True:
         import sys
-from pathlib import Path
-from types import ModuleType
         from nanoconf.cli.main import main
         try:
             main(["--help"])
