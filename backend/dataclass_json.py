@@ -2,7 +2,7 @@
 
 A field without a default is a key that the file always has. One with a default is left out of the
 file while it has that value, so a file of an earlier version, which lacks the key, is written back
-as it was.
+unchanged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def unknown(record: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_json(value: Any) -> Any:
-    """Return a dataclass as JSON values, the fields in their order."""
+    """Return a dataclass as JSON values, with the fields in order."""
     if isinstance(value, dict):
         return {key: as_json(each) for key, each in value.items()}
     if not is_dataclass(value):

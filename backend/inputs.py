@@ -1,4 +1,4 @@
-"""Table of inputs: the only place for their names, symbols, units, ranges, defaults and flags.
+"""Table of inputs: the single source of their names, symbols, units, ranges, defaults and flags.
 
 `SYSTEM` lists the inputs of a physical system, in the order of the fields of
 `backend.system.SlitSystem`. Validation, the command line, the page, datasets and the surrogate
@@ -20,7 +20,7 @@ MAXIMUM_IONS = 16384
 
 
 class InvalidInput(ValueError):
-    """Error for an input with which no simulation can start.
+    """Raised for an input with which no simulation can start.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ and the wall charge fixes the field at the wall. The solution is the unique mini
 which is convex, so Newton's method with a line search converges from any starting point. Up to a
 constant, −J is the free energy at fixed numbers of ions (E. S. Reiner and C. J. Radke, J. Chem.
 Soc., Faraday Trans. 86, 3901, 1990). Densities are piecewise constant on a grid that is refined
-where they change fast. The discretisation conserves ions and charge exactly.
+where they change rapidly. The discretisation conserves ions and charge exactly.
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ class RunSettings:
     Raises
     ------
     InvalidInput
-        One line with the parameter, its value and what is allowed.
+        One line with the parameter, its value and the allowed values.
     """
 
     duration_ns: float = _default("duration_ns")

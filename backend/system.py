@@ -65,12 +65,12 @@ class SlitSystem:
         Relative permittivity of the uniform dielectric.
     negative_ions : int, optional
         Number of negative ions, which sets the size of the periodic box; by default 212, or more
-        if the box needs them.
+        if the box requires it.
 
     Raises
     ------
     InvalidInput
-        One line with the parameter, its value and what is allowed.
+        One line with the parameter, its value and the allowed values.
     """
 
     confinement_length: float = _default("confinement_length")
@@ -163,7 +163,7 @@ class SlitSystem:
 
     @property
     def _negative_multiple(self) -> int:
-        """Number of which N₋ must be a multiple, so that N₊ is whole."""
+        """Number that must divide N₋, so that N₊ is whole."""
         return self.positive_valency // math.gcd(self.positive_valency, -self.negative_valency)
 
     @property
@@ -282,7 +282,7 @@ class SlitSystem:
 
 
 def _whole_multiple(number: float, multiple: int) -> int:
-    """Return the smallest multiple that is at least a number."""
+    """Return the smallest multiple of `multiple` that is at least `number`."""
     return multiple * math.ceil(number / multiple - 1e-9)
 
 

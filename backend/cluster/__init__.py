@@ -2,12 +2,12 @@
 
 The code is divided by where it runs:
 
-- `here`: on this computer, in the keeper: submit jobs, poll them, fetch their results
+- `here`: on this computer, in the keeper: submits jobs, polls them, fetches their results
 - `ssh`: the connection to the login node, also on this computer
-- `node`: on the cluster, with Python's standard library alone
+- `node`: on the cluster, using only Python's standard library
 
-What they share lies beside these packages: `config` (which clusters there are), `resources` and
-`destination` (what a run asks of a cluster), `problems`, `waiting`, `wire` (the messages between
-here and there) and `package` (the worker that is installed there). `check` tests a cluster
-step by step.
+Shared code is in this folder: `config` (the configured clusters), `resources` and `destination`
+(the resources that a run requests from a cluster), `problems`, `waiting`, `wire` (the messages
+between this computer and the cluster) and `package` (the worker that is installed there). `check`
+tests a cluster step by step.
 """

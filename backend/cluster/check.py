@@ -12,19 +12,19 @@ from backend.cluster.ssh.login import Ask
 from backend.cluster.waiting import Say, nobody
 
 SLOW_SHELL_SECONDS = 5.0
-"""A login shell that takes longer to start is reported: it delays every command."""
+"""Start-up time above which a login shell is reported, because it delays every command (s)."""
 
 
 def steps(cluster: Cluster, ask: Ask | None = None, say: Say = nobody) -> Iterator[tuple[str, str]]:
-    """Test a cluster; yields each step that works and what was found.
+    """Test a cluster; yield each step that succeeds and its result.
 
     Parameters
     ----------
     cluster : Cluster
     ask : callable, optional
-        Asks a person for what the host wants besides a key.
+        Prompts the user for what the host requires besides a key.
     say : callable, optional
-        Reports, in one line, what is being waited for.
+        Called with a one-line description of the current wait.
 
     Raises
     ------
@@ -33,22 +33,22 @@ def steps(cluster: Cluster, ask: Ask | None = None, say: Say = nobody) -> Iterat
     """
     agent = AgentClient(cluster, say)
     target = agent.connection.target
-    yield "the entry is understood", f"{target}, jobs in {cluster.work_dir}"
+    yield "the entry is valid", f"{target}, jobs in {cluster.work_dir}"
     try:
         for host, key in agent.connection.approach(ask):
             who = "the host" if host is target else f"the jump host {host}"
             yield f"{who} answers", str(key.fingerprint)
             if key not in host_keys.known_keys(host):
-                line = f"the host key of {host} is not the one in {host.known_hosts}, or not there"
-                advice = f"compare the fingerprint, then nanoconf cluster trust {cluster.name}"
+                line = f"{host.known_hosts} does not contain this host key of {host}"
+                advice = f"compare the fingerprint, then run nanoconf cluster trust {cluster.name}"
                 raise ClusterProblem("host-key", f"{line}: {advice}")
             yield "its host key is known", str(host.known_hosts)
         yield "the login works", target.user
         yield _start_the_shell(agent)
         site = agent.site
-        yield "Python and the worker are there", site.python
+        yield "Python and the worker are installed", site.python
         found = agent.request("hello")
-        yield "the work folder can be written", str(found["work_dir"])
+        yield "the work folder is writable", str(found["work_dir"])
         yield "Slurm answers", str(found["slurm"])
         if cluster.partition and cluster.partition not in found["partitions"]:
             allowed = ", ".join(found["partitions"]) or "none"
@@ -62,15 +62,15 @@ def steps(cluster: Cluster, ask: Ask | None = None, say: Say = nobody) -> Iterat
 
 
 def _start_the_shell(agent: AgentClient) -> tuple[str, str]:
-    """Start the user's login shell; returns the step and how long it took."""
+    """Start the user's login shell; return the step and its duration."""
     answer = agent.connection.run("true")
     seconds, host = agent.connection.shell_seconds, agent.connection.target.host
     if answer.status:
-        line = f"the login shell runs no command ({answer.last_line()})"
-        raise ClusterProblem("login-shell", f"{line}: look at ~/.bashrc on {host}")
+        line = f"the login shell cannot run commands ({answer.last_line()})"
+        raise ClusterProblem("login-shell", f"{line}: check ~/.bashrc on {host}")
     if seconds < SLOW_SHELL_SECONDS:
         return "the login shell starts", f"in {seconds:.1f} s"
-    return f"the login shell takes {seconds:.0f} s to start", f"look at ~/.bashrc on {host}"
+    return f"the login shell takes {seconds:.0f} s to start", f"check ~/.bashrc on {host}"
 
 
 def _start_the_engine(agent: AgentClient) -> None:
@@ -79,4 +79,4 @@ def _start_the_engine(agent: AgentClient) -> None:
     answer = agent.connection.run(command, task="waiting for the engine to load")
     if answer.status:
         line = f"the engine cannot be loaded on the cluster ({answer.last_line()})"
-        raise ClusterProblem("worker-start", f"{line}: see python and setup in its entry")
+        raise ClusterProblem("worker-start", f"{line}: check python and setup in its entry")

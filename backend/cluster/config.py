@@ -1,4 +1,4 @@
-"""Clusters that are described in one TOML file, ``NANOCONF_CLUSTER_CONFIG``."""
+"""Configuration of clusters: one TOML file, ``NANOCONF_CLUSTER_CONFIG``."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ class Cluster:
     partition, account, qos : str
         As in Slurm; empty means the cluster's default.
     cores : int
-        Cores that one run may take.
+        Maximum number of cores for one run.
     max_walltime_minutes : int
-        Longest time that a job may ask for.
+        Maximum time that a job may request.
     max_tasks : int
         Maximum number of jobs (tasks of an array) that a sweep is divided into.
     max_running : int
         Maximum number of tasks of a sweep that run at the same time.
     engine : str
-        Engine of a run unless the user chooses another.
+        Default engine of a run.
     mpi : str
         Command that starts LAMMPS's MPI ranks in a job; empty means its own mpiexec.
     python : str
         Python on the cluster (3.11 or later, with NumPy, SciPy and Numba); if empty, an
-        environment is made in `work_dir`.
+        environment is created in `work_dir`.
     setup : tuple of str
-        Shell lines that run first, such as ``module load python/3.12``.
+        Shell commands to run first, such as ``module load python/3.12``.
     shared : bool
-        True if all users of a shared server may use it, within the limits:
+        True if all users of a shared server may use it, within these limits:
     max_runs, max_cores, max_minutes : int
-        Runs at the same time, cores and minutes of each; 0 means no limit.
+        Maximum number of simultaneous runs, and of cores and minutes per run; 0 means no limit.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Cluster:
 
     @classmethod
     def from_dict(cls, name: str, values: dict[str, Any]) -> Cluster:
-        """Return the cluster of an entry; `InvalidInput` names the key that cannot be used."""
+        """Return the cluster of an entry; raise `InvalidInput` with the name of an invalid key."""
         known = {each.name: each.type for each in fields(cls) if each.name != "name"}
         for key, value in values.items():
             parameter = f"clusters.{name}.{key}"
@@ -109,7 +109,7 @@ class Cluster:
         if not self.work_dir.strip():
             refuse("work_dir", "must name a folder on the cluster")
         if ":" in self.work_dir:
-            refuse("work_dir", "must not contain a colon, which Python takes for the end of a path")
+            refuse("work_dir", "must not contain a colon, which Python treats as the end of a path")
         for key in ("cores", "max_walltime_minutes", "max_tasks", "max_running"):
             if getattr(self, key) < 1:
                 refuse(key, "must be 1 or more")
@@ -119,20 +119,20 @@ class Cluster:
 
 
 def _check(parameter: str, value: Any, kind: str) -> None:
-    """Refuse a value of the wrong type, or one that no command line can hold."""
+    """Refuse a value of the wrong type, or one that no command line can contain."""
     texts = value if isinstance(value, list) else [value]
     if kind == "int":
         right, words = isinstance(value, int) and not isinstance(value, bool), "a whole number"
     elif kind == "bool":
         right, words = isinstance(value, bool), "true or false"
     elif kind == "str":
-        right, words = isinstance(value, str), "a text"
+        right, words = isinstance(value, str), "a string"
     else:
         right, words = isinstance(value, list) and all(isinstance(t, str) for t in texts), "a list"
     if not right:
         raise InvalidInput(parameter, value, f"must be {words}")
     if any("\0" in text for text in texts if isinstance(text, str)):
-        raise InvalidInput(parameter, value, "must not contain a zero byte")
+        raise InvalidInput(parameter, value, "must not contain a null byte")
 
 
 def config_path() -> Path:
@@ -195,11 +195,11 @@ EXAMPLE = """\
 [clusters.example]
 host = "login.example.org"      # a host name, or an alias from ~/.ssh/config
 # port = 22
-# user = ""                     # your name on the cluster; default: the same as here
+# user = ""                     # your user name on the cluster; default: same as here
 # key_file = ""                 # default: from ~/.ssh/config, or the agent's keys
 # known_hosts = ""              # default: ~/.ssh/known_hosts; see nanoconf cluster trust
 # jump_host = ""                # a host to connect through: user@host:port
-# work_dir = "nanoconf-runs"    # on the cluster, below the home folder; made if missing
+# work_dir = "nanoconf-runs"    # on the cluster, below the home folder; created if missing
 
 # partition = ""                # as in Slurm; empty means the cluster's default
 # account = ""
@@ -209,13 +209,13 @@ host = "login.example.org"      # a host name, or an alias from ~/.ssh/config
 # max_tasks = 20                # maximum number of tasks in the array of a sweep
 # max_running = 10              # maximum number of them that run at the same time
 
-# python = ""                   # 3.11 or later; empty: an environment is made in work_dir
-# setup = []                    # shell lines that run first: ["module load python/3.12"]
+# python = ""                   # 3.11 or later; empty: an environment is created in work_dir
+# setup = []                    # shell commands to run first: ["module load python/3.12"]
 # engine = "numba"              # or "lammps", which uses the cluster's own LAMMPS
 # mpi = ""                      # starts MPI ranks, e.g. "srun --mpi=pmix"; default: its mpiexec
 
 # shared = false                # true: all users of the page may use it, within limits:
 # max_runs = 4                  # runs at the same time,
-# max_cores = 4                 # cores of a run,
-# max_minutes = 60              # minutes of a run
+# max_cores = 4                 # cores per run,
+# max_minutes = 60              # minutes per run
 """

@@ -1,4 +1,4 @@
-"""Where runs go, and how they are there, for commands and the page."""
+"""Destination of runs and their status there, for commands and the page."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def destination(
     cores: int | None = None,
     minutes: int | None = None,
 ) -> dict[str, Any]:
-    """Return where a run goes, as arguments of `Archive.submit`.
+    """Return the destination of a run, as arguments of `Archive.submit`.
 
     Parameters
     ----------
     name : str or None
         The cluster's name; empty for the first cluster, None for this computer.
     system, settings
-        System to simulate, and how.
+        System to simulate and settings of the run.
     cores, minutes : int, optional
-        Cores and minutes to ask of the cluster; estimated by default.
+        Cores and minutes to request from the cluster; estimated by default.
 
     Raises
     ------
     InvalidInput
-        There is no such cluster, or the run asks for more than it allows.
+        There is no such cluster, or the run requests more than it allows.
     """
     if name is None:
         return {}
@@ -56,7 +56,7 @@ def default_engine(name: str | None) -> dict[str, str]:
 
 
 def status_in_words(run: Run) -> str:
-    """Return the status of a run on a cluster, such as ``pending: Priority``; else empty."""
+    """Return the status of a run on a cluster, such as ``pending: Priority``; may be empty."""
     status = run.cluster_status()
     if status.get("note"):
         return str(status["note"])
@@ -66,9 +66,9 @@ def status_in_words(run: Run) -> str:
 
 
 def waiting_line(progress: bool | None) -> Callable[[Run], None]:
-    """Return a function that reports what a run on a cluster waits for, on standard error.
+    """Return a function that prints to standard error what a cluster run is waiting for.
 
-    It reports each line once. On a terminal it reports nothing, because the progress bar does.
+    It prints each line once. On a terminal it prints nothing; the progress bar shows the line.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ def digest() -> str:
 
 
 def folder_name() -> str:
-    """Return the name of its folder on the cluster, different for every version."""
+    """Return the name of the package's folder on the cluster, unique to each version."""
     return f"worker-{__version__}-{digest()[:12]}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 PASSING = ("unreachable", "lost", "slurm-silent", "login-needed")
-"""Temporary problems: what failed is tried again."""
+"""Temporary problems, after which the operation is retried."""
 
 
 class ClusterProblem(RuntimeError):
@@ -12,10 +12,10 @@ class ClusterProblem(RuntimeError):
     Parameters
     ----------
     name : str
-        A short word that never changes: one of `PASSING` or of
+        Short stable name: one of `PASSING` or of
         `backend.runs.archive.NOT_ACCEPTED`, or ``unexpected``.
     line : str
-        What happened, and what to do, in one line.
+        One line: the problem and its remedy.
     """
 
     def __init__(self, name: str, line: str):
@@ -24,5 +24,5 @@ class ClusterProblem(RuntimeError):
 
     @property
     def passing(self) -> bool:
-        """True for a temporary problem, which is worth another try."""
+        """True for a temporary problem, which is worth a retry."""
         return self.name in PASSING

@@ -1,4 +1,4 @@
-"""Cores and minutes that a run asks of a cluster."""
+"""Cores and minutes that a run requests from a cluster."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
 
 SPARE_MINUTES = 5
-"""Time to start, and to compile the engine the first time."""
+"""Time to start, and to compile the engine on first use."""
 
 SAFETY = 3
-"""Time limit, divided by the time that the run is expected to take on this computer."""
+"""Ratio of the time limit to the expected duration of the run on this computer."""
 
 
 def resources(
@@ -26,13 +26,13 @@ def resources(
     cores: int | None = None,
     minutes: int | None = None,
 ) -> dict[str, Any]:
-    """Return what a run asks of a cluster, as `Archive.submit` takes it.
+    """Return the resources that a run requests from a cluster, as an argument of `Archive.submit`.
 
     Parameters
     ----------
     cluster : Cluster
     system, settings
-        System to simulate, and how.
+        System to simulate and settings of the run.
     cores : int, optional
         Cores; by default one for each replica, if there are enough.
     minutes : int, optional
@@ -41,7 +41,7 @@ def resources(
     Raises
     ------
     InvalidInput
-        The run asks for more than the cluster's entry allows.
+        The run requests more than the cluster's entry allows.
     """
     most_cores = _least(cluster.cores, cluster.max_cores)
     most_minutes = _least(cluster.max_walltime_minutes, cluster.max_minutes)

@@ -1,4 +1,4 @@
-"""Report what is being waited for, once it takes more than a moment."""
+"""Report waits that take more than a moment."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable, Iterator
 
 NOTICE_SECONDS = 3.0
-"""How long something may take before it is reported."""
+"""Duration after which a wait is reported (s)."""
 
 Say = Callable[[str], None]
-"""Reports, in one line, what is being waited for; may be called from another thread."""
+"""Called with a one-line description of the current wait, possibly from another thread."""
 
 
 def nobody(_line: str) -> None:
@@ -19,13 +19,13 @@ def nobody(_line: str) -> None:
 
 @contextlib.contextmanager
 def waiting(say: Say, line: str, seconds: float = NOTICE_SECONDS) -> Iterator[None]:
-    """Report a line if the body takes longer than some seconds.
+    """Report a line if the body takes longer than `seconds`.
 
     Parameters
     ----------
     say : callable
     line : str
-        What is being waited for; an empty line is not reported.
+        Description of the wait; an empty line is not reported.
     seconds : float
         Time until the line is reported.
     """

@@ -2,7 +2,7 @@
 
 A message is a line ``NANOCONF <bytes> <sha256>``, followed by that many bytes of compressed JSON.
 Anything before the line, such as a greeting of the login node, is skipped. An incomplete message is
-refused.
+rejected.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def unpack(data: bytes) -> Any:
     """
     line = LINE.search(data)
     if line is None:
-        raise Broken("no message")
+        raise Broken("there is no message")
     body = data[line.end() : line.end() + int(line[1])]
     if hashlib.sha256(body).hexdigest().encode() != line[2]:
-        raise Broken("a message that breaks off")
+        raise Broken("the message is truncated")
     return json.loads(zlib.decompress(body))
 
 

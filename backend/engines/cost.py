@@ -23,7 +23,7 @@ def estimated_seconds(
     cores : int
         Number of available processor cores.
     slowdown : float
-        Measured over estimated duration of an earlier run on this computer.
+        Ratio of measured to estimated duration of an earlier run on this computer.
     """
     steps = Schedule.of(system, settings).steps(settings)
     rounds = -(-settings.replicas // min(cores, settings.replicas))

@@ -1,7 +1,7 @@
 """Registry of the engines: one record for each program that can compute a run.
 
-All other code uses the record and compares no names, so a new engine needs only a record here and
-a folder of its own. Records name functions instead of importing them, so this module needs only
+All other code uses the record and never compares names, so a new engine needs only a record here
+and its own folder. Records name functions instead of importing them, so this module needs only
 the standard library. Settings, the command line and the page can read it before NumPy or an engine
 is loaded.
 """
@@ -48,7 +48,7 @@ class Engine:
     mpi : bool
         True if its MPI ranks use all cores of a cluster job; otherwise a replica uses one core.
     force_sampling : bool
-        True if its profiles come from force sampling, which training of the surrogate requires.
+        True if its profiles come from force sampling, which surrogate training requires.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """Start, stop and find the keeper of a home.
 
-The keeper holds ``keeper.lock``, so a home never has two. `ensure_keeper` starts it in a session of
-its own; it leaves when it has been idle for a while. All its knowledge is in the run folders, so it
-may be killed at any moment: the next `ensure_keeper` starts another.
+The keeper holds ``keeper.lock``, so a home never has two. `ensure_keeper` starts it in its own
+session; it exits when it has been idle for a while. All its state is in the run folders, so it can
+be killed at any moment: the next `ensure_keeper` starts another.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 60.0
 REELECTION_SECONDS = 5.0
-"""Interval at which whoever follows a run makes sure that there is a keeper."""
+"""Interval at which `follow` makes sure that a keeper is running (s)."""
 
 MODULES = {"backend.keeper", "backend.runs.keeper"}
-"""Names that a keeper, also of an earlier version, has on its command line."""
+"""Module names on the command line of a keeper of this or an earlier version."""
 
 
 def ensure_keeper(home: Path, *, idle_seconds: float = IDLE_SECONDS) -> None:
     """Start the keeper of a home unless a keeper of this version is running.
 
-    Call it after submitting, and now and then while waiting; it is cheap.
+    Call it after submitting, and periodically while waiting; it is cheap.
 
     Parameters
     ----------
     home : Path
         The folder of the archive.
     idle_seconds : float
-        How long the keeper stays when there is nothing to do.
+        Idle time after which the keeper exits (s).
     """
     Archive(home).prepare()
     lock_file = home / "keeper.lock"
@@ -70,7 +70,7 @@ def ensure_keeper(home: Path, *, idle_seconds: float = IDLE_SECONDS) -> None:
 
 
 def stop_keeper(home: Path, timeout: float = 5.0) -> bool:
-    """Stop the keeper of a home, but not its workers; returns True when none is left."""
+    """Stop the keeper of a home, but not its workers; return True once none is running."""
     lock_file = home / "keeper.lock"
     deadline = time.monotonic() + timeout
     signalled = None
@@ -90,7 +90,7 @@ def follow(
     on_progress: Callable[[Progress | None], None] | None = None,
     timeout: float | None = None,
 ) -> RunState:
-    """Wait for the end of a run, starting a keeper whenever there is none; returns the state."""
+    """Wait for a run to end, starting a keeper whenever there is none; return the state."""
     home = run.folder.parent.parent
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
@@ -103,7 +103,7 @@ def follow(
 
 
 def _holder(lock_file: Path) -> dict:
-    """Return what the keeper has written to its lock file: ``pid`` and ``version``."""
+    """Return the content of the keeper's lock file: ``pid`` and ``version``."""
     try:
         about = read_json(lock_file)
     except (OSError, ValueError):
@@ -112,7 +112,7 @@ def _holder(lock_file: Path) -> dict:
 
 
 def _is_keeper(pid: int) -> bool:
-    """Check that a process is a keeper, not one that has reused the number of a dead keeper."""
+    """Check that a process is a keeper, not one that has reused the PID of a dead keeper."""
     import psutil
 
     try:

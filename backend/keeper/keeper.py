@@ -40,7 +40,7 @@ class Keeper:
     _training: subprocess.Popen[bytes] | None = None
 
     def poll(self) -> bool:
-        """Check every run once, start what can be started; returns True if any is open."""
+        """Check every run once and start what can be started; return True if any is open."""
         self._add_new_runs()
         local = self.local_runs.poll()
         if self.local_runs.any_finished and not local:

@@ -1,4 +1,4 @@
-"""When to retrain the surrogate, as the keeper and the training process agree on it.
+"""Schedule of retraining the surrogate, shared by the keeper and the training process.
 
 ``learning.json`` in the home lists the runs that training has checked, and those of them that are
 eligible and wait for the next training. The training process writes it; the keeper only counts.
@@ -21,11 +21,11 @@ from backend.system import InvalidInput
 FILE = "learning.json"
 VARIABLE = "NANOCONF_RETRAIN_AFTER"
 EVERY = 100
-"""New runs that start a training, unless ``NANOCONF_RETRAIN_AFTER`` is set."""
+"""Number of new runs that trigger a training, unless ``NANOCONF_RETRAIN_AFTER`` is set."""
 
 
 def retrain_after() -> int:
-    """Return the number of new runs that start a training; 0 is never.
+    """Return the number of new runs that trigger a training; 0 means never.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def retrain_after() -> int:
     """
     text = os.environ.get(VARIABLE, str(EVERY))
     if not (text.isascii() and text.isdigit()):
-        raise InvalidInput(VARIABLE, text, "must be a whole number of runs; 0 is never")
+        raise InvalidInput(VARIABLE, text, "must be a whole number of runs; 0 means never")
     return int(text)
 
 
@@ -45,7 +45,7 @@ class Learning:
     Attributes
     ----------
     learnt, fresh, useless : frozenset of str
-        Ids of runs that a training has used; that wait for the next training; that are not
+        Ids of runs used in a training, of runs waiting for the next training, and of runs not
         eligible for training.
     outcome : str
         Outcome of the last training, in one line.
@@ -80,7 +80,7 @@ class Learning:
 
 
 def may_be_due(archive: Archive) -> bool:
-    """Check if there are enough new runs for a training; cheap, reads no result."""
+    """Return True if there may be enough new runs for a training; cheap, reads no results."""
     every = retrain_after()
     if not every:
         return False
@@ -90,7 +90,7 @@ def may_be_due(archive: Archive) -> bool:
 
 
 def start_training(home: Path) -> subprocess.Popen[bytes] | None:
-    """Start ``nanoconf train --if-due`` in a session of its own; returns None without nanoconf."""
+    """Start ``nanoconf train --if-due`` in its own session; None if nanoconf is not installed."""
     if importlib.util.find_spec("nanoconf") is None:
         return None
     with open(home / "training.log", "ab") as log:

@@ -1,4 +1,4 @@
-"""Runs on this computer: start their workers in order, as cores allow, and restart crashed ones."""
+"""Runs on this computer: start their workers in order as cores allow, and restart crashed ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LocalRuns:
     children : dict of str to Popen
         Workers that this process has started, by id of the run.
     failed_starts : dict of str to int
-        Workers that ended before their first progress, by id of the run.
+        Number of workers that ended before reporting any progress, by id of the run.
     unwritable : set of str
         Ids of runs that have crashed too often, but whose folder cannot be written.
     any_finished : bool
@@ -43,14 +43,14 @@ class LocalRuns:
     _unchanged_since: dict[str, int] = field(default_factory=dict)
 
     def poll(self) -> bool:
-        """Check every open run once, start what can be started; returns True if any is open."""
+        """Check every open run once and start what can be started; return True if any is open."""
         self._reap_workers()
         running, waiting = self._sort()
         self._start_waiting(running, waiting)
         return bool(running or waiting)
 
     def _reap_workers(self) -> None:
-        """Log how the workers that have ended did so."""
+        """Log the exit status of workers that have ended."""
         for run_id, child in list(self.children.items()):
             status = child.poll()
             if status is None:
@@ -83,7 +83,7 @@ class LocalRuns:
         return running, waiting
 
     def _state(self, run: Run) -> RunState:
-        """Return the state; one time stamp is enough for the many runs that only wait."""
+        """Return the state; for the many runs that only wait, one timestamp is enough."""
         stamp = os.stat(run.folder).st_mtime_ns
         if self._unchanged_since.get(run.id) == stamp:
             return RunState.QUEUED
@@ -134,7 +134,7 @@ class LocalRuns:
 
     def _give_up(self, run: Run, crashes: int) -> None:
         reason = (
-            f"the simulation's process died {crashes} times without a message, perhaps out of "
+            f"the simulation process died {crashes} times without a message, perhaps out of "
             "memory: see worker.log in the run folder, or try a smaller system"
         )
         try:

@@ -1,4 +1,4 @@
-"""Logins that need more than a key: ``nanoconf cluster login`` answers what the cluster asks.
+"""Logins that need more than a key: ``nanoconf cluster login`` answers the cluster's prompts.
 
 The keeper listens on a local socket. Its address and password are in ``login.json`` in the home,
 which only this user can read. Questions and answers pass through the socket; the keeper then holds
@@ -27,21 +27,21 @@ from backend.files import read_json, write_json
 FILE = "login.json"
 MAXIMUM_BYTES = 1 << 16
 START_SECONDS = 20.0
-"""How long a command waits for a keeper that has just been started."""
+"""Time that a command waits for a keeper that has just been started (s)."""
 
 LogIn = Callable[[str, Path, Ask, Say], None]
 
 
 def accept_logins(home: Path, log_in: LogIn) -> None:
-    """Accept logins from now on, in a thread of its own.
+    """Accept logins from now on, in a separate thread.
 
     Parameters
     ----------
     home : Path
         Home of this keeper.
     log_in : callable
-        Logs in to a cluster, given its name, its configuration file, a function that asks the
-        person, and one that reports what is being waited for.
+        Logs in to a cluster, given its name, its configuration file, a function that prompts
+        the user, and one that reports waits.
     """
     password = secrets.token_bytes(32)
     listener = Listener(family="AF_UNIX", authkey=password)
@@ -96,9 +96,9 @@ def log_in(home: Path, cluster: str, config: Path, ask: Ask, say: Say = nobody) 
     config : Path
         The file that describes it.
     ask : callable
-        Asks the person for the answers that the cluster wants.
+        Prompts the user for the answers that the cluster requires.
     say : callable, optional
-        Reports, in one line, what is being waited for.
+        Called with a one-line description of the current wait.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def log_in(home: Path, cluster: str, config: Path, ask: Ask, say: Say = nobody) 
             try:
                 message = _receive(keeper)
             except (EOFError, OSError) as error:
-                raise ClusterProblem("lost", "the keeper has ended: try again") from error
+                raise ClusterProblem("lost", "the keeper has exited: try again") from error
             if "problem" in message:
                 raise ClusterProblem(*message["problem"])
             if "done" in message:

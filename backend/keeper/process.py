@@ -1,4 +1,4 @@
-"""The keeper's process: take the lock, poll until there is nothing to do, leave."""
+"""The keeper's process: acquire the lock, poll until there is nothing to do, exit."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ RETRY_SECONDS = 5.0
 
 
 def keep(home: Path, idle_seconds: float) -> int:
-    """Be the keeper of a home until it has been idle for a while; returns the exit status."""
+    """Run as the keeper of a home until it has been idle for a while; return the exit status."""
     archive = Archive(home)
     archive.prepare()
     lock = Lock(home / "keeper.lock")
-    # Wait for a keeper that is leaving, and for `ensure_keeper`, which probes the lock.
+    # Wait for a keeper that is exiting, and for `ensure_keeper`, which probes the lock.
     if not lock.acquire(wait_seconds=1.0):
         return 0
     lock.write(f'{{"pid": {os.getpid()}, "version": "{__version__}"}}\n')
@@ -45,7 +45,7 @@ def keep(home: Path, idle_seconds: float) -> int:
         if busy:
             last_busy = time.monotonic()
         if time.monotonic() - last_busy >= idle_seconds and _leave(keeper, lock):
-            log("nothing to do: leaving")
+            log("nothing to do: exiting")
             return 0
         if stop_requested(pause):
             log("stopped; workers keep running")
@@ -54,12 +54,12 @@ def keep(home: Path, idle_seconds: float) -> int:
 
 
 def _poll(keeper: Keeper) -> tuple[bool, float]:
-    """Poll once; returns True if a run is open, and the pause until the next poll."""
+    """Poll once; return True if a run is open, and the pause until the next poll."""
     began = time.monotonic()
     try:
         busy = keeper.poll()
     except Exception:
-        # The next poll may succeed, for example when a disk is back.
+        # The next poll may succeed, for example when a disk is available again.
         log(traceback.format_exc())
         return False, RETRY_SECONDS
     return busy, max(POLL_SECONDS, (time.monotonic() - began) / POLL_SHARE)
@@ -75,7 +75,7 @@ def _accept_logins(keeper: Keeper) -> None:
 def _leave(keeper: Keeper, lock: Lock) -> bool:
     """Release the lock, unless a run has just been submitted.
 
-    Submissions are blocked meanwhile, so whoever submits later finds ``keeper.lock`` free.
+    Submissions are blocked meanwhile, so any later submission finds ``keeper.lock`` free.
     """
     with keeper.archive.submission_lock():
         if keeper.poll():

@@ -46,7 +46,7 @@ class BlockResiduals:
         Parameters
         ----------
         one, other : int
-            Index of each species; 0 is the positive ions.
+            Index of each species; 0 for the positive ions.
         """
         blocks, full = len(self.left), self.full
         return full[:, one].T @ full[:, other] / (blocks * (blocks - 1))

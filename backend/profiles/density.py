@@ -176,7 +176,7 @@ def contact_density(system: SlitSystem, species: str, density: np.ndarray) -> fl
     """Contact density (M), at |z| = h/2 − d/2, of a profile of shape (bins,); mean of both walls.
 
     The value is interpolated in y(z) = ρ exp(βU_wall), which is smooth through the soft wall,
-    whereas ρ changes by up to half from bin to bin.
+    whereas ρ changes by up to 50 % from bin to bin.
     """
     plane = system.contact_planes[SPECIES.index(species)]
     factor = binned_boltzmann_factor(system, species, len(density))

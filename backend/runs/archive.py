@@ -28,7 +28,7 @@ RUN_ID = re.compile(r"[0-9a-f]{32}")
 LEFTOVER_SECONDS = 3600.0
 
 RESUMABLE_ERRORS = ("time-limit", "node-failed", "preempted", "interrupted", "job-lost")
-"""Errors of cluster runs that leave a checkpoint there, from which an equal run resumes."""
+"""Errors of cluster runs that leave a checkpoint there, from which an equal run can resume."""
 
 NOT_ACCEPTED = (
     "cluster-config",
@@ -48,18 +48,18 @@ NOT_ACCEPTED = (
 is corrected."""
 
 QUIET_SECONDS = 1.0
-"""Age from which an unchanged time stamp of a folder proves that its content is unchanged."""
+"""Age above which a folder's unchanged timestamp proves that its content is unchanged (s)."""
 
 
 class UnknownRun(KeyError):
-    """Error for an id that no run, or more than one, of the archive has."""
+    """Raised for an id that matches no run of the archive, or more than one."""
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class UnusableHome(OSError):
-    """Error for an archive folder that cannot be created or written; the message gives a remedy."""
+    """Raised if the archive folder cannot be created or written to; the message gives a remedy."""
 
 
 def default_home() -> Path:
@@ -121,7 +121,7 @@ class Archive:
     # --- finding runs -----------------------------------------------------------------------
 
     def runs(self) -> list[Run]:
-        """Return all runs, newest first, without incomplete, foreign and damaged folders."""
+        """Return all runs, newest first, excluding incomplete, foreign and damaged folders."""
         with self._guard:
             self._refresh()
             return sorted(self._known.values(), key=lambda run: (run.created, run.id), reverse=True)
@@ -148,14 +148,14 @@ class Archive:
         return found[0]
 
     def find(self, key: str, where: str | None = None) -> Run | None:
-        """Return the best run with an `inputs_hash`: a run that is done, else the oldest active.
+        """Return the best run with this `inputs_hash`: one that is done, or the oldest active one.
 
         Parameters
         ----------
         key : str
             Value of `inputs_hash`.
         where : str, optional
-            Place of an active run, ``"local"`` or the name of a cluster; by default any place.
+            Location of an active run, ``"local"`` or the name of a cluster; by default any.
 
         Returns
         -------
@@ -171,7 +171,7 @@ class Archive:
     def best_result(self, system: SlitSystem, settings: RunSettings) -> Run | None:
         """Return a run of the system that is done: one with the same settings, else the longest.
 
-        Runs of unequal ions whose time step followed the positive ion are skipped.
+        Runs of unequal ions whose time step was based on the positive ion are skipped.
         """
         key = inputs_hash(system, settings)
         with self._guard:
@@ -189,7 +189,7 @@ class Archive:
         )
 
     def ahead_of(self, run: Run) -> int:
-        """Return the number of runs ahead of a run in the queue of this computer."""
+        """Return the number of runs ahead of a run in this computer's queue."""
         return sum(
             other.where == LOCAL
             and other.created < run.created
@@ -222,7 +222,7 @@ class Archive:
             names = {name for name in os.listdir(self.folder) if RUN_ID.fullmatch(name)}
         except (FileNotFoundError, NotADirectoryError):
             stamp, names = 0, set()
-        # A folder that has just changed may change again without a new time stamp.
+        # A folder that has just changed may change again without a new timestamp.
         self._stamp = stamp if time.time() - stamp / 1e9 > QUIET_SECONDS else None
         for name in self._known.keys() - names:
             gone = self._known.pop(name)
@@ -280,7 +280,7 @@ class Archive:
         Raises
         ------
         UnusableHome
-            The archive folder cannot be written.
+            The archive folder cannot be written to.
         InvalidInput
             The run cannot save that many snapshots.
         """
@@ -341,12 +341,12 @@ class Archive:
         return Lock(self.home / "submit.lock")
 
     def prepare(self) -> None:
-        """Create the folders and check that they can be written.
+        """Create the folders and check that they are writable.
 
         Raises
         ------
         UnusableHome
-            The folders cannot be created or written.
+            The folders cannot be created or written to.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -375,7 +375,7 @@ class Archive:
 
 
 def _follows_smaller_ion(run: Run) -> bool:
-    """Return True if the time step of a run followed the smaller ion, judging by its key."""
+    """Return True if the time step of a run was based on the smaller ion, according to its key."""
     if run.system.diameter_ratio == 1:
         return True
     return run.inputs_hash == inputs_hash(run.system, run.settings, run.version)

@@ -31,7 +31,7 @@ CANCELLED_REASON = "cancelled on request"
 
 
 class DamagedRun(RuntimeError):
-    """Error for a run folder that cannot be read, or an operation that its state does not allow."""
+    """Raised if a run folder cannot be read, or if its state does not allow an operation."""
 
 
 class Run:
@@ -76,7 +76,7 @@ class Run:
 
     @property
     def where(self) -> str:
-        """Place of the run: ``"local"`` or the name of a cluster."""
+        """Location of the run: ``"local"`` or the name of a cluster."""
         return self.request.get("where", LOCAL)
 
     @property
@@ -166,7 +166,7 @@ class Run:
         return (self.folder / "progress.json").exists() and self.state == RunState.QUEUED
 
     def failure(self) -> dict[str, Any] | None:
-        """Return ``failure.json``, the reason of a failed or cancelled run; otherwise None."""
+        """Return ``failure.json``, the reason for a failure or cancellation; otherwise None."""
         path = self.folder / "failure.json"
         failure = _read_json_if_there(path)
         if _is_failure(failure):
@@ -183,7 +183,7 @@ class Run:
 
     @property
     def reason(self) -> str:
-        """One-line reason of a failed or cancelled run; otherwise empty."""
+        """One-line reason for a failure or cancellation; otherwise empty."""
         failure = None if self.state == RunState.DONE else self.failure()
         return failure["reason"] if failure else ""
 
@@ -415,7 +415,7 @@ def now() -> str:
 
 
 def boot_id() -> str:
-    """Return an id that changes with every start of this computer or container."""
+    """Return an id that changes whenever this computer or container starts."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         # The start time of the first process; its name, in brackets, may contain any characters.
@@ -426,7 +426,7 @@ def boot_id() -> str:
 
 
 def _is_failure(content: Any) -> bool:
-    """Check that the content of ``failure.json`` holds the state of a failed or cancelled run."""
+    """Return True if ``failure.json`` holds the state of a failed or cancelled run."""
     return isinstance(content, dict) and content.get("state") in (
         RunState.FAILED,
         RunState.CANCELLED,

@@ -43,7 +43,7 @@ OVER, FAILURE, INTERRUPTED = 0, 1, 75
 LOCK_WAIT_SECONDS = 2.0
 WATCH_SECONDS = 0.2
 GRACE_SECONDS = 0.6
-"""Time in which the engine may stop by itself; it cannot while it is being compiled."""
+"""Time in which the engine may stop by itself (s); it cannot while it is being compiled."""
 
 SAVING_SECONDS = 20.0
 """Additional time for an engine that has noticed the request and is writing a checkpoint."""
@@ -65,7 +65,7 @@ ADVICE = {
 
 
 class Watch(threading.Thread):
-    """Thread that notices requests to end the run, and ends it if the engine does not react.
+    """Thread that notices requests to end the run, and ends it if the engine does not respond.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ class Worker:
         log("done")  # must precede result.json, after which the run folder may be moved
         write_json(self.run.folder / "result.json", {"summary": result.summary.to_dict()})
 
-    # --- other ends -------------------------------------------------------------------------
+    # --- other endings ----------------------------------------------------------------------
 
     def end_early(self, request: str | None) -> int:
         """End the run as requested; return the exit status."""
@@ -322,7 +322,7 @@ class Worker:
 
 
 class Refused(Exception):
-    """Exception for a run that this worker must not execute; the message gives the reason."""
+    """Raised for a run that this worker must not execute; the message gives the reason."""
 
 
 def explain(error: BaseException) -> tuple[str, str, str]:
@@ -390,7 +390,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Execute the run in a folder; return the exit status."""
     parser = argparse.ArgumentParser(prog="backend.worker", description="Execute a run.")
     parser.add_argument("run_dir", type=Path, help="the run folder")
-    parser.add_argument("--threads", type=int, default=1, help="replicas at the same time")
+    parser.add_argument("--threads", type=int, default=1, help="number of simultaneous replicas")
     parser.add_argument("--nice", action="store_true", help="run at a low priority")
     options = parser.parse_args(arguments)
     faulthandler.enable()

@@ -67,7 +67,7 @@ class Assembly:
     estimator: Estimator
 
     def profiles(self, samples: Samples) -> SlitProfiles:
-        """Return the density profiles of some samples."""
+        """Return the density profiles of the samples."""
         return estimators.profiles_of(self.system, self.estimator(self.system, samples))
 
     def verdict(self, samples: Samples, series: list[np.ndarray]) -> Verdict:

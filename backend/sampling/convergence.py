@@ -56,7 +56,7 @@ class Verdict:
 
     @property
     def times_longer(self) -> float:
-        """Factor by which a run must be longer to reach the target; errors fall as 1/√time."""
+        """Factor by which the run must be extended to reach the target; errors fall as 1/√time."""
         return max(1.0, (self.median_relative_error / self.target_error) ** 2)
 
     def convergence(self) -> Convergence:

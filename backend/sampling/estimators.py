@@ -150,7 +150,7 @@ def profiles_of(system: SlitSystem, estimate: Estimate) -> SlitProfiles:
 
 
 def median_relative_error(profiles: SlitProfiles) -> float:
-    """Return the larger median relative error of both species, over bins ≥ 5 % of the maximum."""
+    """Return the larger median relative error of both profiles, over bins ≥ 5 % of the maximum."""
     medians = []
     for profile in (profiles.positive, profiles.negative):
         counted = profile.density >= 0.05 * profile.density.max()

@@ -106,7 +106,7 @@ def _checks(
 def energies(
     system: SlitSystem, potential: list[np.ndarray], temperature: float
 ) -> dict[str, float]:
-    """Return the kinetic and potential energy per ion (k_BT), the latter with standard error.
+    """Return the kinetic and potential energy per ion (k_BT), the latter with its standard error.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def _densities(
 
 
 def _charge(charge: ChargeProfile) -> dict[str, float | None]:
-    """Return screening length and wall potential with standard errors; None if undefined."""
+    """Return the screening length and wall potential with standard errors; None if undefined."""
     values = {
         "screening_length_nm": charge.screening_length,
         "screening_length_error_nm": charge.screening_length_error,
@@ -160,7 +160,7 @@ def _charge(charge: ChargeProfile) -> dict[str, float | None]:
 def _force_to_count(
     system: SlitSystem, samples: Samples
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the force-sampled over the exact number of ions, and its error: 1 in equilibrium."""
+    """Return the ratio of force-sampled to exact ion numbers, 1 in equilibrium, and its error."""
     mean = estimators.force_blocks(system, samples).mean(axis=-1)
     ratio, error = block_mean(mean / estimators.mean_densities(system))
     return (

@@ -66,10 +66,10 @@ class SimulationResult:
     summary : Summary
         Contact, peak and mid densities with errors, checks, timings, versions.
     residuals : BlockResiduals or None
-        Block residuals that determine the errors; None for a run of an earlier version.
+        Block residuals that determine the errors; None for a run from an earlier version.
     histogram : SlitProfiles or None
-        Profiles from counting ions, with errors from the same blocks; None for a run of an earlier
-        version.
+        Profiles from counting ions, with errors from the same blocks; None for a run from an
+        earlier version.
     trajectory : Trajectory, optional
         Snapshots of the run; `load` does not read them.
     """
@@ -111,7 +111,7 @@ class SimulationResult:
         """Return the covariance of the densities between all pairs of bins, from blocks.
 
         The errors of a profile are strongly correlated: they amount to a few independent numbers,
-        far fewer than bins, so the matrix is singular.
+        far fewer than there are bins, so the matrix is singular.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class SimulationResult:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read the result from a run folder or from a folder of ``nanoconf simulate -o``."""
+        """Read the result from a run folder or the output of ``nanoconf simulate -o``."""
         from backend.files import read_json
 
         run = read_json(folder / "run.json")
@@ -163,7 +163,7 @@ class SimulationResult:
 
 
 class SimulationError(RuntimeError):
-    """Error for a simulation that failed.
+    """Raised when a simulation fails.
 
     Parameters
     ----------
@@ -179,4 +179,4 @@ class SimulationError(RuntimeError):
 
 
 class Cancelled(Exception):
-    """Exception for a simulation that was cancelled on request."""
+    """Raised when a simulation is cancelled on request."""

@@ -70,7 +70,7 @@ def empty_tally(system: SlitSystem, bins: int, rows: int, samples_per_row: int =
 
 @dataclass(frozen=True)
 class Samples:
-    """Sums over successive blocks of equal length, from one or several replicas.
+    """Sums over successive blocks of equal length, from one or more replicas.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class Samples:
         )
 
     def merged(self, length: int) -> Samples:
-        """Merge every `length` blocks into one; drop a remainder at the start."""
+        """Merge every `length` blocks into one; drop any remainder at the start."""
         count = self.blocks // length
         first = self.blocks - count * length
 

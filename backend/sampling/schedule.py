@@ -92,7 +92,7 @@ class Schedule:
         return self.stages[-1] * self.samples_per_tally
 
     def samples_per_snapshot(self, snapshots: int) -> int:
-        """Return the samples between snapshots, for snapshots that span the longest run."""
+        """Return the number of samples between snapshots that span the longest possible run."""
         return self.samples_per_replica // snapshots
 
     def tally_ns(self, system: SlitSystem, settings: RunSettings) -> float:
@@ -101,11 +101,11 @@ class Schedule:
         return self.samples_per_tally * interval * system.time_unit_ns
 
     def equilibration_steps(self, settings: RunSettings) -> int:
-        """Return the time steps of a replica before sampling starts."""
+        """Return the number of time steps of a replica before sampling starts."""
         return self.equilibration * self.samples_per_chunk * settings.steps_per_sample
 
     def steps(self, settings: RunSettings) -> int:
-        """Return the time steps of all stages, summed over the replicas."""
+        """Return the number of time steps of all stages, summed over the replicas."""
         chunks = self.equilibration + self.stages[-1] * self.chunks_per_tally
         return chunks * self.samples_per_chunk * settings.steps_per_sample * settings.replicas
 

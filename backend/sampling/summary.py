@@ -21,7 +21,7 @@ class Convergence:
     reasons : list of str
         Criteria that are not met; empty for a converged run.
     times_longer : float
-        Factor by which a run must be longer to reach the target.
+        Factor by which the run must be extended to reach the target.
     differences_in_standard_errors : dict of str to float
         Differences that should vanish, between halves of the run and of the slit.
     """
@@ -36,7 +36,7 @@ class Convergence:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Agreement of the density estimators: see `backend.sampling.agreement.agreement`.
+    """Agreement between the density estimators: see `backend.sampling.agreement.agreement`.
 
     Attributes
     ----------
@@ -66,9 +66,9 @@ class Checks:
     effective_samples : float
         Number of independent samples of the slowest series.
     force_to_count_ratio, force_to_count_ratio_error : dict of str to float
-        Force-sampled over exact number of ions, by species; 1 in equilibrium.
+        Ratio of force-sampled to exact number of ions, by species; 1 in equilibrium.
     estimators : Agreement or None
-        Agreement of the density estimators; None for a run of an earlier version.
+        Agreement between the density estimators; None for a run from an earlier version.
     own : dict of str to float
         Engine-specific checks; in the file their keys are at the same level as the others.
     """
@@ -84,7 +84,7 @@ class Checks:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read the section ``checks`` of a summary."""
+        """Read the ``checks`` section of a summary."""
         read = known(cls, values)
         if "estimators" in values:
             read["estimators"] = Agreement(**known(Agreement, values["estimators"]))

@@ -19,7 +19,7 @@ LARGEST_FILES = 50_000_000
 """Largest total size of both files (bytes)."""
 
 BYTES_PER_ION = 110
-"""Upper limit of the bytes per ion and snapshot in both files together."""
+"""Upper limit on the bytes per ion and snapshot in both files together."""
 
 ANGSTROM = 10.0
 """Number of Å in 1 nm."""

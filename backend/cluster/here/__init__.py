@@ -1,7 +1,7 @@
-"""Code that runs on this computer, in a thread of the keeper for each cluster.
+"""Code that runs on this computer, in one thread of the keeper per cluster.
 
-`dispatcher` is the thread and its loop. Each of its steps is a module: `gather` runs into jobs,
-`submit`, `cancel`, `poll`, `fetch` and `clean_up`. They share the `state`: the open runs
+`dispatcher` is the thread and its loop. Each of its steps is a module: `gather` (runs into
+jobs), `submit`, `cancel`, `poll`, `fetch` and `clean_up`. They share the `state`: the open runs
 (`remote_run`), their `jobs` and the connection to the cluster's agent (`agent_client`), which
-`install` brings there. `endings` tells how jobs ended, `intervals` when to poll again.
+`install` installs. `endings` explains how jobs ended; `intervals` determines when to poll again.
 """

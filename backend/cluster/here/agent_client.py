@@ -22,7 +22,7 @@ class AgentClient:
     ----------
     cluster : Cluster
     say : callable, optional
-        Reports, in one line, what is being waited for.
+        Called with a one-line description of the current wait.
     """
 
     def __init__(self, cluster: Cluster, say: Say = nobody):
@@ -39,12 +39,12 @@ class AgentClient:
         return self._site
 
     def request(self, action: str, **arguments: Any) -> Any:
-        """Let the agent do something; returns its reply.
+        """Send a request to the agent; return its reply.
 
         Raises
         ------
         ClusterProblem
-            There is no connection, it broke, or the agent reports a problem.
+            There is no connection, it was lost, or the agent reports a problem.
         """
         command = self.site.command(self.cluster, AGENT, self.site.work_dir)
         message = wire.pack({"do": action, **arguments})
@@ -55,7 +55,7 @@ class AgentClient:
         except wire.Broken as error:
             self._site = None  # the installation may have been removed
             if answer.status == 0:
-                raise ClusterProblem("lost", f"the cluster's answer is {error}") from error
+                raise ClusterProblem("lost", f"invalid answer from the cluster: {error}") from error
             line = f"the worker does not start on the cluster ({answer.last_line()})"
             raise ClusterProblem(
                 "worker-start", f"{line}: see nanoconf cluster check {self.cluster.name}"

@@ -1,4 +1,4 @@
-"""Cancelling runs, before and after their job was submitted."""
+"""Cancel runs, before or after their job has been submitted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from backend.runs.state import RunState
 
 
 def requested(state: State) -> list[RemoteRun]:
-    """Return the runs that are to be cancelled, without those that the cluster knows of."""
+    """Return the runs to cancel, without those already reported to the cluster."""
     return [
         remote
         for remote in state.runs.values()
@@ -25,7 +25,7 @@ def settle_unsent(state: State) -> None:
 
 
 def cancel(state: State) -> None:
-    """Ask the cluster to cancel runs, and the jobs of which all runs are to be cancelled."""
+    """Ask the cluster to cancel runs, and jobs whose runs are all to be cancelled."""
     waiting = requested(state)
     names = {remote.job for remote in waiting if remote.job in state.jobs}
     jobs = {name: state.jobs[name] for name in names if state.has_all_runs(state.jobs[name])}

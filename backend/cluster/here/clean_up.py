@@ -1,4 +1,4 @@
-"""Cleaning up: forget jobs of which all runs are over, here and on the cluster."""
+"""Remove jobs whose runs have all finished, here and on the cluster."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _is_over(state: State, run_id: str) -> bool:
 
 
 def _is_removed(state: State, run_id: str) -> bool:
-    """Return True if a run was removed, but not while the whole archive is out of reach."""
+    """Return True if a run was removed; False while the whole archive is inaccessible."""
     folder = state.archive.folder
     return folder.is_dir() and not (folder / run_id).exists()
 

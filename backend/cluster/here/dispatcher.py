@@ -1,7 +1,7 @@
 """Dispatcher of a cluster: the keeper's thread that submits, polls and fetches its runs.
 
-All it knows is in the jobs' files here, in the folders on the cluster, and in Slurm. So it may be
-killed at any moment, and no job is submitted twice.
+All its state is in the job files here, in the folders on the cluster, and in Slurm. It can
+therefore be killed at any moment, and no job is submitted twice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from backend.runs.state import RunState
 
 IDLE_SECONDS = 30.0
 HOLD_SECONDS = 12 * 3600.0
-"""How long a connection that a person has logged in to is held without a run."""
+"""Time for which a connection with an interactive login is held without a run (s)."""
 
 CANCEL_CHECK_SECONDS = 0.5
 
@@ -59,13 +59,13 @@ class Dispatcher(threading.Thread):
     # --- called from other threads ----------------------------------------------------------
 
     def add(self, run: Run) -> None:
-        """Look after a run from now on."""
+        """Start managing a run."""
         with self.state.guard:
             self._arrived.append(run)
         self._wake.set()
 
     def log_in(self, ask: Ask, say: Say = nobody) -> None:
-        """Log in, asking a person and reporting what is being waited for; hold the connection."""
+        """Log in, prompting the user and reporting waits; hold the connection."""
         agent = AgentClient(self.state.cluster(), self.state.report_waiting)
         agent.connection.log_in(ask, say)
         with self.state.guard:
@@ -75,7 +75,7 @@ class Dispatcher(threading.Thread):
 
     @property
     def busy(self) -> bool:
-        """True while there is an open run, or a connection that a person has logged in to."""
+        """True while there is an open run, or a connection with an interactive login."""
         with self.state.guard:
             return bool(self._arrived or self.state.runs) or self._holds_login
 
@@ -88,12 +88,12 @@ class Dispatcher(threading.Thread):
     # --- the thread -------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Look after runs, for ever."""
+        """Manage runs indefinitely."""
         while True:
             self._wait(self.step())
 
     def step(self) -> float:
-        """Look after all runs once, and handle any error; returns the pause that follows (s)."""
+        """Manage all runs once and handle any error; return the pause that follows (s)."""
         try:
             pause = self._look_after_runs()
             self._failures = 0
@@ -154,7 +154,7 @@ class Dispatcher(threading.Thread):
             state.note_change()
 
     def _handle(self, problem: ClusterProblem) -> float:
-        """Report a problem; if it is permanent, runs that were never sent fail."""
+        """Report a problem; if it is permanent, fail the runs that were never sent."""
         state = self.state
         self._failures += 1
         pause = intervals.after_failures(self._failures)

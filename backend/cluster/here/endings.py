@@ -1,4 +1,4 @@
-"""How jobs end: Slurm's states, and the reasons and advice that users read."""
+"""Job endings: Slurm's states, and the reasons and advice that users read."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ GO_ON = "run it again to resume from its checkpoint"
 
 @dataclass(frozen=True)
 class Ending:
-    """Why a run has ended without a result.
+    """Reason why a run ended without a result.
 
     Attributes
     ----------
     state : RunState
         ``FAILED`` or ``CANCELLED``.
     error : str
-        A short word that never changes.
+        Short stable name.
     reason : str
         One line with Slurm's reason and advice.
     again : bool
-        True if a sweep may send it again.
+        True if a sweep may resubmit it.
     """
 
     state: RunState
@@ -39,14 +39,14 @@ class Ending:
 
 
 def ending(task: dict[str, str], stopped_by: str, job_id: int, minutes: int) -> Ending | None:
-    """Return how a run without result or failure has ended; None if it has not.
+    """Return how a run without a result or failure ended; None if it has not ended.
 
     Parameters
     ----------
     task : dict
-        What Slurm reports of its task, as in `slurm.tasks`; empty if Slurm has forgotten it.
+        Slurm's report on its task, as in `slurm.tasks`; empty if Slurm no longer knows it.
     stopped_by : str
-        Why the task ended early, if it has written that down.
+        Reason why the task ended early, if it recorded one.
     job_id : int
     minutes : int
         The job's time limit.
@@ -54,7 +54,7 @@ def ending(task: dict[str, str], stopped_by: str, job_id: int, minutes: int) -> 
     state = task.get("state", UNKNOWN)
     if state in WAITING or state in WORKING:
         return None
-    slurm = f"Slurm's job {job_id}: {state}" + _because(task)
+    slurm = f"Slurm job {job_id}: {state}" + _because(task)
     limited = stopped_by == TIME_LIMIT and state != "CANCELLED"
     if state in ("TIMEOUT", "DEADLINE") or limited:
         line = f"the time limit of {minutes} minutes was reached ({slurm}): {GO_ON}, or ask for"
@@ -63,7 +63,7 @@ def ending(task: dict[str, str], stopped_by: str, job_id: int, minutes: int) -> 
         line = f"a node of the cluster failed ({slurm}): {GO_ON}"
         return Ending(RunState.FAILED, "node-failed", line, again=True)
     if state in ("PREEMPTED", "REVOKED"):
-        line = f"the job was preempted by others ({slurm}): {GO_ON}"
+        line = f"the job was preempted ({slurm}): {GO_ON}"
         return Ending(RunState.FAILED, "preempted", line, again=True)
     if state == "CANCELLED":
         return Ending(RunState.CANCELLED, "", f"cancelled on the cluster, not from here ({slurm})")
@@ -79,14 +79,14 @@ def ending(task: dict[str, str], stopped_by: str, job_id: int, minutes: int) -> 
         return Ending(
             RunState.FAILED, "interrupted", f"the job was terminated ({slurm}): {GO_ON}", True
         )
-    line = f"the job ended without a result ({slurm}): see the log; the cluster's set-up lines"
+    line = f"the job ended without a result ({slurm}): see the log; the cluster's setup lines"
     return Ending(
-        RunState.FAILED, JOB_FAILED, f"{line} may be wrong: nanoconf cluster check", again=True
+        RunState.FAILED, JOB_FAILED, f"{line} may be wrong: run nanoconf cluster check", again=True
     )
 
 
 def _because(task: dict[str, str]) -> str:
-    """Return Slurm's reason and exit code, unless they say nothing."""
+    """Return Slurm's reason and exit code, unless they are uninformative."""
     reason, code = task.get("reason", "None"), task.get("exit_code", "")
     words = [reason] if reason not in ("", "None") else []
     words += [f"exit code {code}"] if code not in ("", "0:0") else []
@@ -94,7 +94,7 @@ def _because(task: dict[str, str]) -> str:
 
 
 def of_task(tasks: list[dict[str, str]], index: int) -> dict[str, str]:
-    """Return what Slurm reports of one task of a job; empty if nothing."""
+    """Return Slurm's report on one task of a job; empty if there is none."""
     for task in tasks:
         if not task["task"] or _contains(task["task"], index):
             return task

@@ -1,4 +1,4 @@
-"""Fetching the results of finished runs."""
+"""Fetch the results of finished runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def fetch(state: State, finished: list[RemoteRun]) -> None:
 
 
 def _store(state: State, remote: RemoteRun, files: dict[str, str]) -> bool:
-    """Write the files of a finished run; returns False if that failed."""
+    """Write the files of a finished run; return False if that failed."""
     try:
         remote.store_results(files)
     except OSError as problem:

@@ -1,4 +1,4 @@
-"""Gathering runs into jobs."""
+"""Gather runs into jobs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from backend.cluster.here.state import State
 from backend.runs.run import QUEUES
 
 GATHER_SECONDS = 2.0
-"""Runs of a sweep are gathered until none has arrived for this time."""
+"""Runs of a sweep are gathered until none has arrived for this long (s)."""
 
 MAXIMUM_RUNS = 2000
-"""Runs in one job."""
+"""Maximum number of runs in one job."""
 
 
 def find_jobs(state: State) -> None:
-    """Assign runs to the jobs that list them; the keeper may have been killed before it could."""
+    """Assign runs to the jobs that list them; the keeper may have been killed before it did so."""
     for job in state.jobs.values():
         for remote in state.members(job):
             if not remote.job:
@@ -28,7 +28,7 @@ def find_jobs(state: State) -> None:
 
 
 def make_jobs(state: State, cluster: Cluster) -> None:
-    """Make jobs for the runs that have none: one for each run, but one for all of a sweep."""
+    """Create jobs for runs without one: one per interactive run, a joint one for a sweep."""
     without = [remote for remote in state.runs.values() if not remote.job]
     for remote in [remote for remote in without if remote.run.queue == QUEUES[0]]:
         _make_job(state, cluster, [remote])

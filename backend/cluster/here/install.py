@@ -1,8 +1,8 @@
 """Install the worker on a cluster: this package, and NumPy, SciPy and Numba.
 
-Zip files are made here and unpacked there, so the cluster needs neither pip nor the internet. Each
-has a folder named after its content, so versions never mix. It is unpacked under another name, then
-renamed, so a broken connection leaves no incomplete folder.
+Zip files are created here and unpacked there, so the cluster needs neither pip nor internet access.
+Each has a folder named after its content, so versions never mix. It is unpacked under a temporary
+name, then renamed, so a broken connection leaves no incomplete folder.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from backend.cluster.ssh.connection import Connection
 from backend.cluster.waiting import Say, nobody
 
 PYTHONS = ("python3.13", "python3.12", "python3.11", "python3", "python")
-"""Names of Python to try if the entry names none."""
+"""Python commands to try if the entry specifies none."""
 
 UNPACK_SECONDS = 600.0
 OLDEST_GLIBC = 17
@@ -90,7 +90,7 @@ class Site:
         Installed folders as in PYTHONPATH, the worker's first; empty if the interpreter has
         this package itself.
     work_dir : str
-        The work folder, absolute.
+        Absolute path of the work folder.
     """
 
     python: str
@@ -98,7 +98,7 @@ class Site:
     work_dir: str
 
     def command(self, cluster: Cluster, module: str, *words: str) -> str:
-        """Return lines for bash on the cluster: the set-up lines, then a module."""
+        """Return bash lines for the cluster: the setup lines, then a call of a module."""
         return _lines(
             cluster,
             *exports(self.path, self.path and f"{self.path.partition(':')[0]}/compiled"),
@@ -107,19 +107,19 @@ class Site:
 
 
 def _lines(cluster: Cluster, *lines: str) -> str:
-    """Return lines for bash, after the cluster's set-up lines."""
+    """Return bash lines, preceded by the cluster's setup lines."""
     return "\n".join([*cluster.setup, *lines])
 
 
 def installed(connection: Connection, cluster: Cluster, say: Say = nobody) -> Site:
-    """Install the worker if necessary; returns its location.
+    """Install the worker if necessary; return its location.
 
     Parameters
     ----------
     connection : Connection
     cluster : Cluster
     say : callable
-        Reports, in one line, what takes long.
+        Called with a one-line description of a slow step.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def _look(connection: Connection, cluster: Cluster, folders: list[str]) -> dict[
     for line in answer.out.decode("utf-8", "replace").splitlines():
         if line.startswith("NANOCONF "):
             return json.loads(line.removeprefix("NANOCONF "))
-    wanted = cluster.python or "a Python 3.11, 3.12 or 3.13"
+    wanted = cluster.python or "Python 3.11, 3.12 or 3.13"
     advice = "set python, or load a module in setup"
     raise ClusterProblem("python", f"{wanted} cannot be run ({answer.last_line()}): {advice}")
 
@@ -175,8 +175,8 @@ def _unpack(
     if "No space left" in said or "quota" in said.lower():
         raise ClusterProblem("disk-full", f"the cluster's disk is full ({said}): free some space")
     if "is incomplete" in said:
-        raise ClusterProblem("lost", "the connection broke while the worker was installed")
-    line = f"the work folder {cluster.work_dir} cannot be written ({said})"
+        raise ClusterProblem("lost", "the connection broke while the worker was being installed")
+    line = f"the work folder {cluster.work_dir} is not writable ({said})"
     raise ClusterProblem("work-dir", f"{line}: choose another with work_dir")
 
 
@@ -192,7 +192,7 @@ def _environment_name(found: dict[str, Any]) -> str:
 def environment(found: dict[str, Any]) -> bytes:
     """Return NumPy, SciPy and Numba as a zip file, for the Python that was found.
 
-    These wheels are zip files that only need to be unpacked side by side.
+    Their wheels are zip files that only need to be unpacked side by side.
 
     Raises
     ------
@@ -226,5 +226,5 @@ def _download(folder: Path, found: dict[str, Any]) -> None:
     )
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
-        advice = "set python to one that has NumPy, SciPy and Numba"
+        advice = "set python to an interpreter that has NumPy, SciPy and Numba"
         raise ClusterProblem("python", f"packages cannot be downloaded here ({said}): {advice}")

@@ -12,7 +12,7 @@ SHORTEST_FOR_SWEEPS = 5.0
 """Shortest interval while only runs of sweeps are open."""
 
 SHARE = 0.05
-"""Interval, divided by the time since something last happened."""
+"""Ratio of the interval to the time since the last change."""
 
 
 def until_next_poll(state: State) -> float:
@@ -26,10 +26,10 @@ def until_next_poll(state: State) -> float:
 
 
 def after_quiet(quiet: float, shortest: float = SHORTEST) -> float:
-    """Return the interval to the next poll (s) when nothing has happened for `quiet` seconds."""
+    """Return the interval to the next poll (s) when nothing has changed for `quiet` seconds."""
     return min(max(shortest, SHARE * quiet), LONGEST)
 
 
 def after_failures(count: int) -> float:
-    """Return the interval to the next try (s) after so many failures in a row."""
+    """Return the interval to the next attempt (s) after `count` consecutive failures."""
     return min(SHORTEST * 2 ** (count - 1), LONGEST)

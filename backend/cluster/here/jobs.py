@@ -1,7 +1,7 @@
 """Jobs of this home on clusters: ``NANOCONF_HOME/jobs/<name>.json``.
 
-A job's file is written before its first request is sent. So after a keeper was killed, the next one
-knows which jobs may have been submitted, and finds them by name.
+A job's file is written before its first request is sent. If the keeper is killed, the next one
+therefore knows which jobs may have been submitted, and finds them by name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from backend.runs.run import Run, now
 
 PREFIX = "nanoconf-"
 LONGEST_NOTICE = 120
-"""Seconds before the time limit at which a job is asked to write a checkpoint."""
+"""Maximum time before the time limit at which a job is asked to write a checkpoint (s)."""
 
 
 @dataclass
@@ -36,11 +36,11 @@ class Job:
     runs : list of str
         Ids; task i of n executes every n-th run, beginning with the i-th.
     tasks, cores, minutes : int
-        Number of tasks, cores of each, and the time limit.
+        Number of tasks, cores per task, and time limit.
     asked : bool
         True if it may have been submitted.
     job_id : int or None
-        Slurm's number, once known.
+        Slurm job id, once known.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Job:
 
     @classmethod
     def of(cls, cluster: Cluster, runs: Sequence[Run]) -> Job:
-        """Make a job for runs without one."""
+        """Create a job for runs without one."""
         tasks = min(len(runs), cluster.max_tasks)
         shares = [sum(float(r.resources["minutes"]) for r in runs[i::tasks]) for i in range(tasks)]
         return cls(
@@ -70,11 +70,11 @@ class Job:
         )
 
     def index(self, run_id: str) -> int:
-        """Return the number of the task that a run belongs to."""
+        """Return the index of the task that a run belongs to."""
         return self.runs.index(run_id) % self.tasks
 
     def options(self, cluster: Cluster, engine: str) -> list[str]:
-        """Return the options of sbatch, without the name."""
+        """Return the sbatch options, without the job name."""
         notice = min(LONGEST_NOTICE, max(5, 60 * self.minutes // 4))
         # the worker refuses an engine that it does not know
         ranks = engine in registry.names() and registry.get(engine).mpi
@@ -84,7 +84,7 @@ class Job:
             f"--cpus-per-task={1 if ranks else self.cores}",
             f"--signal=B:USR1@{notice}",
             "--requeue",
-            "--output=/dev/null",  # the script writes a log of its own
+            "--output=/dev/null",  # the script writes its own log
         ]
         for key in ("partition", "account", "qos"):
             if getattr(cluster, key):
@@ -105,7 +105,7 @@ class Job:
 
 
 def load(home: Path, cluster: str, config: Path) -> list[Job]:
-    """Return the jobs of a home on a cluster; another file may describe one of the same name."""
+    """Return the jobs of a home on the cluster with this name and configuration file."""
     found = []
     for path in sorted((home / "jobs").glob(f"{PREFIX}*.json")):
         try:

@@ -1,4 +1,4 @@
-"""Polling: update the status of sent runs, and decide how those without a result have ended."""
+"""Update the status of submitted runs, and determine how those without a result ended."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from backend.runs.run import CANCELLED_REASON, QUEUES
 from backend.runs.state import RunState
 
 GRACE_SECONDS = 3.0
-"""How long a job must be over before a run without a result is given up: files travel, too."""
+"""Time after a job's end at which a run without a result is given up (s): files may be delayed."""
 
 MAXIMUM_TRIES = 3
-"""Jobs that a sweep's run is sent with, not counting those that ended before its turn came."""
+"""Maximum number of jobs for a sweep's run, not counting those that ended before its turn."""
 
 MAXIMUM_JOBS = 10
-"""Jobs that it is sent with in all."""
+"""Maximum number of jobs for a sweep's run in total."""
 
 
 def poll(state: State) -> None:
-    """Ask how jobs and runs are, and fetch the results of finished runs."""
+    """Request the status of jobs and runs, and fetch the results of finished runs."""
     sent = {job.name: job for job in state.jobs.values() if job.job_id is not None}
     known = {r.run.id: r.stamp for r in state.runs.values() if r.job in sent}
     if not known:
@@ -49,10 +49,10 @@ def poll(state: State) -> None:
 
 
 def _follow(state: State, job: Job, number: int) -> None:
-    """Follow the job that has the runs, in case there are two of its name after all."""
+    """Switch to the job that has claimed the runs, in case two jobs have this name."""
     if number == job.job_id:
         return
-    state.log(f"{job.name}: Slurm's job {number} has its runs, not {job.job_id}")
+    state.log(f"{job.name}: Slurm job {number} has its runs, not {job.job_id}")
     job.job_id = number
     job.save(state.archive.home)
     for remote in state.members(job):
@@ -71,7 +71,7 @@ def _update_status(
         "reason": "" if working or reason == "None" else reason,
     }
     changed = any(remote.status.get(key) != value for key, value in status.items())
-    note = "" if begun or not working else "waits for its turn in the job"
+    note = "" if begun or not working else "waiting for its turn in the job"
     remote.update_status(**status, note=note)
     if "progress" in found:
         remote.store_progress(found)
@@ -82,7 +82,7 @@ def _update_status(
 def _handle_ending(
     state: State, remote: RemoteRun, job: Job, task: dict[str, str], stopped_by: str
 ) -> None:
-    """End a run, or send it again, once its job has been over for a while."""
+    """End or resubmit a run once its job has been over for a while."""
     assert job.job_id is not None
     end = endings.ending(task, stopped_by, job.job_id, job.minutes)
     if end is None:
@@ -102,7 +102,7 @@ def _handle_ending(
 
 
 def _resubmit(state: State, remote: RemoteRun, job: Job, end: Ending) -> bool:
-    """Let a sweep's run go with another job, unless it has been tried too often."""
+    """Resubmit a sweep's run with another job, unless it has been tried too often."""
     tried = bool(remote.stamp) or end.error == JOB_FAILED  # else its turn had not come
     tries = remote.status.get("tries", 0) + tried
     sent = remote.status.get("sent", 0) + 1
@@ -113,7 +113,7 @@ def _resubmit(state: State, remote: RemoteRun, job: Job, end: Ending) -> bool:
     remote.job, remote.over_since, remote.stamp = "", None, ""
     job.runs = [run_id if run_id != remote.run.id else "" for run_id in job.runs]
     job.save(state.archive.home)
-    note = f"to be sent again: {end.reason}"
+    note = f"to be resubmitted: {end.reason}"
     remote.update_status(state=RunState.QUEUED, note=note, tries=tries, sent=sent)
     state.log(f"{remote.run.id}: {note}")
     return True

@@ -16,7 +16,7 @@ from backend.runs.run import Run
 from backend.runs.state import RunState
 
 SENDING = "being sent"
-"""Note of a run whose job has been made here, until there is something else to report."""
+"""Note on a run whose job has been created here, until there is something else to report."""
 
 LAST_FILES = ("result.json", "failure.json")
 
@@ -33,9 +33,9 @@ class RemoteRun:
     job : str
         Name of its job; empty while it has none.
     stamp : str
-        Time stamp of the progress that was last received.
+        Timestamp of the last progress received.
     over_since : float or None
-        Time at which its job was first seen to be over without a result of the run.
+        Time at which its job was first found to have ended without a result of the run.
     cancel_sent : bool
         True once the cluster has been asked to cancel it.
     status : dict
@@ -51,7 +51,7 @@ class RemoteRun:
     status: dict[str, Any] = field(default_factory=dict)
 
     def update_status(self, **changes: Any) -> bool:
-        """Update ``cluster.json``; returns True if that changes anything."""
+        """Update ``cluster.json``; return True if anything has changed."""
         status = {"state": RunState.QUEUED, "reason": "", "note": "", **self.status, **changes}
         if status == self.status:
             return False
@@ -61,7 +61,7 @@ class RemoteRun:
         return True
 
     def store_progress(self, found: dict[str, Any]) -> None:
-        """Write the run's progress in the order in which a worker here does, the log first."""
+        """Write the run's progress in the same order as a local worker, the log first."""
         folder = self.run.folder
         with contextlib.suppress(OSError):
             _write(folder / "worker.log", found["log"].encode())
@@ -90,7 +90,7 @@ class RemoteRun:
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
-    """Return plain file names only, those that end the run at the end."""
+    """Return only plain file names, with those that mark the end of the run last."""
     plain = [name for name in names if Path(name).name == name]
     return sorted(plain, key=lambda name: (name in LAST_FILES, name))
 

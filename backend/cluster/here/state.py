@@ -25,7 +25,7 @@ from backend.system import InvalidInput
 class State:
     """Open runs and jobs of a home on one cluster.
 
-    Everything but the connection can be read again from the home and from the cluster.
+    Everything except the connection can be restored from the home and from the cluster.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class State:
     agent : AgentClient or None
         The connection.
     last_change : float
-        Time at which something last happened.
+        Time of the last change.
     """
 
     archive: Archive
@@ -64,7 +64,7 @@ class State:
         self.jobs = {job.name: job for job in found}
 
     def note_change(self) -> None:
-        """Note that something has happened, so that the next poll comes soon."""
+        """Record a change, so that the next poll comes soon."""
         self.last_change = time.monotonic()
 
     # --- the connection ---------------------------------------------------------------------
@@ -96,11 +96,11 @@ class State:
             self.agent = None
 
     def request(self, action: str, **arguments: Any) -> Any:
-        """Let the cluster's agent do something; returns its reply."""
+        """Send a request to the cluster's agent; return its reply."""
         return self.connect().request(action, **arguments)
 
     def report_waiting(self, line: str) -> None:
-        """Log what is being waited for, once, and note it in the status of all runs."""
+        """Log a wait, once, and note it in the status of all runs."""
         if line not in self._logged:  # a slow shell is slow at every poll
             self._logged.add(line)
             self.log(f"cluster {self.cluster_name}: {line}")
@@ -143,7 +143,7 @@ class State:
             self.log(f"{remote.run.id}: {problem}")
 
     def release(self, remote: RemoteRun) -> None:
-        """Stop looking after a run."""
+        """Stop managing a run."""
         with self.guard:
             self.runs.pop(remote.run.id, None)
 

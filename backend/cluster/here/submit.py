@@ -1,4 +1,4 @@
-"""Submitting jobs, each of them once."""
+"""Submit jobs, each exactly once."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def refuse_other_versions(state: State) -> None:
 
 
 def submit_jobs(state: State, cluster: Cluster) -> None:
-    """Submit all jobs without a number."""
+    """Submit all jobs that have no id yet."""
     for job in [job for job in state.jobs.values() if job.job_id is None]:
         if state.has_all_runs(job):  # so that the job is submitted with all of them
             _submit(state, job, cluster)
 
 
 def _submit(state: State, job: Job, cluster: Cluster) -> None:
-    """Submit a job, or find out that it has been submitted.
+    """Submit a job, or find that it has already been submitted.
 
-    An earlier request may have reached Slurm although no answer came. Then only the agent can tell
-    that there is no such job.
+    An earlier request may have reached Slurm even if no answer came. In that case, only the agent
+    can tell that there is no such job.
     """
     members = state.members(job)
     if not job.asked and all(remote.run.cancel_requested for remote in members):
@@ -51,7 +51,7 @@ def _submit(state: State, job: Job, cluster: Cluster) -> None:
         return
     if not members:  # nobody needs it any more
         return
-    _ = state.connect().site  # if this fails, nothing has been asked for yet
+    _ = state.connect().site  # if this fails, nothing has been requested yet
     asked_before = job.asked
     if not job.asked:
         job.asked = True
@@ -95,7 +95,7 @@ def _report_uncertain(
 
 def _refuse(state: State, job: Job, members: list[RemoteRun], refusal: dict[str, str]) -> None:
     for remote in members:
-        line = f"the job was not taken: {refusal['line']}"
+        line = f"the job was rejected: {refusal['line']}"
         state.settle(remote, RunState.FAILED, line, refusal["name"])
     state.forget(job)
 
@@ -104,6 +104,6 @@ def _record(state: State, job: Job, members: list[RemoteRun], job_id: int) -> No
     job.job_id = job_id
     job.save(state.archive.home)
     state.note_change()
-    state.log(f"{job.name}: Slurm's job {job_id} on {job.cluster}, {len(members)} runs")
+    state.log(f"{job.name}: Slurm job {job_id} on {job.cluster}, {len(members)} runs")
     for remote in members:
         remote.update_status(job_id=job_id, state=RunState.QUEUED, reason="submitted", note="")

@@ -1,8 +1,9 @@
 """Agent on the cluster's login node: ``python -P -m backend.cluster.node.agent WORK_DIR``.
 
 It reads one request from standard input and writes one reply to standard output (`wire`). All work
-is done between the two, so a connection may break at any moment, and repeating a request is safe.
-The work folder contains ``runs/<id>/``, run folders as on this computer, and ``jobs/<name>/``.
+is done between reading and writing, so the connection may break at any moment, and repeating a
+request is safe. The work folder contains ``runs/<id>/``, with the same files as run folders on the
+user's computer, and ``jobs/<name>/``.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Agent:
     Parameters
     ----------
     work_dir : Path
-        The work folder on the cluster; made if missing.
+        The work folder on the cluster; created if missing.
     """
 
     def __init__(self, work_dir: Path):
@@ -44,7 +45,7 @@ class Agent:
             folder.mkdir(parents=True, exist_ok=True)
 
     def answer(self, request: dict[str, Any]) -> Any:
-        """Return the reply to a request: ``do`` names a method, the rest are its arguments."""
+        """Return the reply to a request: ``do`` names a method, the other keys its arguments."""
         arguments = dict(request)
         actions: dict[str, Callable[..., Any]] = {
             action.__name__: action
@@ -80,7 +81,7 @@ class Agent:
         threads: int,
         continues: dict[str, str],
     ) -> dict[str, Any]:
-        """Make the runs' folders and submit their job, once, however often this is requested.
+        """Create the run folders and submit their job, once only, however often this is requested.
 
         Parameters
         ----------
@@ -93,17 +94,17 @@ class Agent:
         options : list of str
             Options of sbatch.
         setup : list of str
-            Shell lines that run first.
+            Shell commands to run first.
         tasks, threads : int
-            Number of tasks, and of replicas that each advances at the same time.
+            Number of tasks, and of replicas that each task simulates at the same time.
         continues : dict of str to str
             Ids of earlier runs, by id of the run that resumes from their checkpoint.
 
         Returns
         -------
         dict
-            ``job_id``; or ``refused`` (the problem) if there certainly is no such job, and
-            everything is as it was before.
+            ``job_id``; or ``refused`` (the problem) if it is certain that there is no such job. In
+            that case, everything is as it was before.
         """
         folder = self.jobs / job
         folder.mkdir(exist_ok=True)
@@ -132,16 +133,16 @@ class Agent:
         Parameters
         ----------
         jobs : dict of str to int
-            The jobs' numbers, by name.
+            Slurm job ids, by name.
         runs : dict of str to str
-            Time stamp of the known progress of each run; empty if there is none.
+            Timestamp of the known progress of each run; empty if there is none.
 
         Returns
         -------
         dict
-            ``numbers`` (by job: the number of the job that has its runs), ``tasks`` (by job: what
-            Slurm reports), ``ended`` (by job and task: why it ended early) and ``runs`` (by run:
-            ``over``, and ``progress``, ``log`` and ``partial`` if new).
+            ``numbers`` (by job: the id of the job that has claimed its runs), ``tasks`` (by job:
+            Slurm's report), ``ended`` (by job and task: the reason for an early end) and ``runs``
+            (by run: ``over``, and ``progress``, ``log`` and ``partial`` if new).
         """
         numbers = {name: submission.claimed(self.jobs / name) or jobs[name] for name in jobs}
         return {
@@ -188,7 +189,7 @@ class Agent:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock; on a file system without locks, do without."""
+    """Hold a lock; on a file system without locks, proceed without one."""
     lock = Lock(path)
     try:
         if not lock.acquire(LOCK_SECONDS):

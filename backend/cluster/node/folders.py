@@ -1,4 +1,4 @@
-"""Run folders on the cluster: make them, read their progress and results, remove them."""
+"""Run folders on the cluster: create them, read their progress and results, remove them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from backend.files import read_json, write_json
 from backend.runs.run import DamagedRun, Run
 
 REPLY_BYTES = 8_000_000
-"""Approximate size of the files in one reply; the next reply takes the rest."""
+"""Approximate size of the files in one reply; the next reply contains the rest."""
 
 NOT_FETCHED = ("run.json", "worker.lock", "cancel", "urgent")
 
 
 def make(folder: Path, request: dict[str, Any], earlier: Path | None) -> None:
-    """Make a run's folder, with the checkpoint of an earlier run that it resumes from."""
+    """Create a run's folder, with the checkpoint of an earlier run that it resumes from."""
     folder.mkdir(exist_ok=True)
     if not (folder / "run.json").exists():
         write_json(folder / "run.json", request)
@@ -40,7 +40,7 @@ def return_checkpoints(runs: Path, continues: Mapping[str, str]) -> None:
 
 
 def progress(folder: Path, known: str) -> dict[str, Any]:
-    """Return whether a run is over, and its progress if that is newer than `known`."""
+    """Return whether a run has finished, and its progress if newer than `known`."""
     found: dict[str, Any] = {
         "over": any((folder / name).exists() for name in ("result.json", "failure.json")),
     }
@@ -79,12 +79,12 @@ def results(folders: Iterable[Path]) -> dict[str, dict[str, str]]:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder to which a worker that is about to end may still write.
+    """Remove a folder that an exiting worker may still write to.
 
-    The folder is renamed first: a file written while it is emptied would keep the folder alive.
+    The folder is renamed first: a file written during the removal would keep the folder.
     """
     doomed = folder.with_name(f".{folder.name}")
-    shutil.rmtree(doomed, ignore_errors=True)  # left by an earlier try that was interrupted
+    shutil.rmtree(doomed, ignore_errors=True)  # left by an earlier, interrupted attempt
     with contextlib.suppress(FileNotFoundError):
         folder.rename(doomed)
     shutil.rmtree(doomed, ignore_errors=True)

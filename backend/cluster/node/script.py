@@ -1,4 +1,4 @@
-"""Job script for Slurm: set-up lines, then Python."""
+"""Job script for Slurm: setup lines, then Python."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAME = "job.sh"
 
 
 def text(folder: Path, setup: Sequence[str]) -> str:
-    """Return the script of a job, for the Python that runs this."""
+    """Return the script of a job, for the running Python interpreter."""
     # sbatch would interpret % and \\ in a folder's name
     log = f'exec >>{shlex.quote(f"{folder}/task-")}"${{SLURM_ARRAY_TASK_ID:-0}}.log" 2>&1'
     # Slurm sends its signals to the shell's process, which Python replaces
@@ -23,18 +23,18 @@ def text(folder: Path, setup: Sequence[str]) -> str:
 
 
 def exports(path: str, compiled: str) -> list[str]:
-    """Return shell lines that let Python find what was installed, for after the set-up lines.
+    """Return shell lines, to follow the setup lines, that let Python find the installed files.
 
     Parameters
     ----------
     path : str
-        Folders to put before the PYTHONPATH of the set-up lines; may be empty.
+        Folders to prepend to the PYTHONPATH of the setup lines; may be empty.
     compiled : str
-        Numba's cache folder; empty for its own choice.
+        Numba's cache folder; empty for its default.
     """
     lines = []
     if path:
-        # keep the old value: modules may provide NumPy by it
+        # keep the old value: modules may provide NumPy through it
         lines.append(f'export PYTHONPATH={shlex.quote(path)}"${{PYTHONPATH:+:$PYTHONPATH}}"')
     if compiled:
         lines.append(f"export NUMBA_CACHE_DIR={shlex.quote(compiled)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from backend.cluster.problems import ClusterProblem
 
 ANSWER_SECONDS = 45.0
-"""How long a command may take; Slurm itself waits ten seconds several times."""
+"""Timeout of a command (s); Slurm itself may wait ten seconds several times."""
 
 SILENT = (
     "unable to contact slurm controller",
@@ -22,15 +22,15 @@ SILENT = (
     "slurm backup controller in standby",
     "resource temporarily unavailable",
 )
-"""Messages of Slurm's commands when the controller gives no answer; it may have heard them."""
+"""Messages of commands when the controller does not answer; it may have received the command."""
 
 UNKNOWN = "invalid job id"
 
 TASK = re.compile(r"JobId=\d+ ArrayJobId=\d+ ArrayTaskId=([^\s%]*)")
 STATE = re.compile(r"JobState=(\w+) Reason=(\S+) Dependency=")
 EXIT_CODE = re.compile(r"ExitCode=(\d+:\d+)")
-"""Fields of a job that Slurm writes itself. Account and folders are the user's text, which may
-contain line breaks and text that looks like a field."""
+"""Fields of a job that Slurm writes itself. The account and folder names are set by the user
+and may contain line breaks and text that looks like a field."""
 
 
 def call(*command: str, folder: Path | None = None) -> str:
@@ -53,14 +53,14 @@ def call(*command: str, folder: Path | None = None) -> str:
             cwd=folder,
         )
     except FileNotFoundError:
-        advice = "is there a module to load, in the cluster's setup lines?"
+        advice = "load its module in the cluster's setup lines"
         raise ClusterProblem("slurm-missing", f"there is no {command[0]}: {advice}") from None
     except subprocess.TimeoutExpired:
         raise ClusterProblem("slurm-silent", f"{command[0]} does not answer") from None
     if done.returncode == 0:
         return done.stdout
     said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
-    # the controller may have heard a command that was killed
+    # the controller may have received a command that was killed
     silent = done.returncode < 0 or any(words in said.lower() for words in SILENT)
     name = "slurm-silent" if silent else "slurm-refused"
     raise ClusterProblem(name, said or f"{command[0]} ended with status {done.returncode}")
@@ -73,35 +73,35 @@ def version() -> str:
 
 
 def partitions() -> list[str]:
-    """Names of the partitions that there are."""
+    """Return the names of all partitions."""
     return call("sinfo", "--noheader", "--format=%R").split()
 
 
 def submit(options: Sequence[str], folder: Path, script: str) -> int:
-    """Submit a script in a folder; returns the job's number."""
+    """Submit a script in a folder; return the job's id."""
     answer = call("sbatch", "--parsable", *options, script, folder=folder)
     found = re.match(r"\s*(\d+)", answer)
-    if not found:  # the job was accepted: its name leads to its number
+    if not found:  # the job was accepted, and its id can be found by its name
         raise ClusterProblem("slurm-silent", f"sbatch answered {answer.strip()!r}")
     return int(found[1])
 
 
 def find(name: str) -> int | None:
-    """Return the number of the job of this name, also of a finished job that Slurm remembers."""
+    """Return the id of the job of this name, including a finished job that Slurm still knows."""
     listed = call("squeue", "--noheader", "--states=all", f"--name={name}", "--format=%F").split()
     return int(listed[0]) if listed else None
 
 
 def cancel(job_id: int) -> None:
-    """Cancel a job; a finished job does not change."""
+    """Cancel a job; a finished job is left unchanged."""
     call("scancel", str(job_id))
 
 
 def tasks(job_id: int) -> list[dict[str, str]]:
-    """Return what Slurm reports of a job: a dict for each task, or for a range that waits.
+    """Return Slurm's report on a job: a dict for each task, or for a range of pending tasks.
 
     Keys are ``task`` (a number, a range such as ``4-9``, or empty), ``state``, ``reason`` and
-    ``exit_code``. Empty if Slurm has forgotten the job.
+    ``exit_code``. The list is empty if Slurm no longer knows the job.
     """
     try:
         answer = call("scontrol", "--oneliner", "show", "job", str(job_id))
@@ -128,7 +128,7 @@ def _task(record: str) -> dict[str, str]:
 
 
 def _remembered(job_id: int) -> list[dict[str, str]]:
-    """Return what the accounting, if any, reports of a job that the controller has forgotten."""
+    """Return the accounting's report, if any, on a job that the controller no longer knows."""
     for options in ((), ("-c",)):
         try:
             answer = call("sacct", *options, "-n", "-P", "-j", str(job_id), "-o", "JobID,State")

@@ -1,7 +1,7 @@
-"""Submitting a job exactly once, however often the request is repeated.
+"""Submit a job exactly once, however often the request is repeated.
 
-The folder of a job holds what is known of its submission: ``submitting.json`` is written before
-sbatch is run, ``submitted.json`` after it has answered, and ``claim`` by the job itself.
+A job's folder records its submission: ``submitting.json`` is written before sbatch is run,
+``submitted.json`` after it has answered, and ``claim`` by the job itself.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from backend.cluster.problems import ClusterProblem
 from backend.files import read_json, write_json
 
 SURE_SECONDS = 5.0
-"""How long a controller must not know a job before the job is submitted a second time."""
+"""Time for which a job must be unknown to the controller before it is submitted again (s)."""
 
 
 def submitted(folder: Path) -> int | None:
-    """Return the number of the job if it has been submitted.
+    """Return the id of the job if it has been submitted.
 
-    An earlier sbatch that gave no answer may have been heard by the controller, or may still be
-    heard. Then the job's own claim decides, or else its name. Only if the controller does not know
-    the name twice, some seconds apart, may the job be submitted again.
+    The controller may have received an earlier sbatch that gave no answer, or may still receive it.
+    In that case, the job's own claim decides, or else its name. The job may be submitted again only
+    if the controller twice does not know the name, a few seconds apart.
     """
     record, intent = folder / "submitted.json", folder / "submitting.json"
     if record.exists():
@@ -38,19 +38,19 @@ def submitted(folder: Path) -> int | None:
     if missed is None:
         write_json(intent, {"missed": time.time()})
     if missed is None or time.time() - missed < SURE_SECONDS:
-        raise ClusterProblem("slurm-silent", "Slurm may not have taken the job: checking again")
+        raise ClusterProblem("slurm-silent", "Slurm may not have accepted the job: checking again")
     return None
 
 
 def claimed(folder: Path) -> int | None:
-    """Return the number that the job itself has written, if it has begun."""
+    """Return the id that the job itself has recorded, if it has started."""
     with contextlib.suppress(OSError, ValueError):
         return int((folder / "claim").read_text())
     return None
 
 
 def submit(folder: Path, options: Sequence[str]) -> int:
-    """Submit the job of a folder; returns its number."""
+    """Submit the job of a folder; return its id."""
     intent = folder / "submitting.json"
     write_json(intent, {})
     try:
@@ -63,7 +63,7 @@ def submit(folder: Path, options: Sequence[str]) -> int:
 
 
 def _record(folder: Path, job_id: int) -> int:
-    """Write down a job's number; if the disk is full, the job's name is enough to find it again."""
+    """Record a job's id; if the disk is full, the job can still be found by its name."""
     with contextlib.suppress(OSError):
         write_json(folder / "submitted.json", {"job_id": job_id})
     return job_id

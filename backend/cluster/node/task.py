@@ -1,9 +1,9 @@
 """Task of a job: ``python -P -m backend.cluster.node.task JOB_DIR``.
 
 A job is a list of runs. Each of its tasks executes a share of them, one after another, with the
-same worker as on this computer. Slurm sends SIGUSR1 some time before the time limit: the worker
-then writes a checkpoint, and the task ends with status 75. A task that Slurm starts again, for
-example after a node has failed, skips finished runs and continues with the rest.
+same worker as on the user's computer. Slurm sends SIGUSR1 some time before the time limit: the
+worker then writes a checkpoint, and the task ends with status 75. A task that Slurm restarts, for
+example after a node failure, skips finished runs and continues with the rest.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Task:
     folder : Path
         The job's folder.
     index : int
-        Number of the task.
+        Index of the task.
     """
 
     def __init__(self, folder: Path, index: int):
@@ -45,7 +45,7 @@ class Task:
             signal.signal(number, lambda *_, why=why: self._stop(why))
 
     def execute(self) -> int:
-        """Execute the task's share of the runs; returns the exit status."""
+        """Execute the task's share of the runs; return the exit status."""
         if not self._claim():
             say("another job has these runs")
             return 0
@@ -58,7 +58,7 @@ class Task:
         return INTERRUPTED
 
     def _claim(self) -> bool:
-        """Claim the runs; returns False if another job of this name has claimed them."""
+        """Claim the runs; return False if another job of this name has claimed them."""
         number = os.environ.get("SLURM_ARRAY_JOB_ID") or os.environ.get("SLURM_JOB_ID", "")
         claim = self.folder / "claim"
         try:
@@ -80,7 +80,7 @@ class Task:
     def _execute_run(self, folder: Path) -> None:
         try:
             run = Run(folder)
-        except DamagedRun as error:  # fetched and removed before this job was started again
+        except DamagedRun as error:  # fetched and removed before this job was restarted
             say(str(error))
             return
         crashes = 0
@@ -88,8 +88,8 @@ class Task:
             status = self._run_worker(run)
             if self._needs_no_worker(run):
                 return
-            if status == OVER:  # on a failed node, its end may take a while
-                say(f"{run.id}: another worker still has it: waiting for its end")
+            if status == OVER:  # on a failed node, it may take a while to end
+                say(f"{run.id}: another worker still has it: waiting for it to end")
                 continue
             crashes += 1
             say(f"{run.id}: its worker ended with status {status}")
@@ -103,7 +103,7 @@ class Task:
         return bool(self.stopped_by) or not there or run.finished
 
     def _run_worker(self, run: Run) -> int:
-        """Run a worker until it ends; returns its exit status."""
+        """Run a worker until it ends; return its exit status."""
         threads = str(self.job["threads"])
         folder = run.folder
         command = [sys.executable, "-P", "-m", "backend.worker", str(folder), "--threads", threads]
@@ -128,7 +128,7 @@ class Task:
     def _give_up(self, run: Run, status: int) -> None:
         killed = f"by signal {-status}" if status < 0 else f"with status {status}"
         reason = (
-            f"the simulation's process died {MAXIMUM_CRASHES} times without a message, {killed}, "
+            f"the simulation process died {MAXIMUM_CRASHES} times without a message, {killed}, "
             "perhaps out of memory: see worker.log, or try a smaller system"
         )
         run.settle(RunState.FAILED, reason, "\n".join(run.log_tail(20)), "crashed")

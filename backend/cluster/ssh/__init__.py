@@ -1,5 +1,5 @@
 """The SSH connection to a cluster's login node.
 
-`hosts` finds out where to connect, `host_keys` decides which keys are trusted, `login` connects and
-authenticates, `connection` runs commands.
+`hosts` determines where to connect, `host_keys` decides which keys are trusted, `login` connects
+and authenticates, `connection` runs commands.
 """

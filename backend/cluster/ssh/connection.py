@@ -1,4 +1,4 @@
-"""Connections that run commands, check host keys strictly and never wait for ever."""
+"""Connections that run commands, check host keys strictly and never wait indefinitely."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from backend.cluster.ssh.hosts import Target
 from backend.cluster.waiting import Say, nobody, waiting
 
 SILENCE_SECONDS = 120.0
-"""How long a command may be silent; nothing else reveals a frozen link."""
+"""Maximum time without output from a command (s); nothing else reveals a frozen link."""
 
 SHELL_SECONDS = 300.0
-"""How long the user's shell may take to start while the host answers."""
+"""Maximum start-up time of the user's shell while the host answers (s)."""
 
 LOOK_SECONDS = 2.0
-"""How long the shell may take before the link is tested and the shell is reported."""
+"""Start-up time after which the link is tested and the shell is reported (s)."""
 
 PROBE_SECONDS = 1.0
-"""How long the answer to that test may take before the host is reported instead."""
+"""Response time of that test after which the host is reported instead (s)."""
 
 PROBE = "keepalive@openssh.com"
-"""Request that an SSH server answers itself; "unknown request" is an answer, too."""
+"""Request that the SSH server itself answers; "unknown request" is an answer, too."""
 
 BEGUN = b"nanoconf: the shell has started\n"
-"""First output of a command; a greeting of the user's shell may come before it."""
+"""First output of a command; a greeting from the user's shell may precede it."""
 
 CHUNK = 1 << 15
 
@@ -54,26 +54,26 @@ class Answer:
     err: bytes
 
     def last_line(self) -> str:
-        """Return the last line of its errors, or of its output if the login was refused."""
+        """Return the last line of its error output, or of its output if the login was refused."""
         said = self.err.strip() or self.out.strip()[-200:]
         lines = said.decode("utf-8", "replace").splitlines()
         return lines[-1].strip() if lines else f"it ended with status {self.status}"
 
 
 class Connection:
-    """Connection to a host, opened by the first command and again after it was lost.
+    """Connection to a host, opened by the first command and reopened if it is lost.
 
     Parameters
     ----------
     target : Target
         The host.
     say : callable, optional
-        Reports, in one line, what is being waited for.
+        Called with a one-line description of the current wait.
 
     Attributes
     ----------
     shell_seconds : float
-        How long the user's shell took to start for the last command.
+        Start-up time of the user's shell for the last command.
     """
 
     def __init__(self, target: Target, say: Say = nobody):
@@ -84,7 +84,7 @@ class Connection:
 
     @property
     def open(self) -> bool:
-        """True if there is a connection, as far as is known."""
+        """True if the connection is open, as far as is known."""
         return bool(self._way) and all(transport.is_active() for transport in self._way)
 
     def run(
@@ -138,14 +138,14 @@ class Connection:
                 raise TimeoutError
         if channel.exit_status < 0:
             raise EOFError("it ended without a status")
-        channel.close()  # before, the whole connection would be closed
+        channel.close()  # any earlier, this would close the whole connection
         return Answer(channel.exit_status, out, err)
 
     def _begin(self, command: str, silence: float) -> paramiko.Channel:
-        """Let the user's shell start bash with a command.
+        """Start a command in bash, through the user's shell.
 
-        The shell has read the user's files. Without ``--norc`` bash would read ``.bashrc`` again,
-        as it does whenever it seems to be started by SSH.
+        The shell has already read the user's start-up files. Without ``--norc``, bash would read
+        ``.bashrc`` again, as it does whenever it appears to be started by SSH.
         """
         mark = f"echo {shlex.quote(BEGUN.decode().strip())}"
         words = ["bash", "--norc", "-c", f"{mark}\n{command}"]
@@ -157,7 +157,7 @@ class Connection:
         return channel
 
     def _await_shell(self, channel: paramiko.Channel, silence: float) -> bytes:
-        """Wait until the user's shell has started the command; returns the output so far.
+        """Wait until the user's shell has started the command; return the output so far.
 
         Nothing is sent until then, because the shell might read it.
         """
@@ -193,7 +193,7 @@ class Connection:
         return ClusterProblem(
             "login-shell",
             f"the login shell has not started after {SHELL_SECONDS:.0f} s, though {self.target} "
-            f"answers: look at ~/.bashrc on {self.target.host}",
+            f"answers: check ~/.bashrc on {self.target.host}",
         )
 
     def close(self) -> None:
@@ -202,12 +202,12 @@ class Connection:
         self._way = []
 
     def log_in(self, ask: login.Ask | None, say: Say = nobody) -> None:
-        """Open the connection now; `ask` answers what the host wants besides a key."""
+        """Open the connection now; `ask` supplies what the host requires besides a key."""
         self.close()
         self._way = login.connected(self.target, ask, say)
 
     def approach(self, ask: login.Ask | None) -> Iterator[tuple[Target, paramiko.PKey]]:
-        """Open the connection now; yields the key of each host before it is checked."""
+        """Open the connection now; yield the key of each host before it is checked."""
         self.close()
         return login.approach(self.target, self._way, ask, self._say)
 
@@ -220,7 +220,7 @@ class Connection:
 
 @contextlib.contextmanager
 def _within(seconds: float, way: list[paramiko.Transport]) -> Iterator[None]:
-    """Limit the time of a call in which paramiko would wait for ever on a frozen link.
+    """Limit the time of a call in which paramiko would wait indefinitely on a frozen link.
 
     When the time is up, the connection to the first host is closed; all others go through it.
     """

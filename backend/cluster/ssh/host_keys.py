@@ -1,4 +1,4 @@
-"""Host keys: which are known, and whether a host shows one of them."""
+"""Host keys: the known ones, and a check of the key that a host presents."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def known_keys(target: Target) -> list[paramiko.PKey]:
 
 
 def _keys_in(path: Path, name: str) -> Iterator[paramiko.PKey]:
-    """Yield all keys of a name in a file; paramiko's table has only one of each kind."""
+    """Yield all keys of a name in a file; paramiko's table keeps only one of each type."""
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         with contextlib.suppress(Exception):  # malformed lines raise many kinds of errors
             entry = HostKeyEntry.from_line(line.strip())
@@ -36,12 +36,12 @@ def _keys_in(path: Path, name: str) -> Iterator[paramiko.PKey]:
 
 
 def _stands_for(word: str, name: str) -> bool:
-    """Return True if a word of a line, which may be hashed, is a host's name."""
+    """Return True if a host field, which may be hashed, matches a host name."""
     return word == (paramiko.HostKeys.hash_host(name, word) if word.startswith("|1|") else name)
 
 
 def prefer_known(transport: paramiko.Transport, known: list[paramiko.PKey]) -> None:
-    """Ask a host with several keys for one of a kind that is known."""
+    """Ask a host with several keys for one of a known type."""
     kinds = {key.get_name() for key in known}
     options = transport.get_security_options()
 
@@ -69,8 +69,8 @@ def check(target: Target, shown: paramiko.PKey, known: list[paramiko.PKey]) -> N
         )
     raise ClusterProblem(
         "host-key",
-        f"{target} shows another host key ({shown.fingerprint}) than the one in "
-        f"{target.known_hosts}: somebody may be in between. If the cluster's administrators say "
+        f"{target} presents a host key ({shown.fingerprint}) that differs from the one in "
+        f"{target.known_hosts}: this may be an attack. If the cluster's administrators confirm "
         f"that it has changed, remove the old one: {removal(target)}",
     )
 

@@ -27,7 +27,7 @@ class Target:
     host, port, user
         As SSH needs them.
     key_files : tuple of Path
-        Private keys to try; if there are none, the agent's keys and the usual files.
+        Private keys to try; if empty, the agent's keys and the usual files.
     known_hosts : Path
         File of host keys.
     key_name : str
@@ -60,7 +60,7 @@ def target_of(cluster: Cluster, config_file: Path | None = None) -> Target:
     ----------
     cluster : Cluster
     config_file : Path, optional
-        SSH's configuration; ``~/.ssh/config``.
+        SSH's configuration; by default ``~/.ssh/config``.
 
     Raises
     ------
@@ -77,10 +77,10 @@ def target_of(cluster: Cluster, config_file: Path | None = None) -> Target:
 
 def _resolved(cluster: Cluster, address: str, config: paramiko.SSHConfig, depth: int) -> Target:
     if depth > MOST_JUMPS:
-        raise ClusterProblem("ssh-config", f"more than {MOST_JUMPS} jump hosts, or a circle")
+        raise ClusterProblem("ssh-config", f"more than {MOST_JUMPS} jump hosts, or a loop")
     found = ADDRESS.fullmatch(address)
     if found is None:
-        raise ClusterProblem("ssh-config", f"{address!r} is no host: it must be user@host:port")
+        raise ClusterProblem("ssh-config", f"{address!r} is not a host: it must be user@host:port")
     alias = found["host"].strip("[]")
     said = config.lookup(alias)
     last = depth == 0  # the entry describes the login node only; SSH's files describe jump hosts

@@ -1,4 +1,4 @@
-"""Log in to a host: through its jump hosts, after its host key was checked."""
+"""Log in to a host, through its jump hosts, after checking its host key."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from backend.cluster.waiting import Say, nobody, waiting
 
 CONNECT_SECONDS = 20.0
 ANSWER_SECONDS = 300.0
-"""How long a person may take to answer."""
+"""Time that the user has to answer (s)."""
 
 KEEP_ALIVE_SECONDS = 30
 USUAL_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 INTERACTIVE = "keyboard-interactive"
 
 Ask = Callable[[str, str, list[tuple[str, bool]]], list[str]]
-"""Asks a person, given a title, instructions and prompts, each with True if the answer is shown."""
+"""Prompts the user, given a title, instructions and prompts, each with True to echo the answer."""
 
 
 def connected(
     target: Target, ask: Ask | None = None, say: Say = nobody
 ) -> list[paramiko.Transport]:
-    """Connect and log in to a host and the jump hosts before it; returns all connections.
+    """Connect and log in to a host and the jump hosts before it; return all connections.
 
     Parameters
     ----------
     target : Target
     ask : callable, optional
-        Asks a person for what a host wants besides a key.
+        Prompts the user for what a host requires besides a key.
     say : callable, optional
-        Reports, in one line, what is being waited for.
+        Called with a one-line description of the current wait.
 
     Raises
     ------
     ClusterProblem
-        ``unreachable``, ``host-key``, ``login``, ``key-file``, or ``login-needed``: the host wants
-        more than a key, and `ask` is missing.
+        ``unreachable``, ``host-key``, ``login``, ``key-file``, or ``login-needed``: the host
+        requires more than a key, and `ask` is missing.
     """
     way: list[paramiko.Transport] = []
     for _ in approach(target, way, ask, say):
@@ -54,17 +54,17 @@ def connected(
 def approach(
     target: Target, way: list[paramiko.Transport], ask: Ask | None = None, say: Say = nobody
 ) -> Iterator[tuple[Target, paramiko.PKey]]:
-    """Connect to a host and its jump hosts; yields the key of each before it is checked.
+    """Connect to a host and its jump hosts; yield the key of each before it is checked.
 
     Parameters
     ----------
     target : Target
     way : list of Transport
-        Receives the connections; empty again if one of them fails.
+        Receives the connections; emptied if one of them fails.
     ask : callable, optional
-        Asks a person for what a host wants besides a key.
+        Prompts the user for what a host requires besides a key.
     say : callable, optional
-        Reports, in one line, what is being waited for.
+        Called with a one-line description of the current wait.
 
     Raises
     ------
@@ -84,14 +84,14 @@ def approach(
 
 
 def close(way: list[paramiko.Transport]) -> None:
-    """Close connections, the first first: all others go through it and then fail at once."""
+    """Close connections, starting with the first: all others go through it and fail at once."""
     for transport in way:
         with contextlib.suppress(Exception):
             transport.close()
 
 
 def server_key(target: Target, ask: Ask | None = None, say: Say = nobody) -> paramiko.PKey:
-    """Return the key that a host shows, without checking it; jump hosts are logged in to."""
+    """Return the key that a host presents, unchecked, after logging in to its jump hosts."""
     way = connected(target.jump, ask, say) if target.jump else []
     try:
         with waiting(say, f"waiting for {target} to answer"):
@@ -178,7 +178,7 @@ def _log_in(
     ask: Ask | None,
     say: Say,
 ) -> None:
-    """Log in with one of the keys, and with a person's answers if the host wants more."""
+    """Log in with one of the keys, and with the user's answers if the host requires more."""
     said = "there is no key to try"
     for key in keys:
         try:
@@ -199,13 +199,13 @@ def _log_in(
             return
     raise ClusterProblem(
         "login",
-        f"{target} refuses the login ({said.rstrip('.')}): is the user right, is the key in its "
-        "authorized_keys, is the account active?",
+        f"{target} refuses the login ({said.rstrip('.')}): check the user name, that the key "
+        "is in its authorized_keys and that the account is active",
     )
 
 
 def _answer(transport: paramiko.Transport, target: Target, ask: Ask | None) -> None:
-    """Log in with a person's answers to the host's questions."""
+    """Log in with the user's answers to the host's questions."""
     if ask is None:
         line = f"{target} asks for more than a key: run nanoconf cluster login"
         raise ClusterProblem("login-needed", line)
@@ -219,7 +219,7 @@ def _answer(transport: paramiko.Transport, target: Target, ask: Ask | None) -> N
 
 
 def _broke(transport: paramiko.Transport, error: BaseException) -> bool:
-    """Return True if a login ended without an answer from the host, which is no refusal."""
+    """Return True if a login ended without an answer from the host, which is not a refusal."""
     return not transport.is_active() or _late(error)
 
 
@@ -229,12 +229,12 @@ def _broke(transport: paramiko.Transport, error: BaseException) -> bool:
 def _unreachable(target: Target, error: Exception) -> ClusterProblem:
     return ClusterProblem(
         "unreachable",
-        f"{target} cannot be reached ({reason(error)}): is the host right, is the network there?",
+        f"{target} cannot be reached ({reason(error)}): check the host name and the network",
     )
 
 
 def reason(error: BaseException) -> str:
-    """Return an error in a few words."""
+    """Describe an error in a few words."""
     if _late(error):
         return "no answer in time"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

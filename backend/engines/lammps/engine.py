@@ -68,7 +68,7 @@ class Job:
         on_progress: Callable[[Progress], None] = lambda progress: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> int:
-        """Run all replicas as in `run`; return the number of tallies of each to evaluate."""
+        """Run all replicas as in `run`; return the number of tallies per replica to evaluate."""
         reported = -math.inf
         converged_at = 0
         try:
@@ -121,7 +121,7 @@ class Job:
         return Samples.in_blocks([r.samples(tallies) for r in self.replicas], BLOCKS_PER_REPLICA)
 
     def stage_reached(self) -> int:
-        """Return the tallies per replica of the last stage that all have completed, or 0."""
+        """Return the tallies per replica at the last stage that all have completed, or 0."""
         tallies = min(replica.read_tallies() for replica in self.replicas)
         return max((stage for stage in self.schedule.stages if stage <= tallies), default=0)
 
@@ -169,7 +169,7 @@ class Job:
         assert result.summary.checks is not None
         temperature = result.summary.checks.temperature
         if abs(temperature - 1) > TEMPERATURE_TOLERANCE and self.settings.thermostat != "none":
-            problem = f"the ions have {temperature:.2f} times the set temperature"
+            problem = f"the ions are at {temperature:.2f} times the set temperature"
             raise SimulationError(f"{problem}: {SMALLER_STEP}", TEMPERATURE.name)
         return result
 
@@ -184,8 +184,8 @@ def run(
 ) -> SimulationResult:
     """Simulate a system with LAMMPS.
 
-    Profiles come from counting ions. All forces are computed in every time step, so the settings
-    of multiple time steps only determine how often ions are counted.
+    Profiles are obtained by counting ions. All forces are computed in every time step, so the
+    settings of multiple time steps only determine how often ions are counted.
 
     Parameters
     ----------

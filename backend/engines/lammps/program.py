@@ -182,7 +182,7 @@ class Process:
             | {
                 "OMP_NUM_THREADS": "1",
                 "HYDRA_LAUNCHER": "fork",
-                # Otherwise Open MPI processes share a folder, which the first to end removes.
+                # Otherwise Open MPI processes share a folder, which the first one to exit removes.
                 "OMPI_MCA_orte_tmpdir_base": str(folder),
             },
             start_new_session=True,
@@ -201,7 +201,7 @@ class Process:
         return self._process.poll() is not None and not self._reader.is_alive()
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait for the end of the process."""
+        """Wait for the process to end."""
         self._process.wait(timeout)
         self._reader.join(timeout)
 
@@ -256,7 +256,7 @@ EXPLANATIONS = (
         FAILED,
         "OMPI_ALLOW_RUN_AS_ROOT",
         "Open MPI does not run as root unless the variables OMPI_ALLOW_RUN_AS_ROOT and "
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM are 1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM are set to 1",
     ),
     (FAILED, r"shared librar|libmpi|dyld|Library not loaded", f"it cannot start: {INSTALL}"),
 )
@@ -295,7 +295,7 @@ def explain(lines: list[str], status: int) -> SimulationError | None:
 
 
 def _signal(status: int) -> str:
-    """Return the name of the signal that an exit status indicates, also through a shell, or ""."""
+    """Return the name of the signal behind an exit status, also one passed on by a shell, or ""."""
     for number in (-status, 256 - status, status - 128):
         if number in set(signal.Signals):
             return signal.Signals(number).name

@@ -141,7 +141,7 @@ def read_tallies(path: Path, offset: int) -> tuple[list[np.ndarray], int]:
     Returns
     -------
     tallies : list of ndarray, each of shape (BINS, 3)
-        Due to rounding, LAMMPS may add a bin after the last, which is always empty; it is dropped.
+        Due to rounding, LAMMPS may add an extra bin, which is always empty; it is dropped.
     offset : int
         Offset of the first byte after the last complete tally.
     """

@@ -2,7 +2,7 @@
 
 The unit of length is the diameter d of the smaller ion, the unit of energy is k_BT, and every ion
 has mass 1, so the unit of time is τ. Charges are valencies: the dielectric constant is chosen so
-that two unit charges one Bjerrum length apart interact with k_BT.
+that two unit charges one Bjerrum length apart interact with an energy of k_BT.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ ENGINE_REVISION = "0ec9d63a3594846e1f9d7a4cbcc184ad5f6035066e91c83eca6303ebd69bf
 """Revision of the engine, part of the fingerprint of every checkpoint.
 
 Replace it with any other text when equal inputs give different numbers than before, or when a
-checkpoint holds different arrays. Keep it in all other changes, so that an update does not restart
+checkpoint holds different arrays. Otherwise leave it unchanged, so that an update does not restart
 interrupted runs.
 """
 
@@ -43,7 +43,7 @@ UNREADABLE = (
     struct.error,
     zipfile.BadZipFile,
 )
-"""Exceptions raised when a damaged file is read."""
+"""Exceptions that reading a damaged file may raise."""
 
 
 def interval_seconds() -> float:
@@ -136,7 +136,7 @@ def _read(path: Path) -> tuple[str, dict[str, np.ndarray]]:
     with zipfile.ZipFile(path) as archive:
         # otherwise a damaged array header could request any amount of memory
         if damaged := archive.testzip():
-            raise ValueError(f"{damaged} has changed")
+            raise ValueError(f"{damaged} is corrupt")
     with np.load(path, allow_pickle=False) as contents:
         kind, *names = contents["kind"]
         return str(kind), {name: contents[name] for name in names}

@@ -56,7 +56,7 @@ def build_pairs(positions, field, skin, pairs):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def wrapped(u, side):  # pragma: no cover - compiled
-    """Return the column in the box of which column u, at most one outside, is an image."""
+    """Return the image in the box of column u, which lies at most one column outside."""
     return u + side if u < 0 else u - side if u >= side else u
 
 
@@ -91,7 +91,7 @@ def fill_columns(positions, length, side):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def distance2(positions, i, j, length, inverse):  # pragma: no cover - compiled
-    """Return the squared distance (nm²) of nearest images of two ions; `inverse` is 1/length."""
+    """Return the squared nearest-image distance (nm²) of two ions; `inverse` is 1/length."""
     x = positions[0, i] - positions[0, j]
     y = positions[1, i] - positions[1, j]
     z = positions[2, i] - positions[2, j]

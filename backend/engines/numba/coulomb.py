@@ -22,7 +22,7 @@ from backend.engines.numba.electrostatics import LATERAL_WAVES, NORMAL_WAVES, Sp
 from backend.inputs import MAXIMUM_IONS
 
 LANES = 8
-"""Number to a multiple of which the ions are padded, with uncharged ghost ions."""
+"""The ions are padded to a multiple of this number with uncharged ghost ions."""
 
 CACHE_LINE = 64
 """Size of a cache line (bytes)."""
@@ -112,7 +112,7 @@ def _power_series(function: Callable[[np.ndarray], np.ndarray], dtype: type) -> 
 
 
 def coulomb_buffer(valency: np.ndarray, dtype: type) -> np.ndarray:
-    """Return the flat array of the loops, with charges and ghosts filled in."""
+    """Return the flat array for the loops, with charges and ghosts filled in."""
     buffer = _aligned_zeros((FIRST_SHARED + 2 * LATERAL + NORMAL) * STRIDE, dtype)
     charges = buffer[int(CHARGE) :]
     charges[: len(valency)] = valency
@@ -121,7 +121,7 @@ def coulomb_buffer(valency: np.ndarray, dtype: type) -> np.ndarray:
 
 
 def _aligned_zeros(size: int, dtype: type) -> np.ndarray:
-    """Return zeros aligned to a cache line; unaligned, the loops take a fifth longer."""
+    """Return zeros aligned to a cache line; without alignment, the loops take a fifth longer."""
     item = np.dtype(dtype).itemsize
     zeros: np.ndarray = np.zeros(size + CACHE_LINE // item, dtype)
     first = -zeros.ctypes.data % CACHE_LINE // item
@@ -317,7 +317,7 @@ def add_waves(buffer, count, a, b, weights, c):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def partner(a):  # pragma: no cover - compiled
-    """Return the function of which the derivative of function a is a multiple."""
+    """Return the function that is proportional to the derivative of function a."""
     if a == 0:
         return 0
     return a + 1 if a % 2 else a - 1

@@ -1,8 +1,8 @@
 """Coulomb interaction of ions that are periodic in x and y but not in z.
 
-As in Ewald's method, the pair interaction is split, but here for a slit: a short-ranged force
-between nearest images, 1/r³ − Q(r²) times the displacement, which vanishes smoothly at half the
-box, and a remainder so smooth that a few plane waves represent its energy,
+As in Ewald's method, but for a slit, the pair interaction is split into two parts: a short-ranged
+force between nearest images, 1/r³ − Q(r²) times the displacement, which vanishes smoothly at half
+the box, and a remainder so smooth that a few plane waves represent its energy,
 
     Σ c_abm cos(2πa x) cos(2πb y) cos(2πm z/H).
 
@@ -226,7 +226,7 @@ def sheet_force(displacements: np.ndarray) -> np.ndarray:
 def ewald_pair(
     displacements: np.ndarray, *, screening: float = 6.0, real_shells: int = 2, waves: int = 12
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return energy and force of a pair of unit charges with all images, by a 2D Ewald sum.
+    """Return the energy and force of a pair of unit charges with all images, by a 2D Ewald sum.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ def ewald_pair(
     screening : float
         Ewald splitting parameter α L.
     real_shells, waves : int
-        Cutoffs of the sums over images and over wave vectors.
+        Cut-offs of the sums over images and over wave vectors.
 
     Returns
     -------
@@ -292,7 +292,7 @@ def _wave_space(
             energy += amplitude * np.cos(phase)
             force[:, 0] += gx * amplitude * np.sin(phase)
             force[:, 1] += gy * amplitude * np.sin(phase)
-            # the derivatives of the two erfc cancel
+            # the derivatives of the two erfc factors cancel
             force[:, 2] -= np.pi * (up - down) * np.cos(phase)
     return energy, force
 

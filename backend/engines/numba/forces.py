@@ -60,7 +60,7 @@ def force_field(
     coulomb: bool = True,
     wca: bool = True,
 ) -> ForceField:
-    """Return the constants of a system; `coulomb` and `wca` can disable ion-ion interactions."""
+    """Return the constants of a system; `coulomb` and `wca` enable the ion-ion interactions."""
     length = system.box_length
     d_positive, d_negative = system.diameters
     mean = (d_positive + d_negative) / 2
@@ -130,7 +130,7 @@ def wca_energy(r2, size2):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def reduced_distance2(reduced, i, j):  # pragma: no cover - compiled
-    """Return the squared distance of nearest images of two ions, in units of the box side."""
+    """Return the squared nearest-image distance of two ions, in units of the box side."""
     x = reduced[0, i] - reduced[0, j]
     y = reduced[1, i] - reduced[1, j]
     z = reduced[2, i] - reduced[2, j]

@@ -76,9 +76,9 @@ class Stepping(NamedTuple):
         Evaluations of the Coulomb forces per sample.
     memory : float
         Factor exp(−γ coulomb_split dt) by which the Langevin step damps velocities; 1 without
-        Langevin thermostat.
+        a Langevin thermostat.
     chain_inertia : ndarray, shape (CHAIN_LENGTH,)
-        Masses of the Nosé-Hoover chain; zero without chain.
+        Masses of the Nosé-Hoover chain; zero without a chain.
     degrees : float
         Number of degrees of freedom of the ions.
     skin : float
@@ -117,7 +117,7 @@ def initial_state(
 
 
 def work_space(field: ForceField) -> np.ndarray:
-    """Return a workspace for the Coulomb loops, which keeps nothing between steps."""
+    """Return a workspace for the Coulomb loops, which holds no state between steps."""
     return coulomb_buffer(field.valency, type(field.coulomb.zero))
 
 
@@ -131,7 +131,7 @@ def start(state, field, stepping):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def relax(state, field, stepping, steps, largest_move):  # pragma: no cover - compiled
-    """Remove overlaps by steepest descent on the contact energy, by `largest_move` (nm) a step."""
+    """Remove overlaps by steepest descent, moving ions by at most `largest_move` (nm) per step."""
     for _ in range(steps):
         refresh_contact(state, field, stepping.skin)
         for i in range(state.positions.shape[1]):
@@ -165,7 +165,7 @@ def advance(state, field, stepping, first, samples, record):  # pragma: no cover
 
 @njit(**FAST)
 def coulomb_interval(state, field, stepping):  # pragma: no cover - compiled
-    """Do `coulomb_split` time steps between two kicks by the Coulomb forces."""
+    """Perform `coulomb_split` time steps between two kicks by the Coulomb forces."""
     half = 0.5 * stepping.dt * stepping.coulomb_split
     middle = stepping.coulomb_split // 2
     chained = stepping.chain_inertia[0] > 0.0
@@ -182,7 +182,7 @@ def coulomb_interval(state, field, stepping):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def time_step(state, field, stepping, memory):  # pragma: no cover - compiled
-    """Do a half kick, half drift, noise, half drift, new contact forces, half kick."""
+    """Perform a half kick, half drift, noise, half drift, new contact forces, half kick."""
     half = 0.5 * stepping.dt
     kick(state.velocities, state.contact, half)
     drift(state.positions, state.velocities, half)
@@ -195,7 +195,7 @@ def time_step(state, field, stepping, memory):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def kick(velocities, forces, time):  # pragma: no cover - compiled
-    """Change the velocities by forces that act for a time."""
+    """Update the velocities with forces that act for a given time."""
     for a in range(3):
         for i in range(velocities.shape[1]):
             velocities[a, i] += time * forces[a, i]
@@ -203,7 +203,7 @@ def kick(velocities, forces, time):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def drift(positions, velocities, time):  # pragma: no cover - compiled
-    """Move the ions freely for a time."""
+    """Move the ions freely for a given time."""
     for a in range(3):
         for i in range(positions.shape[1]):
             positions[a, i] += time * velocities[a, i]
@@ -211,7 +211,7 @@ def drift(positions, velocities, time):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def refresh_contact(state, field, skin):  # pragma: no cover - compiled
-    """Compute contact forces; rebuild the neighbour list if an ion has moved by half the skin."""
+    """Compute contact forces; rebuild the neighbour list if an ion has moved over half the skin."""
     if farthest_move2(state) > 0.25 * skin * skin:
         relist(state, field, skin)
     count = min(state.pair_count[0], state.pairs.shape[0])

@@ -74,10 +74,10 @@ class Replica:
 
     @cached_property
     def state(self) -> State:
-        """Current state; on first access a relaxed lattice."""
+        """Current state; on first access, a relaxed lattice."""
         positions = lattice(self.system, self.rng)
         velocities = self.rng.standard_normal(positions.shape)
-        if self.settings.thermostat != "langevin":  # no other thermostat removes a drift
+        if self.settings.thermostat != "langevin":  # only Langevin noise removes a drift
             velocities[:2] -= velocities[:2].mean(axis=1, keepdims=True)
         noise = int(self.rng.integers(2**64, dtype=np.uint64))
         state = integrators.initial_state(positions, velocities, self.force_field, noise)

@@ -49,7 +49,7 @@ def next_normals(noise):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def add_noise(velocities, memory, noise):  # pragma: no cover - compiled
-    """Do an Ornstein-Uhlenbeck step that damps every velocity by the factor `memory`."""
+    """Perform an Ornstein-Uhlenbeck step that damps every velocity by the factor `memory`."""
     fresh = np.sqrt(1.0 - memory * memory)
     for i in range(velocities.shape[1]):
         x, y, z = next_normals(noise)
@@ -60,7 +60,7 @@ def add_noise(velocities, memory, noise):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def move_chain(velocities, chain, inertia, degrees, time):  # pragma: no cover - compiled
-    """Let a Nosé-Hoover chain act on the velocities for a time.
+    """Apply a Nosé-Hoover chain to the velocities for a given time.
 
     G. J. Martyna, M. L. Klein, M. Tuckerman, J. Chem. Phys. 97, 2635 (1992), in the reversible form
     of Mol. Phys. 87, 1117 (1996).

@@ -8,7 +8,7 @@ from backend.system import SlitSystem
 
 
 def warm_up() -> None:
-    """Compile and cache all functions of a run, by a run of a few thousand steps."""
+    """Compile and cache all functions of a run, by running a few thousand steps."""
     run(SlitSystem(), RunSettings(duration_ns=0.001, replicas=1))
 
 

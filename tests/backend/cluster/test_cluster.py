@@ -200,7 +200,7 @@ def test_a_refusal_is_one_line_and_exit_status_one(described, tmp_path, capfd):
     words = ["simulate", "--cluster", "--duration-ns", "0.001", "-o", str(tmp_path / "out")]
     assert main(words) == 1
     said = capfd.readouterr().err.strip()
-    assert "the job was not taken" in said and "nvalid partition" in said and "\n" not in said
+    assert "the job was rejected" in said and "nvalid partition" in said and "\n" not in said
 
 
 def test_check_reports_each_working_step(described, capfd):
@@ -214,12 +214,12 @@ def test_check_reports_each_working_step(described, capfd):
 @pytest.mark.parametrize(
     ("changes", "works", "advice"),
     [
-        ({"host": "127.0.0.1", "port": 1}, "the entry is understood", "is the network there"),
+        ({"host": "127.0.0.1", "port": 1}, "the entry is valid", "check the host name"),
         ({"known_hosts": "/nowhere"}, "the host answers", "nanoconf cluster trust test"),
         ({"user": "nobody"}, "its host key is known", "authorized_keys"),
         ({"python": "/no/python"}, "the login works", "set python"),
         ({"work_dir": "/proc/work"}, "the login works", "work_dir"),
-        ({"setup": ["PATH=/nowhere"]}, "the work folder can be written", "setup"),
+        ({"setup": ["PATH=/nowhere"]}, "the work folder is writable", "setup"),
         ({"partition": "nowhere"}, "Slurm answers", "set partition to one of debug"),
     ],
 )

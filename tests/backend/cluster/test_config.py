@@ -66,7 +66,7 @@ def test_the_example_is_valid_and_shows_every_default():
         ('setup = "module load x"', "must be a list"),
         ('work_dir = " "', "must name a folder"),
         ('work_dir = "a:b"', "must not contain a colon"),
-        ('account = "a\\u0000b"', "must not contain a zero byte"),
+        ('account = "a\\u0000b"', "must not contain a null byte"),
         ("shared = true", "clusters.one.max_runs = 0: must be 1 or more where shared = true"),
     ],
 )
@@ -160,7 +160,7 @@ def test_the_entry_overrides_the_ssh_config(ssh_config):
 
 
 def test_circular_jump_hosts_are_refused(ssh_config):
-    with pytest.raises(ClusterProblem, match="circle"):
+    with pytest.raises(ClusterProblem, match="loop"):
         hosts.target_of(Cluster("c", "round"), ssh_config)
 
 
@@ -252,7 +252,7 @@ RECORDED = {
         ("TIMEOUT", RunState.FAILED, "time-limit", "--walltime"),
         ("NODE_FAIL", RunState.FAILED, "node-failed", "resume from its checkpoint"),
         ("LAUNCH", RunState.FAILED, "node-failed", "JobLaunchFailure"),
-        ("PREEMPTED", RunState.FAILED, "preempted", "preempted by others"),
+        ("PREEMPTED", RunState.FAILED, "preempted", "was preempted"),
         ("CANCELLED", RunState.CANCELLED, "", "not from here"),
         ("FAILED", RunState.FAILED, "job-failed", "exit code 3:0"),
         ("FINAL 75", RunState.FAILED, "interrupted", "was terminated"),

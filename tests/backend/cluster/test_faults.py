@@ -204,7 +204,7 @@ def test_a_job_without_an_answer_waits_while_the_host_key_is_wrong(desk, cluster
     run = lose_the_answer(desk, cluster)
     cluster.new_host_key()
     desk.step()
-    assert not run.finished and "another host key" in desk.status(run)["note"]
+    assert not run.finished and "presents a host key" in desk.status(run)["note"]
     cluster.mend_sshd()
     assert desk.finish(run) == RunState.DONE
     assert submitted_once(desk, run) and len(run.attempts()) == 1
@@ -361,7 +361,7 @@ def test_a_worker_reports_a_memory_limit(make_desk):
 def test_a_changed_host_key_is_refused(desk, cluster):
     cluster.new_host_key()
     run = refused(desk, "host-key")
-    assert "another host key" in run.reason and "ssh-keygen -R" in run.reason
+    assert "presents a host key" in run.reason and "ssh-keygen -R" in run.reason
 
 
 def test_an_unknown_host_is_refused(make_desk, tmp_path):
@@ -378,7 +378,7 @@ def test_a_changed_host_key_during_a_run_loses_nothing(desk, cluster):
     cluster.new_host_key()
     desk.step()
     desk.step()
-    assert not run.finished and "another host key" in desk.status(run)["note"]
+    assert not run.finished and "presents a host key" in desk.status(run)["note"]
     cluster.mend_sshd()
     assert desk.finish(run) == RunState.DONE
 

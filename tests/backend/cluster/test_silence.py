@@ -119,9 +119,7 @@ def test_check_reports_a_slow_shell(describe, bashrc, tmp_path, capfd):
     bashrc(slow_once(tmp_path))
     assert main(["cluster", "check"]) == 0
     out, err = capfd.readouterr()
-    found = re.search(
-        r"yes  the login shell takes (\d+) s to start: look at ~/\.bashrc on \S+", out
-    )
+    found = re.search(r"yes  the login shell takes (\d+) s to start: check ~/\.bashrc on \S+", out)
     assert found and int(found[1]) >= SLOW_SECONDS
     assert len(NAMED.findall(err)) == 1  # not each time that it is looked at
 
@@ -222,7 +220,7 @@ def test_a_shell_that_never_starts_fails_the_run(make_desk, cluster, hangs, monk
         desk.step()
     assert (run.state, run.error) == (RunState.FAILED, "login-shell")
     assert "the login shell has not started after 3 s" in run.reason
-    assert f"look at ~/.bashrc on {cluster.host}" in run.reason and "broke" not in run.reason
+    assert f"check ~/.bashrc on {cluster.host}" in run.reason and "broke" not in run.reason
     assert cluster.answered("REQUEST_SUBMIT_BATCH_JOB") == before
 
 
@@ -257,7 +255,7 @@ def test_check_reports_a_shell_that_ends_at_once(describe, bashrc, capfd):
     bashrc("echo no room for you >&2; exit 3\n")
     assert main(["cluster", "check"]) == 1
     said = capfd.readouterr().err
-    assert "NO   the login shell runs no command (no room for you): look at ~/.bashrc" in said
+    assert "NO   the login shell cannot run commands (no room for you): check ~/.bashrc" in said
 
 
 # --- what the shell reads ---------------------------------------------------------------------
