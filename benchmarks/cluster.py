@@ -21,7 +21,7 @@ from backend.cluster.config import VARIABLE
 from backend.cluster.destination import destination
 from backend.keeper.election import follow, stop_keeper
 from backend.runs.archive import Archive
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from nanoconf.tables import aligned

@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.cluster.config import Cluster, config_path
 from backend.engines import registry
-from backend.engines.cost import estimated_seconds
+from backend.engines.run_time import estimated_seconds
 from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
 

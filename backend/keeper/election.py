@@ -23,7 +23,7 @@ from backend.keeper.log import log_file
 from backend.locks import is_locked
 from backend.runs.archive import Archive
 from backend.runs.run import Run
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 
 if TYPE_CHECKING:
     from backend.sampling.result import Progress

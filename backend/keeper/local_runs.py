@@ -11,7 +11,7 @@ from backend.keeper.log import log
 from backend.runs import local
 from backend.runs.archive import QUIET_SECONDS
 from backend.runs.run import CANCELLED_REASON, QUEUES, Run
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.runs.worker import INTERRUPTED
 
 MAXIMUM_CRASHES = 3

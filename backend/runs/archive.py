@@ -16,7 +16,7 @@ from backend import __version__
 from backend.files import write_json
 from backend.locks import Lock
 from backend.runs.run import LOCAL, QUEUES, DamagedRun, Run, now
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 
 if TYPE_CHECKING:
     from backend.settings import RunSettings

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.files import read_json, write_json, write_text
 from backend.locks import Lock, is_locked
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 
 # A worker acquires its lock before it loads NumPy and SciPy, so functions import them when needed.
 if TYPE_CHECKING:

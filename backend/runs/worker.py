@@ -32,7 +32,7 @@ from backend.engines import registry
 from backend.files import write_json
 from backend.locks import Lock
 from backend.runs.run import CANCELLED_REASON, DamagedRun, Run, boot_id, now, result_files
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 
 # The lock is acquired before NumPy and Numba are loaded, which takes a second.
 if TYPE_CHECKING:

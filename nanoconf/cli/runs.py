@@ -92,7 +92,7 @@ def as_json(run: Run) -> dict[str, Any]:
 
 def _row(run: Run) -> list[str]:
     from backend.cluster.destination import status_in_words
-    from backend.runs.state import RunState
+    from backend.runs.run_state import RunState
 
     state = run.state
     progress = run.progress() if state == RunState.RUNNING else None
@@ -132,7 +132,7 @@ def _system_in_words(system: Mapping[str, Any]) -> str:
 
 
 def _show(run: Run, options: Namespace) -> int:
-    from backend.runs.state import RunState
+    from backend.runs.run_state import RunState
     from nanoconf.data import export
 
     if options.output is not None:
@@ -152,7 +152,7 @@ def _show(run: Run, options: Namespace) -> int:
 
 
 def _cancel(run: Run, options: Namespace) -> int:
-    from backend.runs.state import RunState
+    from backend.runs.run_state import RunState
 
     run.cancel()
     state = run.wait(timeout=5.0)

@@ -11,7 +11,7 @@ from typing import Any
 
 from backend.files import write_json, write_text, written_whole
 from backend.runs.run import Run, result_files
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.sampling.trajectory import FILES as TRAJECTORY_FILES
 from backend.system import InvalidInput
 

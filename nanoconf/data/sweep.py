@@ -22,7 +22,7 @@ from backend.locks import Lock
 from backend.runs import local
 from backend.runs.archive import NOT_ACCEPTED, Archive
 from backend.runs.run import DamagedRun, Run, now
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.sampling.result import SimulationError
 from backend.system import InvalidInput
 from nanoconf.data import dataset

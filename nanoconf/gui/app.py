@@ -25,9 +25,9 @@ from nanoconf.gui.widgets.browser import (
 )
 from nanoconf.gui.widgets.computing import ComputingPanel
 from nanoconf.gui.widgets.header import HeaderPanel
-from nanoconf.gui.widgets.offers import OffersPanel
+from nanoconf.gui.widgets.offers_panel import OffersPanel
 from nanoconf.gui.widgets.status import StatusPanel
-from nanoconf.gui.widgets.system import SystemPanel
+from nanoconf.gui.widgets.system_panel import SystemPanel
 
 REMEMBERED = ("texts", "tab", "dark", "mean_field_wanted")
 """Traits of the state that the browser stores, besides the id of its run."""

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Float, TraitError, Tuple, Unicode, UseEnum, validate
 
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from nanoconf.gui import words
-from nanoconf.gui.inputs import Inputs
+from nanoconf.gui.entered_inputs import Inputs
 from nanoconf.gui.phase import RunPhase
 from nanoconf.gui.tabs.registry import POSITIVE, PREDICTION, TABS, Tab
 

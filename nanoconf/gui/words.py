@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from backend.inputs import SYSTEM
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from nanoconf.gui.fields import FIELDS, WITHOUT_FIELD
 from nanoconf.gui.phase import RunPhase
 

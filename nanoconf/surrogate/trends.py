@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backend.profiles.density import SlitProfiles
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.system import SPECIES, SlitSystem
 from nanoconf.surrogate.domain import INPUTS
 

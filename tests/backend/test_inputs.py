@@ -19,7 +19,7 @@ from nanoconf.data.plans import read_plan
 from nanoconf.gui.fields import FIELDS, WITHOUT_FIELD
 from nanoconf.gui.state import AppState
 from nanoconf.gui.tabs.uncertainty import model as uncertainty_tab
-from nanoconf.gui.widgets.system import NumberInput, SystemPanel
+from nanoconf.gui.widgets.system_panel import NumberInput, SystemPanel
 from nanoconf.surrogate.domain import INPUTS, Domain, continuous_inputs, fixed_inputs
 
 DIPOLE = Input(
@@ -46,7 +46,7 @@ class DipolarSystem(SlitSystem):
 def dipole(monkeypatch):
     """Add an input: an entry of the table and a field of the system."""
     monkeypatch.setitem(SYSTEM, DIPOLE.name, DIPOLE)
-    for module in ("nanoconf.data.parsing", "nanoconf.gui.inputs"):
+    for module in ("nanoconf.data.parsing", "nanoconf.gui.entered_inputs"):
         monkeypatch.setattr(f"{module}.SlitSystem", DipolarSystem)
 
 

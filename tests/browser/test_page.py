@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from backend.runs.archive import Archive
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.system import SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.tabs.registry import CHARGE, NEGATIVE, POSITIVE, TABS

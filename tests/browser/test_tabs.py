@@ -16,7 +16,7 @@ from backend.keeper.election import ensure_keeper
 from backend.poisson_boltzmann import poisson_boltzmann
 from backend.profiles.charge import ChargeProfile
 from backend.runs.archive import Archive
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from nanoconf import Surrogate

@@ -18,7 +18,7 @@ from backend.cluster.here.dispatcher import Dispatcher
 from backend.cluster.resources import resources
 from backend.runs.archive import Archive
 from backend.runs.run import Run
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from tests.support.homes import PATIENCE, SYSTEM, until

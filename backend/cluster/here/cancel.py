@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from backend.cluster.here.dispatch_state import State
 from backend.cluster.here.remote_run import RemoteRun
-from backend.cluster.here.state import State
 from backend.runs.run import CANCELLED_REASON
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 
 
 def requested(state: State) -> list[RemoteRun]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.cluster.here.state import State
+from backend.cluster.here.dispatch_state import State
 from backend.runs.archive import RESUMABLE_ERRORS, UnknownRun
 
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from backend.cluster.here import cancel, clean_up, gather, intervals, poll, submit
 from backend.cluster.here.agent_client import AgentClient
+from backend.cluster.here.dispatch_state import State
 from backend.cluster.here.remote_run import RemoteRun
-from backend.cluster.here.state import State
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh.login import Ask
 from backend.cluster.waiting import Say, nobody
 from backend.runs.archive import Archive
 from backend.runs.run import Run
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 
 IDLE_SECONDS = 30.0
 HOLD_SECONDS = 12 * 3600.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backend.cluster.node.task import TIME_LIMIT
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.runs.worker import INTERRUPTED
 
 WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")

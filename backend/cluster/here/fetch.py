@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from backend.cluster.here.dispatch_state import State
 from backend.cluster.here.remote_run import RemoteRun
-from backend.cluster.here.state import State
 
 
 def fetch(state: State, finished: list[RemoteRun]) -> None:

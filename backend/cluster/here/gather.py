@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 from backend.cluster.config import Cluster
+from backend.cluster.here.dispatch_state import State
 from backend.cluster.here.jobs import Job
 from backend.cluster.here.remote_run import SENDING, RemoteRun
-from backend.cluster.here.state import State
 from backend.runs.run import QUEUES
 
 GATHER_SECONDS = 2.0

@@ -21,7 +21,7 @@ from typing import Any
 
 from backend.cluster import package
 from backend.cluster.config import Cluster
-from backend.cluster.node.script import exports
+from backend.cluster.node.job_script import exports
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh.connection import Connection
 from backend.cluster.waiting import Say, nobody

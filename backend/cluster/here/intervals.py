@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from backend.cluster.here.state import State
+from backend.cluster.here.dispatch_state import State
 from backend.runs.run import QUEUES
 
 SHORTEST, LONGEST = 1.0, 60.0

@@ -6,12 +6,12 @@ import time
 from typing import Any
 
 from backend.cluster.here import endings, fetch
+from backend.cluster.here.dispatch_state import State
 from backend.cluster.here.endings import JOB_FAILED, Ending
 from backend.cluster.here.jobs import Job
 from backend.cluster.here.remote_run import RemoteRun
-from backend.cluster.here.state import State
 from backend.runs.run import CANCELLED_REASON, QUEUES
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 
 GRACE_SECONDS = 3.0
 """Time after a job's end at which a run without a result is given up (s): files may be delayed."""

@@ -13,7 +13,7 @@ from backend.cluster import wire
 from backend.files import write_json, written_whole
 from backend.locks import Lock
 from backend.runs.run import Run
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 
 SENDING = "being sent"
 """Note on a run whose job has been created here, until there is something else to report."""

@@ -7,12 +7,12 @@ from typing import Any
 
 from backend import __version__
 from backend.cluster.config import Cluster
+from backend.cluster.here.dispatch_state import State
 from backend.cluster.here.jobs import Job
 from backend.cluster.here.remote_run import RemoteRun
-from backend.cluster.here.state import State
 from backend.cluster.problems import ClusterProblem
 from backend.runs.run import CANCELLED_REASON
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 
 
 def was_sent(state: State, remote: RemoteRun) -> bool:

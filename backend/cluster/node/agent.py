@@ -20,7 +20,8 @@ from typing import Any
 
 from backend import __version__
 from backend.cluster import wire
-from backend.cluster.node import folders, script, slurm, submission
+from backend.cluster.node import folders, slurm, submission
+from backend.cluster.node import job_script as script
 from backend.cluster.problems import ClusterProblem
 from backend.files import read_json, write_json, write_text
 from backend.locks import Lock

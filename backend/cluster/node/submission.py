@@ -11,7 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from backend.cluster.node import script, slurm
+from backend.cluster.node import job_script as script
+from backend.cluster.node import slurm
 from backend.cluster.problems import ClusterProblem
 from backend.files import read_json, write_json
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from backend.files import read_json, write_json
 from backend.runs.run import DamagedRun, Run
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.runs.worker import INTERRUPTED, OVER
 
 MAXIMUM_CRASHES = 3

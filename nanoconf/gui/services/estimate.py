@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from backend.runs.local import cores
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 
 if TYPE_CHECKING:
     from backend.runs.run import Run
@@ -28,7 +28,7 @@ class TimeEstimate:
         self._refresh()
 
     def _refresh(self, _change: Any = None) -> None:
-        from backend.engines.cost import estimated_seconds
+        from backend.engines.run_time import estimated_seconds
 
         state = self._session.state
         state.estimate = (
@@ -58,7 +58,7 @@ class TimeEstimate:
 
 def _slowdown(run: Run) -> float | None:
     """Return the ratio of measured to estimated time per step; None if not recorded."""
-    from backend.engines.cost import seconds_per_step
+    from backend.engines.run_time import seconds_per_step
 
     timings = run.result().summary.timings
     if timings is None or not timings.steps_per_second:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.cluster.destination import status_in_words
 from backend.runs.run import DamagedRun
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from nanoconf.gui.state import Simulation
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from backend.runs.run import LOCAL
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.services.reading import read
 from nanoconf.gui.state import Simulation

@@ -8,13 +8,13 @@ from typing import Any
 import ipywidgets as widgets
 
 from backend.engines import registry
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.fields import DURATION, TARGET
 from nanoconf.gui.phase import RunPhase
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
-from nanoconf.gui.widgets.cluster import ClusterFields
+from nanoconf.gui.widgets.cluster_fields import ClusterFields
 from nanoconf.gui.widgets.controls import small_button
 from nanoconf.gui.widgets.number import NumberInput
 

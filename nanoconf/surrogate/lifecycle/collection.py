@@ -9,7 +9,7 @@ import numpy as np
 
 from backend.engines import registry
 from backend.runs.run import DamagedRun, Run
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.sampling.result import SimulationResult
 from backend.system import SPECIES, InvalidInput, SlitSystem
 from nanoconf.surrogate.domain import Domain

@@ -20,7 +20,7 @@ from backend.cluster.here.agent_client import AgentClient
 from backend.cluster.here.intervals import SHORTEST_FOR_SWEEPS
 from backend.cluster.here.jobs import Job
 from backend.files import read_json
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.system import SlitSystem
 from benchmarks.cluster import ARRAY, sweep, table
 from nanoconf.cli.main import main

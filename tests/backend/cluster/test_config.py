@@ -20,7 +20,7 @@ from backend.cluster.problems import ClusterProblem
 from backend.cluster.resources import resources
 from backend.cluster.ssh import hosts
 from backend.runs.archive import Archive
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.cli.main import main

@@ -20,7 +20,7 @@ from backend.cluster.node.task import MAXIMUM_CRASHES
 from backend.engines.numba import engine
 from backend.files import read_json, write_json
 from backend.locks import Lock
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from tests.support.desk import ROOT
 from tests.support.disks import small_disk
 from tests.support.homes import LONG, QUICK, STEADY, SYSTEM, processes, running, until

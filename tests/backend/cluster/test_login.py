@@ -13,7 +13,7 @@ from backend.cluster.ssh import login
 from backend.keeper import logins
 from backend.keeper.election import ensure_keeper
 from backend.runs.archive import Archive
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from nanoconf.cli.main import main
 from tests.support.desk import NAME, Desk, write_config
 from tests.support.homes import PATIENCE, QUICK, SYSTEM, until

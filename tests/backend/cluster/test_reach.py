@@ -20,7 +20,7 @@ from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh import hosts
 from backend.cluster.ssh.connection import Connection
 from backend.runs.archive import Archive
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from nanoconf.cli.main import main
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState

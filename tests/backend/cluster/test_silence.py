@@ -16,7 +16,7 @@ from backend.cluster.ssh.connection import Connection
 from backend.keeper import logins
 from backend.keeper.election import ensure_keeper
 from backend.runs.archive import Archive
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from nanoconf.cli.main import main
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState

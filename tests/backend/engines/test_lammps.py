@@ -17,7 +17,7 @@ from backend.engines.numba.coulomb import coulomb_buffer, coulomb_forces
 from backend.engines.numba.forces import force_field
 from backend.engines.numba.replica import stepping
 from backend.runs import local
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.sampling import schedule
 from backend.sampling.lattice import lattice
 from backend.sampling.result import Cancelled, SimulationError

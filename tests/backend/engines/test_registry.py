@@ -15,12 +15,12 @@ from backend.cluster import config, package
 from backend.cluster.here.jobs import Job
 from backend.cluster.resources import resources
 from backend.engines import registry
-from backend.engines.cost import START_UP_SECONDS, estimated_seconds
+from backend.engines.run_time import START_UP_SECONDS, estimated_seconds
 from backend.profiles.bins import BINS
 from backend.profiles.density import SlitProfiles
 from backend.runs import local
 from backend.runs.archive import Archive
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
 from backend.walls import binned_boltzmann_factor

@@ -15,7 +15,7 @@ from backend.keeper.election import ensure_keeper, follow, stop_keeper
 from backend.locks import is_locked
 from backend.runs import local
 from backend.runs.archive import Archive
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.settings import RunSettings
 from tests.support.homes import (
     LONG,

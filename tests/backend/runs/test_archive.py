@@ -14,7 +14,7 @@ from backend.files import read_json, write_text
 from backend.locks import Lock, is_locked
 from backend.runs.archive import Archive, UnknownRun, UnusableHome, default_home, inputs_hash
 from backend.runs.run import DamagedRun, Run, boot_id
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.sampling.result import Cancelled, SimulationError
 from backend.settings import RunSettings
 from backend.system import SlitSystem

@@ -27,7 +27,7 @@ from backend.keeper.election import ensure_keeper, follow
 from backend.keeper.local_runs import MAXIMUM_CRASHES
 from backend.runs.archive import Archive
 from backend.runs.run import DamagedRun, Run
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.settings import RunSettings
 from tests.support.desk import NAME, write_config
 from tests.support.homes import (

@@ -19,7 +19,7 @@ from backend.profiles.density import SlitProfiles
 from backend.runs import local
 from backend.runs.archive import Archive, inputs_hash
 from backend.runs.run import Run
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.sampling.result import SimulationResult
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem, canonical_hash

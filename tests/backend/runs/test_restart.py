@@ -23,7 +23,7 @@ from backend.engines.numba.checkpoint import ENGINE_REVISION, Checkpoints
 from backend.keeper.election import ensure_keeper, follow
 from backend.runs import local
 from backend.runs.run import Run
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.runs.worker import INTERRUPTED
 from backend.sampling.result import Cancelled, SimulationResult
 from backend.sampling.schedule import Schedule

@@ -15,7 +15,7 @@ from backend.files import write_json
 from backend.locks import Lock, is_locked
 from backend.runs import local
 from backend.runs.run import Run
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.system import SPECIES
 from tests.support.homes import (
     LONG,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from backend.runs.archive import Archive
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.sampling.result import SimulationResult
 from backend.system import SlitSystem
 from nanoconf import cli

@@ -11,7 +11,7 @@ import pytest
 
 from backend.files import read_json
 from backend.runs.archive import Archive
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.system import MAXIMUM_PACKING, InvalidInput, SlitSystem
 from nanoconf.cli.main import main
 from nanoconf.data import dataset

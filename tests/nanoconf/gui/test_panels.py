@@ -15,7 +15,7 @@ import numpy as np
 from ipywidgets.widgets.widget import _instances as living
 
 from backend.profiles.charge import ChargeProfile
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.sampling.summary import Summary
 from backend.sampling.trajectory import Trajectory
 from backend.settings import RunSettings
@@ -43,7 +43,7 @@ from nanoconf.gui.tabs.trends.model import Trends
 from nanoconf.gui.tabs.uncertainty.model import UncertainInputs
 from nanoconf.gui.tabs.uncertainty.panel import UncertaintyPanel
 from nanoconf.gui.widgets.number import NumberInput
-from nanoconf.gui.widgets.offers import OffersPanel
+from nanoconf.gui.widgets.offers_panel import OffersPanel
 from nanoconf.surrogate.card import KIND, Card
 from nanoconf.surrogate.domain import Domain
 from tests.support.homes import PATIENCE, until

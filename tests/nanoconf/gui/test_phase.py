@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.settings import RunSettings
 from backend.system import SlitSystem
 from nanoconf.gui.phase import REQUESTS, RunPhase

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from types import SimpleNamespace
 
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.sampling.result import Progress
 from backend.sampling.summary import Convergence, Summary
 from backend.settings import RunSettings

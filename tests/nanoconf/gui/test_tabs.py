@@ -11,7 +11,7 @@ import pytest
 from backend.keeper.election import ensure_keeper
 from backend.locks import Lock
 from backend.runs.archive import Archive
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from nanoconf import Surrogate
 from nanoconf.gui import words
 from nanoconf.gui.figures.plots import DENSITY, MD, ML, Z_AXIS, Chart, Curve

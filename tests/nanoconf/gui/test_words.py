@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.sampling.summary import Summary
 from backend.settings import RunSettings
 from backend.system import InvalidInput, Range, SlitSystem

@@ -10,7 +10,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Dict, Enum, HasTraits, Tuple, Unicode
 
 from backend import __version__
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.figures.plots import DENSITY, IONS, MD, Z_AXIS, Chart, Curve, Plot
 from nanoconf.gui.services.latest import Latest

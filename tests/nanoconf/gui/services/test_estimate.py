@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backend.engines.cost import START_UP_SECONDS
+from backend.engines.run_time import START_UP_SECONDS
 from backend.files import write_json
 from backend.profiles.bins import bin_centres
 from backend.profiles.density import DensityProfile, SlitProfiles

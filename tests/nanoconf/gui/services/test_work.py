@@ -13,11 +13,11 @@ from backend.files import write_json
 from backend.keeper.election import ensure_keeper
 from backend.runs.archive import Archive
 from backend.runs.run import Run
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.sampling.result import Progress, SimulationResult
 from backend.settings import RunSettings
 from nanoconf.gui import words
-from nanoconf.gui.inputs import texts_of
+from nanoconf.gui.entered_inputs import texts_of
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState, Simulation
 from tests.support.homes import LONG, QUICK, SYSTEM, until

@@ -20,7 +20,7 @@ from backend.locks import is_locked
 from backend.profiles.bins import bin_centres
 from backend.profiles.density import DensityProfile, SlitProfiles
 from backend.runs.archive import Archive
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.sampling.result import SimulationResult
 from backend.sampling.summary import Agreement, Checks, Convergence, Summary
 from backend.settings import RunSettings

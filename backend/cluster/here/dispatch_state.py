@@ -17,7 +17,7 @@ from backend.cluster.here.jobs import Job
 from backend.cluster.here.remote_run import RemoteRun
 from backend.cluster.problems import ClusterProblem
 from backend.runs.archive import Archive, UnknownRun
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 from backend.system import InvalidInput
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from backend.runs.state import RunState
+from backend.runs.run_state import RunState
 
 
 def test_every_state_is_either_active_or_final():

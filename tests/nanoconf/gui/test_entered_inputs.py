@@ -113,7 +113,7 @@ def test_errors_of_the_engine_appear_at_the_field(state, monkeypatch):
     def refuse(**_inputs):
         raise InvalidInput("salt_concentration", 0.9, "the ions would fill the slit")
 
-    monkeypatch.setattr("nanoconf.gui.inputs.SlitSystem", refuse)
+    monkeypatch.setattr("nanoconf.gui.entered_inputs.SlitSystem", refuse)
     state.type("salt_concentration", "0.9")
     assert state.problems == {
         "salt_concentration": "Salt concentration c = 0.90: the ions would fill the slit"
