@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from backend.runs.local import cores
+from backend.runs.state import RunState
 
 if TYPE_CHECKING:
     from backend.runs.run import Run
-    from backend.runs.state import RunState
 from nanoconf.gui.services.session import Session
 
 
