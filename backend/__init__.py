@@ -1,3 +1,3 @@
-"""Simulates ions in a slit: the physical system, the engines, and what keeps their runs."""
+"""Simulation of ions in a slit: the physical system, the engines and the storage of runs."""
 
 __version__ = "0.1.0"

@@ -1,9 +1,10 @@
-"""The table of inputs: names, symbols, units, ranges, defaults, flags and texts, each once.
+"""Table of inputs: the only place for their names, symbols, units, ranges, defaults and flags.
 
-`SYSTEM` lists the inputs of a physical system, in the order of `backend.system.SlitSystem`.
-Validation, the command line, the page, datasets and the surrogate read it when they are called, so
-that a new input is one entry here and one field there. `backend.settings.SETTINGS` is the same kind
-of table for the settings of a run. This module imports the standard library alone.
+`SYSTEM` lists the inputs of a physical system, in the order of the fields of
+`backend.system.SlitSystem`. Validation, the command line, the page, datasets and the surrogate
+read the table when they are called, so a new input needs one entry here and one field there.
+`backend.settings.SETTINGS` is the same kind of table for the settings of a run. This module
+imports only the standard library.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ from dataclasses import dataclass
 from typing import Any
 
 MAXIMUM_IONS = 16384
-"""Largest number of ions, of both species, that is simulated."""
+"""Largest number of ions, of both species together, in a simulation."""
 
 
 class InvalidInput(ValueError):
-    """An input that no simulation can be started from.
+    """Error for an input with which no simulation can start.
 
     Parameters
     ----------
     parameter : str
-        Name of the offending input, e.g. ``salt_concentration``.
+        Name of the invalid input, e.g. ``salt_concentration``.
     value : object
-        What was given.
+        The invalid value.
     allowed : str
-        What is allowed, in words and units.
+        Allowed values, in words and with units.
     """
 
     def __init__(self, parameter: str, value: object, allowed: str):
@@ -41,7 +42,7 @@ class InvalidInput(ValueError):
 
 @dataclass(frozen=True)
 class Range:
-    """A closed interval of allowed values with its unit."""
+    """Closed interval of allowed values, with a unit."""
 
     low: float
     high: float
@@ -55,10 +56,10 @@ class Range:
 
 
 def checked(name: str, value: object, allowed: Range, whole: bool = False) -> float | int:
-    """A number that lies in its range, as a float or (`whole`) an int; else `InvalidInput`."""
+    """Return a number as a float, or as an int if `whole`; raise `InvalidInput` out of range."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InvalidInput(name, value, f"{allowed}, as a number")
-    # a large integer would lose digits as a float
+    # converting a large integer to float would lose digits
     number = int(value) if isinstance(value, numbers.Integral) else float(value)
     if number not in allowed or not math.isfinite(number):
         raise InvalidInput(name, value, str(allowed))
@@ -71,32 +72,32 @@ def checked(name: str, value: object, allowed: Range, whole: bool = False) -> fl
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """One input: a number in a range, or one of a few words.
+    """One input: a number in a range, or one of several words.
 
     Parameters
     ----------
     name : str
-        Name in Python, on disk and as a column of tables.
+        Name in Python, on disk and in table columns.
     term : str
         Name in running text, without symbol and unit.
     help : str
-        One line of explanation.
+        One-line explanation.
     default : float, int, str or None
-        Value of an input that is not given; None where there may be none.
+        Default value; None for an optional input.
     unset : str
         Meaning of None, in words.
     symbol, unit : str
-        Symbol and unit; empty where there is none.
+        Symbol and unit; may be empty.
     low, high : float
-        Range of a number. Combinations of inputs may allow less.
+        Range of a number. Combinations of inputs may restrict it further.
     whole : bool
-        Allow whole numbers only.
+        Allow only whole numbers.
     choices : collection of str
-        Allowed words; empty for numbers. The keys of a dict follow what is added to it later.
+        Allowed words; empty for numbers. Pass the keys of a dict to include later additions.
     flags : tuple of str
-        Options of the command line; ``--name`` with hyphens where there are none.
+        Command-line options; by default ``--name``, with hyphens.
     metavar : str
-        Placeholder of the value in ``--help``; the choices where there is none.
+        Placeholder of the value in ``--help``; by default the choices.
     """
 
     name: str
@@ -115,7 +116,7 @@ class Input:
 
     @property
     def range(self) -> Range:
-        """The range of a number, with its unit."""
+        """Range of a number, with its unit."""
         return Range(self.low, self.high, self.unit)
 
     @property
@@ -125,19 +126,19 @@ class Input:
 
     @property
     def label(self) -> str:
-        """Term, symbol and, unless the number only counts, unit."""
+        """Term and symbol, followed by the unit unless the number is whole."""
         return f"{self.title} ({self.unit})" if self.unit and not self.whole else self.title
 
     @property
     def default_text(self) -> str:
-        """The default in words."""
+        """Default value in words."""
         if self.default is None:
             return self.unset
         return self.default if isinstance(self.default, str) else f"{self.default:g}"
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The options of the command line."""
+        """Command-line options."""
         return self.flags or (f"--{self.name.replace('_', '-')}",)
 
     @property
@@ -146,7 +147,7 @@ class Input:
         return self.metavar or f"{{{','.join(self.choices)}}}"
 
     def check(self, value: Any) -> Any:
-        """The value as a float, an int or a word; `InvalidInput` if it is not allowed."""
+        """Return the value as a float, an int or a word; raise `InvalidInput` if not allowed."""
         if value is None and self.default is None:
             return None
         if not self.choices:
@@ -157,7 +158,7 @@ class Input:
 
 
 def by_name(*inputs: Input) -> dict[str, Input]:
-    """Inputs by name, in order."""
+    """Return the inputs by name, in the given order."""
     return {each.name: each for each in inputs}
 
 
@@ -228,7 +229,7 @@ SYSTEM = by_name(
         name="negative_diameter",
         term="Negative diameter",
         help="diameter of the negative ions",
-        unset="that of the positive ions",
+        unset="same as the positive ions",
         symbol="d₋",
         unit="nm",
         low=0.1,
@@ -289,4 +290,4 @@ SYSTEM = by_name(
         metavar="N",
     ),
 )
-"""The inputs of a physical system."""
+"""Inputs of a physical system."""

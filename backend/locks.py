@@ -1,7 +1,7 @@
 """File locks that the operating system releases when their holder dies.
 
-Written by hand instead of using filelock: a worker on a cluster node has NumPy, SciPy and Numba
-only, and `is_locked` must test a lock without taking it from its holder, with a shared lock.
+The filelock package cannot be used here: a worker on a cluster node has only NumPy, SciPy and
+Numba, and `is_locked` needs a shared lock to test a lock without acquiring it.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Lock:
         self._handle: int | None = None
 
     def acquire(self, wait_seconds: float | None = 0.0) -> bool:
-        """Take the lock; returns False if it is not free in time (None: wait for ever).
+        """Acquire the lock; return False if it is not free in time (None: wait without limit).
 
-        `is_locked` holds a shared lock for an instant. Wait a moment if that must not be mistaken
-        for a holder.
+        `is_locked` holds a shared lock for an instant, which makes `acquire` fail. Pass a short
+        wait where this matters.
         """
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         deadline = None if wait_seconds is None else time.monotonic() + wait_seconds
@@ -55,13 +55,13 @@ class Lock:
             self._handle = None
 
     def write(self, text: str) -> None:
-        """Replace the content of the lock file, which describes the holder."""
+        """Replace the content of the lock file, a description of the holder."""
         assert self._handle is not None
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, text.encode(), 0)
 
-    def still_there(self) -> bool:
-        """Return False if the lock file was deleted, for example with its folder."""
+    def file_exists(self) -> bool:
+        """Return False if the lock file has been deleted, for example with its folder."""
         assert self._handle is not None
         try:
             now = os.stat(self.path)
@@ -84,7 +84,7 @@ def is_locked(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        # A shared lock, so that two processes that test it do not mistake each other for a holder.
+        # A shared lock: two processes that test at once must not mistake each other for a holder.
         return not _flock(handle, fcntl.LOCK_SH)
     finally:
         os.close(handle)

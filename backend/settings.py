@@ -1,4 +1,4 @@
-"""How a system is simulated: length, seed, replicas, integrator."""
+"""Settings of a simulation: length, seed, replicas, integrator."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from backend.inputs import Input, InvalidInput, by_name
 from backend.system import SlitSystem
 
 PUBLISHED_TIME_STEP = 0.001
-"""Time step of the published runs (τ of the smaller ion): what a number of steps (`-S`) counts."""
+"""Time step of the published runs (τ of the smaller ion); the unit of the option ``-S``."""
 
 SAMPLE_TIME = 0.05
-"""Time from one sample of the profile to the next (τ), about: more would leave the errors as they
-are, half as many would raise them by an eighth."""
+"""Approximate time between two samples of the profile (τ): more frequent samples would not reduce
+the errors, half as many would raise them by an eighth."""
 
 MAXIMUM_SEED = 2**63 - 1
 
@@ -69,7 +69,7 @@ SETTINGS = by_name(
     Input(
         name="electrostatics",
         term="Electrostatics",
-        help="long range of the Coulomb interaction",
+        help="long-range part of the Coulomb interaction",
         default="periodic",
         choices=("periodic", "sheets"),
     ),
@@ -93,7 +93,7 @@ SETTINGS = by_name(
     Input(
         name="coulomb_split",
         term="Coulomb split",
-        help="time steps from one evaluation of the Coulomb forces to the next, an odd number",
+        help="time steps between evaluations of the Coulomb forces, an odd number",
         default=5,
         low=1,
         high=9,
@@ -118,7 +118,7 @@ SETTINGS = by_name(
         metavar="N",
     ),
 )
-"""The settings of a run, in the order of `RunSettings`."""
+"""Settings of a run, in the order of the fields of `RunSettings`."""
 
 
 def _default(name: str) -> Any:
@@ -127,37 +127,38 @@ def _default(name: str) -> Any:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a system is simulated.
+    """Settings of a simulation.
 
     Parameters
     ----------
     duration_ns : float
-        Production time (ns), summed over the replicas; with a target error, the most there may be.
+        Production time (ns), summed over the replicas; with a target error, an upper limit.
     target_error : float, optional
-        Ends the run as soon as it has converged to this median relative error (0.005 is 0.5 %).
+        Stop the run as soon as it has converged to this median relative error (0.005 is 0.5 %).
     seed : int
-        Seed of all random numbers; it reproduces a result bit for bit on one machine.
+        Seed of all random numbers; it reproduces a result bit for bit on the same machine.
     replicas : int
-        Independent simulations that are averaged; they run side by side where there are cores.
+        Number of independent simulations that are averaged; they run in parallel if there are
+        enough cores.
     engine : str
         Name of the program that computes the run, such as ``"numba"`` (this package) or
         ``"lammps"``: one of `backend.engines.registry.names`.
     electrostatics : {"periodic", "sheets"}
-        Long range of the Coulomb interaction in x and y: all periodic images, or the nearest and
-        charged sheets in place of the others (as the published in-house code has it).
+        Long-range part of the Coulomb interaction in x and y: all periodic images, or the nearest
+        image and charged sheets that replace the others (as in the published in-house code).
     thermostat : {"langevin", "nose-hoover", "none"}
         BAOAB Langevin dynamics, a Nosé-Hoover chain, or constant energy.
     time_step : float
         Time step in units of τ, the Lennard-Jones time of the smaller ion
         (`SlitSystem.time_unit_ns`).
     coulomb_split : int
-        Coulomb forces are evaluated every so many time steps (reversible multiple time steps); an
-        odd number, 1 for every step.
+        Number of time steps per evaluation of the Coulomb forces (reversible multiple time
+        steps); odd, 1 for every step.
     precision : {"single", "double"}
         Arithmetic of the pair forces.
     snapshots : int
-        Configurations of the first replica to keep, evenly spaced over the (longest) run; how
-        many there may be depends on the number of ions
+        Number of configurations of the first replica to save, evenly spaced over the longest
+        possible run; the limit depends on the number of ions
         (`backend.sampling.trajectory.check_snapshots`).
 
     Raises
@@ -184,24 +185,24 @@ class RunSettings:
             object.__setattr__(self, each.name, value)
         engine = registry.get(self.engine)
         if self.electrostatics not in engine.electrostatics:
-            supported = f"{engine.title} only has {', '.join(engine.electrostatics)}"
+            supported = f"{engine.title} supports only {', '.join(engine.electrostatics)}"
             raise InvalidInput("electrostatics", self.electrostatics, supported)
         if self.coulomb_split % 2 == 0:
             raise InvalidInput("coulomb_split", self.coulomb_split, "must be odd (1, 3, 5, 7 or 9)")
 
     @property
     def steps_per_sample(self) -> int:
-        """Time steps from one sample of the profile to the next."""
+        """Time steps between two samples of the profile."""
         interval = self.time_step * self.coulomb_split
         return self.coulomb_split * max(1, round(SAMPLE_TIME / interval))
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings as plain JSON values, less those left open; `from_dict` reads them back."""
+        """Return the settings as plain JSON values, without those that are None."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The settings of `to_dict`; an unknown name is an `InvalidInput`."""
+        """Read the settings that `to_dict` returns; raise `InvalidInput` for an unknown name."""
         known = [field.name for field in fields(cls)]
         for name, value in values.items():
             if name not in known:
@@ -210,5 +211,5 @@ class RunSettings:
 
 
 def duration_of_steps(system: SlitSystem, steps: int) -> float:
-    """Duration (ns) of so many published time steps of 0.001 τ."""
+    """Return the duration (ns) of a number of published time steps of 0.001 τ."""
     return steps * PUBLISHED_TIME_STEP * system.time_unit_ns

@@ -1,6 +1,6 @@
-"""The physical system: an electrolyte between two walls, its units and its validation.
+"""Physical system: an electrolyte between two walls, its units and its validation.
 
-Primitive-model electrolyte: charged soft spheres in a uniform dielectric, confined in z between
+The primitive model: charged soft spheres in a uniform dielectric, confined in z between
 walls at z = ±h/2 and periodic in x and y. Lengths are in nm, concentrations in mol/L (M), valencies
 in elementary charges, surface charge densities in C/m², temperatures in K.
 """
@@ -19,13 +19,13 @@ from backend.inputs import MAXIMUM_IONS, SYSTEM, Range, checked
 from backend.inputs import InvalidInput as InvalidInput
 
 SPECIES = ("positive", "negative")
-"""Names of the two ion species, in the order of every array that has both."""
+"""Names of the two ion species, in the order of every array that holds both."""
 
 MOLAR = constants.N_A * 1e-24
 """Ions per nm³ at a concentration of 1 mol/L."""
 
 ION_MASS = 23 * constants.atomic_mass
-"""Mass of every ion (kg); it sets the unit of time and leaves the profile untouched."""
+"""Mass of every ion (kg); it sets the unit of time and does not affect the profile."""
 
 MINIMUM_NEGATIVE_IONS = 212
 MINIMUM_BOX_TO_WIDTH = 2.4
@@ -44,7 +44,7 @@ class SlitSystem:
     Parameters
     ----------
     confinement_length : float
-        Distance h between the walls (nm); they stand at z = ±h/2.
+        Distance h between the walls (nm), which are at z = ±h/2.
     positive_valency, negative_valency : int
         Ion charges z₊ > 0 and z₋ < 0 (e).
     salt_concentration : float
@@ -52,10 +52,11 @@ class SlitSystem:
     positive_diameter : float
         Diameter d of the positive ions (nm).
     negative_diameter : float, optional
-        Diameter of the negative ions (nm); that of the positive ions where it is left out.
+        Diameter of the negative ions (nm); by default that of the positive ions.
     wall : {"ion", "plane"}
         ``"ion"``: WCA of size d from a dummy ion of the same diameter that touches the wall from
-        behind. ``"plane"``: WCA of size d/2 from the wall plane. Both put contact at h/2 − d/2.
+        behind. ``"plane"``: WCA of size d/2 from the wall plane. In both cases the contact plane
+        is at h/2 − d/2.
     surface_charge_density : float
         Charge density σ of each wall (C/m²), zero or negative, balanced by positive ions.
     temperature : float
@@ -63,8 +64,8 @@ class SlitSystem:
     relative_permittivity : float
         Relative permittivity of the uniform dielectric.
     negative_ions : int, optional
-        Number of negative ions, which sets the size of the periodic box; where it is left out, 212
-        or as many more as the box needs.
+        Number of negative ions, which sets the size of the periodic box; by default 212, or more
+        if the box needs them.
 
     Raises
     ------
@@ -112,11 +113,11 @@ class SlitSystem:
                 "salt_concentration",
                 self.salt_concentration,
                 f"ions of {max(self.diameters):g} nm would fill {self.packing_fraction:.0%} of the "
-                f"slit; at most {MAXIMUM_PACKING:.0%} can be reached ({reachable:.3g} M here)",
+                f"slit; the limit is {MAXIMUM_PACKING:.0%} ({reachable:.3g} M here)",
             )
 
     def _check_negative_ions(self) -> None:
-        """How many there are by default need not be said."""
+        """Check `negative_ions`; the default number is stored as None."""
         if self.negative_ions is None:
             return
         multiple, least = self._negative_multiple, self.fewest_negative_ions
@@ -133,8 +134,8 @@ class SlitSystem:
                 "confinement_length",
                 self.confinement_length,
                 f"this slit needs {self.ion_count} ions (its box must be {MINIMUM_BOX_TO_WIDTH} "
-                f"widths across); at most {MAXIMUM_IONS} are simulated: make it narrower or more "
-                "dilute",
+                f"widths across); the limit is {MAXIMUM_IONS}: reduce the width or the "
+                "concentration",
             )
 
     # --- ions -------------------------------------------------------------------------------
@@ -157,17 +158,17 @@ class SlitSystem:
 
     @property
     def diameter_ratio(self) -> float:
-        """Diameter of the larger ion over that of the smaller ion, at least 1."""
+        """Ratio of the larger to the smaller diameter, at least 1."""
         return max(self.diameters) / self.smaller_diameter
 
     @property
     def _negative_multiple(self) -> int:
-        """What the number of negative ions must be a multiple of, to make N₊ whole."""
+        """Number of which N₋ must be a multiple, so that N₊ is whole."""
         return self.positive_valency // math.gcd(self.positive_valency, -self.negative_valency)
 
     @property
     def fewest_negative_ions(self) -> int:
-        """As many negative ions as make the box large enough."""
+        """Smallest number of negative ions that makes the box large enough."""
         side = max(
             MINIMUM_BOX_TO_WIDTH * self.confinement_length,
             MINIMUM_BOX_TO_DEBYE * self.debye_length,
@@ -179,8 +180,8 @@ class SlitSystem:
     def counts(self) -> tuple[int, int]:
         """Numbers of ions (N₊, N₋).
 
-        N₋ is 212 or more: as many as make N₊ whole and the box large enough. Charged walls add
-        counterions, rounded to whole ions.
+        By default N₋ is the smallest number, at least 212, that makes N₊ whole and the box large
+        enough. Charged walls add counterions, rounded to whole ions.
         """
         usual = _whole_multiple(MINIMUM_NEGATIVE_IONS, self._negative_multiple)
         negative = self.negative_ions or max(usual, self.fewest_negative_ions)
@@ -192,12 +193,12 @@ class SlitSystem:
 
     @property
     def ion_count(self) -> int:
-        """Number of ions of both species."""
+        """Number of ions of both species together."""
         return sum(self.counts)
 
     @cached_property
     def box_length(self) -> float:
-        """Side L of the periodic box in x and y (nm); it makes the concentration exact."""
+        """Side L of the periodic box in x and y (nm), which makes the concentration exact."""
         per_area = self.salt_concentration * MOLAR * self.confinement_length
         return math.sqrt(self.counts[1] / per_area)
 
@@ -219,13 +220,13 @@ class SlitSystem:
 
     @property
     def bjerrum_length(self) -> float:
-        """Distance (nm) at which two unit charges interact with k_BT."""
+        """Distance (nm) at which two unit charges interact with an energy of k_BT."""
         energy = 4 * math.pi * constants.epsilon_0 * self.relative_permittivity
         return 1e9 * constants.e**2 / (energy * constants.k * self.temperature)
 
     @property
     def debye_length(self) -> float:
-        """Screening length (nm) of the mean concentrations."""
+        """Debye screening length (nm) at the mean concentrations."""
         negative = self.salt_concentration * MOLAR
         positive = -self.negative_valency * negative / self.positive_valency
         strength = positive * self.positive_valency**2 + negative * self.negative_valency**2
@@ -233,17 +234,17 @@ class SlitSystem:
 
     @property
     def time_unit_ns(self) -> float:
-        """The Lennard-Jones time τ = d √(m/k_BT) of the smaller ion in ns (2.2 ps by default).
+        """Lennard-Jones time τ = d √(m/k_BT) of the smaller ion in ns (2.2 ps by default).
 
-        Contact forces of small ions change over the shortest distances, so the time step, which is
-        counted in τ, has to follow them.
+        Contact forces of small ions change over the shortest distances, so the smaller ion sets
+        the time step, which is given in τ.
         """
         thermal_speed = math.sqrt(constants.k * self.temperature / ION_MASS)
         return self.smaller_diameter / thermal_speed
 
     @property
     def contact_planes(self) -> tuple[float, float]:
-        """|z| (nm) at which ions of each species touch the wall, h/2 − d/2."""
+        """Distance |z| (nm) at which ions of each species touch the wall, h/2 − d/2."""
         d_positive, d_negative = self.diameters
         return (
             (self.confinement_length - d_positive) / 2,
@@ -253,22 +254,22 @@ class SlitSystem:
     # --- on disk ----------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """The inputs as plain JSON values, less those left open; `from_dict` reads them back."""
+        """Return the inputs as plain JSON values, without those that are None."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def key(self) -> dict[str, Any]:
-        """The part of a cache key that tells runs of this system from others.
+        """Return the part of a cache key that identifies this system.
 
-        It holds the inputs and, where ions are unequal, the ion that sets τ: once this was the
-        positive ion, and what was simulated then must not be reused or resumed. With equal ions τ
-        is the same either way.
+        It holds the inputs and, for unequal ions, the ion that sets τ. An earlier version used the
+        positive ion; its results for unequal ions must not be reused or resumed. With equal ions
+        τ is the same either way.
         """
         values = self.to_dict()
         return values | {"time_unit": "smaller ion"} if self.diameter_ratio > 1 else values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The system of `to_dict`; an unknown name is an `InvalidInput`."""
+        """Read the system that `to_dict` returns; raise `InvalidInput` for an unknown name."""
         known = [field.name for field in fields(cls)]
         for name, value in values.items():
             if name not in known:
@@ -276,16 +277,16 @@ class SlitSystem:
         return cls(**values)
 
     def replace(self, **changes: Any) -> Self:
-        """The same system with some inputs changed."""
+        """Return a copy of the system with some inputs changed."""
         return replace(self, **changes)
 
 
 def _whole_multiple(number: float, multiple: int) -> int:
-    """The least multiple that is not below a number."""
+    """Return the smallest multiple that is at least a number."""
     return multiple * math.ceil(number / multiple - 1e-9)
 
 
 def canonical_hash(values: dict[str, Any]) -> str:
-    """SHA-256 of sorted JSON: a key for equal inputs, never an id."""
+    """Return the SHA-256 of sorted JSON: a key for equal inputs, never an id."""
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

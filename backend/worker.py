@@ -1,4 +1,4 @@
-"""Executes one run: ``python -P -m backend.worker RUN_DIR``; see `backend.runs.worker`."""
+"""Entry point of the worker, ``python -P -m backend.worker RUN_DIR``: see `backend.runs.worker`."""
 
 from __future__ import annotations
 

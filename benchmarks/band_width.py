@@ -35,7 +35,9 @@ def width_at(model: Surrogate, distance: float) -> float:
     """
     random = np.random.default_rng(1)
     varied = continuous_inputs()
-    low, high = np.array([[model.domain[n].low, model.domain[n].high] for n in varied]).T
+    low, high = np.array(
+        [[model.domain.ranges[n].low, model.domain.ranges[n].high] for n in varied]
+    ).T
     place = distance * random.uniform(-1, 1, (SYSTEMS, len(varied)))
     rows = np.arange(SYSTEMS)
     place[rows, random.integers(0, len(varied), SYSTEMS)] = distance * random.choice(

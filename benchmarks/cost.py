@@ -145,6 +145,6 @@ def _median_errors(system: SlitSystem, blocks: np.ndarray, contender: Contender)
     if contender.method:
         density, error = estimators.block_mean(blocks)
     else:
-        density, error = estimators.normed_mean(blocks, estimators.mean_densities(system))
+        density, error = estimators.normalised_mean(blocks, estimators.mean_densities(system))
     counted = density >= 0.05 * density.max(axis=-1, keepdims=True)
     return [float(np.median(error[s][counted[s]] / density[s][counted[s]])) for s in range(2)]

@@ -16,7 +16,7 @@ from backend.files import read_json, write_json
 from backend.system import SPECIES
 from benchmarks.scoring import EXPLANATION, HEADER, cells, ensemble_prediction, scores
 from nanoconf.surrogate.fitting import BATCH_SIZE
-from nanoconf.surrogate.training import learnable
+from nanoconf.surrogate.training import load_sets
 from nanoconf.tables import aligned
 
 RESULTS = Path("docs/results")
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--validation", type=Path, default=Path("data/validation"), metavar="DIR")
     parser.add_argument("-o", "--output", type=Path, default=RESULTS, metavar="DIR")
     options = parser.parse_args()
-    training, data, _ = learnable(options.data, options.validation, seed=1)
+    training, data, _ = load_sets(options.data, options.validation, seed=1)
     file = options.output / "learning-curve.json"
     about = {"data": training.sha256, "validation": data.sha256, "steps": STEPS}
     known = read_json(file) if file.is_file() else {}

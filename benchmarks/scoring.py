@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backend.system import SPECIES
-from nanoconf.surrogate.fitting import Lessons, fit, predicted
+from nanoconf.surrogate.fitting import TrainingSet, fit, predicted
 from nanoconf.surrogate.network import SHIPPED, Architecture
 from nanoconf.surrogate.simulations import Simulations
 
@@ -48,8 +48,8 @@ def ensemble_prediction(
     after_epoch: Any = lambda: None,
 ) -> np.ndarray:
     """Train an ensemble and predict density / mean density for other systems, for `scores`."""
-    evaluation_set = Lessons.of(data, architecture.terms)
-    training_set = Lessons.of(training, architecture.terms)
+    evaluation_set = TrainingSet.of(data, architecture.terms)
+    training_set = TrainingSet.of(training, architecture.terms)
     found = fit(training_set, evaluation_set, epochs, seed, after_epoch, architecture)
     return predicted(found.network, evaluation_set)
 

@@ -22,7 +22,7 @@ from benchmarks.scoring import EXPLANATION, HEADER, cells, ensemble_prediction, 
 from nanoconf.surrogate.baselines import GaussianProcess, GridInterpolation
 from nanoconf.surrogate.network import SHIPPED, Architecture
 from nanoconf.surrogate.simulations import Simulations
-from nanoconf.surrogate.training import learnable
+from nanoconf.surrogate.training import load_sets
 from nanoconf.tables import aligned
 
 RESULTS = Path("docs/results/variants.json")
@@ -115,7 +115,7 @@ def main() -> None:
     for name in options.variants:
         if name not in VARIANTS:
             parser.error(f"VARIANT = {name!r}: must be one of {'; '.join(VARIANTS)}")
-    training, data, _ = learnable(options.data, options.validation, seed=1)
+    training, data, _ = load_sets(options.data, options.validation, seed=1)
     about = {"data": training.sha256, "validation": data.sha256, "epochs": options.epochs}
     known = read_json(options.output) if options.output.is_file() else {}
     results = known.get("results", {}) if known.get("about") == about else {}

@@ -1,4 +1,4 @@
-"""Learns and shows: the surrogate, the page and the command line."""
+"""Ions in nanoconfinement: the surrogate, the page and the command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nanoconf.api import simulate as simulate
     from nanoconf.surrogate import Surrogate as Surrogate
 
-_HOME_OF = {
+_MODULES = {
     "SlitSystem": "backend.system",
     "simulate": "nanoconf.api",
     "Surrogate": "nanoconf.surrogate",
@@ -22,11 +22,11 @@ __all__ = ["SlitSystem", "Surrogate", "simulate"]
 
 
 def __getattr__(name: str) -> Any:
-    # Found when first asked for: `import nanoconf` itself costs nothing.
-    if name not in _HOME_OF:
+    # Modules are imported on first use, so that `import nanoconf` is fast.
+    if name not in _MODULES:
         raise AttributeError(f"module 'nanoconf' has no attribute {name!r}")
-    return getattr(import_module(_HOME_OF[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME_OF])
+    return sorted([*globals(), *_MODULES])

@@ -45,7 +45,7 @@ def simulate(
     Parameters
     ----------
     system : SlitSystem
-        The system.
+        System to simulate.
     duration_ns : float
         Production time (ns).
     seed : int
@@ -74,12 +74,12 @@ def simulate(
     Raises
     ------
     InvalidInput
-        A parameter is not allowed; the message names it, its value and what is allowed. Nothing
-        was started.
+        If a parameter is invalid. The message gives the parameter, its value and what is allowed.
+        Nothing was started.
     SimulationError
-        The run failed; the message gives the reason.
+        If the run failed. The message gives the reason.
     Cancelled
-        The run was cancelled.
+        If the run was cancelled.
     """
     wanted = {"duration_ns": duration_ns, "seed": seed, **default_engine(cluster), **settings}
     chosen = RunSettings.from_dict(wanted)
@@ -89,16 +89,16 @@ def simulate(
 
 
 def wait_for(run: Run, *, progress: bool | None = None) -> Run:
-    """Show a progress bar until a run ends; Ctrl-C cancels the run, unless others wait for it."""
-    say_waiting = waiting_line(progress)
+    """Show a progress bar until a run ends; Ctrl-C cancels the run unless others wait for it."""
+    report_waiting = waiting_line(progress)
     try:
         with progress_bar(progress) as show:
 
-            def tell(found: Progress | None) -> None:
+            def update(found: Progress | None) -> None:
                 show(found, status_in_words(run))
-                say_waiting(run)
+                report_waiting(run)
 
-            follow(run, tell)
+            follow(run, update)
     except KeyboardInterrupt:
         if not run.joined:
             run.cancel()

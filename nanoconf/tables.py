@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Rows as aligned text.
+    """Format rows as text with aligned columns.
 
     Parameters
     ----------
     rows : sequence of sequence of str
-        The cells; the first rows may be a header.
+        Cells; the first rows may be a header.
     left : int
         Number of leading columns that are flush left; the others are flush right.
     """

@@ -13,7 +13,7 @@ class ClusterProblem(RuntimeError):
     ----------
     name : str
         A short word that never changes: one of `PASSING` or of
-        `backend.runs.archive.UNUSABLE`, or ``unexpected``.
+        `backend.runs.archive.NOT_ACCEPTED`, or ``unexpected``.
     line : str
         What happened, and what to do, in one line.
     """

@@ -1,1 +1,1 @@
-"""Engines: the programs that compute a run."""
+"""Simulation engines, their registry and their cost."""

@@ -1,4 +1,4 @@
-"""How long a simulation takes."""
+"""Estimated duration of a simulation."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from backend.settings import RunSettings
 from backend.system import SlitSystem
 
 START_UP_SECONDS = 2.0
-"""A worker's start and its first report."""
+"""Time from the start of a worker to its first report."""
 
 
 def estimated_seconds(
     system: SlitSystem, settings: RunSettings, cores: int, slowdown: float = 1.0
 ) -> float:
-    """Estimate of the seconds that a run takes.
+    """Estimate the duration of a run (s).
 
     Parameters
     ----------
     system, settings
-        What is simulated, and how.
+        The simulated system and the settings of the run.
     cores : int
-        Processor cores it may use.
+        Number of available processor cores.
     slowdown : float
-        Seconds that an earlier run took here, over what `seconds_per_step` says of it.
+        Measured over estimated duration of an earlier run on this computer.
     """
     steps = Schedule.of(system, settings).steps(settings)
     rounds = -(-settings.replicas // min(cores, settings.replicas))
@@ -33,5 +33,5 @@ def estimated_seconds(
 
 
 def seconds_per_step(system: SlitSystem, settings: RunSettings) -> float:
-    """Estimate of the seconds that one time step of one replica takes."""
+    """Estimate the duration of one time step of one replica (s)."""
     return registry.get(settings.engine).seconds_per_step(system, settings)

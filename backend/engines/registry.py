@@ -1,9 +1,9 @@
 """Registry of the engines: one record for each program that can compute a run.
 
-Everything else asks the record instead of comparing names, so a new engine is a record here and a
-folder of its own. Records name functions instead of importing them. This module therefore needs
-nothing but the standard library: settings, the command line and the page read it before NumPy or
-an engine is loaded, and it lies below them although the engines lie above.
+All other code uses the record and compares no names, so a new engine needs only a record here and
+a folder of its own. Records name functions instead of importing them, so this module needs only
+the standard library. Settings, the command line and the page can read it before NumPy or an engine
+is loaded.
 """
 
 from __future__ import annotations
@@ -22,32 +22,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Engine:
-    """A program that can compute a run.
+    """Program that can compute a run.
 
     Parameters
     ----------
     name : str
         Value of `RunSettings.engine`.
     title : str
-        Name as people write it.
+        Name in messages.
     run_function : str
         ``"module:function"`` that executes a run, called as ``function(system, settings, *,
-        threads, on_progress, should_stop)``; where the engine is `resumable`, also with
-        ``enough``, ``checkpoint`` and ``say``. `backend.engines.numba.engine.run` describes them.
+        threads, on_progress, should_stop)``; if the engine is `resumable`, also with
+        ``should_finish``, ``checkpoint`` and ``log``. `backend.engines.numba.engine.run`
+        documents them.
     cost_function : str
-        ``"module:function"`` that estimates the seconds for a time step of one replica, called as
-        ``function(system, settings)``.
+        ``"module:function"`` that estimates the duration of a time step of one replica (s), called
+        as ``function(system, settings)``.
     electrostatics : tuple of str
-        Values of `RunSettings.electrostatics` that it supports.
+        Supported values of `RunSettings.electrostatics`.
     modules : tuple of str
-        Modules that it imports besides NumPy, SciPy and this package; a cluster gets them. A
-        program that an engine runs is not among them: the engine finds it when a run starts.
+        Imported modules other than NumPy, SciPy and this package; they are installed on clusters.
+        An external program is not listed: the engine looks for it when a run starts.
     resumable : bool
-        Whether it resumes from checkpoints and can finish early with a result.
+        True if the engine resumes from checkpoints and can finish early with a result.
     mpi : bool
-        Whether its MPI ranks use all cores of a cluster job; otherwise a replica uses one core.
+        True if its MPI ranks use all cores of a cluster job; otherwise a replica uses one core.
     force_sampling : bool
-        Whether its profiles come from force sampling, as the surrogate's training needs.
+        True if its profiles come from force sampling, which training of the surrogate requires.
     """
 
     name: str
@@ -61,23 +62,23 @@ class Engine:
     force_sampling: bool = False
 
     def run(self, system: SlitSystem, settings: RunSettings, **options: Any) -> SimulationResult:
-        """Execute a run; `options` are those of `run_function`."""
+        """Execute a run; `options` are passed to `run_function`."""
         return _load(self.run_function)(system, settings, **options)
 
     def seconds_per_step(self, system: SlitSystem, settings: RunSettings) -> float:
-        """Estimate of the seconds that one time step of one replica takes."""
+        """Estimate the duration of one time step of one replica (s)."""
         return _load(self.cost_function)(system, settings)
 
     def load(self) -> None:
-        """Import everything that a run needs."""
+        """Import all modules that a run needs."""
         _load(self.run_function)
 
     def missing(self) -> str:
-        """Modules that are not installed here and how to get them, in a line; or empty."""
+        """Return a line that names modules not installed here and how to install them, or ""."""
         absent = [name for name in self.modules if find_spec(name) is None]
         if not absent:
             return ""
-        return f"{self.title} needs {' and '.join(absent)}: type pip install {' '.join(absent)}"
+        return f"{self.title} needs {' and '.join(absent)}: run pip install {' '.join(absent)}"
 
 
 def _load(reference: str) -> Callable[..., Any]:
@@ -111,28 +112,28 @@ ENGINES: dict[str, Engine] = {}
 
 
 def register(engine: Engine) -> None:
-    """Add an engine, or replace the one of the same name."""
+    """Add an engine, or replace the engine of the same name."""
     ENGINES[engine.name] = engine
 
 
 def get(name: str) -> Engine:
-    """Engine of this name.
+    """Return the engine of this name.
 
     Raises
     ------
     KeyError
-        There is none.
+        No engine has this name.
     """
     return ENGINES[name]
 
 
 def names() -> tuple[str, ...]:
-    """Names of all engines, in the order in which they were registered."""
+    """Return the names of all engines, in the order of registration."""
     return tuple(ENGINES)
 
 
 def modules() -> tuple[str, ...]:
-    """Modules that any of the engines needs, besides NumPy and SciPy."""
+    """Return all modules that the engines need, other than NumPy and SciPy."""
     return tuple(sorted({module for engine in ENGINES.values() for module in engine.modules}))
 
 

@@ -35,12 +35,12 @@ def keep(home: Path, idle_seconds: float) -> int:
         return 0
     lock.write(f'{{"pid": {os.getpid()}, "version": "{__version__}"}}\n')
     log(f"keeper of {home}, nanoconf {__version__}, process {os.getpid()}")
-    archive.sweep_up()
+    archive.remove_leftovers()
     stop_requested = _stop_signal()
     keeper = Keeper(archive)
     _accept_logins(keeper)
     last_busy = time.monotonic()
-    while lock.still_there():
+    while lock.file_exists():
         busy, pause = _poll(keeper)
         if busy:
             last_busy = time.monotonic()

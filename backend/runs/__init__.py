@@ -1,1 +1,1 @@
-"""Runs: the run folder, the archive, the worker that executes a run, and how to start one here."""
+"""Runs: the run folder, the archive, the worker that executes a run, and its local start."""

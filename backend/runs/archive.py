@@ -1,4 +1,4 @@
-"""Every run and its result: the folder that pages, commands and the keeper share."""
+"""Archive of all runs and results, which pages, commands and the keeper share."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ __all__ = ["Archive", "Run", "UnknownRun", "UnusableHome", "default_home", "inpu
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 LEFTOVER_SECONDS = 3600.0
 
-GO_ON = ("time-limit", "node-failed", "preempted", "interrupted", "job-lost")
-"""Errors of runs on clusters that leave a checkpoint there, which an equal run goes on from."""
+RESUMABLE_ERRORS = ("time-limit", "node-failed", "preempted", "interrupted", "job-lost")
+"""Errors of cluster runs that leave a checkpoint there, from which an equal run resumes."""
 
-UNUSABLE = (
+NOT_ACCEPTED = (
     "cluster-config",
     "ssh-config",
     "host-key",
@@ -44,26 +44,26 @@ UNUSABLE = (
     "slurm-missing",
     "slurm-refused",
 )
-"""Errors of runs that their cluster never took; they stay until somebody corrects its entry, its
-host or the login."""
+"""Errors of runs that a cluster never accepted; they recur until its entry, its host or the login
+is corrected."""
 
 QUIET_SECONDS = 1.0
-"""A folder untouched for so long shows by its time stamp that it is as it was."""
+"""Age from which an unchanged time stamp of a folder proves that its content is unchanged."""
 
 
 class UnknownRun(KeyError):
-    """No run of the archive has this id."""
+    """Error for an id that no run, or more than one, of the archive has."""
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class UnusableHome(OSError):
-    """The folder of the archive cannot be made or written; the message says what to do."""
+    """Error for an archive folder that cannot be created or written; the message gives a remedy."""
 
 
 def default_home() -> Path:
-    """The folder of the archive: ``NANOCONF_HOME``, or nanoconf in the user's data folder."""
+    """Return the archive folder: ``NANOCONF_HOME``, or ``nanoconf`` in the user's data folder."""
     chosen = os.environ.get("NANOCONF_HOME")
     if chosen:
         return Path(chosen).expanduser().absolute()
@@ -73,7 +73,7 @@ def default_home() -> Path:
 
 
 def inputs_hash(system: SlitSystem, settings: RunSettings, version: str = __version__) -> str:
-    """What two requests share when one result answers both: inputs, engine and version."""
+    """Return a hash of inputs, engine and version; requests with equal hashes share a result."""
     from backend.system import canonical_hash
 
     return canonical_hash(
@@ -86,14 +86,14 @@ def inputs_hash(system: SlitSystem, settings: RunSettings, version: str = __vers
 
 
 def _system_key(values: dict[str, Any]) -> str:
-    """What equal systems share."""
+    """Return a hash that is the same for equal systems."""
     from backend.system import canonical_hash
 
     return canonical_hash(_canonical(values))
 
 
 def _canonical(values: dict[str, Any]) -> dict[str, Any]:
-    """The same for 5 as for 5.0."""
+    """Return the values with whole floats as integers, so that 5 and 5.0 have the same hash."""
     return {
         name: int(value) if isinstance(value, float) and value.is_integer() else value
         for name, value in values.items()
@@ -101,12 +101,12 @@ def _canonical(values: dict[str, Any]) -> dict[str, Any]:
 
 
 class Archive:
-    """The runs below one home folder. Cheap to make, safe to share among threads.
+    """Runs in one home folder. Cheap to create and safe to share between threads.
 
     Parameters
     ----------
     home : Path, optional
-        The folder; `default_home` where it is left out. Made when the first run is submitted.
+        Home folder; by default `default_home`. Created when the first run is submitted.
     """
 
     def __init__(self, home: str | Path | None = None):
@@ -118,24 +118,24 @@ class Archive:
         self._stamp: int | None = None
         self._guard = threading.Lock()
 
-    # --- looking ----------------------------------------------------------------------------
+    # --- finding runs -----------------------------------------------------------------------
 
     def runs(self) -> list[Run]:
-        """All runs, newest first. What is not a run (half made, foreign, damaged) is left out."""
+        """Return all runs, newest first, without incomplete, foreign and damaged folders."""
         with self._guard:
             self._refresh()
             return sorted(self._known.values(), key=lambda run: (run.created, run.id), reverse=True)
 
     def get(self, run_id: str) -> Run:
-        """The run with this id, or whose id begins so.
+        """Return the run with this id, or with an id that starts with it.
 
         Raises
         ------
         UnknownRun
-            There is none, or more than one.
+            There is no such run, or more than one.
         """
         if not re.fullmatch("[0-9a-f]{1,32}", run_id):
-            raise UnknownRun(f"{run_id!r} is not the id of a run")
+            raise UnknownRun(f"{run_id!r} is not a run id")
         if RUN_ID.fullmatch(run_id) and run_id not in self._known:
             try:
                 return Run(self.folder / run_id)
@@ -143,18 +143,24 @@ class Archive:
                 raise UnknownRun(f"there is no run {run_id} in {self.home}") from None
         found = [run for run in self.runs() if run.id.startswith(run_id)]
         if len(found) != 1:
-            problem = "there is no run" if not found else f"{len(found)} runs begin with"
+            problem = "there is no run" if not found else f"{len(found)} runs start with"
             raise UnknownRun(f"{problem} {run_id} in {self.home}")
         return found[0]
 
     def find(self, key: str, where: str | None = None) -> Run | None:
-        """The best run for an `inputs_hash`: done anywhere, else running, else queued; or None.
+        """Return the best run with an `inputs_hash`: a run that is done, else the oldest active.
 
         Parameters
         ----------
         key : str
+            Value of `inputs_hash`.
         where : str, optional
-            Where a run must be to be worth waiting for; anywhere, if left out.
+            Place of an active run, ``"local"`` or the name of a cluster; by default any place.
+
+        Returns
+        -------
+        Run or None
+            None if no run has this hash.
         """
         candidates = self._with_hash(key)
         usable = [run for run in candidates if _answers(run)]
@@ -163,9 +169,9 @@ class Archive:
         return min(usable, key=lambda run: (run.state != RunState.DONE, run.created), default=None)
 
     def best_result(self, system: SlitSystem, settings: RunSettings) -> Run | None:
-        """A run of the system that is done: one that answers the settings, else the longest.
+        """Return a run of the system that is done: one with the same settings, else the longest.
 
-        Runs of unequal ions whose time step followed the positive ion are passed over.
+        Runs of unequal ions whose time step followed the positive ion are skipped.
         """
         key = inputs_hash(system, settings)
         with self._guard:
@@ -183,7 +189,7 @@ class Archive:
         )
 
     def ahead_of(self, run: Run) -> int:
-        """How many runs wait before it for a processor of this computer."""
+        """Return the number of runs ahead of a run in the queue of this computer."""
         return sum(
             other.where == LOCAL
             and other.created < run.created
@@ -198,17 +204,17 @@ class Archive:
             return list(self._by_hash.get(key, ()))
 
     def _unfinished(self, key: str, where: str) -> str:
-        """The last equal run on a cluster if it stopped half-way, so that another may go on.
+        """Return the id of the last equal run on a cluster if a new run can resume from it, or "".
 
-        One that the cluster did not take left things as they were.
+        Runs that the cluster did not accept are ignored, because they left no checkpoint.
         """
         equal = [run for run in self._with_hash(key) if run.where == where and run.finished]
-        taken = [run for run in equal if run.error not in UNUSABLE]
-        last = max(taken, key=lambda run: run.created, default=None)
-        return last.id if last is not None and last.error in GO_ON else ""
+        accepted = [run for run in equal if run.error not in NOT_ACCEPTED]
+        last = max(accepted, key=lambda run: run.created, default=None)
+        return last.id if last is not None and last.error in RESUMABLE_ERRORS else ""
 
     def _refresh(self) -> None:
-        """Learn of runs that came and went; ``run.json`` never changes, so it is read once."""
+        """Update the list of runs; ``run.json`` never changes, so it is read once."""
         try:
             stamp = os.stat(self.folder).st_mtime_ns
             if stamp == self._stamp:
@@ -216,7 +222,7 @@ class Archive:
             names = {name for name in os.listdir(self.folder) if RUN_ID.fullmatch(name)}
         except (FileNotFoundError, NotADirectoryError):
             stamp, names = 0, set()
-        # A folder that changed just now may change again without a later time stamp.
+        # A folder that has just changed may change again without a new time stamp.
         self._stamp = stamp if time.time() - stamp / 1e9 > QUIET_SECONDS else None
         for name in self._known.keys() - names:
             gone = self._known.pop(name)
@@ -226,15 +232,15 @@ class Archive:
             try:
                 run = Run(self.folder / name)
             except DamagedRun:
-                self._stamp = None  # perhaps somebody is still copying it here
+                self._stamp = None  # the folder may still be being copied
                 continue
-            if run.id == name:  # else somebody's copy of a run folder
+            if run.id == name:  # otherwise it is a copy of a run folder
                 self._known[name] = run
                 self._by_hash.setdefault(run.inputs_hash, []).append(run)
                 key = _system_key(run.request["system"])
                 self._by_system.setdefault(key, []).append(run)
 
-    # --- asking for runs --------------------------------------------------------------------
+    # --- submitting runs --------------------------------------------------------------------
 
     def submit(
         self,
@@ -248,31 +254,35 @@ class Archive:
         cluster: Mapping[str, Any] | None = None,
         reuse: bool = True,
     ) -> Run:
-        """Ask for a run. It is started by the keeper: see `backend.keeper.election.ensure_keeper`.
+        """Submit a run. The keeper starts it: see `backend.keeper.election.ensure_keeper`.
 
         Parameters
         ----------
         system, settings
-            What to simulate, and how.
+            The system to simulate and the settings of the run.
         name, owner : str
-            For people.
+            Name and owner, for display.
         queue : {"interactive", "sweep"}
-            Runs of a sweep wait for interactive ones, and give way to them.
+            Runs of a sweep start after interactive runs and run at a lower priority.
         where : str
-            ``"local"``, or a cluster's name.
+            ``"local"``, or the name of a cluster.
         cluster : mapping, optional
-            What a run on a cluster asks of it: ``config`` (the file that describes it), ``cores``
-            and ``minutes``.
+            Resources of a run on a cluster: ``config`` (its configuration file), ``cores`` and
+            ``minutes``.
         reuse : bool
-            An equal run that is done, running or queued is returned (its `joined` is True)
-            instead of a new one.
+            Return an equal run that is done, running or queued, if there is one, with `joined`
+            set to True, instead of a new run.
+
+        Returns
+        -------
+        Run
 
         Raises
         ------
         UnusableHome
-            The archive's folder cannot be written.
+            The archive folder cannot be written.
         InvalidInput
-            More snapshots than there may be.
+            The run cannot save that many snapshots.
         """
         from backend.sampling.trajectory import check_snapshots
 
@@ -280,7 +290,9 @@ class Archive:
         if queue not in QUEUES:
             raise ValueError(f"queue = {queue!r}: must be one of {', '.join(QUEUES)}")
         if (where == LOCAL) != (cluster is None):
-            raise ValueError("cluster: say what a run asks of its cluster, and of no other")
+            raise ValueError(
+                "cluster: required for a run on a cluster, not allowed for a local run"
+            )
         key = inputs_hash(system, settings)
         with self.submission_lock():
             same = self.find(key, where) if reuse else None
@@ -305,36 +317,36 @@ class Archive:
 
     def _join(self, run: Run, queue: str) -> Run:
         if queue == QUEUES[0] and not run.finished:
-            run.hurry()
+            run.prioritise()
         joined = Run(run.folder)
         joined.joined = True
         return joined
 
     def _make_folder(self, request: dict) -> Path:
-        """Make a run folder that is whole when it appears."""
+        """Create a run folder that is complete when it appears under its name."""
         folder = self.folder / request["id"]
-        half_made = self.folder / f".new-{request['id']}"
+        incomplete = self.folder / f".new-{request['id']}"
         try:
-            half_made.mkdir()
-            write_json(half_made / "run.json", request)
-            os.rename(half_made, folder)
+            incomplete.mkdir()
+            write_json(incomplete / "run.json", request)
+            os.rename(incomplete, folder)
         except OSError as error:
-            shutil.rmtree(half_made, ignore_errors=True)
+            shutil.rmtree(incomplete, ignore_errors=True)
             raise self._unusable(error) from error
         return folder
 
     def submission_lock(self) -> Lock:
-        """Held while a run is looked up and submitted, and while the keeper decides to leave."""
+        """Return the lock to hold while submitting a run or deciding that the keeper exits."""
         self.prepare()
         return Lock(self.home / "submit.lock")
 
     def prepare(self) -> None:
-        """Make the folders, and make sure that they can be written.
+        """Create the folders and check that they can be written.
 
         Raises
         ------
         UnusableHome
-            They cannot.
+            The folders cannot be created or written.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -345,12 +357,12 @@ class Archive:
     def _unusable(self, error: OSError) -> UnusableHome:
         problem = error.strerror or str(error)
         return UnusableHome(
-            f"the folder of the runs, {self.home}, cannot be written ({problem}): "
+            f"the archive folder {self.home} cannot be written ({problem}): "
             "choose another with NANOCONF_HOME"
         )
 
-    def sweep_up(self) -> None:
-        """Remove what crashes left of folders that were being made or removed."""
+    def remove_leftovers(self) -> None:
+        """Remove folders that a crash left half created or half removed."""
         for folder in self.folder.glob(".*"):
             if not folder.name.startswith((".new-", ".removed-")):
                 continue
@@ -363,14 +375,14 @@ class Archive:
 
 
 def _follows_smaller_ion(run: Run) -> bool:
-    """Whether the time step of a run followed the smaller ion, as its key then says."""
+    """Return True if the time step of a run followed the smaller ion, judging by its key."""
     if run.system.diameter_ratio == 1:
         return True
     return run.inputs_hash == inputs_hash(run.system, run.settings, run.version)
 
 
 def _answers(run: Run) -> bool:
-    """Whether a run serves, or will serve, an equal request."""
+    """Return True if a run has, or will have, a result that satisfies an equal request."""
     state = run.state
     if state == RunState.DONE:
         return run.has_result_files() and not run.finish_requested

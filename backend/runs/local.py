@@ -1,4 +1,4 @@
-"""Runs workers on this computer."""
+"""Local workers: available cores and the start of a worker process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def cores() -> int:
-    """Cores that this process may use; ``NANOCONF_CORES`` where it is set."""
+    """Return the number of cores available to this process: ``NANOCONF_CORES`` if set."""
     chosen = os.environ.get("NANOCONF_CORES", "")
     if chosen.isdigit() and int(chosen) > 0:
         return int(chosen)
@@ -21,22 +21,27 @@ def cores() -> int:
 
 
 def cores_of(settings: Mapping[str, Any]) -> int:
-    """Cores that a run with these settings takes: one for each replica, as far as there are."""
+    """Return the cores that a run uses: one per replica, at most all available cores."""
     replicas = settings.get("replicas")
     return max(1, min(replicas if isinstance(replicas, int) else 1, cores()))
 
 
 def start(folder: Path, *, threads: int = 1, nice: bool = False) -> subprocess.Popen[bytes]:
-    """Start a worker for a run folder; it outlives whoever starts it.
+    """Start a worker for a run folder; it outlives the process that starts it.
 
     Parameters
     ----------
     folder : Path
         The run folder.
     threads : int
-        Replicas that are advanced at the same time.
+        Number of replicas that run at the same time.
     nice : bool
-        Give way to everything else on this computer.
+        Run at a low priority.
+
+    Returns
+    -------
+    Popen
+        The worker process.
     """
     command = [sys.executable, "-P", "-m", "backend.worker", str(folder), "--threads", str(threads)]
     with open(folder / "worker.log", "ab") as log:

@@ -1,4 +1,4 @@
-"""A run, as its folder tells it; see docs/run-folder.md."""
+"""A run and its folder; docs/run-folder.md describes the files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backend.files import read_json, write_json, write_text
 from backend.locks import Lock, is_locked
 from backend.runs.state import RunState
 
-# A worker takes its lock before it loads NumPy and SciPy, so they load only where they are used.
+# A worker acquires its lock before it loads NumPy and SciPy, so functions import them when needed.
 if TYPE_CHECKING:
     from backend.profiles.density import SlitProfiles
     from backend.sampling.result import Progress, SimulationResult
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from backend.system import SlitSystem
 
 QUEUES = ("interactive", "sweep")
-"""What somebody waits for, and what fills the rest of the computer's time."""
+"""Queues in order of priority: runs that a user waits for, and runs of a sweep."""
 
 LOCAL = "local"
 
@@ -31,16 +31,16 @@ CANCELLED_REASON = "cancelled on request"
 
 
 class DamagedRun(RuntimeError):
-    """A run folder whose files cannot be read."""
+    """Error for a run folder that cannot be read, or an operation that its state does not allow."""
 
 
 class Run:
-    """One run: what was asked for, how far it is, what came out.
+    """One run: its request, its progress and its result.
 
     Parameters
     ----------
     folder : Path
-        The run folder; it holds at least ``run.json``.
+        The run folder, which holds at least ``run.json``.
 
     Raises
     ------
@@ -64,11 +64,11 @@ class Run:
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.state}>"
 
-    # --- what was asked for -----------------------------------------------------------------
+    # --- request ----------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
-        """A name for people; may be empty."""
+        """Name for display; may be empty."""
         try:
             return (self.folder / "name").read_text(encoding="utf-8").strip()
         except OSError:
@@ -76,45 +76,45 @@ class Run:
 
     @property
     def where(self) -> str:
-        """``"local"`` or a cluster's name."""
+        """Place of the run: ``"local"`` or the name of a cluster."""
         return self.request.get("where", LOCAL)
 
     @property
     def resources(self) -> dict[str, Any]:
-        """What a run on a cluster asks of it: ``config``, ``cores``, ``minutes``; else empty."""
+        """Resources of a run on a cluster, ``config``, ``cores`` and ``minutes``; else empty."""
         return self.request.get("cluster", {})
 
     @property
     def version(self) -> str:
-        """Version of whoever asked for the run."""
+        """Version of nanoconf that submitted the run."""
         return self.request.get("version", "")
 
     @property
     def queue(self) -> str:
-        """The queue it waits in; a sweep's run that somebody waits for is interactive."""
+        """Queue of the run; a sweep's run becomes interactive when a user waits for it."""
         if (self.folder / "urgent").exists():
             return QUEUES[0]
         return self.request.get("queue", QUEUES[0])
 
     @cached_property
     def system(self) -> SlitSystem:
-        """What is simulated."""
+        """The simulated system."""
         from backend.system import SlitSystem
 
         return SlitSystem.from_dict(self.request["system"])
 
     @cached_property
     def settings(self) -> RunSettings:
-        """How it is simulated."""
+        """Settings of the run."""
         from backend.settings import RunSettings
 
         return RunSettings.from_dict(self.request["settings"])
 
-    # --- how far it is ----------------------------------------------------------------------
+    # --- state and progress -----------------------------------------------------------------
 
     @property
     def state(self) -> RunState:
-        """State that the files show."""
+        """State of the run, which follows from the files in its folder."""
         if self._final is None:
             state = self._read_state()
             if not state.final:
@@ -128,45 +128,45 @@ class Run:
         failure = self.failure()
         if failure:
             return RunState(failure["state"])
-        if self._at_work():
+        if self._has_worker():
             return RunState.RUNNING
-        # The worker may have finished between the first look and the last.
+        # The worker may have finished since the first check.
         if (self.folder / "result.json").exists():
             return RunState.DONE
         failure = self.failure()
         return RunState(failure["state"]) if failure else RunState.QUEUED
 
-    def _at_work(self) -> bool:
+    def _has_worker(self) -> bool:
         if self.where != LOCAL:
             return self.cluster_status().get("state") == RunState.RUNNING
         return is_locked(self.folder / "worker.lock")
 
     def cluster_status(self) -> dict[str, Any]:
-        """``cluster.json``: how a run on a cluster is, as the keeper has last seen it."""
+        """Return ``cluster.json``: the last status of a run on a cluster that the keeper polled."""
         return _read_json_if_there(self.folder / "cluster.json") or {}
 
     @property
     def finished(self) -> bool:
-        """Whether the run is done, failed or cancelled: none of which ever changes again."""
+        """True if the run is done, failed or cancelled; these states never change."""
         return self.state.final
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether somebody asked for the run to be cancelled."""
+        """True if cancellation of the run was requested."""
         return (self.folder / "cancel").exists()
 
     @property
     def finish_requested(self) -> bool:
-        """Whether somebody asked for the run to end early, with what had been simulated."""
+        """True if an early end of the run with a result was requested."""
         return (self.folder / "finish").exists()
 
     @property
     def interrupted(self) -> bool:
-        """Whether the run was running, is not now, and will be started again."""
+        """True if the run was interrupted and waits to be started again."""
         return (self.folder / "progress.json").exists() and self.state == RunState.QUEUED
 
     def failure(self) -> dict[str, Any] | None:
-        """``failure.json``: state, reason, detail, time; None unless failed or cancelled."""
+        """Return ``failure.json``, the reason of a failed or cancelled run; otherwise None."""
         path = self.folder / "failure.json"
         failure = _read_json_if_there(path)
         if _is_failure(failure):
@@ -177,18 +177,18 @@ class Run:
 
     @property
     def error(self) -> str:
-        """A short word for why the run failed, such as ``not-finite``; else empty."""
+        """Short name of the error of a failed run, such as ``not-finite``; otherwise empty."""
         failure = None if self.state == RunState.DONE else self.failure()
         return failure.get("error", "") if failure else ""
 
     @property
     def reason(self) -> str:
-        """One line that says why the run failed or was cancelled; else empty."""
+        """One-line reason of a failed or cancelled run; otherwise empty."""
         failure = None if self.state == RunState.DONE else self.failure()
         return failure["reason"] if failure else ""
 
     def progress(self) -> Progress | None:
-        """How far the run has come, without the profiles; None before it has begun."""
+        """Return the progress without the profiles; None before the run has started."""
         from backend.sampling.result import Progress
 
         values = _read_json_if_there(self.folder / "progress.json")
@@ -198,7 +198,7 @@ class Run:
         return Progress(**values)
 
     def partial_profiles(self) -> SlitProfiles | None:
-        """The profiles so far; None before there are any."""
+        """Return the profiles so far; None before there are any."""
         from backend.profiles.density import SlitProfiles
 
         try:
@@ -207,7 +207,7 @@ class Run:
             return None
 
     def log_tail(self, lines: int = 20) -> list[str]:
-        """The worker's last lines."""
+        """Return the last lines of ``worker.log``."""
         try:
             with open(self.folder / "worker.log", "rb") as log:
                 log.seek(max(0, os.fstat(log.fileno()).st_size - 200 * lines - 4096))
@@ -222,9 +222,14 @@ class Run:
         on_progress: Callable[[Progress | None], None] | None = None,
         poll_seconds: float = 0.1,
     ) -> RunState:
-        """Wait until the run is over, or for so many seconds; returns the state.
+        """Wait until the run has finished, or until the timeout (s); return the state.
 
-        It only waits: `backend.keeper.election.follow` also sees to it that there is a keeper.
+        Unlike `backend.keeper.election.follow`, this does not make sure that a keeper is running.
+
+        Raises
+        ------
+        DamagedRun
+            The run has been removed.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self.finished:
@@ -237,19 +242,19 @@ class Run:
             time.sleep(poll_seconds)
         return self.state
 
-    # --- what came out ----------------------------------------------------------------------
+    # --- result -----------------------------------------------------------------------------
 
     def result(self) -> SimulationResult:
-        """The result of a run that is done.
+        """Return the result of a run that is done.
 
         Raises
         ------
         SimulationError
-            The run failed; the message is its reason.
+            The run failed; the message gives the reason.
         Cancelled
             The run was cancelled.
         DamagedRun
-            The run is not over yet, or its files are damaged.
+            The run has not finished, or its files are damaged.
         """
         from backend.sampling.result import Cancelled, SimulationError, SimulationResult
 
@@ -267,7 +272,7 @@ class Run:
 
     @property
     def simulated_ns(self) -> float | None:
-        """Production time that the result comes from (ns); None where there is no result."""
+        """Production time of the result (ns); None without a result."""
         if self._simulated_ns is None and self.state == RunState.DONE:
             self._simulated_ns = self._read_simulated_ns()
         return self._simulated_ns
@@ -277,22 +282,22 @@ class Run:
         try:
             return float(result["summary"]["simulated_ns"])
         except (KeyError, TypeError, ValueError):
-            return None  # damaged, or of an earlier version
+            return None  # damaged, or from an earlier version
 
     @property
     def length_ns(self) -> float:
-        """Length of the run (ns): the simulated one of a result, else the one asked for."""
+        """Length of the run (ns): the simulated time of a result, else the requested time."""
         simulated = self.simulated_ns
         return self.settings.duration_ns if simulated is None else simulated
 
     def has_result_files(self) -> bool:
-        """Whether all files of a result are there."""
+        """Return True if all files of a result exist."""
         return all((self.folder / name).exists() for name in ["result.json", *profile_files()])
 
-    # --- what one can do with it ------------------------------------------------------------
+    # --- operations -------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Ask for the run to end; one that no worker has begun ends at once."""
+        """Request cancellation; a local run without a worker is cancelled at once."""
         if self.finished:
             return
         (self.folder / "cancel").touch()
@@ -300,16 +305,16 @@ class Run:
             self.settle(RunState.CANCELLED, CANCELLED_REASON)
 
     def finish(self) -> None:
-        """Ask for the run to end with what has been simulated, as soon as that has error bars."""
+        """Request an early end with a result, as soon as there are enough blocks for error bars."""
         if not self.finished:
             (self.folder / "finish").touch()
 
     def rename(self, name: str) -> None:
-        """Give the run another name, for people."""
+        """Change the display name of the run."""
         write_text(self.folder / "name", name.strip() + "\n")
 
-    def hurry(self) -> None:
-        """Let a sweep's run be started with those that somebody waits for."""
+    def prioritise(self) -> None:
+        """Move a sweep's run to the interactive queue."""
         if self.queue != QUEUES[0]:
             (self.folder / "urgent").touch()
 
@@ -319,24 +324,24 @@ class Run:
         Raises
         ------
         DamagedRun
-            The run is running: it has to be cancelled first.
+            The run is active and must be cancelled first.
         """
         if self.where != LOCAL and not self.finished:
             raise DamagedRun(f"run {self.id} is on cluster {self.where}: cancel it first")
         lock = Lock(self.folder / "worker.lock")
-        # The worker of a run that is over may need a moment to leave.
+        # The worker of a finished run may need a moment to exit.
         if not lock.acquire(wait_seconds=5.0 if self.finished else 0.5):
             raise DamagedRun(f"run {self.id} is running: cancel it first")
         try:
-            # Renamed first, so that nobody finds half a run.
-            doomed = self.folder.with_name(f".removed-{self.id}")
-            os.rename(self.folder, doomed)
+            # Renamed first, so that no process finds an incomplete run.
+            removed = self.folder.with_name(f".removed-{self.id}")
+            os.rename(self.folder, removed)
         finally:
             lock.release()
-        shutil.rmtree(doomed, ignore_errors=True)
+        shutil.rmtree(removed, ignore_errors=True)
 
     def settle(self, state: RunState, reason: str, detail: str = "", error: str = "") -> bool:
-        """End a run that no worker has; False when one has it, or it is over already."""
+        """End a run without a worker; return False if it has a worker or has finished."""
         lock = Lock(self.folder / "worker.lock")
         if not lock.acquire():
             return False
@@ -351,7 +356,7 @@ class Run:
     def write_failure(
         self, state: RunState, reason: str, detail: str = "", error: str = ""
     ) -> None:
-        """End the run without a result; only for whoever holds its lock."""
+        """End the run without a result; the caller must hold its lock."""
         failure = {
             "state": state,
             "error": error,
@@ -366,21 +371,21 @@ class Run:
 
     @property
     def checkpoint_folder(self) -> Path:
-        """What an interrupted run goes on from; gone when it is over."""
+        """Folder of the checkpoints of an unfinished run."""
         return self.folder / "checkpoint"
 
     def remove_checkpoints(self) -> None:
-        """Remove what a run that is over needs no more; only for whoever holds its lock."""
+        """Remove the checkpoints of a finished run; the caller must hold its lock."""
         shutil.rmtree(self.checkpoint_folder, ignore_errors=True)
 
-    # --- how often it was tried -------------------------------------------------------------
+    # --- attempts ---------------------------------------------------------------------------
 
     def attempts(self) -> list[dict[str, Any]]:
-        """When and where workers began this run, and how each of them ended, where known."""
+        """Return the start time, host and, if known, outcome of every worker of this run."""
         return _read_json_if_there(self.folder / "attempts.json") or []
 
     def crashes(self) -> int:
-        """Workers that died without a word; those that went down with the computer do not count."""
+        """Return the number of workers that crashed since the last restart of the computer."""
         boot = boot_id()
         return sum(
             1 for attempt in self.attempts() if attempt["ended"] is None and attempt["boot"] == boot
@@ -388,29 +393,32 @@ class Run:
 
 
 def profile_files() -> list[str]:
-    """Names of the files that hold the profiles of a result."""
+    """Return the names of the files with the profiles of a result."""
     from backend.profiles.density import SlitProfiles
 
     return [name for pair in SlitProfiles.FILES.values() for name in pair]
 
 
 def result_files() -> tuple[str, ...]:
-    """Names of all files of a result but ``result.json``; runs of earlier versions have fewer."""
+    """Return the names of all files of a result except ``result.json``.
+
+    Runs of earlier versions have fewer files.
+    """
     from backend.sampling.result import SimulationResult
 
     return SimulationResult.FILES
 
 
 def now() -> str:
-    """The time, UTC, ISO 8601."""
+    """Return the current UTC time in ISO 8601 format."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def boot_id() -> str:
-    """Tells one start of this computer, or of this container, from the next."""
+    """Return an id that changes with every start of this computer or container."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        # When the first process started; its name, in brackets, may contain anything.
+        # The start time of the first process; its name, in brackets, may contain any characters.
         started = Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return ""
@@ -418,7 +426,7 @@ def boot_id() -> str:
 
 
 def _is_failure(content: Any) -> bool:
-    """Check what ``failure.json`` holds: the state must be one that a failed run can have."""
+    """Check that the content of ``failure.json`` holds the state of a failed or cancelled run."""
     return isinstance(content, dict) and content.get("state") in (
         RunState.FAILED,
         RunState.CANCELLED,

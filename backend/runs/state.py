@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class RunState(StrEnum):
-    """State of a run, by the word that JSON files and tables show."""
+    """State of a run; the values are the words in JSON files and tables."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -14,10 +14,10 @@ class RunState(StrEnum):
 
     @property
     def active(self) -> bool:
-        """True while the run waits for a processor or runs."""
+        """True while the run is queued or running."""
         return self in (RunState.QUEUED, RunState.RUNNING)
 
     @property
     def final(self) -> bool:
-        """True once the run is done, failed or cancelled; such a state never changes again."""
+        """True once the run is done, failed or cancelled; a final state never changes."""
         return not self.active

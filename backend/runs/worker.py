@@ -1,11 +1,11 @@
-"""Executes one run: ``python -P -m backend.worker RUN_DIR``.
+"""Worker that executes one run: ``python -P -m backend.worker RUN_DIR``.
 
-The only way a simulation is executed, on this computer or on a cluster. A worker holds
-``worker.lock`` for as long as it lives, so there is never more than one for a run. It ends with
+All simulations are executed by workers, on this computer and on clusters. A worker holds
+``worker.lock`` while it is alive, so a run never has more than one. Its exit status is
 
-- exit status 0: the run is over (done, or cancelled), or another worker has it;
-- 1: the run failed, and ``failure.json`` says why;
-- 75: interrupted (SIGTERM, as at shutdown): the run is queued again.
+- 0: the run has finished (done or cancelled), or it has another worker;
+- 1: the run failed, and ``failure.json`` gives the reason;
+- 75: the worker was interrupted (SIGTERM, as at shutdown), and the run is queued again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from backend.locks import Lock
 from backend.runs.run import CANCELLED_REASON, DamagedRun, Run, boot_id, now, result_files
 from backend.runs.state import RunState
 
-# The lock is taken before NumPy and Numba are loaded, which takes a second.
+# The lock is acquired before NumPy and Numba are loaded, which takes a second.
 if TYPE_CHECKING:
     from backend.sampling.result import Progress, SimulationResult
 
@@ -43,14 +43,14 @@ OVER, FAILURE, INTERRUPTED = 0, 1, 75
 LOCK_WAIT_SECONDS = 2.0
 WATCH_SECONDS = 0.2
 GRACE_SECONDS = 0.6
-"""How long the engine may take to stop by itself; it cannot while it is being compiled."""
+"""Time in which the engine may stop by itself; it cannot while it is being compiled."""
 
 SAVING_SECONDS = 20.0
-"""How much longer where it has heard, and leaves a checkpoint."""
+"""Additional time for an engine that has noticed the request and is writing a checkpoint."""
 
 LOW_PRIORITY = 10
 SCARCE_BYTES = 2 << 30
-"""Address space that a worker can need."""
+"""Address space that a worker may need."""
 
 ADVICE = {
     errno.ENOSPC: ("disk-full", "the disk is full: free some space, then run it again"),
@@ -61,40 +61,40 @@ ADVICE = {
         "the run folder cannot be written: choose another with NANOCONF_HOME",
     ),
 }
-"""Name of an error, and the line for people."""
+"""Names of errors and messages with a remedy."""
 
 
 class Watch(threading.Thread):
-    """Sees that the run is to end, and ends it by force where the engine does not react.
+    """Thread that notices requests to end the run, and ends it if the engine does not react.
 
     Parameters
     ----------
     worker : Worker
-        Whose run it is.
+        Worker of the run.
     """
 
     def __init__(self, worker: Worker):
         super().__init__(name="watch", daemon=True)
         self.worker = worker
-        self.wanted: str | None = None  # "cancel", "interrupt" or "gone"
-        self._heard = False
+        self.request: str | None = None  # "cancel", "interrupt" or "gone"
+        self._noticed = False
         self._guard = threading.Lock()
         self._ended_by = ""
-        # Signals are seen here, through a pipe: Python runs their handlers only between two
-        # steps of the main thread, which may be busy compiling for ten seconds.
+        # This thread reads signals from a pipe: Python runs signal handlers only between
+        # instructions of the main thread, which may be compiling for ten seconds.
         self._pipe, write_end = os.pipe()
         os.set_blocking(write_end, False)
         signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: None)
 
-    def stop_wanted(self) -> bool:
-        """For the engine: whether to end early."""
-        self._heard = self.wanted is not None
-        return self._heard
+    def should_stop(self) -> bool:
+        """Return True if the engine should end early."""
+        self._noticed = self.request is not None
+        return self._noticed
 
     def claim(self) -> None:
-        """From here on the worker ends the run itself, unless it is being ended by force."""
+        """Reserve the end of the run for the worker, unless this thread is already ending it."""
         if not self._claim("worker"):
             threading.Event().wait()  # this process is about to exit
 
@@ -104,47 +104,47 @@ class Watch(threading.Thread):
             return self._ended_by == who
 
     def run(self) -> None:
-        """Wait for a wish, give the engine its time, then end the process."""
-        while self.wanted is None:
+        """Wait for a request, give the engine time to stop, then end the process."""
+        while self.request is None:
             signalled, _, _ = select.select([self._pipe], [], [], WATCH_SECONDS)
             if signalled:
-                self.wanted = "interrupt"
+                self.request = "interrupt"
             elif self.worker.run.cancel_requested:
-                self.wanted = "cancel"
+                self.request = "cancel"
             elif not (self.worker.run.folder / "run.json").exists():
-                self.wanted = "gone"
+                self.request = "gone"
         time.sleep(GRACE_SECONDS)
-        if self._heard and self.wanted == "interrupt":
+        if self._noticed and self.request == "interrupt":
             time.sleep(SAVING_SECONDS)  # the process usually ends, and this thread with it
         if self._claim("watch"):
             status = FAILURE
             try:
-                status = self.worker.end_early(self.wanted)
+                status = self.worker.end_early(self.request)
             finally:
                 sys.stdout.flush()
                 os._exit(status)
 
 
 class Worker:
-    """Executes a run whose lock it holds.
+    """Execution of a run by the process that holds its lock.
 
     Parameters
     ----------
     run : Run
         The run.
     threads : int
-        Replicas that are advanced at the same time.
+        Number of replicas that run at the same time.
     """
 
     def __init__(self, run: Run, threads: int):
         self.run = run
         self.threads = threads
         self.watch = Watch(self)
-        self._said: tuple[str, int] = ("", 0)
+        self._logged_stage: tuple[str, int] = ("", 0)
         self._write_problem = ""
 
     def execute(self) -> int:
-        """Take the run to its end; returns the exit status."""
+        """Execute the run to its end; return the exit status."""
         if self.run.finished:
             return OVER
         if self.run.cancel_requested:
@@ -172,16 +172,16 @@ class Worker:
             "ended": None,
         }
         write_json(self.run.folder / "attempts.json", [*self.run.attempts(), attempt])
-        say(f"run {self.run.id} on {platform.node()}, nanoconf {__version__}")
+        log(f"run {self.run.id} on {platform.node()}, nanoconf {__version__}")
         if self.run.version != __version__:
             raise Refused(
-                f"asked for by nanoconf {self.run.version or '(unknown)'}, but this is "
+                f"requested by nanoconf {self.run.version or '(unknown)'}, but this is "
                 f"{__version__}: run it again"
             )
         self._write_progress({"phase": "compiling", "fraction": self._fraction_so_far()})
 
     def _fraction_so_far(self) -> float:
-        """Where the progress bar stood, for a run that goes on; 0 for one that starts anew."""
+        """Return the last progress of a run that resumes; 0 if it starts from the beginning."""
         progress = self.run.progress() if self.run.checkpoint_folder.exists() else None
         return progress.fraction if progress else 0.0
 
@@ -189,25 +189,25 @@ class Worker:
         from backend.sampling.result import SimulationError
 
         system, settings = self.run.system, self.run.settings
-        say("system: " + _listed(system.to_dict()))
-        say("settings: " + _listed(settings.to_dict()))
+        log("system: " + _listed(system.to_dict()))
+        log("settings: " + _listed(settings.to_dict()))
         positive, negative = system.counts
-        say(f"{positive} positive and {negative} negative ions, box {system.box_length:.2f} nm")
+        log(f"{positive} positive and {negative} negative ions, box {system.box_length:.2f} nm")
         engine = registry.get(settings.engine)
-        if lacking := engine.missing():
-            raise SimulationError(lacking, "engine-missing")
-        resuming = {
+        if missing := engine.missing():
+            raise SimulationError(missing, "engine-missing")
+        resumable_options = {
             "checkpoint": self.run.checkpoint_folder,
-            "say": say,
-            "enough": lambda: self.run.finish_requested,
+            "log": log,
+            "should_finish": lambda: self.run.finish_requested,
         }
         result = engine.run(
             system,
             settings,
             threads=self.threads,
             on_progress=self._on_progress,
-            should_stop=self.watch.stop_wanted,
-            **(resuming if engine.resumable else {}),
+            should_stop=self.watch.should_stop,
+            **(resumable_options if engine.resumable else {}),
         )
         if not result.profiles.finite:
             raise SimulationError(
@@ -218,7 +218,7 @@ class Worker:
         return result
 
     def _on_progress(self, progress: Progress) -> None:
-        self._tell(progress)
+        self._log_progress(progress)
         try:
             if progress.profiles is not None:
                 partial = self.run.folder / "partial"
@@ -226,21 +226,21 @@ class Worker:
                 progress.profiles.save(partial)
             self._write_progress({k: v for k, v in vars(progress).items() if k != "profiles"})
         except OSError as error:
-            # A run is not lost because its progress cannot be shown. If the problem stays, the
-            # result cannot be written either, and then the run fails.
+            # A run continues if its progress cannot be written. If the problem persists, the
+            # result cannot be written either, and the run fails then.
             if not self._write_problem:
                 self._write_problem = str(error)
-                say(f"progress cannot be written: {error}")
+                log(f"progress cannot be written: {error}")
 
     def _write_progress(self, values: dict[str, Any]) -> None:
         write_json(self.run.folder / "progress.json", {**values, "updated": now()})
 
-    def _tell(self, progress: Progress) -> None:
-        """Say a line for every phase, and for every tenth of the way."""
+    def _log_progress(self, progress: Progress) -> None:
+        """Log a line for every phase and for every 10 % of progress."""
         stage = (progress.phase, int(10 * progress.fraction))
-        if stage == self._said:
+        if stage == self._logged_stage:
             return
-        self._said = stage
+        self._logged_stage = stage
         line = f"{progress.phase}, {progress.fraction:.0%}"
         if progress.steps_per_second:
             line += f", {progress.steps_per_second:.0f} steps/s"
@@ -248,13 +248,13 @@ class Worker:
             line += f", {progress.seconds_left:.0f} s left"
         if progress.median_relative_error is not None:
             line += f", converged to {progress.median_relative_error:.2%}"
-        say(line)
+        log(line)
 
     def _save(self, result: SimulationResult) -> None:
         try:
             self._write(result)
         except OSError:
-            self._make_room()  # its own last checkpoint may be what fills the disk
+            self._make_room()  # the last checkpoint may have filled the disk
             self._write(result)
         shutil.rmtree(self.run.folder / "partial", ignore_errors=True)
         self.run.remove_checkpoints()
@@ -262,43 +262,43 @@ class Worker:
     def _write(self, result: SimulationResult) -> None:
         result.save(self.run.folder)
         self._close_attempt("done")
-        say("done")  # from the next line on the log may be taken away
+        log("done")  # must precede result.json, after which the run folder may be moved
         write_json(self.run.folder / "result.json", {"summary": result.summary.to_dict()})
 
-    # --- the ways it can end otherwise ------------------------------------------------------
+    # --- other ends -------------------------------------------------------------------------
 
-    def end_early(self, wanted: str | None) -> int:
-        """End the run as it was wanted; returns the exit status."""
-        if wanted == "interrupt":
+    def end_early(self, request: str | None) -> int:
+        """End the run as requested; return the exit status."""
+        if request == "interrupt":
             self._close_attempt("interrupted")
-            say("interrupted; the run is queued again")
+            log("interrupted; the run is queued again")
             return INTERRUPTED
-        if wanted == "gone":
+        if request == "gone":
             return OVER
         self.run.write_failure(RunState.CANCELLED, CANCELLED_REASON)
-        say("cancelled")
+        log("cancelled")
         return OVER
 
     def _end_with(self, error: BaseException) -> int:
         from backend.sampling.result import Cancelled, SimulationError
 
         if not (self.run.folder / "run.json").exists():
-            say("the run has been removed")
+            log("the run has been removed")
             return OVER
         # Slurm and terminals signal all processes of a job: a child of the engine may end first.
-        wanted = self.watch.wanted or ("cancel" if self.run.cancel_requested else None)
-        if isinstance(error, Cancelled | SimulationError) and wanted:
-            return self.end_early(wanted)
+        request = self.watch.request or ("cancel" if self.run.cancel_requested else None)
+        if isinstance(error, Cancelled | SimulationError) and request:
+            return self.end_early(request)
         name, reason, detail = explain(error)
         if isinstance(error, OSError):
             self._make_room()
-        say(f"failed ({name}): {reason}")
+        log(f"failed ({name}): {reason}")
         if detail:
-            say(detail)
+            log(detail)
         try:
             self.run.write_failure(RunState.FAILED, reason, detail, name)
         except OSError as problem:
-            say(f"and failure.json cannot be written: {problem}")
+            log(f"failure.json cannot be written: {problem}")
         return FAILURE
 
     def _close_attempt(self, how: str) -> None:
@@ -308,13 +308,13 @@ class Worker:
             write_json(self.run.folder / "attempts.json", attempts)
 
     def _remove_leftovers(self) -> None:
-        """Remove what a worker that was killed left half written."""
+        """Remove files that a killed worker left half written."""
         for leftover in self.run.folder.rglob(".*"):
             with contextlib.suppress(OSError):
                 leftover.unlink()
 
     def _make_room(self) -> None:
-        """On a full disk, let what is only half of a result make room for what matters more."""
+        """Remove partial results and checkpoints to make room on a full disk."""
         self._remove_leftovers()
         shutil.rmtree(self.run.folder / "partial", ignore_errors=True)
         self.run.remove_checkpoints()
@@ -324,11 +324,11 @@ class Worker:
 
 
 class Refused(Exception):
-    """A run that this worker must not execute; the message says why."""
+    """Exception for a run that this worker must not execute; the message gives the reason."""
 
 
 def explain(error: BaseException) -> tuple[str, str, str]:
-    """The error's name, one line that says what happened and what to do, and the detail."""
+    """Return the name of an error, one line with its cause and a remedy, and the detail."""
     from backend.sampling.result import SimulationError
     from backend.system import InvalidInput
 
@@ -339,7 +339,7 @@ def explain(error: BaseException) -> tuple[str, str, str]:
     if isinstance(error, Refused):
         return "other-version", str(error), ""
     detail = "".join(traceback.format_exception(error))
-    if isinstance(error, MemoryError) or _wants_memory(error):
+    if isinstance(error, MemoryError) or _lacks_memory(error):
         advice = "not enough memory: close other programs, or simulate a smaller system"
         return "memory", advice + _memory_limit(), detail
     if isinstance(error, OSError):
@@ -348,38 +348,38 @@ def explain(error: BaseException) -> tuple[str, str, str]:
     first_line = (str(error).splitlines() or [""])[0]
     return (
         "unexpected",
-        f"unexpected {type(error).__name__}: {first_line} (this is a mistake in nanoconf; "
+        f"unexpected {type(error).__name__}: {first_line} (this is a bug in nanoconf; "
         "please report it with the run's worker.log)",
         detail,
     )
 
 
-def _wants_memory(error: BaseException) -> bool:
-    """Whether a library could not be loaded because the process may not have so much memory."""
-    strange = isinstance(error, (ImportError, SystemError, OSError))
-    return strange and getattr(error, "errno", None) is None and bool(_memory_limit())
+def _lacks_memory(error: BaseException) -> bool:
+    """Return True if a library failed to load because of the memory limit of the process."""
+    loading = isinstance(error, (ImportError, SystemError, OSError))
+    return loading and getattr(error, "errno", None) is None and bool(_memory_limit())
 
 
 def _memory_limit() -> str:
-    """What this process may have, in words, if that is less than it needs."""
+    """Return the memory limit of this process in words if it is too low, otherwise ""."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if not 0 <= limit < SCARCE_BYTES:
         return ""
     return f" (ulimit -v allows {limit / 1e9:.1f} GB here)"
 
 
-def say(text: str) -> None:
-    """A line for ``worker.log``."""
-    # The log may be gone, or the disk full: no reason to stop.
+def log(text: str) -> None:
+    """Write a line to ``worker.log``."""
+    # The run continues if the log has been removed or the disk is full.
     with contextlib.suppress(OSError, ValueError):
         print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
-def be_nice() -> None:
-    """Give way to everything else on this computer."""
+def lower_priority() -> None:
+    """Lower the priority of this process."""
     os.nice(LOW_PRIORITY)
-    # Where Linux schedules by session, niceness counts only within one, unless the session
-    # itself is made nice.
+    # With autogroup scheduling in Linux, niceness applies only within a session, so the priority
+    # of the session must be lowered too.
     with contextlib.suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(LOW_PRIORITY))
 
@@ -389,11 +389,11 @@ def _listed(values: dict) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Execute the run in a folder; returns the exit status."""
+    """Execute the run in a folder; return the exit status."""
     parser = argparse.ArgumentParser(prog="backend.worker", description="Execute a run.")
     parser.add_argument("run_dir", type=Path, help="the run folder")
-    parser.add_argument("--threads", type=int, default=1, help="replicas side by side")
-    parser.add_argument("--nice", action="store_true", help="give way to other programs")
+    parser.add_argument("--threads", type=int, default=1, help="replicas at the same time")
+    parser.add_argument("--nice", action="store_true", help="run at a low priority")
     options = parser.parse_args(arguments)
     faulthandler.enable()
     folder = options.run_dir.absolute()
@@ -409,7 +409,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"worker: {error}", file=sys.stderr)
         return FAILURE
     if options.nice:
-        be_nice()
+        lower_priority()
     return Worker(run, options.threads).execute()
 
 

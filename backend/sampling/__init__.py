@@ -1,1 +1,1 @@
-"""Parts that all engines share: lattice, schedule, samples, estimators, assembly of the result."""
+"""Code shared by all engines: lattice, schedule, samples, estimators, assembly of the result."""

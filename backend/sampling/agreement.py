@@ -1,4 +1,4 @@
-"""How well force sampling and the histogram agree: a check of forces, temperature and time step."""
+"""Agreement of force sampling and the histogram: checks forces, temperature and time step."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from backend.sampling.summary import Agreement
 from backend.system import SPECIES, SlitSystem
 
 LAYERS = 5
-"""Layers of the left half of the slit, with as many ions of a species in each."""
+"""Number of layers in the left half of the slit, each with the same number of ions."""
 
 
 def agreement(system: SlitSystem, samples: Samples) -> Agreement:
-    """Compare the numbers of ions in a few layers that both estimators give.
+    """Compare the numbers of ions in a few layers by both estimators.
 
-    The differences are taken block by block, so that their error is that of the difference and
-    both species' errors count together. The last layer of each species is left out of the test: as
-    both estimators hold all ions, it follows from the others.
-    The test is that of H. Hotelling, Ann. Math. Stat. 2, 360 (1931).
+    The differences are taken block by block, which accounts for the correlation between the
+    estimators and between the species. The test omits the last layer of each species: both
+    estimators hold all ions, so it follows from the others.
+    The test is Hotelling's T² (H. Hotelling, Ann. Math. Stat. 2, 360 (1931)).
     """
     force = estimators.force_sampling(system, samples)
     counted = estimators.histogram(system, samples)
@@ -37,7 +37,7 @@ def agreement(system: SlitSystem, samples: Samples) -> Agreement:
 
 
 def _layers(density: np.ndarray) -> np.ndarray:
-    """First bins of the layers."""
+    """Return the first bin of each layer."""
     below = np.cumsum(density[: len(density) // 2])
     shares = np.arange(LAYERS) / LAYERS
     # a layer cannot be thinner than a bin
@@ -45,15 +45,15 @@ def _layers(density: np.ndarray) -> np.ndarray:
 
 
 def _sums(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Sums over the layers of the left half."""
+    """Return the sums over the layers of the left half."""
     return np.add.reduceat(values[..., : values.shape[-1] // 2], starts, axis=-1)
 
 
 def _hotelling(mean: np.ndarray, residuals: np.ndarray) -> tuple[float, float]:
-    """Reduced χ² of a mean that should be zero, and its probability, from blocks (rows)."""
+    """Return the reduced χ² of a mean that should be zero, and its probability."""
     blocks, terms = residuals.shape
     covariance = residuals.T @ residuals / (blocks * (blocks - 1))
     chi_square = mean @ np.linalg.pinv(covariance, hermitian=True) @ mean
-    # the covariance is known from few blocks only, so it is F that is distributed as known
+    # the covariance is estimated from few blocks, so the ratio follows an F distribution
     ratio = chi_square / terms * (blocks - terms) / (blocks - 1)
     return float(ratio), float(fdtrc(terms, blocks - terms, ratio))

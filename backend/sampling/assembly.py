@@ -1,6 +1,6 @@
-"""The convergence, the progress and the result of a run, assembled alike for every engine.
+"""Convergence, progress and result of a run, assembled in the same way for every engine.
 
-An engine collects samples; here they become profiles, a verdict and a result.
+An engine collects samples; this module turns them into profiles, a verdict and a result.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from backend.profiles.blocks import BlockResiduals
 from backend.profiles.density import SlitProfiles
 from backend.sampling import estimators
-from backend.sampling.convergence import Verdict, judge
+from backend.sampling.convergence import Verdict, evaluate
 from backend.sampling.estimators import Estimate
 from backend.sampling.observables import summarise
 from backend.sampling.result import Progress, SimulationResult
@@ -29,16 +29,16 @@ Estimator = Callable[[SlitSystem, Samples], Estimate]
 
 @dataclass(frozen=True)
 class Record:
-    """Everything that the replicas of a run have recorded.
+    """Data recorded by the replicas of a run.
 
     Attributes
     ----------
     samples : Samples
         Blocks of all replicas.
     series : list of ndarray, each of shape (rows, len(SERIES))
-        Quantities recorded in time, for each replica.
+        Time series of each replica.
     potential_energies : list of ndarray, each of shape (times,)
-        Potential energies (k_BT) in time, for each replica: see `observables.energies`.
+        Potential energies (k_BT) of each replica over time: see `observables.energies`.
     snapshots : list of ndarray, each of shape (3, ions)
         Configurations of the first replica (nm); may be empty.
     """
@@ -51,14 +51,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Assembly:
-    """Turns what a run has recorded into profiles, by one estimator.
+    """Conversion of recorded data into profiles and results.
 
     Parameters
     ----------
     system, settings
-        What is simulated, and how.
+        The simulated system and the settings of the run.
     estimator : callable
-        Gives the profiles and their errors: `estimators.force_sampling` or
+        Estimator of the profiles and their errors: `estimators.force_sampling` or
         `estimators.histogram`.
     """
 
@@ -67,26 +67,26 @@ class Assembly:
     estimator: Estimator
 
     def profiles(self, samples: Samples) -> SlitProfiles:
-        """Density profiles of some samples."""
+        """Return the density profiles of some samples."""
         return estimators.profiles_of(self.system, self.estimator(self.system, samples))
 
     def verdict(self, samples: Samples, series: list[np.ndarray]) -> Verdict:
-        """Whether a run with these samples and series has converged."""
-        return judge(samples, self.profiles(samples), series, self.settings.target_error)
+        """Evaluate the convergence of a run with these samples and series."""
+        return evaluate(samples, self.profiles(samples), series, self.settings.target_error)
 
     def progress(
         self, steps: int, steps_per_second: float | None, tallies: int, samples: Samples | None
     ) -> Progress:
-        """Progress of a run.
+        """Return the progress of a run.
 
         Parameters
         ----------
         steps : int
-            Time steps done by all replicas together.
+            Completed time steps, summed over the replicas.
         steps_per_second : float or None
-            None until it is known.
+            None if not yet known.
         tallies : int
-            Tallies of all replicas together.
+            Completed tallies, summed over the replicas.
         samples : Samples or None
             Blocks so far; None while there are too few for a profile.
         """
@@ -111,14 +111,14 @@ class Assembly:
         checks: Mapping[str, float],
         versions: Mapping[str, str],
     ) -> SimulationResult:
-        """Result of a run.
+        """Return the result of a run.
 
         Parameters
         ----------
         record : Record
         timings : Timings
         checks, versions : mapping
-            Checks that only this engine makes, and versions of the programs that it runs.
+            Engine-specific checks, and versions of the programs that the engine runs.
         """
         system, settings, samples = self.system, self.settings, record.samples
         estimate = self.estimator(system, samples)
@@ -131,7 +131,7 @@ class Assembly:
             profiles,
             residuals,
             record.series,
-            judge(samples, profiles, record.series, settings.target_error),
+            evaluate(samples, profiles, record.series, settings.target_error),
             potential_energies=record.potential_energies,
             timings=timings,
             own_checks=checks,

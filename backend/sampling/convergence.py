@@ -1,4 +1,4 @@
-"""Whether a simulation has converged, and if not, why not and how much longer it takes."""
+"""Convergence of a simulation: the criteria, those not met, and the additional time needed."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from backend.sampling.schedule import BLOCKS_PER_REPLICA
 from backend.sampling.summary import Convergence
 
 TARGET_ERROR = 0.005
-"""Median relative error below which a run counts as converged unless another target is set."""
+"""Default target for the median relative error of a converged run."""
 
 TIMES_PER_BLOCK = 5.0
-"""Autocorrelation times that a block must span."""
+"""Minimum length of a block in autocorrelation times."""
 
 AGREEMENT = 3.0
-"""Standard errors by which halves may differ."""
+"""Largest difference between halves, in standard errors."""
 
 SLOW = ("dipole", "middle", "contact")
-"""Series whose autocorrelation time counts."""
+"""Series whose autocorrelation times are checked."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a run has converged.
+    """Outcome of the convergence criteria.
 
     Attributes
     ----------
     median_relative_error, target_error : float
-        Of the profile of the worse species, and what was aimed at.
+        Median relative error of the profile of the worse species, and its target.
     autocorrelation_time, block_length : float
-        Of the slowest series, and of a block (in rows of the series).
+        Autocorrelation time of the slowest series and length of a block (rows of the series).
     differences : dict
         Differences that should be zero, in standard errors.
     reasons : tuple of str
-        Why it has not converged; empty where it has.
+        Criteria that are not met; empty for a converged run.
     """
 
     median_relative_error: float
@@ -51,16 +51,16 @@ class Verdict:
 
     @property
     def converged(self) -> bool:
-        """Whether nothing speaks against it."""
+        """True if all criteria are met."""
         return not self.reasons
 
     @property
     def times_longer(self) -> float:
-        """How many times as long a run would reach the target, as errors fall with √time."""
+        """Factor by which a run must be longer to reach the target; errors fall as 1/√time."""
         return max(1.0, (self.median_relative_error / self.target_error) ** 2)
 
     def convergence(self) -> Convergence:
-        """The verdict, for the summary of the run."""
+        """Return the verdict as a section of the summary."""
         return Convergence(
             converged=self.converged,
             median_relative_error=self.median_relative_error,
@@ -71,22 +71,22 @@ class Verdict:
         )
 
 
-def judge(
+def evaluate(
     samples: Samples,
     profiles: SlitProfiles,
     series: list[np.ndarray],
     target_error: float | None,
 ) -> Verdict:
-    """Judge a run.
+    """Evaluate the convergence of a run.
 
     Parameters
     ----------
     samples, profiles
-        The blocks of the run, and the profiles they give.
+        Blocks of the run, and the profiles computed from them.
     series : list of ndarray, each of shape (rows, len(SERIES))
-        What every replica recorded in time.
+        Time series of each replica.
     target_error : float or None
-        Median relative error to reach; `TARGET_ERROR` where None.
+        Target for the median relative error; `TARGET_ERROR` if None.
     """
     target = TARGET_ERROR if target_error is None else target_error
     error = estimators.median_relative_error(profiles)
@@ -112,7 +112,7 @@ def judge(
 
 
 def _differences(series: list[np.ndarray]) -> dict[str, float]:
-    """Differences between halves of the run and of the slit, in standard errors."""
+    """Return the differences between halves of the run and of the slit, in standard errors."""
     column = estimators.block_averages(series, BLOCKS_PER_REPLICA)
     weights = estimators.block_weights(series, BLOCKS_PER_REPLICA)
     first = np.tile(np.arange(BLOCKS_PER_REPLICA) < BLOCKS_PER_REPLICA // 2, len(series))

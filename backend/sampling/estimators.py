@@ -2,8 +2,8 @@
 
 Force sampling integrates dρ/dz = β⟨Σ_i f_z,i δ(z − z_i)⟩/A from behind the wall, where ρ = 0, with
 the total conservative force on each ion (D. Borgis, R. Assaraf, B. Rotenberg, R. Vuilleumier,
-Mol. Phys. 111, 3486 (2013)). Averaged over both mirror halves and with its norm fixed to the known
-number of ions it needs about a tenth of the samples that a histogram needs.
+Mol. Phys. 111, 3486 (2013)). Averaged over both halves of the slit and normalised to the known
+number of ions, it needs about a tenth of the samples that a histogram needs.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from backend.system import MOLAR, SlitSystem
 
 
 def mirrored(values: np.ndarray) -> np.ndarray:
-    """Average with the mirror image z → −z, over the last axis."""
+    """Average with the mirror image z → −z along the last axis."""
     return 0.5 * (values + values[..., ::-1])
 
 
 def histogram_blocks(system: SlitSystem, samples: Samples) -> np.ndarray:
-    """Density of each block from counting ions (M), shape (blocks, 2, bins)."""
+    """Return the density of each block from counting ions (M), shape (blocks, 2, bins)."""
     return mirrored(samples.counts) / (samples.samples * _bin_volume(system, samples) * MOLAR)
 
 
 def force_blocks(system: SlitSystem, samples: Samples) -> np.ndarray:
-    """Density of each block from force sampling (M), shape (blocks, 2, bins).
+    """Return the density of each block from force sampling (M), shape (blocks, 2, bins).
 
-    The sums give the average over each bin exactly, however steep the profile is inside it. They
-    are averaged with their mirror image and integrated from the left wall to the middle.
+    The sums give the exact average over each bin, however steep the profile is inside it. They
+    are averaged with their mirror image and integrated from the left wall to the midplane.
     """
     half = samples.forces.shape[-1] // 2
     forces = 0.5 * (samples.forces - samples.forces[..., ::-1])[..., :half]
-    # the mirror image of an ion pushes the other way, with the rest of the bin to its right
+    # a mirrored ion feels the opposite force and has the rest of its bin to its right
     mirror_tails = (samples.forces - samples.tails)[..., ::-1]
     tails = 0.5 * (samples.tails - mirror_tails)[..., :half]
     left = np.cumsum(forces, axis=-1) - forces + tails
@@ -52,30 +52,30 @@ def _bin_volume(system: SlitSystem, samples: Samples) -> float:
 def block_mean(
     blocks: np.ndarray, weights: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over blocks and its standard error.
+    """Return the mean over blocks and its standard error.
 
     Parameters
     ----------
     blocks : ndarray, shape (blocks, ...)
     weights : ndarray, shape (blocks,), optional
-        Length of each block of a single quantity over their mean length; all 1 where left out.
+        Length of each block relative to the mean length, for a single quantity; 1 by default.
     """
     if weights is not None:
         mean = np.average(blocks, weights=weights)
-        # in this form blocks of equal length keep their exact values
+        # with this formula, blocks of equal length keep their exact values
         blocks = weights * blocks + (1 - weights) * mean
     return blocks.mean(axis=0), blocks.std(axis=0, ddof=1) / np.sqrt(len(blocks))
 
 
 class Estimate(NamedTuple):
-    """Density profiles with the blocks that their errors come from.
+    """Density profiles, with the block residuals that determine their errors.
 
     Attributes
     ----------
     density : ndarray, shape (2, bins)
         Mean density of each species (M).
     residuals : ndarray, shape (blocks, 2, bins)
-        What each block deviates by (M); the sum over blocks is zero.
+        Deviation of each block from the mean (M); the sum over blocks is zero.
     """
 
     density: np.ndarray
@@ -87,8 +87,8 @@ class Estimate(NamedTuple):
         return block_mean(self.residuals)[1]
 
 
-def normed(blocks: np.ndarray, mean_density: np.ndarray) -> Estimate:
-    """Mean of force-sampled blocks, scaled to the known mean density.
+def normalised(blocks: np.ndarray, mean_density: np.ndarray) -> Estimate:
+    """Return the mean of force-sampled blocks, scaled to the known mean density.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def normed(blocks: np.ndarray, mean_density: np.ndarray) -> Estimate:
     Returns
     -------
     Estimate
-        Its residuals are those of a ratio estimator: blocks less the share that scaling takes out.
+        Its residuals are those of a ratio estimator: they exclude the fluctuations of the norm.
     """
     raw = blocks.mean(axis=0)
     factor = mean_density / raw.mean(axis=-1)
@@ -108,49 +108,49 @@ def normed(blocks: np.ndarray, mean_density: np.ndarray) -> Estimate:
     return Estimate(density, blocks * factor[None, :, None] - density * norm)
 
 
-def normed_mean(blocks: np.ndarray, mean_density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Density and standard error of `normed`, each of shape (2, bins)."""
-    estimate = normed(blocks, mean_density)
+def normalised_mean(blocks: np.ndarray, mean_density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the density and standard error of `normalised`, each of shape (2, bins)."""
+    estimate = normalised(blocks, mean_density)
     return estimate.density, estimate.error
 
 
 def mean_densities(system: SlitSystem) -> np.ndarray:
-    """Exact mean density of each species (M), shape (2,)."""
+    """Return the exact mean density of each species (M), shape (2,)."""
     volume = system.box_length**2 * system.confinement_length
     return np.array(system.counts) / (volume * MOLAR)
 
 
 def force_sampling(system: SlitSystem, samples: Samples) -> Estimate:
-    """The best estimate from the blocks of a simulation: force sampling with its norm fixed."""
-    return normed(force_blocks(system, samples), mean_densities(system))
+    """Return the best estimate from the blocks of a simulation: normalised force sampling."""
+    return normalised(force_blocks(system, samples), mean_densities(system))
 
 
 def histogram(system: SlitSystem, samples: Samples) -> Estimate:
-    """The histogram estimate from the blocks of a simulation."""
+    """Return the histogram estimate from the blocks of a simulation."""
     blocks = histogram_blocks(system, samples)
     density = blocks.mean(axis=0)
     return Estimate(density, blocks - density)
 
 
 def density_profiles(system: SlitSystem, samples: Samples) -> SlitProfiles:
-    """The profiles of `force_sampling`."""
+    """Return the profiles of `force_sampling`."""
     return profiles_of(system, force_sampling(system, samples))
 
 
 def histogram_profiles(system: SlitSystem, samples: Samples) -> SlitProfiles:
-    """The profiles of `histogram`."""
+    """Return the profiles of `histogram`."""
     return profiles_of(system, histogram(system, samples))
 
 
 def profiles_of(system: SlitSystem, estimate: Estimate) -> SlitProfiles:
-    """The profiles of an estimate, with their standard errors."""
+    """Return the profiles of an estimate, with their standard errors."""
     z = bin_centres(system, estimate.density.shape[-1])
     both = zip(estimate.density, estimate.error, strict=True)
     return SlitProfiles(*(DensityProfile(z, density, error) for density, error in both))
 
 
 def median_relative_error(profiles: SlitProfiles) -> float:
-    """The larger of both species' median relative error, over bins of ≥ 5 % of the maximum."""
+    """Return the larger median relative error of both species, over bins ≥ 5 % of the maximum."""
     medians = []
     for profile in (profiles.positive, profiles.negative):
         counted = profile.density >= 0.05 * profile.density.max()
@@ -159,29 +159,29 @@ def median_relative_error(profiles: SlitProfiles) -> float:
 
 
 def block_averages(series: list[np.ndarray], blocks: int) -> dict[str, np.ndarray]:
-    """Averages of what was recorded, over so many blocks of each replica, by name.
+    """Return the block averages of each time series, by name.
 
     Parameters
     ----------
     series : list of ndarray, each of shape (rows, len(SERIES))
-        What every replica recorded in time.
+        Time series of each replica.
     blocks : int
-        Blocks of each replica.
+        Number of blocks per replica.
     """
     parts = [part.mean(axis=0) for each in series for part in np.array_split(each, blocks)]
     return dict(zip(SERIES, np.array(parts).T, strict=True))
 
 
 def block_weights(series: list[np.ndarray], blocks: int) -> np.ndarray:
-    """Lengths of the blocks of `block_averages` over their mean, shape (replicas · blocks,)."""
+    """Return the relative lengths of the blocks of `block_averages`, shape (replicas · blocks,)."""
     lengths = np.array([len(each) for each in series])
     return np.repeat(lengths / lengths.mean(), blocks)
 
 
 def autocorrelation_rows(series: np.ndarray) -> float:
-    """Integrated autocorrelation time of a series, in rows (at least 1/2).
+    """Return the integrated autocorrelation time of a series, in rows (at least 1/2).
 
-    The sum over lags ends at five times itself (A. D. Sokal's window).
+    The sum ends at the first lag that exceeds five times the sum so far (A. D. Sokal's window).
     """
     deviation = series - series.mean()
     variance = float(np.mean(deviation**2))

@@ -1,4 +1,4 @@
-"""Where a simulation starts from."""
+"""Initial positions of a simulation."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from backend.system import SlitSystem
 
 
 def lattice(system: SlitSystem, rng: np.random.Generator) -> np.ndarray:
-    """Positions (nm), shape (3, ions), on the sites of a lattice between the walls.
+    """Return positions (nm), shape (3, ions), on the sites of a lattice between the walls.
 
-    Of all simple lattices with enough sites, the one whose nearest neighbours are farthest apart.
+    Of all simple lattices with enough sites, the one with the largest nearest-neighbour distance
+    is used.
     """
     count, length = system.ion_count, system.box_length
     height = 2 * min(system.contact_planes)

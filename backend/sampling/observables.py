@@ -41,17 +41,17 @@ def summarise(
     Parameters
     ----------
     system, settings, samples, profiles, residuals
-        What was simulated, how, its blocks, the profiles they give, and the blocks' deviations.
+        System, settings and blocks of the run, the profiles, and the residuals of the blocks.
     series : list of ndarray, each of shape (rows, len(SERIES))
-        What every replica recorded in time.
+        Time series of each replica.
     verdict : Verdict
-        Whether it has converged.
+        Outcome of the convergence criteria.
     potential_energies : list of ndarray, each of shape (times,)
         As in `energies`.
     timings : Timings
-        What it cost.
+        Cost of the run.
     own_checks, own_versions : mapping
-        Checks that only this engine makes, and versions of the programs that it runs.
+        Engine-specific checks, and versions of the programs that the engine runs.
     """
     block_time = samples.samples * settings.time_step * settings.steps_per_sample
     checks = _checks(system, samples, series, verdict, block_time / samples.rows, own_checks)
@@ -88,7 +88,7 @@ def _checks(
     row_time: float,
     own: Mapping[str, float],
 ) -> Checks:
-    """Checks of a run; `row_time` (τ) is the time between rows of the series."""
+    """Return the checks of a run; `row_time` (τ) is the time between rows of the series."""
     rows = np.concatenate(series)
     ratio, error = _force_to_count(system, samples)
     return Checks(
@@ -106,15 +106,15 @@ def _checks(
 def energies(
     system: SlitSystem, potential: list[np.ndarray], temperature: float
 ) -> dict[str, float]:
-    """Kinetic and potential energy per ion (k_BT), the latter with its standard error.
+    """Return the kinetic and potential energy per ion (k_BT), the latter with standard error.
 
     Parameters
     ----------
     potential : list of ndarray, each of shape (times,)
-        Potential energies (k_BT) of each replica, in time, counted from ions that are infinitely
-        far apart, each with its images (but for a constant where the walls are charged).
+        Potential energies (k_BT) of each replica over time, including periodic images, relative
+        to ions infinitely far apart (up to a constant for charged walls).
     temperature : float
-        That of the ions, over the one set.
+        Kinetic temperature of the ions, relative to the set temperature.
     """
     parts = [part.mean() for each in potential for part in np.array_split(each, BLOCKS_PER_REPLICA)]
     weights = estimators.block_weights(potential, BLOCKS_PER_REPLICA)
@@ -129,7 +129,7 @@ def energies(
 def _densities(
     system: SlitSystem, profiles: SlitProfiles, residuals: BlockResiduals
 ) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
-    """Contact, peak and mid densities with standard errors; the mean is exact."""
+    """Return contact, peak and mid densities with standard errors; the mean is exact."""
     values, errors = {}, {}
     for s, species in enumerate(SPECIES):
 
@@ -147,7 +147,7 @@ def _densities(
 
 
 def _charge(charge: ChargeProfile) -> dict[str, float | None]:
-    """Screening length and wall potential with standard errors; None where there is none."""
+    """Return screening length and wall potential with standard errors; None if undefined."""
     values = {
         "screening_length_nm": charge.screening_length,
         "screening_length_error_nm": charge.screening_length_error,
@@ -160,7 +160,7 @@ def _charge(charge: ChargeProfile) -> dict[str, float | None]:
 def _force_to_count(
     system: SlitSystem, samples: Samples
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Number of ions from the forces over the number of ions, and its error: 1 in equilibrium."""
+    """Return the force-sampled over the exact number of ions, and its error: 1 in equilibrium."""
     mean = estimators.force_blocks(system, samples).mean(axis=-1)
     ratio, error = block_mean(mean / estimators.mean_densities(system))
     return (
@@ -176,13 +176,13 @@ def _pressures(
     residuals: BlockResiduals,
     series: list[np.ndarray],
 ) -> dict[str, dict[str, float]]:
-    """Pressure on the left wall, on the right wall and across the mid-plane, with errors (MPa).
+    """Return the pressures on both walls and across the midplane, with errors (MPa).
 
-    The mid-plane's is the ideal part ρ(0) k_BT plus the force with which the ions on the right push
-    those on the left; all three are equal in equilibrium.
+    The pressure across the midplane is the ideal part ρ(0) k_BT plus the force per area that the
+    ions on the right exert on those on the left. All three are equal in equilibrium.
     """
     recorded = _recorded_in_blocks(samples, series) / system.box_length**2
-    # block by block: where ions crowd in the middle, they also push harder
+    # block by block, because the density at the midplane and the force across it are correlated
     ideal = profiles.densities + residuals.full
     middle = MOLAR * np.apply_along_axis(mid_density, -1, ideal).sum(axis=-1)
     blocks = {
@@ -200,7 +200,7 @@ def _pressures(
 
 
 def _recorded_in_blocks(samples: Samples, series: list[np.ndarray]) -> np.ndarray:
-    """What was recorded, averaged over the very blocks of the profiles, shape (blocks, series)."""
-    # as in `Samples.merged`, a remainder is left out in front of each replica
+    """Return the series averaged over the blocks of the profiles, shape (blocks, series)."""
+    # as in `Samples.merged`, a remainder at the start of each replica is dropped
     aligned = [each[len(each) % samples.rows :] for each in series]
     return np.concatenate(aligned).reshape(samples.blocks, samples.rows, -1).mean(axis=1)

@@ -1,4 +1,4 @@
-"""What a finished simulation gives."""
+"""Progress and result of a simulation, and its errors."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from backend.system import SPECIES, SlitSystem
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a simulation has come.
+    """Progress of a simulation.
 
     Attributes
     ----------
     phase : {"compiling", "equilibrating", "sampling"}
-        What it is doing.
+        Phase of the run.
     fraction : float
-        Share of all time steps done, 0 to 1.
+        Completed fraction of all time steps, 0 to 1.
     seconds_left : float or None
-        Estimate of the time left (s); None until it is known.
+        Estimated remaining time (s); None if not yet known.
     steps_per_second : float or None
-        Time steps a second, summed over the replicas.
+        Time steps per second, summed over the replicas.
     simulated_ns : float
         Production time so far (ns), summed over the replicas.
     median_relative_error : float or None
-        Median relative standard error of the profile so far; None until it is known.
+        Median relative standard error of the profiles so far; None if not yet known.
     profiles : SlitProfiles or None
-        The profile so far.
+        Profiles so far.
     """
 
     phase: str
@@ -53,25 +53,25 @@ class Progress:
 
 @dataclass(frozen=True)
 class SimulationResult:
-    """Profiles, and what was measured beside them.
+    """Density profiles and other results of a simulation.
 
     Attributes
     ----------
     system : SlitSystem
-        What was simulated.
+        Simulated system.
     settings : RunSettings
-        How.
+        Settings of the run.
     profiles : SlitProfiles
-        Density profiles of both species, mirror averaged, with standard errors from blocks.
+        Density profiles of both species, symmetrised in z, with standard errors from blocks.
     summary : Summary
         Contact, peak and mid densities with errors, checks, timings, versions.
     residuals : BlockResiduals or None
-        The blocks that errors come from; None for a run of an earlier version.
+        Block residuals that determine the errors; None for a run of an earlier version.
     histogram : SlitProfiles or None
-        The profiles from counting ions alone, with errors from the same blocks; None for a run of
-        an earlier version.
+        Profiles from counting ions, with errors from the same blocks; None for a run of an earlier
+        version.
     trajectory : Trajectory, optional
-        The snapshots, where the engine has just taken some; they are not read back from disk.
+        Snapshots of the run; `load` does not read them.
     """
 
     system: SlitSystem
@@ -90,7 +90,7 @@ class SimulationResult:
         HISTOGRAM,
         *TRAJECTORY_FILES,
     )
-    """All files of `save`."""
+    """Names of all files that `save` may write."""
 
     @property
     def positive(self) -> DensityProfile:
@@ -104,36 +104,37 @@ class SimulationResult:
 
     @cached_property
     def charge(self) -> ChargeProfile:
-        """Net charge density, integrated charge and potential, screening length."""
+        """Net charge density, integrated charge, potential and screening length."""
         return ChargeProfile.of(self.system, self.profiles, self.residuals)
 
     def covariance(self, species: str = "positive", other: str | None = None) -> np.ndarray:
-        """Covariance of the densities in each two bins, from blocks.
+        """Return the covariance of the densities between all pairs of bins, from blocks.
 
-        Errors of a profile are collective: they make a few independent numbers, far fewer than
-        bins, so the matrix has no inverse.
+        The errors of a profile are strongly correlated: they amount to a few independent numbers,
+        far fewer than bins, so the matrix is singular.
 
         Parameters
         ----------
         species, other : {"positive", "negative"}
-            Whose densities; `other` is the same species where it is left out.
+            Species of the rows and of the columns; by default both are the same.
 
         Returns
         -------
         ndarray, shape (bins, bins)
-            M²; rows are bins of `species`, columns of `other`. The diagonal is the squared `error`.
+            Covariance (M²); rows are bins of `species`, columns bins of `other`. For a single
+            species the diagonal is the squared `error`.
 
         Raises
         ------
         ValueError
-            The run is of an earlier version and has no blocks.
+            The run comes from an earlier version and has no blocks.
         """
         if self.residuals is None:
-            raise ValueError("this run was made before blocks were kept: run it again")
+            raise ValueError("this run comes from a version that stored no blocks: run it again")
         return self.residuals.covariance(SPECIES.index(species), SPECIES.index(other or species))
 
     def save(self, folder: Path) -> None:
-        """Write the profiles, what follows from them, blocks and snapshots into a folder."""
+        """Write the profiles, the charge profile, residuals and snapshots into a folder."""
         self.profiles.save(folder)
         self.charge.save(folder)
         if self.residuals is not None:
@@ -145,7 +146,7 @@ class SimulationResult:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read the result in a run folder or in the folder of ``nanoconf simulate -o``."""
+        """Read the result from a run folder or from a folder of ``nanoconf simulate -o``."""
         from backend.files import read_json
 
         run = read_json(folder / "run.json")
@@ -162,14 +163,14 @@ class SimulationResult:
 
 
 class SimulationError(RuntimeError):
-    """A simulation that went wrong.
+    """Error for a simulation that failed.
 
     Parameters
     ----------
     message : str
-        One line: what happened, where, the likely cause, and what to try.
+        One line: the problem, where it occurred, its likely cause, and a remedy.
     name : str
-        A short word for it that never changes, such as ``"not-finite"``: see docs/engine.md.
+        Short stable name of the error, such as ``"not-finite"``: see docs/engine.md.
     """
 
     def __init__(self, message: str, name: str = ""):
@@ -178,4 +179,4 @@ class SimulationError(RuntimeError):
 
 
 class Cancelled(Exception):
-    """A simulation ended because somebody asked for it."""
+    """Exception for a simulation that was cancelled on request."""

@@ -1,4 +1,4 @@
-"""Sums over the samples of a simulation: what every engine collects, and its estimators read."""
+"""Sums over the samples of a simulation, which engines collect and estimators read."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ SERIES = (
     "right_wall",
     "left_half",
 )
-"""What is recorded in time: kinetic temperature (1 = k_BT); Σ z_i Z_i (e nm); numbers of ions in
-the middle fifth of the slit and within a tenth of a diameter of contact; z forces of the left and
-of the right wall on all ions, and of all ions on those in the left half (k_BT/nm)."""
+"""Recorded time series: kinetic temperature (1 = k_BT); Σ z_i Z_i (e nm); numbers of ions in the
+middle fifth of the slit and within a tenth of a diameter of contact; z forces of the left and of
+the right wall on all ions, and of all ions on those in the left half (k_BT/nm)."""
 
 
 class Tally(NamedTuple):
-    """Sums over the samples of one stretch of a simulation.
+    """Sums over a number of successive samples of one replica.
 
     Attributes
     ----------
     counts : ndarray, shape (2, bins)
-        Ions in each bin, by species.
+        Number of ions in each bin, by species.
     forces : ndarray, shape (2, bins)
         Sum of their z forces (k_BT/nm).
     tails : ndarray, shape (2, bins)
-        The same, each force weighted by the share of its bin that lies to the right of the ion.
+        The same, with each force weighted by the fraction of the bin to the right of the ion.
     series : ndarray, shape (rows, len(SERIES))
         Averages over `samples_per_row` successive samples.
     limits : ndarray, shape (3,)
-        h/2 and the bounds of |z| of the two counted regions (nm).
+        h/2, and the limits of |z| for the series ``middle`` and ``contact`` (nm).
     energy : ndarray, shape (1,)
-        Potential energy (k_BT) at the end; nan where it is not known.
+        Potential energy (k_BT) at the end; NaN if unknown.
     samples_per_row : int
+        Number of samples in a row of `series`.
     """
 
     counts: np.ndarray
@@ -53,7 +54,7 @@ class Tally(NamedTuple):
 
 
 def empty_tally(system: SlitSystem, bins: int, rows: int, samples_per_row: int = 1) -> Tally:
-    """A tally with room for so many samples, none taken yet."""
+    """Return a tally with all sums zero."""
     half = system.confinement_length / 2
     contact = min(system.contact_planes) - 0.1 * min(system.diameters)
     return Tally(
@@ -69,16 +70,16 @@ def empty_tally(system: SlitSystem, bins: int, rows: int, samples_per_row: int =
 
 @dataclass(frozen=True)
 class Samples:
-    """Sums over successive blocks of equal length, of one or several replicas.
+    """Sums over successive blocks of equal length, from one or several replicas.
 
     Attributes
     ----------
     counts, forces, tails : ndarray, shape (blocks, 2, bins)
         As in `Tally`.
     samples : int
-        Samples in each block.
+        Number of samples per block.
     rows : int
-        Rows of the recorded series that each block spans.
+        Number of rows of the time series per block.
     """
 
     counts: np.ndarray
@@ -94,7 +95,7 @@ class Samples:
 
     @classmethod
     def of(cls, tallies: list[Tally]) -> Samples:
-        """The sums of some tallies, a block each."""
+        """Return the sums of the tallies, one block per tally."""
         return cls(
             np.array([t.counts for t in tallies]),
             np.array([t.forces for t in tallies]),
@@ -104,7 +105,7 @@ class Samples:
         )
 
     def merged(self, length: int) -> Samples:
-        """The same sums in blocks `length` times as long; a remainder is left out in front."""
+        """Merge every `length` blocks into one; drop a remainder at the start."""
         count = self.blocks // length
         first = self.blocks - count * length
 
@@ -121,10 +122,10 @@ class Samples:
 
     @classmethod
     def in_blocks(cls, replicas: list[Samples], per_replica: int) -> Samples:
-        """The sums of several replicas in blocks that are as long as possible, and equally long.
+        """Merge the blocks of several replicas into blocks of the largest possible equal length.
 
-        There are at least `per_replica` blocks for each replica, on average: a longer replica
-        has more of them, so that it counts by its length.
+        There are at least `per_replica` blocks per replica on average. A longer replica
+        contributes more blocks, so its weight is proportional to its length.
         """
         least = per_replica * len(replicas)
         length = max(1, sum(each.blocks for each in replicas) // least)
@@ -134,7 +135,7 @@ class Samples:
 
     @staticmethod
     def joined(parts: list[Samples]) -> Samples:
-        """Blocks of several replicas side by side."""
+        """Concatenate the blocks of several replicas."""
         return Samples(
             np.concatenate([p.counts for p in parts]),
             np.concatenate([p.forces for p in parts]),

@@ -1,4 +1,4 @@
-"""How the time of a simulation is divided."""
+"""Division of the simulated time into rows, chunks, tallies and stages."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from backend.settings import RunSettings
 from backend.system import SlitSystem
 
 EQUILIBRATION_TIME = 100.0
-"""Time before sampling starts (τ of the larger ion): some twenty times what ions need to diffuse
-across the slit."""
+"""Time before sampling starts (τ of the larger ion): about twenty times the time in which ions
+diffuse across the slit."""
 
 ROW_TIME = 0.1
-"""Time over which the recorded series are averaged (τ)."""
+"""Time averaged in one row of the time series (τ)."""
 
 CHUNK_TIME = 2.0
-"""Length of a chunk (τ): short enough to stop within a fraction of a second."""
+"""Length of a chunk (τ), short enough to stop a run within a fraction of a second."""
 
 BLOCKS_PER_REPLICA = 20
-"""Blocks that error bars come from, at least."""
+"""Minimum number of blocks per replica for error bars."""
 
 PREVIEW_BLOCKS = 4
-"""Blocks of a replica from which on a run in progress shows a profile."""
+"""Minimum number of blocks of a replica for the profile of a run in progress."""
 
 TALLIES_PER_REPLICA = 200
-"""Tallies kept of a replica, about; blocks are made of them."""
+"""Approximate number of tallies per replica, which are merged into blocks."""
 
 STAGE_GROWTH = 1.25
-"""With a target error, how much longer a run is each time it is judged."""
+"""Ratio of the run lengths at successive convergence checks, for runs with a target error."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the time of each replica is divided: rows make a chunk, chunks a tally.
+    """Division of the time of a replica: rows make a chunk, chunks make a tally.
 
     Attributes
     ----------
     samples_per_row : int
-        Samples (one every `steps_per_sample` steps) averaged in one row of the recorded series.
+        Samples (one every `steps_per_sample` steps) averaged in one row of the time series.
     rows_per_chunk : int
-        Rows in a chunk, the shortest stretch that is simulated in one go.
+        Rows in a chunk, the unit that is simulated without interruption.
     chunks_per_tally : int
         Chunks in a tally.
     equilibration : int
-        Chunks before sampling starts.
+        Number of chunks before sampling starts.
     stages : tuple of int
-        Tallies at the end of each stage of the production phase; there are several only where a
-        target error may end the run before the last.
+        Number of tallies at the end of each stage of the production phase; a single stage unless
+        a target error may end the run early.
     """
 
     samples_per_row: int
@@ -58,7 +58,7 @@ class Schedule:
 
     @classmethod
     def of(cls, system: SlitSystem, settings: RunSettings) -> Schedule:
-        """The schedule of a run."""
+        """Return the schedule of a run."""
         interval = settings.time_step * settings.steps_per_sample
         length = settings.duration_ns / settings.replicas / system.time_unit_ns
         samples_per_row = max(1, round(ROW_TIME / interval))
@@ -88,24 +88,24 @@ class Schedule:
 
     @property
     def samples_per_replica(self) -> int:
-        """Samples of a replica in the longest run."""
+        """Samples of a replica that runs through all stages."""
         return self.stages[-1] * self.samples_per_tally
 
     def samples_per_snapshot(self, snapshots: int) -> int:
-        """Samples from one snapshot to the next, so that so many span the longest run."""
+        """Return the samples between snapshots, for snapshots that span the longest run."""
         return self.samples_per_replica // snapshots
 
     def tally_ns(self, system: SlitSystem, settings: RunSettings) -> float:
-        """Time (ns) that a tally spans."""
+        """Return the time span of a tally (ns)."""
         interval = settings.steps_per_sample * settings.time_step
         return self.samples_per_tally * interval * system.time_unit_ns
 
     def equilibration_steps(self, settings: RunSettings) -> int:
-        """Time steps of a replica before sampling starts."""
+        """Return the time steps of a replica before sampling starts."""
         return self.equilibration * self.samples_per_chunk * settings.steps_per_sample
 
     def steps(self, settings: RunSettings) -> int:
-        """Time steps of all replicas together."""
+        """Return the time steps of all stages, summed over the replicas."""
         chunks = self.equilibration + self.stages[-1] * self.chunks_per_tally
         return chunks * self.samples_per_chunk * settings.steps_per_sample * settings.replicas
 

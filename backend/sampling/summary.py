@@ -11,7 +11,7 @@ from backend.dataclass_json import as_json, known, unknown
 
 @dataclass(frozen=True)
 class Convergence:
-    """How close a run is to its target.
+    """Convergence of a run.
 
     Attributes
     ----------
@@ -21,7 +21,7 @@ class Convergence:
     reasons : list of str
         Criteria that are not met; empty for a converged run.
     times_longer : float
-        Factor by which a run would have to be longer to reach the target.
+        Factor by which a run must be longer to reach the target.
     differences_in_standard_errors : dict of str to float
         Differences that should vanish, between halves of the run and of the slit.
     """
@@ -41,9 +41,9 @@ class Agreement:
     Attributes
     ----------
     largest_difference : float
-        Largest difference of the ions in a layer, as a share of them.
+        Largest relative difference between the numbers of ions in a layer.
     reduced_chi_square : float
-        1 on average where the estimators agree.
+        Reduced χ² of the differences; 1 on average if the estimators agree.
     probability : float
         Probability of a larger value by chance.
     """
@@ -60,17 +60,17 @@ class Checks:
     Attributes
     ----------
     temperature : float
-        Mean kinetic temperature in units of the one set.
+        Mean kinetic temperature relative to the set temperature.
     autocorrelation_time_tau, block_length_tau : float
-        Of the slowest series, and of the blocks (τ).
+        Autocorrelation time of the slowest series, and length of the blocks (τ).
     effective_samples : float
-        Independent samples of the slowest series.
+        Number of independent samples of the slowest series.
     force_to_count_ratio, force_to_count_ratio_error : dict of str to float
-        Number of ions from the forces over the number of ions, by species; 1 in equilibrium.
+        Force-sampled over exact number of ions, by species; 1 in equilibrium.
     estimators : Agreement or None
         Agreement of the density estimators; None for a run of an earlier version.
     own : dict of str to float
-        Checks that only this engine makes; their keys stand beside the others in the file.
+        Engine-specific checks; in the file their keys are at the same level as the others.
     """
 
     temperature: float
@@ -100,9 +100,9 @@ class Timings:
     seconds : float
         Wall-clock time (s).
     steps : int
-        Time steps of all replicas together.
+        Time steps, summed over the replicas.
     steps_per_second : float or None
-        None where no step was done.
+        None if no step was completed.
     """
 
     seconds: float
@@ -112,9 +112,9 @@ class Timings:
 
 @dataclass(frozen=True)
 class Summary:
-    """Summary of a run; the fields are the keys of the JSON file, in its order.
+    """Summary of a run; the fields are the keys of the JSON file, in the same order.
 
-    What a run of an earlier version did not record is None or empty.
+    Fields that an earlier version did not record are None or empty.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class Summary:
     counts : dict of str to int
         Number of ions by species.
     box_length_nm, surface_charge_density : float or None
-        Side of the box (nm) and charge density of each wall (C/m²) that were simulated.
+        Side of the simulated box (nm) and charge density of each wall (C/m²).
     densities_M, density_errors_M : dict of str to dict of str to float
         By species, the ``contact``, ``peak`` and ``mid`` density and the ``mean`` (M), and the
         standard errors of the first three.
@@ -143,7 +143,7 @@ class Summary:
         ``kinetic`` and ``potential`` energy and ``potential_error`` (k_BT).
     timings : Timings or None
     other : dict
-        Keys of the file that are not known here. They are kept.
+        Unknown keys of the file; they are preserved.
     """
 
     simulated_ns: float | None = None
@@ -164,22 +164,22 @@ class Summary:
     other: dict[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, key: str) -> Any:
-        """Return the JSON value of a key: scripts may read the summary as they read the file."""
+        """Return the JSON value of a key, so that scripts can treat a summary like the file."""
         return self.to_dict()[key]
 
     @property
     def converged(self) -> bool:
-        """True for a run that is known to have converged."""
+        """True if the run is known to have converged."""
         return self.convergence is not None and self.convergence.converged
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read a summary, also of an earlier version.
+        """Read a summary of this or an earlier version.
 
         Raises
         ------
         ValueError
-            A section lacks what it always had.
+            A section lacks a required key.
         """
         try:
             read = known(cls, values)

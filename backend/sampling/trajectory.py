@@ -1,6 +1,6 @@
-"""Snapshots of the ions, for programs that show or analyse them.
+"""Snapshots of the ions, for visualisation and analysis programs.
 
-Lengths in the files are Å, as those programs expect; everywhere else here they are nm.
+Lengths in the files are in Å, as those programs expect; in Python they are in nm.
 """
 
 from __future__ import annotations
@@ -16,28 +16,29 @@ from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
 
 LARGEST_FILES = 50_000_000
-"""Bytes that both files may have together."""
+"""Largest total size of both files (bytes)."""
 
 BYTES_PER_ION = 110
-"""What an ion takes in both files together, at most."""
+"""Upper limit of the bytes per ion and snapshot in both files together."""
 
 ANGSTROM = 10.0
-"""Å in a nm."""
+"""Number of Å in 1 nm."""
 
 FILES = ("trajectory.xyz", "trajectory.lammpstrj")
-"""Extended XYZ, and what LAMMPS dumps."""
+"""Extended XYZ file and LAMMPS dump file."""
 
 NAMES = ("Na", "Cl")
-"""Elements that programs colour and size differently; nothing else of them is meant."""
+"""Element names, chosen only because programs draw them in different colours and sizes."""
 
 
 def check_snapshots(system: SlitSystem, settings: RunSettings) -> None:
-    """See that the snapshots asked for are not too many.
+    """Check that a run can save the requested number of snapshots.
 
     Raises
     ------
     InvalidInput
-        Their files would be too large, or the run too short, or it may end before the first.
+        The files would be too large, the run is too short, or it may end before the first
+        snapshot.
     """
     by_size = LARGEST_FILES // (BYTES_PER_ION * system.ion_count)
     schedule = Schedule.of(system, settings)
@@ -45,11 +46,11 @@ def check_snapshots(system: SlitSystem, settings: RunSettings) -> None:
     if settings.snapshots > by_size:
         limit = f"at most {by_size} with {system.ion_count} ions (files of 50 MB)"
     elif settings.snapshots > by_time:
-        limit = f"at most {by_time} in so short a run"
+        limit = f"at most {by_time} in a run this short"
     elif settings.snapshots and _may_end_before_the_first(schedule, settings.snapshots):
         limit = (
-            "the target error may end the run before the first of them: "
-            "ask for more, or for a run without a target error"
+            "the target error may end the run before the first snapshot: "
+            "request more snapshots, or a run without a target error"
         )
     else:
         return
@@ -57,7 +58,7 @@ def check_snapshots(system: SlitSystem, settings: RunSettings) -> None:
 
 
 def affordable_snapshots(system: SlitSystem, settings: RunSettings, wanted: int) -> int:
-    """About so many snapshots, or as near to that as `check_snapshots` allows; 0 if it does not."""
+    """Return the number of snapshots closest to `wanted` that `check_snapshots` allows, or 0."""
     schedule = Schedule.of(system, settings)
     first_end = schedule.stages[0] * schedule.samples_per_tally
     fewest = -(-schedule.samples_per_replica // first_end)
@@ -83,9 +84,9 @@ class Trajectory:
     ----------
     system : SlitSystem
     positions : ndarray, shape (snapshots, 3, ions)
-        nm; positive ions first. x and y need not lie within the box.
+        Positions (nm), positive ions first. x and y may lie outside the box.
     steps : ndarray, shape (snapshots,)
-        Time steps since sampling began.
+        Number of time steps since sampling began.
     step_ps : float
         Length of a time step (ps).
     """
@@ -99,7 +100,7 @@ class Trajectory:
     def of(
         cls, system: SlitSystem, settings: RunSettings, snapshots: list[np.ndarray]
     ) -> Trajectory:
-        """The trajectory of a run's snapshots, each of shape (3, ions), in nm."""
+        """Return the trajectory of the snapshots of a run, each of shape (3, ions), in nm."""
         every = Schedule.of(system, settings).samples_per_snapshot(settings.snapshots)
         return cls(
             system,
@@ -110,23 +111,23 @@ class Trajectory:
 
     @classmethod
     def load(cls, folder: Path, system: SlitSystem, settings: RunSettings) -> Trajectory:
-        """The trajectory that `save` wrote into a folder; x and y lie within the box.
+        """Read the trajectory that `save` wrote into a folder; x and y lie within the box.
 
         Parameters
         ----------
         folder : Path
-            Where ``trajectory.xyz`` lies.
+            Folder with ``trajectory.xyz``.
         system : SlitSystem
-            The system of the run.
+            System of the run.
         settings : RunSettings
-            Its settings; they tell the length of a time step.
+            Settings of the run, which give the length of a time step.
 
         Raises
         ------
         FileNotFoundError
-            There is none.
+            There is no trajectory.
         ValueError
-            It is not whole, or another system's.
+            The trajectory is incomplete or belongs to another system.
         """
         path = folder / FILES[0]
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -137,7 +138,7 @@ class Trajectory:
             or len(frames[-1]) != ions + 2
             or {frame[0] for frame in frames} != {str(ions)}
         ):
-            raise ValueError(f"{path} does not hold whole snapshots of {ions} ions")
+            raise ValueError(f"{path} does not contain complete snapshots of {ions} ions")
         rows = np.loadtxt([row for frame in frames for row in frame[2:]], usecols=(1, 2, 3))
         times = np.array([float(frame[1].rpartition("Time=")[2]) for frame in frames])  # ps
         step_ps = settings.time_step * system.time_unit_ns * 1000
@@ -149,7 +150,7 @@ class Trajectory:
         )
 
     def files(self) -> dict[str, str]:
-        """Text of each file, by file name."""
+        """Return the text of each file, by file name."""
         formats = (self._xyz, self._dump)
         return {
             name: "".join(text(k) for k in range(len(self.steps)))
@@ -162,7 +163,7 @@ class Trajectory:
             write_text(folder / name, text)
 
     def _xyz(self, k: int) -> str:
-        """A snapshot as extended XYZ."""
+        """Return a snapshot in extended XYZ format."""
         length, width = self._box()
         lines = [
             str(self.system.ion_count),
@@ -177,7 +178,7 @@ class Trajectory:
         return "\n".join(lines) + "\n"
 
     def _dump(self, k: int) -> str:
-        """A snapshot as LAMMPS dumps it."""
+        """Return a snapshot in LAMMPS dump format."""
         length, width = self._box()
         lines = [
             f"ITEM: TIMESTEP\n{self.steps[k]}",
@@ -193,14 +194,14 @@ class Trajectory:
         return "\n".join(lines) + "\n"
 
     def _box(self) -> tuple[float, float]:
-        """Side of the box and width of the slit (Å)."""
+        """Return the side of the box and the width of the slit (Å)."""
         return self.system.box_length * ANGSTROM, self.system.confinement_length * ANGSTROM
 
     def _species(self) -> np.ndarray:
         return np.repeat([0, 1], self.system.counts)
 
     def _folded(self, k: int) -> np.ndarray:
-        """Positions (Å), x and y within the box, shape (ions, 3)."""
+        """Return positions (Å), x and y within the box, shape (ions, 3)."""
         positions = self.positions[k].copy()
         positions[:2] %= self.system.box_length
         return positions.T * ANGSTROM

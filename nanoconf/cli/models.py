@@ -75,7 +75,7 @@ def _as_json(model: FoundModel) -> dict[str, Any]:
         "current": model.current,
         "source": model.source,
         "folder": str(model.folder),
-        "kept_aside": model.kept_aside,
+        "kept_aside": model.rejected,
         "card": model.card.to_dict(),
     }
 
@@ -89,7 +89,7 @@ def _columns(model: FoundModel) -> list[str]:
         model.name,
         model.card.created,
         str(model.folder),
-        model.kept_aside,
+        model.rejected,
     ]
 
 

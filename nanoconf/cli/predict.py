@@ -82,7 +82,7 @@ def _predict_batch(options: Namespace) -> int:
     with _warnings_as_lines():
         for row, system in enumerate(systems, 1):
             try:
-                surrogate.learnt.check(system, options.extrapolate)
+                surrogate.domain.check(system, options.extrapolate)
             except InvalidInput as error:
                 raise in_row(error, options.batch, row) from error
         predictions = surrogate.predict_many(systems, options.extrapolate)

@@ -1,1 +1,1 @@
-"""Datasets of simulated profiles, the plans that they come from, and sweeps."""
+"""Datasets of simulated profiles, plans of simulations, and sweeps that carry them out."""

@@ -1,8 +1,8 @@
-"""Many density profiles in one file: what the surrogate is trained on.
+"""Datasets of density profiles, which the surrogate is trained on.
 
 A dataset is a folder with ``profiles.parquet``, one row for each system and ion species, and
-``card.json``, which says what it is and how it was made. Profiles are symmetric about the middle
-of the slit, so a row holds the half from the wall to the middle: `BINS` values.
+``card.json``, which describes the data and how they were made. Profiles are symmetric about the
+midplane, so a row holds the half from the wall to the midplane: `BINS` values.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     import pyarrow
 
 BINS = FULL_BINS // 2
-"""Uniform bins from the wall (z = −h/2) to the middle (z = 0)."""
+"""Uniform bins from the wall (z = −h/2) to the midplane (z = 0)."""
 
 PROFILES = ("density", "error", "histogram", "histogram_error")
-"""Columns that hold a value for each bin; the last two may be null."""
+"""Columns with one value for each bin; the last two may be null."""
 
 FILE, CARD = "profiles.parquet", "card.json"
 
 COUNTED = "negative_ions"
-"""Input whose column holds the number of ions that were simulated, given or not."""
+"""Input whose column holds the number of simulated ions, even if the input was not given."""
 
 MOLAR = "M (mol/L)"
 
@@ -62,13 +62,13 @@ OTHER_COLUMNS = {
 
 OTHER_UNITS = {
     "box_length": "nm",
-    "duration_ns": "ns; with a target error, the most that the run could have taken",
-    "target_error": "relative: the run ended when its median error was below",
-    "simulated_ns": "ns of production that the profile comes from",
+    "duration_ns": "ns; with a target error, the maximum",
+    "target_error": "relative: the run ended when its median error was smaller",
+    "simulated_ns": "ns of production",
     "density": MOLAR,
     "error": f"{MOLAR}, standard error of the mean from blocks",
-    "histogram": f"{MOLAR}, from counting ions alone; null where it was not kept",
-    "histogram_error": f"{MOLAR}, standard error of the mean from as many blocks as `blocks` says",
+    "histogram": f"{MOLAR}, histogram estimate; null if it was not stored",
+    "histogram_error": f"{MOLAR}, standard error of the mean from the number of blocks in `blocks`",
 }
 
 
@@ -76,13 +76,13 @@ OTHER_UNITS = {
 
 
 def columns() -> dict[str, str]:
-    """Types of all columns, in order: the system's inputs, then what its simulation gave."""
+    """Return the type of each column, in order: inputs of the system, then results."""
     of_inputs = {each.name: _type(each) for each in _inputs()}
     return {"system": "int32", "species": "string", **of_inputs, **OTHER_COLUMNS}
 
 
 def units() -> dict[str, str]:
-    """Units of the columns that have one."""
+    """Return the units of the columns that have one."""
     of_inputs = {each.name: each.unit for each in _inputs() if each.unit}
     return {name: MOLAR if unit == "M" else unit for name, unit in of_inputs.items()} | OTHER_UNITS
 
@@ -101,17 +101,22 @@ def _type(each: Input) -> str:
 
 
 def load(folder: str | Path) -> pandas.DataFrame:
-    """The rows of a dataset, one for each system and species.
+    """Load the rows of a dataset, one for each system and species.
 
     Parameters
     ----------
     folder : path
         Folder with ``profiles.parquet``.
 
+    Returns
+    -------
+    pandas.DataFrame
+        The columns are those of `columns`; each cell of `PROFILES` is an ndarray, shape (150,).
+
     Raises
     ------
     InvalidInput
-        There is no dataset in the folder.
+        If the folder holds no dataset.
     """
     import pandas
 
@@ -119,17 +124,17 @@ def load(folder: str | Path) -> pandas.DataFrame:
 
 
 def load_card(folder: str | Path) -> dict[str, Any]:
-    """What ``card.json`` says about a dataset."""
+    """Load the card of a dataset."""
     return read_json(Path(folder) / CARD)
 
 
 def bin_centres(confinement_length: float) -> np.ndarray:
-    """Centres of the bins (nm), shape (150,), from −h/2 to 0."""
+    """Return the centres of the bins (nm), shape (150,), from −h/2 to 0."""
     return confinement_length * ((np.arange(BINS) + 0.5) / FULL_BINS - 0.5)
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:
-    """The rows of a dataset as they were saved."""
+    """Load the rows of a dataset as dictionaries."""
     import pyarrow.parquet
 
     try:
@@ -149,18 +154,18 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
 def rows_of(
     result: SimulationResult, *, number: int, inputs_hash: str, histogram: bool = False
 ) -> list[dict[str, Any]]:
-    """The two rows of a simulation.
+    """Return the two rows of a simulation.
 
     Parameters
     ----------
     result : SimulationResult
-        The simulation.
+        Result of the simulation.
     number : int
         Number of the system within the dataset.
     inputs_hash : str
-        Of `backend.runs.archive.inputs_hash`.
+        From `backend.runs.archive.inputs_hash`.
     histogram : bool
-        Keep what counting alone gives, too.
+        Store the histogram estimates, too.
     """
     system, settings = result.system, result.settings
     positive_ions, negative_ions = system.counts
@@ -211,7 +216,7 @@ def _half(values: np.ndarray) -> np.ndarray:
 
 
 def save(folder: Path, rows: Sequence[dict[str, Any]], card: dict[str, Any]) -> None:
-    """Write a dataset, each file whole; the card last, with the hash of the other."""
+    """Write a dataset atomically; the card, with the hash of the profiles, is written last."""
     import pyarrow
     import pyarrow.parquet
 
@@ -219,15 +224,15 @@ def save(folder: Path, rows: Sequence[dict[str, Any]], card: dict[str, Any]) -> 
     values = {name: [row.get(name) for row in ordered] for name in columns()}
     table = pyarrow.table(values, schema=_schema())
     folder.mkdir(parents=True, exist_ok=True)
-    half_made = folder / f".{FILE}.{os.getpid()}"
+    temporary = folder / f".{FILE}.{os.getpid()}"
     try:
-        pyarrow.parquet.write_table(table, half_made, compression="zstd")
-        digest = hashlib.sha256(half_made.read_bytes()).hexdigest()
-        with open(half_made, "rb") as stream:
+        pyarrow.parquet.write_table(table, temporary, compression="zstd")
+        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+        with open(temporary, "rb") as stream:
             os.fsync(stream.fileno())
-        os.replace(half_made, folder / FILE)
+        os.replace(temporary, folder / FILE)
     finally:
-        half_made.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     write_json(folder / CARD, {**card, "sha256": {FILE: digest}})
 
 
@@ -244,17 +249,18 @@ def _schema() -> pyarrow.Schema:
 
 
 def describe(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What a card says about the rows themselves: size, units, bins, ranges, errors."""
+    """Describe the rows for the card: size, units, bins, ranges and errors."""
     return {
-        "what": "Density profiles of ions between two walls, from molecular dynamics; one row "
-        "for each system and ion species.",
+        "what": "Density profiles of ions between two walls from molecular dynamics, one row for "
+        "each system and ion species.",
         "systems": len({row["system"] for row in rows}),
         "rows": len(rows),
         "units": units(),
         "bins": {
             "count": BINS,
-            "where": f"uniform from the wall to the middle: z = h ((i + 1/2) / {FULL_BINS} − 1/2), "
-            f"i = 0 … {BINS - 1}; profiles are symmetric about z = 0",
+            "where": "uniform from the wall to the midplane: "
+            f"z = h ((i + 1/2) / {FULL_BINS} − 1/2), i = 0 … {BINS - 1}; profiles are symmetric "
+            "about z = 0",
         },
         "ranges": {
             name: [min(row[name] for row in rows), max(row[name] for row in rows)]
@@ -271,7 +277,10 @@ def describe(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def error_statistics(rows: Iterable[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Relative errors for each species and z₊: median over all bins, median of the worst system."""
+    """Return the median relative error over all bins and that of the worst system.
+
+    Errors are grouped by species and z₊. Bins below 5 % of the maximum of a profile are ignored.
+    """
     groups: dict[str, list[np.ndarray]] = {}
     for row in rows:
         density, error = row["density"], row["error"]

@@ -1,4 +1,4 @@
-"""The folder of ``-o DIR``: what a command leaves for people and for other programs."""
+"""Files that commands write into the folder given by ``-o DIR``."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from backend.system import InvalidInput
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder and see that it can be written, before hours are spent on its contents.
+    """Create the folder and check that it is writable, before a long computation starts.
 
     Raises
     ------
     InvalidInput
-        It cannot.
+        If the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -34,10 +34,10 @@ def prepare(folder: Path) -> None:
 
 
 def write_run(folder: Path, run: Run) -> None:
-    """Write what a run gave: the files of its result, and ``run.json`` last.
+    """Write the files of a run's result; ``run.json`` is written last.
 
-    Files of an earlier run in the same folder go first, so that what lies there together belongs
-    together. A run that failed leaves its last profiles in ``partial/``.
+    Files of an earlier run are deleted first, so that files of different runs are never mixed. The
+    last profiles of an unfinished run are written to ``partial/``.
     """
     for name in ["run.json", *result_files()]:
         (folder / name).unlink(missing_ok=True)
@@ -64,13 +64,13 @@ def _copy_trajectory(source: Path, target: Path) -> None:
 
 
 def write_files(folder: Path, texts: Mapping[str, str]) -> None:
-    """Write texts under their names."""
+    """Write text files into the folder."""
     for name, text in texts.items():
         write_text(folder / name, text)
 
 
 def describe(run: Run) -> dict[str, Any]:
-    """A run as plain JSON values."""
+    """Describe a run as JSON values."""
     request = run.request
     return {
         "id": run.id,

@@ -1,4 +1,4 @@
-"""What people type, at the command line or in a table: text in, inputs out."""
+"""Parsing of inputs from the command line and from tables."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ MAXIMUM_ROWS = 100_000
 
 
 def parsed(name: str, text: str) -> Any:
-    """The number that was typed for an input; a word for what takes words.
+    """Parse the text of an input: a number, or a word if the input has choices.
 
     Raises
     ------
     InvalidInput
-        It is not a number.
+        If a number is expected and the text is not one.
     """
     known = SYSTEM.get(name) or SETTINGS.get(name)
     if known and known.choices:
         return text
     if name == "target_error" and text.endswith("%"):
         return parsed(name, text.removesuffix("%")) / 100
-    if "_" not in text:  # which Python takes for part of a number
+    if "_" not in text:  # Python accepts underscores in numbers
         for kind in (int, float):
             try:
                 return kind(text)
@@ -38,7 +38,13 @@ def parsed(name: str, text: str) -> Any:
 
 
 def whole_number(name: str, text: str, low: int, high: int) -> int:
-    """The whole number that was typed, between two others."""
+    """Parse a whole number between two bounds.
+
+    Raises
+    ------
+    InvalidInput
+        If the text is not such a number.
+    """
     try:
         value = int(text)
     except ValueError:
@@ -49,12 +55,12 @@ def whole_number(name: str, text: str, low: int, high: int) -> int:
 
 
 def system_of(texts: Mapping[str, Any]) -> SlitSystem:
-    """The system of inputs as they were typed; what is missing or empty has its default."""
+    """Parse the inputs of a system; missing and empty inputs have their defaults."""
     return SlitSystem(**{name: parsed(name, texts[name]) for name in SYSTEM if texts.get(name)})
 
 
 def settings_of(assignments: Sequence[str]) -> dict[str, Any]:
-    """Settings typed as NAME=VALUE."""
+    """Parse settings given as NAME=VALUE."""
     chosen = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
@@ -67,16 +73,21 @@ def settings_of(assignments: Sequence[str]) -> dict[str, Any]:
 
 
 def table(file: Path, parameter: str, columns: Collection[str]) -> list[dict[str, str]]:
-    """The rows of a CSV file.
+    """Read the rows of a CSV file.
 
     Parameters
     ----------
     file : Path
-        The file: a header and at least one row.
+        File with a header and at least one row.
     parameter : str
-        What the file was given for, to be named in a refusal.
+        Name of the parameter that gave the file, for error messages.
     columns : collection of str
-        The columns it may have.
+        Allowed columns.
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be read, or has no rows, too many rows or an unknown column.
     """
     try:
         with open(file, encoding="utf-8-sig", newline="") as stream:
@@ -97,5 +108,5 @@ def table(file: Path, parameter: str, columns: Collection[str]) -> list[dict[str
 
 
 def in_row(error: InvalidInput, file: Path, row: int) -> InvalidInput:
-    """The same refusal, with the row of a table (counted from 1) where it arose."""
+    """Add the file and the row (counted from 1) to an error message."""
     return InvalidInput(f"{file}, row {row}: {error.parameter}", error.value, error.allowed)

@@ -1,4 +1,4 @@
-"""Which systems a sweep simulates, and how."""
+"""Plans of sweeps: the systems and the settings of their simulations."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from backend.system import SlitSystem
 from nanoconf.data.parsing import in_row, parsed, system_of, table
 
 TRIES = 3
-"""Seeds that a system is given before it counts as failed."""
+"""Number of seeds that are tried before a system counts as failed."""
 
 PAPER_RANGES = {
     "confinement_length": (3.0, 4.0),
     "salt_concentration": (0.3, 0.9),
     "positive_diameter": (0.5, 0.75),
 }
-"""Ranges of the paper's data set (nm, M, nm); besides, z₊ = 1, 2, 3 and z₋ = −1."""
+"""Ranges of the paper's dataset (nm, M, nm). The valencies are z₊ = 1, 2, 3 and z₋ = −1."""
 
 POSITIVE_VALENCIES = (1, 2, 3)
 
@@ -37,7 +37,7 @@ VARIED_RANGES = PAPER_RANGES | {
     "relative_permittivity": (60.0, 90.0),
     "diameter_ratio": (0.7, 1.4),
 }
-"""Ranges of `varied_plan`: besides the paper's, T (K), relative permittivity and d₋/d₊."""
+"""Ranges of `varied_plan`: those of the paper, T (K), relative permittivity and d₋/d₊."""
 
 PAPER_GRID: dict[str, tuple[Any, ...]] = {
     "confinement_length": tuple(round(3.0 + 0.1 * i, 1) for i in range(11)),
@@ -45,22 +45,24 @@ PAPER_GRID: dict[str, tuple[Any, ...]] = {
     "salt_concentration": tuple(round(0.3 + 0.05 * i, 2) for i in range(13)),
     "positive_diameter": (0.5, 0.55, 0.553, 0.6, 0.65, 0.7, 0.714, 0.75),
 }
-"""The 3,432 systems of the paper's data set."""
+"""Inputs of the 3,432 systems of the paper's dataset."""
+
 DIGITS = 4
+"""Decimals of random inputs."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One system of a plan, and how it is simulated.
+    """One system of a plan and the settings of its simulation.
 
-    Parameters
+    Attributes
     ----------
     number : int
-        Its number within the plan.
+        Number of the system within the plan.
     system : SlitSystem
-        What is simulated.
+        System to simulate.
     settings : RunSettings
-        How, at the first try.
+        Settings of the first attempt.
     """
 
     number: int
@@ -68,11 +70,11 @@ class Item:
     settings: RunSettings
 
     def try_settings(self, attempt: int) -> RunSettings:
-        """Settings of a try, counted from 0: after a failure, another seed."""
+        """Return the settings of an attempt, counted from 0. Every attempt has another seed."""
         return replace(self.settings, seed=self.settings.seed + attempt * 1_000_003)
 
     def hashes(self) -> list[str]:
-        """The `inputs_hash` of every try."""
+        """Return the `inputs_hash` of every attempt."""
         return [inputs_hash(self.system, self.try_settings(i)) for i in range(TRIES)]
 
 
@@ -82,21 +84,21 @@ def random_plan(
     durations_ns: Sequence[float] = (2.5,),
     **settings: Any,
 ) -> list[Item]:
-    """Systems spread evenly over the paper's ranges.
+    """Plan systems spread evenly over the paper's ranges.
 
-    A scrambled Sobol sequence in (h, c, d) for each z₊. A longer plan with the same seed begins
+    Each z₊ has a scrambled Sobol sequence in (h, c, d). A longer plan with the same seed begins
     with the shorter one.
 
     Parameters
     ----------
     number : int
-        How many systems; every z₊ gets a third of them.
+        Number of systems; a third of them for each z₊.
     seed : int
         Seed of the sequences and of the simulations.
     durations_ns : sequence of float
-        Length of each simulation (ns): one, or one each for z₊ = 1, 2, 3.
+        Production time of each simulation (ns): one value, or one for each z₊ = 1, 2, 3.
     **settings
-        Other `RunSettings`.
+        Other fields of `RunSettings`.
     """
     points = {
         valency: _spread(PAPER_RANGES, number, [seed, valency]) for valency in POSITIVE_VALENCIES
@@ -122,17 +124,17 @@ def varied_plan(
     durations_ns: Sequence[float] = (2.5,),
     **settings: Any,
 ) -> list[Item]:
-    """Systems that also vary z₋, temperature, permittivity and d₋/d₊, to see which inputs matter.
+    """Plan systems that also vary z₋, temperature, permittivity and d₋/d₊.
 
-    A scrambled Sobol sequence in the other inputs for each pair of valencies; every pair gets a
-    sixth of the systems. Points that `SlitSystem` refuses, where large ions at high concentrations
-    would fill the slit, are passed over. A longer plan with the same seed begins with the shorter
-    one.
+    The plan serves to find the inputs that matter. Each pair of valencies has a scrambled Sobol
+    sequence in the other inputs, and a sixth of the systems. Points that `SlitSystem` refuses are
+    skipped: large ions at high concentrations would fill the slit. A longer plan with the same seed
+    begins with the shorter one.
 
     Parameters
     ----------
     number : int
-        How many systems.
+        Number of systems.
     seed, durations_ns, **settings
         As for `random_plan`.
     """
@@ -149,7 +151,7 @@ def varied_plan(
 
 
 def _varied_systems(number: int, seed: int, positive: int, negative: int) -> list[SlitSystem]:
-    """The first systems of a pair of valencies that can be simulated."""
+    """Return the first systems of a pair of valencies that can be simulated."""
     drawn = number
     while True:
         points = _spread(VARIED_RANGES, drawn, [seed, positive, -negative])
@@ -177,7 +179,7 @@ def _varied_system(point: dict[str, Any], positive: int, negative: int) -> SlitS
 def _spread(
     ranges: dict[str, tuple[float, float]], number: int, seed: list[int]
 ) -> list[dict[str, Any]]:
-    """A scrambled Sobol sequence in some ranges; a longer one begins with the shorter one."""
+    """Draw a scrambled Sobol sequence in the ranges; a longer one begins with the shorter one."""
     from scipy.stats import qmc
 
     low, high = np.array(list(ranges.values())).T
@@ -188,7 +190,9 @@ def _spread(
 
 
 def grid_plan(seed: int = 1, durations_ns: Sequence[float] = (2.5,), **settings: Any) -> list[Item]:
-    """The systems of the paper's data set, in an order in which any part is spread over all of it.
+    """Plan the systems of the paper's dataset in random order.
+
+    The first systems of the plan are thus spread over the whole grid.
 
     Parameters
     ----------
@@ -217,14 +221,22 @@ def grid_plan(seed: int = 1, durations_ns: Sequence[float] = (2.5,), **settings:
 def read_plan(
     file: Path, seed: int = 1, durations_ns: Sequence[float] = (2.5,), **settings: Any
 ) -> list[Item]:
-    """The systems of a CSV file.
+    """Plan the systems of a CSV file.
 
-    Its columns are inputs of `SlitSystem`, any of them; also ``duration_ns`` and ``seed``.
+    The columns may be any inputs of `SlitSystem`, ``duration_ns`` and ``seed``.
+
+    Parameters
+    ----------
+    file : Path
+        CSV file with a header.
+    seed, durations_ns, **settings
+        As for `random_plan`, for rows that do not set them.
 
     Raises
     ------
     InvalidInput
-        One line with the row, the column and what is allowed.
+        If the file or a row is invalid. The message gives the row, the column and what is allowed
+        on one line.
     """
     items = []
     columns = (*SYSTEM, "duration_ns", "seed")
@@ -248,7 +260,7 @@ def _settings(
     durations_ns: Sequence[Any], valency: int, seed: Any, others: dict[str, Any]
 ) -> RunSettings:
     if len(durations_ns) not in (1, len(POSITIVE_VALENCIES)):
-        raise InvalidInput("duration_ns", list(durations_ns), "must be one length (ns), or three")
+        raise InvalidInput("duration_ns", list(durations_ns), "must be one time (ns), or three")
     duration = durations_ns[0] if len(durations_ns) == 1 else durations_ns[valency - 1]
     return RunSettings(**{"duration_ns": duration, "seed": seed, "replicas": 1, **others})
 
@@ -256,7 +268,7 @@ def _settings(
 def published_plan(
     seed: int = 1, durations_ns: Sequence[float] = (2.5,), **settings: Any
 ) -> list[Item]:
-    """The ten systems that the paper shows; parameters as for `random_plan`."""
+    """Plan the ten systems shown in the paper; parameters as for `random_plan`."""
     from nanoconf.data.published import KEPT_OUT
 
     return [

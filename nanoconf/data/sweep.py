@@ -1,4 +1,4 @@
-"""Many simulations, one after the other, into one dataset."""
+"""Sweeps: many simulations that are collected in one dataset."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from backend.cluster.destination import destination, status_in_words, waiting_li
 from backend.keeper.election import REELECTION_SECONDS, ensure_keeper
 from backend.locks import Lock
 from backend.runs import local
-from backend.runs.archive import UNUSABLE, Archive
+from backend.runs.archive import NOT_ACCEPTED, Archive
 from backend.runs.run import DamagedRun, Run, now
 from backend.runs.state import RunState
 from backend.sampling.result import SimulationError
@@ -33,38 +33,37 @@ POLL_SECONDS = 0.2
 CLUSTER_POLL_SECONDS = 2.0
 
 AND = " && "
-"""Between the commands that make a dataset together."""
+"""Separator of the commands that made a dataset together."""
 
 
 @dataclass
 class Sweep:
-    """A plan that is being carried out.
+    """Execution of a plan.
 
-    The runs are submitted a few at a time to the archive, in the queue ``"sweep"``; what the
-    archive or the dataset has already is not simulated again, so the same sweep continues where
-    it was stopped.
+    A few runs at a time are submitted to the queue ``"sweep"`` of the archive. Results in the
+    archive or in the dataset are reused, so an interrupted sweep can be resumed.
 
     Parameters
     ----------
     plan : list of Item
-        What to simulate.
+        Systems to simulate.
     folder : Path
         Folder of the dataset.
     archive : Archive
-        Where the runs go.
+        Archive of the runs.
     command : str
-        The command that makes this dataset, for its card.
+        Command that makes this dataset, for its card.
     add : bool
-        Keep systems in the folder's dataset that are not in the plan.
+        Keep systems in the existing dataset that are not in the plan.
     histogram : bool
-        Keep the profiles from counting alone, too.
+        Store the histogram estimates of the profiles, too.
     cluster : str, optional
-        The cluster to simulate on, by name; empty is the first, None this computer.
+        Name of the cluster; empty for the first one, None for this computer.
 
     Attributes
     ----------
-    failed : dict
-        Reason of every system that failed at each try, by number.
+    failed : dict of int to str
+        Reason of each system that failed in all attempts, by number.
     """
 
     plan: list[Item]
@@ -78,21 +77,23 @@ class Sweep:
     _rows: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     _kept: list[dict[str, Any]] = field(default_factory=list)
     _active: dict[int, tuple[Item, int, Run]] = field(default_factory=dict)
-    _sittings: list[dict[str, str]] = field(default_factory=list)
-    _began: str = ""
+    _sessions: list[dict[str, str]] = field(default_factory=list)
+    _started: str = ""
 
     def execute(self, progress: bool | None = None) -> None:
-        """Carry out the plan to its end.
+        """Execute the plan until all systems are done.
 
         Parameters
         ----------
         progress : bool, optional
-            Show a progress bar; where it is left out, on a terminal.
+            Show a progress bar; by default only on a terminal.
 
         Raises
         ------
         InvalidInput
-            The folder holds other data, or another sweep writes to it.
+            If the folder holds other data, or another sweep is writing to it.
+        SimulationError
+            If no run can succeed for a reason that other seeds do not change.
         """
         self.archive.prepare()
         name = hashlib.sha256(str(self.folder.absolute()).encode()).hexdigest()[:16]
@@ -100,13 +101,13 @@ class Sweep:
         if not lock.acquire():
             raise InvalidInput("output", str(self.folder), "another sweep is writing to it")
         try:
-            self._take_over()
-            self._carry_out(progress)
+            self._load_existing()
+            self._run_all(progress)
         finally:
             lock.release()
 
-    def _take_over(self) -> None:
-        """Use what the folder's dataset has already."""
+    def _load_existing(self) -> None:
+        """Reuse the rows of the existing dataset."""
         if not (self.folder / dataset.FILE).exists():
             return
         existing: dict[str, list[dict[str, Any]]] = {}
@@ -119,29 +120,29 @@ class Sweep:
                         {**row, "system": item.number} for row in existing.pop(key)
                     ]
                     break
-        self._remember()
+        self._load_history()
         others = [row for rows in existing.values() for row in rows]
         if others and not self.add:
             raise InvalidInput(
                 "output",
                 str(self.folder),
-                f"holds {len(existing)} systems that are not in this plan (or were simulated "
-                "otherwise): choose another folder, or keep them with --add",
+                f"holds {len(existing)} systems that are not in this plan (or had other "
+                "settings): choose another folder, or keep them with --add",
             )
         first = len(self.plan)
         numbers = {key: first + i for i, key in enumerate(existing)}
         self._kept = [{**row, "system": numbers[row["inputs_hash"]]} for row in others]
 
-    def _remember(self) -> None:
-        """How the folder's dataset was made so far."""
+    def _load_history(self) -> None:
+        """Load how the existing dataset was made."""
         made: dict[str, Any] = {}
         with contextlib.suppress(OSError, ValueError):  # killed just before the card was written
             made = dataset.load_card(self.folder).get("made", {})
-        self._sittings = made.get("sittings", [])
+        self._sessions = made.get("sittings", [])
         if self.add and "command" in made:
             self.command = AND.join(dict.fromkeys([*made["command"].split(AND), self.command]))
 
-    def _carry_out(self, progress: bool | None) -> None:
+    def _run_all(self, progress: bool | None) -> None:
         from tqdm import tqdm
 
         waiting = deque(item for item in self.plan if item.number not in self._rows)
@@ -152,21 +153,21 @@ class Sweep:
             disable=None if progress is None else not progress,
             smoothing=0.05,
         )
-        say_waiting = waiting_line(progress)
-        saved, kept_alive, changed = time.monotonic(), -math.inf, True
-        self._began = now() if waiting else ""
+        report_waiting = waiting_line(progress)
+        saved, keeper_checked, changed = time.monotonic(), -math.inf, True
+        self._started = now() if waiting else ""
         try:
             while waiting or self._active:
-                self._top_up(waiting)
-                if time.monotonic() - kept_alive > REELECTION_SECONDS:
+                self._submit_more(waiting)
+                if time.monotonic() - keeper_checked > REELECTION_SECONDS:
                     ensure_keeper(self.archive.home)
-                    kept_alive = time.monotonic()
+                    keeper_checked = time.monotonic()
                 finished = self._collect()
                 if finished:
                     bar.update(finished)
                 if self.cluster is not None and self._active:
-                    _, _, run = next(iter(self._active.values()))  # they wait for the same
-                    say_waiting(run)
+                    _, _, run = next(iter(self._active.values()))  # all wait for the same reason
+                    report_waiting(run)
                     bar.set_postfix_str(status_in_words(run))
                 changed = changed or finished > 0
                 if changed and time.monotonic() - saved > SAVE_SECONDS:
@@ -175,24 +176,25 @@ class Sweep:
                 if not finished:
                     time.sleep(POLL_SECONDS if self.cluster is None else CLUSTER_POLL_SECONDS)
         except BaseException:
-            self._let_go()
+            self._stop_runs()
             raise
         finally:
             bar.close()
             self.save()
 
-    def _top_up(self, waiting: deque[Item]) -> None:
-        """Keep a few runs queued: enough that no core idles, few enough to stop at any time.
+    def _submit_more(self, waiting: deque[Item]) -> None:
+        """Submit runs: on this computer a few more than it has cores, on a cluster all.
 
-        A cluster is sent all at once: what is queued there costs nothing.
+        No core idles, and a sweep on this computer stops quickly. Queued jobs on a cluster cost
+        nothing.
         """
-        most = 2 * local.cores() + 2 if self.cluster is None else len(self.plan)
-        while waiting and len(self._active) < most:
+        limit = 2 * local.cores() + 2 if self.cluster is None else len(self.plan)
+        while waiting and len(self._active) < limit:
             item = waiting.popleft()
-            self._submit(item, self._best_try(item))
+            self._submit(item, self._stored_attempt(item))
 
-    def _best_try(self, item: Item) -> int:
-        """The try that the archive has a result of, or the first."""
+    def _stored_attempt(self, item: Item) -> int:
+        """Return the attempt whose run is in the archive, or the first one."""
         for attempt, key in enumerate(item.hashes()):
             run = self.archive.find(key)
             if run is not None:
@@ -211,16 +213,16 @@ class Sweep:
         self._active[item.number] = (item, attempt, run)
 
     def _collect(self) -> int:
-        """Take in what has finished; how many systems that is."""
+        """Collect the finished runs and return the number of systems that are done."""
         count = 0
         for number, (item, attempt, run) in list(self._active.items()):
             if not run.finished:
                 if not run.folder.exists():
-                    self._submit(item, attempt)  # somebody removed it
+                    self._submit(item, attempt)  # its folder was deleted
                 continue
-            problem = self._take(item, run)
-            del self._active[number]  # only now: who is interrupted takes what is active
-            if problem and run.error in UNUSABLE:
+            problem = self._add_rows(item, run)
+            del self._active[number]  # not earlier: on an interrupt, `_stop_runs` needs it
+            if problem and run.error in NOT_ACCEPTED:
                 raise SimulationError(f"the sweep has stopped: {problem}", run.error)
             if problem and run.state in (RunState.DONE, RunState.FAILED) and attempt + 1 < TRIES:
                 self._submit(item, attempt + 1)
@@ -230,8 +232,8 @@ class Sweep:
             count += 1
         return count
 
-    def _take(self, item: Item, run: Run) -> str:
-        """Add the rows of a finished run; else why not."""
+    def _add_rows(self, item: Item, run: Run) -> str:
+        """Add the rows of a finished run; return the reason if that is impossible, else ''."""
         if run.state != RunState.DONE:
             return run.reason
         try:
@@ -240,7 +242,7 @@ class Sweep:
             return str(error)
         if item.settings.target_error is not None and not result.summary.converged:
             convergence = result.summary.convergence
-            return "; ".join(convergence.reasons) if convergence else "its convergence is not known"
+            return "; ".join(convergence.reasons) if convergence else "its convergence is unknown"
         self._rows[item.number] = dataset.rows_of(
             result,
             number=item.number,
@@ -249,16 +251,16 @@ class Sweep:
         )
         return ""
 
-    def _let_go(self) -> None:
-        """Keep what has finished; end the runs that this sweep began and nobody else waits for."""
+    def _stop_runs(self) -> None:
+        """Collect the finished runs and cancel the others unless someone else waits for them."""
         for item, _, run in self._active.values():
             if run.finished:
-                self._take(item, run)
+                self._add_rows(item, run)
             elif not run.joined and run.queue == "sweep":
                 run.cancel()
 
     def save(self) -> None:
-        """Write the dataset as it is now."""
+        """Write the dataset in its current state."""
         rows = [row for pair in self._rows.values() for row in pair] + self._kept
         if rows:
             dataset.save(self.folder, rows, self._card(rows))
@@ -269,7 +271,7 @@ class Sweep:
             **dataset.describe(rows),
             "made": {
                 "command": self.command,
-                "sittings": [*self._sittings, *self._this_sitting()],
+                "sittings": [*self._sessions, *self._current_session()],
                 "planned_systems": len(self.plan) + len({row["system"] for row in self._kept}),
                 "complete": len(self._rows) + len(self.failed) == len(self.plan),
                 "failed": {str(number): reason for number, reason in sorted(self.failed.items())},
@@ -285,12 +287,12 @@ class Sweep:
             },
         }
 
-    def _this_sitting(self) -> list[dict[str, str]]:
-        return [{"started": self._began, "saved": now()}] if self._began else []
+    def _current_session(self) -> list[dict[str, str]]:
+        return [{"started": self._started, "saved": now()}] if self._started else []
 
 
 def report(sweep: Sweep) -> int:
-    """Say how a sweep ended; returns the exit status."""
+    """Print the outcome of a sweep and return the exit status."""
     done = len(sweep.plan) - len(sweep.failed)
     print(f"{done} of {len(sweep.plan)} systems in {sweep.folder}")
     for number, reason in sorted(sweep.failed.items()):

@@ -1,7 +1,8 @@
-"""Learns density profiles from simulations, and predicts them.
+"""Neural-network surrogate of the simulations: training, prediction and evaluation.
 
-`Surrogate` predicts; it needs NumPy and LiteRT only. `training` makes models (TensorFlow),
-`evaluation` says what they are worth on systems they never saw, `registry` finds them.
+`Surrogate` predicts density profiles and needs only NumPy and LiteRT. `training` trains models
+with TensorFlow, `evaluation` compares them with simulations outside their training set, and
+`lifecycle` finds, retrains and promotes them.
 """
 
 from nanoconf.surrogate.model import ExtrapolationWarning as ExtrapolationWarning

@@ -1,8 +1,8 @@
-"""How far a prediction may be from the truth.
+"""Error band of the predictions.
 
-The error has two parts: the spread of the ensemble, which grows where there was little to learn
-from, and a share of the density itself, for what all members have in common. Systems that took no
-part in the training say how large both are, for each ion, pair of valencies and region of the slit.
+The error has two parts: the spread of the ensemble, which grows where training data are sparse, and
+a share of the density for the errors that all members have in common. Both are calibrated on
+systems outside the training set, for each ion, pair of valencies and region of the slit.
 """
 
 from __future__ import annotations
@@ -16,30 +16,32 @@ from backend.system import SPECIES, SlitSystem
 
 COVERAGE = 0.9
 HALF_WIDTH = 1.6448536269514722
-"""Half width of the band in units of the error, as of a Gaussian."""
+"""Half width of the band in units of the error, as for a Gaussian distribution."""
 
 REGIONS = ("tail", "contact", "middle")
-"""Behind the contact plane |z| = h/2 − d/2; up to half a diameter before it; the rest."""
+"""Behind the contact plane |z| = h/2 − d/2; up to half a diameter in front of it; the rest."""
 
 SMALLEST_SCALE, LARGEST_SCALE = 0.5, 5.0
-"""Where the simulations' own errors hide those of the model, the spread still counts for a half."""
+"""Limits of the scale. The lower one applies where the noise of the simulations hides the errors of
+the model."""
 
 MEANING = (
-    "The error of a predicted density is the root of (scale · spread)² + (share · density)²; the "
-    "spread is the standard deviation of the ensemble's members. Both were set with systems that "
-    f"took no part in the training, so that {COVERAGE:.0%} of their densities lie within "
-    f"{HALF_WIDTH:.3f} errors, those of the simulation added in quadrature. By ion, valencies and "
-    "region: behind the contact plane (tail), up to half a diameter before it (contact), the rest."
+    "The error of a predicted density is the root of (scale · spread)² + (share · density)², where "
+    "spread is the standard deviation of the members of the ensemble. Scale and share are "
+    f"calibrated on systems outside the training set so that {COVERAGE:.0%} of their densities lie "
+    f"within {HALF_WIDTH:.3f} errors, with the error of the simulation added in quadrature. They "
+    "depend on ion, valencies and region: behind the contact plane (tail), up to half a diameter "
+    "in front of it (contact), the rest (middle)."
 )
 
 
 def valency_key(system: SlitSystem) -> str:
-    """The pair of valencies as in ``3:-1``."""
+    """Return the pair of valencies, as in ``3:-1``."""
     return "{}:{}".format(*system.valencies)
 
 
 def regions(systems: Sequence[SlitSystem], place: np.ndarray) -> np.ndarray:
-    """The number in `REGIONS` of each place |z| (nm), shape (systems, bins)."""
+    """Return the index in `REGIONS` of each position |z| (nm), shape (systems, bins)."""
     contact = np.array([system.contact_planes[0] for system in systems])[:, None]
     diameter = np.array([system.positive_diameter for system in systems])[:, None]
     return np.where(place > contact, 0, np.where(place > contact - diameter / 2, 1, 2))
@@ -52,13 +54,14 @@ def errors(
     density: np.ndarray,
     spread: np.ndarray,
 ) -> np.ndarray:
-    """Errors that a table lets expect.
+    """Compute the errors of predicted densities.
 
     Parameters
     ----------
     table : dict
-        Of `calibrated`.
+        Table from `calibrated`.
     systems : sequence of SlitSystem
+        Predicted systems.
     place : ndarray, shape (systems, bins)
         |z| of the bins (nm).
     density, spread : ndarray, shape (systems, 2, bins)
@@ -70,7 +73,7 @@ def errors(
     """
     region = regions(systems, place)
     rows = np.array([[table[s][valency_key(x)] for s in SPECIES] for x in systems], dtype=float)
-    # rows: (systems, 2, regions, 2); take every bin's region
+    # rows: (systems, 2, regions, 2); select the region of each bin
     chosen = np.take_along_axis(rows, region[:, None, :, None], axis=2)
     return np.hypot(chosen[..., 0] * spread, chosen[..., 1] * density)
 
@@ -83,15 +86,15 @@ def calibrated(
     simulated: np.ndarray,
     noise: np.ndarray,
 ) -> dict[str, Any]:
-    """The table that makes `COVERAGE` of the deviations lie in the band.
+    """Calibrate the band so that it contains the share `COVERAGE` of the simulated densities.
 
     Parameters
     ----------
     systems, place, density, spread
-        As in `errors`, of systems that took no part in the training.
+        As in `errors`, for systems outside the training set. The density is 0 in bins that the wall
+        closes to ions.
     simulated, noise : ndarray, shape (systems, 2, bins)
-        Simulated density and its standard error, in the same unit; bins where ions cannot be have
-        density 0.
+        Simulated density and its standard error, in the same unit.
 
     Returns
     -------
@@ -119,11 +122,11 @@ def calibrated(
 def _scale_and_share(
     density: np.ndarray, spread: np.ndarray, simulated: np.ndarray, noise: np.ndarray
 ) -> list[float]:
-    """What spread and density are multiplied by in one group of bins."""
+    """Return the factors of the spread and of the density for one group of bins."""
     if not len(density):
         return [1.0, 0.0]
     deviation = np.abs(density - simulated)
-    # what spread and noise leave unexplained is a share of the density
+    # the rest of the deviations, beyond spread and noise, is taken as a share of the density
     beyond = (deviation**2 - noise**2 - spread**2) / density**2
     share = float(np.sqrt(max(0.0, np.mean(beyond))))
     size = np.hypot(spread, share * density)
@@ -132,7 +135,7 @@ def _scale_and_share(
 
 
 def _factor(deviation: np.ndarray, size: np.ndarray, noise: np.ndarray) -> float:
-    """The factor of the errors that puts the wanted share of deviations inside, by bisection."""
+    """Find the factor of the errors that gives the coverage `COVERAGE`, by bisection."""
     low, high = SMALLEST_SCALE, LARGEST_SCALE
     for _ in range(40):
         factor = (low + high) / 2

@@ -1,10 +1,10 @@
-"""What a network must beat: interpolation of the paper's grid, and a Gaussian process.
+"""Baselines for the network: interpolation of the paper's grid, and Gaussian processes.
 
-Both predict both ions' profiles over the left half of the slit, and both learn
+Both predict the profiles of both ions over the left half of the slit. They model
 y = ρ exp(βU_wall)/ρ̄, which is smooth through the soft wall and of order one, as a function of
-t = |z|/(h/2 − d/2), in which the middle (0) and the contact plane (1) of all systems coincide. Each
-pair of valencies is learnt apart. The mean density ρ̄ is fixed by the inputs, and predictions are
-normalised to it.
+t = |z|/(h/2 − d/2), in which the midplane (0) and the contact plane (1) of all systems coincide.
+Each pair of valencies has a model of its own. The inputs determine the mean density ρ̄, and
+predictions are normalised to it.
 """
 
 from __future__ import annotations
@@ -25,48 +25,48 @@ from nanoconf.surrogate.domain import Domain, continuous_inputs, input_values, m
 from nanoconf.surrogate.simulations import Simulations
 
 PLACES = np.linspace(0.0, 1.04, 160)
-"""Values of t where y is learnt; as fine as the bins. Ions are hardly found beyond the last."""
+"""Values of t at which y is modelled, as fine as the bins. Few ions are beyond the last."""
 
-REACHED = 0.05
-"""Least share of ions that the wall lets pass in a bin whose y is used; elsewhere it is noise."""
+MINIMUM_FACTOR = 0.05
+"""Minimum Boltzmann factor of the wall in a bin; y is too noisy in the others."""
 
 NEIGHBOURS = 30
-FEWEST = 0.05
-"""A grid of which less than this share was simulated is none."""
+MINIMUM_FILLING = 0.05
+"""Minimum share of the points of a grid that must be simulated."""
 
 COMPONENTS = 10
-MOST_POINTS = 1200
+MAXIMUM_POINTS = 1200
 POINTS_FOR_KERNEL = 300
 LEAST_DENSITY = 1e-4
-"""Least y of which the logarithm is taken."""
+"""Smaller values of y are raised to this before the logarithm is taken."""
 
 Valencies = tuple[int, int]
 
 
 class Baseline(Protocol):
-    """Predicts profiles."""
+    """Model that predicts profiles."""
 
     def predict(self, systems: Sequence[SlitSystem]) -> dict[str, np.ndarray]:
-        """Densities (M), shape (systems, 150), from the wall to the middle, by species."""
+        """Predict densities (M) by species, shape (systems, 150), from the wall to the midplane."""
         ...
 
 
-# --- the common coordinate ------------------------------------------------------------------
+# --- common coordinate ----------------------------------------------------------------------
 
 
 def to_common(system: SlitSystem, species: str, density: np.ndarray) -> np.ndarray:
-    """Values of y at `PLACES`, shape (160,), of a profile (M) of shape (150,), from the wall on."""
+    """Convert a profile (M), shape (150,), from the wall on, to y at `PLACES`, shape (160,)."""
     from scipy.interpolate import CubicSpline
 
     factor, t = _wall_factor(system, species), _place(system, species)
-    reached = factor > REACHED
-    y = density[reached] / factor[reached] / mean_density(system, species)
-    curve = CubicSpline(t[reached][::-1], y[::-1])
-    return curve(PLACES.clip(t[reached].min(), t[reached].max()))
+    used = factor > MINIMUM_FACTOR
+    y = density[used] / factor[used] / mean_density(system, species)
+    curve = CubicSpline(t[used][::-1], y[::-1])
+    return curve(PLACES.clip(t[used].min(), t[used].max()))
 
 
 def from_common(system: SlitSystem, species: str, y: np.ndarray) -> np.ndarray:
-    """The profile (M), shape (150,), of y at `PLACES`, shape (160,): the inverse of `to_common`."""
+    """Convert y at `PLACES`, shape (160,), to a profile (M), shape (150,); inverts `to_common`."""
     from scipy.interpolate import CubicSpline
 
     t = _place(system, species).clip(PLACES[0], PLACES[-1])
@@ -79,12 +79,12 @@ def _wall_factor(system: SlitSystem, species: str) -> np.ndarray:
 
 
 def _place(system: SlitSystem, species: str) -> np.ndarray:
-    """Value of t in each bin, shape (150,)."""
+    """Return t of each bin, shape (150,)."""
     plane = system.contact_planes[SPECIES.index(species)]
     return np.abs(bin_centres(system)[:HALF]) / plane
 
 
-# --- what both share ------------------------------------------------------------------------
+# --- shared by both baselines ---------------------------------------------------------------
 
 
 def _domain(data: Simulations) -> Domain:
@@ -95,20 +95,20 @@ def _domain(data: Simulations) -> Domain:
 
 
 def _coordinates(systems: Sequence[SlitSystem]) -> np.ndarray:
-    """(h, c, d), shape (systems, 3), in nm, M, nm: what a baseline interpolates in."""
+    """Return the coordinates (h, c, d) in nm, M and nm, shape (systems, 3)."""
     return input_values(systems, continuous_inputs())
 
 
 def _by_valencies(systems: Sequence[SlitSystem]) -> dict[Valencies, np.ndarray]:
-    """Positions of the systems with each pair of valencies."""
+    """Return the rows of the systems with each pair of valencies."""
     pairs: dict[Valencies, list[int]] = {}
-    for position, system in enumerate(systems):
-        pairs.setdefault(system.valencies, []).append(position)
-    return {pair: np.array(positions) for pair, positions in sorted(pairs.items())}
+    for row, system in enumerate(systems):
+        pairs.setdefault(system.valencies, []).append(row)
+    return {pair: np.array(rows) for pair, rows in sorted(pairs.items())}
 
 
 def _profiles(data: Simulations, rows: np.ndarray) -> np.ndarray:
-    """Values of y of some simulations, shape (rows, 2, 160), positive ions first."""
+    """Return y of the simulations in these rows, shape (rows, 2, 160), positive ions first."""
     return np.array(
         [
             [
@@ -121,35 +121,35 @@ def _profiles(data: Simulations, rows: np.ndarray) -> np.ndarray:
 
 
 class _ByValencies:
-    """Predicts with what has been learnt of each pair of valencies."""
+    """Baseline with one model for each pair of valencies."""
 
-    def __init__(self, domain: Domain, learnt: dict[Valencies, Any]):
-        self._domain, self._learnt = domain, learnt
+    def __init__(self, domain: Domain, models: dict[Valencies, Any]):
+        self._domain, self._models = domain, models
 
     def predict(self, systems: Sequence[SlitSystem]) -> dict[str, np.ndarray]:
-        """Profiles of systems.
+        """Predict the profiles of several systems.
 
         Parameters
         ----------
         systems : sequence of SlitSystem
-            Within the ranges of the data.
+            Systems within the ranges of the training data.
 
         Returns
         -------
         dict of str to ndarray, shape (systems, 150)
-            Densities (M) by species, from the wall to the middle.
+            Densities (M) by species, from the wall to the midplane.
 
         Raises
         ------
         InvalidInput
-            A system lies outside these ranges.
+            If a system lies outside these ranges.
         """
         for system in systems:
             self._check(system)
         densities = {species: np.empty((len(systems), HALF)) for species in SPECIES}
         for pair, rows in _by_valencies(systems).items():
             members = [systems[row] for row in rows]
-            y = self._learnt[pair](_coordinates(members))
+            y = self._models[pair](_coordinates(members))
             for row, system, both in zip(rows, members, y, strict=True):
                 for species, curve in zip(SPECIES, both, strict=True):
                     densities[species][row] = from_common(system, species, curve)
@@ -157,8 +157,8 @@ class _ByValencies:
 
     def _check(self, system: SlitSystem) -> None:
         self._domain.check(system)
-        if system.valencies not in self._learnt:
-            known = ", ".join("{}:{}".format(*pair) for pair in self._learnt)
+        if system.valencies not in self._models:
+            known = ", ".join("{}:{}".format(*pair) for pair in self._models)
             value = "{}:{}".format(*system.valencies)
             raise InvalidInput("positive_valency", value, f"must be one of {known}, as in the data")
 
@@ -172,33 +172,33 @@ class GridInterpolation(_ByValencies):
     Attributes
     ----------
     filled : dict of (int, int) to int
-        How many points of the grid were missing and have been filled from their neighbours, by
-        valencies (z₊, z₋).
+        Number of missing grid points that were filled from their neighbours, by valencies (z₊, z₋).
     """
 
-    def __init__(self, domain: Domain, learnt: dict[Valencies, Any], filled: dict[Valencies, int]):
-        super().__init__(domain, learnt)
+    def __init__(self, domain: Domain, models: dict[Valencies, Any], filled: dict[Valencies, int]):
+        super().__init__(domain, models)
         self.filled = filled
 
     @classmethod
     def fit(cls, simulations: Simulations) -> Self:
-        """Learn from simulations on a grid, of which some points may be missing.
+        """Fit simulations on a grid. Some points of the grid may be missing.
 
-        A missing point is filled by a thin-plate spline with a linear part through its nearest
-        thirty; repeats of a system are averaged.
+        A missing point is filled by a thin-plate spline with a linear part through the thirty
+        nearest points. Simulations of the same system are averaged.
 
         Raises
         ------
         InvalidInput
-            The simulations do not lie on a grid, or differ in what is no input of the network.
+            If the simulations do not lie on a grid, or differ in an input that the network does not
+            have.
         """
-        domain, learnt, filled = _domain(simulations), {}, {}
+        domain, models, filled = _domain(simulations), {}, {}
         for pair, rows in _by_valencies(simulations.systems).items():
             grid = _Grid.of(_coordinates([simulations.systems[row] for row in rows]), simulations)
             values = grid.averaged(_profiles(simulations, rows))
             filled[pair] = int(np.isnan(values[..., 0, 0]).sum())
-            learnt[pair] = _interpolator(grid.axes, grid.completed(values))
-        return cls(domain, learnt, filled)
+            models[pair] = _interpolator(grid.axes, grid.completed(values))
+        return cls(domain, models, filled)
 
 
 def _interpolator(axes: list[np.ndarray], values: np.ndarray) -> Any:
@@ -209,16 +209,16 @@ def _interpolator(axes: list[np.ndarray], values: np.ndarray) -> Any:
 
 @dataclass(frozen=True)
 class _Grid:
-    """The grid that points lie on.
+    """Grid of points in (h, c, d).
 
     Attributes
     ----------
     axes : list of ndarray
         Values of h, c and d, ascending.
     places : tuple of ndarray of int
-        Where each point is on the axes.
+        Index of each point on each axis.
     folder : str
-        Where the points come from.
+        Folder of the data.
     """
 
     axes: list[np.ndarray]
@@ -230,13 +230,13 @@ class _Grid:
         found = [np.unique(column.round(9), return_inverse=True) for column in points.T]
         axes, places = [axis for axis, _ in found], tuple(place for _, place in found)
         size = np.prod([len(axis) for axis in axes])
-        if min(len(axis) for axis in axes) < 2 or len(points) < FEWEST * size:
-            problem = "must lie on a grid in h, c and d, two values of each or more"
+        if min(len(axis) for axis in axes) < 2 or len(points) < MINIMUM_FILLING * size:
+            problem = "must lie on a grid in h, c and d with at least two values of each"
             raise InvalidInput("data", data.folder, problem)
         return cls(axes, places, data.folder)
 
     def averaged(self, values: np.ndarray) -> np.ndarray:
-        """Values of the points on the grid, shape (h, c, d, …); NaN where there is no point."""
+        """Average values on the grid, shape (h, c, d, …); nan at missing points."""
         shape = tuple(len(axis) for axis in self.axes)
         total, count = np.zeros(shape + values.shape[1:]), np.zeros(shape)
         np.add.at(total, self.places, values)
@@ -245,13 +245,13 @@ class _Grid:
         return total / count.reshape(shape + (1,) * (values.ndim - 1))
 
     def completed(self, values: np.ndarray) -> np.ndarray:
-        """Values on the grid, missing ones filled."""
+        """Fill the missing values on the grid."""
         from scipy.interpolate import RBFInterpolator
 
         missing = np.isnan(values.reshape(*values.shape[:3], -1)[..., 0])
         if not missing.any():
             return values
-        # distances count in steps of the grid
+        # distances in units of the grid spacing
         steps = [np.median(np.diff(axis)) for axis in self.axes]
         points = np.stack(np.meshgrid(*self.axes, indexing="ij"), axis=-1) / steps
         known = values[~missing].reshape(np.sum(~missing), -1)
@@ -259,7 +259,7 @@ class _Grid:
             spline = RBFInterpolator(points[~missing], known, neighbors=NEIGHBOURS)
             filled = spline(points[missing])
         except (ValueError, np.linalg.LinAlgError):
-            problem = "has too few points of its grid for the missing ones to be filled"
+            problem = "has too few points of its grid to fill the missing ones"
             raise InvalidInput("data", self.folder, problem) from None
         whole = values.copy()
         whole[missing] = filled.reshape(-1, *values.shape[3:])
@@ -270,38 +270,39 @@ class _Grid:
 
 
 class GaussianProcess(_ByValencies):
-    """Gaussian processes in (h, c, d) for the principal components of log y."""
+    """Gaussian processes in (h, c, d) for the principal components of ln y."""
 
     @classmethod
     def fit(cls, simulations: Simulations, seed: int = 1) -> Self:
-        """Learn from simulations, on a grid or not.
+        """Fit simulations, which need not lie on a grid.
 
-        Each ion's log y is reduced to its ten principal components, and each of these has a process
-        of its own: an anisotropic Matérn kernel (ν = 5/2) and white noise.
+        ln y of each ion is reduced to ten principal components. Each component has a process of its
+        own, with an anisotropic Matérn kernel (ν = 5/2) and white noise.
 
         Parameters
         ----------
         simulations : Simulations
-            At most 1,200 of each pair of valencies are used, drawn at random.
+            Training data. At most 1,200 simulations of each pair of valencies are used, chosen at
+            random.
         seed : int
-            Seed of the draw.
+            Seed of this choice.
 
         Raises
         ------
         InvalidInput
-            The simulations differ in what is no input of the network.
+            If the simulations differ in an input that the network does not have.
         """
         from threadpoolctl import threadpool_limits
 
-        domain, learnt = _domain(simulations), {}
+        domain, models = _domain(simulations), {}
         random = np.random.default_rng(seed)
         for pair, rows in _by_valencies(simulations.systems).items():
-            chosen = random.permutation(rows)[:MOST_POINTS]
+            chosen = random.permutation(rows)[:MAXIMUM_POINTS]
             x = _coordinates([simulations.systems[row] for row in chosen])
             y = _profiles(simulations, chosen)
-            with threadpool_limits(1):  # threads cost more than they gain on matrices so small
-                learnt[pair] = _Processes(x, y)
-        return cls(domain, learnt)
+            with threadpool_limits(1):  # more threads are slower for such small matrices
+                models[pair] = _Processes(x, y)
+        return cls(domain, models)
 
 
 class _Processes:
@@ -315,20 +316,20 @@ class _Processes:
         self._ions = [_Components(scaled, logarithm[:, ion]) for ion in range(len(SPECIES))]
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Values of y, shape (systems, 2, 160), for (h, c, d), shape (systems, 3)."""
+        """Predict y, shape (systems, 2, 160), from (h, c, d), shape (systems, 3)."""
         scaled = (x - self._low) / self._span
         return np.exp(np.stack([ion(scaled) for ion in self._ions], axis=1))
 
 
 class _Components:
-    """Principal components of curves, and a Gaussian process for each."""
+    """Principal components of curves, with a Gaussian process for each."""
 
     def __init__(self, x: np.ndarray, curves: np.ndarray):
         from sklearn.decomposition import PCA
 
         self._pca = PCA(min(COMPONENTS, *curves.shape), svd_solver="full")
         scores = self._pca.fit_transform(curves)
-        self._processes = [_process(x, score) for score in _worth_learning(scores)]
+        self._processes = [_process(x, score) for score in _varying(scores)]
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         scores = np.zeros((len(x), self._pca.n_components_))
@@ -337,14 +338,14 @@ class _Components:
         return self._pca.inverse_transform(scores)
 
 
-def _worth_learning(scores: np.ndarray) -> Iterator[np.ndarray]:
-    """The components that vary beyond rounding."""
+def _varying(scores: np.ndarray) -> Iterator[np.ndarray]:
+    """Return the components that vary by more than rounding errors."""
     spread = scores.std(axis=0)
     return iter(scores[:, spread > 1e-9 * max(1.0, spread.max())].T)
 
 
 def _process(x: np.ndarray, score: np.ndarray) -> Any:
-    """A Gaussian process; its kernel is chosen on some of the points, which is quick enough."""
+    """Fit a Gaussian process. To save time, only some of the points determine its kernel."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
@@ -353,7 +354,7 @@ def _process(x: np.ndarray, score: np.ndarray) -> Any:
     kernel = ConstantKernel(1.0, (1e-3, 1e4)) * smooth + WhiteKernel(1e-2, (1e-8, 10.0))
     few = slice(POINTS_FOR_KERNEL)
     with warnings.catch_warnings():
-        # a component that does not depend on an input drives its length scale to the bound
+        # the length scale of an input without effect on the component runs into its bound
         warnings.simplefilter("ignore", ConvergenceWarning)
         chosen = GaussianProcessRegressor(kernel, normalize_y=True).fit(x[few], score[few])
     return GaussianProcessRegressor(chosen.kernel_, optimizer=None, normalize_y=True).fit(x, score)

@@ -14,7 +14,7 @@ from nanoconf.surrogate.domain import Domain
 CARD = "card.json"
 
 KIND = "log-profile-ensemble"
-"""What the network does: see `nanoconf.surrogate.network` and `nanoconf.surrogate.shape`."""
+"""Kind of the network, see `nanoconf.surrogate.network` and `nanoconf.surrogate.shape`."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Promotion:
     reason : str
         Reason for the decision, on one line.
     difference : float or None
-        Mean relative L2 error on the validation systems less that of the other model.
+        Mean relative L2 error on the validation systems minus that of the other model.
     probability_worse : float or None
         Share of bootstrap samples of the systems in which it is worse.
     coverage : float or None
@@ -197,35 +197,34 @@ class Metrics:
 class Card:
     """Card of a model; the fields are the keys of ``card.json``, in its order.
 
-    A card of another kind than `KIND` is known by name, kind and date only.
+    Only name, kind and date are read from a card of another kind than `KIND`.
 
     Attributes
     ----------
     name, kind, created, version : str
-        Name of the model, its `KIND`, when it was made (UTC, ISO 8601) and by which nanoconf.
+        Name of the model, its `KIND`, its date (UTC, ISO 8601) and the version of nanoconf.
     packages : dict of str to str
         Versions of the packages that made it.
     inputs : list of str
         Inputs of the network, in its order.
     bins : dict of str to int
-        Bins of the slit, and how many of them are predicted.
+        Number of bins of the slit, and of predicted bins.
     domain : Domain
         Systems that the model was trained for.
     data : Data
-        Data sets that it was made with.
+        Datasets that it was made with.
     architecture, training : dict
-        Size of the network, and how it was trained; for readers only.
+        Size of the network and settings of the training, for information only.
     systems : Systems
-        Systems of these data sets.
+        Systems of these datasets.
     promotion : Promotion or None
-        For a retrained model, whether it replaced the one before.
+        For a retrained model, the decision to promote or reject it.
     band : dict
         Table of the error band: see `nanoconf.surrogate.band`.
     metrics : Metrics or None
-        Accuracy on the validation set, once it is measured.
+        Accuracy on the validation set; None before it is measured.
     other : dict
-        Keys of the file that are not known here. They are kept; unknown keys inside a section are
-        dropped.
+        Unknown keys of the file, which are kept. Unknown keys inside a section are dropped.
     """
 
     name: str
@@ -252,9 +251,9 @@ class Card:
         Raises
         ------
         OSError
-            There is none.
+            If the card cannot be read.
         ValueError
-            It is not a card, or lacks what a card must have.
+            If it is not a card, or lacks required keys.
         """
         return cls.from_dict(read_json(folder / CARD))
 
@@ -265,7 +264,7 @@ class Card:
         Raises
         ------
         ValueError
-            They lack what a card must have.
+            If required keys are missing.
         """
         try:
             keys = {each.name for each in fields(cls)} - {"other"}
@@ -282,7 +281,7 @@ class Card:
             raise ValueError(f"its card is incomplete ({problem})") from problem
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the card as JSON values; what it lacks is left out."""
+        """Return the card as JSON values, without missing keys."""
         values = as_json(self)
         return values | values.pop("other", {})
 

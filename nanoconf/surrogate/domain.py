@@ -1,4 +1,4 @@
-"""The inputs of the network: which systems a model has learnt, and the refusal of all others."""
+"""Inputs of the network and the domain of a model: the systems that it was trained for."""
 
 from __future__ import annotations
 
@@ -20,45 +20,49 @@ INPUTS = (
     "salt_concentration",
     "positive_diameter",
 )
-"""The network's inputs (h, z₊, z₋, c, d), in its order."""
+"""Inputs of the network (h, z₊, z₋, c, d), in its order."""
 
 WITHOUT_RANGE = ("negative_diameter", "negative_ions")
-"""Inputs that need no range: both diameters are equal, and the box leaves the profile as it is."""
+"""Inputs without a range: the diameters are equal, and the box size does not affect the profile."""
 
 EDGE = 0.05
-"""Ranges begin and end at multiples of this."""
+"""Bounds of the ranges are multiples of this."""
 
 TOLERANCE = 1e-9
-"""Relative slack at the edges, so that 3 × 1.1 nm counts as 3.3 nm."""
+"""Relative tolerance at the bounds, so that 3 × 1.1 nm counts as 3.3 nm."""
+
+
+TRAINING_RANGE = "the training range of the surrogate"
+"""End of the messages about inputs outside this range."""
 
 
 class ExtrapolationWarning(UserWarning):
-    """A prediction outside the range that the model has learnt; its error is not known."""
+    """Warning about a prediction outside the training range, where its error is unknown."""
 
 
 def network_inputs(systems: Sequence[SlitSystem]) -> np.ndarray:
-    """The network's inputs, shape (systems, 5), in nm, e and M."""
+    """Return the inputs of the network, shape (systems, 5), in nm, e and M."""
     return input_values(systems, INPUTS)
 
 
 def input_values(systems: Sequence[SlitSystem], names: Sequence[str]) -> np.ndarray:
-    """Values of some inputs, shape (systems, names)."""
+    """Return the values of the named inputs, shape (systems, names)."""
     rows = [[getattr(system, name) for name in names] for system in systems]
     return np.array(rows, dtype=float).reshape(-1, len(names))
 
 
 def continuous_inputs() -> tuple[str, ...]:
-    """The network's inputs that are no whole numbers (h, c, d)."""
+    """Return the inputs of the network that are not whole numbers (h, c, d)."""
     return tuple(name for name in INPUTS if not SYSTEM[name].whole)
 
 
 def fixed_inputs() -> tuple[str, ...]:
-    """Inputs of a system that are no inputs of the network, which has learnt one value of each."""
+    """Return the inputs of a system that have the same value in all training data."""
     return tuple(name for name in SYSTEM if name not in (*INPUTS, *WITHOUT_RANGE))
 
 
 def mean_density(system: SlitSystem, species: str) -> float:
-    """Mean density (M) of the ions over the slit, which the inputs fix: c, or c|z₋|/z₊."""
+    """Return the mean density (M) over the slit: c, or c|z₋|/z₊ for positive ions."""
     negative = system.salt_concentration
     if species == "negative":
         return negative
@@ -67,14 +71,14 @@ def mean_density(system: SlitSystem, species: str) -> float:
 
 @dataclass(frozen=True)
 class Domain:
-    """The systems that a model has learnt.
+    """Systems that a model was trained for. Both ions have the same diameter.
 
     Attributes
     ----------
     ranges : dict of str to Range
-        Learnt range of each of the network's inputs.
+        Training range of each input of the network.
     fixed : dict of str to object
-        The one value it has learnt of each other input. Both ions have the same diameter.
+        Value of each other input in the training data.
     """
 
     ranges: dict[str, Range]
@@ -82,19 +86,19 @@ class Domain:
 
     @classmethod
     def of(cls, systems: Sequence[SlitSystem]) -> Self:
-        """The domain of training systems.
+        """Return the domain of training systems.
 
-        Each range is that of the systems, rounded outward to a multiple of 0.05: systems drawn at
-        random between bounds never quite reach them.
+        The ranges are rounded outward to multiples of 0.05, because systems drawn at random
+        between two bounds never quite reach them.
 
         Raises
         ------
         ValueError
-            The systems differ in what is no input of the network.
+            If the systems differ in an input that the network does not have.
         """
         fixed = {name: _only_value(systems, name) for name in fixed_inputs()}
         if any(system.diameters[0] != system.diameters[1] for system in systems):
-            raise ValueError("the network learns ions of equal diameters only")
+            raise ValueError("the network can only be trained for ions of equal diameters")
         rows = network_inputs(systems)
         bounds = zip(INPUTS, rows.min(axis=0), rows.max(axis=0), strict=True)
         return cls(
@@ -106,62 +110,63 @@ class Domain:
         )
 
     def check(self, system: SlitSystem, extrapolate: bool = False) -> None:
-        """Refuse a system outside the domain.
+        """Raise `InvalidInput` if a system is outside the domain.
 
         Parameters
         ----------
         system : SlitSystem
-            What is to be predicted.
+            System to predict.
         extrapolate : bool
-            Warn (`ExtrapolationWarning`) instead of refusing, where an input that the network has
-            seen vary lies outside its range. An input that it never saw vary is always refused: the
-            answer would not depend on it.
+            Issue an `ExtrapolationWarning` instead if the input varies in the training data. An
+            input that does not vary there always raises: the prediction would not depend on it.
 
         Raises
         ------
         InvalidInput
-            One line with the parameter, its value and the learnt range.
+            The message gives the parameter, its value and its training range on one line.
         """
         for problem in self.problems(system):
-            learnt = self.ranges.get(problem.parameter)
-            if not extrapolate or learnt is None or learnt.low == learnt.high:
+            trained = self.ranges.get(problem.parameter)
+            if not extrapolate or trained is None or trained.low == trained.high:
                 raise problem
-            warnings.warn(f"{problem}; its error out there is not known", ExtrapolationWarning, 3)
+            warnings.warn(f"{problem}; the error there is unknown", ExtrapolationWarning, 3)
 
     def problems(self, system: SlitSystem) -> list[InvalidInput]:
-        """What lies outside the domain, one line each with the parameter and the learnt range."""
+        """Return the inputs outside the domain, each as an error with its training range."""
         found = [
-            InvalidInput(name, getattr(system, name), self._only(name, learnt))
-            for name, learnt in self.fixed.items()
-            if getattr(system, name) != learnt
+            InvalidInput(name, getattr(system, name), self._only(name, value))
+            for name, value in self.fixed.items()
+            if getattr(system, name) != value
         ]
         if not math.isclose(*system.diameters, rel_tol=TOLERANCE):
             allowed = f"must equal positive_diameter, {system.positive_diameter:g} nm: "
-            allowed += "the surrogate has learnt ions of equal size only"
+            allowed += "the surrogate is trained for ions of equal diameter only"
             found.append(InvalidInput("negative_diameter", system.negative_diameter, allowed))
-        for name, learnt in self.ranges.items():
+        for name, trained in self.ranges.items():
             value = getattr(system, name)
-            slack = TOLERANCE * max(abs(learnt.low), abs(learnt.high))
-            if not learnt.low - slack <= value <= learnt.high + slack:
-                found.append(InvalidInput(name, value, self._allowed(name, learnt)))
+            slack = TOLERANCE * max(abs(trained.low), abs(trained.high))
+            if not trained.low - slack <= value <= trained.high + slack:
+                found.append(InvalidInput(name, value, self._allowed(name, trained)))
         return found
 
-    def _allowed(self, name: str, learnt: Range) -> str:
-        if learnt.low == learnt.high:
-            return self._only(name, learnt.low)
-        return f"{learnt}, the range that the surrogate has learnt"
+    def _allowed(self, name: str, trained: Range) -> str:
+        if trained.low == trained.high:
+            return self._only(name, trained.low)
+        return f"{trained}, {TRAINING_RANGE}"
 
     @staticmethod
-    def _only(name: str, learnt: object) -> str:
+    def _only(name: str, value: object) -> str:
         unit = SYSTEM[name].unit if name in SYSTEM else ""
-        value = f"{learnt:g}" if isinstance(learnt, float | int) else str(learnt)
-        return f"must be {value} {unit}".rstrip() + ", the only value that the surrogate has learnt"
+        text = f"{value:g}" if isinstance(value, float | int) else str(value)
+        return (
+            f"must be {text} {unit}".rstrip() + ", the only value that the surrogate is trained for"
+        )
 
     # --- on disk ----------------------------------------------------------------------------
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Read the section ``domain`` of a model's card."""
+        """Read the section ``domain`` of a card."""
         ranges = {name: Range(**allowed) for name, allowed in values["ranges"].items()}
         return cls(ranges, values["fixed"])
 
@@ -169,7 +174,8 @@ class Domain:
 def _only_value(systems: Sequence[SlitSystem], name: str) -> Any:
     values = {getattr(system, name) for system in systems}
     if len(values) != 1:
-        raise ValueError(f"the network learns one {name} only, and the data have {sorted(values)}")
+        problem = f"the network can only be trained for one {name}; the data have {sorted(values)}"
+        raise ValueError(problem)
     return values.pop()
 
 

@@ -1,4 +1,4 @@
-"""What a model is worth, from the files alone."""
+"""Comparison of a model with simulations."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ POINTS = ("contact", "mid", "peak")
 
 
 def evaluate(
-    model: Surrogate | str | Path | None, data: Simulations | str | Path, seen_too: bool = False
+    model: Surrogate | str | Path | None, data: Simulations | str | Path, include_seen: bool = False
 ) -> dict[str, Any]:
     """Compare a model with simulations.
 
     Parameters
     ----------
     model : Surrogate or path, optional
-        The model, or its folder; the current one where it is left out.
+        Model or its folder; the current model by default.
     data : path or Simulations
-        Folder of a data set.
-    seen_too : bool
-        Also systems that the model was trained on or calibrated with; else they are left out (its
-        card lists them).
+        Simulations, or the folder of a dataset.
+    include_seen : bool
+        Include the systems that the model was trained on or calibrated with, which its card lists.
 
     Returns
     -------
     dict
-        JSON values: for each ion, and in it for all systems and for each pair of valencies, what
-        `compared` gives; the same in ``both`` for the profiles of both ions together;
-        ``typical_error``, the median relative L2 error over both ions.
+        JSON values. ``positive`` and ``negative`` hold what `compared` returns, for ``all`` systems
+        and for each pair of valencies; ``both`` is the same for the profiles of both ions together.
+        ``typical_error`` and ``worst_error`` are the median and the maximum relative L2 error over
+        both ions.
 
     Raises
     ------
     InvalidInput
-        The data have no system that the model did not see.
+        If the model was trained on or calibrated with all systems of the data.
     """
     if not isinstance(model, Surrogate):
         model = Surrogate.load(model)
     if not isinstance(data, Simulations):
         data = Simulations.load(data)
-    rows = list(range(len(data))) if seen_too else unseen(model, data)
+    rows = list(range(len(data))) if include_seen else unseen(model, data)
     if not rows:
-        problem = f"every system in it took part in the training of {model.name}"
+        problem = f"{model.name} was trained on or calibrated with all of its systems"
         raise InvalidInput("data", data.folder, problem)
     data = data[rows]
     predicted = model.predict_halves(data.systems)
@@ -87,26 +87,29 @@ def evaluate(
 
 
 def unseen(model: Surrogate, data: Simulations) -> list[int]:
-    """Simulations whose systems neither trained the model nor set its error band."""
+    """Return the rows whose systems neither trained the model nor set its error band."""
     seen = {*model.card.systems.training, *model.card.systems.validation}
     return [row for row, key in enumerate(data.keys) if key not in seen]
 
 
 class Comparison:
-    """One predicted profile beside the simulated one, over the left half of the slit.
+    """Comparison of a predicted profile with a simulated one over the left half of the slit.
 
     Attributes
     ----------
-    observed, noise, beyond : float
-        Relative L2 error ‖ML − MD‖/‖MD‖; what the simulation's own statistical error adds to it on
-        average; the root of the difference of their squares (0 where noise is larger).
+    observed : float
+        Relative L2 error ‖ML − MD‖/‖MD‖.
+    noise : float
+        Expected contribution of the statistical error of the simulation.
+    beyond : float
+        Root of the difference of their squares; 0 if the noise is larger.
     points : dict of str to float
         Relative error of the contact, mid and peak density.
     inside : dict of str to ndarray of bool
-        By region of the slit: which bins lie within the 90 % band, the simulation's error added in
-        quadrature.
+        Bins within the 90 % band, by region of the slit. The error of the simulation is added to
+        the band in quadrature.
     width : float
-        Mean half width of the band, relative to the density, in bins with at least 5 % of the peak.
+        Mean half width of the band relative to the density, in bins with at least 5 % of the peak.
     """
 
     def __init__(
@@ -147,16 +150,23 @@ def _points(system: SlitSystem, species: str, half: np.ndarray) -> dict[str, flo
 
 
 def compared(comparisons: Sequence[Comparison], keys: Sequence[str]) -> dict[str, Any]:
-    """Summary of comparisons; `keys` name their systems.
+    """Summarize comparisons.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+    keys : sequence of str
+        Key of the system of each comparison.
 
     Returns
     -------
     dict
-        ``profiles``, their number; ``observed`` and ``beyond``, the relative L2 error as it is and
-        without the simulations' noise (median, worst; system of the worst); ``noise``, its median;
-        ``contact``, ``mid``, ``peak``, the relative errors of these densities (median and worst of
-        the absolute value); ``coverage``, the share of bins within the 90 % band, by region and in
-        all; ``width``, the mean half width of the band relative to the density.
+        ``profiles``, the number of profiles; ``observed`` and ``beyond``, the relative L2 error
+        with and without the noise of the simulations (median, worst, system of the worst);
+        ``noise``, the median noise; ``contact``, ``mid`` and ``peak``, the relative errors of these
+        densities (median and worst absolute value); ``coverage``, the share of bins within the
+        90 % band, by region and in total; ``width``, the mean half width of the band relative to
+        the density.
     """
     observed = np.array([comparison.observed for comparison in comparisons])
     beyond = np.array([comparison.beyond for comparison in comparisons])
@@ -205,11 +215,11 @@ COVERAGE = (
     ("", "central region"),
     ("half width", "of the band"),
 )
-"""Headers of the report, in two lines."""
+"""Column headers of the report, in two lines."""
 
 
 def format_report(metrics: dict[str, Any]) -> str:
-    """The metrics of `evaluate` as two tables."""
+    """Format the metrics of `evaluate` as two tables."""
     groups = [
         (species, valencies, values)
         for species in (*SPECIES, "both")

@@ -1,7 +1,7 @@
-"""Fits the network to simulated profiles.
+"""Fit of the network to simulated profiles.
 
 The loss compares densities, not coefficients: squared deviations in units of their standard errors,
-averaged over bins and ions. So a run counts for as much as it is exact.
+averaged over bins and ions. More precise runs therefore have a larger weight.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from nanoconf.surrogate.simulations import Simulations
 from nanoconf.surrogate.tf import import_tensorflow, limit_threads
 
 STEPS = 30_000
-"""Of the optimiser, unless a number of epochs is asked for: many passes through few systems."""
+"""Default number of optimiser steps; the number of epochs follows from it."""
 
 BATCH_SIZE = 64
 LEARNING_RATE = 3e-3
 LAST_LEARNING_RATE = 3e-6
 
 ERROR_FLOOR = 0.002
-"""Added to standard errors in quadrature, in units of the mean density: the loss is not to be ruled
-by the few bins whose errors happen to be tiny."""
+"""Added to standard errors in quadrature, in units of the mean density, so that a few bins with
+tiny errors do not dominate the loss."""
 
 TRAINING = {
     "loss": "squared deviation of the densities in units of their standard errors (in quadrature "
@@ -42,20 +42,21 @@ TRAINING = {
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """What the network learns from, as float32 arrays with a row a simulation.
+class TrainingSet:
+    """Data that the network is fitted to or validated with, as float32 arrays.
 
     Attributes
     ----------
     inputs : ndarray, shape (simulations, 5)
+        Inputs of the network.
     factor : ndarray, shape (simulations, 150)
-        Of `Slits.bins`.
+        From `Slits.bins`.
     basis : ndarray, shape (simulations, 150, terms)
-        Of `Slits.basis`.
+        From `Slits.basis`.
     relative, weight : ndarray, shape (simulations, 2, 150)
-        Density / mean density of both ions, and 1/variance; 0 where ions cannot be.
+        Density / mean density of both ions, and 1/variance (0 where the wall excludes ions).
     coefficients : ndarray, shape (simulations, 2·terms)
-        Of `coefficients_of`.
+        From `coefficients_of`.
     """
 
     inputs: np.ndarray
@@ -66,8 +67,8 @@ class Lessons:
     coefficients: np.ndarray
 
     @classmethod
-    def of(cls, data: Simulations, terms: int = TERMS) -> Lessons:
-        """The lessons of some simulations."""
+    def of(cls, data: Simulations, terms: int = TERMS) -> TrainingSet:
+        """Prepare simulations for a network with this number of terms."""
         slits = Slits.of(data.systems)
         factor, place = slits.bins()
         relative, error = data.relative()
@@ -86,21 +87,21 @@ class Lessons:
         return len(self.inputs)
 
 
-def usual_epochs(systems: int) -> int:
-    """Passes through so many systems that make `STEPS` steps."""
+def default_epochs(systems: int) -> int:
+    """Return the number of epochs that make `STEPS` steps."""
     return max(1, round(STEPS / math.ceil(systems / BATCH_SIZE)))
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How a network came out.
+    """Fitted network and its losses.
 
     Attributes
     ----------
     network : keras.Model
     training_loss, validation_loss : list of float
-        Epoch by epoch: the loss averaged over the members while they learnt; the loss of their mean
-        profile on other systems.
+        Losses by epoch: the mean loss of the members during the epoch, and the loss of their mean
+        profile on the validation set after it.
     """
 
     network: Any
@@ -109,8 +110,8 @@ class Fit:
 
 
 def fit(
-    training: Lessons,
-    validation: Lessons,
+    training: TrainingSet,
+    validation: TrainingSet,
     epochs: int,
     seed: int = 1,
     after_epoch: Callable[[], Any] = lambda: None,
@@ -120,16 +121,16 @@ def fit(
 
     Parameters
     ----------
-    training, validation : Lessons
-        What it is fitted to, and what only its loss is told of.
+    training, validation : TrainingSet
+        Training data, and data used only to report the loss.
     epochs : int
-        Passes through the training systems.
+        Passes through the training set.
     seed : int
-        Seed of the first weights and of the order of the lessons.
+        Seed of the initial weights and of the order of the training data.
     after_epoch : callable
         Called after every epoch.
     architecture : Architecture
-        Its size; the lessons must have as many terms.
+        Size of the network; its number of terms must be that of the data.
     """
     limit_threads()
     random = np.random.default_rng(seed)
@@ -149,23 +150,23 @@ def fit(
     return Fit(network, training_loss, validation_loss)
 
 
-def _epoch(network: Any, lessons: Lessons, epochs: int) -> Callable[[np.ndarray], Any]:
-    """One epoch as a TensorFlow graph: `keras.Model.fit` takes many times as long."""
+def _epoch(network: Any, training: TrainingSet, epochs: int) -> Callable[[np.ndarray], Any]:
+    """Compile one epoch to a TensorFlow graph, which is much faster than `keras.Model.fit`."""
     tf = import_tensorflow()
     import keras
 
-    batches = -(-len(lessons) // BATCH_SIZE)
+    batches = -(-len(training) // BATCH_SIZE)
     rate = keras.optimizers.schedules.CosineDecay(
         LEARNING_RATE, epochs * batches, LAST_LEARNING_RATE / LEARNING_RATE
     )
     optimiser = keras.optimizers.Adam(rate)
     optimiser.build(network.trainable_variables)
     arrays = (
-        lessons.inputs,
-        lessons.factor,
-        lessons.basis,
-        lessons.relative,
-        lessons.weight,
+        training.inputs,
+        training.factor,
+        training.basis,
+        training.relative,
+        training.weight,
     )
     inputs, factor, basis, relative, weight = (tf.constant(array) for array in arrays)
 
@@ -187,26 +188,26 @@ def _epoch(network: Any, lessons: Lessons, epochs: int) -> Callable[[np.ndarray]
             gradients = tape.gradient(members, network.trainable_variables)
             optimiser.apply(gradients, network.trainable_variables)
             total += loss * tf.cast(tf.size(rows), tf.float32)
-        return total / len(lessons)
+        return total / len(training)
 
     return lambda order: run_epoch(tf.constant(order))
 
 
-def predicted(network: Any, lessons: Lessons) -> np.ndarray:
-    """Density / mean density, mean of the members, shape (simulations, 2, 150)."""
+def predicted(network: Any, data: TrainingSet) -> np.ndarray:
+    """Return density / mean density, averaged over the members, shape (simulations, 2, 150)."""
     tf = import_tensorflow()
-    coefficients = network(lessons.inputs, training=False)
-    return _profiles(tf, coefficients, lessons.basis, lessons.factor).numpy().mean(axis=1)
+    coefficients = network(data.inputs, training=False)
+    return _profiles(tf, coefficients, data.basis, data.factor).numpy().mean(axis=1)
 
 
-def _mean_loss(network: Any, lessons: Lessons) -> float:
-    """The loss of the members' mean profile."""
-    deviation = predicted(network, lessons) - lessons.relative
-    return float(np.mean(lessons.weight * deviation**2))
+def _mean_loss(network: Any, data: TrainingSet) -> float:
+    """Return the loss of the members' mean profile."""
+    deviation = predicted(network, data) - data.relative
+    return float(np.mean(data.weight * deviation**2))
 
 
 def _profiles(tf: Any, coefficients: Any, basis: Any, factor: Any) -> Any:
-    """`shape.profile_of` in TensorFlow; shape (systems, members, 2, 150)."""
+    """Compute `shape.profile_of` in TensorFlow; shape (systems, members, 2, 150)."""
     members = coefficients.shape[1]
     columns = tf.reshape(coefficients, (-1, members * len(SPECIES), coefficients.shape[3]))
     logarithm = tf.matmul(columns, basis, transpose_b=True)
@@ -216,7 +217,7 @@ def _profiles(tf: Any, coefficients: Any, basis: Any, factor: Any) -> Any:
 
 
 def thinned(values: list[float], points: int = 200) -> dict[str, list]:
-    """A curve over epochs, thinned to what a plot shows."""
+    """Return a curve over epochs, thinned out for plotting."""
     shown = np.unique(np.geomspace(1, len(values), min(points, len(values))).round().astype(int))
     return {
         "epoch": shown.tolist(),

@@ -11,7 +11,6 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from backend.files import write_text
-from backend.inputs import Range
 from backend.profiles.bins import bin_centres
 from backend.profiles.density import DensityProfile, SlitProfiles
 from backend.system import SPECIES, SlitSystem
@@ -22,8 +21,8 @@ from nanoconf.surrogate.domain import ExtrapolationWarning as ExtrapolationWarni
 from nanoconf.surrogate.runtime import RUNTIMES, Network
 from nanoconf.surrogate.shape import TERMS, Slits, profile_of
 
-AT_ONCE = 256
-"""Systems that are evaluated together: what is in hand stays in the processor's cache."""
+BATCH_SIZE = 256
+"""Systems evaluated in one batch, so that the arrays fit into the processor cache."""
 
 FILES = {
     "positive": ("ml_positive_density.csv", "ml_predicted_p_density_profile.dat"),
@@ -32,12 +31,12 @@ FILES = {
 
 
 class Halves(NamedTuple):
-    """Predicted profiles of several systems, from the wall to the middle.
+    """Predicted profiles of several systems, from the wall to the midplane.
 
     Attributes
     ----------
     density, error : ndarray, shape (systems, 2, 150)
-        Density of both ions (M) and its error: 90 % of true densities lie within 1.645 errors.
+        Density of both ions (M) and its error (M): 90 % of true densities lie within 1.645 errors.
     """
 
     density: np.ndarray
@@ -46,17 +45,17 @@ class Halves(NamedTuple):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says about a system.
+    """Predicted profiles of one system.
 
     Attributes
     ----------
     system : SlitSystem
-        The system.
+        System that was predicted.
     positive, negative : DensityProfile
         Profiles over the full slit, 300 bins. `error` (M): 90 % of true densities lie within 1.645
         errors; see `nanoconf.surrogate.band`.
     model : str
-        Name of the model that answered.
+        Name of the model.
     """
 
     system: SlitSystem
@@ -66,11 +65,11 @@ class Prediction:
 
     @property
     def profiles(self) -> SlitProfiles:
-        """Both profiles."""
+        """Profiles of both ions."""
         return SlitProfiles(self.positive, self.negative)
 
     def files(self) -> dict[str, str]:
-        """Text of each file that holds this prediction, by file name."""
+        """Return the text of each file of this prediction, by file name."""
         return predicted_files(self.profiles)
 
     def save(self, folder: str | Path) -> None:
@@ -80,7 +79,7 @@ class Prediction:
 
 
 def predicted_files(profiles: SlitProfiles) -> dict[str, str]:
-    """Text of each file that holds predicted profiles, by file name."""
+    """Return the text of each file of predicted profiles, by file name."""
     texts = {}
     for species, (csv_name, dat_name) in FILES.items():
         profile = profiles.by_species()[species]
@@ -90,14 +89,14 @@ def predicted_files(profiles: SlitProfiles) -> dict[str, str]:
 
 
 class Surrogate:
-    """A trained model. `Surrogate.load` makes one; predicting is safe from several threads.
+    """Trained model, loaded with `Surrogate.load`. Its methods are thread-safe.
 
     Attributes
     ----------
     folder : Path
-        Where the model lies.
+        Folder of the model.
     card : Card
-        How it was made, what it was trained for and how accurate it is.
+        How the model was made, what it was trained for and how accurate it is.
     """
 
     def __init__(self, folder: Path, card: Card, network: Network):
@@ -107,20 +106,22 @@ class Surrogate:
 
     @classmethod
     def load(cls, path: str | Path | None = None, runtime: str = "litert") -> Self:
-        """The current model, or the one in a folder.
+        """Load the current model, or the model in a folder.
 
         Parameters
         ----------
         path : path, optional
-            Folder of a model, or of several. Where it is left out: ``NANOCONF_MODELS``, else
-            ``models`` in ``NANOCONF_HOME``, else the models that come with the package.
+            Folder of one model or of several. By default ``NANOCONF_MODELS``, then ``models`` in
+            ``NANOCONF_HOME``, then the models of the package.
         runtime : {"litert", "tensorflow"}
-            What evaluates the network. They agree to 1e-5; LiteRT loads 50 times faster.
+            Runtime that evaluates the network. They agree to 1e-5; LiteRT loads 50 times faster.
 
         Raises
         ------
         ModelNotFound
-            There is no model there.
+            If no model is found.
+        ValueError
+            If the runtime is unknown.
         """
         from nanoconf.surrogate.lifecycle.registry import ModelNotFound, current_model
 
@@ -129,10 +130,12 @@ class Surrogate:
         found = current_model(path)
         folder, kind = found.folder, found.card.kind
         if kind != KIND:
-            raise ModelNotFound(f"{folder}: a model of kind {kind!r}; known: {KIND!r}")
+            raise ModelNotFound(
+                f"{folder}: the model has the unknown kind {kind!r}; known: {KIND!r}"
+            )
         return cls(folder, found.card, RUNTIMES[runtime](folder))
 
-    # --- what it is -------------------------------------------------------------------------
+    # --- properties -------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -140,44 +143,41 @@ class Surrogate:
         return self.card.name
 
     @property
-    def learnt(self) -> Domain:
-        """The systems that it has learnt."""
+    def domain(self) -> Domain:
+        """Systems that the model was trained for."""
         return self.card.domain
 
     @property
-    def domain(self) -> dict[str, Range]:
-        """Learnt range of each input of the network, by parameter."""
-        return self.learnt.ranges
-
-    @property
     def typical_error(self) -> float:
-        """Median relative L2 error of the profiles of validation systems, both ions."""
+        """Median relative L2 error of both ions' profiles on the validation set; nan if unknown."""
         metrics = self.card.metrics
         return math.nan if metrics is None else metrics.typical_error
 
-    # --- what it says -----------------------------------------------------------------------
+    # --- prediction -------------------------------------------------------------------------
 
     def predict(self, system: SlitSystem, extrapolate: bool = False) -> Prediction:
-        """The profiles of a system.
+        """Predict the profiles of a system.
 
         Parameters
         ----------
         system : SlitSystem
-            The system.
+            System to predict.
         extrapolate : bool
-            Answer with an `ExtrapolationWarning` where a number lies outside the learnt range.
+            Issue an `ExtrapolationWarning` instead of raising if a continuous input lies outside
+            its training range.
 
         Raises
         ------
         InvalidInput
-            The system is outside the domain: one line with the parameter and the learnt range.
+            If the system is outside the domain. The message gives the parameter and its training
+            range on one line.
         """
         return self.predict_many([system], extrapolate)[0]
 
     def predict_many(
         self, systems: Sequence[SlitSystem], extrapolate: bool = False
     ) -> list[Prediction]:
-        """The profiles of several systems in one batch; see `predict`."""
+        """Predict the profiles of several systems; see `predict`."""
         halves = self.predict_halves(systems, extrapolate)
         return [
             self._prediction(system, density, error)
@@ -193,7 +193,7 @@ class Surrogate:
         return Prediction(system, positive, negative, self.name)
 
     def predict_halves(self, systems: Sequence[SlitSystem], extrapolate: bool = False) -> Halves:
-        """The profiles of many systems as arrays, 150 bins from the wall to the middle.
+        """Predict many systems as arrays: 150 bins from the wall to the midplane.
 
         Raises
         ------
@@ -201,14 +201,14 @@ class Surrogate:
             As in `predict`.
         """
         for system in systems:
-            self.learnt.check(system, extrapolate)
-        parts = [
-            self._halves(systems[first : first + AT_ONCE])
-            for first in range(0, len(systems), AT_ONCE)
+            self.domain.check(system, extrapolate)
+        batches = [
+            self._halves(systems[first : first + BATCH_SIZE])
+            for first in range(0, len(systems), BATCH_SIZE)
         ]
-        if not parts:
+        if not batches:
             return Halves(*np.zeros((2, 0, len(SPECIES), 0)))
-        return Halves(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        return Halves(*(np.concatenate(arrays) for arrays in zip(*batches, strict=True)))
 
     def _halves(self, systems: Sequence[SlitSystem]) -> Halves:
         mean, spread, place = self.ensemble(systems)
@@ -217,14 +217,14 @@ class Surrogate:
         return Halves(mean * means, error * means)
 
     def ensemble(self, systems: Sequence[SlitSystem]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What the members of the ensemble say, without a check of the domain.
+        """Evaluate the members of the ensemble; the domain is not checked.
 
         Returns
         -------
         mean, spread : ndarray, shape (systems, 2, 150)
             Mean and standard deviation of density / mean density.
         place : ndarray, shape (systems, 150)
-            Where each bin's ions are on average, |z| (nm).
+            Mean position |z| (nm) of the ions in each bin, see `Slits.bins`.
         """
         slits = Slits.of(systems)
         factor, place = slits.bins()
@@ -233,11 +233,11 @@ class Surrogate:
         return profiles.mean(axis=1), profiles.std(axis=1, ddof=1), place
 
     def _logarithms(self, systems: Sequence[SlitSystem], basis: np.ndarray) -> np.ndarray:
-        """The members' ln y, up to a constant, shape (systems, members, 2, points)."""
+        """Return ln y of each member up to a constant, shape (systems, members, 2, points)."""
         coefficients = self._network(network_inputs(systems))
-        # ions that differ in nothing but the sign of their charge have the same profile
-        alike = [system.positive_valency == -system.negative_valency for system in systems]
-        coefficients[alike] = coefficients[alike].mean(axis=2, keepdims=True)
+        # ions that differ only in the sign of their charge have the same profile
+        symmetric = [system.positive_valency == -system.negative_valency for system in systems]
+        coefficients[symmetric] = coefficients[symmetric].mean(axis=2, keepdims=True)
         count, members = coefficients.shape[:2]
         columns = coefficients.reshape(count, -1, TERMS)
         values = columns @ basis.astype(np.float32).transpose(0, 2, 1)
@@ -246,13 +246,14 @@ class Surrogate:
     def density_at(
         self, system: SlitSystem, z: np.ndarray, extrapolate: bool = False
     ) -> np.ndarray:
-        """Densities at points, not averaged over bins.
+        """Predict densities at points instead of averages over bins.
 
         Parameters
         ----------
         system : SlitSystem
+            System to predict.
         z : array-like, shape (points,)
-            Where (nm), anywhere; beyond the walls the density is 0.
+            Positions (nm). Beyond the walls the density is 0.
         extrapolate : bool
             As in `predict`.
 
@@ -260,8 +261,13 @@ class Surrogate:
         -------
         ndarray, shape (2, points)
             Density of both ions (M).
+
+        Raises
+        ------
+        InvalidInput
+            As in `predict`.
         """
-        self.learnt.check(system, extrapolate)
+        self.domain.check(system, extrapolate)
         z = np.atleast_1d(np.asarray(z, dtype=float))[None]
         slits = Slits.of([system])
         factor, place = slits.bins()
@@ -273,7 +279,7 @@ class Surrogate:
 
 
 def _mean_densities(systems: Sequence[SlitSystem]) -> np.ndarray:
-    """Mean density of both ions (M), shape (systems, 2)."""
+    """Return the mean density of both ions (M), shape (systems, 2)."""
     return np.array([[mean_density(system, species) for species in SPECIES] for system in systems])
 
 

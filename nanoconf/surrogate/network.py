@@ -1,11 +1,11 @@
-"""The network: from the five inputs to the coefficients of both ions' profiles.
+"""Network from the five inputs to the coefficients of both ions' profiles.
 
-A deep ensemble (B. Lakshminarayanan, A. Pritzel, C. Blundell, NeurIPS 2017): several small
-networks, alike but for their first weights and the order of their lessons. Their mean is the
-prediction, their spread tells how sure it is. All of them are one network here, evaluated at once.
+It is a deep ensemble (B. Lakshminarayanan, A. Pritzel, C. Blundell, NeurIPS 2017): several small
+networks that differ in their initial weights. Their mean is the prediction, and their spread
+estimates its error. They are combined into one Keras network that evaluates all members at once.
 
-`Scaling` is written by hand: it becomes two layers of the network, in which a constant column needs
-the size 0. The scalers of scikit-learn give such a column the size 1, and would take more lines.
+`Scaling` is hand-written, because it becomes two layers of the network, in which a constant column
+needs the size 0. The scalers of scikit-learn give such a column the size 1 and need more code.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from nanoconf.surrogate.tf import import_tensorflow
 
 @dataclass(frozen=True)
 class Architecture:
-    """Size and kind of the network.
+    """Size and activation of the network.
 
     Attributes
     ----------
     members : int
-        Of the ensemble.
+        Number of members of the ensemble.
     hidden_units : tuple of int
-        Of each member's layers.
+        Number of units in each hidden layer of a member.
     activation : str
-        Of the hidden layers, as Keras calls it.
+        Keras name of the activation of the hidden layers.
     terms : int
-        Coefficients of each ion's profile.
+        Number of coefficients of each ion's profile.
     """
 
     members: int = 8
@@ -45,7 +45,7 @@ class Architecture:
     terms: int = TERMS
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values, with what the outputs are."""
+        """Return the architecture as JSON values, with a description of the outputs."""
         return asdict(self) | {
             "hidden_units": list(self.hidden_units),
             "outputs": f"{self.terms} coefficients of even Chebyshev polynomials, whose sum is the "
@@ -54,16 +54,17 @@ class Architecture:
 
 
 SHIPPED = Architecture()
-"""That of the model that ships; `python -m benchmarks.variants` compares it with others."""
+"""Architecture of the shipped model; `python -m benchmarks.variants` compares it with others."""
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Moves columns to mean 0 and size 1; a constant column becomes 0 and comes back as it was.
+    """Linear scaling of columns, (value − centre)/size; a constant column is scaled to 0.
 
     Attributes
     ----------
     centre, size : ndarray, shape (columns,)
+        The size of a constant column is 0.
     """
 
     centre: np.ndarray
@@ -71,13 +72,13 @@ class Scaling:
 
     @classmethod
     def of_ranges(cls, values: np.ndarray) -> Scaling:
-        """Takes the range of each column, shape (rows, columns), to [−1, 1]."""
+        """Scale each column of an array, shape (rows, columns), to the range [−1, 1]."""
         low, high = values.min(axis=0), values.max(axis=0)
         return cls((high + low) / 2, (high - low) / 2)
 
     @classmethod
     def of_spread(cls, values: np.ndarray) -> Scaling:
-        """Takes each column, shape (rows, columns), to mean 0 and standard deviation 1."""
+        """Scale each column of an array, shape (rows, columns), to mean 0 and unit variance."""
         return cls(values.mean(axis=0), values.std(axis=0))
 
     @property
@@ -89,14 +90,20 @@ class Scaling:
 def build(
     inputs: Scaling, outputs: Scaling, seed: int, architecture: Architecture = SHIPPED
 ) -> Any:
-    """Keras network from physical inputs (batch, 5) to coefficients (batch, members, 2, terms).
+    """Build the Keras network from inputs (batch, 5) to coefficients (batch, members, 2, terms).
 
     Parameters
     ----------
     inputs, outputs : Scaling
-        Go inside the network, so that no table must travel with it; `outputs` over 2·terms columns.
+        Scaling of the 5 inputs and of the 2·terms outputs; both become layers of the network.
     seed : int
-        Every first weight follows from it.
+        Seed of the initial weights.
+    architecture : Architecture
+        Size of the network.
+
+    Returns
+    -------
+    keras.Model
     """
     import_tensorflow()
     from keras import Model, initializers, layers
@@ -124,7 +131,7 @@ def build(
 
 
 def litert_bytes(network: Any) -> bytes:
-    """The network converted to LiteRT (TensorFlow's light runtime), in float32."""
+    """Convert the network to LiteRT (TensorFlow's light runtime) in float32."""
     tensorflow = import_tensorflow()
     with TemporaryDirectory(prefix="nanoconf-") as folder:
         network.export(folder, format="tf_saved_model", verbose=False)

@@ -1,4 +1,4 @@
-"""What evaluates a saved network: LiteRT, or TensorFlow itself."""
+"""Runtimes that evaluate a saved network: LiteRT and TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 
 
 class Network(Protocol):
-    """Evaluates a network; safe to call from several threads."""
+    """Saved network. Calls are thread-safe."""
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
-        """Coefficients, (batch, members, 2, terms), for inputs, shape (batch, inputs)."""
+        """Map inputs, shape (batch, inputs), to coefficients, shape (batch, members, 2, terms)."""
         ...
 
 
 class LiteRTNetwork:
-    """A network in TensorFlow's light runtime: 0.1 s to load, where TensorFlow takes 5 s."""
+    """Network in LiteRT, TensorFlow's light runtime, which loads in 0.1 s instead of 5 s."""
 
     def __init__(self, folder: Path):
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-        # Without the XNNPACK delegate: it announces itself on stderr, and costs more to set up
-        # than it saves on a network of this size.
+        # The XNNPACK delegate writes to stderr, and takes longer to set up than it saves on a
+        # network of this size.
         self._interpreter = Interpreter(
             model_content=(folder / f"{NAME}.tflite").read_bytes(),
             num_threads=1,
@@ -36,7 +36,7 @@ class LiteRTNetwork:
         self._lock = threading.Lock()
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
-        """Coefficients, (batch, members, 2, terms), for inputs, shape (batch, inputs)."""
+        """Map inputs, shape (batch, inputs), to coefficients, shape (batch, members, 2, terms)."""
         with self._lock:
             if inputs.shape != self._shape:
                 self._interpreter.resize_tensor_input(self._input, inputs.shape)
@@ -48,7 +48,7 @@ class LiteRTNetwork:
 
 
 class TensorFlowNetwork:
-    """The network as it was trained, in TensorFlow."""
+    """Network in TensorFlow, in which it was trained."""
 
     def __init__(self, folder: Path):
         from nanoconf.surrogate.tf import import_tensorflow
@@ -60,13 +60,13 @@ class TensorFlowNetwork:
         self._lock = threading.Lock()
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
-        """Coefficients, (batch, members, 2, terms), for inputs, shape (batch, inputs)."""
+        """Map inputs, shape (batch, inputs), to coefficients, shape (batch, members, 2, terms)."""
         with self._lock:
             return self._model(inputs.astype(np.float32), training=False).numpy()
 
 
 NAME = "profiles"
-"""Of the network's files."""
+"""Stem of the file names of the network."""
 
 RUNTIMES: dict[str, type[LiteRTNetwork] | type[TensorFlowNetwork]] = {
     "litert": LiteRTNetwork,

@@ -1,13 +1,13 @@
-"""How a density profile follows from a few smooth numbers.
+"""Density profiles from a few coefficients.
 
 The density of an ion is written as ρ(z) = ρ̄ y(z) exp(−βU_wall(z)) / ⟨y exp(−βU_wall)⟩. At the soft
-wall ρ falls by half within 0.01 nm; y does not notice the wall, and ln y is a short sum of even
-Chebyshev polynomials of z. Whatever their coefficients are, the profile is then
+wall ρ halves within 0.01 nm, but y is smooth through the wall, and ln y is a short sum of even
+Chebyshev polynomials of z. For any coefficients, the profile
 
-- mirror symmetric, never negative, and zero where the walls let no ion be,
-- of the right mean ρ̄, which the inputs fix; so the slit as a whole is electroneutral.
+- is mirror symmetric, never negative, and zero where the walls exclude ions,
+- has the mean ρ̄ given by the inputs, so that the slit as a whole is electroneutral.
 
-Arrays have one row a system; both ions have the same diameter.
+Arrays have one row for each system; both ions have the same diameter.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from backend.system import SPECIES, SlitSystem
 from backend.walls import WCA_RANGE, wall_geometry
 
 HALF = BINS // 2
-"""Bins of the left half of the slit, from the wall to the middle."""
+"""Bins of the left half of the slit, from the wall to the midplane."""
 
 TERMS = 14
-"""Coefficients of each ion. With 10 the profiles of the data set are met to 0.15 %."""
+"""Coefficients of each ion. 10 coefficients fit the profiles of the training set to 0.15 %."""
 
 REACH = 0.88
-"""Where the polynomials end, in WCA sizes from the plane that repels ions; nearer to it the wall
-lets through 2·10⁻⁵ of the ions."""
+"""End of the polynomials, as a distance from the repelling plane in units of the WCA size. At
+smaller distances the Boltzmann factor is below 2·10⁻⁵."""
 
 SMALLEST_FACTOR = 1e-4
-"""Bins where the walls let ions be less often than this, relative to the middle, count as empty."""
+"""Bins whose mean Boltzmann factor is smaller count as empty."""
 
 
 @dataclass(frozen=True)
 class Slits:
-    """The geometry of some slits.
+    """Geometry of several slits.
 
     Attributes
     ----------
     width : ndarray, shape (systems,)
-        h (nm).
+        Width h (nm).
     size, plane : ndarray, shape (systems,)
-        WCA size of the walls' repulsion, and |z| of the plane that it is counted from (nm).
+        WCA size of the walls (nm), and |z| of the plane that repels the ions (nm).
     """
 
     width: np.ndarray
@@ -55,7 +55,7 @@ class Slits:
 
     @classmethod
     def of(cls, systems: Sequence[SlitSystem]) -> Self:
-        """The slits of systems whose ions have equal diameters."""
+        """Return the slits of systems with ions of equal diameter."""
         geometries = [wall_geometry(system) for system in systems]
         return cls(
             np.array([system.confinement_length for system in systems]),
@@ -67,14 +67,14 @@ class Slits:
         return Slits(self.width[rows], self.size[rows], self.plane[rows])
 
     def bins(self) -> tuple[np.ndarray, np.ndarray]:
-        """What the wall makes of each bin of the left half.
+        """Compute the effect of the wall on each bin of the left half.
 
         Returns
         -------
         factor : ndarray, shape (systems, 150)
-            Mean of exp(−βU_wall) over the bin; exactly 0 where it is below `SMALLEST_FACTOR`.
+            Mean of exp(−βU_wall) over the bin; exactly 0 if it is below `SMALLEST_FACTOR`.
         place : ndarray, shape (systems, 150)
-            |z| (nm) of the centre of gravity of exp(−βU_wall) in the bin: y there is the bin's.
+            |z| (nm) of the centroid of exp(−βU_wall) in the bin, where y is evaluated.
         """
         edges = (self.plane[:, None] - self.width[:, None] * _EDGES) / self.size[:, None]
         area, moment = _cumulative(edges)
@@ -87,12 +87,12 @@ class Slits:
         return np.where(open_bins, factor, 0.0), place
 
     def factor(self, z: np.ndarray) -> np.ndarray:
-        """exp(−βU_wall) of the nearer wall at z (nm), shape (systems, points)."""
+        """Return exp(−βU_wall) of the nearer wall at z (nm), shape (systems, points)."""
         distance = (self.plane[:, None] - np.abs(z)) / self.size[:, None]
         return _boltzmann(distance)
 
     def basis(self, z: np.ndarray, terms: int = TERMS) -> np.ndarray:
-        """Polynomials that ln y is a sum of, at z (nm), shape (systems, points, terms)."""
+        """Evaluate the polynomials of ln y at z (nm), shape (systems, points, terms)."""
         reach = self.plane - REACH * self.size
         square = np.minimum((z / reach[:, None]) ** 2, 1.0)
         # T_2k(x) = T_k(2x² − 1)
@@ -100,11 +100,11 @@ class Slits:
 
 
 _EDGES = 0.5 - np.arange(HALF + 1) / BINS
-"""|z| of the edges of the bins in units of h."""
+"""|z| of the bin edges in units of h."""
 
 
 def _boltzmann(distance: np.ndarray) -> np.ndarray:
-    """exp(−βU) of the WCA repulsion at a distance in units of its size."""
+    """Return exp(−βU) of the WCA repulsion at a distance in units of its size."""
     s6 = np.where(distance > 0, 1 / np.maximum(distance, 1e-9) ** 6, np.inf)
     with np.errstate(invalid="ignore"):
         energy = np.where(s6 > 0.5, 4 * s6 * (s6 - 1) + 1, 0.0)
@@ -113,7 +113,7 @@ def _boltzmann(distance: np.ndarray) -> np.ndarray:
 
 @cache
 def _table() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """∫exp(−βU) du and ∫u exp(−βU) du from 0, at distances u up to where the repulsion ends."""
+    """Tabulate ∫exp(−βU) du and ∫u exp(−βU) du from 0 up to the end of the repulsion."""
     u = np.linspace(0.0, WCA_RANGE, 20_001)
     values = _boltzmann(u)
     step = u[1] - u[0]
@@ -125,7 +125,7 @@ def _table() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _cumulative(distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both integrals of the table up to any distance."""
+    """Return both integrals of the table up to any distance."""
     u, area, moment = _table()
     end = u[-1]
     beyond = np.maximum(distance, end)
@@ -139,7 +139,7 @@ def _cumulative(distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def profile_of(logarithm: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Density / mean density in bins.
+    """Return density / mean density in the bins.
 
     Parameters
     ----------
@@ -147,6 +147,10 @@ def profile_of(logarithm: np.ndarray, factor: np.ndarray) -> np.ndarray:
         ln y, up to a constant.
     factor : ndarray, broadcast to the same shape
         Boltzmann factor of the wall.
+
+    Returns
+    -------
+    ndarray, shape (..., bins)
     """
     weight = factor * np.exp(logarithm - logarithm.max(axis=-1, keepdims=True))
     return weight / weight.mean(axis=-1, keepdims=True)
@@ -155,13 +159,14 @@ def profile_of(logarithm: np.ndarray, factor: np.ndarray) -> np.ndarray:
 def coefficients_of(
     slits: Slits, relative: np.ndarray, error: np.ndarray, terms: int = TERMS
 ) -> np.ndarray:
-    """Coefficients that give simulated profiles, by least squares.
+    """Fit the coefficients of simulated profiles by least squares.
 
-    They serve to scale a network's outputs; noise in the profile is in them too.
+    The coefficients contain the noise of the profiles. They only scale the outputs of a network.
 
     Parameters
     ----------
     slits : Slits
+        Slits of the systems.
     relative, error : ndarray, shape (systems, 2, 150)
         Density and its standard error in units of the mean density, both ions.
 
@@ -171,7 +176,7 @@ def coefficients_of(
     """
     factor, place = slits.bins()
     basis = slits.basis(place, terms)
-    # higher polynomials are held back, so that noise does not blow them up
+    # the penalty on higher polynomials limits their noise
     penalty = np.diag(np.append(0.0, 0.1 * np.arange(1, terms + 1)))
     found = np.zeros((len(relative), len(SPECIES), terms))
     for row, ion in np.ndindex(found.shape[:2]):

@@ -1,4 +1,4 @@
-"""The simulations that a model learns from or is judged by."""
+"""Simulated profiles that models are trained on or evaluated with."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Simulations:
     Attributes
     ----------
     systems : list of SlitSystem
-        What was simulated, one a simulation.
+        System of each simulation.
     density, error : dict of str to ndarray, shape (simulations, 150)
-        Densities and their standard errors (M) from the wall to the middle, by species.
+        Densities and their standard errors (M) from the wall to the midplane, by species.
     sha256 : str
-        Hash of the file of profiles.
+        Hash of the file that holds the profiles.
     folder : str
-        Where they were read.
+        Folder of that file.
     """
 
     systems: list[SlitSystem]
@@ -42,22 +42,22 @@ class Simulations:
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Read a data set.
+        """Read a dataset.
 
         Raises
         ------
         InvalidInput
-            There is none in the folder, or it lacks one ion's profile of a simulation.
+            If the folder holds no dataset, or a simulation lacks the profile of one ion.
         """
         folder = Path(folder)
-        # the size of the box leaves the profile as it is
+        # the box size does not affect the profile
         names = [field.name for field in fields(SlitSystem) if field.name != "negative_ions"]
         pairs: dict[tuple[Any, ...], dict[str, dict[str, Any]]] = {}
         for row in dataset.load(folder).to_dict("records"):
             inputs = tuple(row[name] for name in names)
             pairs.setdefault((*inputs, row["seed"]), {})[row["species"]] = row
         if not all(set(pair) == set(SPECIES) for pair in pairs.values()):
-            raise InvalidInput("data", str(folder), "a simulation has the profile of one ion only")
+            raise InvalidInput("data", str(folder), "a simulation lacks the profile of one ion")
         return cls(
             [SlitSystem(**dict(zip(names, key, strict=False))) for key in pairs],
             _stacked(pairs, "density"),
@@ -71,15 +71,15 @@ class Simulations:
 
     @cached_property
     def keys(self) -> list[str]:
-        """`system_key` of each simulation."""
+        """Key of the system of each simulation, see `system_key`."""
         return [system_key(system) for system in self.systems]
 
     def mean_densities(self, species: str) -> np.ndarray:
-        """Mean density (M) that the inputs of each simulation fix; shape (simulations,)."""
+        """Return the mean density (M) of each simulation; shape (simulations,)."""
         return np.array([mean_density(system, species) for system in self.systems])
 
     def relative(self) -> tuple[np.ndarray, np.ndarray]:
-        """Densities and errors of both ions / mean density, each (simulations, 2, 150)."""
+        """Return density and error / mean density of both ions, each (simulations, 2, 150)."""
         means = np.stack([self.mean_densities(species) for species in SPECIES], axis=1)[..., None]
         density, error = (
             np.stack([values[species] for species in SPECIES], axis=1)
@@ -88,7 +88,7 @@ class Simulations:
         return density / means, error / means
 
     def __getitem__(self, rows: Sequence[int] | np.ndarray) -> Simulations:
-        """Some of the simulations."""
+        """Return the simulations in these rows."""
         rows = np.asarray(rows)
         return Simulations(
             [self.systems[row] for row in rows],
@@ -99,16 +99,16 @@ class Simulations:
         )
 
     def only(self, keys: Collection[str]) -> Simulations:
-        """Those of the systems with some keys."""
+        """Return the simulations of the systems with these keys."""
         return self[[row for row, key in enumerate(self.keys) if key in keys]]
 
     def without(self, keys: Collection[str]) -> Simulations:
-        """Those of all other systems."""
+        """Return the simulations of all other systems."""
         return self[[row for row, key in enumerate(self.keys) if key not in keys]]
 
 
 def system_key(system: SlitSystem) -> str:
-    """What tells apart the systems of one domain: h z₊ z₋ c d, as in ``3.2 1 -1 0.6 0.65``."""
+    """Return h z₊ z₋ c d, as in ``3.2 1 -1 0.6 0.65``, which is unique within a domain."""
     return " ".join(f"{value:.9g}" for value in network_inputs([system])[0])
 
 

@@ -1,4 +1,4 @@
-"""TensorFlow, loaded only by what trains or asks for it, and kept quiet."""
+"""Import of TensorFlow on first use, without its start-up messages."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 THREADS = 2
 
 IMPORTING = Lock()
-"""One thread at a time: environment and standard error, changed meanwhile, are the process's."""
+"""Held during the import, which changes the environment and standard error of the process."""
 
 
 def import_tensorflow() -> Any:
-    """TensorFlow, imported without its start-up chatter and without a search for GPUs.
+    """Import TensorFlow without start-up messages and without GPUs.
 
-    The networks are far too small for a GPU to help.
+    The networks are too small to benefit from a GPU.
     """
     with IMPORTING:
         return _imported()
@@ -37,8 +37,9 @@ def _imported() -> Any:
         with _muted():
             import tensorflow
 
-        tensorflow.config.list_physical_devices()  # CUDA is looked for here, not at import
-        tensorflow.get_logger().setLevel("ERROR")  # a search compiles many networks, as it must
+        tensorflow.config.list_physical_devices()  # searches for CUDA; the import does not
+        # a hyperparameter search compiles many networks, which TensorFlow would warn about
+        tensorflow.get_logger().setLevel("ERROR")
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
@@ -47,9 +48,9 @@ def _imported() -> Any:
 
 @contextmanager
 def _muted() -> Iterator[None]:
-    """Drop what C++ writes to standard error: it tells of GPUs before it can be told not to.
+    """Discard standard error: the C++ code writes about GPUs before its log level can be set.
 
-    What goes wrong is an exception, and is seen.
+    Errors are still raised as exceptions.
     """
     stderr = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -63,16 +64,16 @@ def _muted() -> Iterator[None]:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Versions of Python, TensorFlow and what else a network was made with, for its card."""
+    """Return the versions of Python, TensorFlow, Keras, NumPy and other packages."""
     names = ("tensorflow", "keras", "numpy", *packages)
     return {"python": platform.python_version()} | {name: version(name) for name in names}
 
 
 def limit_threads() -> None:
-    """Let TensorFlow use `THREADS` threads in this process."""
+    """Limit TensorFlow to `THREADS` threads in this process."""
     threading = import_tensorflow().config.threading
     try:
         threading.set_intra_op_parallelism_threads(THREADS)
         threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:
-        pass  # TensorFlow is in use already in this process, and keeps the threads it has
+        pass  # too late: TensorFlow has created its threads

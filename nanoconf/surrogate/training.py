@@ -1,4 +1,4 @@
-"""Trains a model: an ensemble, its error band, and a card that says what it is worth."""
+"""Training of a model: the ensemble, its error band and its card."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nanoconf.surrogate import band
 from nanoconf.surrogate.card import KIND, Card, Data, DataSet, Metrics, Promotion, Systems
 from nanoconf.surrogate.domain import Domain
 from nanoconf.surrogate.evaluation import evaluate
-from nanoconf.surrogate.fitting import TRAINING, Fit, Lessons, fit, thinned, usual_epochs
+from nanoconf.surrogate.fitting import TRAINING, Fit, TrainingSet, default_epochs, fit, thinned
 from nanoconf.surrogate.lifecycle.collection import merged
 from nanoconf.surrogate.model import Surrogate
 from nanoconf.surrogate.network import SHIPPED, save
@@ -30,8 +30,10 @@ from nanoconf.surrogate.tf import THREADS, versions
 
 NICENESS = 10
 HELD_OUT = 0.1
-FEWEST = 10
-"""Systems of a pair of valencies: fewer are too few to learn from."""
+"""Share of the systems that is held out for validation."""
+
+MINIMUM_SYSTEMS = 10
+"""Minimum number of systems for each pair of valencies."""
 
 
 def train(
@@ -39,7 +41,7 @@ def train(
     output_folder: str | Path,
     *,
     validation_folder: str | Path | None = None,
-    more: Simulations | None = None,
+    extra: Simulations | None = None,
     epochs: int | None = None,
     seed: int = 1,
     promotion: Promotion | None = None,
@@ -51,45 +53,45 @@ def train(
     Parameters
     ----------
     data_folder : path
-        Data set: ``profiles.parquet`` and ``card.json``. The ten systems that the paper shows are
-        left out.
+        Dataset: ``profiles.parquet`` and ``card.json``. The ten systems shown in the paper are
+        excluded.
     output_folder : path
-        The model's folder; its last part is the model's name. A folder that is there is replaced.
+        Folder of the model. Its last part is the model's name. An existing folder is replaced.
     validation_folder : path, optional
-        Data set that sets the error band and gives the card's metrics; its systems are left out of
-        the training. Where it is left out, a tenth of the systems is held back for that.
-    more : Simulations, optional
-        Runs to learn from besides; those of one system are averaged. They leave the domain as the
-        data set makes it.
+        Dataset that sets the error band and gives the metrics of the card. Its systems are excluded
+        from the training set. By default a tenth of the systems is held out.
+    extra : Simulations, optional
+        Additional training data. Simulations of the same system are averaged. They do not change
+        the domain.
     epochs : int, optional
-        Passes through the training systems; `usual_epochs` where they are left out.
+        Passes through the training set; `default_epochs` by default.
     seed : int
-        Seed of the first weights, the order of the lessons and of what is held back. On one machine
-        the same seed and data give the same model.
+        Seed of the initial weights, the order of the training data and the held-out systems. On one
+        machine the same seed and data give the same model.
     promotion : Promotion, optional
-        Of a retrained model, for the card.
+        Entry in the card of a retrained model.
     progress : bool
         Show a progress bar on stderr.
     background : bool
-        Lower the priority of this process, for good.
+        Lower the priority of this process permanently.
 
     Returns
     -------
     Card
-        The model's card, as in ``card.json``.
+        Card of the model, as in ``card.json``.
 
     Raises
     ------
     InvalidInput
-        A parameter is out of range, or the data are too few or cannot be learnt by this network.
+        If a parameter is out of range, or the data are too few or unsuitable for the network.
     """
     started = time.monotonic()
     if epochs is not None and epochs < 1:
         raise InvalidInput("epochs", epochs, "must be 1 or more")
-    training, validation, domain = learnable(data_folder, validation_folder, seed)
-    if more is not None and len(more):
-        training = merged([training, more])
-    epochs = epochs or usual_epochs(len(training))
+    training, validation, domain = load_sets(data_folder, validation_folder, seed)
+    if extra is not None and len(extra):
+        training = merged([training, extra])
+    epochs = epochs or default_epochs(len(training))
     if background:
         _lower_priority()
     output = Path(output_folder).absolute()
@@ -123,32 +125,32 @@ def train(
             ),
             promotion=promotion,
         )
-        card = _judged(card, folder, validation)
-        _put_in_place(folder, output)
+        card = _evaluated(card, folder, validation)
+        _replace_folder(output, folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return card
 
 
-# --- the data -------------------------------------------------------------------------------
+# --- data -----------------------------------------------------------------------------------
 
 
-def learnable(
+def load_sets(
     data_folder: str | Path, validation_folder: str | Path | None, seed: int
 ) -> tuple[Simulations, Simulations, Domain]:
-    """What is learnt from, what judges, and the domain that both make.
+    """Load the training set, the validation set and their domain; parameters as for `train`.
 
     Raises
     ------
     InvalidInput
-        The data differ in what is no input of the network, or are too few.
+        If the data differ in an input that the network does not have, or are too few.
     """
     data = Simulations.load(data_folder).without(KEPT_OUT_KEYS)
     try:
         domain = Domain.of(data.systems)
         held_out = None if validation_folder else split(data, seed)
-        _demand_enough(data)
+        _check_size(data)
     except ValueError as problem:
         raise InvalidInput("data", str(data_folder), str(problem)) from None
     if validation_folder is not None:
@@ -161,9 +163,9 @@ def learnable(
 
 
 def split(data: Simulations, seed: int, share: float = HELD_OUT) -> set[str]:
-    """Keys of the systems to hold back: a share of each pair of valencies, drawn at random.
+    """Draw the keys of the held-out systems: a random share of each pair of valencies.
 
-    All runs of a system stay on one side.
+    All simulations of a system are in the same set.
     """
     random = np.random.default_rng(seed)
     held: set[str] = set()
@@ -175,15 +177,15 @@ def split(data: Simulations, seed: int, share: float = HELD_OUT) -> set[str]:
     return held
 
 
-def _demand_enough(data: Simulations) -> None:
+def _check_size(data: Simulations) -> None:
     systems: dict[tuple[int, int], set[str]] = {}
     for key, system in zip(data.keys, data.systems, strict=True):
         systems.setdefault(system.valencies, set()).add(key)
     for pair, keys in sorted(systems.items()):
-        if len(keys) < FEWEST:
+        if len(keys) < MINIMUM_SYSTEMS:
             raise ValueError(
-                f"{len(keys)} systems with valencies {pair[0]}:{pair[1]} are too few to learn "
-                f"from: {FEWEST} are the least"
+                f"{len(keys)} systems with valencies {pair[0]}:{pair[1]} are too few: "
+                f"at least {MINIMUM_SYSTEMS} are needed"
             )
 
 
@@ -191,7 +193,7 @@ def _described(data: Simulations) -> DataSet:
     return DataSet(data.sha256, len(data), len(set(data.keys)))
 
 
-# --- the work -------------------------------------------------------------------------------
+# --- fit and evaluation ---------------------------------------------------------------------
 
 
 def _fitted(
@@ -202,21 +204,21 @@ def _fitted(
     bar = tqdm(
         total=epochs,
         unit=" epochs",
-        mininterval=1 if sys.stderr.isatty() else 30,  # a log file needs no line a second
+        mininterval=1 if sys.stderr.isatty() else 30,  # fewer lines in a log file
         disable=not progress,
     )
     with bar:
-        return fit(Lessons.of(training), Lessons.of(validation), epochs, seed, bar.update)
+        return fit(TrainingSet.of(training), TrainingSet.of(validation), epochs, seed, bar.update)
 
 
-def _judged(card: Card, folder: Path, validation: Simulations) -> Card:
-    """The card with the error band and with what the finished model is worth, written down."""
+def _evaluated(card: Card, folder: Path, validation: Simulations) -> Card:
+    """Add the error band and the metrics of the finished model to its card, and save it."""
     card.save(folder)
     mean, spread, place = Surrogate.load(folder).ensemble(validation.systems)
     table = band.calibrated(validation.systems, place, mean, spread, *validation.relative())
     card = replace(card, band=table)
     card.save(folder)
-    metrics = Metrics.from_dict(evaluate(folder, validation, seen_too=True))
+    metrics = Metrics.from_dict(evaluate(folder, validation, include_seen=True))
     card = replace(card, metrics=metrics)
     card.save(folder)
     return card
@@ -227,8 +229,8 @@ def _lower_priority() -> None:
         os.nice(max(0, NICENESS - os.nice(0)))
 
 
-def _put_in_place(folder: Path, output: Path) -> None:
-    """Rename a finished folder to its name; what had the name is removed."""
+def _replace_folder(output: Path, folder: Path) -> None:
+    """Move a finished folder to its final name, in place of the folder that has it."""
     folder.chmod(0o755)
     old = None
     if output.exists():

@@ -1,4 +1,4 @@
-"""How the profiles change with one input: what the surrogate says, and what was simulated."""
+"""Profiles as a function of one input, predicted and simulated."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from nanoconf.surrogate import Surrogate
 
 QUANTITIES = ("contact", "peak", "mid")
-"""Densities that sum a profile up: where ions touch the wall, the largest, the one at z = 0."""
+"""Densities of a profile: at the contact plane, the largest, and at the midplane."""
 
 
 @dataclass(frozen=True)
 class Trend:
-    """Profiles along one input, the others as they are.
+    """Predicted profiles for several values of one input.
 
     Attributes
     ----------
     name : str
-        The input.
+        Input that varies.
     values : ndarray, shape (points,)
-        Its values.
+        Values of the input.
     systems : list of SlitSystem
-        The systems.
+        System of each point.
     profiles : list of SlitProfiles
-        Their profiles.
+        Profiles of each point.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Trend:
     profiles: list[SlitProfiles]
 
     def densities(self, quantity: str, species: str) -> np.ndarray:
-        """One of `QUANTITIES` (M) of one ion along the input, shape (points,)."""
+        """Return one of `QUANTITIES` (M) of one ion at each point, shape (points,)."""
         found = []
         for system, profiles in zip(self.systems, self.profiles, strict=True):
             profile = profiles.by_species()[species]
@@ -55,21 +55,22 @@ class Trend:
 
 
 def trend(surrogate: Surrogate, system: SlitSystem, name: str, values: Sequence[float]) -> Trend:
-    """What a surrogate says along one input.
+    """Predict the profiles for several values of one input.
 
     Parameters
     ----------
     surrogate : Surrogate
     system : SlitSystem
-        The other inputs.
+        Values of the other inputs.
     name : str
-        The input that varies; both diameters vary together.
+        Input that varies. Equal diameters vary together.
     values : sequence of float
+        Values of the input.
 
     Raises
     ------
     InvalidInput
-        A system is none, or the surrogate has not learnt it.
+        If a value is not allowed, or is outside the training range of the surrogate.
     """
     systems = [varied(system, name, value) for value in values]
     predictions = surrogate.predict_many(systems)
@@ -77,7 +78,7 @@ def trend(surrogate: Surrogate, system: SlitSystem, name: str, values: Sequence[
 
 
 def varied(system: SlitSystem, name: str, value: float) -> SlitSystem:
-    """The system with another value of an input; ions of equal diameter stay so."""
+    """Return the system with another value of an input; equal diameters stay equal."""
     changes: dict[str, Any] = {name: value}
     if name == "positive_diameter" and system.negative_diameter == system.positive_diameter:
         changes["negative_diameter"] = value
@@ -86,7 +87,7 @@ def varied(system: SlitSystem, name: str, value: float) -> SlitSystem:
 
 @dataclass(frozen=True)
 class SimulatedPoint:
-    """A simulation on the way of a trend.
+    """Simulated densities at one value of the input of a trend.
 
     Attributes
     ----------
@@ -102,14 +103,14 @@ class SimulatedPoint:
 
 
 def simulated_points(runs: Iterable[Run], system: SlitSystem, name: str) -> list[SimulatedPoint]:
-    """The finished runs that differ from a system in one input at most, in its order.
+    """Return the finished runs that differ from a system in at most one input, sorted by it.
 
-    Of several runs of one system the longest counts.
+    If there are several runs of a system, the longest is used.
     """
     longest: dict[float, Run] = {}
     for run in runs:
         value = run.request["system"].get(name)
-        if not _on_the_way(run, system, name, value) or run.state != RunState.DONE:
+        if not _is_on_trend(run, system, name, value) or run.state != RunState.DONE:
             continue
         known = longest.get(value)
         if known is None or known.length_ns < run.length_ns:
@@ -117,11 +118,11 @@ def simulated_points(runs: Iterable[Run], system: SlitSystem, name: str) -> list
     return [_point(value, longest[value]) for value in sorted(longest)]
 
 
-def _on_the_way(run: Run, system: SlitSystem, name: str, value: Any) -> bool:
+def _is_on_trend(run: Run, system: SlitSystem, name: str, value: Any) -> bool:
     if value is None:
         return False
     inputs = run.request["system"]
-    # A glance at what is cheap to compare, before a system is made.
+    # cheap comparisons first, before a system is constructed
     others = [other for other in INPUTS if other not in (name, "positive_diameter")]
     if any(inputs.get(other) != getattr(system, other) for other in others):
         return False

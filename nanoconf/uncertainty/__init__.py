@@ -1,4 +1,4 @@
-"""Uncertain inputs: propagation to the profiles, and Sobol indices."""
+"""Propagation of uncertain inputs to the profiles, and Sobol indices."""
 
 from nanoconf.uncertainty.propagation import Uncertainty as Uncertainty
 from nanoconf.uncertainty.propagation import propagate as propagate

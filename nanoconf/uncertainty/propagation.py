@@ -1,8 +1,8 @@
-"""What uncertain inputs do to the profiles: by sampling them and asking the surrogate.
+"""Propagation of uncertain inputs to the profiles, by sampling the surrogate.
 
-Slit width, concentration and ion diameter are exact, uniform or Gaussian, and independent;
-`nanoconf.uncertainty.sobol` samples them and shares out the variance of an output among them.
-The model's own error is another thing, and is stated apart: no spread of the inputs contains it.
+Slit width, concentration and ion diameter are exact, uniform or Gaussian, and independent of each
+other. `nanoconf.uncertainty.sobol` samples them and attributes the variance of an output to them.
+The spread of an output does not include the error of the model, which is given separately.
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ SEEDS = Range(0, 2**31 - 1, "")
 
 @dataclass(frozen=True)
 class Summary:
-    """What an output is, given how uncertain the inputs are.
+    """Distribution of an output that results from the uncertain inputs.
 
     Attributes
     ----------
     mean, std, low, median, high : ndarray, shape () or (150,)
-        Mean, standard deviation, 5 %, 50 % and 95 % quantile over the samples.
+        Mean, standard deviation, and 5 %, 50 % and 95 % quantiles over the samples.
     model_error : ndarray, of the same shape
-        What the model's own errors are, as root of their mean square: 90 % of true densities lie
-        within 1.645 of it. It comes on top. nan for charges, of which the model states none.
+        Root mean square error of the model, which the other numbers do not include: 90 % of true
+        densities lie within 1.645 errors. nan for charges, for which the model gives no error.
     """
 
     mean: np.ndarray
@@ -74,34 +74,34 @@ class Summary:
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """Samples of all outputs; `propagate` makes it.
+    """Samples of all outputs, as returned by `propagate`.
 
-    Arrays have N samples of D + 2 rows, as `saltelli_samples`. What is said about distributions
-    (summaries, bands, histograms) comes from the two independent rows of each sample.
+    Arrays have N samples of D + 2 rows, as in `saltelli_samples`. Summaries, bands and histograms
+    use the two independent rows of each sample.
 
-    Where the slit width is uncertain, profiles are compared at equal distances from the wall: z is
-    that of the slit of mean width.
+    If the slit width is uncertain, profiles are compared at equal distances from the wall, and z
+    refers to the slit of mean width.
 
     Attributes
     ----------
     system : SlitSystem
-        The system with each uncertain input at its mean.
+        System with each uncertain input at its mean.
     distributions : dict of str to Uniform or Gaussian
-        The uncertain inputs.
+        Distributions of the uncertain inputs.
     share_cut : dict of str to float
-        Share of each distribution that was cut off because the model has not learnt it.
+        Share of each distribution that was cut off because it lies outside the training range.
     model : str
         Name of the model.
     seed : int
-        What the samples follow from.
+        Seed of the samples.
     inputs : ndarray, shape (N, D + 2, D)
         Uncertain inputs (nm, M, nm), in the order of `distributions`.
     profiles : dict of str to ndarray, shape (N, D + 2, 150)
-        The outputs of `PROFILES` in the left half of the slit.
+        Outputs in `PROFILES` in the left half of the slit.
     numbers : dict of str to ndarray, shape (N, D + 2)
-        The outputs of `NUMBERS`.
+        Outputs in `NUMBERS`.
     model_errors : dict of str to ndarray
-        The model's own errors of all densities, of the same shapes.
+        Errors of the model (M) for all densities, of the same shapes.
     """
 
     system: SlitSystem
@@ -116,25 +116,25 @@ class Uncertainty:
 
     @property
     def z(self) -> np.ndarray:
-        """Centres of the bins of the left half (nm), from the wall to the middle, shape (150,)."""
+        """Centres of the bins (nm) from the wall to the midplane, shape (150,)."""
         return bin_centres(self.system)[:HALF]
 
     @property
     def samples(self) -> int:
-        """N."""
+        """Number of samples N."""
         return len(self.inputs)
 
-    # --- of one output ----------------------------------------------------------------------
+    # --- one output -------------------------------------------------------------------------
 
     def values(self, output: str, z: float | None = None) -> np.ndarray:
-        """An output in all rows of all samples.
+        """Return an output in all rows of all samples.
 
         Parameters
         ----------
         output : str
-            One of `NUMBERS`, an uncertain input (its samples), or, with z, one of `PROFILES`.
+            One of `NUMBERS`, an uncertain input (its samples) or, with z, one of `PROFILES`.
         z : float, optional
-            Where (nm), between −h/2 and h/2.
+            Position (nm), between −h/2 and h/2.
 
         Returns
         -------
@@ -143,7 +143,7 @@ class Uncertainty:
         Raises
         ------
         InvalidInput
-            There is no such output, or z is outside the slit.
+            If there is no such output, or z is outside the slit.
         """
         self._check(output, z)
         if output in self.distributions:
@@ -153,7 +153,7 @@ class Uncertainty:
         return self._at(self.profiles[output], z, odd=output == "integrated_charge")
 
     def summary(self, output: str, z: float | None = None) -> Summary:
-        """Mean, standard deviation and quantiles of an output; as for `values`."""
+        """Summarize an output; parameters as for `values`."""
         values = self.values(output, z)
         errors = self.model_errors.get(output)
         if errors is not None and z is not None:
@@ -163,7 +163,7 @@ class Uncertainty:
     def histogram(
         self, output: str, z: float | None = None, bins: int = 50
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Probability density of an output; as for `values`.
+        """Compute the probability density of an output; parameters as for `values`.
 
         Returns
         -------
@@ -173,28 +173,28 @@ class Uncertainty:
         return np.histogram(_independent(self.values(output, z)), bins, density=True)
 
     def sobol_indices(self, output: str, z: float | None = None) -> SobolIndices:
-        """Which input causes the spread of an output; as for `values`."""
+        """Compute the Sobol indices of an output; parameters as for `values`."""
         return sobol_indices(self.values(output, z), tuple(self.distributions), self.seed)
 
     # --- over z -----------------------------------------------------------------------------
 
     def band(self, profile: str) -> Summary:
-        """Mean, standard deviation and quantiles of one of `PROFILES` over `z`."""
+        """Summarize one of `PROFILES` over `z`."""
         return _summary(self.profiles[profile], self.model_errors.get(profile))
 
     def sobol_indices_over_z(self, profile: str) -> SobolIndices:
-        """Which input causes the spread of one of `PROFILES` over `z`, without confidence."""
+        """Compute the Sobol indices of one of `PROFILES` over `z`, without confidence intervals."""
         return sobol_indices_of_points(self.profiles[profile], tuple(self.distributions))
 
     # --- on disk ----------------------------------------------------------------------------
 
     def to_dict(self, at: Sequence[float] = ()) -> dict[str, Any]:
-        """Everything about single outputs as plain JSON values.
+        """Return the summaries and Sobol indices of all outputs as JSON values.
 
         Parameters
         ----------
         at : sequence of float
-            Places z (nm) where `PROFILES` are asked for, too.
+            Positions z (nm) at which `PROFILES` are included.
         """
         return {
             "model": self.model,
@@ -207,30 +207,30 @@ class Uncertainty:
             "samples": self.samples,
             "predictions": self.inputs.shape[0] * self.inputs.shape[1],
             "seed": self.seed,
-            "outputs": [self._answer(output, z) for output, z in self.outputs(at)],
+            "outputs": [self._output_dict(output, z) for output, z in self.outputs(at)],
         }
 
     def outputs(self, at: Sequence[float] = ()) -> list[tuple[str, float | None]]:
-        """All `NUMBERS`, and `PROFILES` at some places."""
+        """Return all `NUMBERS`, and `PROFILES` at the positions z (nm)."""
         numbers: list[tuple[str, float | None]] = [(output, None) for output in NUMBERS]
         return numbers + [(profile, z) for z in at for profile in PROFILES]
 
-    def _answer(self, output: str, z: float | None) -> dict[str, Any]:
+    def _output_dict(self, output: str, z: float | None) -> dict[str, Any]:
         summary, indices = self.summary(output, z), self.sobol_indices(output, z)
         shares = {
-            name: {word: _number(getattr(indices, word)[j]) for word in INDEX_WORDS}
+            name: {key: _number(getattr(indices, key)[j]) for key in INDEX_FIELDS}
             for j, name in enumerate(indices.inputs)
         }
         return {
             "output": output,
             "z_nm": z,
             "unit": (PROFILES | NUMBERS)[output],
-            **{word: _number(getattr(summary, word)) for word in SUMMARY_WORDS},
+            **{key: _number(getattr(summary, key)) for key in SUMMARY_FIELDS},
             "sobol_indices": shares,
         }
 
     def files(self) -> dict[str, str]:
-        """Texts of CSV files, by name: samples, bands, and Sobol indices over z."""
+        """Return the text of each CSV file by name: samples, bands, and Sobol indices over z."""
         return {
             "samples.csv": self._samples_csv(),
             "bands.csv": self._bands_csv(),
@@ -246,7 +246,7 @@ class Uncertainty:
         columns = {"z_nm": self.z}
         for profile in PROFILES:
             band = self.band(profile)
-            columns |= {f"{profile}_{word}": getattr(band, word) for word in SUMMARY_WORDS}
+            columns |= {f"{profile}_{key}": getattr(band, key) for key in SUMMARY_FIELDS}
         return _csv(columns)
 
     def _indices_csv(self) -> str:
@@ -258,21 +258,21 @@ class Uncertainty:
                 columns[f"{profile}_total_{name}"] = indices.total[j]
         return _csv(columns)
 
-    # --- inside -----------------------------------------------------------------------------
+    # --- helpers ----------------------------------------------------------------------------
 
     def _check(self, output: str, z: float | None) -> None:
         known = [*NUMBERS, *self.distributions] if z is None else list(PROFILES)
         if output not in known:
-            where = "without z" if z is None else "at a z"
-            raise InvalidInput("output", output, f"must be, {where}, one of {', '.join(known)}")
+            condition = "without z" if z is None else "with z"
+            raise InvalidInput("output", output, f"must be one of {', '.join(known)} {condition}")
         if z is not None:
             half = self.system.confinement_length / 2
             checked("z", z, Range(-half, half, "nm"))
 
     def _at(self, values: np.ndarray, z: float, odd: bool = False) -> np.ndarray:
-        """Values in the left half, shape (..., 150), at one z: between bins a straight line.
+        """Interpolate values in the left half, shape (..., 150), linearly at one z.
 
-        In the right half are the same values, or minus those where they are odd.
+        The right half has the same values, with the opposite sign if the profile is odd.
         """
         below, share = _places((z / self.system.confinement_length + 0.5) * BINS, BINS)
         low, high = (
@@ -282,8 +282,8 @@ class Uncertainty:
         return (1 - share) * low + share * high
 
 
-SUMMARY_WORDS = tuple(field.name for field in fields(Summary))
-INDEX_WORDS = tuple(field.name for field in fields(SobolIndices))[1:]
+SUMMARY_FIELDS = tuple(field.name for field in fields(Summary))
+INDEX_FIELDS = tuple(field.name for field in fields(SobolIndices))[1:]
 
 
 def propagate(
@@ -293,53 +293,58 @@ def propagate(
     samples: int = 1024,
     seed: int = 1,
 ) -> Uncertainty:
-    """What uncertain inputs do to all outputs of the surrogate.
+    """Propagate uncertain inputs to all outputs of the surrogate.
 
     Parameters
     ----------
     surrogate : Surrogate
-        The model to ask.
+        Model that predicts the samples.
     system : SlitSystem
-        All inputs that are exact.
+        Values of the exact inputs.
     distributions : mapping of str to Uniform or Gaussian
-        Any of `nanoconf.surrogate.domain.continuous_inputs`: h, c and d. ``positive_diameter`` is
-        that of both ions. Valencies are exact.
+        Distributions of uncertain inputs, which may be any of
+        `nanoconf.surrogate.domain.continuous_inputs`: h, c and d. ``positive_diameter`` is the
+        diameter of both ions. Valencies are exact.
     samples : int
-        N, a power of 2. With D uncertain inputs, N (D + 2) profiles are predicted.
+        Number of samples N, a power of 2. With D uncertain inputs, N (D + 2) systems are predicted.
     seed : int
-        Every sample follows from it.
+        Seed of the samples.
+
+    Returns
+    -------
+    Uncertainty
 
     Raises
     ------
     InvalidInput
-        An input cannot be uncertain, or would leave what the model has learnt: one line with the
-        parameter, its distribution and what is allowed. Nothing was predicted.
+        If an input cannot be uncertain, or extends beyond the training range. The message gives the
+        parameter, its distribution and what is allowed on one line. Nothing was predicted.
     """
     samples, seed = _checked_numbers(samples, seed)
-    learnt = surrogate.learnt.ranges
+    limits = surrogate.domain.ranges
     possible = continuous_inputs()
     known = {name: distributions[name] for name in possible if name in distributions}
     for name, distribution in distributions.items():
         if name not in known:
             allowed = f"must be exact; {', '.join(possible)} may be uncertain"
             raise InvalidInput(name, str(distribution), allowed)
-        distribution.check(name, learnt[name])
+        distribution.check(name, limits[name])
     mean = _changed(system, known, [distribution.mean for distribution in known.values()])
-    surrogate.learnt.check(mean)
-    inputs = saltelli_samples(known, learnt, samples, seed)
+    surrogate.domain.check(mean)
+    inputs = saltelli_samples(known, limits, samples, seed)
     systems = [_changed(mean, known, row) for sample in inputs.tolist() for row in sample]
-    found = _Found.of(systems, surrogate.predict_halves(systems), mean)
+    outputs = _Outputs.of(systems, surrogate.predict_halves(systems), mean)
     shape = inputs.shape[:2]
     return Uncertainty(
         system=mean,
         distributions=known,
-        share_cut={name: known[name].share_outside(learnt[name]) for name in known},
+        share_cut={name: known[name].share_outside(limits[name]) for name in known},
         model=surrogate.name,
         seed=seed,
         inputs=inputs,
-        profiles=_reshaped(found.profiles, shape),
-        numbers=_reshaped(found.numbers, shape),
-        model_errors=_reshaped(found.model_errors, shape),
+        profiles=_reshaped(outputs.profiles, shape),
+        numbers=_reshaped(outputs.numbers, shape),
+        model_errors=_reshaped(outputs.model_errors, shape),
     )
 
 
@@ -351,7 +356,7 @@ def _checked_numbers(samples: int, seed: int) -> tuple[int, int]:
 
 
 def _changed(system: SlitSystem, names: Mapping[str, Any], values: Sequence[float]) -> SlitSystem:
-    """The system with other values of some inputs; ions of equal size stay so."""
+    """Return the system with other values of some inputs; equal diameters stay equal."""
     changes = dict(zip(names, values, strict=True))
     if "positive_diameter" in changes and system.diameters[0] == system.diameters[1]:
         changes["negative_diameter"] = changes["positive_diameter"]
@@ -359,8 +364,8 @@ def _changed(system: SlitSystem, names: Mapping[str, Any], values: Sequence[floa
 
 
 @dataclass(frozen=True)
-class _Found:
-    """Outputs of many systems, by name: profiles (systems, 150), all others (systems,)."""
+class _Outputs:
+    """Outputs of many systems by name: profiles (systems, 150), numbers (systems,)."""
 
     profiles: dict[str, np.ndarray]
     numbers: dict[str, np.ndarray]
@@ -368,7 +373,7 @@ class _Found:
 
     @classmethod
     def of(cls, systems: Sequence[SlitSystem], halves: Halves, mean: SlitSystem) -> Self:
-        """All outputs, profiles in the bins of the slit of mean width."""
+        """Compute all outputs; profiles are in the bins of the slit of mean width."""
         slits = Slits.of(systems)
         factor, _ = slits.bins()
         contact = np.array([system.positive_diameter for system in systems]) / 2 / slits.width
@@ -392,15 +397,15 @@ class _Found:
 
 
 def _at_bin(halves: Halves, number: np.ndarray) -> Halves:
-    """Densities and errors, shape (systems, 2), in one bin of each profile."""
+    """Return density and error, shape (systems, 2), in one bin of each profile."""
     return Halves(*(np.take_along_axis(x, number[..., None], axis=2)[..., 0] for x in halves))
 
 
 def _at_contact(halves: Halves, factor: np.ndarray, place: np.ndarray) -> Halves:
-    """Densities and errors, shape (systems, 2), where the wall lets through exp(−1).
+    """Return density and error, shape (systems, 2), at the contact plane.
 
-    The contact plane parts two regions of different errors, see `nanoconf.surrogate.band`: the
-    larger relative error of the bins to its left and right holds.
+    The Boltzmann factor of the wall is exp(−1) there. The error band changes at the contact plane,
+    see `nanoconf.surrogate.band`: the larger relative error of the two adjacent bins is used.
     """
     smooth = _interpolated(_smooth(halves.density, factor), place[:, None])
     density = smooth[..., 0] / np.e
@@ -410,7 +415,7 @@ def _at_contact(halves: Halves, factor: np.ndarray, place: np.ndarray) -> Halves
 
 
 def _charges(system: SlitSystem, densities: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Net charge density and integrated charge, of many samples: see `backend.profiles.charge`."""
+    """Compute net charge density and integrated charge as in `backend.profiles.charge`."""
     net = np.tensordot(
         system.valencies, [densities[f"{species}_density"] for species in SPECIES], axes=1
     )
@@ -421,18 +426,22 @@ def _charges(system: SlitSystem, densities: Mapping[str, np.ndarray]) -> dict[st
 
 
 def _in_bins_of(width: float, slits: Slits, values: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Profiles at the same distances from the wall, in the bins of a slit of another width.
+    """Convert profiles to the bins of a slit of another width, at equal distances from the wall.
 
     Parameters
     ----------
     width : float
-        Its width (nm).
+        Width of that slit (nm).
     slits : Slits
-        Those of the samples.
+        Slits of the samples.
     values : ndarray, shape (systems, 2, 150)
         Densities or their errors.
     factor : ndarray, shape (systems, 150)
-        The wall's Boltzmann factor in the bins of the samples.
+        Boltzmann factor of the wall in the bins of the samples.
+
+    Returns
+    -------
+    ndarray, shape (systems, 2, 150)
     """
     if np.all(slits.width == width):
         return values
@@ -444,7 +453,7 @@ def _in_bins_of(width: float, slits: Slits, values: np.ndarray, factor: np.ndarr
 
 
 def _smooth(values: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Profiles without the wall's Boltzmann factor; where no ion can be, as in the next bin."""
+    """Divide profiles by the wall's Boltzmann factor; empty bins get the value of the next bin."""
     first = np.argmax(factor > 0, axis=1)[:, None]
     nearest = np.maximum(np.arange(HALF), first)
     values = np.take_along_axis(values, nearest[:, None], axis=2)
@@ -452,14 +461,14 @@ def _smooth(values: np.ndarray, factor: np.ndarray) -> np.ndarray:
 
 
 def _interpolated(values: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Symmetric profiles between the centres of bins.
+    """Interpolate symmetric profiles linearly between the centres of bins.
 
     Parameters
     ----------
     values : ndarray, shape (systems, 2, 150)
-        In the left half.
+        Values in the left half.
     place : ndarray, shape (systems, points)
-        Distances from the wall, in widths of the slit.
+        Distances from the wall in units of the slit width.
 
     Returns
     -------
@@ -471,20 +480,20 @@ def _interpolated(values: np.ndarray, place: np.ndarray) -> np.ndarray:
 
 
 def _places(place: Any, bins: int) -> tuple[Any, Any]:
-    """The bin whose centre lies below a place (in bins), and the share of the way to the next.
+    """Return the bin whose centre lies below a position (in bins), and the fraction to the next.
 
-    Nearer to an end than the first or last centre, that centre's value holds.
+    Positions beyond the first or the last centre are moved to it.
     """
     from_centre = np.clip(place - 0.5, 0, bins - 1)
     below = np.minimum(from_centre.astype(int), bins - 2)
     return below, from_centre - below
 
 
-# --- small things ---------------------------------------------------------------------------
+# --- helpers --------------------------------------------------------------------------------
 
 
 def _independent(values: np.ndarray) -> np.ndarray:
-    """The rows that are independent, one after the other: shape (2 N, ...)."""
+    """Concatenate the independent rows of all samples, shape (2 N, ...)."""
     return values[:, [0, -1]].reshape(-1, *values.shape[2:])
 
 
@@ -503,7 +512,7 @@ def _reshaped(values: Mapping[str, np.ndarray], shape: tuple[int, int]) -> dict[
 
 
 def _number(value: np.ndarray) -> float | None:
-    """A number for JSON, which has no nan."""
+    """Convert to a JSON number; nan becomes None."""
     return float(value) if np.isfinite(value) else None
 
 

@@ -1,9 +1,9 @@
-"""Uncertain inputs, samples of them, and the Sobol indices of what they lead to.
+"""Distributions of uncertain inputs, samples and Sobol indices.
 
-Samples follow Saltelli's scheme on a scrambled Sobol sequence; Sobol indices share out the variance
-of an output among the inputs. Both are SALib's (A. Saltelli et al., Comput. Phys. Commun. 181, 259,
-2010; T. Iwanaga, W. Usher, J. Herman, Socio-Environ. Syst. Modell. 4, 18155, 2022), which takes a
-second to load and is loaded when it is needed.
+Samples follow Saltelli's scheme on a scrambled Sobol sequence (A. Saltelli et al., Comput. Phys.
+Commun. 181, 259, 2010). Sobol indices attribute the variance of an output to the inputs. SALib
+computes both (T. Iwanaga, W. Usher, J. Herman, Socio-Environ. Syst. Modell. 4, 18155, 2022). It
+takes a second to import and is imported on first use.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Self
 import numpy as np
 
 from backend.inputs import InvalidInput, Range
-from nanoconf.surrogate.domain import TOLERANCE
+from nanoconf.surrogate.domain import TOLERANCE, TRAINING_RANGE
 
 REACH = 3.0
-"""So many standard deviations of a Gaussian must lie in the learnt range: 99.7 % of it."""
+"""Number of standard deviations of a Gaussian that must lie in the training range (99.7 %)."""
 
 RESAMPLES = 100
-"""Bootstrap samples for the confidence intervals (95 %) of Sobol indices: SALib's own number."""
+"""Bootstrap samples for the 95 % confidence intervals of Sobol indices, as by default in SALib."""
 
 CONSTANT = 1e-9
-"""An output whose standard deviation is below this share of its size does not vary."""
+"""An output is constant if its standard deviation is below this share of its largest value."""
 
 
 # --- uncertain inputs -----------------------------------------------------------------------
@@ -33,28 +33,28 @@ CONSTANT = 1e-9
 
 @dataclass(frozen=True)
 class Uniform:
-    """Any value between two bounds, all equally likely."""
+    """Uniform distribution between two bounds."""
 
     low: float
     high: float
 
     @property
     def mean(self) -> float:
-        """The middle of the bounds."""
+        """Mean of the distribution."""
         return (self.low + self.high) / 2
 
-    def check(self, name: str, learnt: Range) -> None:
-        """Refuse bounds that are none, or outside what the model has learnt."""
+    def check(self, name: str, limits: Range) -> None:
+        """Raise `InvalidInput` if the bounds are invalid or outside the training range."""
         if not self.low < self.high:
             raise InvalidInput(name, str(self), "the first bound must be less than the second")
-        _check_learnt(name, self, "both bounds", (self.low, self.high), learnt)
+        _check_range(name, self, "both bounds", (self.low, self.high), limits)
 
-    def share_outside(self, learnt: Range) -> float:
-        """Share of the values beyond the learnt range: none."""
+    def share_outside(self, limits: Range) -> float:
+        """Return the share of the values outside the training range, which is 0."""
         return 0.0
 
-    def salib(self, learnt: Range) -> tuple[str, list[float]]:
-        """Name and parameters of the distribution in SALib's words."""
+    def salib(self, limits: Range) -> tuple[str, list[float]]:
+        """Return SALib's name and parameters of the distribution."""
         return "unif", [self.low, self.high]
 
     def __str__(self) -> str:
@@ -63,26 +63,26 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Normally distributed; what little lies beyond the learnt range is cut off."""
+    """Normal distribution, truncated to the training range."""
 
     mean: float
     std: float
 
-    def check(self, name: str, learnt: Range) -> None:
-        """Refuse a Gaussian that is none, or that leaves what the model has learnt."""
+    def check(self, name: str, limits: Range) -> None:
+        """Raise `InvalidInput` if the Gaussian is invalid or extends beyond the training range."""
         if not self.std > 0:
             raise InvalidInput(name, str(self), "the standard deviation must be positive")
         reach = (self.mean - REACH * self.std, self.mean + REACH * self.std)
-        _check_learnt(name, self, f"mean ± {REACH:g} standard deviations", reach, learnt)
+        _check_range(name, self, f"mean ± {REACH:g} standard deviations", reach, limits)
 
-    def share_outside(self, learnt: Range) -> float:
-        """Share of the values beyond the learnt range, which is cut off."""
-        bounds = ((learnt.low - self.mean) / self.std, (self.mean - learnt.high) / self.std)
+    def share_outside(self, limits: Range) -> float:
+        """Return the share of the values outside the training range, which is cut off."""
+        bounds = ((limits.low - self.mean) / self.std, (self.mean - limits.high) / self.std)
         return sum(math.erfc(-bound / math.sqrt(2)) / 2 for bound in bounds)
 
-    def salib(self, learnt: Range) -> tuple[str, list[float]]:
-        """Name and parameters of the distribution in SALib's words."""
-        return "truncnorm", [learnt.low, learnt.high, self.mean, self.std]
+    def salib(self, limits: Range) -> tuple[str, list[float]]:
+        """Return SALib's name and parameters of the distribution."""
+        return "truncnorm", [limits.low, limits.high, self.mean, self.std]
 
     def __str__(self) -> str:
         return f"gaussian({self.mean:g}, {self.std:g})"
@@ -91,13 +91,12 @@ class Gaussian:
 Distribution = Uniform | Gaussian
 
 
-def _check_learnt(
-    name: str, value: Distribution, what: str, reach: tuple[float, float], learnt: Range
+def _check_range(
+    name: str, value: Distribution, what: str, reach: tuple[float, float], limits: Range
 ) -> None:
-    slack = TOLERANCE * max(abs(learnt.low), abs(learnt.high))
-    if not (learnt.low - slack <= reach[0] and reach[1] <= learnt.high + slack):
-        allowed = f"{what} {learnt}, the range that the surrogate has learnt"
-        raise InvalidInput(name, str(value), allowed)
+    slack = TOLERANCE * max(abs(limits.low), abs(limits.high))
+    if not (limits.low - slack <= reach[0] and reach[1] <= limits.high + slack):
+        raise InvalidInput(name, str(value), f"{what} {limits}, {TRAINING_RANGE}")
 
 
 def saltelli_samples(
@@ -106,14 +105,14 @@ def saltelli_samples(
     samples: int,
     seed: int,
 ) -> np.ndarray:
-    """Inputs to try, after Saltelli's scheme.
+    """Sample the uncertain inputs by Saltelli's scheme.
 
     Parameters
     ----------
     distributions : mapping of str to Uniform or Gaussian
         D uncertain inputs.
     limits : mapping of str to Range
-        Where Gaussian ones are cut off.
+        Ranges to which Gaussians are truncated.
     samples : int
         N, a power of 2.
     seed : int
@@ -122,8 +121,8 @@ def saltelli_samples(
     Returns
     -------
     ndarray, shape (N, D + 2, D)
-        Row 0 of each sample is from one Sobol sequence, the last from another; row j + 1 is row 0
-        with input j from the last.
+        The first and the last row of each sample come from independent Sobol sequences. Row j + 1
+        is the first row with input j of the last row.
     """
     count = len(distributions)
     if not count:
@@ -146,17 +145,17 @@ def saltelli_samples(
 
 @dataclass(frozen=True)
 class SobolIndices:
-    """How much of an output's variance is due to which input; nan where it does not vary.
+    """Sobol indices of an output: its variance by input; nan if it does not vary.
 
     Attributes
     ----------
     inputs : tuple of str
         Names of the D inputs.
     first, total : ndarray, shape (D,) or (D, points)
-        Share of the variance that an input causes alone, and with all that it does together with
-        others.
+        Share of the variance due to an input alone (first-order index), and including all its
+        interactions with other inputs (total index).
     first_confidence, total_confidence : ndarray, of the same shape
-        Half widths of the 95 % confidence intervals; nan where they were not asked for.
+        Half widths of the 95 % confidence intervals; nan if they were not computed.
     """
 
     inputs: tuple[str, ...]
@@ -167,12 +166,12 @@ class SobolIndices:
 
     @classmethod
     def none(cls, inputs: Sequence[str], points: tuple[int, ...]) -> Self:
-        """Those of an output that does not vary."""
+        """Return the indices (nan) of an output that does not vary."""
         return cls(tuple(inputs), *(np.full((len(inputs), *points), np.nan) for _ in range(4)))
 
 
 def sobol_indices(values: np.ndarray, inputs: Sequence[str], seed: int = 1) -> SobolIndices:
-    """First-order and total indices of one output, with confidence intervals.
+    """Compute first-order and total indices of one output, with confidence intervals.
 
     Parameters
     ----------
@@ -193,13 +192,13 @@ def sobol_indices(values: np.ndarray, inputs: Sequence[str], seed: int = 1) -> S
         values.ravel(),
         calc_second_order=False,
         num_resamples=RESAMPLES,
-        seed=seed + 1,  # SALib takes 0 for no seed
+        seed=seed + 1,  # to SALib, 0 means no seed
     )
     return SobolIndices(tuple(inputs), *(found[x] for x in ("S1", "S1_conf", "ST", "ST_conf")))
 
 
 def sobol_indices_of_points(values: np.ndarray, inputs: Sequence[str]) -> SobolIndices:
-    """First-order and total indices of an output at many points at once, without confidence.
+    """Compute first-order and total indices at many points, without confidence intervals.
 
     Parameters
     ----------
@@ -215,7 +214,7 @@ def sobol_indices_of_points(values: np.ndarray, inputs: Sequence[str]) -> SobolI
     from SALib.analyze.sobol import first_order, total_order
 
     chosen = values[..., varies]
-    # as SALib's `analyze` does: its estimators are biased where the mean is far from zero
+    # as in SALib's `analyze`: its estimators are biased if the mean is far from zero
     chosen = (chosen - chosen.mean(axis=(0, 1))) / chosen.std(axis=(0, 1))
     for j in range(len(inputs)):
         triple = chosen[:, 0], chosen[:, j + 1], chosen[:, -1]
@@ -225,5 +224,5 @@ def sobol_indices_of_points(values: np.ndarray, inputs: Sequence[str]) -> SobolI
 
 
 def _varies(values: np.ndarray) -> np.ndarray:
-    """Whether an output varies at all, at each point."""
+    """Return True at each point where the output varies."""
     return values.std(axis=(0, 1)) > CONSTANT * np.abs(values).max()

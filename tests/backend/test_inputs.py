@@ -1,4 +1,4 @@
-"""The table of inputs, and that everything else follows it."""
+"""Table of inputs, and the code that reads it."""
 
 import inspect
 import math
@@ -37,14 +37,14 @@ DIPOLE = Input(
 
 @dataclass(frozen=True)
 class DipolarSystem(SlitSystem):
-    """A system with the input that the tests add."""
+    """System with the input that the tests add."""
 
     dipole_moment: float = 1.5
 
 
 @pytest.fixture
 def dipole(monkeypatch):
-    """One more input: an entry of the table and a field of the system."""
+    """Add an input: an entry of the table and a field of the system."""
     monkeypatch.setitem(SYSTEM, DIPOLE.name, DIPOLE)
     for module in ("nanoconf.data.parsing", "nanoconf.gui.inputs"):
         monkeypatch.setattr(f"{module}.SlitSystem", DipolarSystem)
@@ -69,7 +69,7 @@ def test_fields_and_defaults_are_those_of_the_table(table, described):
 
 
 @pytest.mark.parametrize("each", [*SYSTEM.values(), *SETTINGS.values()], ids=lambda each: each.name)
-def test_an_input_allows_its_default_and_its_whole_range_and_nothing_else(each):
+def test_an_input_allows_only_its_default_and_its_range(each):
     assert each.check(each.default) == each.default
     assert each.default is not None or each.unset
     if each.choices:
@@ -91,7 +91,7 @@ def test_python_has_the_defaults_of_the_table():
         assert parameters[name].default == SETTINGS[name].default
 
 
-def test_the_table_needs_the_standard_library_alone():
+def test_the_table_needs_only_the_standard_library():
     code = (
         "import sys; before = set(sys.modules); import backend.inputs; "
         "print({name.partition('.')[0] for name in set(sys.modules) - before}"
@@ -101,10 +101,10 @@ def test_the_table_needs_the_standard_library_alone():
     assert answer.stdout.strip() == "{'backend'}", answer.stdout + answer.stderr
 
 
-# --- what reads them ------------------------------------------------------------------------
+# --- code that reads the tables -------------------------------------------------------------
 
 
-def test_the_published_codes_flags_are_understood():
+def test_flags_of_the_published_code_are_accepted():
     published = {
         "-Z": ("confinement_length", "3.2"),
         "-p": ("positive_valency", "2"),
@@ -135,7 +135,7 @@ def test_every_number_of_the_table_is_on_the_page_or_left_at_its_default():
         assert (field.default, field.symbol, field.whole) == (each.default, each.symbol, each.whole)
 
 
-def test_the_surrogate_learns_one_value_of_every_other_input():
+def test_the_surrogate_is_trained_for_one_value_of_every_other_input():
     assert fixed_inputs() == (
         "wall",
         "surface_charge_density",
@@ -144,14 +144,14 @@ def test_the_surrogate_learns_one_value_of_every_other_input():
     )
 
 
-def test_inputs_that_can_be_uncertain_are_the_surrogates_that_are_no_whole_numbers(capsys):
+def test_uncertain_inputs_are_the_continuous_inputs_of_the_surrogate(capsys):
     assert continuous_inputs() == tuple(uncertainty_tab.START)
     *others, last = (SYSTEM[name].symbol for name in continuous_inputs())
     expected = f"make {', '.join(others)} or {last} normally distributed"
     assert expected in help_of("uncertainty", capsys)
 
 
-# --- one more input -------------------------------------------------------------------------
+# --- an additional input --------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("dipole")
@@ -162,7 +162,7 @@ def test_an_added_input_is_in_the_help(verb, capsys):
 
 
 @pytest.mark.usefixtures("dipole")
-def test_an_added_input_can_be_typed(tmp_path):
+def test_an_added_input_can_be_set_on_the_command_line_and_in_a_plan(tmp_path):
     typed = ["simulate", "--dipole-moment", "2.5", "-o", "result"]
     system = parsing.system_of(vars(parser().parse_args(typed)))
     assert system == DipolarSystem(dipole_moment=2.5)
@@ -210,7 +210,7 @@ def test_the_surrogate_refuses_other_values_of_an_added_input():
     assert str(problem).startswith("dipole_moment = 2.5: must be 1.5 D")
 
 
-def test_choices_may_grow_after_the_table_was_made():
+def test_choices_may_be_added_after_the_table_was_created():
     engines = {"one": 1}
     chosen = Input(name="engine", term="Engine", help="", default="one", choices=engines.keys())
     group = parser()

@@ -1,4 +1,4 @@
-"""The physical system: units, counts, validation."""
+"""Physical system: units, numbers of ions, validation."""
 
 import math
 
@@ -24,7 +24,7 @@ def test_time_unit_is_that_of_the_smaller_ion():
 
 @pytest.mark.parametrize("valencies", [(1, -1), (2, -1), (3, -1), (3, -2), (2, -2), (1, -2)])
 @pytest.mark.parametrize("width, concentration", [(3.0, 0.3), (4.0, 0.9), (8.0, 0.05)])
-def test_box_is_neutral_large_and_exactly_concentrated(valencies, width, concentration):
+def test_box_is_neutral_and_large_and_has_the_exact_concentration(valencies, width, concentration):
     system = SlitSystem(width, *valencies, concentration, 0.5)
     positive, negative = system.counts
     assert positive * valencies[0] + negative * valencies[1] == 0
@@ -67,14 +67,14 @@ def test_bad_input_is_refused_in_one_line_with_parameter_and_value(changes, para
     assert "\n" not in str(refusal.value)
 
 
-def test_a_system_survives_json():
+def test_a_system_can_be_written_to_json_and_read_back():
     system = SlitSystem(3.2, 3, -1, 0.9, 0.6, wall="plane")
     assert SlitSystem.from_dict(system.to_dict()) == system
     with pytest.raises(InvalidInput, match="confinement_lenght"):
         SlitSystem.from_dict({"confinement_lenght": 3.0})
 
 
-def test_more_ions_make_the_box_larger_and_leave_the_concentration():
+def test_more_ions_enlarge_the_box_at_the_same_concentration():
     usual, more = SlitSystem(), SlitSystem(negative_ions=424)
     assert more.counts == (424, 424)
     assert more.box_length == pytest.approx(usual.box_length * 2**0.5)
@@ -84,7 +84,7 @@ def test_more_ions_make_the_box_larger_and_leave_the_concentration():
 
 
 @pytest.mark.parametrize("changes", [{"negative_ions": 20}, {"negative_ions": 301}])
-def test_too_small_a_box_and_ions_in_halves_are_refused(changes):
+def test_a_box_that_is_too_small_and_fractions_of_ions_are_refused(changes):
     with pytest.raises(
         InvalidInput, match=r"negative_ions = .*: must lie between .* multiple of 3"
     ):

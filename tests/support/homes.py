@@ -1,4 +1,4 @@
-"""What the tests of archive, worker, keeper and command line share."""
+"""Helpers for the tests of archive, worker, keeper and command line."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ SYSTEM = SlitSystem(positive_valency=3, positive_diameter=0.5)
 """A system with few ions."""
 
 QUICK = RunSettings(duration_ns=0.001, replicas=1, time_step=0.02)
-"""Over in a second or two; no settings to learn physics from."""
+"""Settings of a run of a second or two, without physical meaning."""
 
 LONG = RunSettings(duration_ns=100.0, replicas=1)
-"""Never over within a test."""
+"""Settings of a run that does not end within a test."""
 
 STEADY = RunSettings(duration_ns=2.0, replicas=1, time_step=0.02)
-"""Takes a few seconds on a quiet computer, long enough to be disturbed."""
+"""Settings of a run of a few seconds on an idle computer, long enough to be interrupted."""
 
 UNSTABLE = RunSettings(
     duration_ns=0.01,
@@ -42,14 +42,14 @@ UNSTABLE = RunSettings(
     thermostat="none",
     coulomb_split=9,
 )
-"""Fails: with so long a time step ions go through walls."""
+"""Settings of a run that fails: with this time step ions go through walls."""
 
 PATIENCE = 600.0
-"""Seconds to wait for anything: only a hang takes longer, however busy the machine is."""
+"""Timeout of all waits (s): only a hang takes longer, even on a busy machine."""
 
 
 def until(condition: Callable[[], object], what: str = "", patience: float = PATIENCE) -> None:
-    """Wait for a condition."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline, f"waited {patience:g} s in vain: {what or condition}"
@@ -57,7 +57,7 @@ def until(condition: Callable[[], object], what: str = "", patience: float = PAT
 
 
 def processes(of: Path, module: str = "backend.") -> list[psutil.Process]:
-    """Workers and keepers that have a folder, or one below it, on their command line."""
+    """Return the workers and keepers with a folder, or one below it, on their command line."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -70,7 +70,7 @@ def processes(of: Path, module: str = "backend.") -> list[psutil.Process]:
 
 
 def running(word: str) -> list[psutil.Process]:
-    """Processes with a word on their command line."""
+    """Return the processes with a word on their command line."""
     found = psutil.process_iter(["cmdline"])
     return [process for process in found if word in (process.info["cmdline"] or ())]
 
@@ -83,23 +83,23 @@ def workers(home: Path) -> list[psutil.Process]:
     return processes(home, "backend.worker")
 
 
-def kill(doomed: list[psutil.Process]) -> None:
-    """Kill processes, of which some may have ended by themselves, and wait until they are gone."""
-    for process in doomed:
+def kill(targets: list[psutil.Process]) -> None:
+    """Kill processes, some of which may have ended already, and wait until all have ended."""
+    for process in targets:
         with suppress(psutil.Error):
             process.kill()
-    until(lambda: not any(map(alive, doomed)), f"the end of {doomed}")
+    until(lambda: not any(map(alive, targets)), f"the end of {targets}")
 
 
 def alive(process: psutil.Process) -> bool:
-    """Whether a process has not ended; one that nobody has waited for yet has."""
+    """Return True if a process has not ended; a zombie has ended."""
     with suppress(psutil.Error):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
 
 
 def kill_keeper(home: Path) -> None:
-    """Kill the keeper of a home, and wait until another may take its place."""
+    """Kill the keeper of a home, and wait until its lock is free."""
     kill(keepers(home))
     until(lambda: not is_locked(home / "keeper.lock"), "the keeper to be gone")
 
@@ -116,7 +116,7 @@ def submit(home: Path, settings: RunSettings = QUICK, **options: Any) -> Run:
 
 
 def simulated(home: Path, settings: RunSettings, *, early: bool = False) -> Run:
-    """A run that is done; `early`: ended with `Run.finish` as soon as it had a result."""
+    """Return a run that is done; if `early`, one that `Run.finish` ended."""
     run = submit(home, settings)
     if early:
         run.finish()
@@ -125,13 +125,13 @@ def simulated(home: Path, settings: RunSettings, *, early: bool = False) -> Run:
 
 
 def begun(run: Run) -> bool:
-    """Whether a worker is past its start."""
+    """Return True if the worker of a run has started the simulation."""
     progress = run.progress()
     return progress is not None and progress.phase != "compiling"
 
 
 def python(code: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-    """Start another Python."""
+    """Start another Python process."""
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         stdout=subprocess.PIPE,
@@ -142,12 +142,12 @@ def python(code: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
 
 
 def obey_permissions() -> None:
-    """In a new process: take from root its power to write where it may not."""
+    """Make root respect file permissions; to be called in a new process."""
     if os.geteuid() == 0:
         drop_capability, write_anywhere = 24, 1
         ctypes.CDLL(None).prctl(drop_capability, write_anywhere, 0, 0, 0)
 
 
 def interruptible():
-    """Hear Ctrl-C, even in tests that a shell runs in the background, where it is ignored."""
+    """Enable Ctrl-C, which is ignored in processes that a shell runs in the background."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

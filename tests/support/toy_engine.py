@@ -1,7 +1,7 @@
-"""A toy engine: ions that feel nothing but the walls, drawn at random from exp(−U_wall).
+"""Toy engine: ions that interact only with the walls, drawn at random from exp(−U_wall).
 
-Not molecular dynamics, but a complete engine: it collects tallies, and the assembly that all
-engines share makes the result.
+It is a complete engine without molecular dynamics: it collects tallies, and the assembly that all
+engines share computes the result.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ TOY = Engine(
 )
 
 POINTS = 50
-"""Points in each bin that positions are drawn from."""
+"""Number of points per bin from which positions are drawn."""
 
 
 def seconds_per_step(system: SlitSystem, settings: RunSettings) -> float:
-    """Estimate of the seconds that one time step of one replica takes."""
+    """Estimate the duration of one time step of one replica (s)."""
     return 1e-9 * system.ion_count
 
 
@@ -71,7 +71,7 @@ def run(
 
 
 def drawn(system: SlitSystem, schedule: Schedule, rng: np.random.Generator) -> Tally:
-    """A tally of independent configurations."""
+    """Return a tally of independent configurations."""
     rows = schedule.samples_per_tally // schedule.samples_per_row
     tally = empty_tally(system, BINS, rows, schedule.samples_per_row)
     half, middle, contact = tally.limits
@@ -104,7 +104,7 @@ def drawn(system: SlitSystem, schedule: Schedule, rng: np.random.Generator) -> T
 def positions(
     system: SlitSystem, species: str, rng: np.random.Generator, shape: tuple[int, int]
 ) -> np.ndarray:
-    """Positions (nm) of the distribution exp(−U_wall)."""
+    """Return positions (nm) drawn from the distribution exp(−U_wall)."""
     half = system.confinement_length / 2
     edges = np.linspace(-half, half, BINS * POINTS + 1)
     share = boltzmann_factor(system, species, (edges[1:] + edges[:-1]) / 2)
@@ -113,7 +113,7 @@ def positions(
 
 
 def wall_force(system: SlitSystem, species: str, z: np.ndarray) -> np.ndarray:
-    """Forces of both walls (k_BT/nm)."""
+    """Return the forces of both walls (k_BT/nm)."""
     step = 1e-5
     return (wall_energy(system, species, z - step) - wall_energy(system, species, z + step)) / (
         2 * step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.cluster.here.state import State
-from backend.runs.archive import GO_ON, UnknownRun
+from backend.runs.archive import RESUMABLE_ERRORS, UnknownRun
 
 
 def clean_up(state: State) -> None:
@@ -50,4 +50,4 @@ def _is_disposable(state: State, run_id: str) -> bool:
         run = state.archive.get(run_id)
     except UnknownRun:
         return bool(run_id)
-    return run.finished and run.error not in GO_ON
+    return run.finished and run.error not in RESUMABLE_ERRORS

@@ -26,7 +26,7 @@ def refuse_other_versions(state: State) -> None:
     for remote in list(state.runs.values()):
         if remote.run.version != __version__ and not was_sent(state, remote):
             asked_by = remote.run.version or "(unknown)"
-            line = f"asked for by nanoconf {asked_by}, but this is {__version__}: run it again"
+            line = f"requested by nanoconf {asked_by}, but this is {__version__}: run it again"
             state.settle(remote, RunState.FAILED, line, "other-version")
 
 

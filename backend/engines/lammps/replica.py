@@ -1,4 +1,4 @@
-"""One independent simulation by LAMMPS: its input, its process, what it has sampled."""
+"""One independent LAMMPS simulation: its input, its process and its samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
 
 LARGEST_SEED = 900_000_000
-"""The largest that LAMMPS takes."""
+"""Largest seed that LAMMPS accepts."""
 
 
 class Replica:
@@ -26,11 +26,11 @@ class Replica:
     Parameters
     ----------
     system, settings
-        What is simulated, and how.
+        The simulated system and the settings of the run.
     index : int
-        Which replica of the run; the seed and the index fix its random numbers.
+        Index of the replica; the seed and the index determine its random numbers.
     folder : Path
-        Where it gets a folder of its own.
+        Parent of the replica's folder.
     """
 
     def __init__(self, system: SlitSystem, settings: RunSettings, index: int, folder: Path):
@@ -69,13 +69,13 @@ class Replica:
         self.steps_done = int(words[0])
         if self.phase == "sampling":
             self.steps_done += self.schedule.equilibration_steps(self.settings)
-            if words[0] != "0":  # nothing has been averaged yet
+            if words[0] != "0":  # there are no averages before the first step
                 energy, *row = (float(word) for word in words[1:])
                 self.energies.append(energy)
                 self.rows.append(row)
 
     def read_tallies(self) -> int:
-        """Read what has been written since the last time; returns how many tallies there are."""
+        """Read new output; return the number of complete tallies."""
         for name, tallies in self.tallies.items():
             path = self.folder / script.histogram_file(name)
             more, self._read_up_to[name] = read_tallies(path, self._read_up_to[name])
@@ -88,19 +88,22 @@ class Replica:
         return self.schedule.samples_per_tally // script.samples_per_row(self.schedule)
 
     def snapshots(self, tallies: int) -> list[np.ndarray]:
-        """The configurations kept in the first so many tallies (nm), each of shape (3, ions)."""
+        """Return the configurations saved during the first `tallies` tallies (nm).
+
+        Each has shape (3, ions).
+        """
         path = self.folder / script.SNAPSHOT_FILE
         if not path.exists():
             return []
         wanted = self.settings.snapshots
         taken = tallies * self.schedule.samples_per_tally
         kept = min(wanted, taken // self.schedule.samples_per_snapshot(wanted))
-        # the first is that before the first step
+        # the first frame precedes the first step
         frames = read_snapshots(path, self.system.ion_count)[1 : kept + 1]
         return [frame * self.system.smaller_diameter for frame in frames]
 
     def samples(self, tallies: int) -> Samples:
-        """The first so many tallies, a block each."""
+        """Return the first `tallies` tallies, one block per tally."""
         unit = self.system.smaller_diameter
         means = np.array([self.tallies[name][:tallies] for name in SPECIES])
         sums = self.schedule.samples_per_tally * np.moveaxis(means, 0, 1)
@@ -113,33 +116,34 @@ class Replica:
         )
 
     def series(self, tallies: int) -> np.ndarray:
-        """What was recorded in time during so many tallies, shape (rows, len(SERIES))."""
+        """Return the time series of the first `tallies` tallies, shape (rows, len(SERIES))."""
         return np.array(self.rows[: tallies * self._rows_per_tally])
 
     def potential_energies(self, tallies: int) -> np.ndarray:
-        """Potential energies of all ions during so many tallies (k_BT), shape (rows,)."""
+        """Return the potential energies of the first `tallies` tallies (k_BT), shape (rows,)."""
         per_ion = np.array(self.energies[: tallies * self._rows_per_tally])
         return self.system.ion_count * per_ion
 
 
 def read_snapshots(path: Path, ions: int) -> list[np.ndarray]:
-    """Positions in LAMMPS's units, each of shape (3, ions), in a file of its dumps."""
+    """Read the positions in a LAMMPS dump file, in its units, each of shape (3, ions)."""
     lines = path.read_text().splitlines()
     starts = range(9, len(lines) - ions + 1, 9 + ions)
     return [np.loadtxt(lines[start : start + ions])[:, 1:].T for start in starts]
 
 
 def read_tallies(path: Path, offset: int) -> tuple[list[np.ndarray], int]:
-    """Whole tallies in a file from an offset on, and the offset behind them.
+    """Read the complete tallies in a file, starting at an offset.
 
-    A tally is a line with step, bins and ions, then a line for each bin: its number, z, and the
-    means over the samples of the ions in it, of their forces and of their weighted forces.
+    A tally is a line with step, bins and ions, followed by a line for each bin: its number, z, and
+    the means over the samples of the number of ions, of their forces and of their weighted forces.
 
     Returns
     -------
     tallies : list of ndarray, each of shape (BINS, 3)
-        Rounding may make LAMMPS add a bin behind the last, where no ion ever is; it is left out.
+        Due to rounding, LAMMPS may add a bin after the last, which is always empty; it is dropped.
     offset : int
+        Offset of the first byte after the last complete tally.
     """
     if not path.exists():
         return [], offset

@@ -1,8 +1,8 @@
-"""What LAMMPS reads: the system, its interactions and the run, in Lennard-Jones units.
+"""LAMMPS input: the system, its interactions and the run, in Lennard-Jones units.
 
-The unit of length is the diameter d of the smaller ion, that of energy k_BT, and every ion has
-mass 1; so the unit of time is τ. Charges are valencies: the dielectric constant makes two unit
-charges one Bjerrum length apart interact with k_BT.
+The unit of length is the diameter d of the smaller ion, the unit of energy is k_BT, and every ion
+has mass 1, so the unit of time is τ. Charges are valencies: the dielectric constant is chosen so
+that two unit charges one Bjerrum length apart interact with k_BT.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ RUN_FILE, FORCE_INPUT = "in.run", "in.forces"
 SNAPSHOT_FILE = "ions.snapshots"
 
 ACCURACY = 1e-3
-"""Accuracy of the Coulomb forces, over that between ions at their mean distance."""
+"""Accuracy of the Coulomb forces, relative to the force between ions at their mean distance."""
 
 NEIGHBOURS = 140
-"""Ions within the real-space cut-off of the Coulomb forces, about: where PPPM is fastest."""
+"""Approximate number of ions within the real-space cut-off, chosen for the speed of PPPM."""
 
 RELAXATION_STEPS = 1000
 LARGEST_MOVE = 0.02
-"""How far an ion may move in a step of the relaxation (d)."""
+"""Largest displacement of an ion in a relaxation step (d)."""
 
 ROWS_OF_ENGINE = 5
-"""Rows of the series that the Numba engine would record while LAMMPS records one, at most."""
+"""Largest number of rows of the Numba engine's series that are averaged in one row here."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """How LAMMPS computes the Coulomb forces.
+    """Parameters of the Coulomb forces in LAMMPS.
 
     Parameters
     ----------
     cutoff : float
         Real-space cut-off (d, the diameter of the smaller ion).
     accuracy : float
-        Accuracy of the forces that PPPM aims at (k_BT/d).
+        Target accuracy of the PPPM forces (k_BT/d).
     order : int
         Order of the charge assignment.
     slab : float
-        Length of the cell over the slit width h. The gap keeps the periodic images of the slit
-        apart; the correction for their dipoles leaves exp(−2π gap/L) of the longest waves.
+        Cell height over the slit width h. The gap separates the periodic images of the slit; after
+        the dipole correction, their longest waves contribute a relative error exp(−2π gap/L).
     skin : float
         Margin of the neighbour list (d).
     suffix : str
@@ -68,17 +68,17 @@ class Method:
 
     @property
     def options(self) -> list[str]:
-        """What it adds to LAMMPS's command line."""
+        """Command-line options of LAMMPS."""
         return ["-sf", self.suffix] if self.suffix else []
 
     @classmethod
     def of(cls, system: SlitSystem, suffix: str = "") -> Method:
-        """The method of a run: a gap as wide as the box, and a cut-off that PPPM is fast with."""
+        """Return the method of a run: a gap as wide as the box, and a cut-off chosen for speed."""
         unit = system.smaller_diameter
         width, length = system.confinement_length, system.box_length
         volume = NEIGHBOURS * length**2 * width / system.ion_count
         radius = math.cbrt(3 * volume / (4 * math.pi))
-        if radius > width / 2:  # a ball cut off by both walls
+        if radius > width / 2:  # a sphere truncated by both walls
             radius = math.sqrt(volume / (math.pi * width) + width**2 / 12)
         cutoff = max(min(radius, length), WCA_RANGE * max(system.diameters))
         return cls(
@@ -90,14 +90,14 @@ class Method:
 
 
 def _typical_force(system: SlitSystem) -> float:
-    """Coulomb force between ions of mean charge at their mean distance (k_BT/nm)."""
+    """Return the Coulomb force between ions of mean charge at their mean distance (k_BT/nm)."""
     charges = np.repeat(system.valencies, system.counts)
     density = system.ion_count / (system.box_length**2 * system.confinement_length)
     return system.bjerrum_length * float(np.mean(charges**2)) * density ** (2 / 3)
 
 
 def data_text(system: SlitSystem, positions: np.ndarray) -> str:
-    """The data file: box, masses and ions at positions (nm), shape (3, ions)."""
+    """Return the data file: box, masses, and ions at positions (nm) of shape (3, ions)."""
     unit = system.smaller_diameter
     length, half = system.box_length / unit, system.confinement_length / unit / 2
     species = np.repeat([0, 1], system.counts)
@@ -115,7 +115,7 @@ def data_text(system: SlitSystem, positions: np.ndarray) -> str:
 
 
 def interactions(system: SlitSystem, method: Method) -> str:
-    """The commands that define ions, walls and forces."""
+    """Return the commands that define ions, walls and forces."""
     unit = system.smaller_diameter
     return f"""\
 units lj
@@ -160,7 +160,7 @@ def _wall_lines(system: SlitSystem) -> str:
 
 
 def force_text(system: SlitSystem, method: Method) -> str:
-    """The input of `engine.forces`: one evaluation of all forces, written to a file."""
+    """Return the input of `engine.forces`, which writes all forces to a file."""
     return f"""\
 {interactions(system, method)}
 dump forces all custom 1 {FORCE_FILE} id fx fy fz
@@ -177,14 +177,16 @@ def run_text(
     seed: int,
     snapshots: int = 0,
 ) -> str:
-    """The input of a run: relax, equilibrate, sample.
+    """Return the input of a run: relax, equilibrate, sample.
 
     Parameters
     ----------
+    system, settings, schedule, method
+        Description of the run.
     seed : int
-        Of the velocities and of the thermostat, 1 to 9 × 10⁸.
+        Seed of the velocities and of the thermostat, 1 to 9 × 10⁸.
     snapshots : int
-        Configurations to keep.
+        Number of configurations to save.
     """
     every = settings.steps_per_sample
     row = every * samples_per_row(schedule)
@@ -197,7 +199,7 @@ compute_modify thermo_temp extra/dof 0
 velocity all create 1.0 {seed} dist gaussian
 thermo {row}
 thermo_style custom step
-# flushed, so that progress is seen, and a LAMMPS that nobody listens to any more ends
+# flush, to show progress and to end LAMMPS when the reader of its output is gone
 thermo_modify flush yes
 
 print "phase relaxing"
@@ -232,7 +234,7 @@ def _snapshot_lines(schedule: Schedule, every: int, snapshots: int) -> str:
 
 
 def samples_per_row(schedule: Schedule) -> int:
-    """Samples that are averaged in a row of the series; whole rows make a tally."""
+    """Return the number of samples in a row of the series; whole rows make a tally."""
     rows = [n for n in range(1, 1 + ROWS_OF_ENGINE) if schedule.rows_per_chunk % n == 0]
     return max(rows) * schedule.samples_per_row
 
@@ -246,7 +248,7 @@ def _integration_lines(system: SlitSystem, settings: RunSettings, seed: int) -> 
 
 
 def _series_lines(system: SlitSystem, samples: int, every: int) -> str:
-    """What is recorded in time, as `samples.SERIES` has it."""
+    """Return the commands that record the time series of `samples.SERIES`."""
     unit = system.smaller_diameter
     _, middle, contact = empty_tally(system, bins=1, rows=1).limits / unit
     sums = {
@@ -262,23 +264,23 @@ def _series_lines(system: SlitSystem, samples: int, every: int) -> str:
     for name, formula in sums.items():
         lines.append(f'variable {name} atom "{formula}"')
         lines.append(f"compute {name} all reduce sum v_{name}")
-    # LAMMPS gives the forces of the ions on the walls
+    # LAMMPS reports the forces of the ions on the walls
     for index, side in enumerate(walls, start=1):
         both = "+".join(f"f_wall_{name}[{index}]" for name in SPECIES)
         lines.append(f'variable {side} equal "-({both})/{unit:.12g}"')
-    # the right wall does not reach ions on the left, but in a slit less than 1.25 ions wide
+    # the right wall reaches ions on the left only in a slit narrower than 1.25 diameters
     lines.append('variable left_half equal "c_left_ions-v_left_wall"')
     columns = " ".join(series[name] for name in SERIES)
     shown = " ".join(f"f_series[{i + 1}]" for i in range(len(SERIES)))
     lines.append(f"fix series all ave/time {every} {samples} {every * samples} {columns}")
-    # the energy is that of this very step, over the ions
+    # pe is the energy of the current step, not an average, divided by the number of ions
     lines.append(f"thermo_style custom step pe {shown}")
     lines.append("thermo_modify flush yes norm yes format float %.10g")
     return "\n".join(lines)
 
 
 def _histogram_lines(system: SlitSystem, samples: int, every: int) -> str:
-    """Sums over the ions in each bin, as `samples.Tally` has them, but in our units."""
+    """Return the commands that sum over the ions in each bin, as in `samples.Tally`."""
     unit = system.smaller_diameter
     half = system.confinement_length / unit / 2
     place = f"((z+{half:.12g})*{BINS / (2 * half):.12g})"
@@ -295,5 +297,5 @@ def _histogram_lines(system: SlitSystem, samples: int, every: int) -> str:
 
 
 def histogram_file(species: str) -> str:
-    """Name of the file with the histograms of a species, one after the other."""
+    """Return the name of the file with all histograms of a species."""
     return f"{species}.histograms"

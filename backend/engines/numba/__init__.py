@@ -1,1 +1,1 @@
-"""The Numba molecular-dynamics engine."""
+"""Numba molecular-dynamics engine."""

@@ -1,7 +1,6 @@
-"""Checkpoints: a run that is killed goes on from them, to bit for bit the same result.
+"""Checkpoints, from which a killed run resumes and reaches the same result bit for bit.
 
-Each replica has a file of its own, ``<index>.npz``, so that none waits for another: replicas do not
-depend on each other.
+Each replica has its own file, ``<index>.npz``, so no replica waits for another.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ from backend.settings import RunSettings
 from backend.system import SlitSystem, canonical_hash
 
 ENGINE_REVISION = "0ec9d63a3594846e1f9d7a4cbcc184ad5f6035066e91c83eca6303ebd69bfb17"
-"""Revision of the engine, part of every checkpoint's fingerprint.
+"""Revision of the engine, part of the fingerprint of every checkpoint.
 
-Replace it by any other text whenever equal inputs give other numbers than before, or a checkpoint
-holds other arrays. Edits that leave the numbers alone keep it, so that updates do not restart
+Replace it with any other text when equal inputs give different numbers than before, or when a
+checkpoint holds different arrays. Keep it in all other changes, so that an update does not restart
 interrupted runs.
 """
 
 INTERVAL_SECONDS = 10.0
-"""Time between two checkpoints of a replica unless ``NANOCONF_CHECKPOINT_SECONDS`` is set."""
+"""Time between checkpoints of a replica unless ``NANOCONF_CHECKPOINT_SECONDS`` is set."""
 
 TIME_SHARE = 0.02
-"""Share of the time that writing may take: long runs have large checkpoints."""
+"""Largest fraction of the time spent on writing; long runs have large checkpoints."""
 
 UNREADABLE = (
     OSError,
@@ -44,11 +43,11 @@ UNREADABLE = (
     struct.error,
     zipfile.BadZipFile,
 )
-"""What reading a damaged file raises."""
+"""Exceptions raised when a damaged file is read."""
 
 
 def interval_seconds() -> float:
-    """Seconds between two checkpoints; ``NANOCONF_CHECKPOINT_SECONDS`` where it is set."""
+    """Return the seconds between checkpoints: ``NANOCONF_CHECKPOINT_SECONDS`` if set."""
     try:
         return max(0.0, float(os.environ["NANOCONF_CHECKPOINT_SECONDS"]))
     except (KeyError, ValueError):
@@ -56,17 +55,17 @@ def interval_seconds() -> float:
 
 
 class Checkpoints:
-    """The checkpoints of one run.
+    """Checkpoints of one run.
 
     Parameters
     ----------
     folder : Path
-        Where they lie; made with the first of them.
+        Folder of the checkpoints, created with the first one.
     system, settings
-        What is simulated, and how: a checkpoint of anything else is left aside, and so is one
-        that another version of the engine wrote.
-    say : callable
-        Told, in a line, why a checkpoint is left aside or cannot be written.
+        The simulated system and the settings of the run. A checkpoint of another run or another
+        revision of the engine is ignored.
+    log : callable
+        Called with a line of text if a checkpoint is ignored or cannot be written.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class Checkpoints:
         folder: Path,
         system: SlitSystem,
         settings: RunSettings,
-        say: Callable[[str], None] = lambda line: None,
+        log: Callable[[str], None] = lambda line: None,
     ):
         self.folder = folder
         self._kind = canonical_hash(
@@ -85,13 +84,13 @@ class Checkpoints:
                 "engine": ENGINE_REVISION,
             }
         )
-        self._say = say
+        self._log = log
         self._problem = ""
         self._interval = interval_seconds()
         self._due = [time.monotonic() + self._interval] * settings.replicas
 
     def load(self, index: int) -> dict[str, np.ndarray] | None:
-        """The arrays that were saved of a replica; None where there are none that fit."""
+        """Return the saved arrays of a replica; None if there is no usable checkpoint."""
         path = self._path(index)
         if not path.exists():
             return None
@@ -99,18 +98,20 @@ class Checkpoints:
             kind, arrays = _read(path)
             if kind == self._kind:
                 return arrays
-            problem = "is of another run, or of another engine"
+            problem = "belongs to another run or another revision of the engine"
         except UNREADABLE as error:
             problem = f"is damaged ({error})"
-        self._say(f"the checkpoint of replica {index} {problem}: it starts anew")
+        self._log(
+            f"the checkpoint of replica {index} {problem}: the replica starts from the beginning"
+        )
         return None
 
     def due(self, index: int) -> bool:
-        """Whether it is time to save a replica again."""
+        """Return True if the next checkpoint of a replica is due."""
         return time.monotonic() >= self._due[index]
 
     def save(self, index: int, arrays: Mapping[str, np.ndarray]) -> None:
-        """Save a replica; a run that cannot be saved goes on, and says so."""
+        """Save a replica; if that fails, log it and let the run continue."""
         began = time.monotonic()
         contents: dict[str, Any] = {**arrays, "kind": np.array([self._kind, *arrays])}
         try:
@@ -119,9 +120,9 @@ class Checkpoints:
                 np.savez(stream, **contents)
             self._problem = ""
         except OSError as error:
-            # said once: a full disk may stay full for hours
+            # logged once: a full disk may stay full for hours
             if not self._problem:
-                self._say(f"checkpoint cannot be written: {error}")
+                self._log(f"checkpoint cannot be written: {error}")
             self._problem = str(error)
         ended = time.monotonic()
         self._due[index] = ended + max(self._interval, (ended - began) / TIME_SHARE)
@@ -131,9 +132,9 @@ class Checkpoints:
 
 
 def _read(path: Path) -> tuple[str, dict[str, np.ndarray]]:
-    """Kind and arrays of a file; an exception where anything in it has changed or is missing."""
+    """Return the fingerprint and the arrays of a file; raise if any content is damaged."""
     with zipfile.ZipFile(path) as archive:
-        # a damaged header of an array could otherwise ask for any amount of memory
+        # otherwise a damaged array header could request any amount of memory
         if damaged := archive.testzip():
             raise ValueError(f"{damaged} has changed")
     with np.load(path, allow_pickle=False) as contents:

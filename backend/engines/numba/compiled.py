@@ -1,8 +1,8 @@
-"""How the engine's inner loops are compiled, and where the machine code is kept.
+"""Compiler options of the inner loops, and the cache of their machine code.
 
-Numba's cache notices a change of the file that a function stands in, but not of the functions it
-calls in other files. So the cache lives in a folder named after the content of all files here: any
-change, or a new version, starts a fresh one, and a read-only installation works too.
+Numba's cache detects changes in the file of a function, but not in functions that it calls from
+other files. Therefore the cache folder is named after a hash of all files of the engine: any change
+or new version starts a new cache, and a read-only installation works too.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ FAST: dict[str, Any] = {
     "cache": True,
     "forceinline": True,
 }
-"""Options of the inner loops: SIMD, no Python lock, kept on disk.
+"""Options of the inner loops: SIMD, no global interpreter lock, cached on disk.
 
-Every function holds the machine code of those it calls. Called at their addresses instead, these
-would be whichever copy the process came upon first, each with sums in an order of its own: a
-process that has just compiled the engine would not give what the next one gives.
+Every function includes the machine code of the functions that it calls. Without ``forceinline`` it
+would call whichever compiled copy the process loaded first. The copies sum in different orders, so
+a process that has just compiled the engine would not reproduce the numbers of the next process.
 """
 
 EXACT: dict[str, Any] = FAST | {"fastmath": False}
-"""The same with every operation as written, for what tests for NaN or serves as a reference."""
+"""The same without reordered arithmetic, for tests for NaN and for reference calculations."""
 
 
 def engine_digest() -> str:
-    """Tells one state of the engine, and of its compiler, from another."""
+    """Return a hash of the engine's source files and of the Numba version."""
     digest = hashlib.sha256(numba.__version__.encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
@@ -40,7 +40,7 @@ def engine_digest() -> str:
 
 
 def _cache_folder() -> Path:
-    import platformdirs  # which a cluster need not have: there NUMBA_CACHE_DIR is set
+    import platformdirs  # not required on a cluster, where NUMBA_CACHE_DIR is set
 
     return Path(platformdirs.user_cache_dir("nanoconf")) / "numba" / engine_digest()[:16]
 

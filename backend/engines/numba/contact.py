@@ -1,6 +1,6 @@
-"""Contact forces: the WCA repulsion of ions from each other and from the walls.
+"""Contact forces: the WCA repulsion between ions and from the walls.
 
-Lengths are nm and energies k_BT. Ions are sorted by species: positive ions first, then negative.
+Lengths are in nm, energies in k_BT. Ions are sorted by species: positive ions first, then negative.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from backend.walls import WCA_RANGE
 
 @njit(**FAST)
 def wca_force_over_r(r2, size2):  # pragma: no cover - compiled
-    """−U'(r)/r of the WCA potential, ε = k_BT; zero beyond 2^(1/6) σ."""
+    """Return −U'(r)/r of the WCA potential with ε = k_BT; zero beyond 2^(1/6) σ."""
     s2 = size2 / r2
     s6 = s2 * s2 * s2
     return 24.0 * s6 * (2.0 * s6 - 1.0) / r2 if s6 > 0.5 else 0.0
@@ -22,17 +22,17 @@ def wca_force_over_r(r2, size2):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def build_pairs(positions, field, skin, pairs):  # pragma: no cover - compiled
-    """List pairs closer than the WCA range plus a skin (nm); returns how many there are.
+    """List the pairs closer than the WCA range plus a skin (nm); return their number.
 
-    Ions are sorted into square columns between the walls, at least as wide as the longest reach.
-    A count beyond the capacity of `pairs`, shape (capacity, 2), means that the list is incomplete.
+    Ions are sorted into square columns between the walls, at least as wide as the largest reach.
+    If the number exceeds the capacity of `pairs`, shape (capacity, 2), the list is incomplete.
     """
     count = positions.shape[1]
     length = field.box_length
     reach = WCA_RANGE * field.pair_size + skin
     side = int(length / reach.max())
     around = 1
-    if side < 3:  # the columns on both sides of one would be the same
+    if side < 3:  # the neighbours on both sides would be the same column
         side, around = 1, 0
     column, newest, previous = fill_columns(positions, length, side)
     inverse = 1.0 / length
@@ -43,7 +43,7 @@ def build_pairs(positions, field, skin, pairs):  # pragma: no cover - compiled
         for u in range(row - around, row + around + 1):
             for v in range(place - around, place + around + 1):
                 j = newest[wrapped(u, side) * side + wrapped(v, side)]
-                while j > i:  # in every column, from the highest number down
+                while j > i:  # ions of a column are linked in descending order
                     limit = reach[species, int(j >= field.positive_count)]
                     if distance2(positions, i, j, length, inverse) < limit * limit:
                         if found < pairs.shape[0]:
@@ -56,7 +56,7 @@ def build_pairs(positions, field, skin, pairs):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def wrapped(u, side):  # pragma: no cover - compiled
-    """The column in the box that column u, next to one in the box, is an image of."""
+    """Return the column in the box of which column u, at most one outside, is an image."""
     return u + side if u < 0 else u - side if u >= side else u
 
 
@@ -67,11 +67,11 @@ def fill_columns(positions, length, side):  # pragma: no cover - compiled
     Returns
     -------
     column : ndarray, shape (ions,)
-        Number of the column of each ion.
+        Column index of each ion.
     newest : ndarray, shape (side²,)
-        The ion with the highest number in each column, −1 where there is none.
+        Highest ion index in each column, or −1.
     previous : ndarray, shape (ions,)
-        The next lower one in its column, −1 where there is none.
+        Next lower ion index in the same column, or −1.
     """
     count = positions.shape[1]
     column = np.empty(count, np.int64)
@@ -80,7 +80,7 @@ def fill_columns(positions, length, side):  # pragma: no cover - compiled
     inverse = 1.0 / length
     for i in range(count):
         x, y = positions[0, i] * inverse, positions[1, i] * inverse
-        # an ion whose position is no number is put somewhere too, until `inspect` notices
+        # a position that is NaN needs a valid column too, until `inspect` detects it
         row = max(0, min(int(side * (x - np.floor(x))), side - 1))
         place = max(0, min(int(side * (y - np.floor(y))), side - 1))
         column[i] = row * side + place
@@ -91,7 +91,7 @@ def fill_columns(positions, length, side):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def distance2(positions, i, j, length, inverse):  # pragma: no cover - compiled
-    """Squared distance (nm²) of the nearest images of two ions; `inverse` is 1/length."""
+    """Return the squared distance (nm²) of nearest images of two ions; `inverse` is 1/length."""
     x = positions[0, i] - positions[0, j]
     y = positions[1, i] - positions[1, j]
     z = positions[2, i] - positions[2, j]
@@ -102,7 +102,7 @@ def distance2(positions, i, j, length, inverse):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def contact_forces(positions, field, pairs, pair_count, forces):  # pragma: no cover - compiled
-    """WCA forces (k_BT/nm) of the listed pairs and of the walls, written to `forces`."""
+    """Write the WCA forces (k_BT/nm) of the listed pairs and of the walls to `forces`."""
     wall_forces(positions, field, forces)
     length = field.box_length
     inverse = 1.0 / length
@@ -127,7 +127,7 @@ def contact_forces(positions, field, pairs, pair_count, forces):  # pragma: no c
 
 @njit(**FAST)
 def wall_forces(positions, field, forces):  # pragma: no cover - compiled
-    """Forces (k_BT/nm) of both walls, written to `forces`; the x and y parts are zero."""
+    """Write the forces (k_BT/nm) of both walls to `forces`; x and y components are zero."""
     free = field.wall_position - WCA_RANGE * field.wall_size
     for i in range(positions.shape[1]):
         species = int(i >= field.positive_count)
@@ -141,7 +141,7 @@ def wall_forces(positions, field, forces):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def wall_forces_at(z, species, field):  # pragma: no cover - compiled
-    """Z forces (k_BT/nm) of the left and of the right wall on an ion."""
+    """Return the z forces (k_BT/nm) of the left and of the right wall on an ion."""
     size2 = field.wall_size[species] ** 2
     left = z + field.wall_position[species]
     right = z - field.wall_position[species]

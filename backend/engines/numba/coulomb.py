@@ -1,12 +1,12 @@
-"""Coulomb forces on all ions: the compiled loops over pairs and over plane waves.
+"""Coulomb forces on all ions: compiled loops over pairs and over plane waves.
 
-`electrostatics.splitting` says what is summed. Positions and forces are in units of the box side
-here, as there.
+`electrostatics.splitting` defines the terms of the sums. Positions and forces are in units of the
+box side, as in that module.
 
-LLVM turns a loop into SIMD code only if it can prove that the arrays do not overlap. So all that
-the loop over pairs needs lies in ONE flat array, in rows at offsets that are constants at compile
-time, with unsigned indices. Each pair is visited once, in three passes over the partners of an ion:
-short chains of operations keep a processor busier than long ones.
+LLVM turns a loop into SIMD code only if it can prove that the arrays do not overlap. Therefore all
+data of the loop over pairs are in ONE flat array, in rows at offsets that are compile-time
+constants, with unsigned indices. Each pair is visited once, in three passes over the partners of
+an ion: a processor executes short chains of dependent operations faster than long ones.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from backend.engines.numba.electrostatics import LATERAL_WAVES, NORMAL_WAVES, Sp
 from backend.inputs import MAXIMUM_IONS
 
 LANES = 8
-"""Ions are padded to a multiple of it, with ghosts that carry no charge."""
+"""Number to a multiple of which the ions are padded, with uncharged ghost ions."""
 
 CACHE_LINE = 64
-"""Bytes."""
+"""Size of a cache line (bytes)."""
 
-# Whole cache lines, 640 bytes over a power of two: equal low address bits would make loads wait
-# for unrelated stores.
+# Whole cache lines, and 640 bytes (in single precision) more than a power of two: with equal low
+# address bits, loads would wait for unrelated stores.
 STRIDE = MAXIMUM_IONS + 160
 X, Y, Z, CHARGE, FIELD_X, FIELD_Y, FIELD_Z = (np.uint64(row * STRIDE) for row in range(7))
 FIRST_SHARED = 7
-"""Rows from here on are used by both loops, one after the other, so that fewer leave the cache."""
+"""First row that both loops use in turn, which keeps more of the buffer in the cache."""
 DX, DY, STRENGTH = (np.uint64((FIRST_SHARED + row) * STRIDE) for row in range(3))
 ZERO, ONE, LAST_LANE = np.uint64(0), np.uint64(1), np.uint64(LANES - 1)
 UNIT = np.float32(1)
-"""Known at compile time, and no wider than what it meets."""
+"""Compile-time constant that does not promote float32 to float64."""
 
 GHOST_Z = 0.49
-"""Where ghosts are: far from all ions, which are less than half a slit from the middle."""
+"""Position z of the ghost ions, outside the slit."""
 
 ORDERS = int(LATERAL_WAVES**0.5)
 LATERAL, NORMAL = 2 * ORDERS + 1, 2 * NORMAL_WAVES + 1
-"""Functions of one coordinate, across and along z: 1, cos, sin, cos 2·, sin 2·, …"""
+"""Numbers of functions of x or y, and of z: 1, cos, sin, cos 2·, sin 2·, …"""
 
 LENGTH, TWICE = np.uint64(STRIDE), np.uint64(2 * STRIDE)
 OF_X, OF_Y, OF_Z = (np.uint64((FIRST_SHARED + i * LATERAL) * STRIDE) for i in range(3))
-"""Where in the buffer the rows of these functions begin."""
+"""Offsets in the buffer of the rows of these functions."""
 
 
 class Coulomb(NamedTuple):
@@ -57,17 +57,18 @@ class Coulomb(NamedTuple):
     ----------
     zero : float
     short, short_range2 : tuple of floats, float
-        As in `Splitting`, the range squared.
+        Coefficients and squared range of the short-ranged part, as in `Splitting`.
     waves : ndarray, shape (ORDERS + 1, ORDERS + 1, NORMAL_WAVES + 1)
-        As in `Splitting`.
+        Coefficients of the waves, as in `Splitting`.
     inverse_height : float
         1/H.
     normal_numbers : ndarray, shape (NORMAL_WAVES + 1,)
         Wave numbers along z.
     slopes : ndarray, shape (LATERAL,)
-        The derivative of a function of x or y is so many times its partner: of cos, that is −sin.
+        Factors in the derivative of each function of x or y, a multiple of its partner: the
+        partner of cos is sin, with a negative factor.
     cosine, sine : tuple of floats
-        cos 2πt and sin 2πt / t as polynomials in t².
+        Coefficients of cos 2πt and sin 2πt / t as polynomials in t².
     """
 
     zero: np.floating
@@ -82,7 +83,7 @@ class Coulomb(NamedTuple):
 
     @classmethod
     def of(cls, splitting: Splitting, dtype: type) -> Coulomb:
-        """The constants of a way to compute the forces, as float32 or float64."""
+        """Return the constants of a splitting, as float32 or float64."""
         waves: np.ndarray = np.zeros((ORDERS + 1, ORDERS + 1, NORMAL_WAVES + 1), dtype)
         a, b, m = splitting.waves.shape
         waves[:a, :b, :m] = splitting.waves
@@ -104,14 +105,14 @@ class Coulomb(NamedTuple):
 
 
 def _power_series(function: Callable[[np.ndarray], np.ndarray], dtype: type) -> tuple:
-    """Coefficients in t² of an even function of |t| ≤ 1/2, to ten digits."""
+    """Return polynomial coefficients in t² of an even function for |t| ≤ 1/2, to ten digits."""
     t = np.sin(np.linspace(1e-3, np.pi / 2, 400)) / 2
     fit = np.polynomial.Chebyshev.fit(t * t, function(t), 7)
     return tuple(dtype(factor) for factor in fit.convert(kind=np.polynomial.Polynomial).coef)
 
 
 def coulomb_buffer(valency: np.ndarray, dtype: type) -> np.ndarray:
-    """The flat array of the loops; charges and ghosts filled in."""
+    """Return the flat array of the loops, with charges and ghosts filled in."""
     buffer = _aligned_zeros((FIRST_SHARED + 2 * LATERAL + NORMAL) * STRIDE, dtype)
     charges = buffer[int(CHARGE) :]
     charges[: len(valency)] = valency
@@ -120,7 +121,7 @@ def coulomb_buffer(valency: np.ndarray, dtype: type) -> np.ndarray:
 
 
 def _aligned_zeros(size: int, dtype: type) -> np.ndarray:
-    """Zeros that begin with a cache line: elsewhere the loops take a fifth longer."""
+    """Return zeros aligned to a cache line; unaligned, the loops take a fifth longer."""
     item = np.dtype(dtype).itemsize
     zeros: np.ndarray = np.zeros(size + CACHE_LINE // item, dtype)
     first = -zeros.ctypes.data % CACHE_LINE // item
@@ -129,7 +130,7 @@ def _aligned_zeros(size: int, dtype: type) -> np.ndarray:
 
 @njit(**FAST)
 def coulomb_forces(positions, field, buffer, forces):  # pragma: no cover - compiled
-    """Coulomb forces (k_BT/nm), written to `forces`, at positions (nm), both of shape (3, ions)."""
+    """Write the Coulomb forces (k_BT/nm) at positions (nm) to `forces`; shapes (3, ions)."""
     fill_buffer(positions, field, buffer)
     count = positions.shape[1]
     pair_loop(buffer, np.uint64(count), field.coulomb)
@@ -144,7 +145,7 @@ def coulomb_forces(positions, field, buffer, forces):  # pragma: no cover - comp
 
 @njit(**FAST)
 def fill_buffer(positions, field, buffer):  # pragma: no cover - compiled
-    """Reduced positions into the buffer, zero into its electric field."""
+    """Write the reduced positions to the buffer and set its electric field to zero."""
     inverse = 1.0 / field.box_length
     for k in range(positions.shape[1]):
         i = np.uint64(k)
@@ -160,7 +161,7 @@ def fill_buffer(positions, field, buffer):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def pair_loop(buffer, count, c):  # pragma: no cover - compiled
-    """Short-ranged field of nearest images, added to that in the buffer."""
+    """Add the short-ranged field of nearest images to the field in the buffer."""
     end = (count + LAST_LANE) & ~LAST_LANE
     for i in range(ZERO, count):
         first = (i + ONE) & ~LAST_LANE
@@ -176,7 +177,7 @@ def pair_loop(buffer, count, c):  # pragma: no cover - compiled
             buffer[STRENGTH + j] = dx * dx + dy * dy + dz * dz
         for j in range(first, end):
             buffer[STRENGTH + j] = short_strength(buffer[STRENGTH + j], c)
-        # the ion itself, and those before it
+        # the ion itself, and ions with lower indices
         for j in range(first, i + ONE):
             buffer[STRENGTH + j] = c.zero
         charge = buffer[CHARGE + i]
@@ -198,7 +199,7 @@ def pair_loop(buffer, count, c):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def short_strength(r2, c):  # pragma: no cover - compiled
-    """1/r³ − Q(r²); it vanishes at the short range, and beyond."""
+    """Return 1/r³ − Q(r²); zero at the short range and beyond."""
     r2 = min(r2, c.short_range2)
     inverse = UNIT / np.sqrt(r2)
     s = c.short
@@ -209,10 +210,10 @@ def short_strength(r2, c):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def wave_loop(buffer, count, c):  # pragma: no cover - compiled
-    """Field of all plane waves, added to that in the buffer.
+    """Add the field of all plane waves to the field in the buffer.
 
-    The cosine of a difference is a sum of products; so the sum over the partners of an ion becomes
-    a few sums over all ions, the same for each of them.
+    The cosine of a difference is a sum of products, so the sum over the partners of an ion reduces
+    to a few sums over all ions, which are the same for every ion.
     """
     fill_functions(buffer, X, UNIT, OF_X, LATERAL, count, c)
     fill_functions(buffer, Y, UNIT, OF_Y, LATERAL, count, c)
@@ -226,7 +227,7 @@ def wave_loop(buffer, count, c):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def fill_functions(buffer, row, scale, first, many, count, c):  # pragma: no cover - compiled
-    """1, cos 2πt, sin 2πt, cos 4πt, sin 4πt, … of the scaled coordinate in a row of the buffer."""
+    """Fill rows with 1, cos 2πt, sin 2πt, cos 4πt, … of the scaled coordinate in another row."""
     cosine, sine = first + LENGTH, first + TWICE
     for i in range(ZERO, count):
         t = scale * buffer[row + i]
@@ -245,14 +246,14 @@ def fill_functions(buffer, row, scale, first, many, count, c):  # pragma: no cov
 
 @njit(**FAST)
 def polynomial(t, c):  # pragma: no cover - compiled
-    """Polynomial of degree 7."""
+    """Return the value of a polynomial of degree 7."""
     high = c[4] + t * (c[5] + t * (c[6] + t * c[7]))
     return c[0] + t * (c[1] + t * (c[2] + t * (c[3] + t * high)))
 
 
 @njit(**FAST)
 def along_z(buffer, i):  # pragma: no cover - compiled
-    """The functions of z of an ion, but for the first, which is 1."""
+    """Return the functions of z of an ion, without the first, which is 1."""
     return (
         buffer[OF_Z + LENGTH + i],
         buffer[OF_Z + TWICE + i],
@@ -267,14 +268,14 @@ def along_z(buffer, i):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def product(f, g):  # pragma: no cover - compiled
-    """Sum of the products of eight pairs."""
+    """Return the scalar product of two vectors of eight components."""
     low = f[0] * g[0] + f[1] * g[1] + f[2] * g[2] + f[3] * g[3]
     return low + f[4] * g[4] + f[5] * g[5] + f[6] * g[6] + f[7] * g[7]
 
 
 @njit(**FAST)
 def add_waves(buffer, count, a, b, weights, c):  # pragma: no cover - compiled
-    """Field of all waves along z that are function a of x times function b of y."""
+    """Add the field of all waves that depend on x as function a and on y as function b."""
     x, slope_x = OF_X + np.uint64(a) * LENGTH, OF_X + np.uint64(partner(a)) * LENGTH
     y, slope_y = OF_Y + np.uint64(b) * LENGTH, OF_Y + np.uint64(partner(b)) * LENGTH
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = c.zero
@@ -316,7 +317,7 @@ def add_waves(buffer, count, a, b, weights, c):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def partner(a):  # pragma: no cover - compiled
-    """The function that the derivative of function a is a multiple of."""
+    """Return the function of which the derivative of function a is a multiple."""
     if a == 0:
         return 0
     return a + 1 if a % 2 else a - 1

@@ -1,16 +1,16 @@
-"""Coulomb interaction of ions that repeat periodically in x and y but not in z.
+"""Coulomb interaction of ions that are periodic in x and y but not in z.
 
-The interaction of a pair is split, as Ewald's, but for a slit: a short-ranged part between nearest
-images that ends smoothly at half the box, 1/r³ − Q(r²) times the displacement, and a rest so smooth
-that a few plane waves make it up,
+As in Ewald's method, the pair interaction is split, but here for a slit: a short-ranged force
+between nearest images, 1/r³ − Q(r²) times the displacement, which vanishes smoothly at half the
+box, and a remainder so smooth that a few plane waves represent its energy,
 
     Σ c_abm cos(2πa x) cos(2πb y) cos(2πm z/H).
 
-All coefficients are fitted at once, by least squares, to the forces wanted: those of a
+All coefficients are fitted together, by least squares, to the target forces: those of a
 two-dimensional Ewald sum (`periodic`), or those of charged sheets (`sheets`).
 
-Everything here is in units of the box side L: distances of L, pair energies of k_BT l_B z_i z_j/L,
-pair forces of k_BT l_B z_i z_j/L².
+All quantities are in units of the box side L: distances in L, pair energies in
+k_BT l_B z_i z_j/L, pair forces in k_BT l_B z_i z_j/L².
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import numpy as np
 from scipy.special import erf, erfc
 
 SHORT_TERMS = 5
-"""Coefficients of the polynomial Q."""
+"""Number of coefficients of the polynomial Q."""
 
 SHORT_RANGE = 0.5
-"""Where the short-ranged part ends: half the box, so that only nearest images are within."""
+"""Range of the short-ranged part: half the box, so that it includes only nearest images."""
 
 LATERAL_WAVES = 5
 """Largest a² + b²."""
@@ -35,7 +35,7 @@ NORMAL_WAVES = 4
 """Largest m."""
 
 OWN_IMAGES = -3.900264920
-"""Energy of a unit charge with its own images and a neutral background: a square lattice's."""
+"""Energy of a unit charge with its images and a neutralising background: a square lattice."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,16 @@ class Splitting:
     short : ndarray, shape (SHORT_TERMS,)
         Coefficients of Q: the short-ranged force is (1/r³ − Σ short_p r^2p) times the displacement.
     short_range : float
-        Where it ends.
+        Range of the short-ranged part.
     waves : ndarray, shape (a, b, m)
         Coefficients of the waves' energy.
     height : float
-        H, the period of the waves along z; ions are never farther apart than a fraction of it.
+        Period H of the waves along z, several times the largest distance between ions.
     error : float
         Root-mean-square error of a component of the pair force.
     constant : float
-        What the energies of all pairs lack of the energy of the periodic system, over Σ z²: half
-        of what an ion has with its own images, and of what `pair_energy` has too much of.
+        Energy of the periodic system minus the sum of `pair_energy` over all pairs, divided by
+        Σ z². It corrects for the ions' own images and for the constant of `pair_energy`.
     """
 
     short: np.ndarray
@@ -67,7 +67,10 @@ class Splitting:
     constant: float = 0.0
 
     def pair_energy(self, displacements: np.ndarray) -> np.ndarray:
-        """Energy of pairs at displacements of shape (n, 3), |x| and |y| ≤ 1/2; shape (n,)."""
+        """Return the energy of pairs, shape (n,).
+
+        The displacements have shape (n, 3), with |x| and |y| ≤ 1/2.
+        """
         displacements = np.asarray(displacements, dtype=float)
         r2 = np.minimum((displacements**2).sum(axis=1), self.short_range**2)
         energy = self._short_energy(r2) - self._short_energy(np.array([self.short_range**2]))
@@ -76,7 +79,7 @@ class Splitting:
         return energy
 
     def pair_force(self, displacements: np.ndarray) -> np.ndarray:
-        """Force on the ion that is displaced, shape (n, 3)."""
+        """Return the force on the displaced ion, shape (n, 3)."""
         displacements = np.asarray(displacements, dtype=float)
         r2 = (displacements**2).sum(axis=1)
         strength = r2**-1.5 - np.polynomial.polynomial.polyval(r2, self.short)
@@ -95,14 +98,15 @@ class Splitting:
 
 
 def splitting(width_to_box: float, electrostatics: str = "periodic") -> Splitting:
-    """How the forces are computed in a slit whose width is a fraction h/L of the box.
+    """Return the splitting of the pair interaction in a slit.
 
     Parameters
     ----------
     width_to_box : float
+        Ratio h/L of the slit width to the box side.
     electrostatics : {"periodic", "sheets"}
-        All images of every ion, exactly; or those nearest, and in place of the others of an ion an
-        infinite charged sheet with a square hole of side L around it (G. M. Torrie, J. P. Valleau,
+        All images of every ion; or the nearest image, with all other images replaced by an
+        infinite charged sheet with a square hole of side L (G. M. Torrie, J. P. Valleau,
         J. Chem. Phys. 73, 5807 (1980)).
     """
     return {"periodic": _periodic, "sheets": _sheets}[electrostatics](width_to_box)
@@ -114,7 +118,7 @@ def _periodic(width_to_box: float) -> Splitting:
     height = _wave_height(width_to_box)
     r2 = (sample**2).sum(axis=1)
     inside = (r2 < SHORT_RANGE**2)[:, None] * sample
-    # Q(r²) = 1/r³ where the short range ends: there the force ends without a step
+    # Q(r²) = 1/r³ at the short range, so that the force has no discontinuity there
     end = SHORT_RANGE**-3
     energy, force = ewald_pair(sample)
     wanted = force - inside * (r2**-1.5 - end)[:, None]
@@ -147,7 +151,7 @@ def _sheets(width_to_box: float) -> Splitting:
     height = _wave_height(width_to_box)
     basis = [_wave_force(sample, (0, 0, m), height) for m in range(1, NORMAL_WAVES + 1)]
     coefficients, error = _least_squares(basis, sheet_force(sample))
-    # nearest images interact at any distance: beyond every one of them
+    # nearest images interact at any distance, so the range exceeds all their distances
     everywhere = 1.0
     table = np.concatenate([[0.0], coefficients]).reshape(1, 1, -1)
     split = Splitting(np.zeros(SHORT_TERMS), everywhere, table, height, error)
@@ -156,13 +160,13 @@ def _sheets(width_to_box: float) -> Splitting:
 
 
 def _with_constant(split: Splitting, lacking: np.ndarray) -> Splitting:
-    """The splitting with its constant, from what the energies of a sample of pairs lack."""
-    # ions are neutral together: Σ z_i z_j over all pairs is −Σ z²/2
+    """Return the splitting with its constant, from the energies missing for a sample of pairs."""
+    # the system is neutral: Σ z_i z_j over all pairs is −Σ z²/2
     return replace(split, constant=(OWN_IMAGES - float(lacking.mean())) / 2)
 
 
 def _random_displacements(width_to_box: float) -> np.ndarray:
-    """Displacements of pairs of ions that may be anywhere, shape (n, 3)."""
+    """Return displacements of pairs of ions at random positions in the slit, shape (n, 3)."""
     sample = np.random.default_rng(20).random((3000, 3)) - 0.5
     heights = np.random.default_rng(21).random((2, len(sample)))
     sample[:, 2] = width_to_box * (heights[0] - heights[1])
@@ -170,12 +174,12 @@ def _random_displacements(width_to_box: float) -> np.ndarray:
 
 
 def _wave_height(width_to_box: float) -> float:
-    """Period of the waves along z, long enough that few fit the forces within the slit."""
+    """Return the period of the waves along z, long enough for a few waves to fit the forces."""
     return max(7 * width_to_box, 0.8)
 
 
 def _least_squares(basis: list[np.ndarray], wanted: np.ndarray) -> tuple[np.ndarray, float]:
-    """Coefficients that come closest to the forces wanted, and the error that is left."""
+    """Return the least-squares coefficients for the target forces, and the residual error."""
     matrix = np.array(basis).reshape(len(basis), -1).T
     coefficients, *_ = np.linalg.lstsq(matrix, wanted.ravel(), rcond=1e-10)
     return coefficients, float(np.sqrt(np.mean((matrix @ coefficients - wanted.ravel()) ** 2)))
@@ -184,7 +188,7 @@ def _least_squares(basis: list[np.ndarray], wanted: np.ndarray) -> tuple[np.ndar
 def _square_wave_force(
     displacements: np.ndarray, wave: tuple[int, int, int], height: float
 ) -> np.ndarray:
-    """Force of a wave and its mirror image x ↔ y, half each."""
+    """Return the mean force of a wave and its mirror image x ↔ y."""
     a, b, m = wave
     mirrored = _wave_force(displacements, (b, a, m), height)
     return (_wave_force(displacements, wave, height) + mirrored) / 2
@@ -209,9 +213,9 @@ def _wave_vector(wave: tuple[int, int, int], height: float) -> np.ndarray:
 
 
 def sheet_force(displacements: np.ndarray) -> np.ndarray:
-    """Force of an infinite sheet of unit charge per L² with a square hole, shape (n, 3).
+    """Return the force of an infinite sheet of unit charge per L² with a square hole.
 
-    The displacements, shape (n, 3), are counted from the middle of the hole; only z matters.
+    The displacements from the centre of the hole and the forces have shape (n, 3); only z matters.
     """
     z = np.asarray(displacements, dtype=float)[:, 2]
     force = np.zeros((len(z), 3))
@@ -222,27 +226,27 @@ def sheet_force(displacements: np.ndarray) -> np.ndarray:
 def ewald_pair(
     displacements: np.ndarray, *, screening: float = 6.0, real_shells: int = 2, waves: int = 12
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Energy and force of one pair of unit charges with all images, by a 2D Ewald sum.
+    """Return energy and force of a pair of unit charges with all images, by a 2D Ewald sum.
 
     Parameters
     ----------
     displacements : ndarray, shape (n, 3)
-        Displacement of one ion from the other, in units of L.
+        Displacement of one ion from the other (L).
     screening : float
-        Ewald's splitting parameter α L.
+        Ewald splitting parameter α L.
     real_shells, waves : int
-        Cut-offs of the sums over images and over wave vectors.
+        Cutoffs of the sums over images and over wave vectors.
 
     Returns
     -------
     energy : ndarray, shape (n,)
     force : ndarray, shape (n, 3)
-        On the ion that is displaced.
+        Force on the displaced ion.
 
     Notes
     -----
     D. M. Heyes, M. Barber, J. H. R. Clarke, J. Chem. Soc. Faraday Trans. 2 73, 1485 (1977);
-    the constant of the k = 0 term is left out.
+    the constant of the k = 0 term is omitted.
     """
     displacements = np.asarray(displacements, dtype=float)
     energy, force = _real_space(displacements, screening, real_shells)
@@ -288,7 +292,7 @@ def _wave_space(
             energy += amplitude * np.cos(phase)
             force[:, 0] += gx * amplitude * np.sin(phase)
             force[:, 1] += gy * amplitude * np.sin(phase)
-            # the derivatives of both erfc are equal and opposite, and cancel
+            # the derivatives of the two erfc cancel
             force[:, 2] -= np.pi * (up - down) * np.cos(phase)
     return energy, force
 

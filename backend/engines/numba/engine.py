@@ -1,4 +1,4 @@
-"""Runs a simulation: independent replicas, side by side, sampled in stages."""
+"""Numba engine: runs independent replicas in parallel, sampled in stages."""
 
 from __future__ import annotations
 
@@ -37,30 +37,30 @@ def run(
     threads: int = 1,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
-    enough: Callable[[], bool] = lambda: False,
+    should_finish: Callable[[], bool] = lambda: False,
     checkpoint: Path | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> SimulationResult:
     """Simulate a system.
 
     Parameters
     ----------
     system, settings
-        What is simulated, and how.
+        The system to simulate and the settings of the run.
     threads : int
-        Replicas that are advanced at the same time. The result does not depend on it.
+        Number of replicas that run at the same time. The result does not depend on it.
     on_progress : callable
-        Called about once a second.
+        Called about once a second with a `Progress`.
     should_stop : callable
-        Asked several times a second whether to end early.
-    enough : callable
-        Asked likewise whether what has been sampled is enough: then the run ends with a result as
-        soon as there are blocks for error bars.
+        Called several times a second; returns True to cancel the run.
+    should_finish : callable
+        Called several times a second; returns True to end the run early with a result, as soon as
+        there are enough blocks for error bars.
     checkpoint : Path, optional
-        Folder of the checkpoints: the run goes on from those that are there, and leaves others
-        every few seconds and when it ends early. Without it, a run that ends early is lost.
-    say : callable
-        Told, in a line, what is worth knowing about checkpoints.
+        Folder of the checkpoints. The run resumes from existing checkpoints and writes new ones
+        every few seconds and when it is cancelled. Without it, a cancelled run is lost.
+    log : callable
+        Called with a line of text for every message about checkpoints.
 
     Returns
     -------
@@ -69,15 +69,15 @@ def run(
     Raises
     ------
     Cancelled
-        `should_stop` said so.
+        `should_stop` returned True.
     SimulationError
-        The simulation went wrong; the message says where and what to try.
+        The simulation failed; the message says where and suggests a remedy.
     """
     job = _Run(system, settings)
     if checkpoint is not None:
-        job.resume(Checkpoints(checkpoint, system, settings, say), say)
+        job.resume(Checkpoints(checkpoint, system, settings, log), log)
     try:
-        _simulate(job, threads, on_progress, should_stop, enough)
+        _simulate(job, threads, on_progress, should_stop, should_finish)
     except Cancelled:
         job.save()
         raise
@@ -89,12 +89,12 @@ def _simulate(
     threads: int,
     on_progress: Callable[[Progress], None],
     should_stop: Callable[[], bool],
-    enough: Callable[[], bool],
+    should_finish: Callable[[], bool],
 ) -> None:
-    """Take all replicas to the end of the run; when it returns or raises, none moves any more."""
+    """Run all replicas to the end; no replica is running when this returns or raises."""
     with ThreadPoolExecutor(max(1, min(threads, len(job.replicas)))) as pool:
 
-        def side_by_side(task: Callable[[Replica], None]) -> None:
+        def in_parallel(task: Callable[[Replica], None]) -> None:
             pending = {pool.submit(task, replica) for replica in job.replicas}
             while pending:
                 finished, pending = wait(pending, WATCH_SECONDS, return_when=FIRST_EXCEPTION)
@@ -102,30 +102,30 @@ def _simulate(
                     future.result()
                 if should_stop():
                     raise Cancelled("cancelled")
-                if enough():
-                    job.enough.set()
+                if should_finish():
+                    job.finish.set()
                 if job.report_due():
                     on_progress(job.progress())
 
         try:
-            side_by_side(job.equilibrate)
-            for tallies in job.stages_left():
-                side_by_side(partial(job.sample, tallies))
-                if job.enough.is_set() or job.converged():
+            in_parallel(job.equilibrate)
+            for tallies in job.remaining_stages():
+                in_parallel(partial(job.sample, tallies))
+                if job.finish.is_set() or job.converged():
                     break
         finally:
             job.stop.set()
 
 
 class _Run:
-    """The replicas of one run and what they have sampled together."""
+    """Replicas of one run and their joint samples."""
 
     def __init__(self, system: SlitSystem, settings: RunSettings):
         self.system, self.settings = system, settings
         self.schedule = Schedule.of(system, settings)
         self._assembly = Assembly(system, settings, estimators.force_sampling)
         self.replicas = [Replica(system, settings, i) for i in range(settings.replicas)]
-        self.stop, self.enough = threading.Event(), threading.Event()
+        self.stop, self.finish = threading.Event(), threading.Event()
         self.started = time.monotonic()
         self.moving: float | None = None
         self._reported = -math.inf
@@ -133,8 +133,8 @@ class _Run:
 
     # --- checkpoints ------------------------------------------------------------------------
 
-    def resume(self, checkpoints: Checkpoints, say: Callable[[str], None]) -> None:
-        """Go on from the checkpoints there are, and keep others from now on."""
+    def resume(self, checkpoints: Checkpoints, log: Callable[[str], None]) -> None:
+        """Resume from existing checkpoints, and write new ones from now on."""
         self._checkpoints = checkpoints
         seconds = 0.0
         for replica in self.replicas:
@@ -142,12 +142,12 @@ class _Run:
             if arrays is not None:
                 replica.resume(arrays)
                 seconds = max(seconds, float(arrays["seconds"]))
-                say(f"replica {replica.index} goes on from step {replica.steps_done}")
+                log(f"replica {replica.index} resumes from step {replica.steps_done}")
         if self.steps:
             self.started = self.moving = time.monotonic() - seconds
 
     def save(self) -> None:
-        """Save all replicas that have moved; none may be moving now."""
+        """Save all replicas that have started; none may be running."""
         for replica in self.replicas:
             if replica.steps_done:
                 self._save(replica)
@@ -161,15 +161,15 @@ class _Run:
         if self._checkpoints and self._checkpoints.due(replica.index):
             self._save(replica)
 
-    def stages_left(self) -> list[int]:
-        """The stages to go through: those that a replica went beyond have been judged before."""
+    def remaining_stages(self) -> list[int]:
+        """Return the stages to complete; convergence at earlier stages has been checked before."""
         furthest = max(len(replica.tallies) for replica in self.replicas)
         return [stage for stage in self.schedule.stages if stage >= furthest]
 
-    # --- what the worker threads do ---------------------------------------------------------
+    # --- called in the threads of the pool --------------------------------------------------
 
     def equilibrate(self, replica: Replica) -> None:
-        """Bring one replica to equilibrium; ends early when `stop` is set."""
+        """Equilibrate one replica; return early when `stop` is set."""
         replica.prepare()
         self.moving = self.moving or time.monotonic()
         steps = self.schedule.equilibration_steps(self.settings)
@@ -178,28 +178,31 @@ class _Run:
             self._save_if_due(replica)
 
     def sample(self, tallies: int, replica: Replica) -> None:
-        """Sample one replica until it has so many tallies, or enough; or until `stop` is set."""
+        """Sample one replica until it has `tallies` tallies, or until `finish` or `stop` is set.
+
+        When `finish` is set, sampling continues until there are enough blocks for error bars.
+        """
         while len(replica.tallies) < tallies and not self.stop.is_set():
-            if self.enough.is_set() and len(replica.tallies) >= BLOCKS_PER_REPLICA:
+            if self.finish.is_set() and len(replica.tallies) >= BLOCKS_PER_REPLICA:
                 return
             replica.sample(self.schedule, self.stop, partial(self._save_if_due, replica))
 
-    # --- what the caller's thread sees ------------------------------------------------------
+    # --- called in the main thread ----------------------------------------------------------
 
     @property
     def steps(self) -> int:
-        """Time steps done by all replicas together."""
+        """Completed time steps, summed over the replicas."""
         return sum(replica.steps_done for replica in self.replicas)
 
     @property
     def steps_per_second(self) -> float | None:
-        """Time steps a second since the engine was compiled; None until some are done."""
+        """Time steps per second since the engine was compiled; None before the first steps."""
         if self.moving is None or not self.steps:
             return None
         return self.steps / (time.monotonic() - self.moving)
 
     def samples(self, least: int = BLOCKS_PER_REPLICA) -> Samples | None:
-        """The blocks of all replicas with so many tallies at least; None where there are none."""
+        """Return the blocks of all replicas with at least `least` tallies; None if none has."""
         sampled = [list(replica.tallies) for replica in self.replicas]
         parts = [Samples.of(t) for t in sampled if len(t) >= least]
         if not parts:
@@ -207,30 +210,30 @@ class _Run:
         return Samples.in_blocks(parts, BLOCKS_PER_REPLICA)
 
     def converged(self) -> bool:
-        """Whether there is a target, and what has been sampled so far meets it."""
+        """Return True if a target error is set and the samples so far meet it."""
         return self.settings.target_error is not None and self.verdict().converged
 
     def verdict(self) -> Verdict:
-        """Whether what has been sampled so far has converged."""
+        """Evaluate the convergence of the samples so far."""
         samples = self.samples()
         assert samples is not None
         return self._assembly.verdict(samples, [replica.series() for replica in self.replicas])
 
     def report_due(self) -> bool:
-        """Whether it is time to report progress again."""
+        """Return True if the next progress report is due."""
         if time.monotonic() - self._reported < REPORT_SECONDS:
             return False
         self._reported = time.monotonic()
         return True
 
     def progress(self) -> Progress:
-        """How far the run has come."""
+        """Return the progress of the run."""
         tallies = sum(len(replica.tallies) for replica in self.replicas)
         samples = self.samples(PREVIEW_BLOCKS)
         return self._assembly.progress(self.steps, self.steps_per_second, tallies, samples)
 
     def result(self) -> SimulationResult:
-        """What the run gives."""
+        """Return the result of the run."""
         samples = self.samples()
         assert samples is not None
         record = Record(

@@ -1,6 +1,6 @@
-"""The interactions of a system: their constants, and their energy.
+"""Interactions of a system: their constants and their energy.
 
-The forces themselves are in `coulomb` and `contact`. Lengths are nm and energies k_BT. Ions are
+The forces are computed in `coulomb` and `contact`. Lengths are in nm, energies in k_BT. Ions are
 sorted by species: positive ions first, then negative.
 """
 
@@ -19,21 +19,22 @@ from backend.walls import WCA_RANGE, wall_geometry
 
 
 class ForceField(NamedTuple):
-    """Constants of the interactions, as the compiled loops want them.
+    """Constants of the interactions, in the form that the compiled loops use.
 
     Attributes
     ----------
     positive_count : int
-        Number of positive ions; ions from there on are negative.
+        Number of positive ions, which is the index of the first negative ion.
     box_length : float
-        L (nm).
+        Side L of the box (nm).
     coulomb_scale : float
-        l_B/L² (1/nm): what turns reduced pair forces into k_BT/nm.
+        Factor l_B/L² (1/nm) that converts reduced pair forces to k_BT/nm.
     valency : ndarray, shape (ions,)
+        Valency of each ion (e).
     pair_size : ndarray, shape (2, 2)
         WCA σ by species (nm).
     wall_size, wall_position : ndarray, shape (2,)
-        WCA σ of each species with a wall and |z| of the plane it is counted from (nm).
+        WCA σ of each species with a wall, and |z| of the plane from which it is measured (nm).
     coulomb : Coulomb
         Constants of the Coulomb loops.
     exact : Coulomb
@@ -59,7 +60,7 @@ def force_field(
     coulomb: bool = True,
     wca: bool = True,
 ) -> ForceField:
-    """The constants of a system; `coulomb` and `wca` switch the ion-ion interactions off."""
+    """Return the constants of a system; `coulomb` and `wca` can disable ion-ion interactions."""
     length = system.box_length
     d_positive, d_negative = system.diameters
     mean = (d_positive + d_negative) / 2
@@ -80,7 +81,7 @@ def force_field(
 
 
 def constant_energy(system: SlitSystem, electrostatics: str) -> float:
-    """What `potential_energy` lacks of the energy of ions with all images (k_BT)."""
+    """Return the energy of the ions with all images minus `potential_energy` (k_BT)."""
     split = splitting(system.confinement_length / system.box_length, electrostatics)
     squares = np.dot(system.counts, np.square(system.valencies))
     return float(system.bjerrum_length / system.box_length * split.constant * squares)
@@ -88,12 +89,12 @@ def constant_energy(system: SlitSystem, electrostatics: str) -> float:
 
 @njit(**FAST)
 def potential_energy(positions, field):  # pragma: no cover - compiled
-    """Potential energy (k_BT) of all pairs and walls, in double precision.
+    """Return the potential energy (k_BT) of all pairs and walls, in double precision.
 
     Parameters
     ----------
     positions : ndarray, shape (3, ions)
-        nm.
+        Positions (nm).
     field : ForceField
     """
     reduced = positions / field.box_length
@@ -105,7 +106,7 @@ def potential_energy(positions, field):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def contact_energy(reduced, field):  # pragma: no cover - compiled
-    """WCA energy (k_BT) of all pairs, and of all ions with the walls."""
+    """Return the WCA energy (k_BT) of all pairs and of all ions with the walls."""
     energy = 0.0
     for i in range(reduced.shape[1]):
         species = int(i >= field.positive_count)
@@ -120,7 +121,7 @@ def contact_energy(reduced, field):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def wca_energy(r2, size2):  # pragma: no cover - compiled
-    """WCA energy (k_BT)."""
+    """Return the WCA energy (k_BT)."""
     if r2 >= WCA_RANGE**2 * size2:
         return 0.0
     s6 = (size2 / r2) ** 3
@@ -129,7 +130,7 @@ def wca_energy(r2, size2):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def reduced_distance2(reduced, i, j):  # pragma: no cover - compiled
-    """Squared distance of the nearest images of two ions, in units of the box side."""
+    """Return the squared distance of nearest images of two ions, in units of the box side."""
     x = reduced[0, i] - reduced[0, j]
     y = reduced[1, i] - reduced[1, j]
     z = reduced[2, i] - reduced[2, j]
@@ -140,7 +141,7 @@ def reduced_distance2(reduced, i, j):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def pair_energy(reduced, valency, c):  # pragma: no cover - compiled
-    """Reduced energy of all pairs due to the short-ranged force."""
+    """Return the reduced energy of all pairs due to the short-ranged force."""
     end = short_antiderivative(c.short_range2, c.short)
     energy = 0.0
     for i in range(reduced.shape[1]):
@@ -152,18 +153,18 @@ def pair_energy(reduced, valency, c):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def short_antiderivative(r2, s):  # pragma: no cover - compiled
-    """What −(1/r³ − Q(r²)) r is the derivative of."""
+    """Return the antiderivative of −(1/r³ − Q(r²)) r."""
     high = s[2] / 6 + r2 * (s[3] / 8 + r2 * s[4] / 10)
     return 1.0 / np.sqrt(r2) + r2 * (s[0] / 2 + r2 * (s[1] / 4 + r2 * high))
 
 
 @njit(**FAST)
 def wave_energy(reduced, valency, c):  # pragma: no cover - compiled
-    """Reduced energy of all pairs due to the plane waves.
+    """Return the reduced energy of all pairs due to the plane waves.
 
-    A product of three cosines of differences is the mean, over the signs, of plane waves; the sum
-    of one over all pairs is half the square of its sum over all ions, less what every ion adds
-    with itself.
+    A product of three cosines of differences is the mean of plane waves over the signs of the wave
+    numbers. The sum of a plane wave over all pairs is half the squared modulus of its sum over all
+    ions, minus the self terms.
     """
     x = phases(reduced[0], c.waves.shape[0])
     y = phases(reduced[1], c.waves.shape[1])
@@ -181,7 +182,7 @@ def wave_energy(reduced, valency, c):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def phases(t, count):  # pragma: no cover - compiled
-    """The phases exp 2πint for n < count, shape (count, ions)."""
+    """Return the phases exp(2πint) for n < count, shape (count, ions)."""
     values = np.ones((count, len(t)), np.complex128)
     for n in range(1, count):
         for i in range(len(t)):
@@ -192,7 +193,7 @@ def phases(t, count):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def sum_squares(valency, x, y, z):  # pragma: no cover - compiled
-    """Mean, over the signs of the wave numbers, of the squared sum of all charges with phases."""
+    """Return the mean squared modulus of the structure factor over signs of the wave numbers."""
     total = 0.0
     for y_or_mirror in (y, np.conj(y)):
         plus, minus = 0j, 0j

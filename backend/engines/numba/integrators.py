@@ -1,10 +1,10 @@
 """Time integration: velocity Verlet and Langevin BAOAB with multiple time steps.
 
-Units: lengths nm, energies k_BT, mass 1, so that velocities have unit variance and the unit of time
-is nm √(m/k_BT). Coulomb forces vary slowly and are evaluated less often than contact forces, every
-`coulomb_split` time steps (reversible multiple time steps: Tuckerman, Berne, Martyna, J. Chem.
-Phys. 97, 1990 (1992)). Langevin noise acts in the middle of such an interval (BAOAB: Leimkuhler,
-Matthews, Appl. Math. Res. Express 2013, 34), a Nosé-Hoover chain at both its ends.
+Units: lengths in nm, energies in k_BT, mass 1, so velocities have unit variance and the unit of
+time is nm √(m/k_BT). Coulomb forces vary slowly and are evaluated less often than contact forces,
+every `coulomb_split` time steps (reversible multiple time steps: Tuckerman, Berne, Martyna, J.
+Chem. Phys. 97, 1990 (1992)). Langevin noise acts in the middle of such an interval (BAOAB:
+Leimkuhler, Matthews, Appl. Math. Res. Express 2013, 34), a Nosé-Hoover chain at both ends.
 """
 
 from __future__ import annotations
@@ -25,28 +25,30 @@ from backend.sampling.dynamics import CHAIN_LENGTH
 PAIRS_PER_ION = 32
 
 OK, NOT_FINITE, THROUGH_WALL, TOO_MANY_PAIRS = range(4)
-"""What `advance` returns."""
+"""Return values of `advance`."""
 
 
 class State(NamedTuple):
-    """All that changes from step to step; the arrays are updated in place.
+    """State of a replica; the arrays are updated in place.
 
     Attributes
     ----------
     positions, velocities : ndarray, shape (3, ions)
-        x and y are not wrapped into the box.
+        Positions (nm), with x and y not wrapped into the box, and velocities.
     contact, coulomb : ndarray, shape (3, ions)
         Forces of WCA pairs and walls; Coulomb forces (k_BT/nm).
     pairs : ndarray of int32, shape (capacity, 2)
-        Neighbours for the WCA forces; `pair_count`, shape (1,), of them are valid.
+        Neighbour list for the WCA forces.
+    pair_count : ndarray of int64, shape (1,)
+        Number of valid rows in `pairs`.
     listed : ndarray, shape (3, ions)
-        Positions at which the list was made.
+        Positions at which the neighbour list was built.
     noise : ndarray of uint64, shape (1,)
-        State of the thermostat's random numbers.
+        State of the thermostat's random number generator.
     chain : ndarray, shape (2, CHAIN_LENGTH)
         Positions and velocities of a Nosé-Hoover chain.
     buffer : ndarray
-        Work space of the Coulomb loops.
+        Workspace of the Coulomb loops.
     """
 
     positions: np.ndarray
@@ -69,19 +71,20 @@ class Stepping(NamedTuple):
     dt : float
         Time step (nm √(m/k_BT)).
     coulomb_split : int
-        Time steps for each evaluation of the Coulomb forces.
+        Time steps per evaluation of the Coulomb forces.
     intervals : int
-        Such evaluations for each sample.
+        Evaluations of the Coulomb forces per sample.
     memory : float
-        Share of a velocity that survives the Langevin step, exp(−γ coulomb_split dt); 1 without.
+        Factor exp(−γ coulomb_split dt) by which the Langevin step damps velocities; 1 without
+        Langevin thermostat.
     chain_inertia : ndarray, shape (CHAIN_LENGTH,)
-        Masses of the Nosé-Hoover chain; zero without.
+        Masses of the Nosé-Hoover chain; zero without chain.
     degrees : float
-        Degrees of freedom of the ions.
+        Number of degrees of freedom of the ions.
     skin : float
-        Thickness of the neighbour list's margin (nm).
+        Margin of the neighbour list (nm).
     half_width : float
-        h/2 (nm): no ion may be farther out.
+        h/2 (nm), the largest |z| of an ion.
     """
 
     dt: float
@@ -97,7 +100,7 @@ class Stepping(NamedTuple):
 def initial_state(
     positions: np.ndarray, velocities: np.ndarray, field: ForceField, noise: int
 ) -> State:
-    """A state whose forces are still to be computed by `start`; `noise` is a seed of 64 bits."""
+    """Return a state whose forces `start` has yet to compute; `noise` is a 64-bit seed."""
     count = positions.shape[1]
     return State(
         positions=positions,
@@ -114,13 +117,13 @@ def initial_state(
 
 
 def work_space(field: ForceField) -> np.ndarray:
-    """What the Coulomb loops write in; nothing of it outlasts a step."""
+    """Return a workspace for the Coulomb loops, which keeps nothing between steps."""
     return coulomb_buffer(field.valency, type(field.coulomb.zero))
 
 
 @njit(**FAST)
 def start(state, field, stepping):  # pragma: no cover - compiled
-    """Compute all forces at the present positions."""
+    """Compute all forces at the current positions."""
     relist(state, field, stepping.skin)
     refresh_contact(state, field, stepping.skin)
     coulomb_forces(state.positions, field, state.buffer, state.coulomb)
@@ -128,7 +131,7 @@ def start(state, field, stepping):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def relax(state, field, stepping, steps, largest_move):  # pragma: no cover - compiled
-    """Undo overlaps: steepest descent by at most `largest_move` (nm) on the WCA and wall energy."""
+    """Remove overlaps by steepest descent on the contact energy, by `largest_move` (nm) a step."""
     for _ in range(steps):
         refresh_contact(state, field, stepping.skin)
         for i in range(state.positions.shape[1]):
@@ -139,14 +142,14 @@ def relax(state, field, stepping, steps, largest_move):  # pragma: no cover - co
 
 @njit(**FAST)
 def advance(state, field, stepping, first, samples, record):  # pragma: no cover - compiled
-    """Advance by some samples, each of them `intervals` Coulomb intervals after the last.
+    """Advance by a number of samples, with `intervals` Coulomb intervals per sample.
 
-    `first` is the number of the first of these samples within the tally.
+    `first` is the index of the first of these samples in the tally.
 
     Returns
     -------
     int
-        OK, or what went wrong.
+        OK, NOT_FINITE, THROUGH_WALL or TOO_MANY_PAIRS.
     """
     for sample in range(first, first + samples):
         for _ in range(stepping.intervals):
@@ -162,7 +165,7 @@ def advance(state, field, stepping, first, samples, record):  # pragma: no cover
 
 @njit(**FAST)
 def coulomb_interval(state, field, stepping):  # pragma: no cover - compiled
-    """`coulomb_split` time steps between two kicks by the Coulomb forces."""
+    """Do `coulomb_split` time steps between two kicks by the Coulomb forces."""
     half = 0.5 * stepping.dt * stepping.coulomb_split
     middle = stepping.coulomb_split // 2
     chained = stepping.chain_inertia[0] > 0.0
@@ -179,7 +182,7 @@ def coulomb_interval(state, field, stepping):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def time_step(state, field, stepping, memory):  # pragma: no cover - compiled
-    """Half kick by contact forces, half drift, noise, half drift, new forces, half kick."""
+    """Do a half kick, half drift, noise, half drift, new contact forces, half kick."""
     half = 0.5 * stepping.dt
     kick(state.velocities, state.contact, half)
     drift(state.positions, state.velocities, half)
@@ -192,7 +195,7 @@ def time_step(state, field, stepping, memory):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def kick(velocities, forces, time):  # pragma: no cover - compiled
-    """Change velocities by a force that acts for some time."""
+    """Change the velocities by forces that act for a time."""
     for a in range(3):
         for i in range(velocities.shape[1]):
             velocities[a, i] += time * forces[a, i]
@@ -200,7 +203,7 @@ def kick(velocities, forces, time):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def drift(positions, velocities, time):  # pragma: no cover - compiled
-    """Move freely for some time."""
+    """Move the ions freely for a time."""
     for a in range(3):
         for i in range(positions.shape[1]):
             positions[a, i] += time * velocities[a, i]
@@ -208,7 +211,7 @@ def drift(positions, velocities, time):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def refresh_contact(state, field, skin):  # pragma: no cover - compiled
-    """Contact forces; the neighbour list is made anew once an ion has moved half the skin."""
+    """Compute contact forces; rebuild the neighbour list if an ion has moved by half the skin."""
     if farthest_move2(state) > 0.25 * skin * skin:
         relist(state, field, skin)
     count = min(state.pair_count[0], state.pairs.shape[0])
@@ -217,7 +220,7 @@ def refresh_contact(state, field, skin):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def farthest_move2(state):  # pragma: no cover - compiled
-    """Square of the longest way (nm²) that an ion has gone since the neighbour list was made."""
+    """Return the largest squared displacement (nm²) since the neighbour list was built."""
     farthest = 0.0
     for i in range(state.positions.shape[1]):
         x = state.positions[0, i] - state.listed[0, i]
@@ -229,14 +232,14 @@ def farthest_move2(state):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def relist(state, field, skin):  # pragma: no cover - compiled
-    """Make the neighbour list anew."""
+    """Rebuild the neighbour list."""
     state.pair_count[0] = build_pairs(state.positions, field, skin, state.pairs)
     state.listed[:] = state.positions
 
 
 @njit(**EXACT)
 def inspect(positions, half_width):  # pragma: no cover - compiled
-    """Whether all ions are where ions can be."""
+    """Check that all positions are finite and between the walls; return a code of `advance`."""
     for i in range(positions.shape[1]):
         z = positions[2, i]
         if not np.isfinite(positions[0, i] + positions[1, i] + z):
@@ -248,5 +251,5 @@ def inspect(positions, half_width):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def kinetic_energy(velocities):  # pragma: no cover - compiled
-    """Kinetic energy (k_BT)."""
+    """Return the kinetic energy (k_BT)."""
     return 0.5 * np.sum(velocities * velocities)

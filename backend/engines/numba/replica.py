@@ -1,4 +1,4 @@
-"""One independent simulation: its state, its random numbers, what it has sampled."""
+"""One independent simulation: its state, its random numbers and its samples."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ SKIN = 0.5
 """Margin of the neighbour list, in diameters of the larger ion."""
 
 RELAXATION_STEPS = 200
-"""Steps that undo what overlaps there are on the first lattice."""
+"""Number of steps that remove overlaps in the initial configuration."""
 
-TROUBLES = {
+PROBLEMS = {
     integrators.NOT_FINITE: checks.NOT_FINITE,
     integrators.THROUGH_WALL: checks.THROUGH_WALL,
     integrators.TOO_MANY_PAIRS: checks.TOO_MANY_PAIRS,
 }
-"""Errors that the integrator reports."""
+"""Problems that the integrator reports, by return value."""
 
 
 @dataclass
@@ -45,9 +45,9 @@ class Replica:
     Parameters
     ----------
     system, settings
-        What is simulated, and how.
+        The simulated system and the settings of the run.
     index : int
-        Which replica of the run; the seed and the index fix its random numbers.
+        Index of the replica; the seed and the index determine its random numbers.
     """
 
     system: SlitSystem
@@ -74,10 +74,10 @@ class Replica:
 
     @cached_property
     def state(self) -> State:
-        """The state at present; made from a lattice, and relaxed, when first asked for."""
+        """Current state; on first access a relaxed lattice."""
         positions = lattice(self.system, self.rng)
         velocities = self.rng.standard_normal(positions.shape)
-        if self.settings.thermostat != "langevin":  # nothing else would stop a drift
+        if self.settings.thermostat != "langevin":  # no other thermostat removes a drift
             velocities[:2] -= velocities[:2].mean(axis=1, keepdims=True)
         noise = int(self.rng.integers(2**64, dtype=np.uint64))
         state = integrators.initial_state(positions, velocities, self.force_field, noise)
@@ -85,27 +85,27 @@ class Replica:
         integrators.relax(state, self.force_field, self.stepping, RELAXATION_STEPS, largest_move)
         integrators.start(state, self.force_field, self.stepping)
         force = largest_force(state, self.system)
-        self._demand(checks.OVERLAP, force, checks.LARGEST_FIRST_FORCE)
+        self._require(checks.OVERLAP, force, checks.LARGEST_FIRST_FORCE)
         if self.settings.thermostat == "none":
             kinetic = integrators.kinetic_energy(state.velocities)
             self.first_energy = kinetic + potential_energy(state.positions, self.force_field)
         return state
 
     def prepare(self) -> None:
-        """Make the first state, which compiles the engine where it is not yet compiled."""
+        """Create the initial state, which compiles the engine if necessary."""
         _ = self.state
 
     def series(self) -> np.ndarray:
-        """What was recorded in time, shape (rows, len(SERIES))."""
+        """Return the time series, shape (rows, len(SERIES))."""
         return np.concatenate([tally.series for tally in self.tallies])
 
     def potential_energies(self) -> np.ndarray:
-        """Potential energy of all ions (k_BT) at the end of every tally, shape (tallies,)."""
+        """Return the potential energy (k_BT) at the end of every tally, shape (tallies,)."""
         constant = constant_energy(self.system, self.settings.electrostatics)
         return constant + np.concatenate([tally.energy for tally in self.tallies])
 
     def equilibrate(self, schedule: Schedule) -> None:
-        """Advance by one chunk without keeping anything of it."""
+        """Advance by one chunk and discard its samples."""
         self._advance(self._empty_tally(schedule, 1), 0, schedule.samples_per_chunk)
 
     def sample(
@@ -114,7 +114,7 @@ class Replica:
         stop: threading.Event,
         after_chunk: Callable[[], None] = lambda: None,
     ) -> None:
-        """Advance to the end of a tally, chunk by chunk; if `stop` is set, the tally stays open."""
+        """Advance to the end of a tally, chunk by chunk; leave it open if `stop` is set."""
         if self.open_tally is None:
             self.open_tally = self._empty_tally(schedule, schedule.chunks_per_tally)
             self.chunks_in_open_tally = 0
@@ -132,7 +132,7 @@ class Replica:
         self.open_tally = None
 
     def _sample_chunk(self, tally: Tally, first: int, schedule: Schedule) -> None:
-        """Advance by a chunk, from snapshot to snapshot where there are any."""
+        """Advance by one chunk and save the snapshots that are due."""
         wanted = self.settings.snapshots if self.index == 0 else 0
         if not wanted:
             self._advance(tally, first, schedule.samples_per_chunk)
@@ -158,31 +158,31 @@ class Replica:
         if outcome != integrators.OK:
             taken = round(tally.counts.sum() / self.system.ion_count) - first
             self.steps_done += (taken + 1) * self.settings.steps_per_sample
-            raise self._error(TROUBLES[outcome])
+            raise self._error(PROBLEMS[outcome])
         self.steps_done += samples * self.settings.steps_per_sample
 
-    # --- whether all is well ----------------------------------------------------------------
+    # --- checks -----------------------------------------------------------------------------
 
     def _check(self, tally: Tally) -> None:
         if self.settings.thermostat != "none":
             error = checks.temperature_error(tally)
-            self._demand(checks.TEMPERATURE, error, checks.TEMPERATURE_TOLERANCE)
+            self._require(checks.TEMPERATURE, error, checks.TEMPERATURE_TOLERANCE)
             return
         kinetic = float(integrators.kinetic_energy(self.state.velocities))
         share = (kinetic + tally.energy[0] - self.first_energy) / kinetic
-        self._demand(checks.ENERGY, share, checks.ENERGY_TOLERANCE)
+        self._require(checks.ENERGY, share, checks.ENERGY_TOLERANCE)
 
-    def _demand(self, trouble: checks.Trouble, value: float, limit: float) -> None:
+    def _require(self, problem: checks.Problem, value: float, limit: float) -> None:
         if not checks.within(value, limit):
-            raise self._error(trouble, value)
+            raise self._error(problem, value)
 
-    def _error(self, trouble: checks.Trouble, value: float = math.nan) -> SimulationError:
-        return trouble.error(self.settings, self.steps_done, self.index, value)
+    def _error(self, problem: checks.Problem, value: float = math.nan) -> SimulationError:
+        return problem.error(self.settings, self.steps_done, self.index, value)
 
-    # --- what a checkpoint holds ------------------------------------------------------------
+    # --- checkpoints ------------------------------------------------------------------------
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """All that changes, by name: `resume` goes on from it."""
+        """Return the complete state by name, for `resume`."""
         tallies = [*self.tallies, *([self.open_tally] if self.open_tally else [])]
         kept = [name for name in State._fields if name != "buffer"]
         arrays = {f"state.{name}": getattr(self.state, name) for name in kept}
@@ -198,7 +198,7 @@ class Replica:
         }
 
     def resume(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Go on from what `to_arrays` gave of an equal replica."""
+        """Restore the state that `to_arrays` returned for an equal replica."""
         kept = {name: arrays[f"state.{name}"] for name in State._fields if name != "buffer"}
         self.state = State(**kept, buffer=integrators.work_space(self.force_field))
         fields = [arrays[f"tallies.{name}"] for name in Tally._fields]
@@ -214,19 +214,19 @@ class Replica:
 
 
 def largest_force(state: State, system: SlitSystem) -> float:
-    """The largest component of a force on an ion (k_BT per diameter of the smaller ion).
+    """Return the largest force component on an ion (k_BT per diameter of the smaller ion).
 
-    Coulomb forces count because those of ions on the very same spot are no number.
+    Coulomb forces are included because they are NaN for ions at identical positions.
     """
     return float(np.abs(state.contact + state.coulomb).max()) * min(system.diameters)
 
 
 def stepping(system: SlitSystem, settings: RunSettings) -> Stepping:
-    """Constants of the integrator for a system (τ is one smaller diameter long in its units)."""
+    """Return the constants of the integrator; in its units, τ equals the smaller diameter."""
     tau = system.smaller_diameter
     interval = settings.time_step * settings.coulomb_split
     friction = FRICTION / system.diameter_ratio if settings.thermostat == "langevin" else 0.0
-    # without noise the momenta along x and y never change
+    # without noise the total momenta along x and y are conserved
     degrees = 3 * system.ion_count - (2 if settings.thermostat != "langevin" else 0)
     inertia = np.zeros(CHAIN_LENGTH)
     if settings.thermostat == "nose-hoover":

@@ -1,4 +1,4 @@
-"""The compiled loop that adds a configuration to a tally."""
+"""Compiled loop that adds a configuration to a tally."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from backend.engines.numba.contact import wall_forces_at
 
 @njit(**FAST)
 def tally(state, field, degrees, record, sample):  # pragma: no cover - compiled
-    """Add the present configuration to the sums, as sample number `sample` of the tally.
+    """Add the current configuration to the sums, as sample number `sample` of the tally.
 
-    `degrees` is the number of degrees of freedom that the temperature counts.
+    `degrees` is the number of degrees of freedom for the temperature.
     """
     bins = record.counts.shape[1]
     half, middle, contact = record.limits

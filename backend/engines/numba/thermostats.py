@@ -1,6 +1,6 @@
-"""Thermostats: noise of the Langevin dynamics, and the Nosé-Hoover chain.
+"""Thermostats: Langevin noise and the Nosé-Hoover chain.
 
-Units: energies k_BT, mass 1.
+Units: energies in k_BT, mass 1.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ INVERSE_DEVIATION = 1.0 / np.sqrt((2.0**32 - 1.0) / 3.0)
 
 @njit(**FAST)
 def next_normals(noise):  # pragma: no cover - compiled
-    """Three uncorrelated random numbers of mean 0 and variance 1, nearly Gaussian.
+    """Return three uncorrelated random numbers of mean 0 and variance 1, nearly Gaussian.
 
-    `noise`, shape (1,) of uint64, is the state of the generator. The four parts of its next number
-    are uniform; each number is the sum of two less the sum of the others. A thermostat needs no
-    more than the right moments (B. Dünweg, W. Paul, Int. J. Mod. Phys. C 2, 817 (1991)): a
-    velocity, the sum of hundreds of such numbers, is Gaussian; its kurtosis is 0.004 short of 3.
+    `noise`, shape (1,) of uint64, is the state of the generator. The four 16-bit parts of its next
+    number are uniform; each returned number is the sum of two parts minus the sum of the other two.
+    A thermostat needs only the correct moments (B. Dünweg, W. Paul, Int. J. Mod. Phys. C 2, 817
+    (1991)): a velocity is the sum of hundreds of such numbers, so it is Gaussian, with a kurtosis
+    only 0.004 below 3.
     """
     noise[0] += INCREMENT
     word = noise[0]
@@ -48,7 +49,7 @@ def next_normals(noise):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def add_noise(velocities, memory, noise):  # pragma: no cover - compiled
-    """Ornstein-Uhlenbeck step: a share `memory` of every velocity survives."""
+    """Do an Ornstein-Uhlenbeck step that damps every velocity by the factor `memory`."""
     fresh = np.sqrt(1.0 - memory * memory)
     for i in range(velocities.shape[1]):
         x, y, z = next_normals(noise)
@@ -59,7 +60,7 @@ def add_noise(velocities, memory, noise):  # pragma: no cover - compiled
 
 @njit(**FAST)
 def move_chain(velocities, chain, inertia, degrees, time):  # pragma: no cover - compiled
-    """Let a Nosé-Hoover chain act on the velocities for some time.
+    """Let a Nosé-Hoover chain act on the velocities for a time.
 
     G. J. Martyna, M. L. Klein, M. Tuckerman, J. Chem. Phys. 97, 2635 (1992), in the reversible form
     of Mol. Phys. 87, 1117 (1996).
@@ -70,10 +71,11 @@ def move_chain(velocities, chain, inertia, degrees, time):  # pragma: no cover -
     chain : ndarray, shape (2, CHAIN_LENGTH)
         Positions and velocities of the chain.
     inertia : ndarray, shape (CHAIN_LENGTH,)
-        Its masses.
+        Masses of the chain.
     degrees : float
-        Degrees of freedom of the ions.
+        Number of degrees of freedom of the ions.
     time : float
+        Time (nm √(m/k_BT)).
     """
     twice_kinetic = np.sum(velocities * velocities)
     pull_chain(chain, inertia, twice_kinetic - degrees, time, True)
@@ -86,7 +88,7 @@ def move_chain(velocities, chain, inertia, degrees, time):  # pragma: no cover -
 
 @njit(**FAST)
 def pull_chain(chain, inertia, excess, time, from_the_end):  # pragma: no cover - compiled
-    """Half a step of the chain's velocities; `excess` is what pulls at its first link."""
+    """Advance the chain's velocities by half a step; `excess` is the force on the first link."""
     last = len(inertia) - 1
     for n in range(last + 1):
         k = last - n if from_the_end else n
@@ -97,6 +99,6 @@ def pull_chain(chain, inertia, excess, time, from_the_end):  # pragma: no cover 
 
 @njit(**FAST)
 def chain_energy(chain, inertia, degrees):  # pragma: no cover - compiled
-    """What the chain adds to the conserved energy (k_BT)."""
+    """Return the contribution of the chain to the conserved energy (k_BT)."""
     kinetic = 0.5 * np.sum(inertia * chain[1] ** 2)
     return kinetic + degrees * chain[0, 0] + np.sum(chain[0, 1:])

@@ -1,4 +1,4 @@
-"""``python -m backend.engines.numba.warm_up``: compile the engine ahead of the first run."""
+"""Compile the engine before the first run: ``python -m backend.engines.numba.warm_up``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from backend.system import SlitSystem
 
 
 def warm_up() -> None:
-    """Compile and keep all that a run needs, by a run of a few thousand steps."""
+    """Compile and cache all functions of a run, by a run of a few thousand steps."""
     run(SlitSystem(), RunSettings(duration_ns=0.001, replicas=1))
 
 

@@ -79,7 +79,7 @@ class Answers:
     def _predict(self, system: SlitSystem, asked_at: float) -> None:
         asked = self._state.predicting
         try:
-            problems = self.surrogate.learnt.problems(system)
+            problems = self.surrogate.domain.problems(system)
             if problems:
                 self._post(self._state.not_predicted, words.unlearnt(problems), asked=asked)
                 return

@@ -9,7 +9,7 @@ from backend.runs.state import RunState
 
 if TYPE_CHECKING:
     from backend.runs.run import Run
-from nanoconf.gui.services.session import Session
+    from nanoconf.gui.services.session import Session
 
 
 class TimeEstimate:

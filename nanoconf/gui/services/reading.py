@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from backend.cluster.destination import status_in_words
 from backend.runs.run import DamagedRun
 from backend.runs.state import RunState
+from nanoconf.gui.state import Simulation
 
 if TYPE_CHECKING:
     from backend.runs.archive import Archive
     from backend.runs.run import Run
-from nanoconf.gui.state import Simulation
 
 
 def read(run: Run, before: Simulation, *, profiles: bool) -> Simulation:

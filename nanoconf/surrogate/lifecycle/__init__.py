@@ -1,1 +1,1 @@
-"""The life of a model: where it is found, how it is retrained and when it is promoted."""
+"""Life cycle of models: search, retraining and promotion."""

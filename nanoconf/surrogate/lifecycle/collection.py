@@ -1,4 +1,4 @@
-"""What the archive has to teach a surrogate."""
+"""Training data from the archive."""
 
 from __future__ import annotations
 
@@ -17,15 +17,23 @@ from nanoconf.surrogate.shape import HALF
 from nanoconf.surrogate.simulations import Simulations, system_key
 
 TEMPERATURE_TOLERANCE = 0.02
-LEAST_PROBABILITY = 1e-4
-"""That both density estimators differ as much by chance: below it, the forces are wrong."""
+MINIMUM_PROBABILITY = 1e-4
+"""Minimum probability that chance explains the difference between the two density estimators.
+Below it, the forces are wrong."""
 
 
-def teachable(run: Run, domain: Domain, kept_out: Collection[str]) -> bool:
-    """Whether a model of this domain can learn from a run.
+def eligible(run: Run, domain: Domain, excluded: Collection[str]) -> bool:
+    """Return True if a run is eligible for training a model with this domain.
 
-    It has converged, its checks are good, the domain holds it, and it is none of the systems (by
-    `system_key`) that judge.
+    The run has converged, passes its checks and lies inside the domain, and its system is not
+    excluded.
+
+    Parameters
+    ----------
+    run : Run
+    domain : Domain
+    excluded : collection of str
+        Keys (`system_key`) of the systems that evaluate models.
     """
     if run.state != RunState.DONE:
         return False
@@ -34,13 +42,12 @@ def teachable(run: Run, domain: Domain, kept_out: Collection[str]) -> bool:
         domain.check(result.system)
     except (DamagedRun, InvalidInput, OSError, ValueError, KeyError):
         return False
-    return system_key(result.system) not in kept_out and _good(result)
+    return system_key(result.system) not in excluded and _passes_checks(result)
 
 
-def _good(result: SimulationResult) -> bool:
-    if not registry.get(
-        result.settings.engine
-    ).force_sampling:  # counted profiles have errors of another kind
+def _passes_checks(result: SimulationResult) -> bool:
+    # the errors of profiles without force sampling are not comparable
+    if not registry.get(result.settings.engine).force_sampling:
         return False
     checks = result.summary.checks
     return (
@@ -48,14 +55,14 @@ def _good(result: SimulationResult) -> bool:
         and checks is not None
         and abs(checks.temperature - 1) < TEMPERATURE_TOLERANCE
         and checks.estimators is not None
-        and checks.estimators.probability > LEAST_PROBABILITY
+        and checks.estimators.probability > MINIMUM_PROBABILITY
     )
 
 
 def simulations(runs: Iterable[Run]) -> Simulations:
-    """The profiles of runs that are teachable."""
+    """Return the profiles of finished runs."""
     results = [run.result() for run in runs]
-    # the size of the box leaves the profile as it is
+    # the box size does not affect the profile
     names = [field.name for field in fields(SlitSystem) if field.name != "negative_ions"]
 
     def stacked(values: str) -> dict[str, np.ndarray]:
@@ -71,10 +78,10 @@ def simulations(runs: Iterable[Run]) -> Simulations:
 
 
 def merged(parts: list[Simulations]) -> Simulations:
-    """All simulations in one, those of the same system averaged.
+    """Merge sets of simulations, averaging the simulations of the same system.
 
-    A simulation counts by the inverse of its variance, the same for all its bins, so that the
-    number of ions stays as it is.
+    A simulation is weighted by its inverse variance. The weight is the same for all bins, so that
+    the number of ions is conserved.
     """
     rows: dict[str, list[tuple[Simulations, int]]] = {}
     for part in parts:

@@ -1,4 +1,4 @@
-"""Finds trained models."""
+"""Search for trained models, and choice of the current one."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from backend.runs.archive import default_home
 from nanoconf.surrogate.card import CARD, Card
 
 CURRENT = "current.json"
-"""In a folder of models, ``{"model": NAME}`` says which one is current; else it is the newest that
-was not kept aside. The one in the home may name a model of the package, and knows ``"before"``."""
+"""File in a folder of models whose ``{"model": NAME}`` names the current one. Without it, the
+newest model that was not rejected is current. The file in the home may name a model of the package,
+and lists the previous ones under ``"before"``."""
 
 
 class ModelNotFound(FileNotFoundError):
-    """There is no trained model where one was looked for."""
+    """Raised if no trained model is found."""
 
 
 @dataclass(frozen=True)
 class FoundModel:
-    """A trained model on disk.
+    """Trained model on disk.
 
     Attributes
     ----------
     folder : Path
-        Where it lies.
+        Folder of the model.
     source : {"argument", "NANOCONF_MODELS", "home", "package"}
-        Why it was looked for there.
+        Origin of the searched folder.
     card : Card
-        How it was made and how accurate it is.
+        Card of the model.
     current : bool
-        Whether it is the one that `Surrogate.load` takes.
+        True for the model that `Surrogate.load` loads.
     """
 
     folder: Path
@@ -48,19 +49,19 @@ class FoundModel:
         return self.card.name
 
     @property
-    def kept_aside(self) -> str:
-        """Why a retrained model did not replace the one before it; empty where it did."""
+    def rejected(self) -> str:
+        """Reason why a retrained model was rejected; empty if it was not."""
         promotion = self.card.promotion
         return promotion.reason if promotion and not promotion.promoted else ""
 
 
 def models(path: str | Path | None = None) -> list[FoundModel]:
-    """All models that can be found, the current one first, then in the order of the search.
+    """Return all models, in the order of the search.
 
     Parameters
     ----------
     path : path, optional
-        A folder to search instead of the usual ones.
+        Folder to search instead of the default ones.
     """
     try:
         current = current_model(path).folder
@@ -74,12 +75,12 @@ def models(path: str | Path | None = None) -> list[FoundModel]:
 
 
 def current_model(path: str | Path | None = None) -> FoundModel:
-    """The model that `Surrogate.load` takes.
+    """Return the model that `Surrogate.load` loads.
 
     Raises
     ------
     ModelNotFound
-        None is found, or none in the folder that the argument or ``NANOCONF_MODELS`` names.
+        If there is no model, or none in the folder given by the argument or ``NANOCONF_MODELS``.
     """
     places = _places(path)
     if path is None and (chosen := _chosen_in_home()):
@@ -87,13 +88,13 @@ def current_model(path: str | Path | None = None) -> FoundModel:
     for source, place in places:
         found = _models_in(place, source)
         if source != "argument":
-            found = [model for model in found if not model.kept_aside]
+            found = [model for model in found if not model.rejected]
         if found:
             return FoundModel(found[0].folder, source, found[0].card, current=True)
         if source in ("argument", "NANOCONF_MODELS"):
             break
-    looked = ", ".join(str(place) for _, place in places)
-    raise ModelNotFound(f"there is no trained model in {looked}; `nanoconf train` makes one")
+    searched = ", ".join(str(place) for _, place in places)
+    raise ModelNotFound(f"there is no trained model in {searched}; `nanoconf train` makes one")
 
 
 def promote(name: str) -> FoundModel:
@@ -102,7 +103,7 @@ def promote(name: str) -> FoundModel:
     Raises
     ------
     ModelNotFound
-        There is none of that name.
+        If there is no model of that name.
     """
     model = _named(name)
     if model is None:
@@ -116,17 +117,17 @@ def promote(name: str) -> FoundModel:
 
 
 def roll_back() -> FoundModel:
-    """Make the model current that was so before the last `promote`.
+    """Undo the last `promote`.
 
     Raises
     ------
     ModelNotFound
-        None was, or it is gone.
+        If there was no previous model, or it no longer exists.
     """
     before = _history()
     model = _named(before[-1]) if before else None
     if model is None:
-        raise ModelNotFound("there is no model to go back to")
+        raise ModelNotFound("there is no previous model")
     _remember(model.name, before[:-1])
     return model
 
@@ -145,7 +146,7 @@ def _named(name: str) -> FoundModel | None:
 
 
 def _chosen_in_home() -> FoundModel | None:
-    """The model that the home's `CURRENT` names, unless ``NANOCONF_MODELS`` goes first."""
+    """Return the model named by `CURRENT` in the home; ``NANOCONF_MODELS`` takes precedence."""
     if os.environ.get("NANOCONF_MODELS") or not (home_models() / CURRENT).is_file():
         return None
     model = _named(read_json(home_models() / CURRENT)["model"])
@@ -163,12 +164,12 @@ def _remember(name: str, before: list[str]) -> None:
 
 
 def home_models() -> Path:
-    """The folder of retrained models."""
+    """Return the folder of retrained models."""
     return default_home() / "models"
 
 
 def package_models() -> Path:
-    """The folder of the models that come with the package, or with a checkout of its repository."""
+    """Return the folder of the models in the package, or in a checkout of the repository."""
     package = Path(__file__).resolve().parents[2]
     installed, checkout = package / "models", package.parent / "models"
     return checkout if (package.parent / "pyproject.toml").is_file() else installed
@@ -184,7 +185,7 @@ def _places(path: str | Path | None) -> list[tuple[str, Path]]:
 
 
 def _models_in(place: Path, source: str) -> list[FoundModel]:
-    """The models in a folder, or the one that it is itself; the current one first, then newest."""
+    """Return the models in a folder of one or several; the current one first, then the newest."""
     if (place / CARD).is_file():
         return _read([place], source)
     if not place.is_dir():
@@ -197,7 +198,7 @@ def _models_in(place: Path, source: str) -> list[FoundModel]:
 
 
 def _read(folders: Sequence[Path], source: str) -> list[FoundModel]:
-    """The models in folders; one that cannot be read is warned of, and does not hide the others."""
+    """Read the models in folders; issue a warning for each model that cannot be read."""
     found = []
     for folder in folders:
         try:

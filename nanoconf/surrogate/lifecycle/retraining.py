@@ -1,8 +1,8 @@
-"""The surrogate learns from use: ``nanoconf train --if-due``.
+"""Retraining of the surrogate with the runs of the archive: ``nanoconf train --if-due``.
 
-A process of its own, at low priority, that the keeper starts when enough runs of the archive are
-new. The current model answers until a better one is complete; a training that is killed leaves it
-in place, and the runs count for the next.
+The keeper starts it in a separate process at low priority when the archive has enough new runs. The
+current model stays in use until a better one is complete. If the training is killed, its runs are
+used by the next one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from backend.locks import Lock
 from backend.runs.archive import Archive
 from nanoconf.surrogate.card import Card, Promotion
 from nanoconf.surrogate.lifecycle import registry
-from nanoconf.surrogate.lifecycle.collection import simulations, teachable
+from nanoconf.surrogate.lifecycle.collection import eligible, simulations
 from nanoconf.surrogate.lifecycle.promotion import decide
 from nanoconf.surrogate.model import Surrogate
 from nanoconf.surrogate.simulations import KEPT_OUT_KEYS, Simulations
@@ -27,19 +27,24 @@ NUMBERED = re.compile(r"model-(\d+)")
 
 
 def package_data() -> Path:
-    """The data sets that the shipped model was trained and judged with."""
+    """Return the folder of the datasets that trained and evaluated the shipped model."""
     return registry.package_models().parent / "data"
 
 
 def train_if_due(archive: Archive | None = None, epochs: int | None = None) -> str:
-    """Train and decide, if enough runs are new; returns what came of it, in a line.
+    """Retrain the model if there are enough new runs, and promote it if it is not worse.
 
     Parameters
     ----------
     archive : Archive, optional
-        What to learn from; the user's, where it is left out.
+        Archive of the runs; that of the user by default.
     epochs : int, optional
         As in `train`.
+
+    Returns
+    -------
+    str
+        Outcome on one line.
     """
     archive = archive or Archive()
     every = retrain_after()
@@ -53,7 +58,7 @@ def train_if_due(archive: Archive | None = None, epochs: int | None = None) -> s
         for leftover in registry.home_models().glob(".model-*"):
             shutil.rmtree(leftover, ignore_errors=True)
         current = Surrogate.load()
-        learning = _look(archive, current)
+        learning = _collect(archive, current)
         learning.save(archive.home)
         if len(learning.fresh) < every:
             return f"{len(learning.fresh)} new runs for training; retraining starts at {every}"
@@ -66,20 +71,20 @@ def train_if_due(archive: Archive | None = None, epochs: int | None = None) -> s
         lock.release()
 
 
-def _look(archive: Archive, current: Surrogate) -> Learning:
-    """Look at the runs that ended since the last time."""
+def _collect(archive: Archive, current: Surrogate) -> Learning:
+    """Collect the runs that have ended since the last call."""
     learning = Learning.load(archive.home)
-    judges = _judges()
+    excluded = _evaluation_systems()
     ended = [run for run in archive.runs() if run.id not in learning.looked_at and run.finished]
-    fresh = {run.id for run in ended if teachable(run, current.learnt, judges)}
+    fresh = {run.id for run in ended if eligible(run, current.domain, excluded)}
     useless = {run.id for run in ended} - fresh
     return Learning(
         learning.learnt, learning.fresh | fresh, learning.useless | useless, learning.outcome
     )
 
 
-def _judges() -> set[str]:
-    """Keys of the systems that nothing may be learnt from."""
+def _evaluation_systems() -> set[str]:
+    """Return the keys of the systems that evaluate models and must not train them."""
     keys = set(KEPT_OUT_KEYS)
     for name in ("validation", "test"):
         keys |= set(Simulations.load(package_data() / name).keys)
@@ -89,27 +94,27 @@ def _judges() -> set[str]:
 def _retrain(archive: Archive, learning: Learning, current: Surrogate, epochs: int | None) -> str:
     known = {run.id: run for run in archive.runs()}
     wanted = (learning.learnt | learning.fresh) & known.keys()
-    more = simulations(known[run_id] for run_id in sorted(wanted))
+    extra = simulations(known[run_id] for run_id in sorted(wanted))
     validation = package_data() / "validation"
     folder = registry.home_models() / _next_name()
     train(
         package_data() / "grid",
         folder,
         validation_folder=validation,
-        more=more,
+        extra=extra,
         epochs=epochs,
         promotion=Promotion(False, reason="not yet compared"),
         progress=False,
     )
     decision = decide(Surrogate.load(folder), current, Simulations.load(validation))
-    _note(folder, decision, len(more))
+    _record(folder, decision, len(extra))
     if not decision.promoted:
         return f"{folder.name} is rejected: {decision.reason}"
     registry.promote(folder.name)
     return f"{folder.name} is now the current model: {decision.reason}"
 
 
-def _note(folder: Path, decision: Promotion, runs: int) -> None:
+def _record(folder: Path, decision: Promotion, runs: int) -> None:
     card = Card.load(folder)
     data = replace(card.data, archive_runs=runs)
     replace(card, promotion=decision, data=data).save(folder)

@@ -245,7 +245,7 @@ def test_the_next_run_resumes_from_the_checkpoint_of_a_time_limit(desk, cluster)
     again = desk.submit(LONG_ENOUGH)
     assert again.id != run.id and again.request["continues"] == run.id
     assert desk.finish(again) == RunState.DONE
-    assert any("goes on from step" in line for line in again.log_tail(100))
+    assert any("resumes from step" in line for line in again.log_tail(100))
     expected = engine.run(SYSTEM, LONG_ENOUGH).positive.density
     assert again.result().positive.density == pytest.approx(expected, rel=1e-6)
 
@@ -264,7 +264,7 @@ def test_a_refused_job_returns_its_checkpoint(desk, cluster):
     desk.change()
     third = desk.submit(LONG_ENOUGH)
     desk.until(lambda: third.finished or any("steps/s" in line for line in third.log_tail(100)))
-    assert any("goes on from step" in line for line in third.log_tail(100))
+    assert any("resumes from step" in line for line in third.log_tail(100))
 
 
 def test_a_run_resumes_on_another_node_after_a_failure(desk, cluster):
@@ -577,7 +577,7 @@ def test_a_run_of_another_version_is_refused_before_submission(desk, cluster):
     desk.restart()
     desk.step()
     assert (run.state, run.error) == (RunState.FAILED, "other-version")
-    assert "asked for by nanoconf 0.0.1" in run.reason and "run it again" in run.reason
+    assert "requested by nanoconf 0.0.1" in run.reason and "run it again" in run.reason
     assert cluster.answered("REQUEST_SUBMIT_BATCH_JOB") == before
     assert not desk.status(run)
 

@@ -299,7 +299,7 @@ def goes_on(desk, run):
     """Ask for the same once more: it goes on from where the run ended."""
     again = desk.submit(LONG)
     assert again.id != run.id and again.request["continues"] == run.id
-    desk.until(lambda: any("goes on from step" in line for line in again.log_tail(100)))
+    desk.until(lambda: any("resumes from step" in line for line in again.log_tail(100)))
     again.cancel()
     assert desk.finish(again) == RunState.CANCELLED
 

@@ -1,4 +1,4 @@
-"""Everything that can go wrong in a simulation has a name, and says where and what to try."""
+"""Errors of a simulation have a name, and a message with their place and a remedy."""
 
 import threading
 from dataclasses import replace
@@ -19,7 +19,7 @@ from tests.support.homes import QUICK, SYSTEM, UNSTABLE
 
 
 def disturbed(settings: RunSettings = QUICK) -> tuple[Replica, Schedule]:
-    """A replica past its first chunk, to be disturbed."""
+    """Return a replica after its first chunk, to be disturbed."""
     replica, schedule = Replica(SYSTEM, settings, 0), Schedule.of(SYSTEM, settings)
     replica.equilibrate(schedule)
     return replica, schedule
@@ -32,14 +32,14 @@ def error_of(call, *arguments: object) -> SimulationError:
     return caught.value
 
 
-def test_a_number_that_is_not_finite():
+def test_a_position_that_is_not_finite():
     replica, schedule = disturbed()
     steps = replica.steps_done
     replica.state.positions[0, 5] = np.nan
     error = error_of(replica.equilibrate, schedule)
     assert error.name == "not-finite"
-    noticed = steps + QUICK.steps_per_sample
-    assert f"at step {noticed} of replica 0" in str(error)
+    detected = steps + QUICK.steps_per_sample
+    assert f"at step {detected} of replica 0" in str(error)
     assert "try a smaller time step than 0.02 τ" in str(error)
 
 
@@ -50,7 +50,7 @@ def test_an_ion_through_a_wall():
     assert "try a smaller time step than 0.02 τ" in str(error)
 
 
-def test_more_neighbours_than_there_is_room_for():
+def test_a_full_neighbour_list():
     replica, schedule = Replica(SYSTEM, QUICK, 0), Schedule.of(SYSTEM, QUICK)
     replica.stepping = replica.stepping._replace(skin=SYSTEM.box_length)
     error = error_of(replica.equilibrate, schedule)
@@ -75,8 +75,8 @@ def test_an_energy_that_drifts():
 
 
 @pytest.mark.parametrize("crowd", [lambda x: 0.02 * x, lambda x: x[:, [0, 0, *range(2, 284)]]])
-def test_ions_on_top_of_each_other(monkeypatch, crowd):
-    """No lattice leaves overlaps in a system that `SlitSystem` accepts, so they are made here."""
+def test_overlapping_ions(monkeypatch, crowd):
+    """The lattice of a valid system has no overlaps, so the test creates them."""
     monkeypatch.setattr(replica_module, "lattice", lambda system, rng: crowd(lattice(system, rng)))
     error = error_of(engine.run, SYSTEM, QUICK)
     assert error.name == "overlap"

@@ -1,4 +1,4 @@
-"""The Coulomb interaction against the two-dimensional Ewald sum."""
+"""Coulomb interaction, compared with the two-dimensional Ewald sum."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def random_pairs(count, width):
     return pairs
 
 
-def test_ewald_sum_does_not_depend_on_how_it_is_split():
+def test_ewald_sum_does_not_depend_on_the_splitting_parameter():
     pairs = random_pairs(20, 0.8)
     energy, force = ewald_pair(pairs)
     other_energy, other_force = ewald_pair(pairs, screening=4.0, real_shells=4)
@@ -24,7 +24,7 @@ def test_ewald_sum_does_not_depend_on_how_it_is_split():
     assert force == pytest.approx(other_force, abs=1e-12)
 
 
-def test_far_apart_a_pair_feels_the_field_of_a_charged_plane():
+def test_force_of_a_distant_pair_is_that_of_a_charged_plane():
     _, force = ewald_pair(np.array([[0.3, 0.1, 3.0]]))
     assert force[0] == pytest.approx([0, 0, 2 * np.pi], abs=1e-6)
 
@@ -57,7 +57,7 @@ def test_splitting_has_the_stated_error(width_to_box):
     assert split.error < 0.003
 
 
-def test_short_ranged_forces_end_without_a_step():
+def test_short_ranged_forces_are_continuous_at_their_range():
     split = splitting(0.2)
     edge = split.short_range * np.array([[0.6, 0.8, 0.0]])
     inside, outside = (split.pair_force(edge * (1 + step)) for step in (-1e-9, 1e-9))
@@ -65,7 +65,7 @@ def test_short_ranged_forces_end_without_a_step():
 
 
 @pytest.mark.parametrize("width_to_box", [0.05, 0.2, 0.417])
-def test_sheets_are_nearest_images_and_sheets_with_a_hole(width_to_box):
+def test_sheets_are_the_nearest_image_and_a_sheet_with_a_hole(width_to_box):
     pairs = random_pairs(500, 2 * width_to_box)
     direct = pairs / np.linalg.norm(pairs, axis=1)[:, None] ** 3
     error = splitting(width_to_box, "sheets").pair_force(pairs) - direct - sheet_force(pairs)
@@ -75,15 +75,15 @@ def test_sheets_are_nearest_images_and_sheets_with_a_hole(width_to_box):
 
 @pytest.mark.parametrize("positive_valency", [1, 2, 3])
 def test_ion_forces_agree_with_the_ewald_sum(positive_valency):
-    """Per-ion forces of a whole configuration, to 1e-3 of their root mean square."""
-    exact, forces = forces_beside_ewald(positive_valency, "periodic")
+    """Compare forces in a configuration; the tolerance is 1e-3 of their root mean square."""
+    exact, forces = exact_and_computed_forces(positive_valency, "periodic")
     deviation = np.sqrt(np.mean((forces - exact) ** 2, axis=1))
     assert np.all(deviation < 1e-3 * np.sqrt(np.mean(exact**2)))
 
 
 @pytest.mark.parametrize("positive_valency", [1, 2, 3])
-def test_sheets_err_along_the_walls_rather_than_across(positive_valency):
-    exact, forces = forces_beside_ewald(positive_valency, "sheets")
+def test_errors_of_sheets_are_larger_along_the_walls_than_across(positive_valency):
+    exact, forces = exact_and_computed_forces(positive_valency, "sheets")
     x, y, z = np.sqrt(np.mean((forces - exact) ** 2, axis=1)) / np.sqrt(np.mean(exact**2))
     print(f"sheets, valency {positive_valency}: lateral {x:.2%} {y:.2%}, normal {z:.2%}")
     assert min(x, y) > 0.03  # 0.045 to 0.12
@@ -91,8 +91,8 @@ def test_sheets_err_along_the_walls_rather_than_across(positive_valency):
     assert z < 0.012  # 0.007 to 0.009
 
 
-def forces_beside_ewald(positive_valency, electrostatics):
-    """Exact and computed Coulomb forces on some ions of a disturbed lattice, shape (3, 40)."""
+def exact_and_computed_forces(positive_valency, electrostatics):
+    """Return Coulomb forces on some ions of a disturbed lattice, each of shape (3, 40)."""
     system = SlitSystem(positive_valency=positive_valency)
     rng = np.random.default_rng(3)
     positions = lattice(system, rng) + 0.1 * rng.standard_normal((3, system.ion_count))
@@ -124,7 +124,7 @@ def test_energy_includes_all_periodic_images(valency):
     pairs = ((positions[:, i] - positions[:, j]) / system.box_length).T
     pairs[:, :2] -= np.rint(pairs[:, :2])
     energy = np.dot(charges[i] * charges[j], ewald_pair(pairs)[0])
-    # an ion with its own images: what is left of a pair at the same place without the pair
+    # the energy of an ion with its own images: a pair at zero distance without the direct term
     near = np.array([[1e-5, 0, 0]])
     energy += 0.5 * np.sum(charges**2) * (ewald_pair(near)[0] - 1e5).item()
     energy *= system.bjerrum_length / system.box_length

@@ -1,4 +1,4 @@
-"""Whole runs of the engine."""
+"""Complete runs of the Numba engine."""
 
 from itertools import pairwise
 
@@ -19,14 +19,14 @@ from tests.support.reference import published
 SHORT = RunSettings(duration_ns=0.02)
 
 
-def test_a_run_is_reproduced_bit_for_bit_whatever_the_threads():
+def test_a_run_is_reproduced_bit_for_bit_with_any_number_of_threads():
     first = run(SlitSystem(), SHORT, threads=1)
     again = run(SlitSystem(), SHORT, threads=2)
     assert np.array_equal(first.positive.density, again.positive.density)
     assert np.array_equal(first.negative.error, again.negative.error)
 
 
-def test_progress_rises_to_the_end_and_brings_profiles(monkeypatch):
+def test_progress_increases_to_the_end(monkeypatch):
     monkeypatch.setattr(engine, "REPORT_SECONDS", 0.0)
     seen = []
     run(SlitSystem(), RunSettings(duration_ns=0.4), threads=2, on_progress=seen.append)
@@ -36,13 +36,13 @@ def test_progress_rises_to_the_end_and_brings_profiles(monkeypatch):
     assert seen[-1].phase == "sampling"
 
 
-def test_a_run_ends_early_when_asked():
+def test_a_run_is_cancelled_on_request():
     with pytest.raises(Cancelled):
         run(SlitSystem(), RunSettings(duration_ns=100), should_stop=lambda: True)
 
 
 def of_tallies(*tallies, **settings):
-    """A run whose replicas have so many tallies."""
+    """Return a run whose replicas have the given numbers of tallies."""
     job = engine._Run(SlitSystem(), RunSettings(replicas=len(tallies), **settings))
     for replica, wanted in zip(job.replicas, tallies, strict=True):
         job.equilibrate(replica)
@@ -52,7 +52,7 @@ def of_tallies(*tallies, **settings):
 
 @pytest.mark.parametrize("target", [None, 0.001])
 @pytest.mark.parametrize("tallies", [(20, 67), (71, 39), (20, 61, 44)])
-def test_a_run_whose_replicas_ended_at_unequal_lengths_has_a_result(tallies, target):
+def test_a_run_with_replicas_of_unequal_lengths_has_a_result(tallies, target):
     job = of_tallies(*tallies, duration_ns=0.2, target_error=target)
     result = job.result()
     length = sum(tallies) // (20 * len(tallies))
@@ -65,7 +65,7 @@ def test_a_run_whose_replicas_ended_at_unequal_lengths_has_a_result(tallies, tar
     assert energy["potential"] == pytest.approx(
         potential.mean() / job.system.ion_count, abs=0.5 * energy["potential_error"]
     )
-    # the pressure is that of the very blocks of the profile
+    # the pressure comes from the same blocks as the profile
     tally_rows = len(job.replicas[0].tallies[0].series)
     kept = [
         replica.series()[(each % length) * tally_rows :]
@@ -86,23 +86,23 @@ def test_a_run_finished_early_keeps_all_samples_of_its_replicas(monkeypatch, thr
         settings,
         threads=threads,
         on_progress=seen.append,
-        enough=lambda: bool(seen) and seen[-1].fraction > 0.3,
+        should_finish=lambda: bool(seen) and seen[-1].fraction > 0.3,
     )
-    asked_at = next(progress.simulated_ns for progress in seen if progress.fraction > 0.3)
-    # less than a twentieth is left out, in front of the blocks
-    assert 0.95 * asked_at < result.summary.simulated_ns < 0.8 * settings.duration_ns
+    requested_at = next(progress.simulated_ns for progress in seen if progress.fraction > 0.3)
+    # less than a twentieth, at the start of the replicas, is in no block
+    assert 0.95 * requested_at < result.summary.simulated_ns < 0.8 * settings.duration_ns
     assert np.all(np.isfinite(result.positive.error))
     assert result.positive.mean_density == pytest.approx(0.5)
 
 
-def test_too_large_a_time_step_is_an_error_with_advice():
+def test_a_time_step_that_is_too_large_is_an_error_with_advice():
     settings = RunSettings(duration_ns=0.01, time_step=0.02, coulomb_split=9)
     with pytest.raises(SimulationError, match="try a smaller time step"):
         run(SlitSystem(positive_valency=3, positive_diameter=0.15), settings)
 
 
 @pytest.mark.parametrize("duration", [0.001, 0.02, 1.0, 1000.0])
-def test_schedule_keeps_to_the_duration_asked(duration):
+def test_schedule_has_the_requested_duration(duration):
     system, settings = SlitSystem(), RunSettings(duration_ns=duration)
     schedule = Schedule.of(system, settings)
     production = schedule.stages[-1] * schedule.samples_per_tally * settings.steps_per_sample
@@ -113,7 +113,7 @@ def test_schedule_keeps_to_the_duration_asked(duration):
 
 
 @pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744)])
-def test_unequal_ions_are_simulated_as_long_as_equal_ones_in_shorter_steps(diameters):
+def test_unequal_ions_are_simulated_for_the_same_time_in_shorter_steps(diameters):
     settings = RunSettings(duration_ns=5.0)
     unequal = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
     larger = SlitSystem(positive_diameter=0.744)
@@ -135,7 +135,7 @@ def test_unequal_ions_are_simulated_as_long_as_equal_ones_in_shorter_steps(diame
         SlitSystem(positive_diameter=0.3, negative_diameter=0.9),
     ],
 )
-def test_first_positions_leave_room_between_ions_and_to_the_walls(system):
+def test_initial_positions_keep_a_distance_between_ions_and_to_the_walls(system):
     positions = lattice(system, np.random.default_rng(0))
     assert positions.shape == (3, system.ion_count)
     assert np.all(np.abs(positions[2]) <= min(system.contact_planes) + 1e-12)
@@ -149,7 +149,7 @@ def test_first_positions_leave_room_between_ions_and_to_the_walls(system):
 @pytest.mark.parametrize("changes", [{"electrostatics": "sheets"}, {"thermostat": "nose-hoover"}])
 def test_other_electrostatics_and_thermostats_give_the_same_mid_density(changes):
     usual = run(SlitSystem(), RunSettings(duration_ns=0.5, seed=5), threads=2)
-    # so long that its temperature is known to 0.3 %
+    # long enough to determine the temperature to 0.3 %
     other = run(SlitSystem(), RunSettings(duration_ns=1.2, seed=6, **changes), threads=2)
     assert other.summary.checks.temperature == pytest.approx(1, abs=0.01)
     for species in ("positive", "negative"):
@@ -160,7 +160,7 @@ def test_other_electrostatics_and_thermostats_give_the_same_mid_density(changes)
         assert abs(values[0] - values[1]) < 4 * np.hypot(*errors) < 0.1 * values[0]
 
 
-def test_settings_refuse_what_cannot_be_done():
+def test_invalid_settings_are_refused():
     for changes in ({"seed": -1}, {"duration_ns": 0}, {"coulomb_split": 2}, {"engine": "magic"}):
         with pytest.raises(InvalidInput):
             RunSettings(**changes)
@@ -168,12 +168,12 @@ def test_settings_refuse_what_cannot_be_done():
 
 
 def test_default_system_agrees_with_the_published_simulation():
-    """Relative L2 ≤ 1.2 %, no bin beyond 4 standard errors; averaged over both ions χ² ≤ 1.5.
+    """Relative L2 error ≤ 1.2 %, all bins within 4 standard errors; averaged over ions χ² ≤ 1.5.
 
-    Published error bars are naive: its two halves disagree by χ² 2.4, hence the factor 1.55. The
-    rows at the two contact planes overlap their neighbours and are left out. Both ions have the
-    same profile here, and the published ones differ by more than their bars (2 % at the peak):
-    their average is the sharper test.
+    The published error bars are too small: the two halves of the profile differ by χ² = 2.4, hence
+    the factor 1.55. The rows at the contact planes overlap their neighbours and are omitted. Both
+    species have the same profile here, but the published ones differ by more than their error bars
+    (2 % at the peak), so their average is the more sensitive test.
     """
     table = published("published_md_h3.0_zp1_zn-1_c0.5_d0.714.csv")
     table = table[~np.isclose(np.abs(table["z_nm"]), 1.143)]
@@ -182,7 +182,7 @@ def test_default_system_agrees_with_the_published_simulation():
     assert result.summary.median_relative_error <= 0.003
     ours, theirs = [], []
     for species, profile in result.profiles.by_species().items():
-        # the published bins are not quite symmetric about the middle
+        # the published bins are not exactly symmetric about the midplane
         density = mirror(rebinned(profile.z, profile.density, table["z_nm"], 0.0357))
         ours.append((density, rebinned(profile.z, profile.error, table["z_nm"], 0.0357)))
         error = 1.55 * np.sqrt(mirror(table[f"{species}_error_M"] ** 2) / 2)
@@ -203,7 +203,7 @@ def average(profiles):
 
 
 def in_errors(one, other):
-    """Difference of two (density, error) in standard errors; zero where both are exact."""
+    """Return the difference of two (density, error) in standard errors; 0 if both are exact."""
     error = np.hypot(one[1], other[1])
     return (one[0] - other[0]) / np.where(error > 0, error, 1)
 
@@ -232,7 +232,7 @@ def mirror(values):
 
 
 def rebinned(z, density, centres, width):
-    """Averages over other bins of a density that is constant in each of its own."""
+    """Return averages over other bins of a density that is constant in each bin."""
     step = z[1] - z[0]
     edges = np.append(z - step / 2, z[-1] + step / 2)
     integral = np.append(0, np.cumsum(density) * step)

@@ -28,7 +28,7 @@ UNEQUAL_IONS_CHARGED_WALLS = SlitSystem(
 )
 DIVALENT_CATIONS = SlitSystem(2.0, 2, -1, 0.6, 0.5, negative_ions=424)
 DIVALENT_ANIONS = SlitSystem(2.0, 1, -2, 0.3, 0.5, negative_ions=212)
-"""The same ions with opposite charges, in a box of the same size."""
+"""The same ions with reversed charges, in a box of the same size."""
 
 WEAKLY_COUPLED = SlitSystem(
     confinement_length=4.0,
@@ -37,7 +37,7 @@ WEAKLY_COUPLED = SlitSystem(
     surface_charge_density=-0.02,
     relative_permittivity=160.0,
 )
-"""Plasma parameter 2π l_B² |σ|/e = 0.1: far below 1, where mean field begins to fail."""
+"""Coupling parameter 2π l_B² |σ|/e = 0.1; mean-field theory begins to fail at about 1."""
 
 
 @cache
@@ -54,7 +54,7 @@ def divalent():
 
 
 def deviation(one, other, species, other_species=None):
-    """The largest difference of two runs in layers of equal numbers of ions, in standard errors."""
+    """Return the largest difference of two runs in layers of equal ion numbers, in errors."""
     below = np.cumsum(getattr(one, species).density[: BINS // 2])
     layer = np.floor(LAYERS * (below - 1e-9) / below[-1])
     sums = np.zeros((LAYERS, BINS))
@@ -65,12 +65,12 @@ def deviation(one, other, species, other_species=None):
     return np.max(np.abs(difference) / np.sqrt(np.diag(sums @ covariance @ sums.T)))
 
 
-# --- what holds exactly ---------------------------------------------------------------------
+# --- exact relations ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("result", [unequal, divalent])
 def test_ions_balance_the_charge_of_the_walls(result):
-    """∫ (z₊ρ₊ + z₋ρ₋) dz = −2σ, and the forces alone say how many ions there are."""
+    """∫ (z₊ρ₊ + z₋ρ₋) dz = −2σ, and force sampling alone gives the number of ions."""
     charge, system = result().charge, result().system
     width = system.confinement_length / BINS
     total = CHARGE_PER_MOLAR_NM * width * charge.density.sum()
@@ -84,7 +84,7 @@ def test_ions_balance_the_charge_of_the_walls(result):
 
 @pytest.mark.parametrize("result", [unequal, divalent])
 def test_pressures_on_both_walls_and_across_the_midplane_are_equal(result):
-    """Mechanical equilibrium: no plane parallel to the walls is pushed."""
+    """Mechanical equilibrium: there is no net force on any plane parallel to the walls."""
     for one, other in combinations(result().summary.pressures_MPa.values(), 2):
         error = np.hypot(one["error"], other["error"])
         assert error < 0.02 * one["pressure"]
@@ -97,7 +97,7 @@ def test_counting_ions_agrees_with_force_sampling(result):
 
 
 def test_divalent_anions_behave_as_divalent_cations_do():
-    """Reversing the sign of every charge changes nothing but the sign of the potential."""
+    """Reversing the sign of every charge changes only the sign of the potential."""
     assert DIVALENT_CATIONS.counts == DIVALENT_ANIONS.counts[::-1]
     assert DIVALENT_CATIONS.box_length == pytest.approx(DIVALENT_ANIONS.box_length)
     reversed_charges = result_of(DIVALENT_ANIONS, 0.3)
@@ -108,7 +108,7 @@ def test_divalent_anions_behave_as_divalent_cations_do():
 
 
 def test_temperature_and_permittivity_act_through_the_bjerrum_length_alone():
-    """At equal ε T the profile is the same and pressures grow as T; at half of it neither holds."""
+    """At equal ε T, profiles are equal and pressures scale with T; at half of ε T they do not."""
     warm = DIVALENT_CATIONS.replace(temperature=400.0, relative_permittivity=78.5 * 298 / 400)
     same = result_of(warm, 0.2)
     coupled = result_of(DIVALENT_CATIONS.replace(relative_permittivity=78.5 / 2), 0.1)
@@ -124,7 +124,7 @@ def test_temperature_and_permittivity_act_through_the_bjerrum_length_alone():
     assert abs(other["pressure"] - rise * reference["pressure"]) > 3 * STANDARD_ERRORS * error
 
 
-# --- what holds in a limit ------------------------------------------------------------------
+# --- limits ---------------------------------------------------------------------------------
 
 
 def test_weakly_coupled_ions_follow_poisson_and_boltzmann():
@@ -145,7 +145,7 @@ def test_weakly_coupled_ions_follow_poisson_and_boltzmann():
     for s, (species, profile) in enumerate(result.profiles.by_species().items()):
         allowed = STANDARD_ERRORS * errors[species]["mid"] + 0.01 * profile.mid_density
         assert abs(profile.mid_density - exact[s, BINS // 2]) < allowed
-    # ions that repel and attract each other twice as much would not do
+    # the test would fail with twice the strength of the Coulomb interaction
     wrong = poisson_boltzmann(WEAKLY_COUPLED.replace(relative_permittivity=80.0)).densities
     difference = charge.integrated - integrated_charge(WEAKLY_COUPLED, wrong)
     assert np.max(np.abs(difference)) > 0.03 * sigma

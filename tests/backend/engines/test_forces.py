@@ -1,4 +1,4 @@
-"""Forces of whole configurations against their energy, exactly."""
+"""Forces of complete configurations, compared with the gradient of their energy."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ SYSTEMS = [
 
 
 def configuration(system):
-    """Ions on a lattice, disturbed so that some repel each other and some the walls."""
+    """Return a lattice, disturbed so that some ions touch each other or the walls."""
     rng = np.random.default_rng(5)
     positions = lattice(system, rng)
     return positions + rng.uniform(-0.08, 0.08, positions.shape)
@@ -56,13 +56,13 @@ def test_forces_are_the_gradient_of_the_energy(system, electrostatics):
 
 
 @pytest.mark.parametrize("width", [0.9, 3.0])
-def test_neighbours_are_found_however_many_columns_there_are(width):
+def test_neighbours_are_found_with_any_number_of_columns(width):
     system = SlitSystem(confinement_length=width, salt_concentration=0.5, positive_diameter=0.5)
     rng = np.random.default_rng(8)
     count, length = system.ion_count, system.box_length
     positions = rng.uniform(-1, 2, (3, count)) * length
     positions[2] = rng.uniform(-0.4, 0.4, count) * width
-    for skin in (0.2, 0.3 * length):  # with the second there are but two columns
+    for skin in (0.2, 0.3 * length):  # the second skin leaves only two columns
         reach = force_field(system).pair_size.max() * 2 ** (1 / 6) + skin
         away = positions[:, :, None] - positions[:, None, :]
         away[:2] -= length * np.rint(away[:2] / length)
@@ -76,14 +76,14 @@ def test_neighbours_are_found_however_many_columns_there_are(width):
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_single_precision_is_precise_enough(system):
+def test_single_precision_is_sufficient(system):
     positions = configuration(system)
     double = total_forces(system, positions, "double")
     single = total_forces(system, positions, "single")
     assert np.sqrt(np.mean((single - double) ** 2)) < 1e-5 * np.sqrt(np.mean(double**2))
 
 
-def test_forces_do_not_depend_on_which_image_of_an_ion_is_given():
+def test_forces_do_not_depend_on_the_choice_of_periodic_images():
     system = SYSTEMS[0]
     positions = configuration(system)
     shifted = positions.copy()
@@ -94,7 +94,7 @@ def test_forces_do_not_depend_on_which_image_of_an_ion_is_given():
     )
 
 
-def test_mirrored_ions_feel_mirrored_forces():
+def test_mirrored_ions_have_mirrored_forces():
     system = SYSTEMS[1]
     positions = configuration(system)
     mirror = np.array([[1.0], [1.0], [-1.0]])

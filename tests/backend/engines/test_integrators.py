@@ -14,7 +14,7 @@ SYSTEM = SlitSystem()
 
 
 def equilibrated(seed=1):
-    """Positions and velocities after a while with a thermostat."""
+    """Return positions and velocities after equilibration with a thermostat."""
     replica = Replica(SYSTEM, RunSettings(seed=seed), 0)
     advance(replica, 300)
     return replica.state.positions.copy(), replica.state.velocities.copy()
@@ -30,7 +30,10 @@ def advance(replica, samples):
 
 
 def energy_fluctuation(start, time_step, duration=2.0):
-    """Standard deviation of the total energy (k_BT) without a thermostat, in double precision."""
+    """Return the standard deviation of the total energy (k_BT) at constant energy.
+
+    The forces are in double precision.
+    """
     settings = RunSettings(
         thermostat="none", precision="double", time_step=time_step, coulomb_split=1
     )
@@ -38,7 +41,7 @@ def energy_fluctuation(start, time_step, duration=2.0):
 
 
 def energies(replica, start, samples):
-    """Total energy (k_BT) at every sample of a replica from given positions and velocities on."""
+    """Return the total energy (k_BT) at every sample after given positions and velocities."""
     state, field = replica.state, replica.force_field
     state.positions[:], state.velocities[:] = start
     integrators.start(state, field, replica.stepping)
@@ -56,14 +59,14 @@ def test_energy_fluctuation_falls_with_the_square_of_the_time_step():
     assert np.mean(ratios) == pytest.approx(4, abs=0.8)
 
 
-def test_multiple_time_steps_conserve_energy_as_well_as_single_ones():
+def test_multiple_time_steps_conserve_energy_as_well_as_single_time_steps():
     replica = Replica(SYSTEM, RunSettings(thermostat="none", precision="double"), 0)
     fluctuation = np.std(energies(replica, equilibrated(), samples=80))
     assert fluctuation < 0.004 * integrators.kinetic_energy(replica.state.velocities)
 
 
-def test_small_ions_conserve_energy_beside_large_ones():
-    """To within a time step three times as long, that of the larger ion, gives 1e-4 or more."""
+def test_mixtures_of_small_and_large_ions_conserve_energy():
+    """A time step three times as long, that of the larger ion, gives errors of 1e-4 or more."""
     system = SlitSystem(positive_valency=3, positive_diameter=0.744, negative_diameter=0.245)
     warm = Replica(system, RunSettings(), 0)
     advance(warm, 600)
@@ -73,7 +76,7 @@ def test_small_ions_conserve_energy_beside_large_ones():
 
 
 @pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744), (0.245, 0.245)])
-def test_time_step_is_a_share_of_the_time_unit_of_the_smaller_ion(diameters):
+def test_time_step_is_a_fraction_of_the_time_unit_of_the_smaller_ion(diameters):
     system = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
     nm_per_speed = SlitSystem(positive_diameter=1.0).time_unit_ns  # unit of time of `Stepping`
     step = stepping(system, RunSettings()).dt * nm_per_speed
@@ -82,7 +85,7 @@ def test_time_step_is_a_share_of_the_time_unit_of_the_smaller_ion(diameters):
 
 @pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744), (0.744, 0.744)])
 def test_thermostats_are_as_weak_as_for_the_larger_ion(diameters):
-    """The smaller ion must not slow the larger one's diffusion across the slit."""
+    """A thermostat for the smaller ion would slow the diffusion of the larger ion."""
     system = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
     langevin = stepping(system, RunSettings())
     friction = -np.log(langevin.memory) / (langevin.dt * langevin.coulomb_split)
@@ -94,12 +97,12 @@ def test_thermostats_are_as_weak_as_for_the_larger_ion(diameters):
 def test_thermostat_keeps_the_temperature():
     replica = Replica(SYSTEM, RunSettings(), 0)
     advance(replica, 200)
-    # so long that its mean is known to 0.2 %
+    # long enough to determine the mean to 0.2 %
     temperature = advance(replica, 16_000).series[:, 0]
     assert temperature.mean() == pytest.approx(1, abs=0.01)
 
 
-def test_random_numbers_are_normal_as_far_as_a_thermostat_asks():
+def test_random_numbers_have_the_moments_that_a_thermostat_needs():
     noise = np.array([5], dtype=np.uint64)
     numbers = np.array([thermostats.next_normals(noise) for _ in range(100_000)])
     assert np.cov(numbers.T) == pytest.approx(np.eye(3), abs=0.015)
@@ -120,8 +123,8 @@ def test_noise_makes_velocities_gaussian():
     assert (velocities**4).mean() / velocities.var() ** 2 == pytest.approx(3, abs=0.07)
 
 
-def test_a_chain_keeps_the_temperature_and_its_own_energy():
-    """The energy as well as ions without a thermostat keep theirs."""
+def test_a_chain_keeps_the_temperature_and_conserves_its_energy():
+    """The energy is conserved as well as without a thermostat."""
     replica = Replica(SYSTEM, RunSettings(thermostat="nose-hoover", precision="double"), 0)
     advance(replica, 1000)
     state, stepping = replica.state, replica.stepping
@@ -146,7 +149,7 @@ def test_same_seed_gives_the_same_trajectory_bit_for_bit():
     assert not np.array_equal(first[0], other[0])
 
 
-def test_numbers_that_are_not_finite_and_ions_beyond_a_wall_are_noticed():
+def test_positions_that_are_not_finite_or_beyond_a_wall_are_detected():
     positions = np.zeros((3, 4))
     assert integrators.inspect(positions, 1.5) == integrators.OK
     positions[2, 1] = -1.5

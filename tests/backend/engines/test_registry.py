@@ -1,4 +1,4 @@
-"""An engine is a record in the registry: a toy engine, registered here, runs everywhere."""
+"""Registry of engines: a toy engine that the tests register runs everywhere."""
 
 import ast
 import json
@@ -42,14 +42,14 @@ register(TOY)
 
 @pytest.fixture
 def toy(monkeypatch):
-    """The toy engine, registered in this process."""
+    """Register the toy engine in this process."""
     monkeypatch.setitem(registry.ENGINES, TOY.name, TOY)
     return RunSettings(engine="toy", duration_ns=0.02, replicas=1, seed=2)
 
 
 @pytest.fixture
 def toy_everywhere(toy, tmp_path, monkeypatch):
-    """The toy engine, registered in this process and in every Python that it starts."""
+    """Register the toy engine in this process and in every Python process that it starts."""
     (tmp_path / "sitecustomize.py").write_text(REGISTERED_AT_START)
     before = os.environ.get("PYTHONPATH", "")
     path = os.pathsep.join(filter(None, [str(tmp_path), str(REPOSITORY), before]))
@@ -58,7 +58,7 @@ def toy_everywhere(toy, tmp_path, monkeypatch):
 
 
 def exact_densities(system):
-    """Density (M) of each species of ions that feel nothing but the walls, shape (2, BINS)."""
+    """Return the density (M) of ions that interact only with the walls, shape (2, BINS)."""
     factors = np.array(
         [binned_boltzmann_factor(system, species, BINS) for species in ("positive", "negative")]
     )
@@ -111,14 +111,14 @@ def test_a_missing_module_is_named_before_a_run_starts(toy_everywhere, home, tmp
     run = Archive(home).submit(SYSTEM, toy_everywhere)
     assert local.start(run.folder).wait() == 1
     assert (run.state, run.error) == (RunState.FAILED, "engine-missing")
-    assert run.reason == "The toy engine needs no_such_one: type pip install no_such_one"
+    assert run.reason == "The toy engine needs no_such_one: run pip install no_such_one"
 
 
 def test_settings_accept_registered_engines_only(toy):
     assert RunSettings.from_dict(toy.to_dict()) == toy
     with pytest.raises(InvalidInput, match="must be one of numba, lammps, toy"):
         replace(toy, engine="gromacs")
-    with pytest.raises(InvalidInput, match="The toy engine only has periodic"):
+    with pytest.raises(InvalidInput, match="The toy engine supports only periodic"):
         replace(toy, electrostatics="sheets")
 
 
@@ -146,7 +146,7 @@ def test_a_cluster_may_name_a_registered_engine(toy, tmp_path, monkeypatch):
     path = tmp_path / "clusters.toml"
     path.write_text('[clusters.far]\nhost = "far.example.org"\ncores = 8\nengine = "toy"\n')
     monkeypatch.setenv(config.VARIABLE, str(path))
-    # Cluster mode of the page takes the engine of the cluster
+    # in cluster mode the page uses the engine of the cluster
     settings, place = Place("far").applied(SYSTEM, replace(toy, engine="numba", replicas=3))
     assert settings.engine == "toy"
     assert place["cluster"]["cores"] == 3
@@ -181,7 +181,7 @@ def test_the_page_offers_to_finish_early_where_the_engine_can(toy, state, work):
 
 
 def modules_after(statement):
-    """Modules that are loaded by a statement in a new Python."""
+    """Return the modules that a statement loads in a new Python process."""
     code = f"{statement}\nimport sys, json\nprint(json.dumps(sorted(sys.modules)))"
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run(
@@ -190,7 +190,7 @@ def modules_after(statement):
     return set(json.loads(done.stdout))
 
 
-def test_the_registry_needs_nothing_but_the_standard_library():
+def test_the_registry_needs_only_the_standard_library():
     loaded = modules_after("import backend.engines.registry")
     assert not loaded & {"numpy", "scipy", "numba"}
     ours = {name for name in loaded if name.startswith("backend.")}
@@ -201,7 +201,7 @@ def test_the_registry_needs_nothing_but_the_standard_library():
     "module",
     ["backend.sampling.assembly", "backend.sampling.checks", "backend.engines.lammps.engine"],
 )
-def test_what_engines_share_needs_no_engine(module):
+def test_code_shared_by_engines_needs_no_engine(module):
     loaded = modules_after(f"import {module}")
     assert "numba" not in loaded
     assert not any(name.startswith("backend.engines.numba") for name in loaded)

@@ -1,4 +1,4 @@
-"""What is asked for is kept, found again, and never half there."""
+"""Archive: runs are stored, found again and never incomplete."""
 
 import json
 import os
@@ -31,7 +31,7 @@ from tests.support.homes import (
 
 
 def finish(run: Run) -> None:
-    """Leave the files of a result, as a worker does."""
+    """Write the files of a result, as a worker does."""
     for name in ("positive_density.csv", "negative_density.csv"):
         write_text(run.folder / name, "z_nm,density_M,error_M\n-1,0.5,0.1\n1,0.5,0.1\n")
     for name in ("p_density_profile.dat", "n_density_profile.dat"):
@@ -42,7 +42,7 @@ def finish(run: Run) -> None:
 # --- submitting and finding -----------------------------------------------------------------
 
 
-def test_a_submitted_run_is_found_by_a_later_session_with_all_that_was_asked(home):
+def test_a_submitted_run_is_found_by_a_later_session_with_its_complete_request(home):
     run = submit(home, QUICK, name="mine", owner="me", queue="sweep")
     found = Archive(home).get(run.id)
     assert (found.system, found.settings) == (SYSTEM, QUICK)
@@ -57,7 +57,7 @@ def test_runs_are_listed_newest_first(home):
     assert [run.id for run in Archive(home).runs()] == [run.id for run in reversed(runs)]
 
 
-def test_an_archive_notices_runs_that_others_submit_and_remove(home):
+def test_an_archive_notices_runs_that_other_processes_submit_and_remove(home):
     archive = Archive(home)
     assert archive.runs() == []
     run = submit(home)
@@ -77,7 +77,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id(home):
             archive.get(wrong)
 
 
-def test_an_equal_request_joins_a_run_that_waits_runs_or_is_done(home):
+def test_an_equal_request_joins_a_run_that_is_queued_running_or_done(home):
     first = submit(home, RunSettings(duration_ns=5, seed=3))
     assert not first.joined
     lock = Lock(first.folder / "worker.lock")
@@ -89,7 +89,7 @@ def test_an_equal_request_joins_a_run_that_waits_runs_or_is_done(home):
     assert submit(home, RunSettings(duration_ns=5.0, seed=3), reuse=False).id != first.id
 
 
-def test_a_run_that_failed_or_was_cancelled_or_lost_its_files_is_not_joined(home):
+def test_a_run_that_failed_was_cancelled_or_lost_its_files_is_not_joined(home):
     failed = submit(home)
     failed.settle(RunState.FAILED, "why")
     cancelled = submit(home)
@@ -101,7 +101,7 @@ def test_a_run_that_failed_or_was_cancelled_or_lost_its_files_is_not_joined(home
     assert len({failed.id, cancelled.id, damaged.id, last.id}) == 4
 
 
-def test_a_sweeps_run_that_somebody_waits_for_becomes_urgent(home):
+def test_a_sweeps_run_that_a_user_waits_for_becomes_interactive(home):
     run = submit(home, queue="sweep")
     assert run.queue == "sweep"
     assert submit(home, queue="sweep").queue == "sweep"
@@ -109,7 +109,7 @@ def test_a_sweeps_run_that_somebody_waits_for_becomes_urgent(home):
     assert run.queue == "interactive"
 
 
-def test_processes_that_submit_equal_requests_at_once_get_one_run(home):
+def test_processes_that_submit_equal_requests_at_the_same_time_get_one_run(home):
     code = """if True:
         import sys, time
         from backend.runs.archive import Archive
@@ -131,7 +131,7 @@ def test_processes_that_submit_equal_requests_at_once_get_one_run(home):
     assert sorted(answers.pop().split()) == sorted(run.id for run in Archive(home).runs())
 
 
-def test_only_physics_engine_and_version_make_the_hash():
+def test_the_hash_depends_only_on_physics_engine_and_version():
     assert inputs_hash(SYSTEM, QUICK) == inputs_hash(SYSTEM.replace(), QUICK)
     assert inputs_hash(SYSTEM, QUICK) != inputs_hash(SYSTEM.replace(wall="plane"), QUICK)
     big = 2**62
@@ -180,10 +180,10 @@ def test_the_environment_sets_the_home(monkeypatch, tmp_path):
     assert default_home().name == "nanoconf"
 
 
-# --- what does not belong there -------------------------------------------------------------
+# --- foreign and damaged folders ------------------------------------------------------------
 
 
-def test_foreign_half_made_copied_and_damaged_folders_are_left_out(home):
+def test_foreign_incomplete_copied_and_damaged_folders_are_ignored(home):
     run = submit(home)
     runs = home / "runs"
     (runs / "notes.txt").write_text("mine")
@@ -206,7 +206,7 @@ def test_old_leftovers_of_crashes_are_removed(home):
     old.mkdir()
     young.mkdir()
     os.utime(old, (0, 0))
-    Archive(home).sweep_up()
+    Archive(home).remove_leftovers()
     assert not old.exists()
     assert young.exists()
 
@@ -226,9 +226,9 @@ def test_a_home_that_cannot_be_written_is_refused_in_one_line(tmp_path, place):
             print(error)
     """
     process = python(code, str(folder / "home"), preexec_fn=obey_permissions)
-    said, problems = process.communicate()
-    assert "cannot be written" in said and "NANOCONF_HOME" in said, problems
-    assert said.count("\n") == 1
+    output, problems = process.communicate()
+    assert "cannot be written" in output and "NANOCONF_HOME" in output, problems
+    assert output.count("\n") == 1
 
 
 # --- the state of a run ---------------------------------------------------------------------
@@ -249,7 +249,7 @@ def test_the_state_follows_from_the_files(home):
     assert run.result().system == SYSTEM
 
 
-def test_results_of_runs_that_have_none(home):
+def test_the_result_of_a_run_without_one_is_an_error(home):
     waiting, failed, cancelled, damaged = (
         submit(home, RunSettings(seed=seed)) for seed in range(4)
     )
@@ -271,7 +271,7 @@ def test_the_length_of_a_run_is_the_requested_one_until_it_has_a_result(home):
     run = submit(home, STEADY)
     assert (run.simulated_ns, run.length_ns) == (None, 2.0)
     finish(run)
-    assert (run.simulated_ns, run.length_ns) == (None, 2.0)  # the result does not say
+    assert (run.simulated_ns, run.length_ns) == (None, 2.0)  # the result does not contain it
     for content in ('{"summary": {"simulated_ns": "long"}}', "[]", "not JSON"):
         write_text(run.folder / "result.json", content)
         assert run.length_ns == 2.0
@@ -282,7 +282,7 @@ def test_the_length_of_a_run_is_the_requested_one_until_it_has_a_result(home):
     assert failed.length_ns == LONG.duration_ns
 
 
-def test_the_best_result_is_the_one_that_was_simulated_longest(home):
+def test_the_best_result_is_that_of_the_longest_simulation(home):
     early = simulated(home, STEADY, early=True)
     whole = simulated(home, replace(STEADY, duration_ns=0.5))
     assert early.length_ns < 0.25 and whole.length_ns > 0.45
@@ -297,7 +297,7 @@ def test_a_damaged_failure_is_still_a_failure(home, content):
     assert "cannot be read" in run.reason
 
 
-def test_a_run_that_waits_is_cancelled_at_once_without_a_keeper(home):
+def test_a_queued_run_is_cancelled_at_once_without_a_keeper(home):
     run = submit(home)
     run.cancel()
     assert (run.state, run.reason) == (RunState.CANCELLED, "cancelled on request")
@@ -327,7 +327,7 @@ def test_a_result_takes_precedence_over_a_late_cancel(home):
     assert not (run.folder / "cancel").exists()
 
 
-def test_deaths_at_a_restart_of_the_computer_do_not_count(home):
+def test_crashes_before_a_restart_of_the_computer_do_not_count(home):
     run = submit(home)
     attempts = [
         {"boot": boot_id(), "ended": None},
@@ -345,7 +345,7 @@ def test_the_log_ends_with_the_last_lines(home):
     assert run.log_tail(2) == ["line 9998", "line 9999"]
 
 
-def test_waiting_ends_when_its_time_is_over(home):
+def test_waiting_ends_at_its_timeout(home):
     run = submit(home, LONG)
     seen = []
     assert run.wait(timeout=0.3, on_progress=seen.append) == RunState.QUEUED
@@ -355,7 +355,7 @@ def test_waiting_ends_when_its_time_is_over(home):
 # --- locks and files ------------------------------------------------------------------------
 
 
-def test_probing_a_lock_does_not_take_it(tmp_path):
+def test_testing_a_lock_does_not_acquire_it(tmp_path):
     path = tmp_path / "lock"
     assert not is_locked(path)
     lock, other = Lock(path), Lock(path)
@@ -398,7 +398,7 @@ def test_a_writer_that_is_killed_leaves_the_old_file_or_the_new(tmp_path):
         writer = python(code, str(path))
         for _ in range(lines):
             writer.stdout.readline()
-        # A little later each time, so that it is caught in different places.
+        # A little later each time, so that the process is killed at different places.
         writer.stdout.read(1)
         writer.send_signal(signal.SIGKILL)
         writer.communicate()

@@ -1,6 +1,6 @@
-"""A run keeps its word wherever it is carried out: the same tests here and on a real Slurm.
+"""Runs are reliable everywhere: the same tests on this computer and on a real Slurm.
 
-Whatever carries runs out is killed at will: the keeper, the worker, whoever asked for the run.
+The tests kill the keeper, the worker and the process that submitted the run.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ from tests.support.slurm import SlurmCluster
 
 
 class Place:
-    """Where runs are carried out: on this computer, or on the tests' Slurm.
+    """Place where runs are executed: this computer or the tests' Slurm.
 
     Parameters
     ----------
     home : Path
-        The home, whose keeper is a process, as everywhere.
+        Home folder, with a keeper in a separate process.
     slurm : SlurmCluster, optional
         The cluster; None for this computer.
     """
@@ -67,48 +67,48 @@ class Place:
         self.runs: list[Run] = []
 
     def submit(self, settings: RunSettings = QUICK) -> Run:
-        """Ask for a run. Whether there is a keeper is another matter."""
+        """Submit a run without starting a keeper."""
         where: dict[str, Any] = destination(self.name, SYSTEM, settings)
         self.runs.append(self.archive.submit(SYSTEM, settings, **where))
         return self.runs[-1]
 
     def start(self, settings: RunSettings) -> Run:
-        """Ask for a run, and wait until it is seen to be under way."""
+        """Submit a run, and wait until it is running."""
         run = self.submit(settings)
         ensure_keeper(self.home)
         until(
             lambda: run.finished or (run.state == RunState.RUNNING and begun(run)),
-            "the run to begin",
+            "the run to start",
         )
         return run
 
     def waits(self, run: Run) -> bool:
-        """Whether a run is seen to wait for its turn."""
-        said = status_in_words(run).startswith("pending: Resources")
-        return run.state == RunState.QUEUED and (said or self.slurm is None)
+        """Return True if a run is queued."""
+        pending = status_in_words(run).startswith("pending: Resources")
+        return run.state == RunState.QUEUED and (pending or self.slurm is None)
 
     def folder(self, run: Run) -> Path:
-        """Where the workers of a run write."""
+        """Return the folder in which the workers of a run write."""
         return run.folder if self.slurm is None else self.slurm.home / "work" / "runs" / run.id
 
     def attempts(self, run: Run) -> list[dict[str, Any]]:
-        """The workers that have begun a run, as they note it where they are."""
+        """Return the attempts of a run, as its workers record them."""
         with suppress(OSError):
             return read_json(self.folder(run) / "attempts.json")
         return run.attempts()
 
     def kill_worker(self, run: Run) -> None:
-        """Kill the worker that began a run last."""
+        """Kill the last worker of a run."""
         with suppress(ProcessLookupError):
             os.kill(self.attempts(run)[-1]["pid"], signal.SIGKILL)
 
     def once(self, run: Run) -> bool:
-        """Whether a run was sent once, and begun once."""
+        """Return True if a run was submitted once and started once."""
         sent = self.slurm is None or self.slurm.submissions(run.cluster_status()["job"]) == 1
         return sent and len(run.attempts()) == 1
 
     def at_rest(self) -> bool:
-        """Whether nobody works on a run any more, and nothing is left on the cluster."""
+        """Return True if no run has a worker and no files are left on the cluster."""
         if any(processes(self.folder(run), "backend.worker") for run in self.runs):
             return False
         left = [*(self.home / "jobs").glob("*"), *map(self.folder, self.runs)]
@@ -117,7 +117,7 @@ class Place:
 
 @pytest.fixture(params=["local", "cluster"])
 def place(request, home, monkeypatch):
-    """This computer, with as many cores as the cluster has; or the cluster."""
+    """Return this computer, with as many cores as the cluster, or the cluster."""
     monkeypatch.setenv("NANOCONF_CORES", "2")
     if request.param == "local":
         return Place(home)
@@ -133,12 +133,12 @@ def undisturbed():
 
 
 def come_to(run: Run, fraction: float) -> bool:
-    """Whether a run has come so far."""
+    """Return True if a run has completed a fraction of its steps."""
     progress = run.progress()
     return progress is not None and progress.fraction >= fraction
 
 
-# --- from the beginning to the end ----------------------------------------------------------
+# --- undisturbed runs -----------------------------------------------------------------------
 
 
 def test_a_run_returns_the_engines_result(place):
@@ -180,7 +180,7 @@ def test_a_run_is_followed_cancelled_and_removed(place):
     assert [run.state for run in place.archive.runs()] == [RunState.DONE]
 
 
-def test_a_cancelled_queued_run_never_begins(place):
+def test_a_cancelled_queued_run_never_starts(place):
     running = place.start(replace(LONG, replicas=2))
     waiting = place.submit(replace(LONG, replicas=2, seed=2))
     until(lambda: place.waits(waiting))
@@ -204,7 +204,7 @@ def test_equal_runs_are_one_run(place):
     assert first.id == second.id and second.joined
 
 
-def test_two_requests_for_the_same_get_one_result(place):
+def test_two_equal_requests_get_one_result(place):
     code = """if True:
         import sys
         from nanoconf import SlitSystem, simulate
@@ -221,11 +221,11 @@ def test_two_requests_for_the_same_get_one_result(place):
     assert run.state == RunState.DONE and place.once(run)
 
 
-# --- what is killed -------------------------------------------------------------------------
+# --- killed processes -----------------------------------------------------------------------
 
 
 def test_repeatedly_killed_keepers_never_start_two_workers(place):
-    """Each is left half as long again as the one before, so that the last can finish."""
+    """Each keeper lives 1.5 times as long as the one before, so that the last can finish."""
     run, seconds = place.submit(STEADY), 0.3
     while not run.finished:
         ensure_keeper(place.home)
@@ -237,7 +237,7 @@ def test_repeatedly_killed_keepers_never_start_two_workers(place):
 
 
 def test_a_killed_worker_is_replaced_without_changing_the_result(place, undisturbed):
-    """Killed at a random moment, twice."""
+    """The worker is killed twice, at random times."""
     moments = random.Random(os.getpid())
     run = place.submit(STEADY)
     ensure_keeper(place.home)
@@ -269,7 +269,7 @@ def test_the_next_command_finishes_the_run_of_a_killed_one(place, tmp_path):
     command = [sys.executable, "-m", "nanoconf", *words]
     first = subprocess.Popen(command, start_new_session=True)
     until(lambda: any(place.attempts(run) for run in place.archive.runs()), "a worker to begin")
-    os.killpg(first.pid, signal.SIGKILL)  # as when a terminal is closed, or a server killed
+    os.killpg(first.pid, signal.SIGKILL)  # as if a terminal were closed or a server killed
     kill(keepers(place.home))
     first.wait()
     second = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
@@ -297,7 +297,7 @@ def test_a_run_outlives_the_process_that_started_its_keeper(place):
     assert run.wait(PATIENCE) == RunState.DONE, run.reason
 
 
-# --- folders that are not as they should be ---------------------------------------------------
+# --- deleted and damaged folders ------------------------------------------------------------
 
 
 def test_a_run_ends_when_its_folder_is_deleted(place):
@@ -313,5 +313,5 @@ def test_a_run_ends_when_its_folder_is_deleted(place):
 def test_damaged_folders_do_not_delay_other_runs(place):
     odd, other, good = (place.submit(replace(QUICK, seed=seed)) for seed in (1, 2, 3))
     (odd.folder / "run.json").write_text("{")
-    (other.folder / "worker.lock").mkdir()  # nobody can ever have it
+    (other.folder / "worker.lock").mkdir()  # no process can acquire it
     assert follow(good) == RunState.DONE

@@ -25,8 +25,7 @@ from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem, canonical_hash
 from nanoconf.cli.main import main
 from nanoconf.surrogate import Surrogate
-from nanoconf.surrogate.lifecycle import collection as harvest
-from nanoconf.surrogate.lifecycle import registry
+from nanoconf.surrogate.lifecycle import collection, registry
 from nanoconf.surrogate.lifecycle.retraining import train_if_due
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -55,7 +54,7 @@ STATES = {
     TRIVALENT: "done",
     CONVERGED: "done",
 }
-"""Of all runs, newest first."""
+"""States of all runs, newest first."""
 
 CONTACT_DENSITIES = {
     CONVERGED: (0.4474020541107586, 0.4308494427747444),
@@ -66,7 +65,7 @@ CONTACT_DENSITIES = {
     ON_CLUSTER: (0.22966281723913207, 0.23437441767027475),
     UNDISTURBED: (0.38428152680923144, 0.3733245681496006),
 }
-"""Of both ions (M), of all runs that are done."""
+"""Contact densities of both species (M), for all runs that are done."""
 
 TO_AN_ERROR = {"duration_ns": 50.0, "target_error": 0.08, "time_step": 0.01}
 
@@ -110,10 +109,10 @@ REQUESTS = {
 """System, settings and cache key of all runs that are done."""
 
 STEPS_BEFORE, TALLIES_BEFORE = 22800, 7
-"""Of each replica, when the run was interrupted."""
+"""Steps and tallies of each replica at the interruption."""
 
 STEPS = 58400
-"""Of both replicas together, at the end of that run."""
+"""Steps of both replicas together, at the end of that run."""
 
 PREDICTED = {
     "positive": (0.4187352418899536, 0.3724382042884827, 0.3618285298347473),
@@ -129,7 +128,7 @@ ELIGIBLE = {CONVERGED, TRIVALENT, FINISHED, ON_CLUSTER}
 
 @pytest.fixture(autouse=True)
 def archive(home: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
-    """The old home, copied."""
+    """Return the archive of a copy of the old home."""
     monkeypatch.delenv("NANOCONF_MODELS", raising=False)
     monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", "100")
     shutil.copytree(FIXTURES / "home", home)
@@ -137,21 +136,21 @@ def archive(home: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
 
 
 def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """The output of a command that succeeds."""
+    """Return the output of a command that succeeds."""
     capsys.readouterr()
     assert main(list(words)) == 0
     return capsys.readouterr().out
 
 
 def assert_agree(one: SimulationResult, other: SimulationResult, errors: float) -> None:
-    """Demand contact densities that differ by at most so many standard errors."""
+    """Assert that contact densities differ by at most a number of standard errors."""
     for species in SPECIES:
         contact = [each.summary.densities_M[species]["contact"] for each in (one, other)]
         spread = [each.summary.density_errors_M[species]["contact"] for each in (one, other)]
         assert abs(contact[0] - contact[1]) <= errors * np.hypot(*spread)
 
 
-# --- it opens -------------------------------------------------------------------------------
+# --- listing runs and results ---------------------------------------------------------------
 
 
 def test_runs_are_listed_as_the_version_that_made_them_did(home, capsys):
@@ -164,7 +163,7 @@ def test_runs_are_listed_as_the_version_that_made_them_did(home, capsys):
     assert [run["id"] for run in listed] == list(STATES)
 
 
-def test_failed_and_cancelled_runs_say_why(archive):
+def test_failed_and_cancelled_runs_have_a_reason(archive):
     assert archive.get(FAILED).error == "ion-through-wall"
     assert archive.get(FAILED).reason == (
         "an ion went through a wall at step 4545 of replica 0: the time step is likely too large: "
@@ -192,13 +191,13 @@ def test_results_load_with_the_recorded_numbers(archive):
             assert counted.mean_density == pytest.approx(mean, rel=1e-5)
 
 
-def test_files_of_a_result_are_written_as_they_were(home, tmp_path, capsys):
+def test_files_of_a_result_are_written_unchanged(home, tmp_path, capsys):
     old, new = home / "runs" / NAMED, tmp_path / "files"
     printed(capsys, "runs", "show", NAMED, "-o", str(new))
     profiles = [name for pair in SlitProfiles.FILES.values() for name in pair]
     for name in (*profiles, "histogram.csv", "trajectory.xyz", "trajectory.lammpstrj"):
         assert (new / name).read_text() == (old / name).read_text(), name
-    # computed anew, from profiles that were rounded for their files
+    # recomputed from profiles that were rounded in their files
     tables = [np.genfromtxt(each / "charge.csv", delimiter=",", names=True) for each in (old, new)]
     assert tables[0].dtype == tables[1].dtype
     for column in tables[0].dtype.names:
@@ -210,7 +209,7 @@ def test_equal_inputs_reuse_the_stored_result(archive):
     for run_id, (system, settings, key) in REQUESTS.items():
         assert inputs_hash(system, settings) == key
         run = archive.submit(system, settings)
-        # a run that ended early on request does not answer for the whole
+        # a run that was finished early is not reused for the full duration
         assert run.joined is (run_id != FINISHED)
         assert (run.id == run_id) is run.joined
         assert run.inputs_hash == key
@@ -220,17 +219,17 @@ def test_equal_inputs_reuse_the_stored_result(archive):
 def test_the_command_line_reuses_a_stored_result(archive, tmp_path, capsys):
     typed = "-Z 3.5 -p 2 -c 0.4 -d 0.6 --duration-ns 0.05 --replicas 1 --snapshots 2"
     folder = tmp_path / "files"
-    said = printed(capsys, "simulate", *typed.split(), "-o", str(folder))
-    assert "positive ions: contact 0.089 ± 0.005 M, peak 0.254 ± 0.006 M" in said
+    output = printed(capsys, "simulate", *typed.split(), "-o", str(folder))
+    assert "positive ions: contact 0.089 ± 0.005 M, peak 0.254 ± 0.006 M" in output
     assert read_json(folder / "run.json")["id"] == NAMED
     assert len(archive.runs()) == len(STATES)
 
 
-# --- it resumes ----------------------------------------------------------------------------
+# --- resuming -------------------------------------------------------------------------------
 
 
 def kind_of(run: Run, engine_of_checkpoint: str) -> str:
-    """Fingerprint in the checkpoints of a run: inputs, version and engine."""
+    """Return the fingerprint in the checkpoints of a run: inputs, version and engine."""
     return canonical_hash(
         {
             "system": run.system.to_dict(),
@@ -249,7 +248,7 @@ def checkpoints(run: Run) -> list[dict[str, np.ndarray]]:
     return loaded
 
 
-def test_the_checkpoints_are_for_the_interrupted_run(archive):
+def test_the_checkpoints_belong_to_the_interrupted_run(archive):
     run = archive.get(INTERRUPTED)
     assert run.state == RunState.QUEUED
     for arrays in checkpoints(run):
@@ -257,13 +256,13 @@ def test_the_checkpoints_are_for_the_interrupted_run(archive):
         assert (arrays["steps_done"], arrays["tallies_done"]) == (STEPS_BEFORE, TALLIES_BEFORE)
 
 
-def test_the_keeper_takes_up_the_open_runs(archive, home):
+def test_the_keeper_completes_the_unfinished_runs(archive, home):
     interrupted, waiting = archive.get(INTERRUPTED), archive.get(WAITING)
     ensure_keeper(home)
     assert follow(interrupted) == RunState.DONE, interrupted.reason
     assert follow(waiting) == RunState.DONE, waiting.reason
     log = (interrupted.folder / "worker.log").read_text()
-    resumed = log.count(f"goes on from step {STEPS_BEFORE}")
+    resumed = log.count(f"resumes from step {STEPS_BEFORE}")
     assert resumed == interrupted.settings.replicas
     assert interrupted.result().summary.timings.steps == STEPS
     assert [attempt["ended"] for attempt in interrupted.attempts()] == ["interrupted", "done"]
@@ -282,8 +281,8 @@ def test_the_interrupted_run_resumes_from_its_checkpoints(archive, tmp_path):
     assert local.start(run.folder, threads=2).wait() == 0
     log = (run.folder / "worker.log").read_text()
     for index in range(run.settings.replicas):
-        assert f"replica {index} goes on from step {STEPS_BEFORE}\n" in log
-    assert "starts anew" not in log
+        assert f"replica {index} resumes from step {STEPS_BEFORE}\n" in log
+    assert "starts from the beginning" not in log
     resumed = run.result()
     assert resumed.summary.timings.steps == STEPS
     assert_agree(resumed, undisturbed, 4)
@@ -296,14 +295,14 @@ def test_the_interrupted_run_resumes_from_its_checkpoints(archive, tmp_path):
         assert trajectory == (run.folder.parent / UNDISTURBED / "trajectory.xyz").read_text()
 
 
-# --- it trains ------------------------------------------------------------------------------
+# --- training -------------------------------------------------------------------------------
 
 
 def test_the_same_runs_are_eligible_for_training(archive):
-    domain = Surrogate.load().learnt
-    found = [run for run in archive.runs() if harvest.teachable(run, domain, ())]
+    domain = Surrogate.load().domain
+    found = [run for run in archive.runs() if collection.eligible(run, domain, ())]
     assert {run.id for run in found} == ELIGIBLE
-    data = harvest.simulations(found)
+    data = collection.simulations(found)
     for row, run in enumerate(found):
         for species in SPECIES:
             profile = run.result().profiles.by_species()[species]
@@ -311,12 +310,12 @@ def test_the_same_runs_are_eligible_for_training(archive):
             np.testing.assert_array_equal(data.error[species][row], profile.error[:150])
 
 
-@pytest.mark.parametrize("anew", [False, True])
-def test_runs_are_collected_for_training_as_before(home, capsys, anew):
+@pytest.mark.parametrize("from_scratch", [False, True])
+def test_runs_are_collected_for_training_as_before(home, capsys, from_scratch):
     recorded = read_json(home / "learning.json")
     assert set(recorded["learnt"]) == ELIGIBLE - {ON_CLUSTER}
     assert recorded["fresh"] == [ON_CLUSTER]
-    if anew:
+    if from_scratch:
         (home / "learning.json").unlink()
         recorded |= {"learnt": [], "fresh": sorted(ELIGIBLE), "outcome": ""}
     printed(capsys, "train", "--if-due")
@@ -337,7 +336,7 @@ def test_the_retrained_model_is_the_current_one(home, capsys):
 
 
 @pytest.mark.parametrize("runtime", ["litert", "tensorflow"])
-def test_the_retrained_model_predicts_what_it_did(runtime):
+def test_the_retrained_model_reproduces_its_predictions(runtime):
     prediction = Surrogate.load(runtime=runtime).predict(SlitSystem(3.3, 2, -1, 0.6, 0.65))
     assert prediction.model == "model-4"
     for species, profile in prediction.profiles.by_species().items():
@@ -353,7 +352,9 @@ def test_the_next_training_continues_from_the_old_home(home, monkeypatch):
     card = read_json(home / "models" / "model-5" / "card.json")
     assert card["promotion"]["against"] == "model-4"
     assert card["data"]["archive_runs"] == len(ELIGIBLE)
-    assert card["data"]["training"]["systems"] == 3422  # the data set has these systems, too
+    assert (
+        card["data"]["training"]["systems"] == 3422
+    )  # the data set already contains these systems
     state = read_json(home / "learning.json")
     assert (set(state["learnt"]), state["fresh"]) == (ELIGIBLE, [])
     assert state["outcome"] == outcome

@@ -1,4 +1,4 @@
-"""A run that was killed, stopped or disturbed goes on, and ends as if nothing had happened."""
+"""A run that was killed, stopped or disturbed resumes, and its result is unchanged."""
 
 from __future__ import annotations
 
@@ -46,26 +46,26 @@ def checkpoints_all_the_time(monkeypatch):
 
 
 def stamp(run: Run) -> int | None:
-    """Changes with every checkpoint of the first replica."""
+    """Return a time stamp that changes with every checkpoint of the first replica."""
     with contextlib.suppress(FileNotFoundError):
         return (run.checkpoint_folder / "0.npz").stat().st_mtime_ns
     return None
 
 
 def resumptions(run: Run) -> list[int]:
-    """Steps from which workers went on."""
+    """Return the steps from which workers resumed."""
     lines = (run.folder / "worker.log").read_text().splitlines()
-    return [int(line.split()[-1]) for line in lines if "goes on from step" in line]
+    return [int(line.split()[-1]) for line in lines if "resumes from step" in line]
 
 
 def outcome(run: Run) -> tuple[dict[str, str], dict]:
-    """All that a run gave, less the time it took."""
+    """Return the files and the summary of a run without its timings."""
     result = run.result()
     return result.profiles.files(), {**result.summary.to_dict(), "timings": None}
 
 
 def same(one: SimulationResult, other: SimulationResult) -> bool:
-    """Whether two results are equal, bit for bit."""
+    """Return True if two results are equal bit for bit."""
     numbers, about = [], []
     for result in (one, other):
         profiles = result.profiles.by_species().values()
@@ -77,7 +77,7 @@ def same(one: SimulationResult, other: SimulationResult) -> bool:
 
 
 def interrupt(settings: RunSettings, folder: Path, tallies: int, threads: int = 1) -> None:
-    """Stop a run once a checkpoint of its first replica has more tallies than so many."""
+    """Stop a run when a checkpoint of its first replica has more than `tallies` tallies."""
 
     def far_enough() -> bool:
         if not (folder / "0.npz").exists():
@@ -85,16 +85,16 @@ def interrupt(settings: RunSettings, folder: Path, tallies: int, threads: int = 
         with np.load(folder / "0.npz") as checkpoint:
             return checkpoint["tallies_done"] > tallies
 
-    # a fast computer may have finished by then: its last checkpoint is as good
+    # a fast computer may have finished by then; its last checkpoint serves as well
     with contextlib.suppress(Cancelled):
         engine.run(SYSTEM, settings, threads=threads, checkpoint=folder, should_stop=far_enough)
     assert (folder / "0.npz").exists()
 
 
-# --- killed, stopped ------------------------------------------------------------------------
+# --- killed and stopped runs ----------------------------------------------------------------
 
 
-def test_killed_at_twenty_random_moments_a_run_ends_with_the_same_result(home):
+def test_a_run_killed_at_twenty_random_times_has_the_same_result(home):
     moments = random.Random(20)
     settings = replace(STEADY, duration_ns=3.0)
     run, reference = submit(home, settings), submit(home, settings, reuse=False)
@@ -102,7 +102,7 @@ def test_killed_at_twenty_random_moments_a_run_ends_with_the_same_result(home):
     for kill in range(20):
         before = stamp(run)
         worker = local.start(run.folder)
-        if kill % 2:  # else while it starts
+        if kill % 2:  # otherwise it is killed while it starts
             until(lambda before=before: stamp(run) != before, "a new checkpoint")
         with contextlib.suppress(subprocess.TimeoutExpired):
             worker.wait(moments.uniform(0, 0.1 if kill % 2 else 0.6))
@@ -119,7 +119,7 @@ def test_killed_at_twenty_random_moments_a_run_ends_with_the_same_result(home):
 
 
 def test_the_keeper_resumes_a_terminated_worker_from_its_checkpoint(home, monkeypatch):
-    monkeypatch.setenv("NANOCONF_CHECKPOINT_SECONDS", "1000")  # the only one is the last
+    monkeypatch.setenv("NANOCONF_CHECKPOINT_SECONDS", "1000")  # only the final one is written
     run = submit(home, replace(STEADY, replicas=2, duration_ns=12.0))
     ensure_keeper(home)
     until(lambda: run.progress() and run.progress().phase == "sampling")
@@ -150,7 +150,7 @@ sys.exit(worker.main(sys.argv[1:]))
 
 
 def test_a_terminated_worker_keeps_its_last_step_on_a_slow_disk(home, monkeypatch):
-    monkeypatch.setenv("NANOCONF_CHECKPOINT_SECONDS", "1000")  # the only one is the last
+    monkeypatch.setenv("NANOCONF_CHECKPOINT_SECONDS", "1000")  # only the final one is written
     run = submit(home, LONG)
     worker = python(SLOW_DISK, str(run.folder))
     until(lambda: run.progress() and run.progress().phase == "sampling")
@@ -161,14 +161,14 @@ def test_a_terminated_worker_keeps_its_last_step_on_a_slow_disk(home, monkeypatc
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_interrupted_again_and_again_it_ends_with_the_same_result(tmp_path, undisturbed, threads):
+def test_a_run_interrupted_repeatedly_has_the_same_result(tmp_path, undisturbed, threads):
     for tallies in (-1, 0, 20, 60):
         interrupt(TWO_REPLICAS, tmp_path, tallies, threads)
     assert same(engine.run(SYSTEM, TWO_REPLICAS, checkpoint=tmp_path), undisturbed)
 
 
 def test_a_resumed_run_checks_convergence_at_the_same_stages(tmp_path):
-    """Judged with one replica far ahead of the other, this one would end too soon."""
+    """Checked while one replica is far ahead of the other, this run would end too early."""
     settings = replace(TWO_REPLICAS, duration_ns=4.0, target_error=0.01, seed=3)
     expected = engine.run(SYSTEM, settings)
     interrupt(settings, tmp_path, 80)
@@ -177,14 +177,14 @@ def test_a_resumed_run_checks_convergence_at_the_same_stages(tmp_path):
 
 
 @pytest.mark.parametrize("target", [None, 0.001])
-def test_a_resumed_run_whose_replicas_are_at_unequal_lengths_can_be_finished(tmp_path, target):
+def test_a_resumed_run_with_replicas_of_unequal_lengths_can_be_finished(tmp_path, target):
     settings = replace(TWO_REPLICAS, duration_ns=4.0, target_error=target, snapshots=0)
     interrupt(settings, tmp_path, 41)
     (tmp_path / "1.npz").unlink()
     done = Checkpoints(tmp_path, SYSTEM, settings, print).load(0)["tallies_done"]
-    result = engine.run(SYSTEM, settings, checkpoint=tmp_path, enough=lambda: True)
+    result = engine.run(SYSTEM, settings, checkpoint=tmp_path, should_finish=lambda: True)
     sampled = (done + 20) * Schedule.of(SYSTEM, settings).tally_ns(SYSTEM, settings)
-    # less than a twentieth is left out, in front of the blocks
+    # less than a twentieth, at the start of the replicas, is in no block
     assert 0.95 * sampled < result.summary.simulated_ns < 1.001 * sampled
     assert len(result.residuals.left) >= 40
 
@@ -213,19 +213,24 @@ def test_a_damaged_checkpoint_is_ignored_with_a_message(tmp_path, undisturbed, d
     interrupt(TWO_REPLICAS, tmp_path, 20, threads=2)
     checkpoint = tmp_path / "0.npz"
     checkpoint.write_bytes(damage(checkpoint.read_bytes()))
-    said: list[str] = []
-    result = engine.run(SYSTEM, TWO_REPLICAS, checkpoint=tmp_path, say=said.append)
-    assert "the checkpoint of replica 0 is damaged" in said[0] and "starts anew" in said[0]
-    assert "replica 1 goes on from step" in said[1]
+    logged: list[str] = []
+    result = engine.run(SYSTEM, TWO_REPLICAS, checkpoint=tmp_path, log=logged.append)
+    assert (
+        "the checkpoint of replica 0 is damaged" in logged[0]
+        and "starts from the beginning" in logged[0]
+    )
+    assert "replica 1 resumes from step" in logged[1]
     assert same(result, undisturbed)
 
 
 def test_a_checkpoint_of_another_run_is_ignored_with_a_message(tmp_path):
     interrupt(TWO_REPLICAS, tmp_path, 20, threads=2)
-    said: list[str] = []
+    logged: list[str] = []
     other = replace(TWO_REPLICAS, seed=2)
-    result = engine.run(SYSTEM, other, checkpoint=tmp_path, say=said.append)
-    assert [line for line in said if "of another run, or of another engine" in line] == said[:2]
+    result = engine.run(SYSTEM, other, checkpoint=tmp_path, log=logged.append)
+    assert [
+        line for line in logged if "belongs to another run or another revision" in line
+    ] == logged[:2]
     assert same(result, engine.run(SYSTEM, other))
 
 
@@ -249,17 +254,17 @@ def test_a_checkpoint_whose_time_step_followed_the_positive_ion_fits_equal_ions_
     }
     arrays = {"steps_done": np.array(7)}
     np.savez(tmp_path / "0.npz", kind=np.array([canonical_hash(kind), *arrays]), **arrays)
-    said: list[str] = []
-    assert Checkpoints(tmp_path, system, QUICK, said.append).load(0) == (arrays if fits else None)
-    assert fits or "of another run, or of another engine" in said[0]
+    logged: list[str] = []
+    assert Checkpoints(tmp_path, system, QUICK, logged.append).load(0) == (arrays if fits else None)
+    assert fits or "belongs to another run or another revision" in logged[0]
 
 
 def test_nothing_is_unpickled(tmp_path):
     interrupt(QUICK, tmp_path, -1)
     np.savez(tmp_path / "0.npz", kind=np.array([{"not": "wanted"}], dtype=object))
-    said: list[str] = []
-    engine.run(SYSTEM, QUICK, checkpoint=tmp_path, say=said.append)
-    assert "is damaged" in said[0] and "pickle" in said[0]
+    logged: list[str] = []
+    engine.run(SYSTEM, QUICK, checkpoint=tmp_path, log=logged.append)
+    assert "is damaged" in logged[0] and "pickle" in logged[0]
 
 
 # --- disks ----------------------------------------------------------------------------------
@@ -287,7 +292,7 @@ def test_a_run_on_a_full_disk_names_the_cause_and_can_be_repeated(tmp_path):
     with small_disk(tmp_path / "small", "600k") as folder:
         run = submit(folder, STEADY)
         filling = folder / "other files"
-        # room for what tells the progress, not for profiles
+        # room for the progress, but not for profiles
         filling.write_bytes(bytes(shutil.disk_usage(folder).free - 90_000))
         assert work_under(run, None).returncode == 1
         assert (run.state, run.error) == (RunState.FAILED, "disk-full")
@@ -299,7 +304,7 @@ def test_a_run_on_a_full_disk_names_the_cause_and_can_be_repeated(tmp_path):
         assert again.state == RunState.DONE
 
 
-def test_a_checkpoint_that_fills_the_disk_makes_room_for_the_result(tmp_path, monkeypatch):
+def test_a_checkpoint_that_fills_the_disk_is_deleted_for_the_result(tmp_path, monkeypatch):
     monkeypatch.setenv("NANOCONF_CHECKPOINT_SECONDS", "1000")
     with small_disk(tmp_path / "small", "600k") as folder:
         run = submit(folder, STEADY)
@@ -321,7 +326,7 @@ def test_a_run_that_cannot_write_checkpoints_warns_and_completes(home):
 
 
 @pytest.mark.long
-def test_a_run_that_compiles_the_engine_gives_the_same_result(tmp_path):
+def test_a_run_that_compiles_the_engine_has_the_same_result(tmp_path):
     code = (
         "from backend.engines.numba.engine import run;"
         "from tests.support.homes import QUICK, SYSTEM;"

@@ -1,4 +1,4 @@
-"""A worker takes a run to exactly one end, whatever happens on the way."""
+"""A worker brings a run to exactly one end in all circumstances."""
 
 import os
 import resource
@@ -47,7 +47,7 @@ def work(run: Run, **options: object) -> subprocess.Popen:
 
 
 def rewrite(run: Run, **changes: object) -> None:
-    """Change what was asked for behind everybody's back."""
+    """Change the request in the run folder."""
     write_json(run.folder / "run.json", run.request | changes)
 
 
@@ -64,7 +64,7 @@ def test_a_run_ends_with_all_files_of_its_result(home):
     assert "confinement_length 3.0" in log and "71 positive and 213 negative ions" in log
 
 
-def test_the_result_is_that_of_the_engine(home):
+def test_the_result_is_the_engines_result(home):
     run = submit(home)
     work(run).wait()
     expected = engine.run(SYSTEM, QUICK)
@@ -75,7 +75,7 @@ def test_the_result_is_that_of_the_engine(home):
     assert np.array_equal(run.result().residuals.left, expected.residuals.left)
 
 
-def test_a_result_from_before_there_were_blocks_is_still_read(home):
+def test_a_result_of_a_version_without_blocks_can_be_read(home):
     run = submit(home)
     work(run).wait()
     for name in ("charge.csv", "blocks.npz", "histogram.csv"):
@@ -85,7 +85,7 @@ def test_a_result_from_before_there_were_blocks_is_still_read(home):
     assert np.all(np.isfinite(run.result().charge.potential))
 
 
-def test_progress_and_profiles_can_be_read_while_it_runs(home):
+def test_progress_and_profiles_can_be_read_during_a_run(home):
     run = submit(home, replace(STEADY, duration_ns=20.0))
     worker = work(run)
     until(lambda: run.partial_profiles() and run.progress().phase == "sampling")
@@ -156,7 +156,7 @@ def test_only_one_of_two_workers_gets_the_run(home):
     assert len(run.attempts()) == 1
 
 
-def test_a_run_that_is_over_is_left_alone(home):
+def test_a_finished_run_is_not_executed_again(home):
     run = submit(home)
     run.cancel()
     before = (run.folder / "failure.json").read_bytes()
@@ -165,7 +165,7 @@ def test_a_run_that_is_over_is_left_alone(home):
     assert run.attempts() == []
 
 
-def test_a_run_cancelled_before_its_start_never_begins(home):
+def test_a_run_cancelled_before_its_start_never_starts(home):
     run = submit(home)
     (run.folder / "cancel").touch()
     assert work(run).wait() == 0
@@ -176,7 +176,7 @@ def test_a_run_cancelled_before_its_start_never_begins(home):
 # --- failures -------------------------------------------------------------------------------
 
 
-def test_an_error_of_the_engine_is_the_reason(home):
+def test_an_error_of_the_engine_is_recorded_as_the_reason(home):
     run = submit(home, UNSTABLE)
     assert work(run).wait() == 1
     assert run.state == RunState.FAILED
@@ -185,7 +185,7 @@ def test_an_error_of_the_engine_is_the_reason(home):
     assert "\n" not in run.reason
 
 
-def test_bad_input_is_the_reason(home):
+def test_invalid_input_is_recorded_as_the_reason(home):
     run = submit(home)
     rewrite(run, system=run.request["system"] | {"salt_concentration": 9.0})
     assert work(run).wait() == 1
@@ -198,7 +198,7 @@ def test_a_request_of_another_version_is_refused(home):
     rewrite(run, version="0.0.0")
     assert work(run).wait() == 1
     assert run.error == "other-version"
-    assert "asked for by nanoconf 0.0.0" in run.reason and "run it again" in run.reason
+    assert "requested by nanoconf 0.0.0" in run.reason and "run it again" in run.reason
 
 
 def test_an_unexpected_error_is_reported_with_its_detail(home):
@@ -210,7 +210,7 @@ def test_an_unexpected_error_is_reported_with_its_detail(home):
     assert "Traceback" in run.failure()["detail"]
 
 
-def test_a_result_that_cannot_be_written_is_a_failure_without_half_a_result(home):
+def test_a_result_that_cannot_be_written_is_a_failure_without_partial_result(home):
     run = submit(home)
     # Files of more than 4 kB cannot be written: the profiles are larger, the rest is not.
     command = [sys.executable, "-P", "-m", "backend.worker", str(run.folder)]
@@ -260,7 +260,7 @@ def test_a_run_that_is_removed_ends_its_worker(home):
 # --- the lock, priority ---------------------------------------------------------------------
 
 
-def test_the_lock_is_held_from_the_first_to_the_last_moment(home):
+def test_the_lock_is_held_for_the_whole_life_of_a_worker(home):
     run = submit(home)
     worker = work(run)
     until(lambda: is_locked(run.folder / "worker.lock"))
@@ -269,7 +269,7 @@ def test_the_lock_is_held_from_the_first_to_the_last_moment(home):
     assert worker.wait(5) == 0
 
 
-def test_probing_the_lock_does_not_turn_a_worker_away(home):
+def test_testing_the_lock_does_not_stop_a_worker(home):
     run = submit(home)
     lock = Lock(run.folder / "worker.lock")
     lock.acquire()

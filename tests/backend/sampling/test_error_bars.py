@@ -1,4 +1,4 @@
-"""Error bars say how far independent runs lie apart."""
+"""Error bars agree with the spread of independent runs."""
 
 import numpy as np
 
@@ -7,8 +7,8 @@ from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
 
 
-def test_forty_seeds_spread_as_far_as_their_error_bars_say():
-    """So many that the ratio is known to 8 %."""
+def test_the_spread_of_forty_seeds_agrees_with_their_error_bars():
+    """With forty seeds, the statistical error of the ratio is 8 %."""
     profiles = []
     for seed in range(301, 341):
         result = run(SlitSystem(), RunSettings(duration_ns=0.5, seed=seed), threads=2)

@@ -1,4 +1,4 @@
-"""The estimators against what is known exactly."""
+"""Estimators, compared with exact results."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from backend.engines.numba.replica import Replica
 from backend.profiles.bins import bin_centres
 from backend.sampling import estimators
 from backend.sampling.agreement import agreement
-from backend.sampling.convergence import judge
+from backend.sampling.convergence import evaluate
 from backend.sampling.observables import energies
 from backend.sampling.samples import SERIES, Samples, empty_tally
 from backend.settings import RunSettings
@@ -27,7 +27,7 @@ def binned_boltzmann(system, bins=300, points=50):
 
 @pytest.fixture(scope="module", params=["ion", "plane"])
 def ideal(request):
-    """A run of ions that feel the walls only: (system, blocks)."""
+    """Return a run of ions that interact only with the walls: (system, blocks)."""
     system = SlitSystem(wall=request.param)
     replica = Replica(system, RunSettings(seed=4), 0)
     replica.force_field = force_field(system, coulomb=False, wca=False)
@@ -49,7 +49,7 @@ def test_ions_that_do_not_interact_follow_the_boltzmann_factor(ideal, estimate):
     relative = np.abs(profile.density[counted] / exact[counted] - 1)
     assert np.max(np.abs(deviation)) < 5
     assert np.mean(relative) < 0.01
-    assert np.mean(deviation**2) < 4  # neighbouring bins move together: few independent numbers
+    assert np.mean(deviation**2) < 4  # neighbouring bins are correlated: few independent numbers
 
 
 def test_profiles_are_symmetric_and_hold_all_ions(ideal):
@@ -61,21 +61,21 @@ def test_profiles_are_symmetric_and_hold_all_ions(ideal):
     assert np.all(profile.density[empty] == 0)
 
 
-def test_contact_density_is_that_of_the_exact_profile(ideal):
+def test_contact_density_agrees_with_the_exact_profile(ideal):
     system, samples = ideal
     profile = estimators.density_profiles(system, samples).positive
     exact = binned_boltzmann(system).max() / np.e
     assert profile.contact_density(system, "positive") == pytest.approx(exact, rel=0.02)
 
 
-def test_both_estimators_agree_where_forces_and_temperature_are_right(ideal):
+def test_both_estimators_agree_with_correct_forces_and_temperature(ideal):
     system, samples = ideal
     norm = estimators.force_blocks(system, samples).mean(axis=-1)
     mean, error = estimators.block_mean(norm)
     assert np.all(np.abs(mean - estimators.mean_densities(system)) < 4 * error)
 
 
-def test_agreement_tells_ions_counted_in_the_wrong_place(ideal):
+def test_the_agreement_detects_ions_counted_in_the_wrong_bin(ideal):
     system, samples = ideal
     right = agreement(system, samples)
     assert right.probability > 0.001
@@ -109,18 +109,18 @@ def of_lengths(*lengths):
 
 
 @pytest.mark.parametrize("lengths", [(20, 180), (39, 161), (57, 20, 23), (200, 200)])
-def test_replicas_of_unequal_lengths_count_by_their_length(lengths):
+def test_replicas_are_weighted_by_their_length(lengths):
     replicas = of_lengths(*lengths)
     blocks = Samples.in_blocks(replicas, 20)
     length = blocks.samples // 7
     assert blocks.blocks == sum(each // length for each in lengths) >= 20 * len(lengths)
-    # one more tally in each block would leave too few of them
+    # with one more tally in each block there would be too few blocks
     assert sum(each // (length + 1) for each in lengths) < 20 * len(lengths)
     kept = [each.counts[len(each.counts) % length :] for each in replicas]
     assert blocks.counts.mean(axis=0) == pytest.approx(length * np.concatenate(kept).mean(axis=0))
 
 
-def test_replicas_of_equal_lengths_have_equally_many_blocks():
+def test_replicas_of_equal_lengths_have_equal_numbers_of_blocks():
     replicas = of_lengths(53, 53, 53)
     blocks = Samples.in_blocks(replicas, 20)
     expected = Samples.joined([each.merged(2) for each in replicas])
@@ -129,7 +129,7 @@ def test_replicas_of_equal_lengths_have_equally_many_blocks():
 
 
 def test_blocks_of_unequal_lengths_give_the_mean_of_all_and_its_error():
-    """White noise: the standard error must be the scatter of the mean over many runs."""
+    """White noise: the standard error must equal the spread of the mean over many runs."""
     rng = np.random.default_rng(5)
     means, errors = [], []
     for _ in range(2000):
@@ -143,7 +143,7 @@ def test_blocks_of_unequal_lengths_give_the_mean_of_all_and_its_error():
     assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(1 / 20, rel=0.03)
 
 
-def test_blocks_of_equal_lengths_are_not_changed_by_their_weights():
+def test_weights_do_not_change_blocks_of_equal_lengths():
     series = list(np.random.default_rng(6).random((3, 47, len(SERIES))))
     blocks = estimators.block_averages(series, 20)["middle"]
     weighted = estimators.block_mean(blocks, estimators.block_weights(series, 20))
@@ -157,20 +157,20 @@ def test_potential_energy_is_the_mean_over_replicas_of_unequal_lengths():
     assert found["potential"] * system.ion_count == pytest.approx(-1.9)
 
 
-def test_a_short_replica_does_not_hide_that_the_run_drifts(ideal):
+def test_a_short_replica_does_not_hide_a_drift(ideal):
     system, samples = ideal
     rng = np.random.default_rng(7)
     short, long = (rng.standard_normal((rows, len(SERIES))) for rows in (20, 3600))
     long[1800:] += 0.3
     profiles = estimators.density_profiles(system, samples)
-    differences = judge(samples, profiles, [short, long], None).differences
+    differences = evaluate(samples, profiles, [short, long], None).differences
     for quantity in ("middle", "contact"):
         assert differences[f"both halves of the run ({quantity})"] < -5
 
 
 @pytest.mark.parametrize("rows", [2.0, 10.0])
 def test_autocorrelation_time_of_a_known_process(rows):
-    """An autoregressive series with correlation exp(−lag/rows)."""
+    """The series is autoregressive with correlation exp(−lag/rows)."""
     rng = np.random.default_rng(1)
     memory = np.exp(-1 / rows)
     series = [0.0]

@@ -1,4 +1,4 @@
-"""Summary of a run: what is on disk and what is read from it agree."""
+"""Summary of a run, written to disk and read back."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Snapshots of the ions, read back by the programs they are for."""
+"""Snapshots of the ions, read back by analysis programs."""
 
 import os
 from dataclasses import replace
@@ -29,7 +29,7 @@ def read(trajectory: Trajectory, folder, name: str, **options: object) -> MDAnal
 
 
 def folded(trajectory: Trajectory, k: int) -> np.ndarray:
-    """Positions (Å), shape (ions, 3), x and y within the box."""
+    """Return positions (Å), shape (ions, 3), x and y within the box."""
     positions = trajectory.positions[k].T.copy()
     positions[:, :2] -= SYSTEM.box_length * np.floor(positions[:, :2] / SYSTEM.box_length)
     return 10 * positions
@@ -37,13 +37,13 @@ def folded(trajectory: Trajectory, k: int) -> np.ndarray:
 
 def test_snapshots_are_evenly_spaced_up_to_the_end_of_the_run(trajectory):
     result = engine.run(SYSTEM, SIX)
-    sampled = result.summary.timings.steps - 5000  # of equilibration, 100 τ
+    sampled = result.summary.timings.steps - 5000  # without the equilibration, 100 τ
     assert len(set(np.diff(trajectory.steps, prepend=0))) == 1
     assert sampled - trajectory.steps[0] < trajectory.steps[-1] <= sampled
     assert trajectory.positions.shape == (6, 3, SYSTEM.ion_count)
 
 
-def test_snapshots_leave_the_run_as_it_is():
+def test_snapshots_do_not_change_the_run():
     some, none = (engine.run(SYSTEM, settings) for settings in (SIX, QUICK))
     assert np.array_equal(some.positive.density, none.positive.density)
     assert none.trajectory is None
@@ -79,7 +79,7 @@ def test_a_lammps_dump_can_be_read_back(trajectory, tmp_path):
     )
     for k, frame in enumerate(universe.trajectory):
         assert frame.data["step"] == trajectory.steps[k]
-        # MDAnalysis counts from the lower corner of the box
+        # MDAnalysis measures from the lower corner of the box
         shift = [0, 0, 15]
         np.testing.assert_allclose(frame.positions, folded(trajectory, k) + shift, atol=2e-4)
     line = (tmp_path / "trajectory.lammpstrj").read_text().splitlines()[9]
@@ -96,16 +96,16 @@ def test_a_saved_trajectory_can_be_loaded(trajectory, tmp_path):
     assert loaded.step_ps == trajectory.step_ps
 
 
-def test_a_trajectory_that_is_not_whole_or_not_there_is_not_loaded(trajectory, tmp_path):
+def test_an_incomplete_or_missing_trajectory_is_not_loaded(trajectory, tmp_path):
     with pytest.raises(FileNotFoundError):
         Trajectory.load(tmp_path, SYSTEM, SIX)
     trajectory.save(tmp_path)
-    with pytest.raises(ValueError, match="does not hold whole snapshots of 424 ions"):
+    with pytest.raises(ValueError, match="does not contain complete snapshots of 424 ions"):
         Trajectory.load(tmp_path, SlitSystem(), SIX)
     path = tmp_path / "trajectory.xyz"
     text = path.read_text()
     path.write_text(text[: text.rstrip().rindex("\n") + 1])
-    with pytest.raises(ValueError, match=f"whole snapshots of {SYSTEM.ion_count} ions"):
+    with pytest.raises(ValueError, match=f"complete snapshots of {SYSTEM.ion_count} ions"):
         Trajectory.load(tmp_path, SYSTEM, SIX)
 
 
@@ -114,7 +114,7 @@ def test_the_clock_of_a_trajectory_is_that_of_the_run():
     assert trajectory.steps[-1] * trajectory.step_ps == pytest.approx(200, rel=0.05)
 
 
-def test_lammps_keeps_snapshots_too(tmp_path):
+def test_lammps_saves_snapshots_too(tmp_path):
     result = lammps_engine.run(SYSTEM, replace(SIX, time_step=0.01))
     snapshots = result.trajectory
     assert snapshots.positions.shape == (6, 3, SYSTEM.ion_count)
@@ -127,7 +127,7 @@ def test_too_many_snapshots_are_refused_before_anything_starts(home, tmp_path):
     many = replace(STEADY, snapshots=5000)
     with pytest.raises(InvalidInput, match=r"snapshots = 5000: at most \d+ with 284 ions"):
         submit(home, many)
-    with pytest.raises(InvalidInput, match="in so short a run"):
+    with pytest.raises(InvalidInput, match="in a run this short"):
         check_snapshots(SYSTEM, replace(QUICK, snapshots=1000))
     folder = tmp_path / "result"
     assert main(["simulate", "--snapshots", "5000", "-o", str(folder)]) == 2
@@ -135,7 +135,7 @@ def test_too_many_snapshots_are_refused_before_anything_starts(home, tmp_path):
     assert not folder.exists()
 
 
-def test_files_stay_within_their_bound(trajectory):
+def test_files_are_smaller_than_the_limit(trajectory):
     bytes_per_snapshot = sum(len(text) for text in trajectory.files().values()) / 6
     by_size = LARGEST_FILES // (110 * SYSTEM.ion_count)
     assert 0.5 * LARGEST_FILES < by_size * bytes_per_snapshot < LARGEST_FILES
@@ -152,7 +152,7 @@ def test_the_command_line_copies_the_trajectory(home, tmp_path):
     assert not {*FILES} & set(os.listdir(folder))
 
 
-def test_snapshots_that_a_target_error_may_leave_no_time_for_are_refused():
+def test_snapshots_are_refused_if_a_target_error_may_end_the_run_before_the_first():
     settings = RunSettings(duration_ns=100.0, target_error=0.01, snapshots=5)
     with pytest.raises(InvalidInput, match="snapshots = 5: the target error may end the run"):
         check_snapshots(SlitSystem(), settings)

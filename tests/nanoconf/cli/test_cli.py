@@ -171,7 +171,7 @@ def test_flags_of_the_published_code_have_long_names(capsys):
         ("-p 1.5", "positive_valency = 1.5: .*whole number"),
         ("-n 1", "negative_valency = 1: must lie"),
         ("-Z 0.7", "confinement_length = 0.7: must be at least .*fit between the walls"),
-        ("-c 5 -d 0.9", "salt_concentration = 5: .*can be reached"),
+        ("-c 5 -d 0.9", "salt_concentration = 5: .*the limit is"),
         ("-i 0.1", "surface_charge_density = 0.1: must lie"),
         ("-i -1e3", "surface_charge_density = -1e3: must lie"),
         ("--wall brick", "wall = brick: must be one of ion, plane"),

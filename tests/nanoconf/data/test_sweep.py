@@ -1,4 +1,4 @@
-"""A sweep makes one dataset, goes on where it was stopped, and throws nothing away."""
+"""Plans, datasets and sweeps, which can be interrupted and resumed."""
 
 import json
 import os
@@ -28,7 +28,7 @@ from nanoconf.data.published import KEPT_OUT
 from tests.support.homes import interruptible, until, workers
 
 FEW = ["--duration-ns", "0.001", "--set", "time_step=0.02"]
-"""Two or three seconds a system."""
+"""Settings with which a system takes two or three seconds."""
 
 
 def plan_file(folder, rows: list[str], columns="positive_valency,positive_diameter,seed"):
@@ -76,8 +76,8 @@ def test_varied_systems_vary_every_input_within_its_range():
     assert [item.system.valencies for item in plan[:2]] == [(1, -1), (1, -2)]
 
 
-def test_varied_systems_are_all_possible_where_the_ranges_are_not():
-    """A slit too full to simulate is passed over: its corner of the ranges is left empty."""
+def test_varied_systems_exclude_slits_that_are_too_full():
+    """The ranges contain systems that cannot be simulated."""
     assert max(item.system.packing_fraction for item in varied_plan(2000)) <= MAXIMUM_PACKING
     full = {"salt_concentration": 0.9, "positive_diameter": 0.75, "negative_diameter": 1.05}
     with pytest.raises(InvalidInput, match="salt_concentration"):
@@ -91,11 +91,11 @@ def test_a_longer_varied_plan_begins_with_the_shorter_one(number):
     assert varied_plan(number, seed=4)[0].system != longer[0].system
 
 
-def test_the_random_plan_stays_what_it_is():
-    """The data in the repository were made of such plans, and are to be made again."""
+def test_the_random_plan_is_reproducible_across_versions():
+    """The data in the repository were made with such plans."""
     system = random_plan(2, seed=7)[1].system
     first = (system.confinement_length, system.salt_concentration, system.positive_diameter)
-    assert first == (3.3985, 0.5705, 0.6584)  # of 330 with this seed
+    assert first == (3.3985, 0.5705, 0.6584)
 
 
 def test_durations_may_differ_by_valency():
@@ -105,7 +105,7 @@ def test_durations_may_differ_by_valency():
         random_plan(6, durations_ns=(1, 2))
 
 
-def test_a_plan_sets_any_input_and_the_rest_has_its_default(tmp_path):
+def test_inputs_that_a_plan_does_not_set_have_their_defaults(tmp_path):
     rows = ["3, 0.5, 7", "1,,"]
     first, second = read_plan(plan_file(tmp_path, rows), durations_ns=(2,), time_step=0.004)
     assert (first.system.positive_valency, first.settings.seed) == (3, 7)
@@ -163,7 +163,7 @@ def test_a_sweep_makes_a_dataset_that_describes_itself(home, tmp_path):
     assert density.shape == error.shape == (3, 150)
     # ∫ρ = c over the whole width
     np.testing.assert_allclose(density.mean(axis=1), negative["salt_concentration"], rtol=1e-5)
-    # counting finds the same ions, with larger errors
+    # the histogram has the same number of ions, with larger errors
     counted, errors = (np.stack(frame[name].to_list()) for name in ("histogram", "histogram_error"))
     np.testing.assert_allclose(
         counted.mean(axis=1), np.stack(frame["density"].to_list()).mean(axis=1), rtol=1e-5
@@ -186,7 +186,7 @@ def test_the_same_command_resumes_a_killed_sweep(home, tmp_path):
     plan = plan_file(tmp_path, [f"3,0.5,{seed}" for seed in range(5)])
     command = ["sweep", "--plan", str(plan), *FEW, "-o", str(folder)]
     process = subprocess.Popen([sys.executable, "-m", "nanoconf", *command])
-    until(lambda: any(run.finished for run in Archive(home).runs()), "the first to be done")
+    until(lambda: any(run.finished for run in Archive(home).runs()), "the first run to end")
     process.kill()
     process.wait()
     assert main(command) == 0
@@ -229,7 +229,7 @@ def test_an_interrupted_sweep_stops_its_runs_and_keeps_its_results(home, tmp_pat
     until(lambda: any(run.state == RunState.DONE for run in Archive(home).runs()))
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 1
-    until(lambda: all(run.finished for run in Archive(home).runs()), "calm", 10)
+    until(lambda: all(run.finished for run in Archive(home).runs()), "all runs to end", 10)
     until(lambda: not workers(home))
     assert len(dataset.load(folder)) == 2
     assert dataset.load_card(folder)["made"]["complete"] is False
@@ -275,7 +275,7 @@ def test_a_system_that_fails_is_tried_with_other_seeds_and_reported(home, tmp_pa
     assert len({run.settings.seed for run in runs}) == 3
 
 
-def test_a_dataset_is_written_whole(tmp_path):
+def test_a_dataset_is_written_atomically(tmp_path):
     row = {name: 1 for name in dataset.columns()} | {
         "species": "positive",
         "wall": "ion",
@@ -297,12 +297,12 @@ def test_a_dataset_is_written_whole(tmp_path):
     assert read_json(tmp_path / "card.json")["sha256"]["profiles.parquet"]
 
 
-def test_a_folder_without_a_dataset_is_refused_in_words(tmp_path):
+def test_a_folder_without_a_dataset_is_refused(tmp_path):
     with pytest.raises(InvalidInput, match="holds no dataset"):
         dataset.load(tmp_path)
 
 
-def test_the_published_systems_are_a_plan_of_their_own():
+def test_the_published_systems_have_a_plan():
     plan = published_plan(seed=4, durations_ns=(5.0,))
     assert [item.system for item in plan] == list(KEPT_OUT)
     assert {item.settings.duration_ns for item in plan} == {5.0}

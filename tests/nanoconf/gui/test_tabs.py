@@ -188,7 +188,7 @@ def test_inputs_that_cannot_be_sampled_are_refused_in_words(state, uncertain):
         uncertain,
         lambda: setattr(uncertain, "widths", {**uncertain.widths, "salt_concentration": "0.3"}),
     )
-    assert "the range that the surrogate has learnt" in uncertain.numbers()
+    assert "the training range of the surrogate" in uncertain.numbers()
     after(uncertain, lambda: setattr(uncertain, "kinds", dict.fromkeys(uncertain.kinds, EXACT)))
     assert "All inputs are exact" in uncertain.numbers() and not uncertain.plot().curves
     after(uncertain, lambda: state.type("confinement_length", "6"))

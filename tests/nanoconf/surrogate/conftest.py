@@ -1,4 +1,4 @@
-"""A small surrogate, trained once, and the data that trained it."""
+"""A small trained surrogate and its training data."""
 
 from __future__ import annotations
 

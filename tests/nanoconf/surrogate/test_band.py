@@ -14,15 +14,15 @@ from nanoconf.surrogate.model import Prediction
 from nanoconf.surrogate.shape import HALF
 
 
-def test_the_band_holds_nine_of_ten_true_densities_in_every_group():
-    """Deviations with a common part and a part that the spread knows of; noise is not counted."""
+def test_the_band_contains_90_percent_of_true_densities_in_every_group():
+    """One part of the error is in the spread, the other is common to all members."""
     random = np.random.default_rng(3)
     systems = [SlitSystem(h, zp) for h in np.linspace(3, 4, 60) for zp in (1, 2)]
     place = np.abs(np.array([bin_centres(system)[:HALF] for system in systems]))
     shape = (len(systems), 2, HALF)
     density, spread = np.ones(shape), np.full(shape, 0.01)
     noise = np.full(shape, 0.005)
-    size = np.hypot(0.01, np.array([0.0, 0.03])[:, None])  # negative ions are worse
+    size = np.hypot(0.01, np.array([0.0, 0.03])[:, None])  # larger for negative ions
 
     def measure() -> np.ndarray:
         return density + size * random.normal(size=shape) + noise * random.normal(size=shape)

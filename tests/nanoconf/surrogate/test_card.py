@@ -1,4 +1,4 @@
-"""Card of a model: what is on disk and what is read from it agree."""
+"""Reading and writing of the card of a model."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,7 @@ SHIPPED = package_models() / "model-3"
 
 
 @pytest.mark.parametrize("folder", [SHIPPED, RETRAINED], ids=["shipped", "retrained"])
-def test_a_card_is_written_as_it_was_read(folder: Path, tmp_path):
+def test_a_card_is_written_unchanged_after_reading(folder: Path, tmp_path):
     card = Card.load(folder)
     card.save(tmp_path)
     assert (tmp_path / CARD).read_bytes() == (folder / CARD).read_bytes()
@@ -56,7 +56,7 @@ def test_keys_of_a_later_version_are_kept():
     assert replace(card, name="other").to_dict() == values | {"name": "other"}
 
 
-def test_a_card_of_another_kind_is_kept_unread():
+def test_a_card_of_another_kind_is_kept_unchanged():
     values = {"name": "model-1", "kind": "half-slit-bins", "created": "2026", "data": {"rows": 3}}
     card = Card.from_dict(values)
     assert (card.name, card.data.training.systems) == ("model-1", 0)

@@ -1,8 +1,9 @@
-"""The training range: what a surrogate predicts, extrapolates or refuses."""
+"""The domain of a surrogate: systems that it predicts, extrapolates or refuses."""
 
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from dataclasses import asdict
 
@@ -16,7 +17,7 @@ from nanoconf.surrogate.simulations import system_key
 
 
 def test_the_domain_is_the_training_range(model):
-    ranges = {name: (allowed.low, allowed.high) for name, allowed in model.domain.items()}
+    ranges = {name: (allowed.low, allowed.high) for name, allowed in model.domain.ranges.items()}
     assert ranges == {
         "confinement_length": (3.0, 4.0),
         "positive_valency": (1, 3),
@@ -35,7 +36,7 @@ def test_the_domain_is_the_training_range(model):
         {"salt_concentration": 9 * 0.1 + 1e-16},
     ],
 )
-def test_the_edges_belong_to_the_domain(model, inside):
+def test_the_bounds_belong_to_the_domain(model, inside):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert model.predict(SlitSystem(**inside)).positive.peak_density > 0
@@ -60,13 +61,13 @@ NEVER_VARIED = {
 
 @pytest.mark.parametrize("name", [*NUMBERS_OUTSIDE, *NEVER_VARIED])
 def test_a_system_outside_the_domain_is_refused_by_name(model, name):
-    value, said = (NUMBERS_OUTSIDE | NEVER_VARIED)[name]
+    value, message = (NUMBERS_OUTSIDE | NEVER_VARIED)[name]
     with pytest.raises(InvalidInput) as refusal:
         model.predict(SlitSystem(**{name: value}))
     assert refusal.value.parameter == name
     assert refusal.value.value == value
-    assert said in refusal.value.allowed
-    assert "learnt" in refusal.value.allowed
+    assert message in refusal.value.allowed
+    assert re.search("the training range of|trained for", refusal.value.allowed)
     assert "\n" not in str(refusal.value)
 
 
@@ -79,7 +80,7 @@ def test_a_number_outside_can_be_extrapolated_with_a_warning(model, name):
 
 
 @pytest.mark.parametrize("name", NEVER_VARIED)
-def test_properties_that_never_varied_cannot_be_extrapolated(model, name):
+def test_inputs_that_do_not_vary_in_the_training_set_cannot_be_extrapolated(model, name):
     with pytest.raises(InvalidInput, match=name):
         model.predict(SlitSystem(**{name: NEVER_VARIED[name][0]}), extrapolate=True)
 

@@ -48,14 +48,14 @@ def test_profiles_lie_on_the_bins_and_are_symmetric(model):
         np.testing.assert_array_equal(found.error, found.error[::-1])
 
 
-def test_profiles_are_physical_whatever_the_network_returns(model):
-    """Symmetric, never negative, nothing in the wall, exactly as many ions as there are."""
+def test_profiles_are_physical_for_any_output_of_the_network(model):
+    """Symmetric, never negative, zero inside the walls, with the correct number of ions."""
     random = np.random.default_rng(5)
 
-    def nonsense(inputs: np.ndarray) -> np.ndarray:
+    def random_network(inputs: np.ndarray) -> np.ndarray:
         return random.normal(size=(len(inputs), SHIPPED.members, 2, TERMS)).astype(np.float32)
 
-    for prediction in Surrogate(model.folder, model.card, nonsense).predict_many(
+    for prediction in Surrogate(model.folder, model.card, random_network).predict_many(
         random_systems(10)
     ):
         system = prediction.system
@@ -89,7 +89,7 @@ def test_densities_at_points_average_to_those_of_bins(model):
     assert (model.density_at(system, [-1.7, 5.0]) == 0).all()
 
 
-def test_many_systems_at_once_and_one_by_one_agree(model):
+def test_systems_predicted_together_and_one_by_one_agree(model):
     systems = random_systems(7)
     for system, together in zip(systems, model.predict_many(systems), strict=True):
         alone = model.predict(system)
@@ -99,7 +99,7 @@ def test_many_systems_at_once_and_one_by_one_agree(model):
     assert model.predict_many([]) == []
 
 
-def test_threads_get_their_own_answers(model):
+def test_predictions_are_thread_safe(model):
     systems = random_systems(40)
     expected = [model.predict(system).negative.density for system in systems]
     with ThreadPoolExecutor(8) as pool:
@@ -108,7 +108,7 @@ def test_threads_get_their_own_answers(model):
         np.testing.assert_array_equal(answer.negative.density, right)
 
 
-def test_the_files_hold_the_prediction(model, tmp_path):
+def test_the_files_contain_the_prediction(model, tmp_path):
     prediction = model.predict(SlitSystem())
     assert set(prediction.files()) == {
         "ml_positive_density.csv",
@@ -136,7 +136,7 @@ print(memory, peak, *(name for name in heavy if name in sys.modules))
 """
 
 
-def test_the_first_prediction_of_a_process_is_light(trained):
+def test_the_first_prediction_needs_little_memory_and_no_tensorflow(trained):
     answer = subprocess.run(
         [sys.executable, "-c", COLD, str(trained)], capture_output=True, text=True, check=True
     )

@@ -18,11 +18,11 @@ SYSTEMS = [
 
 
 @pytest.mark.parametrize("name", ["e", "k", "N_A", "epsilon_0", "atomic_mass"])
-def test_constants_are_codatas(name):
+def test_constants_are_those_of_codata(name):
     assert getattr(constants, name) == getattr(scipy_constants, name)
 
 
-def test_bins_hold_the_mean_of_the_boltzmann_factor_and_its_centre_of_gravity():
+def test_bins_have_the_mean_and_the_centroid_of_the_boltzmann_factor():
     factor, place = Slits.of(SYSTEMS).bins()
     for row, system in enumerate(SYSTEMS):
         edges = bin_edges(system)[: HALF + 1]
@@ -36,7 +36,7 @@ def test_bins_hold_the_mean_of_the_boltzmann_factor_and_its_centre_of_gravity():
         np.testing.assert_allclose(-place[row, open_bins], centre, atol=2e-6)
 
 
-def test_the_polynomials_are_even_and_held_at_the_wall():
+def test_the_polynomials_are_even_and_bounded_behind_the_wall():
     slits = Slits.of(SYSTEMS)
     z = np.linspace(-1.6, 1.6, 101)[None].repeat(3, axis=0)
     basis = slits.basis(z)
@@ -53,7 +53,7 @@ def test_profiles_have_mean_one_and_no_ion_in_the_wall():
     assert ((profile == 0) == (factor == 0)).all()
 
 
-def test_coefficients_are_found_again():
+def test_a_fit_recovers_the_coefficients():
     slits = Slits.of(SYSTEMS)
     factor, place = slits.bins()
     random = np.random.default_rng(2)

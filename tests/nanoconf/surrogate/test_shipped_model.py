@@ -1,4 +1,4 @@
-"""The surrogate that comes with the package, and how it compares with published results."""
+"""Accuracy of the shipped surrogate, and comparison with published results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.synthetic import random_systems
 @pytest.fixture(scope="module")
 def shipped() -> Surrogate:
     if not list(package_models().glob("*/card.json")):
-        pytest.skip(f"no model in {package_models()}: its promises are NOT checked")
+        pytest.skip(f"no model in {package_models()}: the shipped model is NOT tested")
     return Surrogate.load(package_models())
 
 
@@ -39,14 +39,14 @@ def predictions(model: Surrogate) -> list[Prediction]:
     return model.predict_many(corners + random_systems(200))
 
 
-def test_shipped_models_band_widens_toward_the_edge_of_its_domain_and_beyond(shipped):
+def test_the_band_of_the_shipped_model_widens_toward_the_bounds_of_its_domain_and_beyond(shipped):
     widths = [width_at(shipped, distance) for distance in (0.2, 0.6, 1.0, 1.1, 1.25, 1.5)]
     assert widths == sorted(widths)
     assert widths[-1] > 2 * widths[0]
 
 
 def test_shipped_model_covers_the_papers_ranges(shipped):
-    ranges = {name: (allowed.low, allowed.high) for name, allowed in shipped.domain.items()}
+    ranges = {name: (allowed.low, allowed.high) for name, allowed in shipped.domain.ranges.items()}
     assert ranges == {
         "confinement_length": (3.0, 4.0),
         "positive_valency": (1, 3),
@@ -66,7 +66,7 @@ def test_shipped_model_is_the_same_in_both_runtimes(shipped):
             )
 
 
-def test_shipped_model_keeps_the_number_of_ions_and_is_physical(shipped):
+def test_shipped_model_conserves_the_number_of_ions_and_is_physical(shipped):
     for prediction in predictions(shipped):
         for species in SPECIES:
             found: DensityProfile = getattr(prediction, species)
@@ -84,13 +84,13 @@ def test_shipped_model_has_the_metrics_of_its_card(shipped):
         pytest.skip(f"no data in {folder}: the metrics of the shipped model are NOT checked")
     simulations = Simulations.load(folder)
     assert simulations.sha256 == shipped.card.data.validation.sha256, "train it again"
-    found = evaluate(shipped, simulations, seen_too=True)
+    found = evaluate(shipped, simulations, include_seen=True)
     assert found["typical_error"] == pytest.approx(shipped.typical_error, rel=1e-3)
     assert shipped.typical_error < 0.003  # 0.0023
 
 
 def test_shipped_model_agrees_with_the_published_network(shipped):
-    """Positive ions; the published network is about 1 % low against its own simulations."""
+    """Positive ions; the published network is about 1 % below its own simulations."""
     rows = published("published_network_profiles.csv")
     deviations = []
     for case in np.unique(rows["case"]):

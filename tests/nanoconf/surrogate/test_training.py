@@ -1,4 +1,4 @@
-"""Training a surrogate: which data, what it learns, what it leaves on disk."""
+"""Training of a surrogate: its data, its accuracy and its files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nanoconf.surrogate.training import split, train
 from tests.support.synthetic import EPOCHS, profile, random_systems, synthetic_rows
 
 
-def test_the_validation_set_is_whole_systems_of_every_valency(data):
+def test_the_validation_set_has_systems_of_every_valency_with_all_their_simulations(data):
     held = split(data, seed=5)
     assert len(data) == 65 and len(set(data.keys)) == 60
     assert len(held) == 6
@@ -49,7 +49,7 @@ def test_training_lowers_the_loss(model):
 
 
 def test_training_averages_out_the_noise_of_the_data(model):
-    """Noise is 1 % of the mean density in every bin; the network sees through it."""
+    """The noise is 1 % of the mean density in every bin."""
     for system in random_systems(20):
         prediction = model.predict(system)
         for species in SPECIES:
@@ -115,6 +115,6 @@ def test_too_few_systems_are_refused(tmp_path):
         train(tmp_path / "data", tmp_path / "model", epochs=1, progress=False, background=False)
 
 
-def test_no_epochs_are_refused(data_folder, tmp_path):
+def test_zero_epochs_are_refused(data_folder, tmp_path):
     with pytest.raises(InvalidInput, match="epochs = 0: must be 1 or more"):
         train(data_folder, tmp_path / "model", epochs=0, progress=False, background=False)

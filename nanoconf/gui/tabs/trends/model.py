@@ -113,7 +113,7 @@ class Trends(HasTraits):
 
         work = self._work
         values = values_between(name, low, high)
-        problems = work.answers.surrogate.learnt.problems(varied(system, name, values[0]))
+        problems = work.answers.surrogate.domain.problems(varied(system, name, values[0]))
         found = None if problems else trend(work.answers.surrogate, system, name, values)
         points = simulated_points(work.archive.runs(), system, name)
         work.post(self._answered, found, tuple(points), words.unlearnt(problems))

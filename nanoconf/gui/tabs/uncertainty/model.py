@@ -114,7 +114,7 @@ class UncertainInputs(HasTraits):
 
         try:
             surrogate = self._work.answers.surrogate
-            problems = surrogate.learnt.problems(system)
+            problems = surrogate.domain.problems(system)
             if problems:
                 raise InvalidInput("", "", words.unlearnt(problems))
             spread = distributions(system, kinds, widths)

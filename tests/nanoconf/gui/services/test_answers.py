@@ -18,12 +18,12 @@ class Surrogate:
 
     card = Card("1", KIND, "", metrics=Metrics("1", "", 1, 0.01, 0.02, {}, {}))
 
-    class learnt:
+    class domain:
         @staticmethod
         def problems(system):
             if system.salt_concentration <= 0.8:
                 return []
-            learnt = "must lie between 0.3 and 0.8 M, the range that the surrogate has learnt"
+            learnt = "must lie between 0.3 and 0.8 M, the training range of the surrogate"
             return [InvalidInput("salt_concentration", system.salt_concentration, learnt)]
 
     def __init__(self):

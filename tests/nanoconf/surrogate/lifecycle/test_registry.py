@@ -1,4 +1,4 @@
-"""Models on disk: where they are looked for, and which one is used."""
+"""Search for models on disk, and choice of the current one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nanoconf.surrogate.lifecycle.registry import ModelNotFound, models
 
 @pytest.fixture
 def places(tmp_path, monkeypatch, trained):
-    """Empty places to look for models in, and a function that puts a model somewhere."""
+    """Empty folders that are searched for models, and a function that adds a model."""
     home, package = tmp_path / "home", tmp_path / "package"
     monkeypatch.setenv("NANOCONF_HOME", str(home))
     monkeypatch.delenv("NANOCONF_MODELS", raising=False)
@@ -33,13 +33,13 @@ def places(tmp_path, monkeypatch, trained):
     return put
 
 
-def test_without_any_model_the_error_explains_what_to_do(places):
+def test_without_a_model_the_error_explains_how_to_train_one(places):
     assert models() == []
     with pytest.raises(ModelNotFound, match="nanoconf train"):
         Surrogate.load()
 
 
-def test_models_are_looked_for_in_order(places, monkeypatch):
+def test_folders_are_searched_in_order(places, monkeypatch):
     places(places.package, "shipped", created="2027-01-01T00:00:00+00:00")
     assert Surrogate.load().name == "shipped"
     places(places.home, "retrained")

@@ -1,4 +1,4 @@
-"""The surrogate learns from use: which runs teach it, when, and whether it takes over."""
+"""Retraining: runs that are eligible, when it starts, and promotion of the new model."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ from nanoconf.data import dataset
 from nanoconf.data.published import SYSTEMS
 from nanoconf.surrogate import Surrogate
 from nanoconf.surrogate.domain import Domain, mean_density
-from nanoconf.surrogate.lifecycle import collection as harvest
-from nanoconf.surrogate.lifecycle import promotion, registry
+from nanoconf.surrogate.lifecycle import collection, promotion, registry
 from nanoconf.surrogate.lifecycle.promotion import Promotion
 from nanoconf.surrogate.lifecycle.retraining import train_if_due
 from nanoconf.surrogate.simulations import Simulations, system_key
@@ -44,7 +43,7 @@ EPOCHS = 60
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
-    """A package with data and a model of its own."""
+    """A package with its own data and model."""
     folder = tmp_path_factory.mktemp("package")
     rows = synthetic_rows(78)
     dataset.save(folder / "data" / "grid", rows[:90], {})
@@ -71,7 +70,7 @@ def home(package, tmp_path, monkeypatch):
 
 
 def finished(home, system: SlitSystem, seed: int = 1, **changes):
-    """A run that is done, with a profile made from a formula."""
+    """A finished run with an analytic profile."""
     settings = RunSettings(seed=seed, **changes.pop("settings", {}))
     run = Archive(home).submit(system, settings)
     z = bin_centres(system)
@@ -100,7 +99,7 @@ def finished(home, system: SlitSystem, seed: int = 1, **changes):
     return run
 
 
-# --- which runs -----------------------------------------------------------------------------
+# --- eligible runs --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -118,19 +117,17 @@ def finished(home, system: SlitSystem, seed: int = 1, **changes):
         ({"confinement_length": 5.0}, {}, False),
     ],
 )
-def test_only_runs_in_the_training_range_are_eligible_for_training(home, system, changes, eligible):
-    domain = Surrogate.load().learnt
-    assert (
-        harvest.teachable(finished(home, SlitSystem(**system), **changes), domain, ()) is eligible
-    )
+def test_only_converged_runs_in_the_domain_are_eligible(home, system, changes, eligible):
+    run = finished(home, SlitSystem(**system), **changes)
+    assert collection.eligible(run, Surrogate.load().domain, ()) is eligible
 
 
 def test_systems_of_the_test_set_are_not_eligible_for_training(home):
-    domain = Surrogate.load().learnt
+    domain = Surrogate.load().domain
     run = finished(home, SYSTEMS["I"])
-    assert harvest.teachable(run, domain, ())
-    assert not harvest.teachable(run, domain, {system_key(SYSTEMS["I"])})
-    assert not harvest.teachable(Archive(home).submit(SlitSystem(), RunSettings()), domain, ())
+    assert collection.eligible(run, domain, ())
+    assert not collection.eligible(run, domain, {system_key(SYSTEMS["I"])})
+    assert not collection.eligible(Archive(home).submit(SlitSystem(), RunSettings()), domain, ())
 
 
 def test_systems_that_evaluate_the_shipped_model_are_not_trained_on(home, package):
@@ -144,19 +141,19 @@ def test_systems_that_evaluate_the_shipped_model_are_not_trained_on(home, packag
 
 
 def test_repeats_are_averaged_by_their_errors(home):
-    one, other = (harvest.simulations([finished(home, SlitSystem(), seed)]) for seed in (1, 2))
+    one, other = (collection.simulations([finished(home, SlitSystem(), seed)]) for seed in (1, 2))
     other.error["positive"][:] *= 2
-    both = harvest.merged([one, other])
+    both = collection.merged([one, other])
     assert len(both) == 1
     expected = (4 * one.density["positive"] + other.density["positive"]) / 5
     np.testing.assert_allclose(both.density["positive"], expected)
     np.testing.assert_allclose(both.error["positive"], one.error["positive"] * np.sqrt(16 + 4) / 5)
 
 
-# --- when -----------------------------------------------------------------------------------
+# --- start ----------------------------------------------------------------------------------
 
 
-def test_training_waits_for_enough_new_runs_and_then_takes_them_all(home, package):
+def test_training_waits_for_enough_new_runs_and_uses_them_all(home, package):
     for seed, system in enumerate(random_systems(4)):
         finished(home, system, seed)
     finished(home, SlitSystem(wall="plane"))
@@ -165,15 +162,15 @@ def test_training_waits_for_enough_new_runs_and_then_takes_them_all(home, packag
     assert not (home / "models" / "model-2").exists()
     finished(home, SlitSystem(3.21, 2, -1, 0.5, 0.6), 9)
     assert learning.may_be_due(Archive(home))
-    said = train_if_due(epochs=EPOCHS)
-    assert "model-2" in said
+    outcome = train_if_due(epochs=EPOCHS)
+    assert "model-2" in outcome
     card = json.loads((home / "models" / "model-2" / "card.json").read_text())
     assert card["data"]["archive_runs"] == 5
     assert card["data"]["training"]["systems"] == 45 + 5
-    assert Domain.from_dict(card["domain"]) == Surrogate.load(package / "models").learnt
+    assert Domain.from_dict(card["domain"]) == Surrogate.load(package / "models").domain
     state = Learning.load(home)
     assert (len(state.learnt), len(state.fresh), len(state.useless)) == (5, 0, 1)
-    assert state.outcome == said
+    assert state.outcome == outcome
     assert "0 new runs" in train_if_due(epochs=EPOCHS)
 
 
@@ -194,18 +191,18 @@ def test_an_invalid_number_of_runs_is_refused_in_one_line(home, monkeypatch, cap
         assert line.count("\n") == 1
 
 
-class Kept:
-    """A function that keeps what it gave."""
+class Recorder:
+    """A function that records its results."""
 
     def __init__(self, function):
-        self.function, self.made = function, []
+        self.function, self.results = function, []
 
     def __call__(self, *arguments):
-        self.made.append(self.function(*arguments))
-        return self.made[-1]
+        self.results.append(self.function(*arguments))
+        return self.results[-1]
 
 
-def test_the_keeper_starts_a_training_once_its_runs_have_ended(home, monkeypatch):
+def test_the_keeper_starts_one_training_after_its_runs_have_ended(home, monkeypatch):
     started = []
     monkeypatch.setattr(learning, "start_training", lambda where: started.append(where))
     archive = Archive(home)
@@ -221,12 +218,12 @@ def test_the_keeper_starts_a_training_once_its_runs_have_ended(home, monkeypatch
     assert started == [home]
 
 
-def test_the_training_is_a_process_of_its_own_at_low_priority(tmp_path, monkeypatch):
-    """The whole way, with the model and the data that ship; for its five minutes nobody waits."""
+def test_the_training_is_a_separate_process_at_low_priority(tmp_path, monkeypatch):
+    """The test uses the shipped model and data, and stops the training after it has started."""
     monkeypatch.setenv("NANOCONF_HOME", str(tmp_path))
     monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", "5")
     monkeypatch.delenv("NANOCONF_MODELS", raising=False)
-    monkeypatch.setattr(learning, "start_training", starting := Kept(learning.start_training))
+    monkeypatch.setattr(learning, "start_training", starting := Recorder(learning.start_training))
     monkeypatch.setattr(LocalRuns, "_start", lambda *_: False)
     keeper, systems = Keeper(Archive(tmp_path)), random_systems(5)
     Archive(tmp_path).submit(systems[0], RunSettings(seed=0))
@@ -234,7 +231,7 @@ def test_the_training_is_a_process_of_its_own_at_low_priority(tmp_path, monkeypa
     for seed, system in enumerate(systems):
         finished(tmp_path, system, seed)
     assert not keeper.poll()
-    (started,) = starting.made
+    (started,) = starting.results
     trainer = psutil.Process(started.pid)
     try:
         until(lambda: trainer.nice() == NICENESS, "the training to begin")
@@ -267,7 +264,7 @@ retraining.train_if_due(epochs=1)
     assert [path.name for path in (home / "models").glob(".model*")] == []
 
 
-# --- whether it takes over ------------------------------------------------------------------
+# --- promotion ------------------------------------------------------------------------------
 
 
 def decided(promoted: bool) -> Promotion:
@@ -283,12 +280,12 @@ def test_a_worse_model_is_rejected_with_the_reason(home, monkeypatch, promoted):
         finished(home, system, seed)
     train_if_due(epochs=1)
     assert Surrogate.load().name == ("model-2" if promoted else "model-1")
-    aside = {model.name: model.kept_aside for model in registry.models()}
-    assert aside == {"model-1": "", "model-2": "" if promoted else "a test"}
+    rejected = {model.name: model.rejected for model in registry.models()}
+    assert rejected == {"model-1": "", "model-2": "" if promoted else "a test"}
 
 
 def test_models_are_promoted_and_rolled_back(home, package):
-    with pytest.raises(registry.ModelNotFound, match="no model to go back to"):
+    with pytest.raises(registry.ModelNotFound, match="no previous model"):
         registry.roll_back()
     with pytest.raises(registry.ModelNotFound, match="no model model-9; known: model-1"):
         registry.promote("model-9")
@@ -303,13 +300,13 @@ def test_models_are_promoted_and_rolled_back(home, package):
         assert Surrogate.load().name == name
     assert registry.roll_back().name == "model-2"
     assert Surrogate.load().name == "model-2"
-    registry.promote("model-1")  # that of the package
+    registry.promote("model-1")  # in the package
     assert Surrogate.load().name == "model-1"
     assert registry.roll_back().name == "model-2"
 
 
 class Shifted:
-    """A model whose densities are off by a share."""
+    """A model with a constant relative error of all densities."""
 
     def __init__(self, model: Surrogate, share: float, name: str = "shifted"):
         self._model, self._share, self.name, self.card = model, share, name, model.card
