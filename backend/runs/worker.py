@@ -280,13 +280,15 @@ class Worker:
         return OVER
 
     def _end_with(self, error: BaseException) -> int:
-        from backend.sampling.result import Cancelled
+        from backend.sampling.result import Cancelled, SimulationError
 
         if not (self.run.folder / "run.json").exists():
             log("the run has been removed")
             return OVER
-        if isinstance(error, Cancelled) and self.watch.request:
-            return self.end_early(self.watch.request)
+        # Slurm and terminals signal all processes of a job: a child of the engine may end first.
+        request = self.watch.request or ("cancel" if self.run.cancel_requested else None)
+        if isinstance(error, Cancelled | SimulationError) and request:
+            return self.end_early(request)
         name, reason, detail = explain(error)
         if isinstance(error, OSError):
             self._make_room()

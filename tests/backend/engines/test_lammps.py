@@ -334,6 +334,20 @@ def test_lammps_ends_when_its_worker_is_killed(home):
     until(lambda: not any(map(alive, running)), "LAMMPS to end")
 
 
+def test_a_cancelled_run_whose_lammps_is_terminated_first_is_cancelled(home):
+    """Slurm signals all processes of a job at once."""
+    run = submit(home, LONG)
+    worker = local.start(run.folder)
+    until(lambda: ranks_of(psutil.Process(worker.pid)), "LAMMPS to start")
+    running = ranks_of(psutil.Process(worker.pid))
+    run.cancel()
+    for process in running:
+        with contextlib.suppress(psutil.Error):
+            process.terminate()
+    assert worker.wait() == 0
+    assert run.state == RunState.CANCELLED, run.reason
+
+
 # --- errors ---------------------------------------------------------------------------------
 
 
