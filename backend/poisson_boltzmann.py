@@ -24,12 +24,10 @@ from typing import Self
 import numpy as np
 from scipy.linalg import solveh_banded
 
-from backend.profiles.bins import BINS, bin_centres
+from backend.profiles.bins import BINS, HALF, bin_centres
 from backend.profiles.density import DensityProfile, SlitProfiles
 from backend.system import MOLAR, SPECIES, SlitSystem
 from backend.walls import wall_energy
-
-HALF = BINS // 2
 
 CELLS_PER_BIN = 2
 """Cells per bin of the initial grid."""

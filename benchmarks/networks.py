@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from backend.profiles.bins import HALF
 from backend.system import SPECIES, SlitSystem
 from nanoconf.surrogate.baselines import LEAST_DENSITY, from_common, to_common
 from nanoconf.surrogate.domain import mean_density, network_inputs
 from nanoconf.surrogate.fitting import BATCH_SIZE, ERROR_FLOOR
 from nanoconf.surrogate.network import Scaling, build
-from nanoconf.surrogate.shape import HALF, TERMS, Slits, profile_of
+from nanoconf.surrogate.shape import TERMS, Slits, profile_of
 from nanoconf.surrogate.simulations import Simulations
 from nanoconf.surrogate.tf import import_tensorflow, limit_threads
 

@@ -167,6 +167,14 @@ class SlitProfiles:
         )
 
 
+def significant(density: np.ndarray) -> np.ndarray:
+    """Return a mask of the bins with at least 5 % of the peak density, shape (bins,).
+
+    Relative errors are reported for these bins only, because they diverge next to the walls.
+    """
+    return density >= 0.05 * density.max()
+
+
 def mid_density(density: np.ndarray) -> float:
     """Density at the midplane, z = 0, of a profile of shape (bins,)."""
     return float(np.interp((len(density) - 1) / 2, np.arange(len(density)), density))

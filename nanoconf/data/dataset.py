@@ -2,7 +2,7 @@
 
 A dataset is a folder with ``profiles.parquet``, one row for each system and ion species, and
 ``card.json``, which describes the data and how they were made. Profiles are symmetric about the
-midplane, so a row holds the half from the wall to the midplane: `BINS` values.
+midplane, so a row holds the half from the wall to the midplane: `HALF` values.
 """
 
 from __future__ import annotations
@@ -17,16 +17,14 @@ import numpy as np
 
 from backend.files import read_json, write_json
 from backend.inputs import SYSTEM, Input, InvalidInput
-from backend.profiles.bins import BINS as FULL_BINS
+from backend.profiles.bins import BINS, HALF
+from backend.profiles.density import significant
 from backend.sampling.result import SimulationResult
 from backend.system import SPECIES
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
-
-BINS = FULL_BINS // 2
-"""Uniform bins from the wall (z = −h/2) to the midplane (z = 0)."""
 
 PROFILES = ("density", "error", "histogram", "histogram_error")
 """Columns with one value for each bin; the last two may be null."""
@@ -130,7 +128,7 @@ def load_card(folder: str | Path) -> dict[str, Any]:
 
 def bin_centres(confinement_length: float) -> np.ndarray:
     """Return the centres of the bins (nm), shape (150,), from −h/2 to 0."""
-    return confinement_length * ((np.arange(BINS) + 0.5) / FULL_BINS - 0.5)
+    return confinement_length * ((np.arange(HALF) + 0.5) / BINS - 0.5)
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:
@@ -212,7 +210,7 @@ def _histogram(result: SimulationResult, species: str) -> dict[str, Any]:
 
 
 def _half(values: np.ndarray) -> np.ndarray:
-    return ((values[:BINS] + values[::-1][:BINS]) / 2).astype(np.float32)
+    return ((values[:HALF] + values[::-1][:HALF]) / 2).astype(np.float32)
 
 
 def save(folder: Path, rows: Sequence[dict[str, Any]], card: dict[str, Any]) -> None:
@@ -257,9 +255,9 @@ def describe(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "rows": len(rows),
         "units": units(),
         "bins": {
-            "count": BINS,
+            "count": HALF,
             "where": "uniform from the wall to the midplane: "
-            f"z = h ((i + 1/2) / {FULL_BINS} − 1/2), i = 0 … {BINS - 1}; profiles are symmetric "
+            f"z = h ((i + 1/2) / {BINS} − 1/2), i = 0 … {HALF - 1}; profiles are symmetric "
             "about z = 0",
         },
         "ranges": {
@@ -284,7 +282,7 @@ def error_statistics(rows: Iterable[dict[str, Any]]) -> dict[str, dict[str, floa
     groups: dict[str, list[np.ndarray]] = {}
     for row in rows:
         density, error = row["density"], row["error"]
-        kept = density >= 0.05 * density.max()
+        kept = significant(density)
         name = f"{row['species']}, z₊ = {row['positive_valency']}"
         groups.setdefault(name, []).append(error[kept] / density[kept])
     return {

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from backend.profiles.bins import bin_centres
+from backend.profiles.bins import HALF, bin_centres
 from backend.system import InvalidInput, SlitSystem
 from backend.walls import boltzmann_factor
-from nanoconf.data.dataset import BINS
 from nanoconf.data.published import SYSTEMS, TRENDS
 from nanoconf.paper.histograms import Histograms
 from nanoconf.paper.published_network import INPUTS, SPECIES, Predict, paper_key
@@ -67,7 +66,7 @@ def ceiling(blocks: np.ndarray | int, k: float) -> np.ndarray:
 
 def accessible(system: SlitSystem) -> np.ndarray:
     """Mask of the bins of the left half that positive ions can reach; bool, shape (150,)."""
-    z = bin_centres(system)[:BINS]
+    z = bin_centres(system)[:HALF]
     return boltzmann_factor(system, SPECIES, z) >= MIN_BOLTZMANN_FACTOR
 
 
@@ -116,7 +115,7 @@ class Deviations:
         """Return A_n, shape (150,); NaN in bins that are not counted for any system."""
         systems = self.counted.sum(axis=0)
         hits = (self.ratio < k).sum(axis=0)
-        return np.divide(hits, systems, out=np.full(BINS, np.nan), where=systems > 0)
+        return np.divide(hits, systems, out=np.full(HALF, np.nan), where=systems > 0)
 
 
 def evaluate(
@@ -169,7 +168,7 @@ def evaluate(
         "duration_ns": tidy(np.median(histograms.duration_ns[rows])),
         "blocks": sorted({int(count) for count in deviations.blocks}),
         "error": _median([errors[index] for index in test]),
-        "bins": {"n": list(range(1, BINS + 1))}
+        "bins": {"n": list(range(1, HALF + 1))}
         | {"systems": deviations[test].counted.sum(axis=0).tolist()},
         "A": {
             f"{k:g}": deviations[test].success(k)

@@ -9,8 +9,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from backend.profiles.bins import HALF
 from backend.system import InvalidInput, SlitSystem
-from nanoconf.data.dataset import BINS, FILE
+from nanoconf.data.dataset import FILE
 from nanoconf.paper.published_network import SPECIES, paper_key
 
 COLUMNS = ("histogram", "histogram_error", "blocks")
@@ -87,6 +88,6 @@ def _read(folder: Path) -> Any:
 
 
 def _stacked(column: Any, folder: str | Path) -> np.ndarray:
-    if any(np.shape(row) != (BINS,) for row in column):
-        raise InvalidInput("data", str(folder), f"has histograms that do not have {BINS} bins")
+    if any(np.shape(row) != (HALF,) for row in column):
+        raise InvalidInput("data", str(folder), f"has histograms that do not have {HALF} bins")
     return np.stack(column.to_list()).astype(float)

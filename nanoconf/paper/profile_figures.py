@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from backend.profiles.bins import bin_centres, bin_edges
+from backend.profiles.bins import HALF, bin_centres, bin_edges
 from backend.profiles.density import contact_density
 from backend.system import InvalidInput, SlitSystem
-from nanoconf.data.dataset import BINS
 from nanoconf.data.published import SYSTEMS, TRENDS
 from nanoconf.paper.accuracy import References, references_of, relative_error
 from nanoconf.paper.published_network import SPECIES, Predict, paper_key
@@ -134,7 +133,7 @@ def _comparison(
     published: Published,
 ) -> Comparison:
     key = paper_key(system)
-    z = bin_centres(system)[:BINS]
+    z = bin_centres(system)[:HALF]
     return Comparison(name, system, z, predicted, *simulated[key], published.get(key))
 
 
@@ -191,7 +190,7 @@ def rebinned(system: SlitSystem, density: np.ndarray, z: np.ndarray) -> np.ndarr
     ndarray, shape (bins,)
         Densities (M) in the new bins.
     """
-    edges = bin_edges(system)[: BINS + 1]
+    edges = bin_edges(system)[: HALF + 1]
     ions = np.append(0.0, np.cumsum(density * np.diff(edges)))
     width = float(np.median(np.diff(z)))
     below = PchipInterpolator(edges, ions)(np.clip(z - width / 2, edges[0], edges[-1]))

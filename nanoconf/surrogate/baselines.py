@@ -17,10 +17,9 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from backend.inputs import InvalidInput
-from backend.profiles.bins import BINS, bin_centres
+from backend.profiles.bins import BINS, HALF, bin_centres
 from backend.system import SPECIES, SlitSystem
 from backend.walls import binned_boltzmann_factor
-from nanoconf.data.dataset import BINS as HALF
 from nanoconf.surrogate.domain import Domain, continuous_inputs, input_values, mean_density
 from nanoconf.surrogate.simulations import Simulations
 

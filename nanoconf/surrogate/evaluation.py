@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from backend.profiles.bins import bin_centres
-from backend.profiles.density import DensityProfile
+from backend.profiles.bins import HALF, bin_centres
+from backend.profiles.density import DensityProfile, significant
 from backend.system import SPECIES, InvalidInput, SlitSystem
 from nanoconf.surrogate import band
 from nanoconf.surrogate.band import HALF_WIDTH, valency_key
 from nanoconf.surrogate.model import Surrogate
-from nanoconf.surrogate.shape import HALF, Slits
+from nanoconf.surrogate.shape import Slits
 from nanoconf.surrogate.simulations import Simulations
 from nanoconf.tables import aligned
 
@@ -135,7 +135,7 @@ class Comparison:
         self.inside = {
             name: within[there & (region == number)] for number, name in enumerate(band.REGIONS)
         }
-        main = density >= 0.05 * density.max()
+        main = significant(density)
         self.width = float(np.mean(HALF_WIDTH * expected[main] / density[main]))
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from backend.profiles.bins import HALF
 from backend.system import SPECIES
 from nanoconf.surrogate.domain import network_inputs
 from nanoconf.surrogate.network import SHIPPED, Architecture, Scaling, build
-from nanoconf.surrogate.shape import HALF, TERMS, Slits, coefficients_of
+from nanoconf.surrogate.shape import TERMS, Slits, coefficients_of
 from nanoconf.surrogate.simulations import Simulations
 from nanoconf.surrogate.tf import import_tensorflow, limit_threads
 

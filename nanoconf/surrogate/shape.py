@@ -19,12 +19,9 @@ from typing import Self
 
 import numpy as np
 
-from backend.profiles.bins import BINS
+from backend.profiles.bins import BINS, HALF
 from backend.system import SPECIES, SlitSystem
 from backend.walls import WCA_RANGE, wall_geometry
-
-HALF = BINS // 2
-"""Bins of the left half of the slit, from the wall to the midplane."""
 
 TERMS = 14
 """Number of coefficients of each ion. Ten fit the profiles of the training set to 0.15 %."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from backend import __version__
-from backend.profiles.bins import BINS
+from backend.profiles.bins import BINS, HALF
 from backend.system import InvalidInput
 from nanoconf.surrogate import band
 from nanoconf.surrogate.card import KIND, Card, Data, DataSet, Metrics, Promotion, Systems
@@ -24,7 +24,6 @@ from nanoconf.surrogate.fitting import TRAINING, Fit, TrainingSet, default_epoch
 from nanoconf.surrogate.lifecycle.collection import merged
 from nanoconf.surrogate.model import Surrogate
 from nanoconf.surrogate.network import SHIPPED, save
-from nanoconf.surrogate.shape import HALF
 from nanoconf.surrogate.simulations import KEPT_OUT_KEYS, Simulations
 from nanoconf.surrogate.tf import THREADS, versions
 

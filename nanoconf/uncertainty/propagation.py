@@ -16,12 +16,12 @@ from typing import Any, Self
 import numpy as np
 
 from backend.inputs import InvalidInput, Range, checked
-from backend.profiles.bins import BINS, bin_centres
+from backend.profiles.bins import BINS, HALF, bin_centres
 from backend.profiles.charge import CHARGE_PER_MOLAR_NM
 from backend.system import SPECIES, SlitSystem
 from nanoconf.surrogate.domain import continuous_inputs
 from nanoconf.surrogate.model import Halves, Surrogate
-from nanoconf.surrogate.shape import HALF, Slits
+from nanoconf.surrogate.shape import Slits
 from nanoconf.uncertainty.sobol import (
     Distribution,
     SobolIndices,

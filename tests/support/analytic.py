@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.profiles.bins import BINS
+from backend.profiles.bins import BINS, HALF
 from backend.system import SPECIES, SlitSystem
 from backend.walls import binned_boltzmann_factor
 from nanoconf.data import dataset
-from nanoconf.data.dataset import BINS as HALF
 from nanoconf.surrogate.domain import mean_density
 from nanoconf.surrogate.simulations import Simulations
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from backend.profiles.bins import bin_centres
+from backend.profiles.bins import HALF, bin_centres
 from backend.system import SPECIES, SlitSystem
 from backend.walls import boltzmann_factor
 from nanoconf.data import dataset
 from nanoconf.surrogate.domain import mean_density
-from nanoconf.surrogate.shape import HALF
 
 RELATIVE_ERROR = 0.01
 

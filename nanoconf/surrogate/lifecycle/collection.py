@@ -8,12 +8,12 @@ from dataclasses import fields
 import numpy as np
 
 from backend.engines import registry
+from backend.profiles.bins import HALF
 from backend.runs.run import DamagedRun, Run
 from backend.runs.run_state import RunState
 from backend.sampling.result import SimulationResult
 from backend.system import SPECIES, InvalidInput, SlitSystem
 from nanoconf.surrogate.domain import Domain
-from nanoconf.surrogate.shape import HALF
 from nanoconf.surrogate.simulations import Simulations, system_key
 
 TEMPERATURE_TOLERANCE = 0.02

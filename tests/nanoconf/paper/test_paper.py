@@ -10,13 +10,12 @@ import numpy as np
 import pandas
 import pytest
 
-from backend.profiles.bins import BINS as FULL_BINS
-from backend.profiles.bins import bin_centres
+from backend.profiles.bins import HALF, bin_centres
+from backend.profiles.bins import HALF as FULL_BINS
 from backend.system import SPECIES, InvalidInput, SlitSystem
 from backend.walls import boltzmann_factor
 from nanoconf.cli import main as cli
 from nanoconf.data import dataset
-from nanoconf.data.dataset import BINS
 from nanoconf.data.published import KEPT_OUT, SYSTEMS, TRENDS
 from nanoconf.paper import accuracy, grid_search, speed_up
 from nanoconf.paper import profile_figures as profiles
@@ -60,7 +59,7 @@ def density_at(system: SlitSystem, species: str, z: np.ndarray) -> np.ndarray:
 
 def exact(system: SlitSystem, species: str = "positive") -> np.ndarray:
     """Analytic density (M) in the bins of the left half, shape (150,)."""
-    return density_at(system, species, bin_centres(system)[:BINS])
+    return density_at(system, species, bin_centres(system)[:HALF])
 
 
 def exact_prediction(systems) -> np.ndarray:
@@ -95,7 +94,7 @@ def save(folder: Path, systems: list[SlitSystem], relative_error: float = 0.005)
                     "seed": 1,
                     "seconds": SECONDS,
                     "simulated_ns": 5.0,
-                    "density": density + error * random.normal(size=BINS),
+                    "density": density + error * random.normal(size=HALF),
                     "error": error,
                 }
             )
@@ -110,7 +109,7 @@ def add_histograms(folder: Path, blocks: int = BLOCKS) -> None:
     histograms, errors = [], []
     for row in frame.to_dict("records"):
         true = exact(SlitSystem(**{name: row[name] for name in INPUTS}), row["species"])
-        block = true * (1 + 0.05 * random.normal(size=(blocks, BINS)))
+        block = true * (1 + 0.05 * random.normal(size=(blocks, HALF)))
         histograms.append(block.mean(axis=0))
         errors.append(block.std(axis=0, ddof=1) / np.sqrt(blocks))
     frame["histogram"], frame["histogram_error"], frame["blocks"] = histograms, errors, blocks
@@ -255,7 +254,7 @@ def test_unsuitable_training_data_are_refused(tmp_path):
 
 def test_a_system_that_the_inputs_do_not_describe_is_refused(trained):
     network = PaperNetwork.load(trained)
-    assert network([SlitSystem()]).shape == (1, BINS)
+    assert network([SlitSystem()]).shape == (1, HALF)
     with pytest.raises(InvalidInput, match="wall"):
         network([SlitSystem(wall="plane")])
     with pytest.raises(InvalidInput, match="negative_diameter"):
@@ -347,7 +346,7 @@ def test_the_success_rate_of_an_exact_prediction_equals_the_ceiling(blocks):
     random = np.random.default_rng(blocks)
     systems = random_systems(400)
     true = exact_prediction(systems)
-    samples = true[:, None] * (1 + 0.03 * random.normal(size=(len(systems), blocks, BINS)))
+    samples = true[:, None] * (1 + 0.03 * random.normal(size=(len(systems), blocks, HALF)))
     histograms = Histograms(
         systems,
         samples.mean(axis=1),
@@ -478,7 +477,7 @@ def test_published_curves_are_compared_in_their_own_bins(histogram_folder, tmp_p
 def test_rebinning_conserves_the_number_of_ions():
     system = SYSTEMS["I"]
     density = exact(system)
-    z = bin_centres(system)[:BINS]
+    z = bin_centres(system)[:HALF]
     assert profiles.rebinned(system, density, z) == pytest.approx(density, abs=1e-9)
     width = system.confinement_length / FULL_BINS
     coarse = profiles.rebinned(system, density, z.reshape(50, 3)[:, 1])

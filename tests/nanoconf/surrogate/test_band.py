@@ -7,11 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from backend.profiles.bins import bin_centres
+from backend.profiles.bins import HALF, bin_centres
 from backend.system import SlitSystem
 from nanoconf.surrogate import ExtrapolationWarning, band
 from nanoconf.surrogate.model import Prediction
-from nanoconf.surrogate.shape import HALF
 
 
 def test_the_band_contains_90_percent_of_true_densities_in_every_group():

@@ -5,10 +5,10 @@ import pytest
 from scipy import constants as scipy_constants
 
 from backend import constants
-from backend.profiles.bins import bin_edges
+from backend.profiles.bins import HALF, bin_edges
 from backend.system import SPECIES, SlitSystem
 from backend.walls import boltzmann_factor
-from nanoconf.surrogate.shape import HALF, TERMS, Slits, coefficients_of, profile_of
+from nanoconf.surrogate.shape import TERMS, Slits, coefficients_of, profile_of
 
 SYSTEMS = [
     SlitSystem(3.0, 1, -1, 0.5, 0.714),

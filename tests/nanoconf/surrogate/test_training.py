@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
+from backend.profiles.bins import HALF
 from backend.system import SPECIES, InvalidInput
 from nanoconf.data import dataset
 from nanoconf.data.published import KEPT_OUT
-from nanoconf.surrogate.shape import HALF
 from nanoconf.surrogate.simulations import system_key
 from nanoconf.surrogate.training import split, train
 from tests.support.synthetic import EPOCHS, profile, random_systems, synthetic_rows
