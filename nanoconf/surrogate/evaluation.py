@@ -231,7 +231,7 @@ def format_report(metrics: dict[str, Any]) -> str:
 Model {metrics["model"]} on {metrics["systems"]} systems (all numbers in %)
 
 Relative error of the predicted profile (L2 norm) and of the contact, midplane and peak
-density. MD noise: the part of the profile error that comes from the simulation.
+densities. MD noise: the part of the profile error that comes from the simulation.
 
 {aligned(errors, left=2)}
 
