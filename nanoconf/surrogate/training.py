@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -110,18 +111,8 @@ def train(
             domain=domain,
             data=Data(_described(training), _described(validation)),
             architecture=SHIPPED.to_dict(),
-            training=TRAINING
-            | {
-                "seed": seed,
-                "epochs": epochs,
-                "seconds": round(time.monotonic() - started, 1),
-                "threads": THREADS,
-                "training_loss": thinned(found.training_loss),
-                "validation_loss": thinned(found.validation_loss),
-            },
-            systems=Systems(
-                " ".join(domain.ranges), sorted(set(training.keys)), sorted(set(validation.keys))
-            ),
+            training=_training_record(found, seed, epochs, time.monotonic() - started),
+            systems=_systems(domain, training, validation),
             promotion=promotion,
         )
         card = _evaluated(card, folder, validation)
@@ -130,6 +121,24 @@ def train(
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return card
+
+
+def _training_record(found: Fit, seed: int, epochs: int, seconds: float) -> dict[str, Any]:
+    """Return the section ``training`` of the card."""
+    return TRAINING | {
+        "seed": seed,
+        "epochs": epochs,
+        "seconds": round(seconds, 1),
+        "threads": THREADS,
+        "training_loss": thinned(found.training_loss),
+        "validation_loss": thinned(found.validation_loss),
+    }
+
+
+def _systems(domain: Domain, training: Simulations, validation: Simulations) -> Systems:
+    """Return the section ``systems`` of the card."""
+    keys = (sorted(set(simulations.keys)) for simulations in (training, validation))
+    return Systems(" ".join(domain.ranges), *keys)
 
 
 # --- data -----------------------------------------------------------------------------------
