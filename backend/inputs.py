@@ -58,7 +58,7 @@ class Range:
 def checked(name: str, value: object, allowed: Range, whole: bool = False) -> float | int:
     """Return a number as a float, or as an int if `whole`; raise `InvalidInput` out of range."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise InvalidInput(name, value, f"{allowed}, as a number")
+        raise InvalidInput(name, value, f"is not a number; it {allowed}")
     # converting a large integer to float would lose digits
     number = int(value) if isinstance(value, numbers.Integral) else float(value)
     if number not in allowed or not math.isfinite(number):
@@ -66,7 +66,7 @@ def checked(name: str, value: object, allowed: Range, whole: bool = False) -> fl
     if not whole:
         return float(number)
     if number != int(number):
-        raise InvalidInput(name, value, f"{allowed}, as a whole number")
+        raise InvalidInput(name, value, f"is not a whole number; it {allowed}")
     return int(number)
 
 
@@ -178,7 +178,7 @@ SYSTEM = by_name(
     Input(
         name="positive_valency",
         term="Positive ion valency",
-        help="positive valency z+",
+        help="valency z+ of the positive ions",
         default=1,
         symbol="z₊",
         unit="e",
@@ -191,7 +191,7 @@ SYSTEM = by_name(
     Input(
         name="negative_valency",
         term="Negative ion valency",
-        help="negative valency z-",
+        help="valency z- of the negative ions",
         default=-1,
         symbol="z₋",
         unit="e",

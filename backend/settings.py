@@ -33,7 +33,7 @@ SETTINGS = by_name(
         name="target_error",
         term="Stop at error",
         help="stop when both profiles have converged to this median relative error, e.g. 0.5%; "
-        "the production time is then an upper limit, 50 ns unless given",
+        "the production time is then an upper limit and defaults to 50 ns",
         unset="none",
         low=0.0002,
         high=0.5,
@@ -103,7 +103,7 @@ SETTINGS = by_name(
     Input(
         name="precision",
         term="Precision",
-        help="arithmetic of the pair forces",
+        help="floating-point precision of the pair forces",
         default="single",
         choices=("single", "double"),
     ),

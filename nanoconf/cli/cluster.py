@@ -20,12 +20,13 @@ NAME, HELP = "cluster", "set up and check Slurm clusters"
 
 DESCRIPTION = """\
 Set up and check the Slurm clusters that `nanoconf simulate --cluster` and the page's Cluster mode
-use. They are described in the configuration file (environment variable NANOCONF_CLUSTER_CONFIG)."""
+use. They are described in the configuration file; NANOCONF_CLUSTER_CONFIG overrides its default
+path."""
 
 EXAMPLES = """\
 examples:
   nanoconf cluster init              # write a template configuration file
-  nanoconf cluster trust NAME        # show the host's fingerprint and ask
+  nanoconf cluster trust NAME        # show the host's fingerprint and ask whether to trust it
   nanoconf cluster check NAME        # check each step of a run
   nanoconf simulate --cluster NAME -o my-run"""
 
@@ -94,7 +95,7 @@ def _list(options: Namespace) -> int:
         rows = [(c.name, c.host, c.partition or "(default)") for c in clusters.values()]
         print(aligned([("NAME", "HOST", "PARTITION"), *rows], left=3))
     else:
-        print(f"no cluster in {config_path()}: begin with nanoconf cluster init")
+        print(f"no clusters in {config_path()}: begin with nanoconf cluster init")
     return 0
 
 
@@ -138,8 +139,8 @@ def _trusted(host: Target, key: PKey, fingerprints: list[str] | None) -> bool:
     if known:
         raise ClusterProblem(
             "host-key",
-            f"another key of {host.key_name} is known, so this one is not stored. If the key was "
-            f"replaced on purpose, remove the old one: {host_keys.removal(host)}",
+            f"a different key of {host.key_name} is known, so this one is not stored. If the key "
+            f"was replaced intentionally, remove the old one: {host_keys.removal(host)}",
         )
     if not _agreed(fingerprints, str(key.fingerprint)):
         return False

@@ -11,7 +11,7 @@ NAME, HELP = "compare", "compare six regressors (Table 1 of the paper)"
 
 DESCRIPTION = """\
 Compare six regressors on the contact, midplane and peak densities of the positive ions, as in
-Table 1 of the paper: success rates on held-out simulations (30 %) and mean squared errors of a
+Table 1 of the paper: success rates on held-out simulations (30 %) and mean squared errors from a
 20-fold cross-validation, next to the paper's numbers."""
 
 EXAMPLES = """\

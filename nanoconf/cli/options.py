@@ -104,7 +104,7 @@ def print_json(value: Any) -> None:
 def add_seed(parser: ArgumentParser, use: str) -> None:
     """``--seed``."""
     parser.add_argument(
-        "--seed", default="1", metavar="N", help=f"random seed of {use} (default: 1)"
+        "--seed", default="1", metavar="N", help=f"random seed for {use} (default: 1)"
     )
 
 

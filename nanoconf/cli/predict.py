@@ -38,7 +38,10 @@ def add_options(parser: ArgumentParser) -> None:
     add_system(parser)
     how = parser.add_argument_group("the prediction")
     how.add_argument(
-        "--batch", type=Path, metavar="FILE", help="predict the system in each row of a CSV file"
+        "--batch",
+        type=Path,
+        metavar="FILE",
+        help="predict the profiles of the system in each row of a CSV file",
     )
     add_model(how)
     how.add_argument(
@@ -50,7 +53,7 @@ def add_options(parser: ArgumentParser) -> None:
     how.add_argument(
         "--extrapolate",
         action="store_true",
-        help="predict, with a warning, where h, c or d lie outside the training range",
+        help="predict, with a warning, even if h, c or d lies outside the training range",
     )
     add_output(parser, "the profiles")
 

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 NAME, HELP = "runs", "list simulations; show, cancel or remove one"
 
 DESCRIPTION = """\
-List the runs in the archive (NANOCONF_HOME), newest first, or show, cancel or remove some."""
+List the runs in the archive (NANOCONF_HOME), newest first, or show, cancel or remove individual
+runs."""
 
 EXAMPLES = """\
 examples:
   nanoconf runs                     print a table
   nanoconf runs --json              print JSON
-  nanoconf runs show 3f2a           print everything about the run whose id begins with 3f2a
+  nanoconf runs show 3f2a           print everything about the run whose ID begins with 3f2a
   nanoconf runs show 3f2a -o DIR    also write its files to a folder
   nanoconf runs cancel 3f2a 77b0
   nanoconf runs remove 3f2a"""
@@ -159,7 +160,9 @@ def _cancel(run: Run, options: Namespace) -> int:
     if state == RunState.CANCELLED:
         print(f"{run.id}: cancelled")
         return 0
-    print(f"{run.id}: {state}" + (", cannot be cancelled" if run.finished else ", not ended yet"))
+    print(
+        f"{run.id}: {state}" + (", cannot be cancelled" if run.finished else ", not cancelled yet")
+    )
     return 0 if state in (RunState.DONE, RunState.FAILED) else 1
 
 

@@ -22,7 +22,7 @@ DESCRIPTION = """\
 Simulate a system by molecular dynamics and write its density profiles.
 
 A separate process executes the run, and the archive (NANOCONF_HOME) stores it. If this command is
-killed, the run continues; the same command attaches to it again. A result already in the archive is
+killed, the run continues; repeat the command to reattach to it. A result already in the archive is
 returned at once. Ctrl-C cancels the run."""
 
 EXAMPLES = """\
@@ -53,12 +53,15 @@ def add_options(parser: ArgumentParser) -> None:
         "-S",
         "--steps",
         metavar="N",
-        help="production time in steps of 0.001 tau of the smaller ion, as in the published code",
+        help="production time in steps of 0.001 tau (tau: the Lennard-Jones time of the smaller "
+        "ion), as in the published code",
     )
     for name in ("target_error", "seed", "replicas", "snapshots", "engine"):
         add_input(run, SETTINGS[name])
     add_cluster(
-        run, "simulate on this Slurm cluster (without NAME, on the first one); see nanoconf cluster"
+        run,
+        "simulate on this Slurm cluster (without NAME: the first one in the configuration); "
+        "see nanoconf cluster",
     )
     run.add_argument("--cores", metavar="N", help="cores on the cluster (default: one per replica)")
     run.add_argument(
@@ -112,7 +115,9 @@ def _finished(run: Run, archive: Archive, options: Namespace) -> bool:
         export.write_run(options.output, run)
         if run.state == RunState.CANCELLED:
             raise
-        print(f"nanoconf: run {run.id} continues: others are waiting for it", file=sys.stderr)
+        print(
+            f"nanoconf: run {run.id} continues: another process is waiting for it", file=sys.stderr
+        )
         return False
     export.write_run(options.output, run)
     return True

@@ -23,8 +23,8 @@ NAME, HELP = "sweep", "simulate many systems"
 DESCRIPTION = """\
 Simulate many systems, one per core at a time, and collect their profiles in a dataset.
 
-Results that the archive or the folder already has are reused, so the same command resumes a sweep
-that was stopped. All other runs on this computer take precedence over those of a sweep."""
+Results already in the archive or the folder are reused, so the same command resumes a sweep that
+was stopped. All other runs on this computer take precedence over those of a sweep."""
 
 EXAMPLES = """\
 examples:
@@ -48,7 +48,7 @@ def add_options(parser: ArgumentParser) -> None:
     systems.add_argument(
         "--varied",
         metavar="N",
-        help="N systems that also vary z-, T, permittivity and d-/d+",
+        help="N systems in which z-, T, permittivity and d-/d+ also vary",
     )
     systems.add_argument("--grid", action="store_true", help="the paper's grid of 3,432 systems")
     systems.add_argument(
@@ -77,7 +77,9 @@ def add_options(parser: ArgumentParser) -> None:
         help="also store the histogram estimates of the profiles",
     )
     add_cluster(
-        parser, "simulate on this Slurm cluster (without NAME, on the first one) as a job array"
+        parser,
+        "simulate on this Slurm cluster as a job array (without NAME: the first one in the "
+        "configuration)",
     )
     add_output(parser, "the dataset")
 

@@ -29,7 +29,8 @@ def add_options(parser: ArgumentParser) -> None:
         "--validation",
         type=Path,
         metavar="DIR",
-        help="dataset that sets the error band and scores the model (default: a tenth of --data)",
+        help="dataset used to set the error band and evaluate the model "
+        "(default: a tenth of --data)",
     )
     parser.add_argument(
         "--if-due",
@@ -61,7 +62,7 @@ def _train(options: Namespace) -> int:
     from backend.system import InvalidInput
 
     if options.output is None:
-        raise InvalidInput("output", "", "is missing: type -o DIR")
+        raise InvalidInput("output", "", "is missing: specify -o DIR")
     from nanoconf.surrogate.training import train
 
     chosen: dict[str, Any] = {"seed": seed(options)}

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 NAME, HELP = "uncertainty", "propagate input uncertainties to the profiles"
 
 DESCRIPTION = """\
-Propagate uncertain inputs to the profiles. The slit width h, the concentration c and the ion
-diameter d may be uniform or Gaussian, independently; all other inputs are exact. The network
-predicts the profiles of many samples. Sobol indices give the share of the variance that each input
-causes, alone and in interaction with the others. The model error is reported separately."""
+Propagate input uncertainties to the profiles. The slit width h, the concentration c and the ion
+diameter d may each be uniformly or normally distributed, independently of one another; all other
+inputs are exact. The network predicts the profiles of many samples. Sobol indices give the share of
+the variance that each input causes, alone and in interaction with the others. The model error is
+reported separately."""
 
 EXAMPLES = """\
 examples:
@@ -35,7 +36,7 @@ examples:
   nanoconf uncertainty --uniform c 0.45 0.55 --json
 
 The folder will contain uncertainty.json (the printed results), samples.csv, bands.csv (5th to 95th
-percentile over z) and sobol_over_z.csv."""
+percentile at each z) and sobol_over_z.csv."""
 
 
 def add_options(parser: ArgumentParser) -> None:

@@ -33,7 +33,7 @@ def parsed(name: str, text: str) -> Any:
                 return kind(text)
             except ValueError:
                 continue
-    allowed = f"{known.range}, as a number" if known else "must be a number"
+    allowed = f"is not a number; it {known.range}" if known else "must be a number"
     raise InvalidInput(name, text, allowed)
 
 
@@ -66,7 +66,7 @@ def settings_of(assignments: Sequence[str]) -> dict[str, Any]:
         name, equals, text = assignment.partition("=")
         if not equals or name not in SETTINGS:
             raise InvalidInput(
-                "set", assignment, f"must be NAME=VALUE, NAME one of {', '.join(SETTINGS)}"
+                "set", assignment, f"must be NAME=VALUE, where NAME is one of {', '.join(SETTINGS)}"
             )
         chosen[name] = parsed(name, text)
     return chosen
@@ -101,8 +101,12 @@ def table(file: Path, parameter: str, columns: Collection[str]) -> list[dict[str
     for row in rows:
         for name in row:
             if name not in columns:
-                problem = "more cells than its header" if name == "None" else f"a column {name!r}"
-                allowed = f"has {problem}; its columns may be {', '.join(columns)}"
+                problem = (
+                    "a row with more cells than the header"
+                    if name == "None"
+                    else f"a column {name!r}"
+                )
+                allowed = f"has {problem}; allowed columns: {', '.join(columns)}"
                 raise InvalidInput(parameter, str(file), allowed)
     return rows
 

@@ -171,7 +171,7 @@ def test_an_added_input_can_be_set_on_the_command_line_and_in_a_plan(tmp_path):
     assert read_plan(plan)[0].system == DipolarSystem(dipole_moment=4.0)
     with pytest.raises(InvalidInput, match="must lie between 0 and 20 D"):
         parsing.system_of({"dipole_moment": "21"})
-    with pytest.raises(InvalidInput, match="must lie between 0 and 20 D, as a number"):
+    with pytest.raises(InvalidInput, match="is not a number; it must lie between 0 and 20 D"):
         parsing.system_of({"dipole_moment": "strong"})
 
 

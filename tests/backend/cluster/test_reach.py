@@ -153,7 +153,7 @@ def test_a_changed_key_of_a_jump_host_is_not_trusted(describe, cluster, relay, t
     before = known.read_text()
     describe(known_hosts=str(known), jump_host=address(cluster, relay.port))
     assert main(["cluster", "trust"]) == 1
-    assert "another key of" in (said := capfd.readouterr().err) and f":{relay.port}" in said
+    assert "a different key of" in (said := capfd.readouterr().err) and f":{relay.port}" in said
     assert known.read_text() == before
 
 

@@ -337,7 +337,7 @@ def test_the_command_reports_how_much_of_a_gaussian_was_cut_off(capsys):
     [
         ("--gaussian c 0.85 0.05", r"salt_concentration = gaussian\(0.85, 0.05\): mean ± 3"),
         ("--uniform z 1 3", "uniform = z 1 3: NAME must be h, c or d"),
-        ("--uniform c 0.4 x", "salt_concentration = x: must lie .*as a number"),
+        ("--uniform c 0.4 x", "salt_concentration = x: is not a number; it must lie "),
         ("-c 0.5 --uniform c 0.4 0.5", "uniform = c 0.4 0.5: c is given twice"),
         ("--gaussian d 0.6 0.01 --uniform d 0.6 0.7", "d is given twice"),
         ("--at 5 --samples 16", "z = 5: must lie between -1.5 and 1.5 nm"),
