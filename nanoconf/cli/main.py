@@ -118,6 +118,8 @@ def _explain(error: Exception, options: Namespace) -> tuple[str, int] | None:
     if isinstance(error, InvalidInput):
         typed = getattr(options, error.parameter, None)
         value = typed if isinstance(typed, str) and typed else error.value
+        if value == "" and error.allowed.startswith("is missing"):
+            return f"{error.parameter} {error.allowed}", BAD_INPUT
         return f"{error.parameter} = {value}: {error.allowed}", BAD_INPUT
     if isinstance(error, (UnknownRun, UnusableHome)):
         return str(error), BAD_INPUT

@@ -474,3 +474,16 @@ def test_a_long_simulation_shows_its_progress(home, tmp_path):
     until(lambda: shown.search(said.read_text()), "a progress bar")
     Archive(home).runs()[0].cancel()
     assert process.wait(20) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["train"], "output is missing: specify -o DIR"),
+        (["runs", "show"], "id is missing: `nanoconf runs` lists the runs"),
+        (["models", "promote"], "name is missing: `nanoconf models` lists the models"),
+    ],
+)
+def test_a_missing_argument_is_named_without_a_value(home, capsys, arguments, line):
+    assert nanoconf(*arguments) == 2
+    assert capsys.readouterr().err == f"nanoconf: {line}\n"
