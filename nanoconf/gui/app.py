@@ -115,7 +115,7 @@ class App:
             self.browser.memory = memory
 
     async def _end_when_abandoned(self) -> None:
-        """End this kernel when its page is gone: abandoned kernels fill the memory."""
+        """End this kernel when its page is gone; abandoned kernels would fill up the memory."""
         opened = time.monotonic()
         while self.browser.silent_for(opened) < SILENCE_SECONDS:
             await asyncio.sleep(SILENCE_SECONDS / 10)
@@ -124,7 +124,7 @@ class App:
 
 
 def show() -> App:
-    """Display the page; the notebook's only cell calls it."""
+    """Display the page; called by the notebook's only cell."""
     app = App()
     display(app.widget)
     return app

@@ -1,4 +1,4 @@
-"""Inputs of the user: the typed texts, their values, and the problems with them."""
+"""User inputs: the typed text of each field, its value, and any problem with it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nanoconf.gui.fields import FIELDS, Refused, system_fields
 PERCENT = 0.01
 
 SNAPSHOTS = 60
-"""Configurations that each run saves for the Snapshots tab."""
+"""Number of configurations that each run saves for the Snapshots tab."""
 
 
 class Inputs(HasTraits):
@@ -103,7 +103,7 @@ class Inputs(HasTraits):
 
 
 def texts_of(system: SlitSystem) -> dict[str, str]:
-    """Return the text of each field for a system; empty for an equal negative diameter."""
+    """Return the text of each field for a system; a negative diameter equal to d is left empty."""
     texts = {each.name: each.text(getattr(system, each.name)) for each in system_fields()}
     if system.negative_diameter == system.positive_diameter:
         texts["negative_diameter"] = ""
@@ -136,7 +136,7 @@ def _settings(values: dict[str, Any]) -> RunSettings:
 
 
 def _combination_problems(values: dict[str, Any]) -> dict[str, str]:
-    """Return the problems with the combination of inputs that are valid one by one."""
+    """Return the problems with the combination of individually valid inputs."""
     try:
         _system(values)
         _settings(values)

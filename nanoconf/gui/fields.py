@@ -18,7 +18,7 @@ LONGEST_ECHO = 24
 
 
 class Refused(ValueError):
-    """Raised for an invalid text; the message gives the allowed values."""
+    """Raised for invalid text; the message gives the allowed values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Field(Input):
         Positions of the slider, as pairs of upper bound and step, from `low` upwards. The steps
         are fine within the training range of the surrogate and coarse elsewhere.
     decimals : int
-        Digits after the decimal point of the numbers that the page writes.
+        Digits after the decimal point in the numbers that the page writes.
     """
 
     default: float | None = None
@@ -86,8 +86,8 @@ class Field(Input):
         Raises
         ------
         Refused
-            If the text is not an allowed number: one line with the parameter, the text and the
-            allowed values.
+            If the text is not an allowed number. The message is one line with the parameter, the
+            text and the allowed values.
         """
         text = typed.strip().replace("−", "-")
         if not text:
@@ -106,7 +106,7 @@ class Field(Input):
 
 
 def _short(value: float) -> str:
-    """Format a number with at least one decimal below ten, so that 3 to 4 nm reads 3.0 – 4.0."""
+    """Format a number, with at least one decimal place if below ten: 3 to 4 nm is 3.0 – 4.0."""
     text = f"{value:.1f}" if abs(value) < 10 and value == round(value, 1) else f"{value:g}"
     return text.replace("-", "−")
 

@@ -9,7 +9,7 @@ class RunPhase(StrEnum):
     """Phase of the simulation on a page.
 
     The archive holds the state of the run (queued, running, ...). The phase adds the requests of
-    the page, and decides which buttons it offers.
+    the page, and determines which buttons the page offers.
     """
 
     IDLE = "idle"
@@ -22,7 +22,7 @@ class RunPhase(StrEnum):
     """The run is queued or running."""
 
     CONFIRMING = "confirming"
-    """Cancel was pressed for a run of another browser, and awaits confirmation."""
+    """Cancel was pressed for a run from another browser; confirmation is pending."""
 
     CANCELLING = "cancelling"
     """The run was asked to stop without a result."""

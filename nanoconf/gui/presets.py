@@ -1,4 +1,4 @@
-"""Preset systems: those of the paper, and common salts with hydrated ion sizes."""
+"""Preset systems: those from the paper, and common salts with hydrated ion sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Server of the page: Voila on the notebook, for ``nanoconf app`` and ``make app``."""
+"""Server for the page: Voila running the notebook, for ``nanoconf app`` and ``make app``."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def serve(host: str = "127.0.0.1", port: int = 8866, open_browser: bool = True) 
     print("Starting the page …", flush=True)
     threading.Thread(target=_announce, args=(host, port, open_browser), daemon=True).start()
     _run_voila(host, port)
-    print("Stopped. Running simulations continue; the page shows them at the next start.")
+    print("Stopped. Running simulations continue; the page shows them when it is restarted.")
 
 
 def notebook() -> Path:
-    """Return the notebook: inside an installed package, or beside the packages of a checkout."""
+    """Return the notebook: in an installed package, or next to the packages in a checkout."""
     package = Path(__file__).parents[1]
     packaged = package / "app.ipynb"
     return packaged if packaged.exists() else package.parent / "app.ipynb"
@@ -73,7 +73,7 @@ def _run_voila(host: str, port: int) -> None:
 
 
 def _check_port(host: str, port: int) -> None:
-    """Exit with one line if the port cannot be used; Voila would choose another port."""
+    """Exit with a one-line message if the port cannot be used; Voila would choose another port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         if os.name == "posix":
@@ -113,7 +113,7 @@ def _announce(host: str, port: int, open_browser: bool) -> None:
     local = f"[{local}]" if ":" in local else local
     if not _answers(f"http://{local}:{port}/voila/static/voila.js"):
         return
-    print(f"The page is at {address(host, port)} (Ctrl-C stops it).", flush=True)
+    print(f"The page is at {address(host, port)} (press Ctrl-C to stop it).", flush=True)
     if open_browser and _has_display():
         webbrowser.open(address(host, port))
 

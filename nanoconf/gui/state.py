@@ -47,7 +47,7 @@ class Simulation:
     mine : bool
         True if this browser submitted it.
     joined : bool
-        True if the request joined an equal run that already existed.
+        True if the request joined an identical run that already existed.
     stored : bool
         True if it was done before it was requested on this page.
     progress : Progress or None
@@ -55,7 +55,7 @@ class Simulation:
     ahead : int
         Number of runs ahead of it in the queue for a free processor.
     profiles : SlitProfiles or None
-        The profiles so far, or of the result.
+        The profiles so far, or those of the result.
     charge : ChargeProfile or None
         The charge density and potential that follow from the profiles.
     result : SimulationResult or None
@@ -63,7 +63,7 @@ class Simulation:
     files : dict of str to str
         Text of each file of the result, by name.
     reason : str
-        Why it failed or was cancelled.
+        Reason why it failed or was cancelled.
     where : str
         The cluster that it runs on; empty for this computer.
     on_cluster : str
@@ -227,18 +227,18 @@ class AppState(Inputs):
         if not self.shown_tab.with_simulation:
             self.tab = POSITIVE
 
-    # --- results of the inputs ----------------------------------------------------------------
+    # --- results for the inputs ---------------------------------------------------------------
 
     @property
     def has_result(self) -> bool:
-        """True if the result of the inputs is on screen, or a simulation is in progress."""
+        """True if the result for the inputs is on screen, or a simulation is in progress."""
         shown = self.simulation
         fresh = shown is not None and shown.result is not None and self.is_current(shown.system)
         return fresh or self.simulating
 
     @property
     def theory(self) -> MeanField | None:
-        """Mean-field theory of the inputs; None if it is off or not computed yet."""
+        """Mean-field theory for the inputs; None if it is off or not computed yet."""
         found = self.mean_field if self.mean_field_wanted else None
         return found if found is not None and self.is_current(found.system) else None
 
@@ -262,7 +262,7 @@ class AppState(Inputs):
         return self.valid and not (self.cluster_mode and self.cluster_problem)
 
     def type_for_cluster(self, name: str, text: str) -> None:
-        """Set the cores or minutes; an empty text or the estimate itself selects the estimate."""
+        """Set the cores or minutes; empty text or the estimate itself selects the estimate."""
         asked = str(self.cluster_asked.get(name, ""))
         if not self.cluster_typed[name] and text.strip() == asked:
             return
@@ -292,7 +292,7 @@ class AppState(Inputs):
             self.set_status(words.status(simulation, self.phase), words.mood(simulation))
 
     def confirm_cancel(self) -> None:
-        """Ask for confirmation to cancel a simulation of another browser."""
+        """Ask for confirmation to cancel a simulation from another browser."""
         self.phase = RunPhase.CONFIRMING
         self.set_status(
             "This simulation was started in another browser. "
@@ -308,7 +308,7 @@ class AppState(Inputs):
     def finish_requested(self) -> None:
         """Enter the finishing phase."""
         self.phase = RunPhase.FINISHING
-        self.set_status("Finishing: the result so far is kept …", "busy")
+        self.set_status("Finishing: keeping the result so far …", "busy")
 
     def detach(self) -> None:
         """Stop displaying a simulation, which continues to run."""
@@ -329,7 +329,7 @@ class AppState(Inputs):
     def predicted(self, prediction: MachineLearning, *, requested: bool = True) -> None:
         """Display a prediction; report it if `requested` by the user.
 
-        A prediction that only follows a change of the inputs is not reported.
+        A prediction that only follows a change in the inputs is not reported.
         """
         self._set_prediction(prediction, "")
         if not requested:

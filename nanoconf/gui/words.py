@@ -1,4 +1,4 @@
-"""Texts of the page: descriptions, status lines and log lines."""
+"""Text on the page: descriptions, status lines and log lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def describe(system: SlitSystem, *, full: bool = False) -> str:
     """Describe a system in one line: ``h 3 nm, 1:−1, 0.5 M, d 0.714 nm``.
 
-    Inputs without a field on the page follow if they differ from the default, or if `full`.
+    Inputs without a field on the page follow if they differ from the default, or if `full` is True.
     """
     positive, negative = system.valencies
     sizes = [f"{each:g}" for each in dict.fromkeys(system.diameters)]
@@ -36,7 +36,7 @@ def describe(system: SlitSystem, *, full: bool = False) -> str:
 
 
 def without_field(system: SlitSystem, *, full: bool = False) -> list[str]:
-    """Describe the inputs without a field that differ from the default; all of them if `full`."""
+    """Describe the inputs without a field that are not the default, or all if `full` is True."""
     values = {name: getattr(system, name) for name in WITHOUT_FIELD}
     return [
         WITHOUT_FIELD[name].format(value)
@@ -59,7 +59,7 @@ def run_length(run: Run) -> str:
 
 
 def nanoseconds(time: float) -> str:
-    """Format a simulated time with three digits."""
+    """Format a simulated time with three significant digits."""
     return f"{float(f'{time:.3g}'):g} ns"
 
 
@@ -75,7 +75,7 @@ def duration(seconds: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Format a relative error with two digits."""
+    """Format a relative error with two significant digits."""
     return f"{100 * share:.2g} %"
 
 
@@ -111,7 +111,7 @@ def _cancelled(simulation: Simulation) -> str:
         return "Cancelled before it started."
     if simulation.profiles is None:
         return "Cancelled before the first profile."
-    return "Cancelled. The partial profile stays on screen; Run starts over."
+    return "Cancelled. The partial profile stays on screen; press Run to start over."
 
 
 def _waiting(ahead: int) -> str:
@@ -177,7 +177,7 @@ def typical_error(simulation: Simulation) -> float | None:
 
 
 def milestone(simulation: Simulation) -> str:
-    """Return the log line for a change of a run's state."""
+    """Return the log line for a change in a run's state."""
     name = f"Run {simulation.run_id[:8]}"
     if simulation.stored and simulation.joined:
         return f"{name}: stored result reused"
@@ -251,7 +251,7 @@ def _value(name: str, value: Any) -> str:
     return text if SYSTEM[name].whole else f"{text} {SYSTEM[name].unit}".rstrip()
 
 
-NOUNS = {"target_error": "error to stop at"}
+NOUNS = {"target_error": "target error"}
 """Fields whose label is not a noun."""
 
 
@@ -276,6 +276,6 @@ def plural(count: int, noun: str) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """Return the message of an error in one line, without a traceback."""
+    """Return the message of an error on one line, without a traceback."""
     text = " ".join(str(error).split())
     return text or type(error).__name__

@@ -300,7 +300,7 @@ def test_a_killed_server_leaves_the_run_to_the_next_one(browser, server):
     window.page.get_by_text("lost its connection").wait_for()
     reload = window.page.get_by_role("button", name="Reload the page")
     reload.click()
-    window.page.get_by_text("The server does not respond.").wait_for()
+    window.page.get_by_text("The server is not responding.").wait_for()
     until(lambda: not server.kernels(), "the kernel to notice")
     assert running(window, run_id)
     server.start()

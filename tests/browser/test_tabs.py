@@ -199,7 +199,7 @@ def test_charged_walls_show_charge_potential_and_screening(server, window):
     window.wait_for_curves("MD", "PB")
 
 
-def test_trends_uncertainty_runs_and_about(server, window):
+def test_trends_uncertainty_runs_and_about_show_their_contents(server, window):
     server.start()
     window.open()
     simulate(window)

@@ -70,8 +70,8 @@ class FigureCanvas(Canvas):
     def paint(self, plot: Plot, theme: Theme, *, final: bool = False) -> None:
         """Display a plot.
 
-        Unless `final`, curves that fit are first drawn into the present axes; the axes are adjusted
-        one frame later.
+        Unless `final`, curves that fit are first drawn into the existing axes; the axes are
+        adjusted one frame later.
         """
         self._shown = plot
         frame = (frame_of(plot), theme.paper, self._css_size, self.figure.dpi)
@@ -148,7 +148,7 @@ class FigureCanvas(Canvas):
         return [ends for axes in self.figure.axes for ends in (axes.get_xlim(), axes.get_ylim())]
 
     def _zoomed(self) -> bool:
-        """True if the user has zoomed or panned; the limits then stay."""
+        """True if the user has zoomed or panned; the limits then stay fixed."""
         return self._limits() != self._seen
 
     def _show_by(self, update: Callable[[], None]) -> None:
@@ -164,7 +164,7 @@ class FigureCanvas(Canvas):
 
 
 def new_canvas(width: int, height: int) -> FigureCanvas:
-    """Return a canvas of a size in CSS pixels, outside pyplot and its global list of figures."""
+    """Return a canvas of a given size (CSS pixels), outside pyplot and its global figure list."""
     size = width / POINTS_PER_INCH, height / POINTS_PER_INCH
     canvas = FigureCanvas(Figure(size, dpi=POINTS_PER_INCH))
     FigureManager(canvas, 0)

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DOTS = 9
-"""Markers on the second line of a pair."""
+"""Approximate number of markers on the second line of a pair."""
 
 
 def draw_curves(axes: Axes, chart: Chart, theme: Theme) -> list[Artist]:
     """Draw the curves of a chart."""
-    # matplotlib shows the text that this method returns below the figure.
+    # matplotlib displays the return value of this method below the figure.
     axes.format_coord = lambda x, y: chart.reading(x)  # type: ignore[method-assign]
     shades = sorted({curve.shade for curve in chart.curves if curve.shade is not None})
     return [artist for curve in chart.curves for artist in _curve(axes, curve, theme, shades)]

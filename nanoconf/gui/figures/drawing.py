@@ -26,10 +26,10 @@ LEGEND_ROW = 22.0
 GAP = 92.0
 PER_INCH = 100.0
 LEGEND_SIGN, LEGEND_LETTER = 52.0, 8.0
-"""Approximate widths in the legend: of a line sample, and of each letter."""
+"""Approximate widths in the legend: of a line sample, and of each character."""
 
 HINT_WIDTH = 64
-"""Letters per line of the hint in an empty figure."""
+"""Characters per line of the hint in an empty figure."""
 
 Artists = list[tuple["Axes", list["Artist"]]]
 """The artists of each chart."""
@@ -134,7 +134,7 @@ def _draw_axes(axes: Axes, chart: Chart, theme: Theme) -> None:
     axes.grid(axis="y", color=theme.faint, lw=0.8)
     axes.set_xlabel(chart.x_label)
     axes.set_ylabel(chart.y_label)
-    # A fixed place: by default matplotlib measures all tick labels at every drawing.
+    # A fixed position: by default, matplotlib measures all tick labels at every draw.
     beside = ScaledTranslation(-LABEL / PER_INCH, 0, axes.figure.dpi_scale_trans)
     axes.yaxis.set_label_coords(0, 0.5, axes.transAxes + beside)
     if chart.names:

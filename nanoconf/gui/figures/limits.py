@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LADDER = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
-"""Allowed limits, up to a power of ten."""
+"""Allowed limits, times a power of ten."""
 
 HEADROOM = 1.05
-"""Upper limit over the highest point, at least."""
+"""Smallest ratio of the upper limit to the highest point."""
 
 AHEAD = 1.3
-"""Extra length of axes that have become too short, as a slider usually moves on."""
+"""Factor by which to extend axes that are too short, because a slider usually keeps moving."""
 
 BELOW = 0.1
-"""Smallest extent beyond zero, as a share of the axis, where zero is not a limit."""
+"""Smallest extent beyond zero, as a fraction of the axis, if zero is not a limit."""
 
 ROOMY = 1.8
 """Largest ratio of kept to required length of an axis."""

@@ -41,7 +41,7 @@ class Curve:
     shade : float, optional
         Position in a family of curves, 0 to 1.
     second : bool
-        True for the second curve of a pair, which is drawn like the first, with markers.
+        True for the second curve of a pair, which is drawn like the first but with markers.
     kind : {"", "bars"}
         Bars start at zero and are centred on x.
     bar_width : float
@@ -67,7 +67,7 @@ class Curve:
     def as_text(self) -> str:
         """Describe the curve by its number of points and its highest point."""
         known = self.y[self.y == self.y]
-        highest = f"highest {_formatted(known.max(), '.3g')}" if len(known) else "no value known"
+        highest = f"maximum {_formatted(known.max(), '.3g')}" if len(known) else "no known values"
         return f"{self.label}: {len(self.x)} points, {highest}"
 
 
@@ -160,7 +160,7 @@ class Chart:
         return min(max(round(x), 0), len(self.names) - 1)
 
     def curve_as_json(self, curve: Curve) -> dict[str, Any]:
-        """Return a curve as plain JSON values with six digits."""
+        """Return a curve as plain JSON values with six significant digits."""
         columns = self.columns
         values = {
             "source": curve.source,
@@ -243,7 +243,7 @@ class Plot:
 
     def as_text(self) -> str:
         """Describe the figure for screen readers."""
-        curves = [curve.as_text() for curve in self.curves] or ["No curve yet"]
+        curves = [curve.as_text() for curve in self.curves] or ["No curves yet"]
         lines = [chart.line_as_text(line) for chart in self.charts for line in chart.lines]
         return f"{self.title}. {'; '.join(curves + lines)}"
 
@@ -269,5 +269,5 @@ def _json(values: Iterable[dict[str, Any]]) -> str:
 
 
 def _rounded(values: Iterable[float]) -> list[float | None]:
-    """Round to six digits; NaN becomes null, because JSON has no NaN."""
+    """Round to six significant digits; NaN becomes null, because JSON has no NaN."""
     return [float(f"{value:.6g}") if value == value else None for value in values]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARKER_ROW = 0.05
-"""Height of a marker label, as a share of the axes."""
+"""Height of a marker label, as a fraction of the axes."""
 
 
 def draw_walls(axes: Axes, chart: Chart, theme: Theme) -> list[Artist]:

@@ -1,4 +1,4 @@
-"""Colours and line styles of figures, from the colour-blind safe palette of Okabe and Ito."""
+"""Colours and line styles of figures, from the colour-blind-safe palette of Okabe and Ito."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class Theme:
     Attributes
     ----------
     paper, ink, faint, wall, stale : str
-        Colours of the background, of lines and text, of the grid, of the walls, of stale curves.
+        Colours of the background, of lines and text, of the grid, of the walls, and of stale
+        curves.
     of : dict of (str, str) to str
         Colour of each source and species; an empty species stands for both.
     family : str

@@ -66,13 +66,13 @@ class Answers:
             self._post(setattr, self._state, "model_problem", problem)
 
     def predict(self) -> None:
-        """Predict the profiles of the inputs, at the user's request."""
+        """Predict the profiles for the inputs, at the user's request."""
         if self._state.valid and not self._state.predicting:
             self._state.prediction_requested()
             self._prediction.request(self._state.system, time.perf_counter())
 
     def refresh(self, _change: Any = None) -> None:
-        """Predict the profiles of the current inputs."""
+        """Predict the profiles for the current inputs."""
         if self._state.valid:
             self._prediction.request(self._state.system, time.perf_counter())
 

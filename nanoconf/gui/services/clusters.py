@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from nanoconf.gui.state import AppState
 
 SHARED = "NANOCONF_SHARED"
-"""Environment variable, set if other people than the owner of this computer can reach the page."""
+"""Environment variable, set if people other than the owner of this computer can reach the page."""
 
-STAYS = "Run stays on this computer."
+STAYS = "Simulations run on this computer."
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def usable() -> tuple[tuple[str, ...], str]:
     names : tuple of str
         The names.
     note : str
-        Why there are none, and what to do; empty otherwise.
+        Reason why there are none, and what to do; empty otherwise.
     """
     from backend.cluster.config import VARIABLE, config_path, load
 
@@ -94,7 +94,7 @@ def usable() -> tuple[tuple[str, ...], str]:
     shared = bool(os.environ.get(SHARED))
     names = tuple(name for name, each in clusters.items() if each.shared or not shared)
     if not names:
-        line = "Other people can reach this page, so it only uses clusters configured with"
+        line = "Other people can reach this page, so it uses only clusters configured with"
         return (), f"{line} shared = true and limits. {STAYS}"
     return names, ""
 
@@ -105,7 +105,7 @@ def check_room(place: Place, archive: Archive) -> None:
     Raises
     ------
     InvalidInput
-        If the number of active runs has reached the limit of the cluster's entry.
+        If the number of active runs has reached the limit set in the cluster's entry.
     """
     from backend.cluster.config import get
 
@@ -122,7 +122,7 @@ def check_room(place: Place, archive: Archive) -> None:
 
 
 class ClusterChoice:
-    """Service that switches Cluster mode and updates the resources that a run requests.
+    """Service that switches Cluster mode on and off, and updates the resources that a run requests.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ class ClusterChoice:
         state.observe(self._refresh, ["values", "cluster_mode", "cluster", "cluster_typed"])
 
     def choose(self, wanted: bool) -> None:
-        """Switch Cluster mode; if no cluster can be used, it stays off and a note says why."""
+        """Switch Cluster mode on or off; without a usable cluster, it stays off with a note."""
         names, note = usable() if wanted else ((), "")
         state = self._state
         with state.hold_trait_notifications():

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 SETTLE_SECONDS = 0.04
-"""Delay within which related changes arrive."""
+"""Time (s) within which related changes arrive."""
 
 
 class Debounced:
-    """An action that runs once, after a delay, for all requests made meanwhile.
+    """An action that runs once, after a delay, for all requests made in the meantime.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ MAXIMUM_OFFERS = 3
 
 
 class Offers:
-    """Service that offers these simulations to the page until it closes.
+    """Service that offers running simulations to the page until it closes.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ def read(run: Run, before: Simulation, *, profiles: bool) -> Simulation:
     before : Simulation
         The simulation as it was last read.
     profiles : bool
-        Also read the profiles so far.
+        True to also read the profiles so far.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Requests of the page to runs: submit, cancel, finish, attach, resume."""
+"""Requests from the page to runs: submit, cancel, finish, attach, resume."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class RunRequests:
-    """Service that passes the requests of the buttons to the archive.
+    """Service that passes requests from the buttons to the archive.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class RunRequests:
     # --- a new run --------------------------------------------------------------------------
 
     def submit(self) -> None:
-        """Submit a simulation of the inputs."""
+        """Submit a simulation for the inputs."""
         state = self._session.state
         if state.runnable and state.phase.allows(RunPhase.STARTING):
             place = clusters.chosen(state)
@@ -59,7 +59,7 @@ class RunRequests:
     # --- the run on screen ------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Cancel the simulation; one of another browser only after confirmation."""
+        """Cancel the simulation; one from another browser only after confirmation."""
         state = self._session.state
         shown, confirmed = state.simulation, state.phase is RunPhase.CONFIRMING
         if not state.phase.allows(RunPhase.CANCELLING):
@@ -76,7 +76,7 @@ class RunRequests:
         state = self._session.state
         if state.phase.allows(RunPhase.FINISHING):
             state.finish_requested()
-            run_id, failure = state.simulation.run_id, "The simulation could not be finished"
+            run_id, failure = state.simulation.run_id, "The simulation could not be finished early"
             self._session.runner.submit(self._send, run_id, lambda run: run.finish(), failure)
 
     def _send(self, run_id: str, request: Callable[[Run], object], failure: str) -> None:
@@ -85,10 +85,10 @@ class RunRequests:
         except (OSError, KeyError) as error:
             self._fail(failure, error)
 
-    # --- runs of the archive ----------------------------------------------------------------
+    # --- runs in the archive ----------------------------------------------------------------
 
     def attach(self, run_id: str) -> None:
-        """Display a run of the archive, and watch it until it ends."""
+        """Display a run from the archive, and watch it until it ends."""
         self._session.state.show_simulation_tab()
         self._session.runner.submit(self._attach, run_id)
 
@@ -100,7 +100,7 @@ class RunRequests:
             self._fail("The run cannot be opened", error)
 
     def resume(self, last_run: str) -> None:
-        """Display a run of this browser: an active one if possible, else the last one on screen.
+        """Display a run from this browser: an active one if possible, else the last one on screen.
 
         Parameters
         ----------

@@ -29,7 +29,7 @@ class StoredResults:
         session.state.observe(self.refresh, "values")
 
     def refresh(self, _change: Any = None) -> None:
-        """Search again, unless the page already shows a result of its inputs."""
+        """Search again, unless the page already shows a result for its inputs."""
         state = self._session.state
         if state.valid and not state.has_result:
             self._latest.request(state.system, state.settings)

@@ -46,7 +46,7 @@ class Watch:
         mine : bool
             True if this browser submitted it.
         new : bool
-            True if the request has just created it, so that its result is not a stored one.
+            True if the request has just created it, so its result is not a stored one.
         """
         first = Simulation(
             run.id,
@@ -98,7 +98,7 @@ class Watch:
 
 
 class _Report:
-    """Reader of a watched run; it checks the profiles and the keeper less often."""
+    """Reader of a watched run; it reads the profiles and checks the keeper at longer intervals."""
 
     def __init__(self, session: Session, run: Run, simulation: Simulation):
         self._archive = session.archive

@@ -1,6 +1,6 @@
 """All background services behind one object, which the panels call.
 
-The services run in threads, so that the page stays responsive. Changes of the state go through
+The services run in threads, so that the page stays responsive. Changes to the state go through
 `post`, which runs them on the kernel's main thread.
 """
 
@@ -67,11 +67,11 @@ class Work(Session):
     # --- the simulation ---------------------------------------------------------------------
 
     def run(self) -> None:
-        """Submit a simulation of the inputs."""
+        """Submit a simulation for the inputs."""
         self._requests.submit()
 
     def cancel(self) -> None:
-        """Cancel the simulation; one of another browser only after confirmation."""
+        """Cancel the simulation; one from another browser only after confirmation."""
         self._requests.cancel()
 
     def finish(self) -> None:
@@ -83,7 +83,7 @@ class Work(Session):
         self._watch.detach()
 
     def attach(self, run_id: str) -> None:
-        """Display a run of the archive, and watch it until it ends."""
+        """Display a run from the archive, and watch it until it ends."""
         self._requests.attach(run_id)
 
     def trajectory_names(self) -> list[str]:
@@ -101,7 +101,7 @@ class Work(Session):
         self._estimate.calibrate()
 
     def cluster_mode(self, wanted: bool) -> None:
-        """Switch Cluster mode; if no cluster can be used, it stays off and a note says why."""
+        """Switch Cluster mode on or off; without a usable cluster, it stays off with a note."""
         self._clusters.choose(wanted)
 
     def watch_archive(self) -> None:

@@ -46,7 +46,7 @@ class Tab:
 
 
 def panel(folder: str, name: str) -> Builder:
-    """Return the builder of a panel, given its name in ``panel.py`` of the tab's folder."""
+    """Return the builder of a panel, given its name in the ``panel.py`` of the tab's folder."""
 
     def build(state: AppState, work: Work) -> Widget:
         module = import_module(f"nanoconf.gui.tabs.{folder}.panel")

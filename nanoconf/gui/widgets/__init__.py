@@ -1,1 +1,4 @@
-"""Panels of the page. Each displays the state and calls it or `Work`; none depends on another."""
+"""Panels of the page.
+
+Each displays the state, and calls methods of the state or of `Work`; none depends on another.
+"""

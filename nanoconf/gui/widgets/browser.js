@@ -1,4 +1,4 @@
-// Browser side of the page: store the user's inputs, measure the space for figures, let the keyboard
+// Browser side of the page: store the user's inputs, measure the space for figures, let the focus
 // leave figures, download files, label sliders, detect a lost kernel, and shut the kernel down with
 // the page. See browser.py.
 
@@ -61,7 +61,7 @@ async function reload(notice) {
     location.reload();
   } catch {
     notice.textContent =
-      "The server does not respond. Restart it (make app) or wait, then reload the page. " +
+      "The server is not responding. Restart it (make app) or wait, then reload the page. " +
       "Simulations continue in the meantime.";
   }
 }
@@ -130,7 +130,7 @@ function freeKeyboard(el) {
   return () => stop.abort();
 }
 
-// Move the focus to the tab of the figure; without tabs, only out of the figure.
+// Move the focus to the tab of the figure; if there are no tabs, only remove it from the figure.
 function leave(figure) {
   figure.blur();
   figure.closest(".nc-tabs")?.querySelector("[role=tab][aria-selected=true]")?.focus();
@@ -203,9 +203,9 @@ function listen(model, el) {
   };
 }
 
-// Before a page unloads, Voila's script asks the server to shut the kernel down. The request is refused
-// without a token against cross-site requests: a cookie, repeated in the request. Set the cookie, and
-// send the request for pages that close without this event, as on phones.
+// Before a page unloads, Voila's script asks the server to shut the kernel down. The server refuses
+// a request without a token against cross-site forgery: a cookie that the request repeats. Set the
+// cookie, and send the request for pages that close without this event, as on phones.
 function endKernelWithPage() {
   const { kernelId, baseUrl } = voila();
   if (!kernelId || !document.body.dataset.voila) return () => {};

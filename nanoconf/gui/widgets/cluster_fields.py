@@ -11,7 +11,7 @@ from nanoconf.gui.state import AppState
 
 
 class ClusterFields(widgets.VBox):
-    """Cluster, cores and time limit; the user may overwrite the estimates."""
+    """Cluster, cores and time limit; the user may override the estimates."""
 
     def __init__(self, state: AppState):
         self._state = state

@@ -1,4 +1,4 @@
-"""Length and place of the simulation, and the buttons."""
+"""Length and location of the simulation, and the buttons."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from nanoconf.gui.widgets.number import NumberInput
 class ComputingPanel(widgets.VBox):
     """Length of the simulation, Cluster mode, Predict using ML, Run or Cancel, progress.
 
-    While a simulation runs, Finish now stops it with a result, and Run in background leaves it
-    running without showing it.
+    While a simulation runs, Finish now stops it and keeps the result, and Run in background leaves
+    it running without showing it.
     """
 
     def __init__(self, state: AppState, work: Work):

@@ -17,7 +17,7 @@ FOOTER_HEIGHT = 26
 SMALLEST = (320, 220)
 
 URGENT = ("prediction", "mean_field", "tab", "stage")
-"""Traits that are displayed immediately; a change of the inputs waits for its prediction."""
+"""Traits whose changes are displayed immediately; changed inputs wait for their prediction."""
 
 AROUND = ("tab", "stage", "dark")
 """Traits that every figure depends on."""
@@ -97,7 +97,7 @@ class Canvas(widgets.VBox):
 
 
 def is_urgent(change: Any) -> bool:
-    """Return True if a change of the state is displayed immediately."""
+    """Return True if a change in the state is displayed immediately."""
     return change is not None and change["name"] in URGENT
 
 

@@ -22,7 +22,7 @@ PLACEHOLDERS = {"negative_diameter": "same as d", "target_error": "none"}
 
 
 class NumberInput(widgets.VBox):
-    """Field of one number. It keeps the typed text and shows an error message below it.
+    """Field for one number. It keeps the typed text and shows an error message below it.
 
     It is a text field because the bounded fields of ipywidgets clamp values silently.
     """
@@ -48,7 +48,7 @@ class NumberInput(widgets.VBox):
         self._show()
 
     def _track(self) -> list[widgets.Widget]:
-        """Return the slider between the ends of its range, with the training range shaded."""
+        """Return the slider with the ends of its range labelled and the training range shaded."""
         if self.slider is None:
             return []
         low, high = self._field.ends

@@ -31,7 +31,7 @@ class OffersPanel(Rows):
             self.show(state.offers)
 
     def _row(self, offer: Offer | None) -> widgets.HBox:
-        """Return the line of an offer, or of the watched simulation if there is none."""
+        """Return the line for an offer, or for the watched simulation if there is none."""
         if offer is None:
             return _line("Watching a simulation that was started in another browser.")
         system, percent = words.describe(offer.system), 100 * offer.fraction

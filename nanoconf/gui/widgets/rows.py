@@ -14,7 +14,7 @@ class Rows(widgets.VBox):
     Parameters
     ----------
     make : callable
-        Makes the row of a key.
+        Makes the row for a key.
     """
 
     def __init__(self, make: Callable[[Any], widgets.Widget]):

@@ -37,7 +37,7 @@ def test_invalid_numbers_are_refused_and_kept_as_typed(state, name, typed):
 
 
 @pytest.mark.parametrize("field", system_fields(), ids=lambda field: field.name)
-def test_a_number_out_of_range_is_refused_with_what_is_allowed(state, field):
+def test_a_number_out_of_range_is_refused_with_the_allowed_values(state, field):
     state.type(field.name, "90")
     assert state.problems == {field.name: f"{field.title} = 90: {field.allowed}"}
 

@@ -159,9 +159,9 @@ def test_the_description_of_a_figure_leaves_out_unknown_values():
     none = Curve("none", z, np.full(3, np.nan), MD)
     plot = Plot(POSITIVE, (Chart((part, none), "z (nm)", "Density (M)", DENSITY),))
     assert plot.as_text() == (
-        "Positive Ion Density. part: 3 points, highest −0.5; none: 3 points, no value known"
+        "Positive Ion Density. part: 3 points, maximum −0.5; none: 3 points, no known values"
     )
-    assert Plot(TRENDS).as_text() == "Trends. No curve yet"
+    assert Plot(TRENDS).as_text() == "Trends. No curves yet"
 
 
 def test_the_description_of_a_figure_includes_its_lines():
@@ -274,7 +274,7 @@ def test_trends_are_recomputed_for_a_result_but_not_for_each_report(state, work,
     assert len(asked) == 1
 
 
-def test_a_trend_of_other_inputs_is_marked(state, work):
+def test_a_trend_for_other_inputs_is_marked(state, work):
     state.tab = TRENDS
     trends = Trends(state, work)
     state.model = Surrogate.load().card
@@ -288,7 +288,7 @@ def test_a_trend_of_other_inputs_is_marked(state, work):
     assert all("(different inputs)" in curve.label for curve in stale)
 
 
-def test_indices_are_computed_once_for_repeated_requests_of_their_figure(state, work, monkeypatch):
+def test_indices_are_computed_once_for_repeated_requests_for_their_figure(state, work, monkeypatch):
     made = []
     plot = UncertainInputs.plot
     monkeypatch.setattr(UncertainInputs, "plot", lambda self: made.append(plot(self)) or made[-1])

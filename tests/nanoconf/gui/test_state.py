@@ -38,7 +38,7 @@ def test_the_status_line_explains_why_the_buttons_are_off(state):
     state.type("salt_concentration", "90")
     assert state.status_line == ("Correct the salt concentration c to run or predict.", "bad")
     state.type("target_error", "x")
-    text = "Correct the salt concentration c and the error to stop at to run or predict."
+    text = "Correct the salt concentration c and the target error to run or predict."
     assert state.status_line == (text, "bad")
     state.type("target_error", "")
     state.type("salt_concentration", "0.7")
@@ -79,7 +79,7 @@ def test_a_failed_run_shows_its_reason(state):
     assert "try a smaller step" in state.status and state.mood == "bad"
 
 
-def test_a_cancelled_run_shows_how_far_it_came(state):
+def test_a_cancelled_run_shows_how_far_it_got(state):
     run = Simulation("1", SlitSystem(), RunSettings(), state=RunState.CANCELLED)
     assert words.status(run) == "Cancelled before it started."
     started = replace(run, progress=Progress("equilibrating", 0.1))

@@ -183,7 +183,7 @@ def test_inputs_that_cannot_be_sampled_are_refused_with_a_reason(state, uncertai
         uncertain,
         lambda: setattr(uncertain, "widths", {**uncertain.widths, "salt_concentration": "x"}),
     )
-    assert "Salt concentration c, x: the width must be a number above 0" in uncertain.numbers()
+    assert "Salt concentration c, x: the width must be a positive number" in uncertain.numbers()
     after(
         uncertain,
         lambda: setattr(uncertain, "widths", {**uncertain.widths, "salt_concentration": "0.3"}),
@@ -266,7 +266,7 @@ def test_finished_runs_are_listed_and_cited_with_their_simulated_length(state, w
 
 
 @pytest.mark.parametrize("shown", [("1.91 ns", 1.9071), ("1000 ns", 999.96), ("0.02 ns", 0.02)])
-def test_a_simulated_time_has_three_digits(shown):
+def test_a_simulated_time_has_three_significant_digits(shown):
     text, time = shown
     assert words.nanoseconds(time) == text
 

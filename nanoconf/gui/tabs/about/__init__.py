@@ -1,1 +1,1 @@
-"""The tab About."""
+"""The About tab."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nanoconf.surrogate.card import Card
 
 SURROGATE = "<!-- the surrogate -->"
-"""Placeholder of the model's card in ``about.html``."""
+"""Placeholder for the model's card in ``about.html``."""
 
 
 class AboutPanel(widgets.VBox):
@@ -40,7 +40,7 @@ class AboutPanel(widgets.VBox):
 
 
 def about_model(card: Card) -> str:
-    """Return a table of a model's card as HTML."""
+    """Return a model's card as an HTML table."""
     rows = [("Name", card.name), *_training(card), *_accuracy(card)]
     cells = "".join(f"<tr><td>{escape(a)}</td><td>{escape(b)}</td></tr>" for a, b in rows)
     return f"<h3>The surrogate</h3><table>{cells}</table>"

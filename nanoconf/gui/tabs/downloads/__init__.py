@@ -1,1 +1,1 @@
-"""The tab Downloads."""
+"""The Downloads tab."""

@@ -27,7 +27,7 @@ DESCRIPTIONS = {
     "n_density_profile.dat": "Negative ions, tab-separated, in the format of the published tool",
     "charge.csv": "Net charge density, integrated charge and potential, CSV",
     "histogram.csv": "Both ions, histogram estimate without force sampling, CSV",
-    "run.json": "Inputs, seed, versions, timings, contact, peak and mid densities, checks",
+    "run.json": "Inputs, seed, versions, timings, contact, peak and midplane densities, checks",
     "trajectory.xyz": "Snapshots of the ions, extended XYZ (OVITO, VMD, ASE)",
     "trajectory.lammpstrj": "Snapshots of the ions, LAMMPS dump format",
 }
@@ -106,7 +106,7 @@ class DownloadsPanel(widgets.VBox):
         return not self._state.is_current(shown.system)
 
     def _figure(self, tab: str) -> widgets.Widget:
-        """Return the row of a figure, with a button for each format."""
+        """Return the row for a figure, with a button for each format."""
         title = widgets.HTML(escape(tab)).add_class("nc-figure-name")
         buttons = [
             small_button(kind.upper(), f"{tab} as {kind.upper()}", self._sender(tab, kind))
@@ -121,7 +121,7 @@ class DownloadsPanel(widgets.VBox):
         )
 
     def _run_file(self, name: str) -> widgets.Widget:
-        """Return the row of a file of the run that is too large for a link."""
+        """Return the row for a file that is too large for a link."""
         about = DESCRIPTIONS[name]
         button = small_button(name, about, lambda: self._deliver(name, self._reader(name)))
         return widgets.HBox([button, widgets.HTML(escape(about))]).add_class("nc-file")

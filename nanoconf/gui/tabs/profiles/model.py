@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from nanoconf.gui.state import AppState
 
 DEFAULT_WIDTH = 3.0
-"""Slit width (nm) that is drawn while the width typed is invalid."""
+"""Slit width (nm) that is drawn while the typed width is invalid."""
 
 SCREENED = 0.05
-"""Share of a wall's charge below which it counts as screened: see `backend.profiles.charge`."""
+"""Fraction of a wall's charge below which it counts as screened: see `backend.profiles.charge`."""
 
 EMPTY = "Press Run to simulate this system,\nor Predict using ML for an immediate prediction."
 WAITING = "The first profile appears here shortly\nand is updated as it converges."
@@ -69,7 +69,7 @@ class Shown:
 
 
 def shown(state: AppState, *sources: str) -> list[Shown]:
-    """Return the available profiles, of the given sources or of all."""
+    """Return the available profiles, from the given sources or from all."""
     run, predicted, theory = state.simulation, state.prediction, state.theory
     found = []
     if run is not None and run.profiles is not None:
@@ -196,10 +196,10 @@ def _known(error: Any) -> Any:
 
 
 def _screening(sources: list[Shown]) -> tuple[Marker, ...]:
-    """Return markers of the screening of the current sources.
+    """Return the markers that show the screening in the current sources.
 
-    They are the screening length of each source, measured from the left wall, and the share of the
-    wall's charge that defines it.
+    They are the screening length of each source, measured from the left wall, and the fraction
+    of the wall's charge that defines it.
     """
     current = [each for each in sources if each.charge is not None and not each.stale]
     lengths = tuple(

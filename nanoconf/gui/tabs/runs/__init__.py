@@ -1,1 +1,1 @@
-"""The tab Runs."""
+"""The Runs tab."""

@@ -1,4 +1,4 @@
-"""Model of the Runs tab: search, rename, compare, cite and delete runs of the archive."""
+"""Model of the Runs tab: search, rename, compare, cite and delete runs in the archive."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAXIMUM_ENTRIES = 200
 """Number of runs in the list; a search finds the others."""
 
 RUN_ERRORS = (OSError, RuntimeError, KeyError, ValueError)
-"""Errors of a run that is damaged or has been deleted elsewhere."""
+"""Errors raised by a run that is damaged or has been deleted elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Entry:
     mine: bool
 
     def as_text(self) -> str:
-        """Return the line of the list."""
+        """Return the line for the list."""
         when = self.created[:16].replace("T", " ")
         state = self.state if self.where == "local" else f"{self.state} on {self.where}"
         parts = (self.name, self.system, self.length, state, when, self.run_id[:8])
@@ -62,7 +62,7 @@ class Entry:
 
 
 class History(HasTraits):
-    """The runs of the archive.
+    """The runs in the archive.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class History(HasTraits):
     Attributes
     ----------
     search : str
-        Words that an entry must all contain.
+        Words, all of which an entry must contain.
     entries : tuple of Entry
         The matching runs, newest first.
     chosen : tuple of str
@@ -82,7 +82,7 @@ class History(HasTraits):
     results : dict of str to SimulationResult
         Results of the selected runs that are done.
     message, citation : str
-        Outcome of the last button; one of them is empty.
+        Outcome of the last button press; one of the two is empty.
     """
 
     search = Unicode()
@@ -129,7 +129,7 @@ class History(HasTraits):
             try:
                 entry = self._entry(run)
             except RUN_ERRORS:
-                continue  # written by a version with other limits
+                continue  # written by a version with different limits
             line = f"{entry.as_text()} {entry.run_id}".lower()
             if all(word in line for word in wanted):
                 found.append(entry)
@@ -237,7 +237,7 @@ def _curve(run_id: str, result: Any, species: str, shade: float) -> Curve:
 def citation(run: Run) -> str:
     """Return a citation that identifies a run, so that a reader can reproduce the result.
 
-    A result that was finished early is cited with its simulated length only, because the requested
+    A run that was finished early is cited with its simulated length only, because the requested
     length would not reproduce it.
     """
     settings = run.settings

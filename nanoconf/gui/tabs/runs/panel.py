@@ -55,10 +55,12 @@ class RunsPanel(widgets.VBox):
 
         return widgets.HBox(
             [
-                small_button("Open", "Show the selected run and set its inputs", history.open),
+                small_button(
+                    "Open", "Show the selected run and set the inputs to match", history.open
+                ),
                 self.name,
                 small_button("Rename", "Rename the selected run", rename),
-                small_button("Cite", "Citation of the selected runs for a paper", history.cite),
+                small_button("Cite", "Cite the selected runs in a paper", history.cite),
                 self._delete,
                 self.species,
             ]

@@ -1,1 +1,1 @@
-"""The tab Snapshots."""
+"""The Snapshots tab."""

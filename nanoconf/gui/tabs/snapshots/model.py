@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NO_SNAPSHOTS = "This simulation has no snapshots."
 LOADING = "Loading the snapshots …"
-RUN_FIRST = "Press Run to simulate this system: its ions appear here when the run is done."
+RUN_FIRST = "Press Run to simulate this system; its ions appear here when the run is done."
 
 
 class Snapshots(HasTraits):
@@ -38,7 +38,7 @@ class Snapshots(HasTraits):
     simulation : Simulation or None
         The simulation of these snapshots.
     empty_reason : str
-        Why there are none.
+        Reason why there are none.
     version : int
         Counter that increases with every change.
     """
@@ -85,7 +85,7 @@ class Snapshots(HasTraits):
         self._work.post(self._set, None, None, words.one_line(error))
 
     def _loaded(self, shown: Simulation, trajectory: Trajectory | None, reason: str) -> None:
-        if shown.run_id == self._wanted:  # another run may have been opened meanwhile
+        if shown.run_id == self._wanted:  # another run may have been opened in the meantime
             self._set(shown, trajectory, reason)
 
     def _set(self, shown: Simulation | None, trajectory: Trajectory | None, reason: str) -> None:

@@ -35,7 +35,7 @@ FIELD_OF_VIEW = 15.0
 """Field of view (degrees): narrow, so that near and far ions have similar sizes."""
 
 ASPECT, FILL = 1.8, 0.94
-"""Typical aspect ratio of the picture, and the share of it that the box fills."""
+"""Typical aspect ratio of the picture, and the fraction of it that the box fills."""
 
 YAW, PITCH = 24.0, 9.0
 """Initial direction of the camera (degrees): from the side, slightly above the midplane."""
@@ -163,7 +163,7 @@ class TrajectoryView(widgets.VBox):
     # --- drawing ----------------------------------------------------------------------------
 
     def _fill(self, trajectory: Trajectory) -> None:
-        """Replace the ions, walls and edges of the picture."""
+        """Replace the ions, walls and edges in the picture."""
         import k3d
 
         if self.plot is None:
@@ -287,7 +287,7 @@ def _length(times: np.ndarray, replicas: int) -> str:
 
 
 def _caption(system: SlitSystem, length: str) -> str:
-    """Return the legend of the ions, the size of the system and the length of the trajectory."""
+    """Return the legend for the ions, the size of the system and the length of the trajectory."""
     ions = " · ".join(
         f"<span style='color:{COLORS[species]}'>●</span> {count} {species} ions "
         f"({_charge(valency)}, {diameter:g} nm)"

@@ -1,1 +1,1 @@
-"""The tab Trends."""
+"""The Trends tab."""

@@ -50,7 +50,7 @@ class Trends(HasTraits):
     trend : Trend or None
         The predictions.
     points : tuple of SimulatedPoint
-        Simulations of the archive along the trend.
+        Simulations in the archive along the trend.
     problem : str
         Reason why there is no trend.
     version : int
@@ -105,7 +105,7 @@ class Trends(HasTraits):
             self._latest.request(state.system, self.name, self.low, self.high)
 
     def _reported(self, change: dict[str, Any]) -> None:
-        """Update the trend if the simulation has a new result, which may be a point of it."""
+        """Update the trend if the simulation has a new result, which may be a point on it."""
         before, now = (shown and shown.result for shown in (change["old"], change["new"]))
         if now is not None and now is not before:
             self._ask()

@@ -61,7 +61,7 @@ class TrendsPanel(widgets.VBox):
         field = FIELDS[self.trends.name]
         wanted = {"min": low, "max": high, "value": (self.trends.low, self.trends.high)}
         if any(getattr(self.range, name) != value for name, value in wanted.items()):
-            # Set one by one they would clamp each other, here and in the browser.
+            # Set one by one, they would clamp each other, here and in the browser.
             with self.range.hold_sync(), self.range.hold_trait_notifications():
                 self.range.step = 1.0 if field.whole else (high - low) / 100
                 self.range.readout_format = "d" if field.whole else f".{field.decimals}f"

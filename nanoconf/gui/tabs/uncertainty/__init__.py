@@ -1,1 +1,1 @@
-"""The tab Uncertainty."""
+"""The Uncertainty tab."""

@@ -47,7 +47,7 @@ OUTPUTS = {
     **{name: f"Samples of the input: {FIELDS[name].label}" for name in START},
 }
 AT_Z = 4
-"""Number of outputs, the first ones, that are functions of z."""
+"""Number of outputs that are functions of z; they come first."""
 
 HISTOGRAM_BINS = 40
 
@@ -271,12 +271,12 @@ def _width(name: str, typed: str) -> float:
     text = typed.strip()
     value = float(text.replace(",", ".")) if NUMBER.fullmatch(text) else 0.0
     if not 0 < value < float("inf"):
-        raise InvalidInput(name, typed, "the width must be a number above 0")
+        raise InvalidInput(name, typed, "the width must be a positive number")
     return value
 
 
 def _message(refused: InvalidInput) -> str:
-    """Return the message of an error, with the page's name of the input."""
+    """Return the message of an error, with the page's name for the input."""
     field = FIELDS.get(refused.parameter)
     return (
         refused.allowed if field is None else f"{field.title}, {refused.value}: {refused.allowed}"

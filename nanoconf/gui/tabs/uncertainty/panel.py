@@ -51,7 +51,7 @@ class UncertaintyPanel(widgets.VBox):
         self.output = widgets.Dropdown(options=outputs, value=model.output, description="Output")
         self.z = widgets.FloatSlider(description="z (nm)", step=0.01, readout_format=".2f")
         self.over_z = widgets.ToggleButton(
-            description="Over z", tooltip="Plot over all z instead of one"
+            description="Over z", tooltip="Plot over all z instead of at one z"
         ).add_class("nc-small")
         self.samples = widgets.Dropdown(options=SAMPLES, value=model.samples, description="Samples")
         for name in ("output", "z", "over_z", "samples"):
@@ -62,7 +62,7 @@ class UncertaintyPanel(widgets.VBox):
         return lambda change: setattr(self.model, name, change["new"])
 
     def _plot(self) -> Plot:
-        """Return the figure; it is cached, because the confidence of its indices is slow."""
+        """Return the figure; it is cached, because its confidence intervals are slow to compute."""
         model = self.model
         key = model.version, model.output, model.place, model.over_z
         if key != self._cached[0]:

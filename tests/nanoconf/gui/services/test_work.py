@@ -104,7 +104,7 @@ def test_another_page_in_the_same_browser_finds_the_run(state, work, monkeypatch
     again.close()
 
 
-def test_a_run_of_another_browser_is_offered_and_cancelled_only_after_confirmation(state, work):
+def test_a_run_from_another_browser_is_offered_and_cancelled_only_after_confirmation(state, work):
     run = work.archive.submit(SYSTEM, LONG, owner="somebody else")
     work.resume("", predicted=False)
     (offer,) = work.offers()
@@ -138,7 +138,7 @@ def test_a_home_that_cannot_be_written_is_reported(state, tmp_path):
     work.close()
 
 
-def test_a_stored_result_appears_with_its_inputs_and_becomes_stale_with_others(
+def test_a_stored_result_appears_with_its_inputs_and_becomes_stale_with_other_inputs(
     state, work, monkeypatch
 ):
     run = work.archive.submit(SYSTEM, QUICK, owner="somebody else")
@@ -162,9 +162,7 @@ def stored(archive: Archive, owner: str = "somebody else") -> Run:
     return run
 
 
-def test_a_page_that_opens_shows_the_stored_result_of_the_inputs_it_opens_with(
-    state, work, monkeypatch
-):
+def test_a_page_opens_with_the_stored_result_for_its_inputs(state, work, monkeypatch):
     small(state, monkeypatch, QUICK)
     run = stored(work.archive)
     work.resume("", predicted=False)  # no input has changed
