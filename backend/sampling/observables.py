@@ -129,7 +129,7 @@ def energies(
 def _densities(
     system: SlitSystem, profiles: SlitProfiles, residuals: BlockResiduals
 ) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
-    """Return contact, peak and mid densities with standard errors; the mean is exact."""
+    """Return contact, peak and midplane densities with standard errors; the mean is exact."""
     values, errors = {}, {}
     for s, species in enumerate(SPECIES):
 

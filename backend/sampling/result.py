@@ -64,7 +64,7 @@ class SimulationResult:
     profiles : SlitProfiles
         Density profiles of both species, symmetrised in z, with standard errors from blocks.
     summary : Summary
-        Contact, peak and mid densities with errors, checks, timings, versions.
+        Contact, peak and midplane densities with errors, checks, timings, versions.
     residuals : BlockResiduals or None
         Block residuals that determine the errors; None for a run from an earlier version.
     histogram : SlitProfiles or None
