@@ -29,7 +29,7 @@ def steps(cluster: Cluster, ask: Ask | None = None, say: Say = nobody) -> Iterat
     Raises
     ------
     ClusterProblem
-        A step failed; the problem says what to do.
+        A step failed; the message says what to do.
     """
     agent = AgentClient(cluster, say)
     target = agent.connection.target
@@ -39,8 +39,8 @@ def steps(cluster: Cluster, ask: Ask | None = None, say: Say = nobody) -> Iterat
             who = "the host" if host is target else f"the jump host {host}"
             yield f"{who} answers", str(key.fingerprint)
             if key not in host_keys.known_keys(host):
-                line = f"{host.known_hosts} does not contain this host key of {host}"
-                advice = f"compare the fingerprint, then run nanoconf cluster trust {cluster.name}"
+                line = f"{host.known_hosts} does not contain this host key for {host}"
+                advice = f"verify the fingerprint, then run nanoconf cluster trust {cluster.name}"
                 raise ClusterProblem("host-key", f"{line}: {advice}")
             yield "its host key is known", str(host.known_hosts)
         yield "the login works", target.user

@@ -26,13 +26,13 @@ class Cluster:
     name : str
         Name of the entry.
     host : str
-        Its login node: a host name, or an alias of ``~/.ssh/config``.
+        Its login node: a host name, or an alias from ``~/.ssh/config``.
     port : int
         SSH port; 0 means the port in ``~/.ssh/config``, or 22.
     user, key_file, known_hosts, jump_host : str
         As in SSH; empty means the value in ``~/.ssh/config``, or SSH's own default.
     work_dir : str
-        Folder on the cluster, below the home folder unless it begins with a slash.
+        Folder on the cluster, relative to the home folder unless it begins with a slash.
     partition, account, qos : str
         As in Slurm; empty means the cluster's default.
     cores : int
@@ -40,7 +40,7 @@ class Cluster:
     max_walltime_minutes : int
         Maximum time that a job may request.
     max_tasks : int
-        Maximum number of jobs (tasks of an array) that a sweep is divided into.
+        Maximum number of tasks (of a job array) that a sweep is divided into.
     max_running : int
         Maximum number of tasks of a sweep that run at the same time.
     engine : str
@@ -89,7 +89,7 @@ class Cluster:
         for key, value in values.items():
             parameter = f"clusters.{name}.{key}"
             if key not in known:
-                raise InvalidInput(parameter, value, f"is not known; known: {', '.join(known)}")
+                raise InvalidInput(parameter, value, f"is unknown; known keys: {', '.join(known)}")
             _check(parameter, value, str(known[key]))
         if not values.get("host"):
             raise InvalidInput(f"clusters.{name}.host", "", "must name the login node")
@@ -109,17 +109,17 @@ class Cluster:
         if not self.work_dir.strip():
             refuse("work_dir", "must name a folder on the cluster")
         if ":" in self.work_dir:
-            refuse("work_dir", "must not contain a colon, which Python treats as the end of a path")
+            refuse("work_dir", "must not contain a colon, which Python treats as a path separator")
         for key in ("cores", "max_walltime_minutes", "max_tasks", "max_running"):
             if getattr(self, key) < 1:
                 refuse(key, "must be 1 or more")
         for key in LIMITS:
             if getattr(self, key) < 0 or (self.shared and not getattr(self, key)):
-                refuse(key, "must be 1 or more where shared = true")
+                refuse(key, "must be 1 or more if shared = true")
 
 
 def _check(parameter: str, value: Any, kind: str) -> None:
-    """Refuse a value of the wrong type, or one that no command line can contain."""
+    """Reject a value of the wrong type, or one that no command line can contain."""
     texts = value if isinstance(value, list) else [value]
     if kind == "int":
         right, words = isinstance(value, int) and not isinstance(value, bool), "a whole number"
@@ -146,7 +146,7 @@ def config_path() -> Path:
 
 
 def load(path: Path | None = None) -> dict[str, Cluster]:
-    """Return all clusters by name, in the order of the file; none if there is no file.
+    """Return all clusters by name, in the order of the file; empty if there is no file.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def load(path: Path | None = None) -> dict[str, Cluster]:
         raise InvalidInput(VARIABLE, str(path), f"cannot be read: {error}") from error
     for key in content:
         if key != "clusters":
-            raise InvalidInput(key, str(path), "is not known; entries are named [clusters.NAME]")
+            raise InvalidInput(key, str(path), "is unknown; entries are named [clusters.NAME]")
     entries = content.get("clusters", {})
     if not isinstance(entries, dict) or not all(isinstance(e, dict) for e in entries.values()):
         raise InvalidInput("clusters", str(path), "entries must be tables named [clusters.NAME]")
@@ -182,7 +182,7 @@ def get(name: str = "", path: Path | None = None) -> Cluster:
     path = path or config_path()
     clusters = load(path)
     if not clusters:
-        advice = f"no cluster is described in {path}: begin with nanoconf cluster init"
+        advice = f"no cluster is configured in {path}: start with nanoconf cluster init"
         raise InvalidInput("cluster", name or "(the first)", advice)
     if name and name not in clusters:
         raise InvalidInput("cluster", name, f"must be one of {', '.join(clusters)} ({path})")
@@ -190,7 +190,7 @@ def get(name: str = "", path: Path | None = None) -> Cluster:
 
 
 EXAMPLE = """\
-# Clusters that nanoconf may use. Only host is required; commented lines show the defaults.
+# Clusters that nanoconf may use. Only host is required; commented-out lines show the defaults.
 
 [clusters.example]
 host = "login.example.org"      # a host name, or an alias from ~/.ssh/config
@@ -199,7 +199,7 @@ host = "login.example.org"      # a host name, or an alias from ~/.ssh/config
 # key_file = ""                 # default: from ~/.ssh/config, or the agent's keys
 # known_hosts = ""              # default: ~/.ssh/known_hosts; see nanoconf cluster trust
 # jump_host = ""                # a host to connect through: user@host:port
-# work_dir = "nanoconf-runs"    # on the cluster, below the home folder; created if missing
+# work_dir = "nanoconf-runs"    # on the cluster, in the home folder; created if missing
 
 # partition = ""                # as in Slurm; empty means the cluster's default
 # account = ""
@@ -212,7 +212,7 @@ host = "login.example.org"      # a host name, or an alias from ~/.ssh/config
 # python = ""                   # 3.11 or later; empty: an environment is created in work_dir
 # setup = []                    # shell commands to run first: ["module load python/3.12"]
 # engine = "numba"              # or "lammps", which uses the cluster's own LAMMPS
-# mpi = ""                      # starts MPI ranks, e.g. "srun --mpi=pmix"; default: its mpiexec
+# mpi = ""                      # starts MPI ranks: "srun --mpi=pmix"; default: LAMMPS's mpiexec
 
 # shared = false                # true: all users of the page may use it, within limits:
 # max_runs = 4                  # runs at the same time,

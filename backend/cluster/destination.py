@@ -20,7 +20,7 @@ def destination(
     cores: int | None = None,
     minutes: int | None = None,
 ) -> dict[str, Any]:
-    """Return the destination of a run, as arguments of `Archive.submit`.
+    """Return the destination of a run, as arguments for `Archive.submit`.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def destination(
     Raises
     ------
     InvalidInput
-        There is no such cluster, or the run requests more than it allows.
+        There is no such cluster, or the run requests more than the cluster allows.
     """
     if name is None:
         return {}

@@ -1,6 +1,7 @@
 """``backend`` as a zip file for the cluster, and the packages that it needs there.
 
-Both sides use it: the cluster reports the digest of a package that is already installed there.
+Both sides use this module: the cluster reports the digest of a package that is already installed
+there.
 """
 
 from __future__ import annotations

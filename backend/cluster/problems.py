@@ -12,7 +12,7 @@ class ClusterProblem(RuntimeError):
     Parameters
     ----------
     name : str
-        Short stable name: one of `PASSING` or of
+        Short, stable name: one of `PASSING` or of
         `backend.runs.archive.NOT_ACCEPTED`, or ``unexpected``.
     line : str
         One line: the problem and its remedy.
@@ -24,5 +24,5 @@ class ClusterProblem(RuntimeError):
 
     @property
     def passing(self) -> bool:
-        """True for a temporary problem, which is worth a retry."""
+        """True for a temporary problem, which is worth retrying."""
         return self.name in PASSING

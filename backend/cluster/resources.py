@@ -26,7 +26,7 @@ def resources(
     cores: int | None = None,
     minutes: int | None = None,
 ) -> dict[str, Any]:
-    """Return the resources that a run requests from a cluster, as an argument of `Archive.submit`.
+    """Return the resources that a run requests from a cluster, as an argument for `Archive.submit`.
 
     Parameters
     ----------

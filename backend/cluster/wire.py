@@ -1,8 +1,8 @@
 """Messages between this computer and the agent on a cluster.
 
 A message is a line ``NANOCONF <bytes> <sha256>``, followed by that many bytes of compressed JSON.
-Anything before the line, such as a greeting of the login node, is skipped. An incomplete message is
-rejected.
+Anything before the line, such as a greeting from the login node, is skipped. An incomplete message
+is rejected.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def ensure_keeper(home: Path, *, idle_seconds: float = IDLE_SECONDS) -> None:
 
 
 def stop_keeper(home: Path, timeout: float = 5.0) -> bool:
-    """Stop the keeper of a home, but not its workers; return True once none is running."""
+    """Stop the keeper of a home, but not its workers; return True once no keeper is running."""
     lock_file = home / "keeper.lock"
     deadline = time.monotonic() + timeout
     signalled = None

@@ -1,7 +1,8 @@
-"""Schedule of retraining the surrogate, shared by the keeper and the training process.
+"""Schedule for retraining the surrogate, shared by the keeper and the training process.
 
-``learning.json`` in the home lists the runs that training has checked, and those of them that are
-eligible and wait for the next training. The training process writes it; the keeper only counts.
+``learning.json`` in the home records which runs training has checked, and which of them are
+eligible and waiting for the next retraining. The training process writes it; the keeper only
+counts.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from backend.system import InvalidInput
 FILE = "learning.json"
 VARIABLE = "NANOCONF_RETRAIN_AFTER"
 EVERY = 100
-"""Number of new runs that trigger a training, unless ``NANOCONF_RETRAIN_AFTER`` is set."""
+"""Number of new runs that trigger retraining, unless ``NANOCONF_RETRAIN_AFTER`` is set."""
 
 
 def retrain_after() -> int:
-    """Return the number of new runs that trigger a training; 0 means never.
+    """Return the number of new runs that trigger retraining; 0 means never.
 
     Raises
     ------
@@ -45,10 +46,10 @@ class Learning:
     Attributes
     ----------
     learnt, fresh, useless : frozenset of str
-        Ids of runs used in a training, of runs waiting for the next training, and of runs not
+        Ids of runs used for training, of runs waiting for the next retraining, and of runs not
         eligible for training.
     outcome : str
-        Outcome of the last training, in one line.
+        Outcome of the last retraining, in one line.
     """
 
     learnt: frozenset[str] = frozenset()
@@ -80,7 +81,7 @@ class Learning:
 
 
 def may_be_due(archive: Archive) -> bool:
-    """Return True if there may be enough new runs for a training; cheap, reads no results."""
+    """Return True if there may be enough new runs to retrain; cheap, reads no results."""
     every = retrain_after()
     if not every:
         return False
@@ -90,7 +91,7 @@ def may_be_due(archive: Archive) -> bool:
 
 
 def start_training(home: Path) -> subprocess.Popen[bytes] | None:
-    """Start ``nanoconf train --if-due`` in its own session; None if nanoconf is not installed."""
+    """Start ``nanoconf train --if-due`` in its own session; return None if nanoconf is missing."""
     if importlib.util.find_spec("nanoconf") is None:
         return None
     with open(home / "training.log", "ab") as log:

@@ -30,7 +30,7 @@ class LocalRuns:
     failed_starts : dict of str to int
         Number of workers that ended before reporting any progress, by id of the run.
     unwritable : set of str
-        Ids of runs that have crashed too often, but whose folder cannot be written.
+        Ids of runs that have crashed too often, but whose folder cannot be written to.
     any_finished : bool
         True if a run has finished since this was last reset.
     """
@@ -83,7 +83,7 @@ class LocalRuns:
         return running, waiting
 
     def _state(self, run: Run) -> RunState:
-        """Return the state; for the many runs that only wait, one timestamp is enough."""
+        """Return the state; for the many runs that are only waiting, one timestamp is enough."""
         stamp = os.stat(run.folder).st_mtime_ns
         if self._unchanged_since.get(run.id) == stamp:
             return RunState.QUEUED
@@ -96,7 +96,7 @@ class LocalRuns:
         return state
 
     def _start_waiting(self, running: list[Run], waiting: list[Run]) -> None:
-        """Start waiting runs, interactive ones first, while cores are free.
+        """Start the waiting runs, interactive ones first, while cores are free.
 
         Workers of a sweep have low priority, so only interactive runs delay an interactive one.
         """

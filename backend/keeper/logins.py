@@ -1,7 +1,7 @@
-"""Logins that need more than a key: ``nanoconf cluster login`` answers the cluster's prompts.
+"""Logins that need more than a key: ``nanoconf cluster login`` shows the cluster's prompts.
 
 The keeper listens on a local socket. Its address and password are in ``login.json`` in the home,
-which only this user can read. Questions and answers pass through the socket; the keeper then holds
+which only this user can read. Prompts and answers pass through the socket; the keeper then holds
 the connection. No answer is ever written to disk.
 """
 

@@ -19,7 +19,7 @@ from backend.runs.archive import Archive
 
 POLL_SECONDS = 0.2
 POLL_SHARE = 0.05
-"""Share of a core that polling may take, however many runs wait."""
+"""Share of a core that polling may take, however many runs are waiting."""
 
 RETRY_SECONDS = 5.0
 """Pause after an error."""

@@ -28,7 +28,7 @@ RUN_ID = re.compile(r"[0-9a-f]{32}")
 LEFTOVER_SECONDS = 3600.0
 
 RESUMABLE_ERRORS = ("time-limit", "node-failed", "preempted", "interrupted", "job-lost")
-"""Errors of cluster runs that leave a checkpoint there, from which an equal run can resume."""
+"""Errors of cluster runs that leave a checkpoint there, from which an identical run can resume."""
 
 NOT_ACCEPTED = (
     "cluster-config",
@@ -169,7 +169,7 @@ class Archive:
         return min(usable, key=lambda run: (run.state != RunState.DONE, run.created), default=None)
 
     def best_result(self, system: SlitSystem, settings: RunSettings) -> Run | None:
-        """Return a run of the system that is done: one with the same settings, else the longest.
+        """Return a completed run of the system: one with the same settings, else the longest.
 
         Runs of unequal ions whose time step was based on the positive ion are skipped.
         """
@@ -204,7 +204,7 @@ class Archive:
             return list(self._by_hash.get(key, ()))
 
     def _unfinished(self, key: str, where: str) -> str:
-        """Return the id of the last equal run on a cluster if a new run can resume from it, or "".
+        """Return the id of the last identical run on a cluster if it left a checkpoint, or "".
 
         Runs that the cluster did not accept are ignored, because they left no checkpoint.
         """
@@ -232,7 +232,7 @@ class Archive:
             try:
                 run = Run(self.folder / name)
             except DamagedRun:
-                self._stamp = None  # the folder may still be being copied
+                self._stamp = None  # the folder may not be fully copied yet
                 continue
             if run.id == name:  # otherwise it is a copy of a run folder
                 self._known[name] = run
@@ -270,7 +270,7 @@ class Archive:
             Resources of a run on a cluster: ``config`` (its configuration file), ``cores`` and
             ``minutes``.
         reuse : bool
-            Return an equal run that is done, running or queued, if there is one, with `joined`
+            Return an identical run that is done, running or queued, if there is one, with `joined`
             set to True, instead of a new run.
 
         Returns
@@ -336,7 +336,7 @@ class Archive:
         return folder
 
     def submission_lock(self) -> Lock:
-        """Return the lock to hold while submitting a run or deciding that the keeper exits."""
+        """Return the lock to hold while submitting a run or deciding whether the keeper exits."""
         self.prepare()
         return Lock(self.home / "submit.lock")
 
@@ -357,7 +357,7 @@ class Archive:
     def _unusable(self, error: OSError) -> UnusableHome:
         problem = error.strerror or str(error)
         return UnusableHome(
-            f"the archive folder {self.home} cannot be written ({problem}): "
+            f"the archive folder {self.home} cannot be written to ({problem}): "
             "choose another with NANOCONF_HOME"
         )
 
@@ -382,7 +382,7 @@ def _follows_smaller_ion(run: Run) -> bool:
 
 
 def _answers(run: Run) -> bool:
-    """Return True if a run has, or will have, a result that satisfies an equal request."""
+    """Return True if a run has, or will have, a result that satisfies an identical request."""
     state = run.state
     if state == RunState.DONE:
         return run.has_result_files() and not run.finish_requested

@@ -21,7 +21,7 @@ def cores() -> int:
 
 
 def cores_of(settings: Mapping[str, Any]) -> int:
-    """Return the cores that a run uses: one per replica, at most all available cores."""
+    """Return the number of cores that a run uses: one per replica, up to all available cores."""
     replicas = settings.get("replicas")
     return max(1, min(replicas if isinstance(replicas, int) else 1, cores()))
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from backend.system import SlitSystem
 
 QUEUES = ("interactive", "sweep")
-"""Queues in order of priority: runs that a user waits for, and runs of a sweep."""
+"""Queues in order of priority: runs that a user is waiting for, and runs of a sweep."""
 
 LOCAL = "local"
 
@@ -81,7 +81,7 @@ class Run:
 
     @property
     def resources(self) -> dict[str, Any]:
-        """Resources of a run on a cluster, ``config``, ``cores`` and ``minutes``; else empty."""
+        """Resources of a run on a cluster (``config``, ``cores``, ``minutes``); otherwise empty."""
         return self.request.get("cluster", {})
 
     @property
@@ -91,7 +91,7 @@ class Run:
 
     @property
     def queue(self) -> str:
-        """Queue of the run; a sweep's run becomes interactive when a user waits for it."""
+        """Queue of the run; a run of a sweep becomes interactive once a user waits for it."""
         if (self.folder / "urgent").exists():
             return QUEUES[0]
         return self.request.get("queue", QUEUES[0])
@@ -142,7 +142,7 @@ class Run:
         return is_locked(self.folder / "worker.lock")
 
     def cluster_status(self) -> dict[str, Any]:
-        """Return ``cluster.json``: the last status of a run on a cluster that the keeper polled."""
+        """Return ``cluster.json``: the last status that the keeper polled from a cluster."""
         return _read_json_if_there(self.folder / "cluster.json") or {}
 
     @property
@@ -157,12 +157,12 @@ class Run:
 
     @property
     def finish_requested(self) -> bool:
-        """True if an early end of the run with a result was requested."""
+        """True if the run was asked to end early with a result."""
         return (self.folder / "finish").exists()
 
     @property
     def interrupted(self) -> bool:
-        """True if the run was interrupted and waits to be started again."""
+        """True if the run was interrupted and is waiting to be restarted."""
         return (self.folder / "progress.json").exists() and self.state == RunState.QUEUED
 
     def failure(self) -> dict[str, Any] | None:
@@ -314,7 +314,7 @@ class Run:
         write_text(self.folder / "name", name.strip() + "\n")
 
     def prioritise(self) -> None:
-        """Move a sweep's run to the interactive queue."""
+        """Move a run of a sweep to the interactive queue."""
         if self.queue != QUEUES[0]:
             (self.folder / "urgent").touch()
 

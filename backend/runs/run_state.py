@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class RunState(StrEnum):
-    """State of a run; the values are the words in JSON files and tables."""
+    """State of a run; the values are the words used in JSON files and tables."""
 
     QUEUED = "queued"
     RUNNING = "running"

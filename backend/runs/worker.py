@@ -58,10 +58,10 @@ ADVICE = {
     errno.EROFS: ("read-only", "the run folder is read-only: choose another with NANOCONF_HOME"),
     errno.EACCES: (
         "read-only",
-        "the run folder cannot be written: choose another with NANOCONF_HOME",
+        "the run folder cannot be written to: choose another with NANOCONF_HOME",
     ),
 }
-"""Names of errors and messages with a remedy."""
+"""Error names, and messages that give a remedy."""
 
 
 class Watch(threading.Thread):
@@ -94,7 +94,7 @@ class Watch(threading.Thread):
         return self._noticed
 
     def claim(self) -> None:
-        """Reserve the end of the run for the worker, unless this thread is already ending it."""
+        """Let only the worker end the run, unless this thread is already ending it."""
         if not self._claim("worker"):
             threading.Event().wait()  # this process is about to exit
 
@@ -211,7 +211,7 @@ class Worker:
         )
         if not result.profiles.finite:
             raise SimulationError(
-                "the density profiles are not finite numbers: forces were likely too large for "
+                "the density profiles contain non-finite values: forces were likely too large for "
                 f"the time step; try a smaller time step than {settings.time_step:g} τ",
                 "not-finite",
             )
@@ -227,7 +227,7 @@ class Worker:
             self._write_progress({k: v for k, v in vars(progress).items() if k != "profiles"})
         except OSError as error:
             # A run continues if its progress cannot be written. If the problem persists, the
-            # result cannot be written either, and the run fails then.
+            # result cannot be written either, and then the run fails.
             if not self._write_problem:
                 self._write_problem = str(error)
                 log(f"progress cannot be written: {error}")
@@ -403,7 +403,7 @@ def main(arguments: list[str] | None = None) -> int:
             return OVER
         run = Run(folder)
     except OSError as error:
-        print(f"worker: {folder}: cannot be written ({error.strerror})", file=sys.stderr)
+        print(f"worker: {folder}: cannot be written to ({error.strerror})", file=sys.stderr)
         return FAILURE
     except DamagedRun as error:
         print(f"worker: {error}", file=sys.stderr)

@@ -33,7 +33,7 @@ class AgentClient:
 
     @property
     def site(self) -> install.Site:
-        """Location of Python and the worker on the cluster; installs them first if necessary."""
+        """Location of Python and the worker on the cluster, installed first if necessary."""
         if self._site is None:
             self._site = install.installed(self.connection, self.cluster, self._say)
         return self._site
@@ -58,7 +58,7 @@ class AgentClient:
                 raise ClusterProblem("lost", f"invalid answer from the cluster: {error}") from error
             line = f"the worker does not start on the cluster ({answer.last_line()})"
             raise ClusterProblem(
-                "worker-start", f"{line}: see nanoconf cluster check {self.cluster.name}"
+                "worker-start", f"{line}: run nanoconf cluster check {self.cluster.name}"
             ) from error
         if "problem" in reply:
             raise ClusterProblem(reply["problem"]["name"], reply["problem"]["line"])

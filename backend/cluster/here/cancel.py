@@ -9,7 +9,7 @@ from backend.runs.run_state import RunState
 
 
 def requested(state: State) -> list[RemoteRun]:
-    """Return the runs to cancel, without those already reported to the cluster."""
+    """Return the runs to cancel, except those already reported to the cluster."""
     return [
         remote
         for remote in state.runs.values()

@@ -114,7 +114,7 @@ class State:
         return [self.runs[run_id] for run_id in job.runs if run_id in self.runs]
 
     def has_all_runs(self, job: Job) -> bool:
-        """Return True unless the keeper has yet to pass on an open run of the job."""
+        """Return False while an open run of the job has yet to arrive from the keeper."""
         return not any(map(self._is_missing, job.runs))
 
     def _is_missing(self, run_id: str) -> bool:

@@ -25,7 +25,7 @@ class Ending:
     state : RunState
         ``FAILED`` or ``CANCELLED``.
     error : str
-        Short stable name.
+        Short, stable name.
     reason : str
         One line with Slurm's reason and advice.
     again : bool

@@ -28,7 +28,7 @@ def find_jobs(state: State) -> None:
 
 
 def make_jobs(state: State, cluster: Cluster) -> None:
-    """Create jobs for runs without one: one per interactive run, a joint one for a sweep."""
+    """Create jobs for runs without one: one per interactive run, shared ones for sweeps."""
     without = [remote for remote in state.runs.values() if not remote.job]
     for remote in [remote for remote in without if remote.run.queue == QUEUES[0]]:
         _make_job(state, cluster, [remote])

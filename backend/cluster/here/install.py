@@ -87,7 +87,7 @@ class Site:
     python : str
         The interpreter.
     path : str
-        Installed folders as in PYTHONPATH, the worker's first; empty if the interpreter has
+        Installed folders in PYTHONPATH format, the worker's first; empty if the interpreter has
         this package itself.
     work_dir : str
         Absolute path of the work folder.
@@ -98,7 +98,7 @@ class Site:
     work_dir: str
 
     def command(self, cluster: Cluster, module: str, *words: str) -> str:
-        """Return bash lines for the cluster: the setup lines, then a call of a module."""
+        """Return bash lines for the cluster: the setup lines, then the module's command."""
         return _lines(
             cluster,
             *exports(self.path, self.path and f"{self.path.partition(':')[0]}/compiled"),
@@ -138,7 +138,7 @@ def installed(connection: Connection, cluster: Cluster, say: Say = nobody) -> Si
         folders.append(_environment_name(found))
         found = _look(connection, cluster, folders)
         if folders[1] not in found["there"]:
-            say("installing NumPy, SciPy and Numba on the cluster, once …")
+            say("installing NumPy, SciPy and Numba on the cluster (first time only) …")
             _unpack(connection, cluster, found, folders[1], environment(found))
     if folders[0] not in found["there"]:
         say("installing the worker on the cluster …")

@@ -76,7 +76,7 @@ class Job:
     def options(self, cluster: Cluster, engine: str) -> list[str]:
         """Return the sbatch options, without the job name."""
         notice = min(LONGEST_NOTICE, max(5, 60 * self.minutes // 4))
-        # the worker refuses an engine that it does not know
+        # the worker rejects an engine that it does not know
         ranks = engine in registry.names() and registry.get(engine).mpi
         options = [
             f"--time={self.minutes}",

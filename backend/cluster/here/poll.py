@@ -14,13 +14,13 @@ from backend.runs.run import CANCELLED_REASON, QUEUES
 from backend.runs.run_state import RunState
 
 GRACE_SECONDS = 3.0
-"""Time after a job's end at which a run without a result is given up (s): files may be delayed."""
+"""Time to wait for a result after a job has ended (s): files may be delayed."""
 
 MAXIMUM_TRIES = 3
-"""Maximum number of jobs for a sweep's run, not counting those that ended before its turn."""
+"""Maximum number of jobs for a run of a sweep, not counting those that ended before its turn."""
 
 MAXIMUM_JOBS = 10
-"""Maximum number of jobs for a sweep's run in total."""
+"""Maximum number of jobs for a run of a sweep in total."""
 
 
 def poll(state: State) -> None:
@@ -52,7 +52,7 @@ def _follow(state: State, job: Job, number: int) -> None:
     """Switch to the job that has claimed the runs, in case two jobs have this name."""
     if number == job.job_id:
         return
-    state.log(f"{job.name}: Slurm job {number} has its runs, not {job.job_id}")
+    state.log(f"{job.name}: Slurm job {number}, not {job.job_id}, has claimed its runs")
     job.job_id = number
     job.save(state.archive.home)
     for remote in state.members(job):
@@ -82,7 +82,7 @@ def _update_status(
 def _handle_ending(
     state: State, remote: RemoteRun, job: Job, task: dict[str, str], stopped_by: str
 ) -> None:
-    """End or resubmit a run once its job has been over for a while."""
+    """End or resubmit a run a few seconds after its job has ended."""
     assert job.job_id is not None
     end = endings.ending(task, stopped_by, job.job_id, job.minutes)
     if end is None:
@@ -102,7 +102,7 @@ def _handle_ending(
 
 
 def _resubmit(state: State, remote: RemoteRun, job: Job, end: Ending) -> bool:
-    """Resubmit a sweep's run with another job, unless it has been tried too often."""
+    """Resubmit a run of a sweep in another job, unless it has been tried too often."""
     tried = bool(remote.stamp) or end.error == JOB_FAILED  # else its turn had not come
     tries = remote.status.get("tries", 0) + tried
     sent = remote.status.get("sent", 0) + 1

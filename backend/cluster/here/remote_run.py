@@ -35,7 +35,7 @@ class RemoteRun:
     stamp : str
         Timestamp of the last progress received.
     over_since : float or None
-        Time at which its job was first found to have ended without a result of the run.
+        Time at which its job was first found to have ended without a result for the run.
     cancel_sent : bool
         True once the cluster has been asked to cancel it.
     status : dict

@@ -22,7 +22,7 @@ def was_sent(state: State, remote: RemoteRun) -> bool:
 
 
 def refuse_other_versions(state: State) -> None:
-    """Fail runs of another version that were never sent: this version's worker refuses them."""
+    """Fail unsent runs requested by another version: this version's worker rejects them."""
     for remote in list(state.runs.values()):
         if remote.run.version != __version__ and not was_sent(state, remote):
             asked_by = remote.run.version or "(unknown)"

@@ -82,7 +82,7 @@ class Agent:
         threads: int,
         continues: dict[str, str],
     ) -> dict[str, Any]:
-        """Create the run folders and submit their job, once only, however often this is requested.
+        """Create the run folders and submit their job once, however often this is requested.
 
         Parameters
         ----------
@@ -93,7 +93,7 @@ class Agent:
         requests : list of dict
             Content of each ``run.json``; runs that are no longer wanted have none.
         options : list of str
-            Options of sbatch.
+            Options for sbatch.
         setup : list of str
             Shell commands to run first.
         tasks, threads : int
@@ -105,7 +105,7 @@ class Agent:
         -------
         dict
             ``job_id``; or ``refused`` (the problem) if it is certain that there is no such job. In
-            that case, everything is as it was before.
+            that case, all changes have been undone.
         """
         folder = self.jobs / job
         folder.mkdir(exist_ok=True)
@@ -136,7 +136,7 @@ class Agent:
         jobs : dict of str to int
             Slurm job ids, by name.
         runs : dict of str to str
-            Timestamp of the known progress of each run; empty if there is none.
+            Timestamp of the last known progress of each run; empty if there is none.
 
         Returns
         -------
@@ -218,7 +218,7 @@ def explained(error: Exception, work_dir: Path) -> dict[str, str]:
             }
         return {
             "name": "work-dir",
-            "line": f"the work folder on the cluster cannot be used: {error}: choose another "
+            "line": f"the work folder on the cluster cannot be used ({error}): choose another "
             "with work_dir",
         }
     return {"name": "unexpected", "line": "".join(traceback.format_exception(error))}

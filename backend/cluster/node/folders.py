@@ -81,7 +81,7 @@ def results(folders: Iterable[Path]) -> dict[str, dict[str, str]]:
 def remove(folder: Path) -> None:
     """Remove a folder that an exiting worker may still write to.
 
-    The folder is renamed first: a file written during the removal would keep the folder.
+    The folder is renamed first: a file written during the removal would make the removal fail.
     """
     doomed = folder.with_name(f".{folder.name}")
     shutil.rmtree(doomed, ignore_errors=True)  # left by an earlier, interrupted attempt

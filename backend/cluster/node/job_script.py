@@ -15,7 +15,7 @@ def text(folder: Path, setup: Sequence[str]) -> str:
     """Return the script of a job, for the running Python interpreter."""
     # sbatch would interpret % and \\ in a folder's name
     log = f'exec >>{shlex.quote(f"{folder}/task-")}"${{SLURM_ARRAY_TASK_ID:-0}}.log" 2>&1'
-    # Slurm sends its signals to the shell's process, which Python replaces
+    # Slurm sends its signals to the shell's process, so exec replaces the shell with Python
     command = [sys.executable, "-P", "-m", "backend.cluster.node.task", str(folder)]
     ours = exports(*(os.environ.get(name, "") for name in ("PYTHONPATH", "NUMBA_CACHE_DIR")))
     lines = ["#!/bin/bash", log, *setup, *ours, f"exec {shlex.join(command)}"]
@@ -34,7 +34,7 @@ def exports(path: str, compiled: str) -> list[str]:
     """
     lines = []
     if path:
-        # keep the old value: modules may provide NumPy through it
+        # keep the old value: environment modules may provide NumPy through it
         lines.append(f'export PYTHONPATH={shlex.quote(path)}"${{PYTHONPATH:+:$PYTHONPATH}}"')
     if compiled:
         lines.append(f"export NUMBA_CACHE_DIR={shlex.quote(compiled)}")

@@ -22,7 +22,7 @@ SILENT = (
     "slurm backup controller in standby",
     "resource temporarily unavailable",
 )
-"""Messages of commands when the controller does not answer; it may have received the command."""
+"""Error messages of an unanswered command, which the controller may still have received."""
 
 UNKNOWN = "invalid job id"
 
@@ -40,7 +40,7 @@ def call(*command: str, folder: Path | None = None) -> str:
     ------
     ClusterProblem
         ``slurm-missing``: there is no such command; ``slurm-silent``: the controller does not
-        answer, and may still carry out the command; ``slurm-refused``: Slurm refuses it.
+        answer, and may still carry out the command; ``slurm-refused``: Slurm rejects it.
     """
     try:
         done = subprocess.run(
@@ -54,7 +54,7 @@ def call(*command: str, folder: Path | None = None) -> str:
         )
     except FileNotFoundError:
         advice = "load its module in the cluster's setup lines"
-        raise ClusterProblem("slurm-missing", f"there is no {command[0]}: {advice}") from None
+        raise ClusterProblem("slurm-missing", f"{command[0]} was not found: {advice}") from None
     except subprocess.TimeoutExpired:
         raise ClusterProblem("slurm-silent", f"{command[0]} does not answer") from None
     if done.returncode == 0:
@@ -87,7 +87,7 @@ def submit(options: Sequence[str], folder: Path, script: str) -> int:
 
 
 def find(name: str) -> int | None:
-    """Return the id of the job of this name, including a finished job that Slurm still knows."""
+    """Return the id of the job with this name, including a finished job that Slurm still knows."""
     listed = call("squeue", "--noheader", "--states=all", f"--name={name}", "--format=%F").split()
     return int(listed[0]) if listed else None
 
@@ -128,7 +128,7 @@ def _task(record: str) -> dict[str, str]:
 
 
 def _remembered(job_id: int) -> list[dict[str, str]]:
-    """Return the accounting's report, if any, on a job that the controller no longer knows."""
+    """Return the report, if any, of Slurm's accounting on a job unknown to the controller."""
     for options in ((), ("-c",)):
         try:
             answer = call("sacct", *options, "-n", "-P", "-j", str(job_id), "-o", "JobID,State")

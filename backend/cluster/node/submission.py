@@ -24,8 +24,8 @@ def submitted(folder: Path) -> int | None:
     """Return the id of the job if it has been submitted.
 
     The controller may have received an earlier sbatch that gave no answer, or may still receive it.
-    In that case, the job's own claim decides, or else its name. The job may be submitted again only
-    if the controller twice does not know the name, a few seconds apart.
+    In that case, the id is taken from the job's own claim, or else looked up by the job's name. The
+    job may be submitted again only if two queries a few seconds apart find no job with this name.
     """
     record, intent = folder / "submitted.json", folder / "submitting.json"
     if record.exists():

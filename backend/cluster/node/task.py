@@ -47,7 +47,7 @@ class Task:
     def execute(self) -> int:
         """Execute the task's share of the runs; return the exit status."""
         if not self._claim():
-            say("another job has these runs")
+            say("another job has claimed these runs")
             return 0
         for run_id in self.job["runs"][self.index :: self.job["tasks"]]:
             if not self.stopped_by:
@@ -58,7 +58,7 @@ class Task:
         return INTERRUPTED
 
     def _claim(self) -> bool:
-        """Claim the runs; return False if another job of this name has claimed them."""
+        """Claim the runs; return False if another job with this name has claimed them."""
         number = os.environ.get("SLURM_ARRAY_JOB_ID") or os.environ.get("SLURM_JOB_ID", "")
         claim = self.folder / "claim"
         try:
@@ -88,8 +88,8 @@ class Task:
             status = self._run_worker(run)
             if self._needs_no_worker(run):
                 return
-            if status == OVER:  # on a failed node, it may take a while to end
-                say(f"{run.id}: another worker still has it: waiting for it to end")
+            if status == OVER:  # a worker on a failed node may take a while to end
+                say(f"{run.id}: another worker is still running it: waiting for that worker")
                 continue
             crashes += 1
             say(f"{run.id}: its worker ended with status {status}")
@@ -126,9 +126,9 @@ class Task:
                 self._worker.terminate()
 
     def _give_up(self, run: Run, status: int) -> None:
-        killed = f"by signal {-status}" if status < 0 else f"with status {status}"
+        killed = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
         reason = (
-            f"the simulation process died {MAXIMUM_CRASHES} times without a message, {killed}, "
+            f"the simulation process died {MAXIMUM_CRASHES} times without a message ({killed}), "
             "perhaps out of memory: see worker.log, or try a smaller system"
         )
         run.settle(RunState.FAILED, reason, "\n".join(run.log_tail(20)), "crashed")

@@ -26,7 +26,7 @@ LOOK_SECONDS = 2.0
 """Start-up time after which the link is tested and the shell is reported (s)."""
 
 PROBE_SECONDS = 1.0
-"""Response time of that test after which the host is reported instead (s)."""
+"""Response time of that test above which the host is reported instead (s)."""
 
 PROBE = "keepalive@openssh.com"
 """Request that the SSH server itself answers; "unknown request" is an answer, too."""

@@ -27,7 +27,7 @@ def known_keys(target: Target) -> list[paramiko.PKey]:
 
 
 def _keys_in(path: Path, name: str) -> Iterator[paramiko.PKey]:
-    """Yield all keys of a name in a file; paramiko's table keeps only one of each type."""
+    """Yield all keys in a file for a host name; paramiko's table keeps only one of each type."""
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         with contextlib.suppress(Exception):  # malformed lines raise many kinds of errors
             entry = HostKeyEntry.from_line(line.strip())
@@ -52,7 +52,7 @@ def prefer_known(transport: paramiko.Transport, known: list[paramiko.PKey]) -> N
 
 
 def check(target: Target, shown: paramiko.PKey, known: list[paramiko.PKey]) -> None:
-    """Refuse a host whose key is not known.
+    """Reject a host whose key is not known.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def check(target: Target, shown: paramiko.PKey, known: list[paramiko.PKey]) -> N
     if not known:
         raise ClusterProblem(
             "host-key",
-            f"the host key of {target} is not known yet: compare its fingerprint with "
+            f"the host key of {target} is not known yet: verify its fingerprint with "
             "nanoconf cluster trust",
         )
     raise ClusterProblem(

@@ -69,7 +69,7 @@ def approach(
     Raises
     ------
     ClusterProblem
-        As from `connected`.
+        See `connected`.
     """
     try:
         for host in target.way:
@@ -167,7 +167,7 @@ def _key(path: Path) -> paramiko.PKey:
     except Exception as error:
         line = f"the key {path} cannot be read ({reason(error)})"
         if "password" in str(error):  # the type of the error depends on the kind of key
-            line = f"the key {path} has a passphrase: give it to the agent with ssh-add {path}"
+            line = f"the key {path} has a passphrase: add the key to the agent with ssh-add {path}"
         raise ClusterProblem("key-file", line) from error
 
 
@@ -215,7 +215,7 @@ def _answer(transport: paramiko.Transport, target: Target, ask: Ask | None) -> N
     except paramiko.AuthenticationException as error:
         if _broke(transport, error):
             raise
-        raise ClusterProblem("login", f"{target} refuses the answer ({error})") from error
+        raise ClusterProblem("login", f"{target} rejects the answer ({error})") from error
 
 
 def _broke(transport: paramiko.Transport, error: BaseException) -> bool:

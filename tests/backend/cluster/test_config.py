@@ -56,7 +56,7 @@ def test_the_example_is_valid_and_shows_every_default():
 @pytest.mark.parametrize(
     ("line", "refusal"),
     [
-        ('colour = "red"', "clusters.one.colour = red: is not known; known: host, port"),
+        ('colour = "red"', "clusters.one.colour = red: is unknown; known keys: host, port"),
         ("cores = 0", "clusters.one.cores = 0: must be 1 or more"),
         ('cores = "many"', "clusters.one.cores = many: must be a whole number"),
         ("cores = true", "clusters.one.cores = True: must be a whole number"),
@@ -67,7 +67,7 @@ def test_the_example_is_valid_and_shows_every_default():
         ('work_dir = " "', "must name a folder"),
         ('work_dir = "a:b"', "must not contain a colon"),
         ('account = "a\\u0000b"', "must not contain a null byte"),
-        ("shared = true", "clusters.one.max_runs = 0: must be 1 or more where shared = true"),
+        ("shared = true", "clusters.one.max_runs = 0: must be 1 or more if shared = true"),
     ],
 )
 def test_invalid_keys_and_values_are_named(file, capsys, line, refusal):

@@ -287,7 +287,7 @@ def test_a_task_waits_for_a_worker_left_on_a_failed_node(desk):
     folder.mkdir(parents=True)
     left = Lock(folder / "worker.lock")
     assert left.acquire()
-    desk.until(lambda: task_log(desk, run).count("another worker still has it") > MAXIMUM_CRASHES)
+    desk.until(lambda: task_log(desk, run).count("is still running it") > MAXIMUM_CRASHES)
     assert not run.finished
     left.release()
     assert desk.finish(run) == RunState.DONE

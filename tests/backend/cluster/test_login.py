@@ -44,7 +44,7 @@ def test_a_run_waits_for_a_login(home, cluster, server, monkeypatch):
 
 def test_a_wrong_code_is_refused(home, cluster, server, monkeypatch):
     desk = Desk(home, cluster, monkeypatch, port=server.port)
-    with pytest.raises(ClusterProblem, match="refuses the answer"):
+    with pytest.raises(ClusterProblem, match="rejects the answer"):
         desk.dispatcher.log_in(lambda *question: ["000000"])
 
 
