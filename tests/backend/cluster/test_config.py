@@ -332,7 +332,7 @@ def test_on_a_shared_server_only_shared_clusters_are_offered(file, monkeypatch):
     assert usable()[0] == ("b",)
     file.write_text('[clusters.a]\nhost="x"\n')
     names, note = usable()
-    assert not names and "shared = true" in note and "stays on this computer" in note
+    assert not names and "shared = true" in note and "run on this computer" in note
 
 
 def test_a_shared_cluster_limits_the_number_of_runs(file, home):
