@@ -222,7 +222,7 @@ def test_a_locked_account_is_refused(make_desk, cluster, lock):
         run = desk.submit(QUICK)
         desk.step()
         assert (run.state, run.error) == (RunState.FAILED, "login")
-        assert f"{user}@" in run.reason and "is the account active?" in run.reason
+        assert f"{user}@" in run.reason and "that the account is active" in run.reason
 
 
 def test_the_message_of_a_nologin_shell_is_reported(make_desk, cluster):
