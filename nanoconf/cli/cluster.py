@@ -95,7 +95,7 @@ def _list(options: Namespace) -> int:
         rows = [(c.name, c.host, c.partition or "(default)") for c in clusters.values()]
         print(aligned([("NAME", "HOST", "PARTITION"), *rows], left=3))
     else:
-        print(f"no clusters in {config_path()}: begin with nanoconf cluster init")
+        print(f"no clusters in {config_path()}: start with nanoconf cluster init")
     return 0
 
 
