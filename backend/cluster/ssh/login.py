@@ -74,8 +74,9 @@ def approach(
     try:
         for host in target.way:
             with waiting(say, f"waiting for {host} to answer"):
-                way.append(_greeted(host, way[-1] if way else None))
-            yield host, way[-1].get_remote_server_key()
+                transport, key = _greeted(host, way[-1] if way else None)
+                way.append(transport)
+            yield host, key
             _enter(way[-1], host, ask, say)
     except BaseException:
         close(way)
@@ -95,9 +96,9 @@ def server_key(target: Target, ask: Ask | None = None, say: Say = nobody) -> par
     way = connected(target.jump, ask, say) if target.jump else []
     try:
         with waiting(say, f"waiting for {target} to answer"):
-            transport = _greeted(target, way[-1] if way else None)
-        with contextlib.closing(transport):
-            return transport.get_remote_server_key()
+            transport, key = _greeted(target, way[-1] if way else None)
+        transport.close()
+        return key
     finally:
         close(way)
 
@@ -114,8 +115,10 @@ def _enter(transport: paramiko.Transport, target: Target, ask: Ask | None, say: 
     transport.set_keepalive(KEEP_ALIVE_SECONDS)
 
 
-def _greeted(target: Target, through: paramiko.Transport | None) -> paramiko.Transport:
-    """Connect to a host and receive its key, without logging in."""
+def _greeted(
+    target: Target, through: paramiko.Transport | None
+) -> tuple[paramiko.Transport, paramiko.PKey]:
+    """Connect to a host without logging in; return the connection and the host's key."""
     try:
         transport = paramiko.Transport(_socket(target, through))  # type: ignore[arg-type]
     except (paramiko.SSHException, EOFError, OSError) as error:
@@ -124,11 +127,11 @@ def _greeted(target: Target, through: paramiko.Transport | None) -> paramiko.Tra
         transport.banner_timeout = transport.auth_timeout = CONNECT_SECONDS
         host_keys.prefer_known(transport, host_keys.known_keys(target))
         transport.start_client(timeout=CONNECT_SECONDS)
-        transport.get_remote_server_key()  # start_client does not report its timeout
+        key = transport.get_remote_server_key()  # start_client does not report its timeout
     except (paramiko.SSHException, EOFError, OSError) as error:
         transport.close()
         raise _unreachable(target, error) from error
-    return transport
+    return transport, key
 
 
 def _socket(target: Target, through: paramiko.Transport | None) -> socket.socket | paramiko.Channel:

@@ -82,6 +82,25 @@ def test_a_link_that_freezes_during_login_is_not_a_refusal(make_desk, relay, mon
     assert desk.slurm.submissions(desk.status(run)["job"]) == 1
 
 
+def test_a_link_that_breaks_after_the_greeting_is_tried_again(make_desk, cluster, monkeypatch):
+    desk = make_desk()
+    server_key, asked = paramiko.Transport.get_remote_server_key, []
+
+    def break_after_the_first(transport):
+        asked.append(transport)
+        if len(asked) > 1:
+            transport.close()
+        return server_key(transport)
+
+    run = desk.submit(QUICK)
+    with monkeypatch.context() as broken:
+        broken.setattr(paramiko.Transport, "get_remote_server_key", break_after_the_first)
+        desk.step()
+    assert not run.finished, run.reason
+    assert "cannot be reached (No existing session)" in desk.status(run)["note"]
+    assert desk.finish(run) == RunState.DONE
+
+
 @pytest.fixture(params=["", "behind a jump host"])
 def connection(request, describe, cluster, relay):
     """A connection whose first link is the relay."""
