@@ -1,4 +1,4 @@
-"""Atomic file writes: to a temporary name, then renamed."""
+"""Atomic file writes, to a temporary file that is then renamed."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ MAXIMUM_IONS = 16384
 
 
 class InvalidInput(ValueError):
-    """Raised for an input with which no simulation can start.
+    """Raised when an input is invalid, so that no simulation can start.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Range:
 
 
 def checked(name: str, value: object, allowed: Range, whole: bool = False) -> float | int:
-    """Return a number as a float, or as an int if `whole`; raise `InvalidInput` out of range."""
+    """Return a number as a float, or as an int if `whole`; raise `InvalidInput` if out of range."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InvalidInput(name, value, f"is not a number; it {allowed}")
     # converting a large integer to float would lose digits
@@ -97,7 +97,7 @@ class Input:
     flags : tuple of str
         Command-line options; by default ``--name``, with hyphens.
     metavar : str
-        Placeholder of the value in ``--help``; by default the choices.
+        Placeholder for the value in ``--help``; by default the choices.
     """
 
     name: str
@@ -143,7 +143,7 @@ class Input:
 
     @property
     def placeholder(self) -> str:
-        """Placeholder of the value in ``--help``."""
+        """Placeholder for the value in ``--help``."""
         return self.metavar or f"{{{','.join(self.choices)}}}"
 
     def check(self, value: Any) -> Any:

@@ -14,7 +14,7 @@ PUBLISHED_TIME_STEP = 0.001
 
 SAMPLE_TIME = 0.05
 """Approximate time between two samples of the profile (τ): more frequent samples would not reduce
-the errors, half as many would raise them by an eighth."""
+the errors; half as many would raise them by an eighth."""
 
 MAXIMUM_SEED = 2**63 - 1
 
@@ -141,7 +141,7 @@ class RunSettings:
         Number of independent simulations that are averaged; they run in parallel if there are
         enough cores.
     engine : str
-        Name of the program that computes the run, such as ``"numba"`` (this package) or
+        Name of the program that executes the run, such as ``"numba"`` (this package) or
         ``"lammps"``: one of `backend.engines.registry.names`.
     electrostatics : {"periodic", "sheets"}
         Long-range part of the Coulomb interaction in x and y: all periodic images, or the nearest
@@ -155,7 +155,7 @@ class RunSettings:
         Number of time steps per evaluation of the Coulomb forces (reversible multiple time
         steps); odd, 1 for every step.
     precision : {"single", "double"}
-        Arithmetic of the pair forces.
+        Floating-point precision of the pair forces.
     snapshots : int
         Number of configurations of the first replica to save, evenly spaced over the longest
         possible run; the limit depends on the number of ions

@@ -1,4 +1,4 @@
-"""Registry of the engines: one record for each program that can compute a run.
+"""Registry of the engines: one record for each program that can execute a run.
 
 All other code uses the record and never compares names, so a new engine needs only a record here
 and its own folder. Records name functions instead of importing them, so this module needs only
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Engine:
-    """Program that can compute a run.
+    """Program that can execute a run.
 
     Parameters
     ----------

@@ -63,7 +63,7 @@ class DensityProfile:
         return ",".join(CSV_HEADER) + "\n" + self._rows(",")
 
     def to_dat(self) -> str:
-        """Return z, density and error, tab separated, no header: the published tool's format."""
+        """Return z, density and error, tab-separated, without a header: the published format."""
         return self._rows("\t")
 
     def _rows(self, separator: str) -> str:

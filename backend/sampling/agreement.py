@@ -1,4 +1,4 @@
-"""Agreement of force sampling with the histogram: tests forces, temperature and time step."""
+"""Agreement of force sampling and histogram: a test of forces, temperature and time step."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ LAYERS = 5
 
 
 def agreement(system: SlitSystem, samples: Samples) -> Agreement:
-    """Compare the numbers of ions in a few layers between both estimators.
+    """Compare the numbers of ions in a few layers between the two estimators.
 
     The differences are taken block by block, which accounts for the correlation between the
     estimators and between the species. The test omits the last layer of each species: both
-    estimators conserve the number of ions, so it follows from the others.
+    estimators conserve the number of ions, so this layer follows from the others.
     The test is Hotelling's T² (H. Hotelling, Ann. Math. Stat. 2, 360 (1931)).
     """
     force = estimators.force_sampling(system, samples)

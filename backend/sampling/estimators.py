@@ -153,7 +153,7 @@ def profiles_of(system: SlitSystem, estimate: Estimate) -> SlitProfiles:
 
 
 def median_relative_error(profiles: SlitProfiles) -> float:
-    """Return the larger median relative error of both profiles, over bins ≥ 5 % of the maximum."""
+    """Return the larger of the two median relative errors, over bins ≥ 5 % of the maximum."""
     medians = []
     for profile in (profiles.positive, profiles.negative):
         counted = significant(profile.density)

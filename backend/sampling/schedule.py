@@ -9,11 +9,11 @@ from backend.settings import RunSettings
 from backend.system import SlitSystem
 
 EQUILIBRATION_TIME = 100.0
-"""Time before sampling starts (τ of the larger ion): about twenty times the time in which ions
+"""Time before sampling starts (τ of the larger ion): about twenty times as long as ions take to
 diffuse across the slit."""
 
 ROW_TIME = 0.1
-"""Time averaged in one row of the time series (τ)."""
+"""Time over which one row of the time series is averaged (τ)."""
 
 CHUNK_TIME = 2.0
 """Length of a chunk (τ), short enough to stop a run within a fraction of a second."""

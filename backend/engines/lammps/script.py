@@ -90,7 +90,7 @@ class Method:
 
 
 def _typical_force(system: SlitSystem) -> float:
-    """Return the Coulomb force between ions of mean charge at their mean distance (k_BT/nm)."""
+    """Return the Coulomb force between ions of rms charge at their mean distance (k_BT/nm)."""
     charges = np.repeat(system.valencies, system.counts)
     density = system.ion_count / (system.box_length**2 * system.confinement_length)
     return system.bjerrum_length * float(np.mean(charges**2)) * density ** (2 / 3)

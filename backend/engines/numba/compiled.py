@@ -28,7 +28,7 @@ a process that has just compiled the engine would not reproduce the numbers of t
 """
 
 EXACT: dict[str, Any] = FAST | {"fastmath": False}
-"""The same without reordered arithmetic, for tests for NaN and for reference calculations."""
+"""The same without reordered arithmetic, for NaN checks and for reference calculations."""
 
 
 def engine_digest() -> str:

@@ -65,8 +65,8 @@ class Coulomb(NamedTuple):
     normal_numbers : ndarray, shape (NORMAL_WAVES + 1,)
         Wave numbers along z.
     slopes : ndarray, shape (LATERAL,)
-        Factors in the derivative of each function of x or y, a multiple of its partner: the
-        partner of cos is sin, with a negative factor.
+        The derivative of each function of x or y is this factor times its partner: the partner of
+        cos is sin, with a negative factor.
     cosine, sine : tuple of floats
         Coefficients of cos 2πt and sin 2πt / t as polynomials in t².
     """

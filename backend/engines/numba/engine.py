@@ -118,7 +118,7 @@ def _simulate(
 
 
 class _Run:
-    """Replicas of one run and their joint samples."""
+    """Replicas of one run and their combined samples."""
 
     def __init__(self, system: SlitSystem, settings: RunSettings):
         self.system, self.settings = system, settings
@@ -162,7 +162,7 @@ class _Run:
             self._save(replica)
 
     def remaining_stages(self) -> list[int]:
-        """Return the stages to complete; convergence at earlier stages has been checked before."""
+        """Return the stages to complete; earlier stages have already been checked."""
         furthest = max(len(replica.tallies) for replica in self.replicas)
         return [stage for stage in self.schedule.stages if stage >= furthest]
 

@@ -198,7 +198,7 @@ class Replica:
         }
 
     def resume(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Restore the state that `to_arrays` returned for an equal replica."""
+        """Restore the state that `to_arrays` returned for an identical replica."""
         kept = {name: arrays[f"state.{name}"] for name in State._fields if name != "buffer"}
         self.state = State(**kept, buffer=integrators.work_space(self.force_field))
         fields = [arrays[f"tallies.{name}"] for name in Tally._fields]

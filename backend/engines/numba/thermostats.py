@@ -28,8 +28,8 @@ def next_normals(noise):  # pragma: no cover - compiled
     `noise`, shape (1,) of uint64, is the state of the generator. The four 16-bit parts of its next
     number are uniform; each returned number is the sum of two parts minus the sum of the other two.
     A thermostat needs only the correct moments (B. Dünweg, W. Paul, Int. J. Mod. Phys. C 2, 817
-    (1991)): a velocity is the sum of hundreds of such numbers, so it is Gaussian, with a kurtosis
-    only 0.004 below 3.
+    (1991)): a velocity is the sum of hundreds of such numbers, so it is nearly Gaussian, with a
+    kurtosis only 0.004 below 3.
     """
     noise[0] += INCREMENT
     word = noise[0]
