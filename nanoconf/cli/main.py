@@ -1,8 +1,8 @@
 """The command line: ``nanoconf …``.
 
-Each command has a module in this package with its name, its help texts, ``add_options`` and
-``execute``. These modules import nothing heavy until ``execute`` runs, so that ``--help`` returns
-at once.
+Each command has a module in this package that defines its name, its help texts, ``add_options``
+and ``execute``. These modules import nothing heavy until ``execute`` runs, so that ``--help``
+returns at once.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def execute(options: Namespace) -> int:
 
 
 def _finished(run: Run, archive: Archive, options: Namespace) -> bool:
-    """Wait for the run and write its files; False if it continues without this command."""
+    """Wait for the run and write its files; return False if it continues without this command."""
     from backend.keeper.election import ensure_keeper
     from backend.runs.run_state import RunState
     from nanoconf.api import wait_for

@@ -48,7 +48,7 @@ PAPER_GRID: dict[str, tuple[Any, ...]] = {
 """Inputs of the 3,432 systems of the paper's dataset."""
 
 DIGITS = 4
-"""Decimals of random inputs."""
+"""Number of decimal places of random inputs."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Item:
     settings: RunSettings
 
     def try_settings(self, attempt: int) -> RunSettings:
-        """Return the settings of an attempt, counted from 0. Every attempt has another seed."""
+        """Return the settings of an attempt, counted from 0. Each attempt has a different seed."""
         return replace(self.settings, seed=self.settings.seed + attempt * 1_000_003)
 
     def hashes(self) -> list[str]:
@@ -127,7 +127,7 @@ def varied_plan(
     """Plan systems that also vary z₋, temperature, permittivity and d₋/d₊.
 
     The plan is used to find the inputs that matter. Each pair of valencies has a scrambled Sobol
-    sequence in the other inputs, and a sixth of the systems. Points that `SlitSystem` refuses are
+    sequence in the other inputs, and a sixth of the systems. Points that `SlitSystem` rejects are
     skipped: large ions at high concentrations would fill the slit. A longer plan with the same seed
     begins with the shorter one.
 

@@ -1,8 +1,8 @@
 """Table 1 of the paper: six regressors for contact, midplane and peak densities of positive ions.
 
 Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107 (2020). A prediction succeeds if it
-differs from the simulation by less than the simulation's error bar. The paper's error bars come
-from histograms, and it does not state how many standard errors they span. The success rate is
+differs from the simulation by less than the simulation's error bar. The paper takes its error bars
+from histograms and does not state how many standard errors they span. The success rate is
 therefore given for three half widths, each with its ceiling, the rate of an exact prediction.
 """
 

@@ -191,8 +191,8 @@ def train(
     epochs : int
         Number of training epochs.
     seed : int
-        Seed of the split, the initial weights, the dropout and the order of the batches. On one
-        machine, the same seed and data give the same network.
+        Seed of the split, the initial weights, the dropout and the order of the batches. On a
+        given machine, the same seed and data give the same network.
     progress : bool
         Show a progress bar on stderr.
 

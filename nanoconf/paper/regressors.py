@@ -1,4 +1,4 @@
-"""The six regressors of the paper's Table 1, with its hyperparameters.
+"""The six regressors of the paper's Table 1 and their hyperparameters.
 
 Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107 (2020). As in the paper, inputs are
 min-max scaled to [0, 1], and so are the outputs of the network. Hyperparameters that the paper does
@@ -110,7 +110,7 @@ class NeuralNetwork:
         self.epochs, self.seed, self.after_epoch, self.chosen = epochs, seed, after_epoch, chosen
 
     def fit(self, inputs: np.ndarray, outputs: np.ndarray) -> Self:
-        """Fit outputs of shape (systems, outputs) to inputs of shape (systems, inputs)."""
+        """Fit to inputs, shape (systems, inputs), and outputs, shape (systems, outputs)."""
         from sklearn.preprocessing import MinMaxScaler
 
         self.scale_in_, self.scale_out_ = MinMaxScaler(), MinMaxScaler()

@@ -1,7 +1,7 @@
 """Selection of the surrogate's inputs by backward elimination on adjusted R².
 
 As in the paper (Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107, 2020), contact,
-midplane and peak densities of the positive ions are fitted by ordinary least squares to all
+midplane and peak densities of the positive ions are regressed by ordinary least squares on all
 standardised candidate inputs, and the least useful inputs are dropped one by one. Adjusted R²
 penalises each coefficient, so it falls if an input explains no more than random numbers would.
 """
@@ -126,7 +126,7 @@ class Fit:
 
 
 def least_squares(columns: np.ndarray, targets: np.ndarray) -> Fit:
-    """Fit targets, shape (simulations, targets), to columns, shape (simulations, terms)."""
+    """Regress targets, shape (simulations, targets), on columns, shape (simulations, terms)."""
     count = len(targets)
     design = np.column_stack([np.ones(count), columns])
     coefficients, _, rank, _ = np.linalg.lstsq(design, targets, rcond=None)

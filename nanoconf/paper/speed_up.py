@@ -52,7 +52,7 @@ class Times:
     sequential, training, learning, lookup : float
         T_seq, T_train, T_learn and T_lookup (s).
     simulations : int
-        N_train, the simulations needed for training, including the test part of the split.
+        N_train, the simulations needed for training, including the test set.
     stalled : int
         Number of runs excluded from T_seq; see `STALLED`.
     """

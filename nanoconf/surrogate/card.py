@@ -14,7 +14,7 @@ from nanoconf.surrogate.domain import Domain
 CARD = "card.json"
 
 KIND = "log-profile-ensemble"
-"""Kind of the network, see `nanoconf.surrogate.network` and `nanoconf.surrogate.shape`."""
+"""Kind of the network; see `nanoconf.surrogate.network` and `nanoconf.surrogate.shape`."""
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,8 @@ class Domain:
             System to predict.
         extrapolate : bool
             Issue an `ExtrapolationWarning` instead if the input varies in the training data. An
-            input that does not vary there is always refused: the prediction would not depend on it.
+            input that does not vary there is always rejected, as the prediction would not depend
+            on it.
 
         Raises
         ------

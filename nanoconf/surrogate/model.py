@@ -114,7 +114,8 @@ class Surrogate:
             Folder of one model or of several. By default ``NANOCONF_MODELS``, then ``models`` in
             ``NANOCONF_HOME``, then the models of the package.
         runtime : {"litert", "tensorflow"}
-            Runtime that evaluates the network. Both agree to 1e-5; LiteRT loads 50 times faster.
+            Runtime that evaluates the network. The two agree to within 1e-5; LiteRT
+            loads 50 times faster.
 
         Raises
         ------
@@ -224,7 +225,7 @@ class Surrogate:
         mean, spread : ndarray, shape (systems, 2, 150)
             Mean and standard deviation of density / mean density.
         place : ndarray, shape (systems, 150)
-            Mean position |z| (nm) of the ions in each bin, see `Slits.bins`.
+            Mean position |z| (nm) of the ions in each bin; see `Slits.bins`.
         """
         slits = Slits.of(systems)
         factor, place = slits.bins()

@@ -131,7 +131,7 @@ def build(
 
 
 def litert_bytes(network: Any) -> bytes:
-    """Convert the network to LiteRT (TensorFlow's light runtime) in float32."""
+    """Convert the network to LiteRT (TensorFlow's lightweight runtime) in float32."""
     tensorflow = import_tensorflow()
     with TemporaryDirectory(prefix="nanoconf-") as folder:
         network.export(folder, format="tf_saved_model", verbose=False)

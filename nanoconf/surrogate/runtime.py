@@ -18,7 +18,7 @@ class Network(Protocol):
 
 
 class LiteRTNetwork:
-    """Network in LiteRT, TensorFlow's light runtime, which loads in 0.1 s instead of 5 s."""
+    """Network in LiteRT, TensorFlow's lightweight runtime, which loads in 0.1 s instead of 5 s."""
 
     def __init__(self, folder: Path):
         from ai_edge_litert.interpreter import Interpreter, OpResolverType

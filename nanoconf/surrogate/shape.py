@@ -24,7 +24,7 @@ from backend.system import SPECIES, SlitSystem
 from backend.walls import WCA_RANGE, wall_geometry
 
 TERMS = 14
-"""Number of coefficients of each ion. Ten fit the profiles of the training set to 0.15 %."""
+"""Number of coefficients of each ion. Ten fit the training profiles to within 0.15 %."""
 
 REACH = 0.88
 """End of the domain of the polynomials: distance from the repelling plane in units of the WCA size.

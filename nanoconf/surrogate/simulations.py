@@ -71,7 +71,7 @@ class Simulations:
 
     @cached_property
     def keys(self) -> list[str]:
-        """Key of the system of each simulation, see `system_key`."""
+        """Key of the system of each simulation; see `system_key`."""
         return [system_key(system) for system in self.systems]
 
     def mean_densities(self, species: str) -> np.ndarray:

@@ -66,8 +66,8 @@ def train(
     epochs : int, optional
         Passes through the training set; `default_epochs` by default.
     seed : int
-        Seed of the initial weights, the order of the training data and the held-out systems. On one
-        machine the same seed and data give the same model.
+        Seed of the initial weights, the order of the training data and the held-out systems. On a
+        given machine, the same seed and data give the same model.
     promotion : Promotion, optional
         Entry in the card of a retrained model.
     progress : bool

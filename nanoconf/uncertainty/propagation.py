@@ -404,8 +404,8 @@ def _at_bin(halves: Halves, number: np.ndarray) -> Halves:
 def _at_contact(halves: Halves, factor: np.ndarray, place: np.ndarray) -> Halves:
     """Return density and error, shape (systems, 2), at the contact plane.
 
-    The Boltzmann factor of the wall is exp(−1) there. The error band changes at the contact plane,
-    see `nanoconf.surrogate.band`: the larger relative error of the two adjacent bins is used.
+    The Boltzmann factor of the wall is exp(−1) there. The error band changes at the contact plane
+    (see `nanoconf.surrogate.band`): the larger relative error of the two adjacent bins is used.
     """
     smooth = _interpolated(_smooth(halves.density, factor), place[:, None])
     density = smooth[..., 0] / np.e

@@ -145,7 +145,7 @@ def saltelli_samples(
 
 @dataclass(frozen=True)
 class SobolIndices:
-    """Sobol indices of an output: its variance by input; nan if it does not vary.
+    """Sobol indices of an output: shares of its variance by input; nan if it does not vary.
 
     Attributes
     ----------

@@ -18,8 +18,8 @@ from nanoconf.surrogate.simulations import Simulations, system_key
 
 TEMPERATURE_TOLERANCE = 0.02
 MINIMUM_PROBABILITY = 1e-4
-"""Minimum probability that chance explains the difference between the two density estimators.
-Below it, the forces are wrong."""
+"""Minimum p-value of the difference between the two density estimators. Below it, the forces are
+wrong."""
 
 
 def eligible(run: Run, domain: Domain, excluded: Collection[str]) -> bool:

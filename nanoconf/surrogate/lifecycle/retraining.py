@@ -84,7 +84,7 @@ def _collect(archive: Archive, current: Surrogate) -> Learning:
 
 
 def _evaluation_systems() -> set[str]:
-    """Return the keys of the systems used to evaluate models, which must not train them."""
+    """Return the keys of the evaluation systems, which must not be used for training."""
     keys = set(KEPT_OUT_KEYS)
     for name in ("validation", "test"):
         keys |= set(Simulations.load(package_data() / name).keys)
