@@ -28,7 +28,7 @@ RUN_ID = re.compile(r"[0-9a-f]{32}")
 LEFTOVER_SECONDS = 3600.0
 
 RESUMABLE_ERRORS = ("time-limit", "node-failed", "preempted", "interrupted", "job-lost")
-"""Errors of cluster runs that leave a checkpoint there, from which an identical run can resume."""
+"""Errors that leave a checkpoint on the cluster, from which an identical run can resume."""
 
 NOT_ACCEPTED = (
     "cluster-config",

@@ -385,7 +385,7 @@ class Run:
         return _read_json_if_there(self.folder / "attempts.json") or []
 
     def crashes(self) -> int:
-        """Return the number of workers that crashed since the last restart of the computer."""
+        """Return the number of workers that have crashed since the last restart of the computer."""
         boot = boot_id()
         return sum(
             1 for attempt in self.attempts() if attempt["ended"] is None and attempt["boot"] == boot

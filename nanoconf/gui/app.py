@@ -115,7 +115,7 @@ class App:
             self.browser.memory = memory
 
     async def _end_when_abandoned(self) -> None:
-        """End this kernel when its page is gone; abandoned kernels would fill up the memory."""
+        """End this kernel when its page is gone; abandoned kernels would exhaust the memory."""
         opened = time.monotonic()
         while self.browser.silent_for(opened) < SILENCE_SECONDS:
             await asyncio.sleep(SILENCE_SECONDS / 10)

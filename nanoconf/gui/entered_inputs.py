@@ -103,7 +103,7 @@ class Inputs(HasTraits):
 
 
 def texts_of(system: SlitSystem) -> dict[str, str]:
-    """Return the text of each field for a system; a negative diameter equal to d is left empty."""
+    """Return the text of each field for a system; equal diameters leave the second field empty."""
     texts = {each.name: each.text(getattr(system, each.name)) for each in system_fields()}
     if system.negative_diameter == system.positive_diameter:
         texts["negative_diameter"] = ""
@@ -111,7 +111,7 @@ def texts_of(system: SlitSystem) -> dict[str, str]:
 
 
 def _without(system: SlitSystem, varied: str) -> dict[str, Any]:
-    """Return the inputs of a system other than the varied one."""
+    """Return all inputs of a system except the varied one."""
     both = varied == "positive_diameter" and system.diameters[0] == system.diameters[1]
     varying = {varied, "negative_diameter"} if both else {varied}
     return {name: value for name, value in system.to_dict().items() if name not in varying}

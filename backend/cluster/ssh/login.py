@@ -151,7 +151,7 @@ def _keys(target: Target) -> Iterator[paramiko.PKey]:
     Raises
     ------
     ClusterProblem
-        ``key-file``: a configured key cannot be read, and the agent has none.
+        ``key-file``: a configured key cannot be read, and the agent holds no keys.
     """
     agents = paramiko.Agent().get_keys()
     usual = [path for name in USUAL_KEYS if (path := Path(name).expanduser()).exists()]

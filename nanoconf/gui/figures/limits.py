@@ -23,7 +23,7 @@ BELOW = 0.1
 """Smallest extent beyond zero, as a fraction of the axis, if zero is not a limit."""
 
 ROOMY = 1.8
-"""Largest ratio of kept to required length of an axis."""
+"""Largest ratio of the kept length of an axis to the required length."""
 
 WIDE = 1.12
 """The same for the axis across the slit."""

@@ -166,7 +166,8 @@ function set(element, name, value) {
   if (value && element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
-// A killed kernel sends no message and is replaced by an empty one: only missing replies reveal it.
+// A killed kernel sends no message, and an empty kernel replaces it: only missing replies reveal
+// this.
 function listen(model, el) {
   const app = el.closest(".nc-app");
   let asked = null;
@@ -203,9 +204,10 @@ function listen(model, el) {
   };
 }
 
-// Before a page unloads, Voila's script asks the server to shut the kernel down. The server refuses
-// a request without a token against cross-site forgery: a cookie that the request repeats. Set the
-// cookie, and send the request for pages that close without this event, as on phones.
+// Before a page unloads, Voila's script asks the server to shut the kernel down. To prevent
+// cross-site request forgery, the server refuses a request that does not repeat a token from a
+// cookie. Set the cookie, and send the request for pages that close without this event, as on
+// phones.
 function endKernelWithPage() {
   const { kernelId, baseUrl } = voila();
   if (!kernelId || !document.body.dataset.voila) return () => {};
