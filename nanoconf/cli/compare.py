@@ -11,8 +11,8 @@ NAME, HELP = "compare", "compare six regressors (Table 1 of the paper)"
 
 DESCRIPTION = """\
 Compare six regressors on the contact, midplane and peak densities of the positive ions, as in
-Table 1 of the paper: success rates on held-out simulations (30 %) and mean squared errors from a
-20-fold cross-validation, next to the paper's numbers."""
+Table 1 of the paper: success rates on held-out simulations (30 % of the dataset) and mean squared
+errors from 20-fold cross-validation, next to the paper's numbers."""
 
 EXAMPLES = """\
 examples:
@@ -28,7 +28,12 @@ REGRESSORS = ("polynomial", "kernel ridge", "svr", "tree", "forest", "ann")
 def add_options(parser: ArgumentParser) -> None:
     """Declare the options."""
     add_data(parser, Path("data/grid"))
-    add_epochs(parser, "--epochs", 4000, "epochs of the ANN for the held-out simulations")
+    add_epochs(
+        parser,
+        "--epochs",
+        4000,
+        "training epochs of the ANN that is scored on the held-out simulations",
+    )
     add_epochs(parser, "--fold-epochs", 300, "epochs of the ANN in each fold")
     parser.add_argument(
         "--without",

@@ -44,7 +44,7 @@ def add_options(parser: ArgumentParser) -> None:
     add_system(parser)
     uncertain = parser.add_argument_group("uncertain inputs")
     for word, values, text in (
-        ("uniform", ("LOW", "HIGH"), "uniform between two bounds"),
+        ("uniform", ("LOW", "HIGH"), "uniformly distributed between two bounds"),
         ("gaussian", ("MEAN", "STD"), "normally distributed"),
     ):
         uncertain.add_argument(
