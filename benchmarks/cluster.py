@@ -142,7 +142,7 @@ def _results(cluster: SlurmCluster, home: Path) -> dict[str, float]:
 
 
 def _has_progressed(process: subprocess.Popen[bytes], home: Path, results: float) -> bool:
-    """Return True if enough results have arrived or the sweep has ended, after waiting 1 s."""
+    """Wait 1 s, then return True if enough results have arrived or the sweep has ended."""
     time.sleep(1.0)
     arrived = sum(1 for _ in home.glob("runs/*/result.json"))
     return arrived >= results or process.poll() is not None

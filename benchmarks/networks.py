@@ -239,7 +239,7 @@ def _train(
     steps, batch_size : int
         Maximum number of steps per epoch, and samples per step.
     seed : int
-        Seed of the order of the samples.
+        Seed for shuffling the samples.
     """
     tf = import_tensorflow()
     import keras

@@ -37,7 +37,7 @@ def walk(window: Window, key: str, end: str) -> bool:
     raise AssertionError(f"{key} does not reach {end}, the focus stays on {where}")
 
 
-def test_the_keyboard_reaches_all_of_every_tab_and_leaves_every_figure(server, window):
+def test_the_keyboard_reaches_every_control_in_every_tab_and_can_leave_every_figure(server, window):
     server.start()
     window.open()
     simulate(window)

@@ -273,7 +273,7 @@ def test_a_job_that_slurm_has_forgotten_is_lost():
     assert endings.ending({}, "", 7, 30).error == "job-lost"
 
 
-def test_a_job_warned_of_its_time_limit_ended_by_it():
+def test_a_job_warned_of_its_time_limit_is_reported_as_ended_by_it():
     assert endings.ending(_task(RECORDED["FINAL 75"]), "time-limit", 7, 30).error == "time-limit"
 
 

@@ -233,7 +233,7 @@ def test_of_two_jobs_with_the_same_name_the_one_that_claimed_the_run_is_followed
 # --- how jobs end ---------------------------------------------------------------------------
 
 
-def test_the_next_run_resumes_from_the_checkpoint_of_a_time_limit(desk, cluster):
+def test_the_next_run_resumes_from_the_checkpoint_left_at_a_time_limit(desk, cluster):
     run = desk.submit(LONG_ENOUGH)
     desk.running(run)
     desk.until(lambda: run.progress().fraction > 0.1)

@@ -102,7 +102,7 @@ def test_trust_needs_a_fingerprint_for_each_host(
     assert trust(of_gate, shown[1])[0] == trust()[0] == 0
 
 
-def test_login_asks_for_the_keeper_which_holds_the_connection(
+def test_login_goes_through_the_keeper_which_holds_the_connection(
     home, cluster, server, monkeypatch, capfd
 ):
     home.mkdir()

@@ -127,7 +127,7 @@ def test_temperature_and_permittivity_act_through_the_bjerrum_length_alone():
 # --- limits ---------------------------------------------------------------------------------
 
 
-def test_weakly_coupled_ions_follow_poisson_and_boltzmann():
+def test_weakly_coupled_ions_follow_poisson_boltzmann():
     """Correlations and the ions' size change the integrated charge by less than 0.5 % of σ.
 
     The potential of the walls, and the densities in the middle, by less than 1 %.

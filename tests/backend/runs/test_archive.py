@@ -212,7 +212,7 @@ def test_old_leftovers_of_crashes_are_removed(home):
 
 
 @pytest.mark.parametrize("place", ["in a file", "read-only"])
-def test_a_home_that_cannot_be_written_is_refused_in_one_line(tmp_path, place):
+def test_an_unwritable_home_is_refused_in_one_line(tmp_path, place):
     folder = tmp_path / place
     folder.write_text("") if place == "in a file" else folder.mkdir(mode=0o500)
     code = """if True:
@@ -290,7 +290,7 @@ def test_the_best_result_is_that_of_the_longest_simulation(home):
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"state": "lost"}', '{"state": "done"}'])
-def test_a_damaged_failure_is_still_a_failure(home, content):
+def test_a_damaged_failure_record_still_marks_a_failure(home, content):
     run = submit(home)
     (run.folder / "failure.json").write_text(content)
     assert run.state == RunState.FAILED

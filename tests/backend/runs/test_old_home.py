@@ -153,7 +153,7 @@ def assert_agree(one: SimulationResult, other: SimulationResult, errors: float) 
 # --- listing runs and results ---------------------------------------------------------------
 
 
-def test_runs_are_listed_as_the_version_that_made_them_did(home, capsys):
+def test_runs_are_listed_as_they_were_by_the_version_that_made_them(home, capsys):
     listed = json.loads(printed(capsys, "runs", "--json"))
     assert {run["id"]: run["state"] for run in listed} == STATES
     recorded = read_json(FIXTURES / "runs.json")
@@ -345,7 +345,7 @@ def test_the_retrained_model_reproduces_its_predictions(runtime):
         assert profile.error[149] == pytest.approx(PREDICTED_ERRORS[species], rel=1e-3)
 
 
-def test_the_next_training_continues_from_the_old_home(home, monkeypatch):
+def test_the_next_retraining_continues_from_the_old_home(home, monkeypatch):
     monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", "1")
     outcome = train_if_due(epochs=1)
     assert outcome.startswith("model-5 ")

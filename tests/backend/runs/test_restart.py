@@ -189,7 +189,7 @@ def test_a_resumed_run_with_replicas_of_unequal_lengths_can_be_finished(tmp_path
     assert len(result.residuals.left) >= 40
 
 
-def test_constant_energy_is_checked_against_the_first_value(tmp_path):
+def test_energy_conservation_is_checked_against_the_first_value(tmp_path):
     settings = RunSettings(duration_ns=0.2, replicas=1, thermostat="none")
     expected = engine.run(SYSTEM, settings)
     interrupt(settings, tmp_path, 2)
@@ -304,7 +304,9 @@ def test_a_run_on_a_full_disk_names_the_cause_and_can_be_repeated(tmp_path):
         assert again.state == RunState.DONE
 
 
-def test_a_checkpoint_that_fills_the_disk_is_deleted_for_the_result(tmp_path, monkeypatch):
+def test_a_checkpoint_that_fills_the_disk_is_deleted_to_make_room_for_the_result(
+    tmp_path, monkeypatch
+):
     monkeypatch.setenv("NANOCONF_CHECKPOINT_SECONDS", "1000")
     with small_disk(tmp_path / "small", "600k") as folder:
         run = submit(folder, STEADY)

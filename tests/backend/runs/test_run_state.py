@@ -12,6 +12,6 @@ def test_every_state_is_either_active_or_final():
     assert final == ["done", "failed", "cancelled"]
 
 
-def test_a_state_is_written_as_its_word():
+def test_a_state_is_written_as_its_name():
     assert json.dumps({"state": RunState.DONE}) == '{"state": "done"}'
     assert f"{RunState.FAILED}" == "failed"

@@ -228,7 +228,7 @@ def test_a_result_that_cannot_be_written_is_a_failure_without_partial_result(hom
     assert not [name for name in os.listdir(run.folder) if name.startswith(".")]
 
 
-def test_a_folder_that_cannot_be_written_is_reported_in_one_line(home):
+def test_an_unwritable_folder_is_reported_in_one_line(home):
     run = submit(home)
     run.folder.chmod(0o500)
     command = [sys.executable, "-P", "-m", "backend.worker", str(run.folder)]

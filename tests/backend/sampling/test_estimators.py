@@ -75,7 +75,7 @@ def test_both_estimators_agree_with_correct_forces_and_temperature(ideal):
     assert np.all(np.abs(mean - estimators.mean_densities(system)) < 4 * error)
 
 
-def test_the_agreement_detects_ions_counted_in_the_wrong_bin(ideal):
+def test_the_agreement_check_detects_ions_counted_in_the_wrong_bin(ideal):
     system, samples = ideal
     right = agreement(system, samples)
     assert right.probability > 0.001

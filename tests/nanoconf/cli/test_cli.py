@@ -237,7 +237,7 @@ def test_an_output_that_cannot_be_a_folder_is_refused_before_anything_starts(
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_a_home_that_cannot_be_written_is_refused(tmp_path, monkeypatch, capsys):
+def test_an_unwritable_home_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("NANOCONF_HOME", "/dev/null/home")
     assert nanoconf("simulate", *QUICK, "-o", tmp_path / "output") == 2
     said = capsys.readouterr().err

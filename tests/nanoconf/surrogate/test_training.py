@@ -78,7 +78,7 @@ def test_published_systems_and_the_validation_set_are_not_trained_on(tmp_path, d
     assert system_key(KEPT_OUT[0]) not in card.systems.training
 
 
-def test_an_interrupted_training_leaves_the_old_model(trained, data_folder, monkeypatch):
+def test_interrupted_training_leaves_the_old_model(trained, data_folder, monkeypatch):
     before = {path.name: path.read_bytes() for path in trained.iterdir()}
 
     def fail(*_):
@@ -99,7 +99,7 @@ def test_an_interrupted_training_leaves_the_old_model(trained, data_folder, monk
         ({"negative_diameter": 0.4}, "diameters"),
     ],
 )
-def test_data_that_vary_other_inputs_are_refused(tmp_path, change, named):
+def test_data_in_which_other_inputs_vary_are_refused(tmp_path, change, named):
     rows = synthetic_rows(30)
     rows[0] |= change
     rows[1] |= change

@@ -147,7 +147,7 @@ def test_initial_positions_keep_a_distance_between_ions_and_to_the_walls(system)
 
 
 @pytest.mark.parametrize("changes", [{"electrostatics": "sheets"}, {"thermostat": "nose-hoover"}])
-def test_other_electrostatics_and_thermostats_give_the_same_mid_density(changes):
+def test_other_electrostatics_and_thermostats_give_the_same_midplane_density(changes):
     usual = run(SlitSystem(), RunSettings(duration_ns=0.5, seed=5), threads=2)
     # long enough to determine the temperature to 0.3 %
     other = run(SlitSystem(), RunSettings(duration_ns=1.2, seed=6, **changes), threads=2)

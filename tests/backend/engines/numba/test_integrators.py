@@ -53,7 +53,7 @@ def energies(replica, start, samples):
     return total
 
 
-def test_energy_fluctuation_falls_with_the_square_of_the_time_step():
+def test_energy_fluctuation_scales_with_the_square_of_the_time_step():
     starts = [equilibrated(seed) for seed in range(1, 9)]
     ratios = [energy_fluctuation(s, 0.004) / energy_fluctuation(s, 0.002) for s in starts]
     assert np.mean(ratios) == pytest.approx(4, abs=0.8)

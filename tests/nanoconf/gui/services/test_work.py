@@ -128,7 +128,7 @@ def test_a_run_from_another_browser_is_offered_and_cancelled_only_after_confirma
     assert run.state == RunState.CANCELLED
 
 
-def test_a_home_that_cannot_be_written_is_reported(state, tmp_path):
+def test_an_unwritable_home_is_reported(state, tmp_path):
     blocked = tmp_path / "a file"
     blocked.write_text("")
     work = Work(state, Archive(blocked))

@@ -202,7 +202,7 @@ class Recorder:
         return self.results[-1]
 
 
-def test_the_keeper_starts_one_training_after_its_runs_have_ended(home, monkeypatch):
+def test_the_keeper_starts_one_training_process_after_its_runs_have_ended(home, monkeypatch):
     started = []
     monkeypatch.setattr(learning, "start_training", lambda where: started.append(where))
     archive = Archive(home)
@@ -218,7 +218,7 @@ def test_the_keeper_starts_one_training_after_its_runs_have_ended(home, monkeypa
     assert started == [home]
 
 
-def test_the_training_is_a_separate_process_at_low_priority(tmp_path, monkeypatch):
+def test_training_runs_in_a_separate_process_at_low_priority(tmp_path, monkeypatch):
     """The test uses the shipped model and data, and stops the training after it has started."""
     monkeypatch.setenv("NANOCONF_HOME", str(tmp_path))
     monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", "5")
@@ -243,7 +243,7 @@ def test_the_training_is_a_separate_process_at_low_priority(tmp_path, monkeypatc
         started.wait()
 
 
-def test_a_training_that_is_killed_leaves_the_current_model_and_its_runs(home):
+def test_a_killed_training_process_leaves_the_current_model_and_its_runs(home):
     for seed, system in enumerate(random_systems(5)):
         finished(home, system, seed)
     code = """
