@@ -7,6 +7,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -21,10 +22,10 @@ from backend.engines.numba import engine
 from backend.files import read_json, write_json
 from backend.locks import Lock
 from backend.runs.run_state import RunState
-from tests.support.desk import ROOT
+from tests.support.desk import ROOT, Desk
 from tests.support.disks import small_disk
 from tests.support.homes import LONG, QUICK, STEADY, SYSTEM, processes, running, until
-from tests.support.slurm import make_key, name_of
+from tests.support.slurm import SlurmCluster, make_key, name_of, require_slurm
 
 LONG_ENOUGH = replace(STEADY, duration_ns=4.0)
 
@@ -32,6 +33,19 @@ LONG_ENOUGH = replace(STEADY, duration_ns=4.0)
 @pytest.fixture
 def desk(make_desk):
     return make_desk()
+
+
+@pytest.fixture
+def two_nodes():
+    """A Slurm of two nodes.
+
+    A job that restarts on the node that failed can be ended there by Slurm, which still has the
+    lost one to end.
+    """
+    require_slurm()
+    folder = tempfile.TemporaryDirectory(prefix="slurm-")
+    with folder as name, SlurmCluster(Path(name), nodes=2) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
@@ -267,18 +281,22 @@ def test_a_refused_job_returns_its_checkpoint(desk, cluster):
     assert any("resumes from step" in line for line in third.log_tail(100))
 
 
-def test_a_run_resumes_on_another_node_after_a_failure(desk, cluster):
+def test_a_run_resumes_on_another_node_after_a_failure(home, two_nodes, monkeypatch):
+    desk = Desk(home, two_nodes, monkeypatch)
     run = desk.submit(LONG_ENOUGH)
     desk.running(run)
     desk.until(lambda: run.progress().fraction > 0.1)
-    cluster.node_down()
+    job_id = desk.status(run)["job_id"]
+    failed = two_nodes.job(job_id)["NodeList"]
+    two_nodes.node_down(node=failed)
     desk.until(lambda: desk.status(run)["slurm"] == "PENDING")
     assert not run.finished
-    cluster.node_up()
     # Slurm waits for two minutes by itself
-    cluster.slurm("scontrol", "update", f"JobId={desk.status(run)['job_id']}", "StartTime=now")
+    two_nodes.slurm("scontrol", "update", f"JobId={job_id}", "StartTime=now")
     assert desk.finish(run) == RunState.DONE
+    assert two_nodes.job(job_id)["NodeList"] != failed
     assert submitted_once(desk, run) and len(run.attempts()) == 2
+    desk.close()
 
 
 def test_a_task_waits_for_a_worker_left_on_a_failed_node(desk):
