@@ -55,11 +55,11 @@ def ensemble_prediction(
 
 
 COLUMNS = ("observed", "noise", "beyond", "mean_beyond", "worst")
-HEADER = ("median", "noise", "beyond", "mean", "worst")
+HEADER = ("median", "noise", "excess", "rms", "maximum")
 EXPLANATION = """\
 Relative L2 error of the profiles (%). median: median over systems; noise: contribution of the
-simulations' noise; beyond: median without the noise; mean: root mean square without the noise;
-worst: maximum, including the noise."""
+simulations' noise; excess: median without the noise; rms: root mean square without the noise;
+maximum: including the noise."""
 
 
 def cells(found: dict[str, dict[str, float]]) -> list[str]:

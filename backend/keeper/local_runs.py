@@ -134,8 +134,8 @@ class LocalRuns:
 
     def _give_up(self, run: Run, crashes: int) -> None:
         reason = (
-            f"the simulation process died {crashes} times without a message, perhaps out of "
-            "memory: see worker.log in the run folder, or try a smaller system"
+            f"the simulation process died {crashes} times without a message, perhaps "
+            "because memory ran out: see worker.log in the run folder, or try a smaller system"
         )
         try:
             run.settle(RunState.FAILED, reason, "\n".join(run.log_tail(20)), "crashed")

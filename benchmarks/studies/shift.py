@@ -33,7 +33,7 @@ STUDIES = {
         Variant("0.0025 τ", {"time_step": 0.0025}),
         Variant("0.005 τ, all forces every step", {"coulomb_split": 1}),
         Variant("0.005 τ (default)", {}),
-        Variant("0.005 τ, Coulomb every 9", {"coulomb_split": 9}),
+        Variant("0.005 τ, long-range forces every 9 steps", {"coulomb_split": 9}),
         Variant("0.0075 τ", {"time_step": 0.0075}),
         Variant("0.01 τ", {"time_step": 0.01}),
     ],
@@ -61,7 +61,7 @@ STUDIES = {
     "defaults": [
         Variant("default", {}),
         Variant("all forces every step", {"coulomb_split": 1}),
-        Variant("Coulomb every 3", {"coulomb_split": 3}),
+        Variant("long-range forces every 3 steps", {"coulomb_split": 3}),
         Variant("half the area, or the smallest allowed", {}, {"negative_ions": 0.5}),
     ],
 }

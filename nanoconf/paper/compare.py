@@ -105,7 +105,7 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers of the table as JSON values."""
         return {
-            "what": "Six regressors on contact, mid and peak density of the positive ions",
+            "what": "Six regressors for contact, midplane and peak densities of the positive ions",
             "data": {
                 "folder": self.data.folder,
                 "sha256": self.data.sha256,

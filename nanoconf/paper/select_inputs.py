@@ -330,8 +330,8 @@ class Choice:
     def to_dict(self) -> dict[str, Any]:
         """Return the eliminations as JSON values."""
         return {
-            "what": "Choice of inputs by backward elimination on adjusted R²; contact, mid and "
-            "peak density of the positive ions",
+            "what": "Choice of inputs by backward elimination on adjusted R²; contact, "
+            "midplane and peak densities of the positive ions",
             "rule": RULE,
             "data": {
                 "folder": self.data.folder,

@@ -159,7 +159,7 @@ def _look(connection: Connection, cluster: Cluster, folders: list[str]) -> dict[
             return json.loads(line.removeprefix("NANOCONF "))
     wanted = cluster.python or "Python 3.11, 3.12 or 3.13"
     advice = "set python, or load a module in setup"
-    raise ClusterProblem("python", f"{wanted} cannot be run ({answer.last_line()}): {advice}")
+    raise ClusterProblem("python", f"{wanted} was not found ({answer.last_line()}): {advice}")
 
 
 def _unpack(

@@ -129,7 +129,7 @@ class Task:
         killed = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
         reason = (
             f"the simulation process died {MAXIMUM_CRASHES} times without a message ({killed}), "
-            "perhaps out of memory: see worker.log, or try a smaller system"
+            "perhaps because memory ran out: see worker.log, or try a smaller system"
         )
         run.settle(RunState.FAILED, reason, "\n".join(run.log_tail(20)), "crashed")
 

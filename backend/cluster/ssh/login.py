@@ -202,8 +202,8 @@ def _log_in(
             return
     raise ClusterProblem(
         "login",
-        f"{target} refuses the login ({said.rstrip('.')}): check the user name, that the key "
-        "is in its authorized_keys and that the account is active",
+        f"{target} refuses the login ({said.rstrip('.')}): check that the user name is "
+        "correct, that the key is in authorized_keys on that host, and that the account is active",
     )
 
 

@@ -192,7 +192,7 @@ def test_an_upload_can_break_in_the_middle(cluster, connect, tmp_path):
         connect(relay.port)
 
 
-def test_a_relay_cuts_after_a_number_of_bytes_and_refuses():
+def test_a_relay_cuts_and_refuses_connections():
     with socket.create_server((HOST, 0)) as server, Relay(server.getsockname()[1]) as relay:
 
         def join():

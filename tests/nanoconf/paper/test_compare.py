@@ -61,7 +61,7 @@ def test_point_densities_match_the_profile(data):
 
 
 def test_errors_of_points_are_interpolated_like_the_densities(data):
-    """If every bin has a relative error of 1 %, so have contact, mid and peak density."""
+    """If every bin has a relative error of 1 %, so have contact, midplane and peak densities."""
     for species in SPECIES:
         points = point_densities(data, species)
         ratio = points.error / points.density

@@ -130,7 +130,7 @@ def test_every_row_is_the_prediction_of_its_inputs(surrogate, found):
                 assert value == pytest.approx(expected, rel=1e-5, abs=1e-8), (output, z)
 
 
-def test_profiles_of_slits_of_uncertain_width_keep_their_distance_from_the_wall(surrogate):
+def test_profiles_for_an_uncertain_width_are_aligned_at_the_wall(surrogate):
     wider = propagate(surrogate, SYSTEM, {H: Uniform(3.1, 3.5)}, samples=SAMPLES)
     assert wider.system.confinement_length == pytest.approx(3.3)
     assert wider.z[0] == pytest.approx(-1.65 + 3.3 / 600)
