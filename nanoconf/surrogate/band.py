@@ -26,12 +26,12 @@ SMALLEST_SCALE, LARGEST_SCALE = 0.5, 5.0
 the model."""
 
 MEANING = (
-    "The error of a predicted density is the square root of (scale · spread)² + (share · density)², "
-    "where spread is the standard deviation of the members of the ensemble. Scale and share are "
-    f"calibrated on systems outside the training set so that {COVERAGE:.0%} of their densities lie "
-    f"within {HALF_WIDTH:.3f} errors, with the error of the simulation added in quadrature. They "
-    "depend on ion, valencies and region: behind the contact plane (tail), up to half a diameter "
-    "in front of it (contact), the rest (middle)."
+    "The error of a predicted density is the square root of (scale · spread)² + "
+    "(share · density)², where spread is the standard deviation of the members of the ensemble. "
+    "Scale and share are calibrated on systems outside the training set so that "
+    f"{COVERAGE:.0%} of their densities lie within {HALF_WIDTH:.3f} errors, with the error of the "
+    "simulation added in quadrature. They depend on ion, valencies and region: behind the contact "
+    "plane (tail), up to half a diameter in front of it (contact), the rest (middle)."
 )
 
 
