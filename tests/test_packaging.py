@@ -164,7 +164,7 @@ def tracked_files() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-def test_files_name_no_package_index_and_no_machine():
+def test_no_file_names_a_package_index_or_a_machine():
     traces = [
         rb"pythonhosted" + rb"\.org",
         rb"--(extra-)?index-url|--find-links",

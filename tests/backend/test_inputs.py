@@ -69,7 +69,7 @@ def test_fields_and_defaults_are_those_of_the_table(table, described):
 
 
 @pytest.mark.parametrize("each", [*SYSTEM.values(), *SETTINGS.values()], ids=lambda each: each.name)
-def test_an_input_allows_only_its_default_and_its_range(each):
+def test_an_input_accepts_only_its_default_and_values_in_its_range(each):
     assert each.check(each.default) == each.default
     assert each.default is not None or each.unset
     if each.choices:
@@ -85,7 +85,7 @@ def test_an_input_allows_only_its_default_and_its_range(each):
             each.check(value)
 
 
-def test_python_has_the_defaults_of_the_table():
+def test_the_python_api_has_the_defaults_of_the_table():
     parameters = inspect.signature(simulate).parameters
     for name in ("duration_ns", "seed"):
         assert parameters[name].default == SETTINGS[name].default

@@ -169,7 +169,9 @@ def test_the_force_on_the_walls_balances_the_midplane_pressure(system):
 
 
 @pytest.mark.parametrize("system", IN_WATER)
-def test_a_finer_grid_changes_densities_in_water_by_less_than_a_thousandth(system, monkeypatch):
+def test_refining_the_grid_changes_densities_in_water_by_less_than_one_part_per_thousand(
+    system, monkeypatch
+):
     default = poisson_boltzmann(system).densities
     monkeypatch.setattr(module, "MAX_CHANGE", 0.003)
     monkeypatch.setattr(module, "CELLS_PER_BIN", 8)

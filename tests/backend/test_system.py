@@ -24,7 +24,9 @@ def test_time_unit_is_that_of_the_smaller_ion():
 
 @pytest.mark.parametrize("valencies", [(1, -1), (2, -1), (3, -1), (3, -2), (2, -2), (1, -2)])
 @pytest.mark.parametrize("width, concentration", [(3.0, 0.3), (4.0, 0.9), (8.0, 0.05)])
-def test_box_is_neutral_and_large_and_has_the_exact_concentration(valencies, width, concentration):
+def test_box_is_neutral_and_large_enough_and_has_the_exact_concentration(
+    valencies, width, concentration
+):
     system = SlitSystem(width, *valencies, concentration, 0.5)
     positive, negative = system.counts
     assert positive * valencies[0] + negative * valencies[1] == 0
@@ -59,7 +61,7 @@ def test_charged_walls_add_counterions_and_report_the_charge_they_balance():
         ({"confinement_length": 30.0, "salt_concentration": 1.0}, "confinement_length"),
     ],
 )
-def test_bad_input_is_refused_in_one_line_with_parameter_and_value(changes, parameter):
+def test_bad_input_raises_a_one_line_error_with_parameter_and_value(changes, parameter):
     with pytest.raises(InvalidInput) as refusal:
         SlitSystem(**changes)
     assert refusal.value.parameter == parameter
@@ -84,7 +86,7 @@ def test_more_ions_enlarge_the_box_at_the_same_concentration():
 
 
 @pytest.mark.parametrize("changes", [{"negative_ions": 20}, {"negative_ions": 301}])
-def test_a_box_that_is_too_small_and_fractions_of_ions_are_refused(changes):
+def test_too_small_a_box_and_noninteger_ion_numbers_are_refused(changes):
     with pytest.raises(
         InvalidInput, match=r"negative_ions = .*: must lie between .* multiple of 3"
     ):

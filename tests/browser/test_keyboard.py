@@ -37,7 +37,7 @@ def walk(window: Window, key: str, end: str) -> bool:
     raise AssertionError(f"{key} does not reach {end}, the focus stays on {where}")
 
 
-def test_the_keyboard_reaches_every_control_in_every_tab_and_can_leave_every_figure(server, window):
+def test_every_control_is_reachable_by_keyboard_and_no_figure_traps_the_focus(server, window):
     server.start()
     window.open()
     simulate(window)
@@ -61,7 +61,7 @@ def test_the_keyboard_reaches_every_control_in_every_tab_and_can_leave_every_fig
             expect(tab).to_be_focused()
 
 
-def test_matplotlib_receives_its_keys_and_none_stays_pressed(server, window):
+def test_matplotlib_receives_key_presses_and_no_key_remains_pressed(server, window):
     server.start()
     window.open()
     predict(window)

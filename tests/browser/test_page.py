@@ -267,7 +267,7 @@ def test_a_reloaded_page_shows_its_run_and_its_inputs_again(server, window):
     window.wait_for_status("Cancelled")
 
 
-def test_a_killed_kernel_is_noticed_and_its_run_continues(server, window):
+def test_a_killed_kernel_is_detected_and_its_run_continues(server, window):
     server.start()
     window.open()
     window.paste("Salt concentration c (M)", "0.6")
@@ -292,7 +292,7 @@ def test_a_killed_kernel_is_noticed_and_its_run_continues(server, window):
     window.wait_for_status("Cancelled")
 
 
-def test_a_killed_server_leaves_the_run_to_the_next_one(browser, server):
+def test_the_next_server_picks_up_the_run_of_a_killed_one(browser, server):
     server.start()
     window = Window(browser, server).open()
     run_id = start_long_run(window)

@@ -83,7 +83,7 @@ def test_a_slider_is_dragged_with_the_mouse(server, window):
     assert 0.55 < float(field.input_value()) <= 0.9
 
 
-def test_the_pointer_shows_values_and_the_figure_is_zoomed(server, window):
+def test_hovering_shows_values_and_the_figure_can_be_zoomed(server, window):
     server.start()
     window.open()
     predict(window)
@@ -145,7 +145,7 @@ def test_inputs_outside_the_training_range_are_explained_and_can_be_simulated(se
     window.wait_for_curves("ML", "ML")
 
 
-def test_presets_set_the_inputs_and_stored_results_appear_with_them(server, window, home):
+def test_presets_set_the_inputs_and_show_their_stored_results(server, window, home):
     archive = Archive(home)
     salt = SlitSystem(3.0, 2, -1, 0.9, 0.7)  # one of Fig. 6
     run = archive.submit(salt, RunSettings(duration_ns=0.02))
@@ -199,7 +199,7 @@ def test_charged_walls_show_charge_potential_and_screening(server, window):
     window.wait_for_curves("MD", "PB")
 
 
-def test_trends_uncertainty_runs_and_about_show_their_contents(server, window):
+def test_the_trends_uncertainty_runs_and_about_tabs_show_their_contents(server, window):
     server.start()
     window.open()
     simulate(window)
@@ -390,7 +390,7 @@ DARK_LETTERS = """[...document.querySelectorAll('.nc-app *')]
   .map(e => `${e.tagName} ${e.className} ${e.textContent}`)"""
 
 
-def test_the_dark_page_stays_dark(server, window):
+def test_the_dark_theme_persists(server, window):
     server.start()
     window.open()
     predict(window)
@@ -415,7 +415,7 @@ def test_the_dark_page_stays_dark(server, window):
     window.picture("dark")
 
 
-def test_snapshots_show_the_ions_and_play(server, window):
+def test_snapshots_show_the_ions_and_can_be_played(server, window):
     server.start()
     window.open()
     window.tab(SNAPSHOTS)

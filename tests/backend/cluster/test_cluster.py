@@ -156,7 +156,7 @@ def test_the_runs_of_a_sweep_share_one_array(home, cluster, monkeypatch):
     assert len(desk.slurm.slurm("squeue", "--states=all", "-r", "-h", name).splitlines()) == 2
 
 
-def test_the_time_limit_of_a_job_is_that_of_its_longest_share(home, cluster, monkeypatch):
+def test_the_time_limit_of_a_job_array_is_that_of_its_longest_task(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch, max_tasks=2)
     runs = [
         desk.submit(replace(QUICK, seed=seed), queue="sweep", minutes=minutes)
@@ -195,7 +195,7 @@ def test_a_sweep_survives_two_killed_connections(
 # --- the command line -----------------------------------------------------------------------
 
 
-def test_a_refusal_is_one_line_and_exit_status_one(described, tmp_path, capfd):
+def test_a_refused_command_prints_one_line_and_exits_with_status_one(described, tmp_path, capfd):
     described(partition="nowhere")
     words = ["simulate", "--cluster", "--duration-ns", "0.001", "-o", str(tmp_path / "out")]
     assert main(words) == 1
@@ -203,7 +203,7 @@ def test_a_refusal_is_one_line_and_exit_status_one(described, tmp_path, capfd):
     assert "the job was rejected" in said and "nvalid partition" in said and "\n" not in said
 
 
-def test_check_reports_each_working_step(described, capfd):
+def test_check_reports_each_passing_step(described, capfd):
     assert main(["cluster", "check"]) == 0
     said = capfd.readouterr().out
     for words in ("the host answers", "the login works", "Slurm answers", "the worker starts"):
@@ -232,7 +232,7 @@ def test_check_gives_advice_on_the_first_failing_step(described, capfd, changes,
     assert said.startswith("NO   ") and advice in said
 
 
-def test_a_host_is_trusted_only_after_a_yes(described, tmp_path, monkeypatch, capfd):
+def test_a_host_is_trusted_only_after_confirmation(described, tmp_path, monkeypatch, capfd):
     known = tmp_path / "known" / "hosts"
     described(known_hosts=str(known))
     monkeypatch.setattr("builtins.input", lambda: "no")

@@ -197,7 +197,7 @@ def test_estimates_stay_within_the_limits_of_the_entry(file):
     assert resources(replace(PLAIN, max_minutes=9), SlitSystem(), settings)["minutes"] == 9
 
 
-def test_options_of_sbatch_follow_the_entry():
+def test_sbatch_options_are_taken_from_the_entry():
     job = Job("nanoconf-x", "one", "", ["a", "b", "c"], tasks=3, cores=2, minutes=30)
     cluster = replace(PLAIN, partition="p q", account="a;b", qos="", max_running=2)
     options = job.options(cluster, "numba")
@@ -273,18 +273,18 @@ def test_a_job_that_slurm_has_forgotten_is_lost():
     assert endings.ending({}, "", 7, 30).error == "job-lost"
 
 
-def test_a_job_warned_of_its_time_limit_is_reported_as_ended_by_it():
+def test_a_job_that_was_sent_the_time_limit_warning_is_reported_as_timed_out():
     assert endings.ending(_task(RECORDED["FINAL 75"]), "time-limit", 7, 30).error == "time-limit"
 
 
-def test_tasks_are_found_in_ranges():
+def test_array_tasks_are_found_in_ranges_of_task_ids():
     tasks = [{"task": "0-3,7", "state": "PENDING"}, {"task": "5", "state": "RUNNING"}]
     found = [endings.of_task(tasks, i).get("state") for i in (0, 3, 4, 5, 7)]
     assert found == ["PENDING", "PENDING", None, "RUNNING", "PENDING"]
     assert endings.of_task([{"task": "", "state": "RUNNING"}], 0)["state"] == "RUNNING"
 
 
-def test_an_unknown_answer_is_not_mistaken_for_a_lost_job():
+def test_an_unrecognized_response_is_not_mistaken_for_a_lost_job():
     with pytest.raises(ClusterProblem) as problem:
         _task("JobId=7 JobName=x State=RUNNING")
     assert problem.value.passing

@@ -86,7 +86,9 @@ def workers_of(run):
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_repeated_connection_losses_lose_nothing(make_desk, cluster, undisturbed, direction):
+def test_no_data_are_lost_when_the_connection_drops_repeatedly(
+    make_desk, cluster, undisturbed, direction
+):
     """From the greeting to the last file: every cut comes half as late again as the one before."""
     with cluster.relay() as relay:
         desk = make_desk(port=relay.port)
@@ -151,7 +153,7 @@ def test_a_frozen_connection_is_abandoned(desk, cluster, monkeypatch):
 # --- Slurm does not answer ------------------------------------------------------------------
 
 
-def test_a_hung_controller_gets_one_job(desk, cluster):
+def test_a_job_is_submitted_only_once_to_a_hung_controller(desk, cluster):
     cluster.hang_controller()
     run = desk.submit(QUICK)
     desk.step()
@@ -186,13 +188,13 @@ def lose_the_answer(desk, cluster):
     return run
 
 
-def test_a_lost_answer_leads_to_one_job(desk, cluster):
+def test_a_lost_response_does_not_cause_a_second_submission(desk, cluster):
     run = lose_the_answer(desk, cluster)
     assert desk.finish(run) == RunState.DONE
     assert submitted_once(desk, run)
 
 
-def test_a_stopped_controller_is_asked_again(desk, cluster):
+def test_a_stopped_controller_is_polled_again(desk, cluster):
     cluster.stop_controller()
     run = desk.submit(QUICK)
     desk.step()
@@ -213,7 +215,7 @@ def test_a_restarted_controller_still_knows_the_job(desk, cluster):
     assert submitted_once(desk, run) and len(run.attempts()) == 1
 
 
-def test_a_job_without_an_answer_waits_while_the_host_key_is_wrong(desk, cluster):
+def test_an_unconfirmed_submission_waits_while_the_host_key_is_wrong(desk, cluster):
     """The answer is lost though Slurm has the job; then the host shows another key."""
     run = lose_the_answer(desk, cluster)
     cluster.new_host_key()
@@ -347,7 +349,7 @@ def test_a_failed_job_script_is_reported_with_its_exit_code(make_desk):
 @pytest.mark.parametrize(
     ("status", "error", "most"), [(3, "job-failed", MAXIMUM_TRIES), (75, "interrupted", 4)]
 )
-def test_a_sweep_is_abandoned_if_its_jobs_end_before_they_start(
+def test_a_sweep_is_abandoned_if_its_jobs_end_before_any_run_starts(
     make_desk, monkeypatch, status, error, most
 ):
     """Three times if they fail, and some more if they are ended from outside."""
@@ -442,7 +444,7 @@ HOSTILE = """it's "a" name; touch pwned $(touch pwned) `touch pwned` \\ %j &
 JobId=99999 JobState=COMPLETED Reason=None"""
 
 
-def test_hostile_values_arrive_as_data(make_desk, cluster):
+def test_hostile_values_are_passed_as_data_and_never_executed(make_desk, cluster):
     desk = make_desk(
         work_dir=HOSTILE,
         account=HOSTILE,
@@ -559,7 +561,7 @@ def test_refused_accounts_and_limits_are_reported_with_slurms_message(make_desk,
 
 
 @pytest.mark.parametrize("end", ["echo Welcome", "kill -9 $$"])
-def test_a_job_whose_number_sbatch_does_not_print_is_submitted_once(make_desk, cluster, end):
+def test_a_job_whose_id_sbatch_does_not_print_is_submitted_only_once(make_desk, cluster, end):
     setup = stand_in(cluster, "sbatch", f'{shutil.which("sbatch")} "$@" >/dev/null; {end}')
     try:
         desk = make_desk(setup=setup)

@@ -48,7 +48,9 @@ def test_a_wrong_code_is_refused(home, cluster, server, monkeypatch):
         desk.dispatcher.log_in(lambda *question: ["000000"])
 
 
-def test_a_code_lost_on_a_frozen_link_is_not_a_refusal(home, cluster, server, monkeypatch):
+def test_a_code_lost_on_a_frozen_link_is_not_reported_as_refused(
+    home, cluster, server, monkeypatch
+):
     with Relay(server.port) as relay:
         server.trust(relay.port)
         desk = Desk(home, cluster, monkeypatch, port=relay.port)

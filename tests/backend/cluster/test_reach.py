@@ -61,7 +61,7 @@ def bare_python(cluster):
 # --- a link that freezes --------------------------------------------------------------------
 
 
-def test_a_link_that_freezes_during_login_is_not_a_refusal(make_desk, relay, monkeypatch):
+def test_a_link_that_freezes_during_login_is_not_reported_as_refused(make_desk, relay, monkeypatch):
     desk = make_desk(port=relay.port)
     log_in = paramiko.Transport.auth_publickey
 
@@ -82,7 +82,7 @@ def test_a_link_that_freezes_during_login_is_not_a_refusal(make_desk, relay, mon
     assert desk.slurm.submissions(desk.status(run)["job"]) == 1
 
 
-def test_a_link_that_breaks_after_the_greeting_is_tried_again(make_desk, cluster, monkeypatch):
+def test_a_connection_lost_after_the_banner_is_retried(make_desk, cluster, monkeypatch):
     desk = make_desk()
     server_key, asked = paramiko.Transport.get_remote_server_key, []
 
@@ -141,7 +141,7 @@ def test_a_link_that_freezes_during_a_command_is_abandoned(
 # --- host keys ------------------------------------------------------------------------------
 
 
-def test_each_jump_host_is_trusted_after_its_own_yes(
+def test_each_jump_host_needs_its_own_confirmation(
     describe, cluster, relay, tmp_path, monkeypatch, capfd
 ):
     known = tmp_path / "known"
@@ -177,7 +177,7 @@ def test_a_changed_key_of_a_jump_host_is_not_trusted(describe, cluster, relay, t
 
 
 @pytest.mark.parametrize("hashed", [False, True])
-def test_each_of_several_keys_of_a_host_is_accepted(describe, cluster, tmp_path, hashed):
+def test_any_of_the_keys_of_a_host_is_accepted(describe, cluster, tmp_path, hashed):
     """A name may stand for several login nodes, whose keys are of one kind."""
     known = tmp_path / "known"
     name = f"[{cluster.host}]:{cluster.port}"

@@ -130,7 +130,7 @@ def test_check_reports_a_fast_shell(describe, capfd, monkeypatch):
     assert re.search(r"yes  the login shell starts: in \d+\.\d s", capfd.readouterr().out)
 
 
-def test_a_silent_host_is_reported(describe, cluster):
+def test_an_unresponsive_host_is_reported(describe, cluster):
     with cluster.relay() as relay:
         describe(port=relay.port)
         relay.freeze()
@@ -145,7 +145,7 @@ def test_a_silent_host_is_reported(describe, cluster):
     assert said[0] == f"waiting for {cluster.user}@{cluster.host}:{relay.port} to answer"
 
 
-def test_a_long_command_is_reported(describe, cluster):
+def test_a_long_running_command_is_reported(describe, cluster):
     said = []
 
     def say(line):
@@ -180,7 +180,7 @@ def test_login_reports_that_it_waits_for_the_host(describe, home, cluster):
 # --- a shell, or a link -----------------------------------------------------------------------
 
 
-def test_a_slow_shell_is_not_a_silent_link(describe, hangs):
+def test_a_slow_shell_is_not_mistaken_for_an_unresponsive_link(describe, hangs):
     said = []
 
     def say(line):
@@ -251,7 +251,7 @@ def test_check_reports_a_shell_that_does_not_start(describe, cluster, hangs, mon
     assert err.splitlines()[-1].startswith("NO   the login shell has not started after 3 s")
 
 
-def test_check_reports_a_shell_that_ends_at_once(describe, bashrc, capfd):
+def test_check_reports_a_shell_that_exits_immediately(describe, bashrc, capfd):
     bashrc("echo no room for you >&2; exit 3\n")
     assert main(["cluster", "check"]) == 1
     said = capfd.readouterr().err

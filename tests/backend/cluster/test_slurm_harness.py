@@ -86,7 +86,7 @@ def test_a_job_runs_over_ssh(cluster, connect):
     assert (cluster.folder / "answer").read_text() == "hello\n"
 
 
-def test_an_array_is_one_submission(cluster):
+def test_a_job_array_is_submitted_with_one_command(cluster):
     submit(cluster, "true", "--job-name=twice", "--array=1-3")
     submit(cluster, "true", "--job-name=twice", "--array=1-3")
     until(lambda: {job["JobState"] for job in cluster.jobs()} == {"COMPLETED"})
@@ -113,7 +113,7 @@ def test_a_job_outlives_a_stopped_controller(cluster):
     until_state(cluster, submit(cluster, "true"), "COMPLETED")
 
 
-def test_a_job_fails_with_its_node(cluster):
+def test_a_job_fails_when_its_node_fails(cluster):
     job_id = submit(cluster, "sleep 3600", "--no-requeue")
     until_state(cluster, job_id, "RUNNING")
     cluster.node_down("no power")
@@ -125,7 +125,7 @@ def test_a_job_fails_with_its_node(cluster):
 # --- SSH ----------------------------------------------------------------------------------------
 
 
-def test_the_home_is_the_clusters_own(cluster, connect):
+def test_commands_and_file_transfers_start_in_the_home_of_the_cluster(cluster, connect):
     client = connect()
     _, answer, _ = client.exec_command("cd; pwd; echo $HOME", timeout=PATIENCE)
     with client.open_sftp() as sftp:
@@ -171,7 +171,7 @@ def test_connections_outlive_the_server(cluster, connect):
     until(lambda: not client.get_transport().is_active())
 
 
-def test_a_changed_host_key_is_noticed(cluster, connect):
+def test_a_changed_host_key_is_detected(cluster, connect):
     cluster.new_host_key()
     with pytest.raises(paramiko.BadHostKeyException):
         connect()
@@ -182,7 +182,7 @@ def test_a_changed_host_key_is_noticed(cluster, connect):
 # --- the relay ----------------------------------------------------------------------------------
 
 
-def test_an_upload_can_break_in_the_middle(cluster, connect, tmp_path):
+def test_an_upload_can_be_interrupted_midway(cluster, connect, tmp_path):
     (tmp_path / "large").write_bytes(bytes(1_000_000))
     with cluster.relay() as relay, connect(relay.port).open_sftp() as sftp:
         relay.cut_after(500_000, "up")
@@ -192,7 +192,7 @@ def test_an_upload_can_break_in_the_middle(cluster, connect, tmp_path):
         connect(relay.port)
 
 
-def test_a_relay_cuts_and_refuses_connections():
+def test_a_relay_drops_and_refuses_connections():
     with socket.create_server((HOST, 0)) as server, Relay(server.getsockname()[1]) as relay:
 
         def join():

@@ -127,7 +127,7 @@ def test_settings_refuse_an_engine_that_is_not_registered():
         RunSettings(engine="toy")
 
 
-def test_the_estimate_follows_the_cost_of_the_engine(toy):
+def test_the_run_time_estimate_depends_on_the_cost_of_the_engine(toy):
     by_numba, by_toy = (
         estimated_seconds(SYSTEM, replace(toy, engine=name), cores=1) - START_UP_SECONDS
         for name in ("numba", "toy")
@@ -142,7 +142,7 @@ def test_help_lists_registered_engines(toy, capsys):
     assert "--engine {numba,lammps,toy}" in capsys.readouterr().out
 
 
-def test_a_cluster_may_name_a_registered_engine(toy, tmp_path, monkeypatch):
+def test_a_cluster_entry_can_select_a_registered_engine(toy, tmp_path, monkeypatch):
     path = tmp_path / "clusters.toml"
     path.write_text('[clusters.far]\nhost = "far.example.org"\ncores = 8\nengine = "toy"\n')
     monkeypatch.setenv(config.VARIABLE, str(path))
@@ -152,7 +152,7 @@ def test_a_cluster_may_name_a_registered_engine(toy, tmp_path, monkeypatch):
     assert place["cluster"]["cores"] == 3
 
 
-def test_engines_with_mpi_ranks_ask_for_all_cores_as_tasks(toy):
+def test_mpi_engines_request_one_task_per_core(toy):
     cluster = config.Cluster("far", "far.example.org", cores=8)
     job = Job("one", "far", "clusters.toml", ["a"], tasks=1, cores=8, minutes=10)
     assert "--cpus-per-task=8" in job.options(cluster, "toy")
@@ -161,13 +161,13 @@ def test_engines_with_mpi_ranks_ask_for_all_cores_as_tasks(toy):
     assert resources(cluster, SYSTEM, toy)["cores"] == 8
 
 
-def test_clusters_get_the_modules_of_registered_engines(toy):
+def test_modules_of_registered_engines_are_copied_to_clusters(toy):
     assert package.needed() == ("numba", "numpy", "scipy")
     registry.register(replace(TOY, modules=("toolbox",)))
     assert package.needed() == ("numba", "numpy", "scipy", "toolbox")
 
 
-def test_the_page_offers_to_finish_early_where_the_engine_can(toy, state, work):
+def test_the_page_offers_to_finish_early_if_the_engine_supports_it(toy, state, work):
     panel = ComputingPanel(state, work)
     for resumable in (True, False):
         registry.register(replace(TOY, resumable=resumable))

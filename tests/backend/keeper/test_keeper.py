@@ -57,7 +57,7 @@ def test_a_keeper_about_to_exit_accepts_a_new_run(home):
         run.wait(PATIENCE)
 
 
-def test_many_requests_for_a_keeper_start_one(home):
+def test_concurrent_requests_for_a_keeper_start_only_one(home):
     code = """if True:
         import sys
         from pathlib import Path
@@ -82,7 +82,7 @@ def test_many_requests_for_a_keeper_start_one(home):
     assert len(run.attempts()) == 1
 
 
-def test_runs_resume_after_all_processes_were_killed(home):
+def test_runs_resume_after_all_processes_are_killed(home):
     run = submit(home)
     ensure_keeper(home)
     until(lambda: run.attempts())
@@ -132,7 +132,7 @@ def test_the_number_of_running_runs_is_limited_by_the_cores(home, monkeypatch):
     until(lambda: not workers(home))
 
 
-def test_cores_of_a_run(monkeypatch):
+def test_a_run_uses_one_core_per_replica_up_to_the_cores_available(monkeypatch):
     monkeypatch.setenv("NANOCONF_CORES", "4")
     assert [local.cores_of({"replicas": n}) for n in (1, 3, 9)] == [1, 3, 4]
     assert local.cores_of({}) == 1
@@ -151,7 +151,7 @@ def test_a_keeper_of_another_version_is_replaced(home):
     until(lambda: [keeper.pid for keeper in keepers(home)] not in ([], [old.pid]))
 
 
-def test_the_keeper_ends_when_its_home_is_deleted(home):
+def test_the_keeper_exits_when_its_home_is_deleted(home):
     ensure_keeper(home)
     until(lambda: is_locked(home / "keeper.lock"))
     keeper = keepers(home)[0]
@@ -159,7 +159,7 @@ def test_the_keeper_ends_when_its_home_is_deleted(home):
     until(lambda: not alive(keeper))
 
 
-def test_stopping_without_a_keeper(home):
+def test_stopping_without_a_keeper_succeeds(home):
     assert stop_keeper(home)
 
 

@@ -63,7 +63,7 @@ def test_negative_walls_have_a_negative_potential_and_attract_positive_charge():
     assert charge.wall_potential < charge.potential[0] < 0
 
 
-def test_charge_at_the_midplane_leaves_the_field_of_the_bare_walls():
+def test_charge_at_the_midplane_does_not_change_the_field_outside_it():
     charge = charge_of(counterions((np.abs(Z) < 0.01).astype(float)))
     outside = np.abs(Z) > 0.02
     np.testing.assert_allclose(np.abs(charge.integrated[outside]), -SIGMA)

@@ -68,7 +68,7 @@ def test_an_archive_notices_runs_that_other_processes_submit_and_remove(home):
     assert os.listdir(home / "runs") == []
 
 
-def test_a_run_is_found_by_the_beginning_of_its_id(home):
+def test_a_run_is_found_by_a_prefix_of_its_id(home):
     run = submit(home)
     archive = Archive(home)
     assert archive.get(run.id[:6]).id == run.id
@@ -149,7 +149,7 @@ def test_the_hash_depends_only_on_physics_engine_and_version():
         ),
     ],
 )
-def test_results_of_equal_ions_keep_their_keys(inputs, key):
+def test_results_for_ions_of_equal_diameter_keep_their_keys(inputs, key):
     assert inputs_hash(SlitSystem(**inputs), RunSettings(), "0.1.0") == key
 
 
@@ -160,7 +160,7 @@ def test_results_of_equal_ions_keep_their_keys(inputs, key):
         ((0.245, 0.744), "6ec97bc61c01a4c1cd3bc5a9597c6a0fb00cbb99f97d07815b31ef86dc9c9b83"),
     ],
 )
-def test_results_whose_time_step_followed_the_positive_ion_are_not_reused(home, diameters, key):
+def test_results_whose_time_step_was_set_by_the_positive_ion_are_not_reused(home, diameters, key):
     unequal = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
     settings, archive = RunSettings(), Archive(home)
     stored = archive.submit(unequal, settings)
@@ -200,7 +200,7 @@ def test_foreign_incomplete_copied_and_damaged_folders_are_ignored(home):
         Archive(home).get("e" * 32)
 
 
-def test_old_leftovers_of_crashes_are_removed(home):
+def test_stale_files_from_crashes_are_removed(home):
     submit(home)
     old, young = home / "runs" / ".new-old", home / "runs" / ".removed-young"
     old.mkdir()
@@ -212,7 +212,7 @@ def test_old_leftovers_of_crashes_are_removed(home):
 
 
 @pytest.mark.parametrize("place", ["in a file", "read-only"])
-def test_an_unwritable_home_is_refused_in_one_line(tmp_path, place):
+def test_an_unwritable_home_gives_a_one_line_error(tmp_path, place):
     folder = tmp_path / place
     folder.write_text("") if place == "in a file" else folder.mkdir(mode=0o500)
     code = """if True:
@@ -249,7 +249,7 @@ def test_the_state_follows_from_the_files(home):
     assert run.result().system == SYSTEM
 
 
-def test_the_result_of_a_run_without_one_is_an_error(home):
+def test_requesting_a_missing_result_is_an_error(home):
     waiting, failed, cancelled, damaged = (
         submit(home, RunSettings(seed=seed)) for seed in range(4)
     )
@@ -327,7 +327,7 @@ def test_a_result_takes_precedence_over_a_late_cancel(home):
     assert not (run.folder / "cancel").exists()
 
 
-def test_crashes_before_a_restart_of_the_computer_do_not_count(home):
+def test_crashes_before_a_reboot_do_not_count(home):
     run = submit(home)
     attempts = [
         {"boot": boot_id(), "ended": None},
@@ -338,7 +338,7 @@ def test_crashes_before_a_restart_of_the_computer_do_not_count(home):
     assert run.crashes() == 1
 
 
-def test_the_log_ends_with_the_last_lines(home):
+def test_the_log_tail_is_the_last_lines_of_the_log(home):
     run = submit(home)
     assert run.log_tail() == []
     (run.folder / "worker.log").write_text("".join(f"line {i}\n" for i in range(10000)))
@@ -406,6 +406,6 @@ def test_a_writer_that_is_killed_leaves_the_old_file_or_the_new(tmp_path):
         assert len(set(text[:-1])) == 1 and len(text) == 200_001
 
 
-def test_unusable_home_names_the_folder():
+def test_the_error_for_an_unusable_home_names_the_folder():
     with pytest.raises(UnusableHome, match="/dev/null/home"):
         Archive(Path("/dev/null/home")).prepare()

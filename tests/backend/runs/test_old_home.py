@@ -153,7 +153,7 @@ def assert_agree(one: SimulationResult, other: SimulationResult, errors: float) 
 # --- listing runs and results ---------------------------------------------------------------
 
 
-def test_runs_are_listed_as_they_were_by_the_version_that_made_them(home, capsys):
+def test_runs_are_listed_exactly_as_the_earlier_version_listed_them(home, capsys):
     listed = json.loads(printed(capsys, "runs", "--json"))
     assert {run["id"]: run["state"] for run in listed} == STATES
     recorded = read_json(FIXTURES / "runs.json")

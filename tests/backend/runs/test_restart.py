@@ -149,7 +149,7 @@ sys.exit(worker.main(sys.argv[1:]))
 """
 
 
-def test_a_terminated_worker_keeps_its_last_step_on_a_slow_disk(home, monkeypatch):
+def test_a_terminated_worker_saves_its_last_step_even_on_a_slow_disk(home, monkeypatch):
     monkeypatch.setenv("NANOCONF_CHECKPOINT_SECONDS", "1000")  # only the final one is written
     run = submit(home, LONG)
     worker = python(SLOW_DISK, str(run.folder))
@@ -189,7 +189,7 @@ def test_a_resumed_run_with_replicas_of_unequal_lengths_can_be_finished(tmp_path
     assert len(result.residuals.left) >= 40
 
 
-def test_energy_conservation_is_checked_against_the_first_value(tmp_path):
+def test_energy_conservation_is_checked_against_the_initial_energy(tmp_path):
     settings = RunSettings(duration_ns=0.2, replicas=1, thermostat="none")
     expected = engine.run(SYSTEM, settings)
     interrupt(settings, tmp_path, 2)
@@ -243,7 +243,7 @@ def test_a_checkpoint_of_another_run_is_ignored_with_a_message(tmp_path):
     ],
     ids=["equal", "smaller negative", "larger negative"],
 )
-def test_a_checkpoint_whose_time_step_followed_the_positive_ion_fits_equal_ions_only(
+def test_a_checkpoint_whose_time_step_was_set_by_the_positive_ion_is_valid_for_equal_ions_only(
     tmp_path, system, fits
 ):
     kind = {
@@ -275,7 +275,7 @@ def work_under(run: Run, prepare) -> subprocess.CompletedProcess:
     return subprocess.run(command, preexec_fn=prepare, capture_output=True, text=True, check=False)
 
 
-def test_on_a_full_disk_nothing_half_written_is_left(home):
+def test_a_full_disk_leaves_no_partial_files(home):
     run = submit(home, STEADY)
     # files of more than 4 kB cannot be written: checkpoints and profiles, but not the rest
     limits = (4096, 4096)
@@ -288,7 +288,7 @@ def test_on_a_full_disk_nothing_half_written_is_left(home):
     assert not list(run.folder.rglob(".*"))
 
 
-def test_a_run_on_a_full_disk_names_the_cause_and_can_be_repeated(tmp_path):
+def test_a_run_on_a_full_disk_reports_the_cause_and_can_be_retried(tmp_path):
     with small_disk(tmp_path / "small", "600k") as folder:
         run = submit(folder, STEADY)
         filling = folder / "other files"

@@ -201,7 +201,7 @@ def test_a_request_of_another_version_is_refused(home):
     assert "requested by nanoconf 0.0.0" in run.reason and "run it again" in run.reason
 
 
-def test_an_unexpected_error_is_reported_with_its_detail(home):
+def test_an_unexpected_error_is_reported_in_detail(home):
     run = submit(home)
     rewrite(run, settings=None)
     assert work(run).wait() == 1
@@ -210,7 +210,7 @@ def test_an_unexpected_error_is_reported_with_its_detail(home):
     assert "Traceback" in run.failure()["detail"]
 
 
-def test_a_result_that_cannot_be_written_is_a_failure_without_partial_result(home):
+def test_a_result_that_cannot_be_written_fails_the_run_and_leaves_no_partial_result(home):
     run = submit(home)
     # Files of more than 4 kB cannot be written: the profiles are larger, the rest is not.
     command = [sys.executable, "-P", "-m", "backend.worker", str(run.folder)]
@@ -249,7 +249,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
     assert "run.json cannot be read" in worker.stderr
 
 
-def test_a_run_that_is_removed_ends_its_worker(home):
+def test_removing_a_run_stops_its_worker(home):
     run = submit(home, LONG)
     worker = work(run)
     until(lambda: begun(run))
@@ -260,7 +260,7 @@ def test_a_run_that_is_removed_ends_its_worker(home):
 # --- the lock, priority ---------------------------------------------------------------------
 
 
-def test_the_lock_is_held_for_the_whole_life_of_a_worker(home):
+def test_the_lock_is_held_for_the_lifetime_of_a_worker(home):
     run = submit(home)
     worker = work(run)
     until(lambda: is_locked(run.folder / "worker.lock"))

@@ -40,7 +40,7 @@ def ideal(request):
 
 
 @pytest.mark.parametrize("estimate", [estimators.density_profiles, estimators.histogram_profiles])
-def test_ions_that_do_not_interact_follow_the_boltzmann_factor(ideal, estimate):
+def test_noninteracting_ions_follow_the_boltzmann_distribution(ideal, estimate):
     system, samples = ideal
     profile = estimate(system, samples).positive
     exact = binned_boltzmann(system)
@@ -128,7 +128,7 @@ def test_replicas_of_equal_lengths_have_equal_numbers_of_blocks():
     assert (blocks.samples, blocks.rows) == (14, 8)
 
 
-def test_blocks_of_unequal_lengths_give_the_mean_of_all_and_its_error():
+def test_blocks_of_unequal_lengths_give_the_overall_mean_and_its_standard_error():
     """White noise: the standard error must equal the spread of the mean over many runs."""
     rng = np.random.default_rng(5)
     means, errors = [], []

@@ -109,7 +109,7 @@ def test_an_incomplete_or_missing_trajectory_is_not_loaded(trajectory, tmp_path)
         Trajectory.load(tmp_path, SYSTEM, SIX)
 
 
-def test_the_clock_of_a_trajectory_is_that_of_the_run():
+def test_trajectory_times_are_those_of_the_run():
     trajectory = engine.run(SYSTEM, replace(SIX, duration_ns=0.2)).trajectory
     assert trajectory.steps[-1] * trajectory.step_ps == pytest.approx(200, rel=0.05)
 

@@ -189,7 +189,7 @@ def test_flags_of_the_published_code_have_long_names(capsys):
         ("--frobnicate", "unrecognized arguments"),
     ],
 )
-def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
+def test_bad_input_prints_one_line_and_writes_nothing(
     flags, refusal, home, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.delenv("NANOCONF_CLUSTER_CONFIG", raising=False)
@@ -218,7 +218,7 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
         ("predict -c 9", "salt_concentration = 9: must lie"),
     ],
 )
-def test_bad_input_to_other_commands_is_refused_in_one_line(flags, refusal, home, tmp_path, capsys):
+def test_bad_input_to_other_commands_prints_one_line(flags, refusal, home, tmp_path, capsys):
     output = tmp_path / "output"
     assert nanoconf(*flags.split(), "-o", output) == 2
     said = capsys.readouterr().err
@@ -245,7 +245,7 @@ def test_an_unwritable_home_is_refused(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "output").exists()
 
 
-def test_without_a_command_it_prints_what_to_type(capsys):
+def test_without_a_command_it_prints_the_usage(capsys):
     assert nanoconf() == 2
     assert "nanoconf --help" in capsys.readouterr().err
 
@@ -294,7 +294,7 @@ def test_numbers_may_be_negative_and_in_exponential_notation(home, tmp_path):
     assert system.negative_diameter == 0.6
 
 
-def test_steps_count_the_published_time_step(home, tmp_path):
+def test_step_counts_are_in_units_of_the_published_time_step(home, tmp_path):
     flags = ["-p", "3", "-d", "0.5", "-S", "1000", "--replicas", "1", "--set", "time_step=0.02"]
     assert nanoconf("simulate", *flags, "-o", tmp_path) == 0
     run = Archive(home).runs()[0]
@@ -361,7 +361,7 @@ def test_interrupting_a_command_that_joined_a_run_leaves_it_to_the_others(home, 
     assert run.wait(PATIENCE) == RunState.CANCELLED
 
 
-def test_a_killed_command_leaves_its_run_and_the_next_one_joins_it(home, tmp_path):
+def test_the_run_of_a_killed_command_continues_and_the_next_command_joins_it(home, tmp_path):
     command = [sys.executable, "-m", "nanoconf", "simulate", *QUICK, "-o", str(tmp_path)]
     process = subprocess.Popen(command)
     until(lambda: Archive(home).runs() and Archive(home).runs()[0].attempts())
@@ -374,7 +374,7 @@ def test_a_killed_command_leaves_its_run_and_the_next_one_joins_it(home, tmp_pat
 # --- runs -----------------------------------------------------------------------------------
 
 
-def test_runs_are_listed_for_people_and_for_programs(home, capsys):
+def test_runs_are_listed_in_human_and_machine_readable_form(home, capsys):
     waiting = submit(home, name="mine")
     failed = submit(home, LONG)
     failed.settle(RunState.FAILED, "an ion went through a wall", error="ion-through-wall")
@@ -484,6 +484,6 @@ def test_a_long_simulation_shows_its_progress(home, tmp_path):
         (["models", "promote"], "name is missing: `nanoconf models` lists the models"),
     ],
 )
-def test_a_missing_argument_is_named_without_a_value(home, capsys, arguments, line):
+def test_the_error_for_a_missing_argument_names_it_without_a_value(home, capsys, arguments, line):
     assert nanoconf(*arguments) == 2
     assert capsys.readouterr().err == f"nanoconf: {line}\n"

@@ -8,7 +8,7 @@ import sys
 HEAVY = ("tensorflow", "numba", "pandas", "ai_edge_litert", "matplotlib")
 
 
-def test_the_page_is_up_before_anything_heavy_is_imported():
+def test_the_page_is_shown_before_heavy_imports():
     code = (
         "import sys, nanoconf.gui.app\n"
         "from nanoconf.gui.state import AppState\n"

@@ -42,7 +42,7 @@ def test_a_number_out_of_range_is_refused_with_the_allowed_values(state, field):
     assert state.problems == {field.name: f"{field.title} = 90: {field.allowed}"}
 
 
-def test_every_range_is_that_of_the_engine_and_names_its_bounds_and_unit():
+def test_every_range_is_that_of_the_engine_and_is_shown_with_bounds_and_unit():
     for field in system_fields():
         each = inputs.SYSTEM[field.name]
         assert (field.low, field.high) == (each.low, each.high)
@@ -77,7 +77,7 @@ def test_a_slider_spans_the_range_and_stops_at_every_step_of_the_papers_grid(fie
         ("duration_ns", "0.01", 0.01),
     ],
 )
-def test_common_notations_of_numbers_are_accepted(state, name, typed, value):
+def test_common_number_formats_are_accepted(state, name, typed, value):
     state.type(name, typed)
     assert state.valid, state.problems
     assert state.values[name] == value
@@ -103,13 +103,13 @@ def test_numbers_the_page_writes_are_read_back_exactly():
     assert DURATION.text(0.02) == "0.02" and DURATION.text(5.0) == "5.0"
 
 
-def test_a_long_text_is_clipped_in_the_message_but_not_in_the_field(state):
+def test_long_text_is_truncated_in_the_message_but_not_in_the_field(state):
     state.type("salt_concentration", "x" * 500)
     assert len(state.problems["salt_concentration"]) < 120
     assert len(state.texts["salt_concentration"]) == 500
 
 
-def test_errors_of_the_engine_appear_at_the_field(state, monkeypatch):
+def test_engine_errors_appear_next_to_the_field(state, monkeypatch):
     def refuse(**_inputs):
         raise InvalidInput("salt_concentration", 0.9, "the ions would fill the slit")
 
@@ -120,7 +120,7 @@ def test_errors_of_the_engine_appear_at_the_field(state, monkeypatch):
     }
 
 
-def test_stored_texts_are_restored_and_unknown_ones_ignored(state):
+def test_stored_field_values_are_restored_and_unknown_fields_ignored(state):
     state.restore({"salt_concentration": "0.6", "confinement_length": "oops", "evil": 1})
     assert state.values["salt_concentration"] == 0.6
     assert "confinement_length" in state.problems

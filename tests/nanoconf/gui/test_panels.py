@@ -243,7 +243,7 @@ def test_downloads_are_unchanged_while_a_run_continues(state, work):
     assert len(panel.figures.children) == 1 and len(living) == len(before)
 
 
-def test_an_offer_stays_until_the_offers_change(state, work):
+def test_offers_are_redrawn_only_when_they_change(state, work):
     panel = OffersPanel(state, work)
     first = Offer("1", SlitSystem(), RunState.RUNNING, 0.1)
     state.offers = (first,)
@@ -259,7 +259,9 @@ def test_an_offer_stays_until_the_offers_change(state, work):
     assert not panel.children
 
 
-def test_trends_are_recomputed_for_a_result_but_not_for_each_report(state, work, monkeypatch):
+def test_trends_are_recomputed_for_a_new_result_but_not_for_each_progress_update(
+    state, work, monkeypatch
+):
     state.tab = TRENDS
     trends = Trends(state, work)
     asked = []

@@ -38,7 +38,7 @@ def test_a_run_that_is_over_leaves_the_page_idle(phase):
     assert phase.reported(active=False, same_run=True) is IDLE
 
 
-def test_a_request_persists_through_reports_on_its_run(state):
+def test_a_request_persists_across_status_updates_of_its_run(state):
     state.show(RUN)
     assert state.phase is ACTIVE
     state.finish_requested()

@@ -18,7 +18,7 @@ from nanoconf.gui.tabs.profiles.model import (
 from tests.support.profiles import prediction, profiles
 
 
-def test_results_become_stale_when_inputs_change_and_fresh_when_they_return(state):
+def test_results_become_stale_when_inputs_change_and_current_when_they_are_changed_back(state):
     system = SlitSystem()
     state.show(
         Simulation("1", system, RunSettings(), state=RunState.DONE, profiles=profiles(system))
@@ -95,7 +95,7 @@ def test_properties_without_an_input_on_the_page_are_named(state):
     assert "no input" not in state.status
 
 
-def test_a_prediction_during_a_run_leaves_the_status_to_the_run(state):
+def test_a_prediction_during_a_run_does_not_change_the_run_status(state):
     state.show(Simulation("1", SlitSystem(), RunSettings(), state=RunState.RUNNING))
     before = state.status
     state.predicted(prediction(SlitSystem()))

@@ -69,7 +69,7 @@ def test_a_trend_is_the_prediction_along_an_input(state, trends):
     json.loads(trends.plot().as_json())
 
 
-def test_valencies_vary_in_whole_numbers_and_diameters_together(state, trends):
+def test_valencies_vary_in_integer_steps_and_both_diameters_vary_together(state, trends):
     trends.name = "positive_valency"
     until(lambda: trends.trend.name == "positive_valency")
     assert list(trends.trend.values) == [1, 2, 3]
@@ -95,7 +95,7 @@ def test_without_a_model_the_trends_tab_gives_the_reason(state, work, no_model):
     assert "the model's files are damaged" in Trends(state, work).plot().hint
 
 
-def test_simulations_along_the_trend_are_points(state, work):
+def test_simulations_along_the_trend_are_shown_as_points(state, work):
     other = replace(SYSTEM, salt_concentration=0.8 * SYSTEM.salt_concentration)
     wide = replace(other, confinement_length=1.1 * SYSTEM.confinement_length)
     simulated(work, (SYSTEM, "me"), (other, "you"), (wide, "me"))
@@ -109,7 +109,7 @@ def test_simulations_along_the_trend_are_points(state, work):
     assert points[0].errors["negative"]["contact"] > 0
 
 
-def test_the_longest_simulation_of_a_system_is_the_point(state, work):
+def test_each_point_is_the_longest_simulation_of_its_system(state, work):
     from nanoconf.surrogate.trends import simulated_points
 
     early = homes.simulated(work.archive.home, STEADY, early=True)

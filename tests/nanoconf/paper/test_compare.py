@@ -161,7 +161,7 @@ def test_a_regressor_that_can_represent_the_data_reaches_the_ceiling(tmp_path):
     np.testing.assert_allclose(result.relative_error("polynomial"), 0.0067, rtol=0.25)
 
 
-def test_three_tenths_are_held_out_and_every_fold_is_scored(data, comparison):
+def test_thirty_percent_are_held_out_and_every_fold_is_scored(data, comparison):
     assert len(comparison.held_out) == 27
     for name in NAMES:
         assert comparison.trials[name].prediction.shape == (27, 3)

@@ -491,7 +491,7 @@ TIMES = Times(sequential=100.0, training=20.0, learning=5.0, lookup=0.01, simula
 SLOW_TRAINING = Times(sequential=100.0, training=100.0, learning=5.0, lookup=0.01, simulations=1000)
 
 
-def test_limits_of_the_speed_up():
+def test_limiting_values_of_the_speedup():
     assert TIMES.speed_up(0) == pytest.approx(100 / (20 + 5))
     assert TIMES.speed_up(1e15) == pytest.approx(100 / 0.01)
     assert TIMES.limit == pytest.approx(100 / 0.01)
@@ -500,7 +500,7 @@ def test_limits_of_the_speed_up():
     assert TIMES.speed_up(2000) == pytest.approx(100 * 3000 / (20 + 25 * 1000))
 
 
-def test_break_even_is_where_the_speed_up_is_one():
+def test_the_break_even_point_is_where_the_speedup_is_one():
     assert TIMES.break_even == 0
     assert SLOW_TRAINING.break_even > 0
     assert SLOW_TRAINING.speed_up(SLOW_TRAINING.break_even) == pytest.approx(1)
@@ -543,7 +543,7 @@ def results(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_train_writes_the_network_a_figure_and_its_numbers(grid, tmp_path, capsys):
+def test_train_writes_the_network_with_its_figure_and_metrics(grid, tmp_path, capsys):
     arguments = ("--data", grid, "--results", tmp_path / "results")
     assert run("train", *arguments, "--epochs", 2, "-o", tmp_path / "network") == 0
     assert "validation loss" in capsys.readouterr().out

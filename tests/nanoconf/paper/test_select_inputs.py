@@ -88,7 +88,7 @@ def test_noise_is_dropped_first_and_relevant_inputs_are_kept(inputs, densities):
     assert linear.chosen.inputs == ("a", "b", "two")
 
 
-def test_squares_detect_inputs_with_a_symmetric_effect(inputs, densities):
+def test_squared_terms_detect_inputs_with_a_symmetric_effect(inputs, densities):
     linear = eliminate(inputs, densities, "linear", ("peak",))
     quadratic = eliminate(inputs, densities, "quadratic", ("peak",))
     # noise may raise adjusted R² by chance (p = 0.4), but it is always dropped first

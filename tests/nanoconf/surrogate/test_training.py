@@ -78,7 +78,7 @@ def test_published_systems_and_the_validation_set_are_not_trained_on(tmp_path, d
     assert system_key(KEPT_OUT[0]) not in card.systems.training
 
 
-def test_interrupted_training_leaves_the_old_model(trained, data_folder, monkeypatch):
+def test_interrupted_training_leaves_the_old_model_in_place(trained, data_folder, monkeypatch):
     before = {path.name: path.read_bytes() for path in trained.iterdir()}
 
     def fail(*_):

@@ -52,7 +52,7 @@ def ishigami_indices(a=7.0, b=0.1):
     )
 
 
-def test_indices_of_ishigamis_function_are_the_analytic_ones():
+def test_sobol_indices_of_the_ishigami_function_match_the_analytic_values():
     x = saltelli_samples(ISHIGAMI, dict.fromkeys(ISHIGAMI), 2048, seed=1)
     assert x.shape == (2048, 5, 3)
     indices = sobol_indices(ishigami(x), tuple(ISHIGAMI))
@@ -65,7 +65,7 @@ def test_indices_of_ishigamis_function_are_the_analytic_ones():
     assert np.all((indices.first_confidence > 0.03) & (indices.first_confidence < 0.06))
 
 
-def test_indices_of_many_points_are_those_of_each_point():
+def test_indices_computed_for_many_points_equal_those_of_each_point():
     x = saltelli_samples(ISHIGAMI, dict.fromkeys(ISHIGAMI), 512, seed=2)
     points = np.stack([ishigami(x), 1e6 + x[..., 2], np.ones(x.shape[:2])], axis=-1)
     together = sobol_indices_of_points(points, tuple(ISHIGAMI))
@@ -102,7 +102,7 @@ def test_samples_have_the_requested_distributions():
 # --- propagation through the surrogate ------------------------------------------------------
 
 
-def test_every_row_is_the_prediction_of_its_inputs(surrogate, found):
+def test_every_row_is_the_prediction_for_its_inputs(surrogate, found):
     assert found.inputs.shape == (256, 4, 2)
     for sample, row in ((0, 0), (7, 1), (100, 2), (255, 3)):
         c, d = found.inputs[sample, row]
@@ -224,7 +224,7 @@ def test_integrated_charge_is_odd_and_vanishes_at_the_midplane(found):
         ({"positive_valency": Uniform(1, 3)}, "positive_valency = .*must be exact"),
     ],
 )
-def test_inputs_outside_the_training_range_are_refused_in_one_line(surrogate, inputs, refusal):
+def test_inputs_outside_the_training_range_give_a_one_line_error(surrogate, inputs, refusal):
     with pytest.raises(InvalidInput, match=refusal) as caught:
         propagate(surrogate, SYSTEM, inputs)
     assert "\n" not in str(caught.value)
@@ -327,7 +327,7 @@ def test_the_command_prints_json(capsys):
     assert report["uncertain"][D] == {"kind": "uniform", "low": 0.6, "high": 0.7}
 
 
-def test_the_command_reports_how_much_of_a_gaussian_was_cut_off(capsys):
+def test_the_command_reports_how_much_of_a_gaussian_was_truncated(capsys):
     assert nanoconf(*["--gaussian", "c", "0.348", "0.016", "--samples", "16"]) == 0
     assert "truncated: 0.1% lies outside the training range" in capsys.readouterr().out
 
@@ -346,7 +346,7 @@ def test_the_command_reports_how_much_of_a_gaussian_was_cut_off(capsys):
         ("--seed x", "seed = x: must be"),
     ],
 )
-def test_the_command_refuses_in_one_line_and_writes_nothing(flags, refusal, tmp_path, capsys):
+def test_bad_input_prints_one_line_and_writes_nothing(flags, refusal, tmp_path, capsys):
     assert nanoconf(*flags.split(), "-o", tmp_path / "o") == 2
     printed = capsys.readouterr()
     assert printed.out == "" and printed.err.count("\n") == 1

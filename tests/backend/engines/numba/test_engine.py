@@ -113,7 +113,7 @@ def test_schedule_has_the_requested_duration(duration):
 
 
 @pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744)])
-def test_unequal_ions_are_simulated_for_the_same_time_in_shorter_steps(diameters):
+def test_ions_of_unequal_size_are_simulated_for_the_same_time_with_shorter_time_steps(diameters):
     settings = RunSettings(duration_ns=5.0)
     unequal = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
     larger = SlitSystem(positive_diameter=0.744)
@@ -135,7 +135,7 @@ def test_unequal_ions_are_simulated_for_the_same_time_in_shorter_steps(diameters
         SlitSystem(positive_diameter=0.3, negative_diameter=0.9),
     ],
 )
-def test_initial_positions_keep_a_distance_between_ions_and_to_the_walls(system):
+def test_initial_positions_keep_ions_apart_and_away_from_the_walls(system):
     positions = lattice(system, np.random.default_rng(0))
     assert positions.shape == (3, system.ion_count)
     assert np.all(np.abs(positions[2]) <= min(system.contact_planes) + 1e-12)

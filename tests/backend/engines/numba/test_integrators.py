@@ -59,7 +59,7 @@ def test_energy_fluctuation_scales_with_the_square_of_the_time_step():
     assert np.mean(ratios) == pytest.approx(4, abs=0.8)
 
 
-def test_multiple_time_steps_conserve_energy_as_well_as_single_time_steps():
+def test_multiple_time_stepping_conserves_energy_as_well_as_a_single_time_step():
     replica = Replica(SYSTEM, RunSettings(thermostat="none", precision="double"), 0)
     fluctuation = np.std(energies(replica, equilibrated(), samples=80))
     assert fluctuation < 0.004 * integrators.kinetic_energy(replica.state.velocities)
@@ -84,7 +84,7 @@ def test_time_step_is_a_fraction_of_the_time_unit_of_the_smaller_ion(diameters):
 
 
 @pytest.mark.parametrize("diameters", [(0.744, 0.245), (0.245, 0.744), (0.744, 0.744)])
-def test_thermostats_are_no_stronger_than_for_the_larger_ion(diameters):
+def test_thermostat_coupling_is_no_stronger_than_for_the_larger_ion(diameters):
     """A thermostat for the smaller ion would slow the diffusion of the larger ion."""
     system = SlitSystem(positive_diameter=diameters[0], negative_diameter=diameters[1])
     langevin = stepping(system, RunSettings())
@@ -94,7 +94,7 @@ def test_thermostats_are_no_stronger_than_for_the_larger_ion(diameters):
     assert chain[1] == pytest.approx((0.5 * 0.744) ** 2)
 
 
-def test_thermostat_keeps_the_temperature():
+def test_thermostat_maintains_the_temperature():
     replica = Replica(SYSTEM, RunSettings(), 0)
     advance(replica, 200)
     # long enough to determine the mean to 0.2 %
@@ -123,7 +123,7 @@ def test_noise_makes_velocities_gaussian():
     assert (velocities**4).mean() / velocities.var() ** 2 == pytest.approx(3, abs=0.07)
 
 
-def test_a_chain_keeps_the_temperature_and_conserves_its_energy():
+def test_a_nose_hoover_chain_conserves_its_extended_energy():
     """The energy is conserved as well as without a thermostat."""
     replica = Replica(SYSTEM, RunSettings(thermostat="nose-hoover", precision="double"), 0)
     advance(replica, 1000)
@@ -149,7 +149,7 @@ def test_same_seed_gives_the_same_trajectory_bit_for_bit():
     assert not np.array_equal(first[0], other[0])
 
 
-def test_positions_that_are_not_finite_or_beyond_a_wall_are_detected():
+def test_nonfinite_positions_and_positions_beyond_a_wall_are_detected():
     positions = np.zeros((3, 4))
     assert integrators.inspect(positions, 1.5) == integrators.OK
     positions[2, 1] = -1.5

@@ -138,7 +138,7 @@ def test_an_unwritable_home_is_reported(state, tmp_path):
     work.close()
 
 
-def test_a_stored_result_appears_with_its_inputs_and_becomes_stale_with_other_inputs(
+def test_a_stored_result_is_shown_for_its_inputs_and_becomes_stale_when_they_change(
     state, work, monkeypatch
 ):
     run = work.archive.submit(SYSTEM, QUICK, owner="somebody else")
@@ -170,7 +170,7 @@ def test_a_page_opens_with_the_stored_result_for_its_inputs(state, work, monkeyp
     assert state.simulation.stored and state.simulation.run_id == run.id
 
 
-def test_an_opened_run_that_is_done_is_a_stored_result(state, work):
+def test_opening_a_finished_run_shows_a_stored_result(state, work):
     run = stored(work.archive)
     work.attach(run.id)
     until(lambda: state.simulation and "Stored result" in state.status)
@@ -269,7 +269,7 @@ def test_the_page_remains_usable_after_its_queued_run_is_deleted(
     assert state.simulation.run_id != run.id
 
 
-def test_a_run_that_is_gone_cannot_be_cancelled(state, page):
+def test_a_deleted_run_cannot_be_cancelled(state, page):
     state.show(Simulation("0" * 32, SYSTEM, LONG))
     page.work.cancel()
     page.until(lambda: state.phase != "cancelling")

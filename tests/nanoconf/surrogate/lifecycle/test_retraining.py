@@ -140,7 +140,7 @@ def test_systems_used_to_evaluate_the_shipped_model_are_not_trained_on(home, pac
     assert len(Learning.load(home).useless) == 5
 
 
-def test_repeats_are_averaged_by_their_errors(home):
+def test_repeats_are_weighted_by_their_standard_errors(home):
     one, other = (collection.simulations([finished(home, SlitSystem(), seed)]) for seed in (1, 2))
     other.error["positive"][:] *= 2
     both = collection.merged([one, other])
@@ -182,7 +182,7 @@ def test_zero_turns_retraining_off(home, monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["often", "-1", "1.5", ""])
-def test_an_invalid_number_of_runs_is_refused_in_one_line(home, monkeypatch, capsys, text):
+def test_an_invalid_number_of_runs_gives_a_one_line_error(home, monkeypatch, capsys, text):
     monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", text)
     for command in (["train", "--if-due"], ["app", "--no-browser"]):
         assert main(command) == 2

@@ -10,7 +10,7 @@ from nanoconf.gui.tabs.profiles.model import (
 from tests.support.profiles import prediction
 
 
-def test_a_figure_can_be_saved_as_data_and_as_a_picture(state):
+def test_a_figure_can_be_saved_as_data_and_as_an_image(state):
     state.predicted(prediction(SlitSystem()))
     plot = prediction_plot(state)
     rows = files.figure_file(plot, "csv").decode().splitlines()
