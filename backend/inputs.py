@@ -240,7 +240,7 @@ SYSTEM = by_name(
     Input(
         name="wall",
         term="Wall",
-        help="what repels the ions: a dummy ion behind the wall, or the wall plane",
+        help="origin of the wall repulsion: a dummy ion behind the wall, or the wall plane",
         default="ion",
         choices=("ion", "plane"),
     ),

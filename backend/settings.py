@@ -69,7 +69,7 @@ SETTINGS = by_name(
     Input(
         name="electrostatics",
         term="Electrostatics",
-        help="long-range part of the Coulomb interaction",
+        help="method for the long-range part of the Coulomb interaction",
         default="periodic",
         choices=("periodic", "sheets"),
     ),

@@ -133,9 +133,9 @@ class SlitSystem:
             raise InvalidInput(
                 "confinement_length",
                 self.confinement_length,
-                f"this slit needs {self.ion_count} ions (its box must be {MINIMUM_BOX_TO_WIDTH} "
-                f"widths across); the limit is {MAXIMUM_IONS}: reduce the width or the "
-                "concentration",
+                f"this slit needs {self.ion_count} ions (its box must be at least "
+                f"{MINIMUM_BOX_TO_WIDTH} slit widths long); the limit is {MAXIMUM_IONS}: reduce "
+                "the width or the concentration",
             )
 
     # --- ions -------------------------------------------------------------------------------

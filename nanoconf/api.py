@@ -148,7 +148,7 @@ def progress_bar(wanted: bool | None) -> Iterator[Callable[[Progress | None, str
 def _in_words(progress: Progress) -> list[str]:
     words = []
     if progress.median_relative_error is not None:
-        words.append(f"converged to {progress.median_relative_error:.1%}")
+        words.append(f"median error {progress.median_relative_error:.1%}")
     if progress.seconds_left is not None:
         words.append(f"{progress.seconds_left:.0f} s left")
     return words

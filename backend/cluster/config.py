@@ -212,7 +212,7 @@ host = "login.example.org"      # a host name, or an alias from ~/.ssh/config
 # python = ""                   # 3.11 or later; empty: an environment is created in work_dir
 # setup = []                    # shell commands to run first: ["module load python/3.12"]
 # engine = "numba"              # or "lammps", which uses the cluster's own LAMMPS
-# mpi = ""                      # starts MPI ranks: "srun --mpi=pmix"; default: LAMMPS's mpiexec
+# mpi = ""                      # MPI launcher: "srun --mpi=pmix"; default: mpiexec of LAMMPS
 
 # shared = false                # true: all users of the page may use it, within limits:
 # max_runs = 4                  # runs at the same time,

@@ -37,7 +37,7 @@ def unpack(data: bytes) -> Any:
     """
     line = LINE.search(data)
     if line is None:
-        raise Broken("there is no message")
+        raise Broken("it contains no message")
     body = data[line.end() : line.end() + int(line[1])]
     if hashlib.sha256(body).hexdigest().encode() != line[2]:
         raise Broken("the message is truncated")

@@ -12,7 +12,9 @@ from backend.keeper.process import keep
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the keeper of a home; return the exit status."""
-    parser = argparse.ArgumentParser(prog="backend.keeper", description="Look after runs.")
+    parser = argparse.ArgumentParser(
+        prog="backend.keeper", description="Start and monitor the runs of an archive."
+    )
     parser.add_argument("home", type=Path, help="the folder of the archive")
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="idle seconds before exit")
     options = parser.parse_args(arguments)

@@ -59,7 +59,7 @@ class LocalRuns:
             run = self.open.get(run_id)
             if run is None or run.state != RunState.QUEUED:
                 continue
-            log(f"{run_id}: its worker ended with status {status}")
+            log(f"{run_id}: its worker exited with status {status}")
             if status > 0 and status != INTERRUPTED and not run.progress():
                 self._count_failed_start(run)
 
@@ -134,8 +134,8 @@ class LocalRuns:
 
     def _give_up(self, run: Run, crashes: int) -> None:
         reason = (
-            f"the simulation process died {crashes} times without a message, perhaps "
-            "because memory ran out: see worker.log in the run folder, or try a smaller system"
+            f"the simulation process died {crashes} times without a message, perhaps because "
+            "it ran out of memory: see worker.log in the run folder, or try a smaller system"
         )
         try:
             run.settle(RunState.FAILED, reason, "\n".join(run.log_tail(20)), "crashed")

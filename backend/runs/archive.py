@@ -135,7 +135,7 @@ class Archive:
             There is no such run, or more than one.
         """
         if not re.fullmatch("[0-9a-f]{1,32}", run_id):
-            raise UnknownRun(f"{run_id!r} is not a run id")
+            raise UnknownRun(f"{run_id!r} is not a run ID")
         if RUN_ID.fullmatch(run_id) and run_id not in self._known:
             try:
                 return Run(self.folder / run_id)

@@ -54,7 +54,7 @@ SCARCE_BYTES = 2 << 30
 
 ADVICE = {
     errno.ENOSPC: ("disk-full", "the disk is full: free some space, then run it again"),
-    errno.EDQUOT: ("disk-full", "the disk quota is used up: free some space, then run it again"),
+    errno.EDQUOT: ("disk-full", "the disk quota is exceeded: free some space, then run it again"),
     errno.EROFS: ("read-only", "the run folder is read-only: choose another with NANOCONF_HOME"),
     errno.EACCES: (
         "read-only",
@@ -247,7 +247,7 @@ class Worker:
         if progress.seconds_left is not None:
             line += f", {progress.seconds_left:.0f} s left"
         if progress.median_relative_error is not None:
-            line += f", converged to {progress.median_relative_error:.2%}"
+            line += f", median error {progress.median_relative_error:.2%}"
         log(line)
 
     def _save(self, result: SimulationResult) -> None:
@@ -393,7 +393,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="backend.worker", description="Execute a run.")
     parser.add_argument("run_dir", type=Path, help="the run folder")
     parser.add_argument("--threads", type=int, default=1, help="number of simultaneous replicas")
-    parser.add_argument("--nice", action="store_true", help="run at a low priority")
+    parser.add_argument("--nice", action="store_true", help="run at low priority")
     options = parser.parse_args(arguments)
     faulthandler.enable()
     folder = options.run_dir.absolute()

@@ -102,7 +102,7 @@ def evaluate(
     if error > target:
         reasons.append(f"the median error is {error:.2%}, above {target:.2%}")
     if rows < TIMES_PER_BLOCK * slowest * BLOCKS_PER_REPLICA:
-        reasons.append(f"it spans only {rows / slowest:.0f} autocorrelation times")
+        reasons.append(f"the run spans only {rows / slowest:.0f} autocorrelation times")
     reasons += [
         f"{what} differ by {abs(by):.1f} standard errors"
         for what, by in differences.items()

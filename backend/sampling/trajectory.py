@@ -44,7 +44,7 @@ def check_snapshots(system: SlitSystem, settings: RunSettings) -> None:
     schedule = Schedule.of(system, settings)
     by_time = schedule.samples_per_replica
     if settings.snapshots > by_size:
-        limit = f"at most {by_size} with {system.ion_count} ions (files of 50 MB)"
+        limit = f"at most {by_size} with {system.ion_count} ions (file size limit: 50 MB)"
     elif settings.snapshots > by_time:
         limit = f"at most {by_time} in a run this short"
     elif settings.snapshots and _may_end_before_the_first(schedule, settings.snapshots):

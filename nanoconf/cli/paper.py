@@ -22,7 +22,7 @@ NAME, HELP = "paper", "reproduce the network and the figures of the paper"
 
 DESCRIPTION = """\
 Reproduce the network of Kadupitiya, Sun, Fox and Jadhao, J. Comput. Sci. 42, 101107 (2020), and the
-paper's figures for it, with this project's data.
+figures based on it, using this project's data.
 
 Each command prints a table and writes its figure (PNG) and its numbers (JSON) to docs/results."""
 
@@ -59,7 +59,7 @@ def _add_train(commands: Any) -> None:
 
 
 def _add_grid_search(commands: Any) -> None:
-    summary = "search layer sizes, learning rate, batch size and dropout (section 3)"
+    summary = "search over layer sizes, learning rate, batch size and dropout (section 3)"
     command = _add(commands, "grid-search", summary, GRID)
     add_epochs(command, "--epochs", 300, "epochs for each combination")
     add_epochs(command, "--full-epochs", 4000, "epochs for the best three combinations")

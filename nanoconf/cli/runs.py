@@ -41,7 +41,7 @@ def add_options(parser: ArgumentParser) -> None:
         choices=("list", "show", "cancel", "remove"),
         help="default: list",
     )
-    parser.add_argument("ids", nargs="*", metavar="ID", help="run IDs or unique prefixes of them")
+    parser.add_argument("ids", nargs="*", metavar="ID", help="run IDs or unique prefixes")
     add_json(parser)
     parser.add_argument("--newest", type=int, metavar="N", help="list only the N newest runs")
     add_output(parser, "the files of the run that is shown", required=False)

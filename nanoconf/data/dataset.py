@@ -64,9 +64,9 @@ OTHER_UNITS = {
     "target_error": "relative: the run ended when its median error was smaller",
     "simulated_ns": "ns of production",
     "density": MOLAR,
-    "error": f"{MOLAR}, standard error of the mean from blocks",
+    "error": f"{MOLAR}, standard error of the mean from block averages",
     "histogram": f"{MOLAR}, histogram estimate; null if it was not stored",
-    "histogram_error": f"{MOLAR}, standard error of the mean from the number of blocks in `blocks`",
+    "histogram_error": f"{MOLAR}, standard error of the mean from `blocks` block averages",
 }
 
 

@@ -117,7 +117,7 @@ def _clipped(typed: str) -> str:
 
 
 WITHOUT_FIELD = {
-    "wall": "wall {}",
+    "wall": "wall model: {}",
     "temperature": "{:g} K",
     "relative_permittivity": "permittivity {:g}",
     "negative_ions": "{} negative ions",

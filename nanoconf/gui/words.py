@@ -49,7 +49,7 @@ def length(settings: RunSettings) -> str:
     """Describe the requested length of a simulation."""
     if settings.target_error is None:
         return f"{settings.duration_ns:g} ns"
-    return f"to {percent(settings.target_error)}, at most {settings.duration_ns:g} ns"
+    return f"to an error of {percent(settings.target_error)}, at most {settings.duration_ns:g} ns"
 
 
 def run_length(run: Run) -> str:
@@ -86,7 +86,7 @@ ENDINGS = {RunPhase.CANCELLING: "Cancelling …", RunPhase.FINISHING: "Finishing
 def status(simulation: Simulation, phase: RunPhase = RunPhase.ACTIVE) -> str:
     """Return the status line of a simulation in a given phase."""
     without = without_field(simulation.system)
-    note = f" The page has no input for: {', '.join(without)}." if without else ""
+    note = f" Inputs not shown on the page: {', '.join(without)}." if without else ""
     return _status(simulation, phase) + note
 
 
@@ -134,7 +134,7 @@ def _running(progress: Any) -> str:
         return f"Equilibrating: {progress.fraction:.0%}{_left(progress)}.".replace("%", " %")
     text = f"Simulating: {100 * progress.fraction:.0f} %"
     if progress.median_relative_error:
-        text += f", converged to {percent(progress.median_relative_error)} so far"
+        text += f", typical error {percent(progress.median_relative_error)} so far"
     return f"{text}{_left(progress)}."
 
 

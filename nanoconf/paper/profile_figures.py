@@ -209,7 +209,7 @@ def rows(found: dict[str, Comparison]) -> list[list[str]]:
             "h z₊ z₋ c d",
             "L2 error %",
             "MD noise %",
-            "beyond noise %",
+            "without noise %",
             "published %",
             *(f"{point}, ML / MD (M)" for point in ("contact", "peak", "mid")),
         ]

@@ -230,7 +230,11 @@ def time_rows(times: Times) -> list[list[str]]:
         ["T_learn, training time per simulation", f"{times.learning:.3g} s", ""],
         ["T_lookup, prediction", f"{times.lookup:.3g} s", f"{PAPER['lookup_seconds']:g} s"],
         ["N_train, training simulations", str(times.simulations), ""],
-        [f"runs over {STALLED} times the median, excluded from T_seq", str(times.stalled), ""],
+        [
+            f"runs longer than {STALLED} times the median, excluded from T_seq",
+            str(times.stalled),
+            "",
+        ],
         ["N_p, predictions until S > 1", _count(times.break_even), ""],
         ["N_p', predictions until S' > 1", _count(times.break_even_of_predictions), ""],
         ["T_seq/T_lookup", f"{times.limit:,.0f}", ""],

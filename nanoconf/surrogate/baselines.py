@@ -258,7 +258,7 @@ class _Grid:
             spline = RBFInterpolator(points[~missing], known, neighbors=NEIGHBOURS)
             filled = spline(points[missing])
         except (ValueError, np.linalg.LinAlgError):
-            problem = "has too few points of its grid to fill the missing ones"
+            problem = "covers too few grid points to interpolate the missing ones"
             raise InvalidInput("data", self.folder, problem) from None
         whole = values.copy()
         whole[missing] = filled.reshape(-1, *values.shape[3:])

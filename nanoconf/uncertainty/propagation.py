@@ -263,7 +263,7 @@ class Uncertainty:
     def _check(self, output: str, z: float | None) -> None:
         known = [*NUMBERS, *self.distributions] if z is None else list(PROFILES)
         if output not in known:
-            condition = "without z" if z is None else "with z"
+            condition = "if no z is given" if z is None else "if z is given"
             raise InvalidInput("output", output, f"must be one of {', '.join(known)} {condition}")
         if z is not None:
             half = self.system.confinement_length / 2

@@ -214,7 +214,7 @@ def test_the_trends_uncertainty_runs_and_about_tabs_show_their_contents(server, 
     window.wait(f"JSON.parse({SEEN}.dataset.curves).some(c => c.label === 'z₊ = 3')")
 
     window.tab(UNCERTAINTY)
-    window.page.get_by_text("90 % between").wait_for()
+    window.page.get_by_text("90 % interval").wait_for()
     window.wait(f"JSON.parse({SEEN}?.dataset.curves ?? '[]').length === 3")
     window.picture("uncertainty")
     window.page.get_by_label("Output").select_option(label="Density of the positive ions at z (M)")

@@ -139,7 +139,7 @@ class State:
 
     def report_unwritable(self, remote: RemoteRun, problem: OSError) -> None:
         """Report that a run's folder here cannot be used; other runs are not affected."""
-        if remote.update_status(note=f"the run's folder here cannot be used: {problem}"):
+        if remote.update_status(note=f"the local run folder cannot be used: {problem}"):
             self.log(f"{remote.run.id}: {problem}")
 
     def release(self, remote: RemoteRun) -> None:

@@ -60,13 +60,15 @@ def ending(task: dict[str, str], stopped_by: str, job_id: int, minutes: int) -> 
         line = f"the time limit of {minutes} minutes was reached ({slurm}): {GO_ON}, or ask for"
         return Ending(RunState.FAILED, "time-limit", f"{line} more with --walltime", again=True)
     if state in ("NODE_FAIL", "BOOT_FAIL") or task.get("reason") == "JobLaunchFailure":
-        line = f"a node of the cluster failed ({slurm}): {GO_ON}"
+        line = f"a cluster node failed ({slurm}): {GO_ON}"
         return Ending(RunState.FAILED, "node-failed", line, again=True)
     if state in ("PREEMPTED", "REVOKED"):
         line = f"the job was preempted ({slurm}): {GO_ON}"
         return Ending(RunState.FAILED, "preempted", line, again=True)
     if state == "CANCELLED":
-        return Ending(RunState.CANCELLED, "", f"cancelled on the cluster, not from here ({slurm})")
+        return Ending(
+            RunState.CANCELLED, "", f"cancelled on the cluster, not by nanoconf ({slurm})"
+        )
     if state == "OUT_OF_MEMORY":
         line = f"the job exceeded its memory limit ({slurm}): simulate a smaller system"
         return Ending(

@@ -36,7 +36,7 @@ LOOK = """\
 import importlib.util, json, os, platform, sys
 work_dir, modules, folders = sys.argv[1], sys.argv[2].split(), sys.argv[3].split()
 if not (3, 11) <= sys.version_info < (3, 14):
-    sys.exit("it is Python " + platform.python_version())
+    sys.exit("found only Python " + platform.python_version())
 found = {
     "python": sys.executable,
     "version": list(sys.version_info[:2]),
@@ -159,7 +159,9 @@ def _look(connection: Connection, cluster: Cluster, folders: list[str]) -> dict[
             return json.loads(line.removeprefix("NANOCONF "))
     wanted = cluster.python or "Python 3.11, 3.12 or 3.13"
     advice = "set python, or load a module in setup"
-    raise ClusterProblem("python", f"{wanted} was not found ({answer.last_line()}): {advice}")
+    raise ClusterProblem(
+        "python", f"no usable {wanted} on the cluster ({answer.last_line()}): {advice}"
+    )
 
 
 def _unpack(

@@ -209,7 +209,7 @@ def explained(error: Exception, work_dir: Path) -> dict[str, str]:
     if isinstance(error, ClusterProblem):
         return {"name": error.name, "line": str(error)}
     if isinstance(error, wire.Broken):
-        return {"name": "lost", "line": f"the request did not arrive: {error}"}
+        return {"name": "lost", "line": f"the request was not received correctly: {error}"}
     if isinstance(error, OSError):
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return {

@@ -63,7 +63,7 @@ def call(*command: str, folder: Path | None = None) -> str:
     # the controller may have received a command that was killed
     silent = done.returncode < 0 or any(words in said.lower() for words in SILENT)
     name = "slurm-silent" if silent else "slurm-refused"
-    raise ClusterProblem(name, said or f"{command[0]} ended with status {done.returncode}")
+    raise ClusterProblem(name, said or f"{command[0]} exited with status {done.returncode}")
 
 
 def version() -> str:
@@ -82,7 +82,7 @@ def submit(options: Sequence[str], folder: Path, script: str) -> int:
     answer = call("sbatch", "--parsable", *options, script, folder=folder)
     found = re.match(r"\s*(\d+)", answer)
     if not found:  # the job was accepted, and its id can be found by its name
-        raise ClusterProblem("slurm-silent", f"sbatch answered {answer.strip()!r}")
+        raise ClusterProblem("slurm-silent", f"unexpected output from sbatch: {answer.strip()!r}")
     return int(found[1])
 
 
@@ -117,7 +117,7 @@ def _task(record: str) -> dict[str, str]:
     """Parse one record of scontrol; an unknown format is an error, not a lost job."""
     task, state = TASK.match(record), STATE.search(record)
     if state is None:
-        raise ClusterProblem("slurm-silent", f"scontrol answered {record[:200]!r}")
+        raise ClusterProblem("slurm-silent", f"unexpected output from scontrol: {record[:200]!r}")
     exit_code = EXIT_CODE.search(record, state.end())
     return {
         "task": task[1] if task else "",

@@ -92,7 +92,7 @@ class Task:
                 say(f"{run.id}: another worker is still running it: waiting for that worker")
                 continue
             crashes += 1
-            say(f"{run.id}: its worker ended with status {status}")
+            say(f"{run.id}: its worker exited with status {status}")
             if crashes == MAXIMUM_CRASHES:
                 self._give_up(run, status)
 
@@ -129,7 +129,7 @@ class Task:
         killed = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
         reason = (
             f"the simulation process died {MAXIMUM_CRASHES} times without a message ({killed}), "
-            "perhaps because memory ran out: see worker.log, or try a smaller system"
+            "perhaps because it ran out of memory: see worker.log, or try a smaller system"
         )
         run.settle(RunState.FAILED, reason, "\n".join(run.log_tail(20)), "crashed")
 

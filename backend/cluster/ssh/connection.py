@@ -57,7 +57,7 @@ class Answer:
         """Return the last line of its error output, or of its output if the login was refused."""
         said = self.err.strip() or self.out.strip()[-200:]
         lines = said.decode("utf-8", "replace").splitlines()
-        return lines[-1].strip() if lines else f"it ended with status {self.status}"
+        return lines[-1].strip() if lines else f"it exited with status {self.status}"
 
 
 class Connection:
@@ -137,7 +137,7 @@ class Connection:
             if not channel.status_event.wait(silence):
                 raise TimeoutError
         if channel.exit_status < 0:
-            raise EOFError("it ended without a status")
+            raise EOFError("the command returned no exit status")
         channel.close()  # any earlier, this would close the whole connection
         return Answer(channel.exit_status, out, err)
 
@@ -187,7 +187,7 @@ class Connection:
         with waiting(self._say, line, PROBE_SECONDS), _within(silence, self._way):
             self._way[-1].global_request(PROBE)
             if not self._way[-1].is_active():
-                raise EOFError("it has ended")
+                raise EOFError("the server closed it")
 
     def _no_shell(self) -> ClusterProblem:
         return ClusterProblem(

@@ -239,7 +239,7 @@ def _unreachable(target: Target, error: Exception) -> ClusterProblem:
 def reason(error: BaseException) -> str:
     """Describe an error in a few words."""
     if _late(error):
-        return "no answer in time"
+        return "timed out"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 

@@ -249,7 +249,7 @@ EXPLANATIONS = (
     (
         "cannot-write",
         r"No space left|Cannot open|Could not open|Error writing",
-        "its temporary files cannot be written: free some space, or choose a folder with TMPDIR",
+        "its temporary files cannot be written: free some space, or set TMPDIR to another folder",
     ),
     (FAILED, r"[Uu]nrecognized|[Uu]nknown", f"this LAMMPS lacks a required package: {INSTALL}"),
     (
@@ -288,9 +288,11 @@ def explain(lines: list[str], status: int) -> SimulationError | None:
                 return SimulationError(text, name)
     message = _without_source_position(errors[0]) if errors else ""
     if (killer := _signal(status)) and not message.startswith("ERROR"):
-        text = f"LAMMPS was terminated by {killer}: is there enough memory? Run it again"
+        text = (
+            f"LAMMPS was terminated by {killer}, perhaps because it ran out of memory: run it again"
+        )
     else:
-        text = f"LAMMPS ended with status {status}: {message or 'no output'}; run it again"
+        text = f"LAMMPS exited with status {status}: {message or 'no output'}; run it again"
     return SimulationError(text, FAILED)
 
 

@@ -13,5 +13,5 @@ def warm_up() -> None:
 
 
 if __name__ == "__main__":
-    print("Compiling the simulation engine (half a minute, once) …", flush=True)
+    print("Compiling the simulation engine (first time only, about half a minute) …", flush=True)
     warm_up()

@@ -53,7 +53,7 @@ def train_if_due(archive: Archive | None = None, epochs: int | None = None) -> s
     registry.home_models().mkdir(parents=True, exist_ok=True)
     lock = Lock(registry.home_models() / "training.lock")
     if not lock.acquire():
-        return "another training is in progress"
+        return "another training run is in progress"
     try:
         for leftover in registry.home_models().glob(".model-*"):
             shutil.rmtree(leftover, ignore_errors=True)

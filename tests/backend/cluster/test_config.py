@@ -253,7 +253,7 @@ RECORDED = {
         ("NODE_FAIL", RunState.FAILED, "node-failed", "resume from its checkpoint"),
         ("LAUNCH", RunState.FAILED, "node-failed", "JobLaunchFailure"),
         ("PREEMPTED", RunState.FAILED, "preempted", "was preempted"),
-        ("CANCELLED", RunState.CANCELLED, "", "not from here"),
+        ("CANCELLED", RunState.CANCELLED, "", "not by nanoconf"),
         ("FAILED", RunState.FAILED, "job-failed", "exit code 3:0"),
         ("FINAL 75", RunState.FAILED, "interrupted", "was terminated"),
     ],

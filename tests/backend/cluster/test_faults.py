@@ -145,7 +145,7 @@ def test_a_frozen_connection_is_abandoned(desk, cluster, monkeypatch):
     with monkeypatch.context() as impatient:
         impatient.setattr("backend.cluster.ssh.connection.Connection.run.__defaults__", (b"", 1.0))
         desk.step()
-    assert "no answer in time" in desk.status(run)["note"]
+    assert "timed out" in desk.status(run)["note"]
     desk.until(lambda: desk.status(run)["note"] == "")
     assert run.state == RunState.RUNNING
 
@@ -327,7 +327,7 @@ def test_scancel_ends_the_run_as_cancelled(desk, cluster):
     desk.running(run)
     cluster.slurm("scancel", desk.status(run)["job_id"])
     assert desk.finish(run) == RunState.CANCELLED
-    assert "not from here" in run.reason
+    assert "not by nanoconf" in run.reason
 
 
 def test_an_unknown_partition_is_refused_with_slurms_message(make_desk):

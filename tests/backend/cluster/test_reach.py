@@ -75,7 +75,7 @@ def test_a_link_that_freezes_during_login_is_not_reported_as_refused(make_desk, 
         frozen.setattr(paramiko.Transport, "auth_publickey", freeze)
         desk.step()
     assert not run.finished
-    assert "cannot be reached (no answer in time)" in desk.status(run)["note"]
+    assert "cannot be reached (timed out)" in desk.status(run)["note"]
     assert "trying again" in desk.status(run)["note"]
     relay.thaw()
     assert desk.finish(run) == RunState.DONE
@@ -131,7 +131,7 @@ def test_a_link_that_freezes_during_a_command_is_abandoned(
 
     with monkeypatch.context() as frozen:
         frozen.setattr(paramiko.Channel, moment, freeze)
-        with pytest.raises(ClusterProblem, match=r"broke \(no answer in time\)") as caught:
+        with pytest.raises(ClusterProblem, match=r"broke \(timed out\)") as caught:
             connection.run(command, data, silence=1.0)
     assert caught.value.name == "lost"
     relay.thaw()

@@ -203,7 +203,7 @@ def test_a_link_that_freezes_while_the_shell_starts_is_abandoned(describe, clust
             said.append(line)
             relay.freeze()
 
-        gave_up = pytest.raises(ClusterProblem, match=r"broke \(no answer in time\)")
+        gave_up = pytest.raises(ClusterProblem, match=r"broke \(timed out\)")
         with Connection(hosts.target_of(get()), say) as connection, gave_up as caught:
             connection.run("echo there", silence=4.0)
     assert caught.value.name == "lost"

@@ -57,7 +57,7 @@ def test_the_status_line_follows_a_run(state):
     assert "Preparing" in state.status
     sampling = Progress("sampling", 0.62, seconds_left=5.0, median_relative_error=0.0132)
     state.show(replace(run, state=RunState.RUNNING, progress=sampling))
-    assert state.status == "Simulating: 62 %, converged to 1.3 % so far, about 5 s left."
+    assert state.status == "Simulating: 62 %, typical error 1.3 % so far, about 5 s left."
     verdict = Convergence(False, 0.004, 0.005, [], 1.0, {})
     summary = Summary(median_relative_error=0.004, convergence=verdict)
     over = replace(run, state=RunState.DONE, result=SimpleNamespace(summary=summary))
@@ -90,7 +90,7 @@ def test_a_cancelled_run_shows_how_far_it_got(state):
 
 def test_properties_without_an_input_on_the_page_are_named(state):
     state.show(Simulation("1", SlitSystem(wall="plane"), RunSettings()))
-    assert state.status.endswith("The page has no input for: wall plane.")
+    assert state.status.endswith("Inputs not shown on the page: wall model: plane.")
     state.show(Simulation("2", SlitSystem(), RunSettings()))
     assert "no input" not in state.status
 

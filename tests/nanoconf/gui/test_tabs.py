@@ -153,7 +153,7 @@ def after(uncertain, change):
 
 
 def test_the_spread_of_an_output_follows_from_that_of_the_inputs(state, uncertain):
-    assert "90 % between" in uncertain.numbers()
+    assert "90 % interval" in uncertain.numbers()
     histogram, indices = uncertain.plot().charts
     width = histogram.curves[0].bar_width
     assert histogram.curves[0].y.sum() * width == pytest.approx(1)
@@ -222,7 +222,7 @@ def test_runs_are_searched_named_compared_cited_opened_and_deleted(state, work):
     np.testing.assert_array_equal(curves[1].y, theirs.result().positive.density)
     history.cite()
     assert mine.id in history.citation and f"seed {QUICK.seed}" in history.citation
-    assert "wall ion, 298 K, permittivity 78.5" in history.citation and not history.message
+    assert "wall model: ion, 298 K, permittivity 78.5" in history.citation and not history.message
 
     history.chosen = (mine.id,)
     history.rename("  a fine run ")
@@ -252,7 +252,7 @@ def test_finished_runs_are_listed_and_cited_with_their_simulated_length(state, w
     until(lambda: len(history.entries) == 3)
     ns = {run.id: f"{run.result().summary.simulated_ns:.3g} ns" for run in (early, whole)}
     lengths = {entry.run_id: entry.length for entry in history.entries}
-    assert lengths == {**ns, waits.id: "to 1 %, at most 100 ns"}
+    assert lengths == {**ns, waits.id: "to an error of 1 %, at most 100 ns"}
     history.chosen = (early.id,)
     history.cite()
     assert f"; {ns[early.id]} simulated (finished early), 1 replica, seed" in history.citation
@@ -262,7 +262,7 @@ def test_finished_runs_are_listed_and_cited_with_their_simulated_length(state, w
     assert f"; {ns[whole.id]} simulated (requested: 0.5 ns), 1 replica" in history.citation
     history.chosen = (waits.id,)
     history.cite()
-    assert "; to 1 %, at most 100 ns, 1 replica" in history.citation
+    assert "; to an error of 1 %, at most 100 ns, 1 replica" in history.citation
 
 
 @pytest.mark.parametrize("shown", [("1.91 ns", 1.9071), ("1000 ns", 999.96), ("0.02 ns", 0.02)])

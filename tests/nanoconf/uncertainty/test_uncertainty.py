@@ -253,7 +253,9 @@ def test_the_exact_value_of_an_uncertain_input_is_ignored(surrogate):
 
 
 def test_unknown_outputs_and_positions_outside_the_slit_are_refused(found):
-    with pytest.raises(InvalidInput, match=r"output = 'colour': must be one of .* without z"):
+    with pytest.raises(
+        InvalidInput, match=r"output = 'colour': must be one of .* if no z is given"
+    ):
         found.values("colour")
     with pytest.raises(InvalidInput, match="output = 'positive_peak_density': must be one of"):
         found.values("positive_peak_density", -1.0)

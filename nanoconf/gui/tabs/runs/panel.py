@@ -25,7 +25,7 @@ class RunsPanel(widgets.VBox):
         self._confirming = False
         self.search = widgets.Text(
             description="Search",
-            placeholder="name, 3:−1, 0.5 M, done, id …",
+            placeholder="name, 3:−1, 0.5 M, done, ID …",
             continuous_update=True,
         ).add_class("nc-search")
         self.list = widgets.SelectMultiple(options=(), rows=7, description="Runs")
@@ -60,7 +60,7 @@ class RunsPanel(widgets.VBox):
                 ),
                 self.name,
                 small_button("Rename", "Rename the selected run", rename),
-                small_button("Cite", "Cite the selected runs in a paper", history.cite),
+                small_button("Cite", "Show citations for the selected runs", history.cite),
                 self._delete,
                 self.species,
             ]

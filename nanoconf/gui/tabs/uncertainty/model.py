@@ -162,7 +162,7 @@ class UncertainInputs(HasTraits):
         summary = self.found.summary(self.output, self.place)
         text = (
             f"Mean {summary.mean:.4g}, standard deviation {summary.std:.2g}, variance "
-            f"{summary.std**2:.2g}; 90 % between {summary.low:.4g} and {summary.high:.4g}."
+            f"{summary.std**2:.2g}; 90 % interval: {summary.low:.4g} to {summary.high:.4g}."
         )
         if summary.model_error == summary.model_error:
             text += f" Model error (not included): {summary.model_error:.2g}."
