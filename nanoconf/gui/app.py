@@ -29,7 +29,7 @@ from nanoconf.gui.widgets.offers_panel import OffersPanel
 from nanoconf.gui.widgets.status import StatusPanel
 from nanoconf.gui.widgets.system_panel import SystemPanel
 
-REMEMBERED = ("texts", "tab", "dark", "mean_field_wanted")
+REMEMBERED = ("texts", "tab", "figures", "dark", "mean_field_wanted")
 """Traits of the state that the browser stores, besides the id of its run."""
 
 FREQUENT, REMEMBER_SECONDS = ("texts", "prediction"), 0.3

@@ -73,7 +73,7 @@ function voila() {
 
 // Report the size of the area below the tabs, which figures fill.
 function measure(model, el) {
-  const stage = el.closest(".nc-app")?.querySelector(".nc-tabs > .widget-tab-contents");
+  const stage = el.closest(".nc-app")?.querySelector(".nc-stage");
   if (!stage) return () => {};
   let timer = null;
   const report = ({ width, height }) => {
