@@ -246,6 +246,11 @@ class AppState(Inputs):
             if title in (tab.title, *tab.figures):
                 self.tab = tab.title
 
+    def show_prediction_tab(self) -> None:
+        """Select a tab that shows a prediction."""
+        if not self.shown_tab.with_prediction:
+            self.tab = PREDICTION
+
     def show_simulation_tab(self) -> None:
         """Select a tab that shows a simulation."""
         if not self.shown_tab.with_simulation:
@@ -346,8 +351,7 @@ class AppState(Inputs):
     def prediction_requested(self) -> None:
         """Select a tab with predictions: Predict using ML was pressed."""
         self.predicting = True
-        if not self.shown_tab.with_prediction:
-            self.tab = PREDICTION
+        self.show_prediction_tab()
         self.append_log(f"Predict using ML: {words.describe(self.system)}")
 
     def predicted(self, prediction: MachineLearning, *, requested: bool = True) -> None:

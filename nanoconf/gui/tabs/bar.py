@@ -33,14 +33,16 @@ class TabsPanel(widgets.VBox):
         super().__init__([self.bar.add_class("nc-tab-bar"), self.stage])
         self.add_class("nc-tabs")
         link((state, "tab"), (self.bar, "value"))
-        state.observe(self._build, "tab")
-        self._build()
+        state.observe(self._show, "tab")
+        self._show()
 
-    def _build(self, _change: Any = None) -> None:
-        title = self._state.tab
-        if title not in self._built:
-            self._built.add(title)
-            panel = self._state.shown_tab.build(self._state, self._work)
-            place = widgets.VBox([panel]).add_class("nc-place")
-            place.add_class(f"nc-place-{self.bar.position(title)}")  # for choice.js
+    def _show(self, _change: Any = None) -> None:
+        tab = self._state.shown_tab
+        if tab.title not in self._built:
+            self._built.add(tab.title)
+            place = widgets.VBox([tab.build(self._state, self._work)]).add_class("nc-place")
+            place.add_class(f"nc-place-{self.bar.position(tab.title)}")  # for choice.js
             self.stage.children = (*self.stage.children, place)
+        # A narrow window leaves the inputs room beside a figure that follows them.
+        follows = tab.with_simulation or tab.with_prediction
+        (self.add_class if follows else self.remove_class)("nc-follows")

@@ -1,5 +1,5 @@
 // Browser side of the page: store the user's inputs, measure the space for figures, let the focus
-// leave figures, download files, label sliders, detect a lost kernel, and shut the kernel down with
+// leave figures, download files, set landmarks, label sliders, detect a lost kernel, and shut the kernel down with
 // the page. See browser.py.
 
 const KEY = "nanoconf";
@@ -148,17 +148,38 @@ function describeSliders(el) {
   return () => observer.disconnect();
 }
 
+// The ARIA landmarks of the page, which ipywidgets cannot set, and their names.
+const LANDMARKS = [
+  [".nc-header", "banner", ""],
+  [".nc-left", "region", "Inputs"],
+  [".nc-right", "main", ""],
+  [".nc-status", "contentinfo", ""],
+];
+
+function setLandmarks(el) {
+  const app = el.closest(".nc-app");
+  for (const [selector, role, name] of LANDMARKS) {
+    const element = app?.querySelector(selector);
+    element?.setAttribute("role", role);
+    if (name) element?.setAttribute("aria-label", name);
+  }
+}
+
 // A slider with a text field takes the name of the field, and its value from the tooltip (see
-// widgets/number.py). Other sliders have a label, with a name for each end of a range, and a readout.
+// widgets/number.py); the training range describes both. Other sliders have a label, with a name for each end of a range, and a readout.
 function describeSlider(slider) {
   const number = slider.closest(".nc-number");
   const own = slider.querySelector(".widget-label");
   const names = (number?.querySelector(".widget-label") ?? own).textContent.split(", ");
   const value = number ? own.title : slider.querySelector(".widget-readout").textContent;
+  const trained = number?.querySelector(".nc-training span")?.id;
   slider.querySelectorAll("[role=slider]").forEach((handle, i) => {
     set(handle, "aria-label", names[i] ?? names[0]);
     set(handle, "aria-valuetext", value);
+    set(handle, "aria-describedby", trained);
   });
+  const text = number?.querySelector(".widget-text input");
+  if (text) set(text, "aria-describedby", trained);
 }
 
 // Set only changed values, because each change triggers describeSliders again.
@@ -236,6 +257,7 @@ export default {
     // The rest of the page may be attached slightly later.
     const stops = [];
     const frame = requestAnimationFrame(() => {
+      setLandmarks(el);
       stops.push(measure(model, el), freeKeyboard(el), describeSliders(el));
       stops.push(listen(model, el), endKernelWithPage());
       const notice = el.querySelector("span");
