@@ -22,8 +22,8 @@ from nanoconf.gui.widgets.slit_drawing import (
 SYSTEMS = {
     "default": SlitSystem(),
     "unequal": SlitSystem(3.0, 2, -1, 0.5, 0.8, 0.4),
-    "wide, small ions": SlitSystem(30.0, 1, -1, 0.5, 0.1),
-    "narrow, large ions": SlitSystem(2.1, 3, -1, 0.05, 2.0),
+    "wide, small ions": SlitSystem(30.0, 1, -1, 0.001, 0.1),
+    "narrow, large ions": SlitSystem(2.4, 3, -1, 0.05, 2.0),
     "charged": SlitSystem(surface_charge_density=-0.2),
 }
 
@@ -36,7 +36,7 @@ def test_ions_lie_between_the_walls_and_inside_the_drawing(system):
     middle = sum(ion.x for ion in ions) / len(ions)
     for ion in ions:
         assert abs(ion.x - middle) + ion.diameter / 2 <= gap / 2 + 1e-9
-        assert 0 <= ion.y - ion.diameter / 2 and ion.y + ion.diameter / 2 <= HEIGHT
+        assert ion.y - ion.diameter / 2 >= 0 and ion.y + ion.diameter / 2 <= HEIGHT
     drawing = ET.fromstring(slit_svg(system))
     assert drawing.get("viewBox") == f"0 0 {WIDTH} {HEIGHT}"
     for element in drawing.iter():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,8 @@ from nanoconf.gui.presets import SIMULATION_ONLY, presets
 from nanoconf.gui.tabs.registry import ABOUT, POSITIVE, PREDICTION
 from nanoconf.gui.widgets.number import TrainingRange, trained_words, training_range
 from nanoconf.gui.widgets.system_panel import PresetChooser, SystemPanel
+
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture
@@ -69,15 +72,16 @@ def test_a_preset_selects_a_tab_that_shows_its_prediction(state, card):
 def test_marking_presets_does_not_load_tensorflow():
     code = (
         "import sys\n"
+        "from pathlib import Path\n"
         "from nanoconf.gui.presets import presets\n"
         "from nanoconf.surrogate.card import Card\n"
-        "domain = Card.load(sys.argv[1]).domain\n"
+        "domain = Card.load(Path(sys.argv[1])).domain\n"
         "print(sum('only' in each.label(domain) for each in presets()))\n"
         "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
     )
-    folder = "models/model-3"
+    *_others, folder = sorted((ROOT / "models").iterdir())
     answer = subprocess.run(
-        [sys.executable, "-c", code, folder], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
     )
     marked, heavy = answer.stdout.splitlines()
     assert int(marked) > 0 and heavy == "[]"
