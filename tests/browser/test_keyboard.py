@@ -20,6 +20,7 @@ from tests.support.browser import SEEN, SHORT, Window, predict, simulate
 
 WITHOUT_FIGURE = {SNAPSHOTS, DOWNLOADS, ABOUT}
 FIGURE = ".jupyter-matplotlib-canvas-div"
+FIGURE_NAME = "Figure: + and − zoom, Shift with arrows pans, h resets, Esc leaves"
 # ipympl sends movements every 33 ms, and timers fire in order: after this the last one is sent.
 SENT = "new Promise(done => setTimeout(done, 100))"
 Z = re.compile(r"^z = \S+ nm")
@@ -236,7 +237,12 @@ def test_the_tools_of_a_figure_need_no_mouse(server, window):
     window.settle()
     keyboard = Keyboard(window)
     keyboard.tab(PREDICTION)
-    keyboard.reach("application", "Figure; Esc returns to the tabs")
+    keyboard.reach("application", FIGURE_NAME)
+    image = "document.activeElement.querySelector('canvas').toDataURL()"
+    for key in ("+", "Shift+ArrowLeft", "h"):
+        window.page.evaluate(f"window.before = {image}")
+        keyboard.press(key)
+        window.wait(f"{image} !== window.before")
     zoom = keyboard.reach("button", "Zoom to a rectangle")
     expect(zoom).to_be_in_viewport()
     expect(window.page.locator(".jupyter-matplotlib-toolbar:visible")).to_have_css("opacity", "1")

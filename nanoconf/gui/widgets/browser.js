@@ -10,6 +10,8 @@ const SETTLE_MS = 120;
 const FIGURE = ".jupyter-matplotlib-canvas-div";
 const LEAVING = ["Tab", "Escape"];
 
+const FIGURE_NAME = "Figure: + and − zoom, Shift with arrows pans, h resets, Esc leaves";
+
 // Names and roles that ipywidgets and ipympl leave out, by selector.
 const ATTRIBUTES = [
   [".nc-presets select", { "aria-label": "Presets" }],
@@ -17,7 +19,7 @@ const ATTRIBUTES = [
   [".widget-play button:has(> .fa-pause)", { "aria-label": "Pause" }],
   [".widget-play button:has(> .fa-stop)", { "aria-label": "Stop and rewind" }],
   [".widget-play button:has(> .fa-retweet)", { "aria-label": "Repeat" }],
-  [FIGURE, { role: "application", "aria-label": "Figure; Esc returns to the tabs" }],
+  [FIGURE, { role: "application", "aria-label": FIGURE_NAME }],
   [".jupyter-matplotlib-button:has(> .fa-home)", { "aria-label": "Reset view" }],
   [".jupyter-matplotlib-button:has(> .fa-arrow-left)", { "aria-label": "Previous view" }],
   [".jupyter-matplotlib-button:has(> .fa-arrow-right)", { "aria-label": "Next view" }],
