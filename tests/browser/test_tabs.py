@@ -163,7 +163,9 @@ def test_presets_set_the_inputs_and_show_their_stored_results(server, window, ho
     assert not md["stale"]
     expect(window.page.locator(".nc-chip:visible").first).to_contain_text("MD, stored")
     window.picture("stored")
-    window.page.locator(".nc-presets select").select_option(label="CaCl₂, hydrated ions")
+    window.page.locator(".nc-presets select").select_option(
+        label="CaCl₂, hydrated ions (simulation only)"
+    )
     expect(window.field("Negative diameter d₋ (nm)")).to_have_value("0.664")
     window.wait(f"JSON.parse({SEEN}.dataset.curves)[0].stale")
 
