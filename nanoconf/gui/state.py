@@ -7,7 +7,7 @@ and reports back. All methods run on the kernel's main thread.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -201,6 +201,8 @@ class AppState(Inputs):
         self.tabs = {tab.title: tab for tab in tabs}
         super().__init__(**kwargs)
         self.observe(self._mark_stale, "values")
+        # Sends a file to the browser, given its name, content and media type.
+        self.deliver: Callable[[str, bytes, str], None] = lambda _name, _content, _kind: None
 
     # --- tabs and appearance ----------------------------------------------------------------
 
