@@ -29,6 +29,9 @@ GAP = 8.0
 TOP, RIGHT = 12.0, 14.0
 """Smallest margins above and to the right of the axes."""
 
+ABOVE = 8.0
+"""Gap between the axes and the legend, for half of the highest tick label."""
+
 STEP = 12.0
 """Step of the left margin, so that it seldom changes while a slider moves."""
 
@@ -96,8 +99,8 @@ def arrange(figure: Figure, charts: int) -> None:
     of a slider.
     """
     for axes, cell in zip(figure.axes, cells(figure, charts), strict=True):
-        _set_y_label(axes, cell)
         _set_x_label(axes, cell)
+        _set_y_label(axes, cell)
         _set_position(axes, cell, _kept_left(axes, cell))
         thin_x_ticks(axes, cell.size)
         # The number of ticks depends on the height of the axes.
@@ -223,12 +226,18 @@ def _set_x_label(axes: Axes, cell: Cell) -> None:
 
 def _set_y_label(axes: Axes, cell: Cell) -> None:
     label = axes.get_ylabel().replace("\n", " ")
-    axes.set_ylabel(wrapped(label, cell.label_size, _room_beside(axes, cell) - 2 * EDGE))
+    low, high = _beside(axes, cell)
+    axes.set_ylabel(wrapped(label, cell.label_size, high - low))
 
 
-def _room_beside(axes: Axes, cell: Cell) -> float:
-    """Return the height beside the axes, below the legend."""
-    return cell.height - _top(axes) + EDGE
+def _beside(axes: Axes, cell: Cell) -> tuple[float, float]:
+    """Return the lower and upper end of the room beside the axes, for the label of the y axis."""
+    return _below(axes, cell), cell.height - _top(axes)
+
+
+def _below(axes: Axes, cell: Cell) -> float:
+    """Return the upper end of the label of the x axis."""
+    return EDGE + height_of(axes.get_xlabel(), cell.label_size)
 
 
 def _center_labels(axes: Axes, cell: Cell) -> None:
@@ -242,10 +251,10 @@ def _center_labels(axes: Axes, cell: Cell) -> None:
     box = axes.get_position()
     center = (box.x0 + box.x1) / 2 * _width(axes) - cell.left
     middle = (box.y0 + box.y1) / 2 * _height(axes) - cell.bottom
-    x = _between(center, widest([axes.get_xlabel()], cell.label_size), cell.width)
-    room = _room_beside(axes, cell)
-    y = _between(middle, widest([axes.get_ylabel()], cell.label_size), room)
-    below = EDGE + height_of(axes.get_xlabel(), cell.label_size)
+    inside = EDGE, cell.width - EDGE
+    x = _between(center, widest([axes.get_xlabel()], cell.label_size), *inside)
+    y = _between(middle, widest([axes.get_ylabel()], cell.label_size), *_beside(axes, cell))
+    below = _below(axes, cell)
     beside = EDGE + height_of(axes.get_ylabel(), cell.label_size)
 
     def at(x: float, y: float) -> Any:
@@ -259,12 +268,12 @@ def _center_labels(axes: Axes, cell: Cell) -> None:
     axes.yaxis.set_label_coords(0, 0, at(cell.left + beside, cell.bottom + y))
     legend = axes.get_legend()
     if legend is not None:
-        x = _between(center, _extent(legend)[0], cell.width)
-        anchor = (cell.left + x) / _width(axes), box.y1
+        x = _between(center, _extent(legend)[0], *inside)
+        anchor = (cell.left + x) / _width(axes), box.y1 + ABOVE / _height(axes)
         legend.set_bbox_to_anchor(anchor, figure.transFigure)
 
 
-def _between(center: float, length: float, room: float) -> float:
-    """Return the center of a text of a given length that stays inside the room."""
-    half = length / 2 + EDGE
-    return room / 2 if 2 * half > room else min(max(center, half), room - half)
+def _between(center: float, length: float, low: float, high: float) -> float:
+    """Return the center of a text of a given length that stays between two ends."""
+    half = length / 2
+    return (low + high) / 2 if length > high - low else min(max(center, low + half), high - half)

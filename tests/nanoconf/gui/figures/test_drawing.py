@@ -150,7 +150,9 @@ def test_hollow_points_mark_simulations_that_have_not_converged():
 def test_theory_has_a_line_style_for_each_ion():
     curves = tuple(Curve(each, Z, np.cos(Z), PB, None, each) for each in ("positive", "negative"))
     plot = Plot("Prediction Graph", (Chart(curves, Z_AXIS, "y", Columns("z", "y"), 3.0),))
-    one, other = (line for line in drawn(plot, (640, 400)).axes[0].lines if len(line.get_xdata()) > 2)
+    one, other = (
+        line for line in drawn(plot, (640, 400)).axes[0].lines if len(line.get_xdata()) > 2
+    )
     assert one._dash_pattern != other._dash_pattern
 
 

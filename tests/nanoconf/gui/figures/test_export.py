@@ -55,7 +55,9 @@ def test_a_png_names_its_inputs_and_its_run(plot):
 
 def test_an_svg_keeps_text_as_text_and_names_its_run(plot):
     content = export.figure_file(plot, "svg").decode()
-    texts = [each.text for each in ElementTree.fromstring(content).iter() if each.tag.endswith("}text")]
+    texts = [
+        each.text for each in ElementTree.fromstring(content).iter() if each.tag.endswith("}text")
+    ]
     assert "Positive ion density (M)" in texts
     assert RUN in content and "Inputs: h 3 nm, 1:−1, 0.5 M" in content
     assert f"nanoconf {__version__}" in content
@@ -63,7 +65,9 @@ def test_an_svg_keeps_text_as_text_and_names_its_run(plot):
 
 def test_a_pdf_embeds_its_fonts_and_names_its_run(plot):
     content = streams(export.figure_file(plot, "pdf"))
-    assert content.startswith(b"%PDF") and b"/TrueType" in content + b"" or b"CIDFontType2" in content
+    assert (
+        content.startswith(b"%PDF") and b"/TrueType" in content + b""
+    ) or b"CIDFontType2" in content
     assert b"/Type3" not in content
     assert RUN.encode() in content
     assert f"nanoconf {__version__}".encode() in content

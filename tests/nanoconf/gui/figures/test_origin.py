@@ -20,7 +20,11 @@ def stem(title: str, *sources: Source, varied: Varied | None = None) -> str:
 
 
 def test_a_figure_is_named_after_its_inputs_its_run_and_its_quantity():
-    run, model, theory = Source(MD, RUN, DEFAULT), Source(ML, "model-3", DEFAULT), Source(PB, "", DEFAULT)
+    run, model, theory = (
+        Source(MD, RUN, DEFAULT),
+        Source(ML, "model-3", DEFAULT),
+        Source(PB, "", DEFAULT),
+    )
     assert stem("Positive Ion Density", run, model) == "h3.0_1-1_0.5M_3c8277b7_positive"
     assert stem("Prediction Graph", model, theory) == "h3.0_1-1_0.5M_model-3_prediction"
     assert stem("Charge Density", theory) == "h3.0_1-1_0.5M_theory_charge-density"
@@ -50,7 +54,7 @@ def test_names_are_unique_and_safe_in_every_file_system():
     changes = [
         {},
         *({name: 1.1 * SYSTEM[name].default} for name in ("confinement_length", "temperature")),
-        {"salt_concentration": 1e-5, "confinement_length": 10.0},
+        {"salt_concentration": 0.001, "confinement_length": 10.0},
         {"surface_charge_density": -0.013},
         {"negative_diameter": 0.3},
         {"wall": "plane"},
