@@ -45,7 +45,7 @@ def test_a_profile_is_described_by_its_quantity_peaks_and_midplane():
 
 def test_a_peak_in_one_half_has_one_position():
     lopsided = two_peaks() - 0.1 * Z
-    assert "peak 0.492 M at z = −1.06 nm," in density(Curve("MD", Z, lopsided, MD)).as_text()
+    assert "peak 0.492 M at z = −1.07 nm," in density(Curve("MD", Z, lopsided, MD)).as_text()
 
 
 def test_a_curve_with_negative_values_has_a_maximum_and_a_minimum():
