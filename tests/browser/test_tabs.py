@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 import zipfile
@@ -195,7 +196,7 @@ def test_charged_walls_show_charge_potential_and_screening(server, window):
     window.wait(f"{SEEN}.dataset.curves.includes('integrated')")
     theory = ChargeProfile.of(system, poisson_boltzmann(system)).screening_length
     lines = window.lines()
-    (place,) = lines[f"z* = {theory:.2f} nm (PB)"]["z_nm"]
+    (place,) = lines[f"z* = {theory:.2f} nm from the left wall (PB)"]["z_nm"]
     assert place == pytest.approx(theory - 2.0, abs=1e-4)
     share = 0.05 * abs(system.actual_surface_charge_density)
     shares = lines["±5 % of σ"]["integrated_charge_C_per_m2"]
@@ -330,11 +331,13 @@ def test_everything_can_be_downloaded_in_one_file(server, window):
     )
     names = set(packed.namelist())
     assert {"run.json", "trajectory.xyz", "ml_charge.csv"} <= names
-    assert {"figures/prediction_graph.svg", "figures/positive_ion_density.png"} <= names
+    figures = f"figures/h3.0_1-1_0.5M_{run.id[:8]}_positive", "figures/h3.0_1-1_0.5M_model-"
+    for figure, kind in itertools.product(figures, ("png", "svg", "pdf", "csv")):
+        (_one,) = (name for name in names if name.startswith(figure) and name.endswith(kind))
     assert packed.read("positive_density.csv").decode() == run.result().positive.to_csv()
     trajectory = download(window, "trajectory.xyz", "trajectory.xyz")
     assert trajectory == (run.folder / "trajectory.xyz").read_bytes()
-    assert packed.read("figures/prediction_graph.svg").startswith(b"<?xml")
+    assert packed.read(f"{figures[0]}.svg").startswith(b"<?xml")
 
 
 def test_finish_now_keeps_the_result_so_far(server, window):
