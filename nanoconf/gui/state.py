@@ -47,6 +47,8 @@ class Simulation:
         State of the run.
     mine : bool
         True if this browser submitted it.
+    by_command : bool
+        True if a command or script submitted it, not a page.
     joined : bool
         True if the request joined an identical run that already existed.
     stored : bool
@@ -76,6 +78,7 @@ class Simulation:
     settings: RunSettings
     state: RunState = RunState.QUEUED
     mine: bool = True
+    by_command: bool = False
     joined: bool = False
     stored: bool = False
     progress: Progress | None = None

@@ -19,9 +19,7 @@ TRAITS = (
 """Traits of the state that the status depends on."""
 
 STARTING = "Starting the simulation …"
-CONFIRM = (
-    "This simulation was started in another browser. Press Cancel again to stop it for everyone."
-)
+CONFIRM = "This simulation was started {}. Press Cancel again to stop it for everyone."
 PREDICTING = "Predicting the profiles …"
 
 
@@ -83,9 +81,9 @@ def _with_failure(notice: Status | None, status: Status) -> Status:
 def _in_progress(state: AppState) -> Status:
     if state.phase is RunPhase.STARTING:
         return Status(STARTING, "busy")
-    if state.phase is RunPhase.CONFIRMING:
-        return Status(CONFIRM, "bad")
     shown = state.simulation
+    if state.phase is RunPhase.CONFIRMING:
+        return Status(CONFIRM.format(words.origin(shown)), "bad")
     return Status(words.status(shown, state.phase), "busy", words.spoken(shown, state.phase))
 
 

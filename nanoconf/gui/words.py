@@ -239,6 +239,11 @@ def typical_error(simulation: Simulation) -> float | None:
     return simulation.result.summary.median_relative_error
 
 
+def origin(simulation: Simulation) -> str:
+    """Return where a simulation was started that does not belong to this browser."""
+    return "by a command" if simulation.by_command else "in another browser"
+
+
 def milestone(simulation: Simulation) -> str:
     """Return the log line for a change in a run's state."""
     name = f"Run {simulation.run_id[:8]}"

@@ -271,17 +271,22 @@ def test_downloads_are_unchanged_while_a_run_continues(state, work):
     assert len(panel.figures.children) == 1 and len(living) == len(before)
 
 
-def test_offers_are_redrawn_only_when_they_change(state, work):
+def test_an_offer_keeps_its_button_while_it_progresses(state, work):
     panel = OffersPanel(state, work)
-    first = Offer("1", SlitSystem(), RunState.RUNNING, 0.1)
+    first = Offer("1", SlitSystem(), RunState.QUEUED, 0.0)
     state.offers = (first,)
     (row,), before = panel.children, set(living)
+    assert "waiting to start" in row.children[0].value
     state.show(done(SlitSystem()))
     assert panel.children == (row,) and set(living) == before
-    state.offers = (replace(first, fraction=0.2),)
-    assert panel.children != (row,) and len(living) == len(before)
+    for fraction in (0.1, 0.2):
+        state.offers = (replace(first, state=RunState.RUNNING, fraction=fraction),)
+        assert panel.children == (row,) and set(living) == before
+        assert f"{100 * fraction:.0f} % done" in row.children[0].value
     state.show(simulation(SlitSystem(), mine=False))
-    assert "another browser" in panel.children[0].children[0].value
+    assert "in another browser" in panel.children[0].children[0].value
+    state.show(simulation(SlitSystem(), run_id="2", mine=False, by_command=True))
+    assert "by a command" in panel.children[0].children[0].value
     state.offers = ()
     state.show(done(SlitSystem()))
     assert not panel.children
