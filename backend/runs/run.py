@@ -294,7 +294,8 @@ class Run:
     @property
     def outcome(self) -> Outcome | None:
         """Main numbers of the result; None without a result."""
-        if self._outcome is None and self.state == RunState.DONE:
+        known = self._outcome is not None and self._outcome.simulated_ns is not None
+        if not known and self.state == RunState.DONE:
             self._outcome = _outcome(_read_json_if_there(self.folder / "result.json"))
         return self._outcome
 
