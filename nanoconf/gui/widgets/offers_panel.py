@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.services.work import Work
-from nanoconf.gui.state import AppState, Offer
+from nanoconf.gui.state import AppState, Offer, Simulation
 from nanoconf.gui.widgets.rows import Rows
 
 
@@ -27,8 +27,7 @@ class OffersPanel(Rows):
         """Show the offers, or who started the simulation that is watched."""
         state, shown = self._state, self._state.simulation
         if state.simulating:
-            watched = shown is not None and not shown.mine
-            self.show([f"Watching a simulation that was started {words.origin(shown)}."] * watched)
+            self.show([] if shown is None or shown.mine else [_watching(shown)])
             return
         self.show(offer.run_id for offer in state.offers)
         for offer, row in zip(state.offers, self.children, strict=True):
@@ -41,6 +40,10 @@ class OffersPanel(Rows):
         button = widgets.Button(description="Watch", tooltip="Show this simulation here")
         button.on_click(lambda _button: self._work.attach(key))
         return _line("", button)
+
+
+def _watching(shown: Simulation) -> str:
+    return f"Watching a simulation that was started {words.origin(shown)}."
 
 
 def _text(offer: Offer) -> str:

@@ -277,6 +277,10 @@ def test_an_offer_keeps_its_button_while_it_progresses(state, work):
     state.offers = (first,)
     (row,), before = panel.children, set(living)
     assert "waiting to start" in row.children[0].value
+    state.start()  # no simulation is on screen yet
+    assert not panel.children
+    state.detach()
+    (row,), before = panel.children, set(living)
     state.show(done(SlitSystem()))
     assert panel.children == (row,) and set(living) == before
     for fraction in (0.1, 0.2):
