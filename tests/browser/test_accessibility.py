@@ -33,7 +33,7 @@ def test_every_tab_passes_axe_and_has_targets_of_24_pixels(browser, server, size
     window = Window(browser, server, size)
     window.page.emulate_media(color_scheme=theme)
     window.open()
-    expect(window.page.locator(".nc-app.nc-dark")).to_have_count(theme == "dark")
+    expect(window.page.locator(".nc-app.nc-dark")).to_have_count(int(theme == "dark"))
     predict(window)
     simulate(window)
     found = {}
