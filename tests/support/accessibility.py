@@ -76,7 +76,7 @@ class Keyboard:
     def choose(self, label: str, option: str) -> None:
         """Choose an option of a list by the beginning of its text, with the arrow keys."""
         control = self.reach("combobox", label)
-        options = control.locator("option").all_inner_texts()
+        options = control.evaluate("e => [...e.options].map(option => option.label)")
         chosen = control.evaluate("e => e.selectedIndex")
         (wanted,) = (i for i, each in enumerate(options) if each.startswith(option))
         key = "ArrowDown" if wanted > chosen else "ArrowUp"
