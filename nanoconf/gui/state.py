@@ -196,6 +196,8 @@ class AppState(Inputs):
     log = Tuple()
     worker_log = Tuple()
     offers = Tuple()
+    # The open lesson and the student's answers: see `nanoconf.gui.tabs.lessons.model`.
+    lessons = Dict()
 
     def __init__(self, tabs: Iterable[Tab] = TABS, **kwargs: Any):
         self.tabs = {tab.title: tab for tab in tabs}
@@ -221,6 +223,8 @@ class AppState(Inputs):
             self.tab = memory["tab"]
         self.dark = bool(memory.get("dark"))
         self.mean_field_wanted = bool(memory.get("mean_field_wanted"))
+        if isinstance(memory.get("lessons"), dict):
+            self.lessons = memory["lessons"]
 
     def show_simulation_tab(self) -> None:
         """Select a tab that shows a simulation."""

@@ -23,6 +23,7 @@ POSITIVE, NEGATIVE = "Positive Ion Density", "Negative Ion Density"
 CHARGE, INTEGRATED, POTENTIAL = "Charge Density", "Integrated Charge", "Potential"
 PREDICTION, TRENDS, UNCERTAINTY = "Prediction Graph", "Trends", "Uncertainty"
 SNAPSHOTS, RUNS, DOWNLOADS, ABOUT = "Snapshots", "Runs", "Downloads", "About"
+LESSONS = "Lessons"
 
 
 @dataclass(frozen=True)
@@ -67,5 +68,6 @@ TABS = (
     Tab(SNAPSHOTS, panel("snapshots", "SnapshotsPanel"), with_simulation=True),
     Tab(RUNS, panel("runs", "RunsPanel")),
     Tab(DOWNLOADS, panel("downloads", "DownloadsPanel")),
+    Tab(LESSONS, panel("lessons", "LessonsPanel")),
     Tab(ABOUT, panel("about", "AboutPanel")),
 )
