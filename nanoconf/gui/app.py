@@ -19,6 +19,7 @@ from nanoconf.gui.tabs.bar import TabsPanel
 from nanoconf.gui.tabs.lessons.model import Lessons
 from nanoconf.gui.tabs.lessons.strip import LessonStrip
 from nanoconf.gui.tabs.registry import TABS, Tab
+from nanoconf.gui.widgets.actions import ActionsPanel
 from nanoconf.gui.widgets.browser import (
     SILENCE_SECONDS,
     Browser,
@@ -31,10 +32,10 @@ from nanoconf.gui.widgets.offers_panel import OffersPanel
 from nanoconf.gui.widgets.status import StatusPanel
 from nanoconf.gui.widgets.system_panel import SystemPanel
 
-REMEMBERED = ("texts", "tab", "dark", "mean_field_wanted", "lessons")
+REMEMBERED = ("texts", "tab", "figures", "dark", "mean_field_wanted", "lessons")
 """Traits of the state that the browser stores, besides the id of its run."""
 
-FREQUENT, REMEMBER_SECONDS = ("texts", "prediction", "lessons"), 0.3
+FREQUENT, REMEMBER_SECONDS = ("texts", "lessons"), 0.3
 """Traits that change at every step of a slider or with every letter, and the delay (s) before they
 are stored."""
 
@@ -65,7 +66,9 @@ class App:
 
     def _layout(self) -> widgets.Widget:
         style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
-        left = widgets.VBox([SystemPanel(self.state), ComputingPanel(self.state, self.work)])
+        inputs = widgets.VBox([SystemPanel(self.state), ComputingPanel(self.state, self.work)])
+        actions = ActionsPanel(self.state, self.work)
+        left = widgets.VBox([inputs.add_class("nc-inputs"), actions])
         right = widgets.VBox(
             [
                 OffersPanel(self.state, self.work),
@@ -89,7 +92,7 @@ class App:
     def _connect(self) -> None:
         dlink((self.browser, "stage"), (self.state, "stage"))
         self._memory = Debounced(self._remember, REMEMBER_SECONDS)
-        self.state.observe(self._changed, ["simulation", "prediction", *REMEMBERED])
+        self.state.observe(self._changed, ["simulation", *REMEMBERED])
         self.state.observe(self._paint, "dark")
         self.state.observe(self._show_address, "lessons")
         self.work.deliver = self.browser.deliver
@@ -106,7 +109,8 @@ class App:
         self.state.restore_view(memory)
         self.lessons.follow(str(memory.get("fragment", "")))
         self.work.answers.preload()
-        self.work.resume(str(memory.get("run", "")), predicted=bool(memory.get("predicted")))
+        self.work.answers.refresh()  # predicts as soon as the model is loaded
+        self.work.resume(str(memory.get("run", "")))
         self.work.calibrate()
         self.work.watch_archive()
 
@@ -124,7 +128,6 @@ class App:
         memory = {
             **{name: getattr(self.state, name) for name in REMEMBERED},
             "run": shown.run_id if shown is not None and shown.mine else "",
-            "predicted": self.state.prediction is not None,
         }
         if memory != self.browser.memory:
             self.browser.memory = memory

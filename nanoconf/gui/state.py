@@ -18,7 +18,7 @@ from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.entered_inputs import Inputs
 from nanoconf.gui.phase import RunPhase
-from nanoconf.gui.tabs.registry import POSITIVE, PREDICTION, TABS, Tab
+from nanoconf.gui.tabs.registry import POSITIVE, PREDICTION, RENAMED, TABS, Tab
 
 if TYPE_CHECKING:
     from backend.profiles.charge import ChargeProfile
@@ -186,7 +186,9 @@ class AppState(Inputs):
     mean_field = AnyTrait(None, allow_none=True)
 
     tab = Unicode(PREDICTION)
-    # Functions that make the figures displayed so far, by tab.
+    # The chosen figure of each tab that has several.
+    figures = Dict()
+    # Functions that make the figures displayed so far, by title.
     drawn = Dict()
     # Space for a figure (CSS pixels); True for the dark theme.
     stage = Tuple((0, 0))
@@ -202,6 +204,7 @@ class AppState(Inputs):
     def __init__(self, tabs: Iterable[Tab] = TABS, **kwargs: Any):
         self.tabs = {tab.title: tab for tab in tabs}
         super().__init__(**kwargs)
+        self.figures = {title: tab.figures[0] for title, tab in self.tabs.items() if tab.figures}
         self.observe(self._mark_stale, "values")
 
     # --- tabs and appearance ----------------------------------------------------------------
@@ -217,14 +220,40 @@ class AppState(Inputs):
         """The selected tab."""
         return self.tabs[self.tab]
 
+    @property
+    def shown_figure(self) -> str:
+        """Title of the figure on the selected tab."""
+        return self.figures.get(self.tab, self.tab)
+
+    def choose_figure(self, title: str) -> None:
+        """Choose a figure of a tab that has several; other titles are ignored."""
+        for tab in self.tabs.values():
+            if title in tab.figures:
+                self.figures = {**self.figures, tab.title: title}
+
     def restore_view(self, memory: dict[str, Any]) -> None:
         """Restore the tab and the appearance that the browser stored; ignore unknown values."""
-        if memory.get("tab") in list(self.tabs):
-            self.tab = memory["tab"]
+        figures = memory.get("figures")
+        for title in figures.values() if isinstance(figures, dict) else ():
+            self.choose_figure(str(title))
+        self.open_tab(str(memory.get("tab")))
         self.dark = bool(memory.get("dark"))
         self.mean_field_wanted = bool(memory.get("mean_field_wanted"))
         if isinstance(memory.get("lessons"), dict):
             self.lessons = memory["lessons"]
+
+    def open_tab(self, title: str) -> None:
+        """Select a tab by its title, its former title, or the title of one of its figures."""
+        title = RENAMED.get(title, title)
+        self.choose_figure(title)
+        for tab in self.tabs.values():
+            if title in (tab.title, *tab.figures):
+                self.tab = tab.title
+
+    def show_prediction_tab(self) -> None:
+        """Select a tab that shows a prediction."""
+        if not self.shown_tab.with_prediction:
+            self.tab = PREDICTION
 
     def show_simulation_tab(self) -> None:
         """Select a tab that shows a simulation."""
@@ -326,8 +355,7 @@ class AppState(Inputs):
     def prediction_requested(self) -> None:
         """Select a tab with predictions: Predict using ML was pressed."""
         self.predicting = True
-        if not self.shown_tab.with_prediction:
-            self.tab = PREDICTION
+        self.show_prediction_tab()
         self.append_log(f"Predict using ML: {words.describe(self.system)}")
 
     def predicted(self, prediction: MachineLearning, *, requested: bool = True) -> None:

@@ -23,6 +23,7 @@ from nanoconf import Surrogate
 from nanoconf.gui.tabs.registry import (
     ABOUT,
     CHARGE,
+    CHARGE_DENSITY,
     DOWNLOADS,
     INTEGRATED,
     NEGATIVE,
@@ -98,7 +99,7 @@ def test_hovering_shows_values_and_the_figure_can_be_zoomed(server, window):
     reading.filter(has_text=re.compile(r"^z = −0\.\d+ nm · ML, positive ions 0\.\d+ ·")).wait_for()
     whole = reading.inner_text()
     seen = reading.bounding_box()
-    stage = window.page.locator(".nc-tabs .widget-tab-contents").bounding_box()
+    stage = window.page.locator(".nc-stage").bounding_box()
     assert seen["y"] + seen["height"] <= stage["y"] + stage["height"]
     window.picture("pointer")
 
@@ -175,17 +176,18 @@ def test_charged_walls_show_charge_potential_and_screening(server, window):
     window.paste("Surface charge σ (C/m²)", "-0.05")
     window.button("Poisson-Boltzmann").click()
     simulate(window)
-    for tab, quantity in (
-        (CHARGE, "charge_density_eM"),
+    window.tab(CHARGE)
+    for figure, quantity in (
+        (CHARGE_DENSITY, "charge_density_eM"),
         (INTEGRATED, "integrated_charge_C_per_m2"),
         (POTENTIAL, "potential_mV"),
     ):
-        window.tab(tab)
+        window.figure(figure)
         md, pb = window.wait_for_curves("MD", "PB")
         assert len(md[quantity]) == len(pb[quantity]) == 300
-        window.picture(tab.lower().replace(" ", "-"))
-    window.tab(INTEGRATED)
-    window.wait_for_curves("MD", "PB")
+        window.picture(figure.lower().replace(" ", "-"))
+    window.figure(INTEGRATED)
+    window.wait(f"{SEEN}.dataset.curves.includes('integrated')")
     theory = ChargeProfile.of(system, poisson_boltzmann(system)).screening_length
     lines = window.lines()
     (place,) = lines[f"z* = {theory:.2f} nm (PB)"]["z_nm"]

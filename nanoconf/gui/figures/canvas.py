@@ -23,6 +23,7 @@ from nanoconf.gui.figures.drawing import (
     frame_of,
     remove_contents,
 )
+from nanoconf.gui.figures.keys import navigate
 from nanoconf.gui.figures.limits import Limits, fits, kept_limits, set_limits
 from nanoconf.gui.figures.plots import Plot
 from nanoconf.gui.figures.theme import Theme
@@ -168,6 +169,7 @@ def new_canvas(width: int, height: int) -> FigureCanvas:
     size = width / POINTS_PER_INCH, height / POINTS_PER_INCH
     canvas = FigureCanvas(Figure(size, dpi=POINTS_PER_INCH))
     FigureManager(canvas, 0)
+    canvas.mpl_connect("key_press_event", navigate)
     canvas._size = canvas._css_size = width, height
     canvas.header_visible = False
     canvas.resizable = False

@@ -57,10 +57,8 @@ class Work(Session):
         self.answers.close()
         super().close()
 
-    def resume(self, last_run: str, *, predicted: bool) -> None:
-        """Restore the simulation and the prediction that this browser showed last."""
-        if predicted:
-            self.answers.refresh()
+    def resume(self, last_run: str) -> None:
+        """Restore the simulation that this browser showed last."""
         self._stored.refresh()
         self._requests.resume(last_run)
 

@@ -90,7 +90,7 @@ def test_downloaded_figures_are_up_to_date(state, work):
 
     async def page():
         state.stage, state.tab = (600, 400), POSITIVE
-        SlitPanel(state, POSITIVE, lambda state: density_plot(state, "positive"))
+        SlitPanel(state, POSITIVE, {POSITIVE: lambda state: density_plot(state, "positive")})
         state.show(simulation(SlitSystem(), 1.0))
         await soon(lambda: POSITIVE in state.drawn)
         state.tab = DOWNLOADS

@@ -196,7 +196,7 @@ class Lessons:
         )
         state.mean_field_wanted = setup.mean_field
         self._put(number=number, open=True, setup=index)
-        state.tab = setup.tab
+        state.open_tab(setup.tab)
         if not self.covers(setup):
             if not state.simulating:
                 state.set_status(f"Lesson {number}: {self.run_first()}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nanoconf.gui import words
-from nanoconf.gui.tabs.lessons.content import CITED_RUNS, INTRODUCTION, TASKS, Setup, Task
+from nanoconf.gui.tabs.lessons.content import INTRODUCTION, TASKS, Setup, Task, cited_runs
 from nanoconf.gui.tabs.lessons.document import bullets, document, heading, paragraphs
 
 LINES, LONG_LINES = 2, 6
@@ -23,7 +23,7 @@ def worksheet(*, answers: bool) -> str:
     tasks = (_task(i, task, answers) for i, task in enumerate(TASKS, 1))
     body = [heading(1, title), fields, paragraphs(INTRODUCTION), *tasks]
     if answers:
-        body.append(heading(2, "Simulations cited") + bullets(map(str, CITED_RUNS)))
+        body.append(heading(2, "Simulations cited") + bullets(cited_runs()))
     return document(title, "\n".join(body))
 
 
