@@ -174,10 +174,7 @@ class TaskPanel(widgets.VBox):
 
 def revealed(task: Task) -> str:
     """Return the answer and the criteria of a lesson as HTML."""
-    return (
-        f"<h4>Answer</h4>{paragraphs(task.answer)}"
-        f"<h4>A good answer</h4>{bullets(task.criteria)}"
-    )
+    return f"<h4>Answer</h4>{paragraphs(task.answer)}<h4>A good answer</h4>{bullets(task.criteria)}"
 
 
 class DocumentsPanel(widgets.VBox):

@@ -28,7 +28,8 @@ class LessonStrip(widgets.HBox):
         self.end = small_button("Close", "Close the lesson; answers are kept", self._lessons.close)
         super().__init__()
         self.add_class("nc-lesson-strip")
-        state.observe(self._show, ["tab", "lessons", "model", "estimate", "simulation", "phase"])
+        page = ["tab", "values", "model", "estimate", "simulation", "phase"]
+        state.observe(self._show, ["lessons", *page])
         self._show()
 
     def _show(self, _change: Any = None) -> None:

@@ -34,7 +34,7 @@ def _task(number: int, task: Task, answers: bool) -> str:
         heading(3, "Predict first"),
         paragraphs(task.ask),
         bullets(task.options, "options"),
-        _space(LINES),
+        "" if answers else _space(LINES),
         heading(3, "Set the inputs"),
         bullets(map(setup_line, task.setups)),
         heading(3, "Look at"),

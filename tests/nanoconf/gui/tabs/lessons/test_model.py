@@ -14,10 +14,7 @@ from nanoconf.gui.tabs.registry import LESSONS, PREDICTION
 from tests.support.homes import until
 
 PREDICTED = [
-    (task, i)
-    for task in TASKS
-    for i, setup in enumerate(task.setups)
-    if not setup.simulation_only
+    (task, i) for task in TASKS for i, setup in enumerate(task.setups) if not setup.simulation_only
 ]
 SIMULATED = [
     (task, i) for task in TASKS for i, setup in enumerate(task.setups) if setup.simulation_only

@@ -33,7 +33,9 @@ def test_the_answer_is_revealed_only_after_an_answer_or_a_skip(panel):
     task.answer.value = "Because of their size."
     assert not task.reveal.disabled
     task.reveal.click()
-    assert FIRST.answer[:40] in task.revealed.value and FIRST.criteria[0][:20] in task.revealed.value
+    assert (
+        FIRST.answer[:40] in task.revealed.value and FIRST.criteria[0][:20] in task.revealed.value
+    )
     assert task.reveal.disabled and task.skip_answer.disabled
     assert "<small>done</small>" in panel.list.value
 
