@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from nanoconf.gui import words
 from nanoconf.gui.entered_inputs import texts_of
-from nanoconf.gui.tabs.lessons.content import TASKS, Setup, Task
+from nanoconf.gui.tabs.lessons.content import TASKS
+from nanoconf.gui.tabs.lessons.task import Setup, Task
 from nanoconf.gui.tabs.registry import LESSONS
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Answers:
     def from_dict(cls, values: Any) -> Answers:
         """Read the values that the browser stored; ignore unknown names and wrong types."""
         values = values if isinstance(values, Mapping) else {}
-        kept = {}
+        kept: dict[str, Any] = {}
         for each in fields(cls):
             value = values.get(each.name, each.default)
             if isinstance(value, type(each.default)):
@@ -99,8 +100,9 @@ class Lessons:
     @property
     def number(self) -> int:
         """Number of the current lesson, from 1."""
-        number = self._state.lessons.get("number")
-        return number if number in range(1, len(TASKS) + 1) else 1
+        number: Any = self._state.lessons.get("number")
+        valid = isinstance(number, int) and 1 <= number <= len(TASKS)
+        return number if valid else 1
 
     @property
     def task(self) -> Task:
@@ -120,8 +122,9 @@ class Lessons:
     @property
     def setup(self) -> Setup | None:
         """The last setup that was requested in the current lesson; None if there is none."""
-        index = self._state.lessons.get("setup")
-        return self.task.setups[index] if index in range(len(self.task.setups)) else None
+        index: Any = self._state.lessons.get("setup")
+        valid = isinstance(index, int) and 0 <= index < len(self.task.setups)
+        return self.task.setups[index] if valid else None
 
     def open(self, number: int) -> None:
         """Display a lesson."""

@@ -11,9 +11,10 @@ import ipywidgets as widgets
 from nanoconf.gui import words
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
-from nanoconf.gui.tabs.lessons.content import INTRODUCTION, TASKS, Setup, Task
+from nanoconf.gui.tabs.lessons.content import INTRODUCTION, TASKS
 from nanoconf.gui.tabs.lessons.document import bullets, paragraphs
 from nanoconf.gui.tabs.lessons.model import Lessons, address
+from nanoconf.gui.tabs.lessons.task import Setup, Task
 from nanoconf.gui.widgets.controls import small_button
 
 HTML_FILE = "text/html"
@@ -58,9 +59,8 @@ def progress_list(lessons: Lessons) -> str:
         done = "done" if answers.revealed else "begun" if answers.begun else ""
         mark = f" <small>{done}</small>" if done else ""
         current = " aria-current='step'" if number == lessons.number else ""
-        rows.append(
-            f"<li><a href='{address(number)}'{current}>{number}. {escape(task.title)}{mark}</a></li>"
-        )
+        title = f"{number}. {escape(task.title)}{mark}"
+        rows.append(f"<li><a href='{address(number)}'{current}>{title}</a></li>")
     return f"<nav aria-label='Lessons'><ul>{''.join(rows)}</ul></nav>"
 
 

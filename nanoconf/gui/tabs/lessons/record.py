@@ -13,9 +13,10 @@ from backend import __version__
 from nanoconf.gui import words
 from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.figures.plots import Plot
-from nanoconf.gui.tabs.lessons.content import TASKS, Task
+from nanoconf.gui.tabs.lessons.content import TASKS
 from nanoconf.gui.tabs.lessons.document import document, heading, paragraphs, table
 from nanoconf.gui.tabs.lessons.model import Answers, Lessons
+from nanoconf.gui.tabs.lessons.task import Task
 
 if TYPE_CHECKING:
     from backend.runs.run import Run

@@ -27,6 +27,7 @@ class LessonStrip(widgets.HBox):
         )
         self.end = small_button("Close", "Close the lesson; answers are kept", self._lessons.close)
         super().__init__()
+        self.children: tuple[widgets.Widget, ...] = ()
         self.add_class("nc-lesson-strip")
         page = ["tab", "values", "model", "estimate", "simulation", "phase"]
         state.observe(self._show, ["lessons", *page])

@@ -7,6 +7,7 @@ import base64
 import re
 from html import escape
 from html.parser import HTMLParser
+from itertools import pairwise
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
@@ -79,7 +80,7 @@ def test_headings_of_the_documents_are_in_order(state, work):
     for text in (worksheet(answers=True), worksheet(answers=False), lab_record(state, work)):
         levels = [int(tag[1]) for tag in Reader(text).tags if re.fullmatch(r"h\d", tag)]
         assert levels[0] == 1 and levels.count(1) == 1
-        assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+        assert all(b - a <= 1 for a, b in pairwise(levels))
 
 
 def test_everything_that_a_student_types_is_escaped_in_the_record(state, work):
