@@ -81,7 +81,7 @@ class App:
         self._memory = Debounced(self._remember, REMEMBER_SECONDS)
         self.state.observe(self._changed, ["simulation", "prediction", *REMEMBERED])
         self.state.observe(self._paint, "dark")
-        self.state.deliver = self.browser.deliver
+        self.work.deliver = self.state.deliver = self.browser.deliver
 
     def _post(self, action: Any) -> None:
         self._loop.call_soon_threadsafe(action)

@@ -80,7 +80,7 @@ async def soon(condition) -> None:
 
 def test_downloaded_figures_are_up_to_date(state, work):
     handed = {}
-    state.deliver = lambda name, content, _kind: handed.update({name: content})
+    work.deliver = lambda name, content, _kind: handed.update({name: content})
     name = "h3.0_1-1_0.5M_3c8277b7_positive.csv"
 
     def rows(content: bytes) -> list[str]:
