@@ -16,7 +16,7 @@ from nanoconf.gui.fields import FIELDS, Refused, system_fields
 PERCENT = 0.01
 
 SNAPSHOTS = 60
-"""Number of configurations that each run saves for the Snapshots tab."""
+"""Number of configurations that each run saves for the 3D tab."""
 
 
 class Inputs(HasTraits):

@@ -67,8 +67,11 @@ class Field(Input):
     @property
     def ends(self) -> tuple[str, str]:
         """Both ends of the range as formatted text, without the unit."""
-        write = self.text if self.whole else _short
-        return write(self.low), write(self.high)
+        return self.short(self.low), self.short(self.high)
+
+    def short(self, value: float) -> str:
+        """Format a bound of a range, with few digits."""
+        return self.text(value) if self.whole else _short(value)
 
     @property
     def allowed(self) -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from backend.system import SlitSystem
+
+if TYPE_CHECKING:
+    from nanoconf.surrogate.domain import Domain
 
 HYDRATED_RADII = {
     "Li": 0.382,
@@ -32,6 +36,9 @@ SALTS = {
 SALT_WIDTH, SALT_CONCENTRATION = 4.0, 0.3
 """Slit width (nm) and concentration of the negative ions (M) for the salts."""
 
+SIMULATION_ONLY = "(simulation only)"
+"""Mark of a preset outside the training range of the surrogate."""
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -47,6 +54,11 @@ class Preset:
 
     name: str
     system: SlitSystem
+
+    def label(self, domain: Domain | None) -> str:
+        """Return its entry in the list, given the domain of the surrogate once it is known."""
+        outside = domain is not None and domain.problems(self.system)
+        return f"{self.name} {SIMULATION_ONLY}" if outside else self.name
 
 
 def presets() -> list[Preset]:

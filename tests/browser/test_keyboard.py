@@ -1,4 +1,4 @@
-"""Keyboard navigation: the focus enters and leaves every tab."""
+"""The keyboard alone: the focus enters and leaves every tab, and every function can be used."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ import re
 
 from playwright.sync_api import expect
 
-from nanoconf.gui.tabs.registry import ABOUT, DOWNLOADS, SNAPSHOTS, TABS
-from tests.support.browser import Window, predict, simulate
+from nanoconf.gui.tabs.registry import (
+    ABOUT,
+    DOWNLOADS,
+    PREDICTION,
+    SNAPSHOTS,
+    TABS,
+    TRENDS,
+    UNCERTAINTY,
+)
+from tests.support.accessibility import Keyboard
+from tests.support.browser import SEEN, SHORT, Window, predict, simulate
+from tests.support.homes import until
 
 WITHOUT_FIGURE = {SNAPSHOTS, DOWNLOADS, ABOUT}
 FIGURE = ".jupyter-matplotlib-canvas-div"
+FIGURE_NAME = "Figure: + and − zoom, Shift with arrows pans, h resets, Esc leaves"
 # ipympl sends movements every 33 ms, and timers fire in order: after this the last one is sent.
 SENT = "new Promise(done => setTimeout(done, 100))"
 Z = re.compile(r"^z = \S+ nm")
@@ -100,3 +111,148 @@ def test_matplotlib_receives_key_presses_and_no_key_remains_pressed(server, wind
     keyboard.press("h")  # the whole view again
     point_at(0.4, 0.3)
     expect(reading).to_have_text(whole)
+
+
+def test_browser_shortcuts_work_in_a_figure(server, window):
+    server.start()
+    window.open()
+    figure = window.page.locator(f"{FIGURE}:visible")
+    prevented = """(e, [key, keys]) => !e.dispatchEvent(
+      new KeyboardEvent('keydown', { key, ...keys, bubbles: true, cancelable: true }))"""
+    ctrl, alt, meta = {"ctrlKey": True}, {"altKey": True}, {"metaKey": True}
+    for key, keys in (("r", ctrl), ("f", ctrl), ("ArrowLeft", alt), ("t", meta), ("F5", {})):
+        assert not figure.evaluate(prevented, [key, keys]), key
+    assert figure.evaluate(prevented, ["h", {}])
+
+
+# --- every function without a mouse ---------------------------------------------------------
+
+
+def test_inputs_predictions_and_simulations_need_no_mouse(server, window):
+    server.start()
+    window.open()
+    keyboard = Keyboard(window)
+    keyboard.choose("Presets", "Paper, Fig. 6: c = 0.9, z₊ = 2")
+    expect(window.field("Salt concentration c (M)")).to_have_value("0.90")
+    keyboard.write("Salt concentration c (M)", "0.6")
+    keyboard.activate("slider", "Salt concentration c (M)", "ArrowRight")
+    expect(window.field("Salt concentration c (M)")).to_have_value("0.61")
+    keyboard.activate("button", "Predict using ML")
+    window.wait_for_curves("ML", "ML")
+
+    keyboard.write("Simulation length (ns)", "100")
+    keyboard.activate("button", "Run")
+    window.wait_for_status("Simulating:")
+    keyboard.activate("button", "Cancel", "Space")
+    window.wait_for_status("Cancelled")
+    keyboard.activate("button", "Run")
+    window.wait_for_status("Simulating:")
+    keyboard.activate("button", "Finish now")
+    window.wait_for_status("Done")
+    keyboard.write("Simulation length (ns)", SHORT)
+    keyboard.activate("button", "Run", "Space")
+    window.wait_for_status("Done")
+
+    keyboard.activate("button", "Dark", "Space")
+    window.wait("document.querySelector('.nc-app.nc-dark')")
+    keyboard.activate("button", "Log")
+    log = keyboard.reach("region", "Log of this page", "Shift+Tab")
+    expect(log).to_contain_text("Predict using ML")
+    keyboard.reach("region", "Log of the simulation")
+
+
+def test_every_tab_and_its_controls_need_no_mouse(server, window):
+    server.start()
+    window.open()
+    simulate(window)
+    keyboard = Keyboard(window)
+    for title in (tab.title for tab in TABS):
+        keyboard.tab(title)
+
+    keyboard.tab(TRENDS)
+    window.wait(f"JSON.parse({SEEN}?.dataset.curves ?? '[]').length > 0")
+    first, last = window.slider("from"), window.slider("to")
+    before = [end.get_attribute("aria-valuetext") for end in (first, last)]
+    keyboard.activate("slider", "from", "ArrowRight")
+    keyboard.activate("slider", "to", "ArrowLeft")
+    for end, text in zip((first, last), before, strict=True):
+        expect(end).not_to_have_attribute("aria-valuetext", text)
+    keyboard.choose("Show", "negative ions")
+    keyboard.choose("Vary", "Positive ion valency z₊")
+    window.wait(f"JSON.parse({SEEN}.dataset.curves).some(c => c.label === 'z₊ = 3')")
+
+    keyboard.tab(UNCERTAINTY)
+    window.wait(f"JSON.parse({SEEN}?.dataset.curves ?? '[]').length === 3")
+    keyboard.choose("h", "Gaussian")
+    keyboard.write("Half width or standard deviation of Confinement length h (nm)", "0.1")
+    keyboard.press("Enter")
+    keyboard.choose("Output", "Density of the positive ions at z (M)")
+    keyboard.activate("slider", "z (nm)", "ArrowRight")
+    keyboard.activate("button", "Over z", "Space")
+    window.wait(f"JSON.parse({SEEN}.dataset.curves).length === 7")
+    keyboard.reach("combobox", "Samples")
+
+
+def test_the_ions_are_played_without_a_mouse(server, window):
+    server.start()
+    window.open()
+    simulate(window)
+    keyboard = Keyboard(window)
+    keyboard.tab(SNAPSHOTS)
+    time = window.slider("Time")
+    start = time.get_attribute("aria-valuetext")
+    keyboard.activate("button", "Play")
+    expect(time).not_to_have_attribute("aria-valuetext", start)
+    keyboard.activate("button", "Pause", "Space")
+    keyboard.activate("button", "Stop and rewind")
+    expect(time).to_have_attribute("aria-valuetext", start)
+    keyboard.activate("slider", "Time", "ArrowRight")
+    expect(time).not_to_have_attribute("aria-valuetext", start)
+    repeat = keyboard.reach("button", "Repeat", "Shift+Tab")
+    expect(repeat).to_have_attribute("aria-pressed", "true")
+    keyboard.press("Enter")
+    expect(repeat).to_have_attribute("aria-pressed", "false")
+    picture = window.page.locator(".nc-ions-view canvas").first
+    still = picture.screenshot()
+    keyboard.activate("button", "Turn")
+    until(lambda: picture.screenshot() != still, "the ions to rotate")
+    keyboard.activate("button", "Reset view")
+
+
+def test_files_are_downloaded_without_a_mouse(server, window):
+    server.start()
+    window.open()
+    simulate(window)
+    keyboard = Keyboard(window)
+    keyboard.tab(DOWNLOADS)
+    for role, name, file in (
+        ("button", "Everything in one zip", "nanoconfinement.zip"),
+        ("link", "positive_density.csv", "positive_density.csv"),
+    ):
+        keyboard.reach(role, name)
+        with window.page.expect_download() as waiting:
+            keyboard.press("Enter")
+        assert waiting.value.suggested_filename == file
+
+
+def test_the_tools_of_a_figure_need_no_mouse(server, window):
+    server.start()
+    window.open()
+    predict(window)
+    window.settle()
+    keyboard = Keyboard(window)
+    keyboard.tab(PREDICTION)
+    keyboard.reach("application", FIGURE_NAME)
+    image = "document.activeElement.querySelector('canvas').toDataURL()"
+    for key in ("+", "Shift+ArrowLeft", "h"):
+        window.page.evaluate(f"window.before = {image}")
+        keyboard.press(key)
+        window.wait(f"{image} !== window.before")
+    zoom = keyboard.reach("button", "Zoom to a rectangle")
+    expect(zoom).to_be_in_viewport()
+    expect(window.page.locator(".jupyter-matplotlib-toolbar:visible")).to_have_css("opacity", "1")
+    keyboard.press("Enter")
+    expect(zoom).to_have_attribute("aria-pressed", "true")
+    keyboard.press("Enter")
+    expect(zoom).to_have_attribute("aria-pressed", "false")
+    keyboard.reach("button", "Reset view", "Shift+Tab")

@@ -78,7 +78,7 @@ def test_plain_voila_shows_the_whole_page(browser, server, size):
 # Elements that extend beyond the window, or whose text does not fit into their box.
 CUT_OFF = """([width, height]) => [...document.querySelectorAll(
     '.nc-app label, .nc-app button, .nc-app input, .nc-app h1, .nc-app h2, .nc-app p, .nc-app span,'
-    + ' .nc-app .nc-end, .nc-app .lm-TabBar-tabLabel, .nc-figure canvas')]
+    + ' .nc-app .nc-end, .nc-figure canvas')]
   .filter(e => e.offsetParent && !e.closest('.jupyter-matplotlib-toolbar'))
   .filter(e => {
     const box = e.getBoundingClientRect();

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -228,6 +229,11 @@ class Window:
 
     def tab(self, title: str) -> None:
         self.page.get_by_role("tab", name=title, exact=True).click()
+
+    def figure(self, title: str) -> None:
+        """Choose one of the figures of a tab, and wait until it is displayed."""
+        self.page.get_by_role("radio", name=title, exact=True).click()
+        self.page.get_by_role("img", name=re.compile(f"^{title}")).wait_for(state="attached")
 
     def paste(self, label: str, text: str) -> None:
         """Replace the text of a field at once."""

@@ -26,6 +26,7 @@ from nanoconf.gui.figures.drawing import (
     remove_contents,
 )
 from nanoconf.gui.figures.export import figure_metadata
+from nanoconf.gui.figures.keys import navigate
 from nanoconf.gui.figures.limits import Limits, fits, kept_limits, set_limits
 from nanoconf.gui.figures.plots import Plot
 from nanoconf.gui.figures.room import arrange
@@ -190,6 +191,7 @@ def new_canvas(width: int, height: int) -> FigureCanvas:
     size = width / POINTS_PER_INCH, height / POINTS_PER_INCH
     canvas = FigureCanvas(Figure(size, dpi=POINTS_PER_INCH))
     FigureManager(canvas, 0)
+    canvas.mpl_connect("key_press_event", navigate)
     canvas._size = canvas._css_size = width, height
     canvas.header_visible = False
     canvas.resizable = False

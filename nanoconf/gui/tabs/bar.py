@@ -1,36 +1,47 @@
-"""Row of tabs; each tab is built when it is first selected."""
+"""The tab bar and the panels of the tabs; each panel is built when its tab is first selected."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import ipywidgets as widgets
+from traitlets import link
 
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
+from nanoconf.gui.tabs.registry import grouped
+from nanoconf.gui.widgets.choice import Choice
 
 
-class TabsPanel(widgets.Tab):
-    """All tabs; `AppState.tab` is the selected one."""
+class TabsPanel(widgets.VBox):
+    """All tabs; `AppState.tab` is the selected one.
+
+    Attributes
+    ----------
+    bar : Choice
+        The tab bar. In the browser it shows the panel of the selected tab and hides the others.
+    stage : VBox
+        The panels built so far.
+    """
 
     def __init__(self, state: AppState, work: Work):
         self._state, self._work = state, work
-        self._titles = tuple(state.tabs)
-        places = [widgets.VBox().add_class("nc-place") for _ in self._titles]
-        index = self._titles.index(state.tab)
-        super().__init__(places, titles=self._titles, selected_index=index)
+        self._built: set[str] = set()
+        groups = grouped(state.tabs.values())
+        self.bar = Choice(groups=groups, value=state.tab, label="Results", kind="tabs")
+        self.stage = widgets.VBox().add_class("nc-stage")
+        super().__init__([self.bar.add_class("nc-tab-bar"), self.stage])
         self.add_class("nc-tabs")
-        self.observe(self._selected, "selected_index")
+        link((state, "tab"), (self.bar, "value"))
         state.observe(self._show, "tab")
         self._show()
 
-    def _selected(self, change: dict[str, Any]) -> None:
-        if change["new"] is not None:
-            self._state.tab = self._titles[change["new"]]
-
     def _show(self, _change: Any = None) -> None:
-        index = self._titles.index(self._state.tab)
-        self.selected_index = index
-        place = self.children[index]
-        if not place.children:
-            place.children = (self._state.shown_tab.build(self._state, self._work),)
+        tab = self._state.shown_tab
+        if tab.title not in self._built:
+            self._built.add(tab.title)
+            place = widgets.VBox([tab.build(self._state, self._work)]).add_class("nc-place")
+            place.add_class(f"nc-place-{self.bar.position(tab.title)}")  # for choice.js
+            self.stage.children = (*self.stage.children, place)
+        # A narrow window leaves the inputs room below a figure that follows them.
+        (self.add_class if tab.with_prediction else self.remove_class)("nc-follows")

@@ -6,9 +6,10 @@ Tabs do not depend on each other. A panel is imported and built when its tab is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,10 +20,16 @@ if TYPE_CHECKING:
 
     Builder = Callable[[AppState, Work], Widget]
 
-POSITIVE, NEGATIVE = "Positive Ion Density", "Negative Ion Density"
-CHARGE, INTEGRATED, POTENTIAL = "Charge Density", "Integrated Charge", "Potential"
+POSITIVE, NEGATIVE, CHARGE = "Positive Ion Density", "Negative Ion Density", "Charge"
 PREDICTION, TRENDS, UNCERTAINTY = "Prediction Graph", "Trends", "Uncertainty"
-SNAPSHOTS, RUNS, DOWNLOADS, ABOUT = "Snapshots", "Runs", "Downloads", "About"
+SNAPSHOTS, RUNS, DOWNLOADS, ABOUT = "3D", "Runs", "Downloads", "About"
+LESSONS = "Lessons"
+
+CHARGE_DENSITY, INTEGRATED, POTENTIAL = "Charge Density", "Integrated Charge", "Potential"
+"""Figures of the Charge tab."""
+
+RENAMED = {"Snapshots": SNAPSHOTS}
+"""Former titles of tabs, which browsers may have stored."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +42,25 @@ class Tab:
         Its title, which also identifies it.
     build : callable
         Makes its panel from the state and the services.
+    group : str
+        Group in the tab bar; a line separates neighbouring groups.
     with_simulation, with_prediction : bool
         True if the tab shows a simulation, or a prediction.
+    figures : tuple of str
+        Titles of its figures if the user chooses one of several; else its figure has its title.
     """
 
     title: str
     build: Builder
+    group: str = ""
     with_simulation: bool = False
     with_prediction: bool = False
+    figures: tuple[str, ...] = ()
+
+
+def grouped(tabs: Iterable[Tab]) -> list[list[str]]:
+    """Return the titles of the tabs in each group, in order."""
+    return [[tab.title for tab in group] for _, group in groupby(tabs, lambda tab: tab.group)]
 
 
 def panel(folder: str, name: str) -> Builder:
@@ -55,17 +73,21 @@ def panel(folder: str, name: str) -> Builder:
     return build
 
 
+PROFILES, MODEL, STUDIES, FILES, HELP = "profiles", "model", "studies", "files", "help"
+"""Groups of tabs."""
+
+CHARGES = (CHARGE_DENSITY, INTEGRATED, POTENTIAL)
+
 TABS = (
-    Tab(POSITIVE, panel("profiles", "positive"), with_simulation=True, with_prediction=True),
-    Tab(NEGATIVE, panel("profiles", "negative"), with_simulation=True, with_prediction=True),
-    Tab(CHARGE, panel("profiles", "charge"), with_simulation=True, with_prediction=True),
-    Tab(INTEGRATED, panel("profiles", "integrated"), with_simulation=True, with_prediction=True),
-    Tab(POTENTIAL, panel("profiles", "potential"), with_simulation=True, with_prediction=True),
-    Tab(PREDICTION, panel("profiles", "prediction"), with_prediction=True),
-    Tab(TRENDS, panel("trends", "TrendsPanel")),
-    Tab(UNCERTAINTY, panel("uncertainty", "UncertaintyPanel")),
-    Tab(SNAPSHOTS, panel("snapshots", "SnapshotsPanel"), with_simulation=True),
-    Tab(RUNS, panel("runs", "RunsPanel")),
-    Tab(DOWNLOADS, panel("downloads", "DownloadsPanel")),
-    Tab(ABOUT, panel("about", "AboutPanel")),
+    Tab(POSITIVE, panel("profiles", "positive"), PROFILES, True, True),
+    Tab(NEGATIVE, panel("profiles", "negative"), PROFILES, True, True),
+    Tab(CHARGE, panel("profiles", "charge"), PROFILES, True, True, CHARGES),
+    Tab(PREDICTION, panel("profiles", "prediction"), MODEL, with_prediction=True),
+    Tab(TRENDS, panel("trends", "TrendsPanel"), STUDIES),
+    Tab(UNCERTAINTY, panel("uncertainty", "UncertaintyPanel"), STUDIES),
+    Tab(SNAPSHOTS, panel("snapshots", "SnapshotsPanel"), STUDIES, with_simulation=True),
+    Tab(RUNS, panel("runs", "RunsPanel"), FILES),
+    Tab(DOWNLOADS, panel("downloads", "DownloadsPanel"), FILES),
+    Tab(LESSONS, panel("lessons", "LessonsPanel"), HELP),
+    Tab(ABOUT, panel("about", "AboutPanel"), HELP),
 )

@@ -1,6 +1,6 @@
 // Browser side of the page: store the user's inputs, measure the space for figures, let the focus
-// leave figures, download files, label sliders, detect a lost kernel, and shut the kernel down with
-// the page. See browser.py.
+// leave figures, download files, name the controls for screen readers, follow the page's address,
+// detect a lost kernel, and shut the kernel down with the page. See browser.py.
 
 const KEY = "nanoconf";
 const PULSE_MS = 2000;
@@ -9,6 +9,38 @@ const ANSWER_MS = 4000;
 const SETTLE_MS = 120;
 const FIGURE = ".jupyter-matplotlib-canvas-div";
 const LEAVING = ["Tab", "Escape"];
+
+const FIGURE_NAME = "Figure: + and − zoom, Shift with arrows pans, h resets, Esc leaves";
+
+// Names and roles that ipywidgets and ipympl leave out, by selector.
+const ATTRIBUTES = [
+  [".nc-header", { role: "banner" }],
+  [".nc-left", { role: "region", "aria-label": "Inputs" }],
+  [".nc-right", { role: "main" }],
+  [".nc-status", { role: "contentinfo" }],
+  [".nc-presets select", { "aria-label": "Presets" }],
+  [".widget-play button:has(> .fa-play)", { "aria-label": "Play" }],
+  [".widget-play button:has(> .fa-pause)", { "aria-label": "Pause" }],
+  [".widget-play button:has(> .fa-stop)", { "aria-label": "Stop and rewind" }],
+  [".widget-play button:has(> .fa-retweet)", { "aria-label": "Repeat" }],
+  [FIGURE, { role: "application", "aria-label": FIGURE_NAME }],
+  [".jupyter-matplotlib-button:has(> .fa-home)", { "aria-label": "Reset view" }],
+  [".jupyter-matplotlib-button:has(> .fa-arrow-left)", { "aria-label": "Previous view" }],
+  [".jupyter-matplotlib-button:has(> .fa-arrow-right)", { "aria-label": "Next view" }],
+  [".jupyter-matplotlib-button:has(> .fa-arrows)", { "aria-label": "Pan with the mouse" }],
+  [".jupyter-matplotlib-button:has(> .fa-square-o)", { "aria-label": "Zoom to a rectangle" }],
+  [".jupyter-matplotlib-button:has(> .fa-floppy-o)", { "aria-label": "Download plot" }],
+  [".nc-log pre, .nc-note pre", { role: "region", tabindex: "0" }],
+  [".nc-lesson .widget-radio-box", { role: "radiogroup", "aria-label": "Your prediction" }],
+  [".nc-lesson-strip:has(> *)", { role: "region", "aria-label": "Lesson" }],
+  [".nc-about", { role: "region", tabindex: "0", "aria-label": "About" }],
+  [".nc-progress", { role: "progressbar", "aria-label": "Progress of the simulation" }],
+];
+
+// Buttons that stay pressed.
+const TOGGLES =
+  ".widget-toggle-button, .widget-play button:has(> .fa-retweet), " +
+  ".jupyter-matplotlib-button:has(> :is(.fa-arrows, .fa-square-o))";
 
 function recall() {
   try {
@@ -38,7 +70,26 @@ function open(model) {
   remember(memory);
   model.on("change:memory", () => remember({ ...recall(), ...model.get("memory") }));
   memory.dark ??= matchMedia("(prefers-color-scheme: dark)").matches;
+  // A reloaded page keeps its tab, whatever its address.
+  if (performance.getEntriesByType("navigation")[0]?.type !== "reload") memory.fragment = location.hash;
   model.send({ type: "opened", memory });
+}
+
+// Report the fragment of the address when it changes, and show the fragment that the kernel sets.
+function followAddress(model) {
+  const report = () => model.send({ type: "navigated", fragment: location.hash });
+  const show = () => {
+    const fragment = model.get("fragment");
+    if (location.hash === fragment) return;
+    // This does not trigger the event hashchange.
+    history.replaceState(history.state, "", fragment || location.pathname + location.search);
+  };
+  window.addEventListener("hashchange", report);
+  model.on("change:fragment", show);
+  return () => {
+    window.removeEventListener("hashchange", report);
+    model.off("change:fragment", show);
+  };
 }
 
 // Download a file that the kernel has sent.
@@ -73,7 +124,7 @@ function voila() {
 
 // Report the size of the area below the tabs, which figures fill.
 function measure(model, el) {
-  const stage = el.closest(".nc-app")?.querySelector(".nc-tabs > .widget-tab-contents");
+  const stage = el.closest(".nc-app")?.querySelector(".nc-stage");
   if (!stage) return () => {};
   let timer = null;
   const report = ({ width, height }) => {
@@ -95,7 +146,8 @@ function measure(model, el) {
 }
 
 // ipympl sends every key to matplotlib and prevents the browser's default action, so the focus cannot
-// leave a figure. matplotlib uses neither Tab nor Esc: intercept both, in every figure of the page.
+// leave a figure, and shortcuts of the browser do not work in it. Keep Tab, Esc and the shortcuts from
+// ipympl, in every figure of the page.
 function freeKeyboard(el) {
   const app = el.closest(".nc-app");
   if (!app) return () => {};
@@ -103,7 +155,7 @@ function freeKeyboard(el) {
   const press = (event) => {
     const figure = event.target.closest(FIGURE);
     if (!figure) return;
-    if (!LEAVING.includes(event.key)) {
+    if (!isForBrowser(event)) {
       held = event.key;
       return;
     }
@@ -112,7 +164,7 @@ function freeKeyboard(el) {
   };
   const release = (event) => {
     if (!event.target.closest(FIGURE)) return;
-    if (LEAVING.includes(event.key)) event.stopPropagation();
+    if (isForBrowser(event)) event.stopPropagation();
     else held = null;
   };
   // The Shift of Shift+Tab is released outside the figure. matplotlib would treat it as still
@@ -130,25 +182,62 @@ function freeKeyboard(el) {
   return () => stop.abort();
 }
 
+// Ctrl alone is a key of matplotlib: it keeps the aspect ratio while panning.
+function isForBrowser({ key, ctrlKey, metaKey, altKey }) {
+  if (LEAVING.includes(key) || /^F\d+$/.test(key)) return true;
+  return metaKey || altKey || (ctrlKey && key !== "Control");
+}
+
 // Move the focus to the tab of the figure; if there are no tabs, only remove it from the figure.
 function leave(figure) {
   figure.blur();
   figure.closest(".nc-tabs")?.querySelector("[role=tab][aria-selected=true]")?.focus();
 }
 
-// Slider handles have no accessible names, and report positions instead of values: set both.
-function describeSliders(el) {
+// Complete the accessible names, roles and states of the page's controls whenever it changes.
+function describePage(el) {
   const app = el.closest(".nc-app");
   if (!app) return () => {};
-  const describe = () => app.querySelectorAll(".widget-slider").forEach(describeSlider);
+  const describe = () => {
+    for (const [selector, attributes] of ATTRIBUTES) {
+      for (const each of app.querySelectorAll(selector)) setAll(each, attributes);
+    }
+    app.querySelectorAll("input[title], select[title]").forEach(nameByTitle);
+    app.querySelectorAll(TOGGLES).forEach(describeToggle);
+    app.querySelectorAll(".nc-number input[type=text]").forEach(describeNumber);
+    app.querySelectorAll(".widget-slider").forEach(describeSlider);
+  };
   const observer = new MutationObserver(describe);
-  const attributeFilter = ["aria-valuetext", "title"];
+  const attributeFilter = ["aria-valuetext", "class", "title"];
   observer.observe(app, { attributeFilter, childList: true, characterData: true, subtree: true });
   describe();
   return () => observer.disconnect();
 }
 
-// A slider with a text field takes the name of the field, and its value from the tooltip (see
+// A field without a label has only its tooltip, which screen readers may ignore.
+function nameByTitle(field) {
+  const labelled = [...field.labels].some((label) => label.textContent.trim());
+  if (!labelled && !field.hasAttribute("aria-label")) set(field, "aria-label", field.title);
+}
+
+function describeToggle(button) {
+  set(button, "aria-pressed", String(button.classList.contains("mod-active")));
+}
+
+// Link a number with its training range and, if it is refused, with the message below it.
+function describeNumber(field) {
+  const panel = field.closest(".nc-cluster-panel") ?? field.closest(".nc-number");
+  // The message itself is replaced by the next one; what contains it stays.
+  const message = panel.querySelector("[role=alert]")?.parentElement;
+  const refused = message && field.closest(".nc-refused");
+  if (refused) message.id ||= `${field.id}-message`;
+  set(field, "aria-invalid", refused ? "true" : null);
+  const notes = [refused && message.id, trainingRange(field)].filter(Boolean);
+  set(field, "aria-describedby", notes.join(" "));
+}
+
+// Slider handles have no accessible names, and report positions instead of values: set both. A
+// slider with a text field takes the name of the field, and its value from the tooltip (see
 // widgets/number.py). Other sliders have a label, with a name for each end of a range, and a readout.
 function describeSlider(slider) {
   const number = slider.closest(".nc-number");
@@ -158,12 +247,24 @@ function describeSlider(slider) {
   slider.querySelectorAll("[role=slider]").forEach((handle, i) => {
     set(handle, "aria-label", names[i] ?? names[0]);
     set(handle, "aria-valuetext", value);
+    set(handle, "aria-describedby", trainingRange(handle));
   });
 }
 
-// Set only changed values, because each change triggers describeSliders again.
+// Id of the words for the shaded part of a slider; see widgets/number.py.
+function trainingRange(control) {
+  return control.closest(".nc-number")?.querySelector(".nc-training [id]")?.id;
+}
+
+function setAll(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) set(element, name, value);
+}
+
+// Set an attribute, or remove it if there is no value; only if it differs, because a change may
+// trigger describePage again.
 function set(element, name, value) {
-  if (value && element.getAttribute(name) !== value) element.setAttribute(name, value);
+  if (!value) element.removeAttribute(name);
+  else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
 // A killed kernel sends no message, and an empty kernel replaces it: only missing replies reveal
@@ -236,8 +337,8 @@ export default {
     // The rest of the page may be attached slightly later.
     const stops = [];
     const frame = requestAnimationFrame(() => {
-      stops.push(measure(model, el), freeKeyboard(el), describeSliders(el));
-      stops.push(listen(model, el), endKernelWithPage());
+      stops.push(measure(model, el), freeKeyboard(el), describePage(el));
+      stops.push(listen(model, el), endKernelWithPage(), followAddress(model));
       const notice = el.querySelector("span");
       el.querySelector("button")?.addEventListener("click", () => reload(notice));
       open(model);

@@ -9,6 +9,9 @@ import ipywidgets as widgets
 
 from nanoconf.gui.state import AppState
 
+REFUSALS = {"cores": "cores", "minutes": "walltime"}
+"""Beginning of the message that refuses the number in each field."""
+
 
 class ClusterFields(widgets.VBox):
     """Cluster, cores and time limit; the user may override the estimates."""
@@ -48,6 +51,8 @@ class ClusterFields(widgets.VBox):
             self.name.value = state.cluster
         for field, name in ((self.cores, "cores"), (self.minutes, "minutes")):
             field.value = state.cluster_typed[name] or str(state.cluster_asked.get(name, ""))
+            refused = state.cluster_problem.startswith(REFUSALS[name])
+            (field.add_class if refused else field.remove_class)("nc-refused")
         problem = state.cluster_problem
         self.note.value = (
             f"<span role='alert'>{escape(problem)}</span>"

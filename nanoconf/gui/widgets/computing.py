@@ -1,82 +1,31 @@
-"""Length and location of the simulation, and the buttons."""
+"""Length and location of the simulation."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 
-from backend.engines import registry
-from backend.runs.run_state import RunState
-from nanoconf.gui import words
 from nanoconf.gui.fields import DURATION, TARGET
-from nanoconf.gui.phase import RunPhase
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
 from nanoconf.gui.widgets.cluster_fields import ClusterFields
-from nanoconf.gui.widgets.controls import small_button
 from nanoconf.gui.widgets.number import NumberInput
 
 
 class ComputingPanel(widgets.VBox):
-    """Length of the simulation, Cluster mode, Predict using ML, Run or Cancel, progress.
-
-    While a simulation runs, Finish now stops it and keeps the result, and Run in background leaves
-    it running without showing it.
-    """
+    """Length of the simulation, and Cluster mode."""
 
     def __init__(self, state: AppState, work: Work):
         self._state, self._work = state, work
-        self.estimate = widgets.HTML().add_class("nc-estimate")
         self.cluster = widgets.ToggleButton(
             description="Cluster mode", tooltip="Simulate on a Slurm cluster"
         ).add_class("nc-cluster")
-        self.predict = widgets.Button(description="Predict using ML").add_class("nc-predict")
-        self.run = widgets.Button(description="Run").add_class("nc-run")
-        self.progress = widgets.FloatProgress(max=1.0).add_class("nc-progress")
-        self._run_buttons = self._make_run_buttons()
-        super().__init__(
-            [
-                widgets.HTML("<h2>Computing</h2>"),
-                NumberInput(state, DURATION),
-                NumberInput(state, TARGET),
-                widgets.HBox([self.estimate, self.cluster]).add_class("nc-row"),
-                ClusterFields(state),
-                *(self.predict, self.run, self.progress, self._run_buttons),
-            ]
-        )
-        self._connect()
-        self._show()
-
-    def _make_run_buttons(self) -> widgets.HBox:
-        """Return the buttons below the progress bar of a simulation."""
-        self.finish = small_button("Finish now", "Stop now and keep the result", self._work.finish)
-        self.background = small_button(
-            "Run in background",
-            "Keep the simulation running; reopen it from the Runs tab",
-            self._work.detach,
-        )
-        return widgets.HBox([self.finish, self.background]).add_class("nc-row")
-
-    def _connect(self) -> None:
-        self.predict.on_click(lambda _button: self._work.answers.predict())
-        self.run.on_click(lambda _button: self._pressed())
+        head = widgets.HBox([widgets.HTML("<h2>Computing</h2>"), self.cluster]).add_class("nc-row")
+        fields = widgets.VBox([NumberInput(state, DURATION), NumberInput(state, TARGET)])
+        super().__init__([head, fields.add_class("nc-fields"), ClusterFields(state)])
         self.cluster.observe(self._toggled, "value")
-        self._state.observe(
-            self._show,
-            [
-                *("valid", "simulation", "phase", "predicting"),
-                *("estimate", "cluster_mode", "cluster_problem"),
-            ],
-        )
-        self._state.observe(self._show_cluster, ["cluster_mode", "cluster_note"])
-
-    def _pressed(self) -> None:
-        if self._state.simulating:
-            self._work.cancel()
-        else:
-            self._work.run()
+        state.observe(self._show_cluster, ["cluster_mode", "cluster_note"])
 
     def _toggled(self, change: dict[str, Any]) -> None:
         if change["new"] != self._state.cluster_mode:
@@ -85,27 +34,3 @@ class ComputingPanel(widgets.VBox):
 
     def _show_cluster(self, _change: Any = None) -> None:
         self.cluster.value = self._state.cluster_mode
-
-    def _show(self, _change: Any = None) -> None:
-        state = self._state
-        simulating = state.simulating
-        self.predict.disabled = not state.valid
-        self.run.description = "Cancel" if simulating else "Run"
-        waiting = state.phase in (RunPhase.STARTING, RunPhase.CANCELLING)
-        self.run.disabled = waiting or not (simulating or state.runnable)
-        (self.run.add_class if simulating else self.run.remove_class)("nc-cancel")
-        self.estimate.value = escape(words.estimate(state.estimate if state.valid else None))
-        self._show_run_buttons()
-        progress = state.simulation.progress if simulating and state.simulation else None
-        self.progress.value = progress.fraction if progress else 0.0
-        (self.progress.add_class if simulating else self.progress.remove_class)("nc-active")
-
-    def _show_run_buttons(self) -> None:
-        """Show the buttons for a submitted simulation, and enable those that apply."""
-        state, shown = self._state, self._state.simulation
-        submitted = state.simulating and state.phase is not RunPhase.STARTING
-        resumable = submitted and registry.get(shown.settings.engine).resumable
-        can_finish = resumable and shown.mine and not shown.where
-        running = submitted and shown.state == RunState.RUNNING
-        self.finish.disabled = state.phase.ending or not (can_finish and running)
-        self._run_buttons.layout.display = None if submitted else "none"

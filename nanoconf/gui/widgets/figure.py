@@ -23,22 +23,22 @@ SMALLEST = (320, 220)
 STACKED_HEIGHT = 320
 """Smallest height of each of several charts that are stacked."""
 
-URGENT = ("prediction", "mean_field", "tab", "stage")
+URGENT = ("prediction", "mean_field", "tab", "figures", "stage")
 """Traits whose changes are displayed immediately; changed inputs wait for their prediction."""
 
-AROUND = ("tab", "stage", "dark")
+AROUND = ("tab", "figures", "stage", "dark")
 """Traits that every figure depends on."""
 
 
 class Canvas(widgets.VBox):
-    """A figure that is created when its tab is first selected, and drawn only while it is visible.
+    """A figure that is created when it is first selected, and drawn only while it is visible.
 
     Parameters
     ----------
     state : AppState
-        Provides the selected tab and the available space.
-    tab : str
-        Title of the figure's tab.
+        Provides the selected figure and the available space.
+    title : str
+        Title of the figure: that of its tab, or one of `Tab.figures`.
     plot : callable
         Makes the `Plot`.
     reserved : int
@@ -50,12 +50,12 @@ class Canvas(widgets.VBox):
     def __init__(
         self,
         state: AppState,
-        tab: str,
+        title: str,
         plot: Callable[[], Plot],
         reserved: int = 0,
         watched: tuple[str, ...] = (),
     ):
-        self._state, self._tab, self._plot, self._reserved = state, tab, plot, reserved
+        self._state, self._title, self._plot, self._reserved = state, title, plot, reserved
         self._canvas: Any = None
         self._shown: tuple[Any, ...] = ()
         self._debounced = Debounced(self._refresh)
@@ -81,7 +81,7 @@ class Canvas(widgets.VBox):
         self._debounced.request(immediately=is_urgent(change))
 
     def _refresh(self) -> None:
-        if self._state.tab != self._tab or self._state.stage == (0, 0):
+        if self._state.shown_figure != self._title or self._state.stage == (0, 0):
             return
         plot = self._plot()
         # A run reports twice a second and drawing is slow, so an unchanged figure is not redrawn.
@@ -107,8 +107,8 @@ class Canvas(widgets.VBox):
         self.numbers.value = _numbers(plot)
         self.table.value = as_html(plot) if self.data.value else ""
         self.save.disabled = not plot.curves
-        # Store the function, because the plot itself is outdated once the tab is hidden.
-        self._state.drawn = {**self._state.drawn, self._tab: self._plot}
+        # Store the function, because the plot itself is outdated once the figure is hidden.
+        self._state.drawn = {**self._state.drawn, self._title: self._plot}
 
     def _size(self, plot: Plot) -> tuple[int, int]:
         width, height = self._state.stage

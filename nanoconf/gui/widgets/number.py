@@ -106,10 +106,20 @@ class TrainingRange(widgets.HTML):
             return
         last = len(self._field.positions) - 1
         left, right = (100 * self._field.position(value) / last for value in trained)
-        low, high = (self._field.text(value) for value in trained)
-        title = f"Training range of the surrogate: {low} to {high} {self._field.unit}".rstrip()
+        words = escape(trained_words(self._field, *trained))
         style = f"left:{left:.1f}%;width:{right - left:.1f}%"
-        self.value = f"<i style='{style}' title='{escape(title)}'></i>"
+        # browser.js lets the handle of the slider and the text field refer to the words.
+        note = f"<span id='nc-trained-{self.model_id}' hidden>{words}</span>"
+        self.value = f"<i style='{style}' title='{words}'></i>{note}"
+
+
+def trained_words(field: Field, low: float, high: float) -> str:
+    """Return the training range of an input in words."""
+    unit = "" if field.whole else f" {field.unit}"
+    if low == high:
+        return f"ML model trained for {field.short(low)}{unit} only"
+    text = f"ML model trained for {field.short(low)} to {field.short(high)}{unit}"
+    return f"{text}, equal to d" if field.name == "negative_diameter" else text
 
 
 def training_range(card: Card | None, field: Field) -> tuple[float, float] | None:

@@ -372,7 +372,7 @@ def test_a_run_on_the_cluster_outlives_its_kernel(describe, home, cluster):
     state = AppState()
     work = Work(state, archive)
     work.owner = "me"
-    work.resume("", predicted=False)
+    work.resume("")
     until(lambda: state.simulation and state.simulation.state == RunState.DONE, state.status)
     work.close()
     assert state.simulation.run_id == run.id and state.simulation.mine

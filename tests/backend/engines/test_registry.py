@@ -27,7 +27,7 @@ from backend.walls import binned_boltzmann_factor
 from nanoconf.cli.main import parser
 from nanoconf.gui.services.clusters import Place
 from nanoconf.gui.state import Simulation
-from nanoconf.gui.widgets.computing import ComputingPanel
+from nanoconf.gui.widgets.actions import ActionsPanel
 from tests.support.toy_engine import TOY
 
 REPOSITORY = Path(__file__).parents[3]
@@ -168,7 +168,7 @@ def test_modules_of_registered_engines_are_copied_to_clusters(toy):
 
 
 def test_the_page_offers_to_finish_early_if_the_engine_supports_it(toy, state, work):
-    panel = ComputingPanel(state, work)
+    panel = ActionsPanel(state, work)
     for resumable in (True, False):
         registry.register(replace(TOY, resumable=resumable))
         state.show(

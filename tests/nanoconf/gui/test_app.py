@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from backend.system import SlitSystem
+from nanoconf.gui.app import App
+from tests.support.homes import PATIENCE
 
 HEAVY = ("tensorflow", "numba", "pandas", "ai_edge_litert", "matplotlib")
 
@@ -18,3 +24,19 @@ def test_the_page_is_shown_before_heavy_imports():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert answer.stdout.strip() == "[]", answer.stdout + answer.stderr
+
+
+def test_a_new_page_predicts_its_inputs_and_reports_nothing(home):
+    async def page() -> None:
+        app = App()
+        try:
+            app.browser._receive(app.browser, {"type": "opened", "memory": {"owner": "me"}}, [])
+            while app.state.prediction is None:
+                await asyncio.sleep(0.01)
+            assert app.state.prediction.system == SlitSystem()
+            assert app.state.status == "Ready." and app.state.log == ()
+        finally:
+            app.work.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, asyncio.wait_for(page(), PATIENCE)).result()

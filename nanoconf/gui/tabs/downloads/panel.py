@@ -153,7 +153,7 @@ class DownloadsPanel(widgets.VBox):
 
     def _deliver(self, name: str, make: Callable[[], bytes]) -> None:
         try:
-            self._work.deliver(name, make(), files.kind_of(name))
+            self._state.deliver(name, make(), files.kind_of(name))
         except (OSError, RuntimeError, ValueError) as error:
             message = f"{name} could not be created: {words.one_line(error)}"
             self._state.report_failure(message)

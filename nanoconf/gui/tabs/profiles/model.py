@@ -19,7 +19,7 @@ from nanoconf.gui.figures.plots import (
     Plot,
 )
 from nanoconf.gui.tabs.registry import (
-    CHARGE,
+    CHARGE_DENSITY,
     INTEGRATED,
     NEGATIVE,
     POSITIVE,
@@ -140,7 +140,7 @@ def charge_plot(state: AppState) -> Plot:
     """Plot the net charge density."""
     columns = Columns("z_nm", "charge_density_eM", "error_eM")
     label = "Net charge density, z₊ρ₊ + z₋ρ₋ (e·M)"
-    return _charge_plot(state, CHARGE, "density", label, columns)
+    return _charge_plot(state, CHARGE_DENSITY, "density", label, columns)
 
 
 def integrated_plot(state: AppState) -> Plot:

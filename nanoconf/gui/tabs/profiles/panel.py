@@ -1,8 +1,9 @@
-"""Panels of the profiles: a caption, the Poisson-Boltzmann button, and a figure."""
+"""Panels of the profiles: a caption, the Poisson-Boltzmann button, and figures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -14,6 +15,7 @@ from nanoconf.gui.state import AppState
 from nanoconf.gui.tabs.profiles import model
 from nanoconf.gui.tabs.registry import (
     CHARGE,
+    CHARGE_DENSITY,
     INTEGRATED,
     NEGATIVE,
     POSITIVE,
@@ -22,9 +24,12 @@ from nanoconf.gui.tabs.registry import (
     Tab,
 )
 from nanoconf.gui.widgets.chips import prediction_chip, refusal_chip, simulation_chip
+from nanoconf.gui.widgets.choice import Choice
 from nanoconf.gui.widgets.figure import AROUND, Canvas, is_urgent
 
-CAPTION_HEIGHT = 34
+Plots = Mapping[str, Callable[[AppState], Plot]]
+
+CAPTION_HEIGHT, SWITCH_HEIGHT = 34, 34
 
 SYSTEM = (
     *("values", "simulation", "simulation_stale", "phase", "prediction", "prediction_stale"),
@@ -34,7 +39,7 @@ SYSTEM = (
 
 
 class SlitPanel(widgets.VBox):
-    """A tab with one figure of profiles across the slit.
+    """A tab with profiles across the slit; a switch chooses one of several figures.
 
     Parameters
     ----------
@@ -42,25 +47,39 @@ class SlitPanel(widgets.VBox):
         State of the page.
     tab : str
         Title of the tab.
-    plot : callable
-        Makes the `Plot` from the state.
+    plots : dict of str to callable
+        Makes each `Plot` from the state, by the title of the figure.
     """
 
-    def __init__(self, state: AppState, tab: str, plot: Callable[[AppState], Plot]):
+    def __init__(self, state: AppState, tab: str, plots: Plots):
         self._state, self._tab = state, tab
         self.caption = widgets.HTML().add_class("nc-caption")
         self.theory = widgets.ToggleButton(
             description="Poisson-Boltzmann",
             tooltip="Overlay Poisson-Boltzmann theory: point ions in their mean field",
         ).add_class("nc-theory")
-        self.canvas = Canvas(state, tab, lambda: plot(state), CAPTION_HEIGHT, SYSTEM)
         top = widgets.HBox([self.caption, self.theory]).add_class("nc-top")
-        super().__init__([top, self.canvas])
+        switches = [self._make_switch()] if tab in state.figures else []
+        reserved = CAPTION_HEIGHT + SWITCH_HEIGHT * len(switches)
+        self.canvases = {
+            title: Canvas(state, title, partial(plot, state), reserved, SYSTEM)
+            for title, plot in plots.items()
+        }
+        super().__init__([top, *switches, *self.canvases.values()])
         self.add_class("nc-panel")
         self.theory.observe(self._toggled, "value")
         self._debounced = Debounced(self._show)
         state.observe(self._refresh, (*AROUND, *SYSTEM))
         self._show()
+
+    def _make_switch(self) -> Choice:
+        """Return the switch between the figures of the tab."""
+        state = self._state
+        titles = list(state.tabs[self._tab].figures)
+        switch = Choice(groups=[titles], value=state.figures[self._tab], label="Figure")
+        switch.observe(lambda change: state.choose_figure(change["new"]), "value")
+        state.observe(lambda _change: setattr(switch, "value", state.figures[self._tab]), "figures")
+        return switch.add_class("nc-switch")
 
     def _toggled(self, change: dict[str, Any]) -> None:
         self._state.mean_field_wanted = change["new"]
@@ -72,6 +91,9 @@ class SlitPanel(widgets.VBox):
     def _show(self) -> None:
         self.theory.value = self._state.mean_field_wanted
         self.caption.value = _caption(self._state, self._state.tabs[self._tab])
+        chosen = self._state.figures.get(self._tab, self._tab)
+        for title, canvas in self.canvases.items():
+            canvas.layout.display = None if title == chosen else "none"
 
 
 def _caption(state: AppState, tab: Tab) -> str:
@@ -87,13 +109,18 @@ def _caption(state: AppState, tab: Tab) -> str:
     return "".join(parts)
 
 
-def _panel(tab: str, plot: Callable[[AppState], Plot]) -> Callable[[AppState, Work], SlitPanel]:
-    return lambda state, _work: SlitPanel(state, tab, plot)
+def _panel(tab: str, plots: Plots) -> Callable[[AppState, Work], SlitPanel]:
+    return lambda state, _work: SlitPanel(state, tab, plots)
 
 
-positive = _panel(POSITIVE, lambda state: model.density_plot(state, "positive"))
-negative = _panel(NEGATIVE, lambda state: model.density_plot(state, "negative"))
-charge = _panel(CHARGE, model.charge_plot)
-integrated = _panel(INTEGRATED, model.integrated_plot)
-potential = _panel(POTENTIAL, model.potential_plot)
-prediction = _panel(PREDICTION, model.prediction_plot)
+positive = _panel(POSITIVE, {POSITIVE: partial(model.density_plot, species="positive")})
+negative = _panel(NEGATIVE, {NEGATIVE: partial(model.density_plot, species="negative")})
+charge = _panel(
+    CHARGE,
+    {
+        CHARGE_DENSITY: model.charge_plot,
+        INTEGRATED: model.integrated_plot,
+        POTENTIAL: model.potential_plot,
+    },
+)
+prediction = _panel(PREDICTION, {PREDICTION: model.prediction_plot})

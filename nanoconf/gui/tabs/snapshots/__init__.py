@@ -1,1 +1,1 @@
-"""The Snapshots tab."""
+"""The 3D tab."""

@@ -96,7 +96,7 @@ def test_another_page_in_the_same_browser_finds_the_run(state, work, monkeypatch
     fresh = AppState()
     again = Work(fresh, work.archive)
     again.owner = "me"
-    again.resume("", predicted=False)
+    again.resume("")
     until(lambda: fresh.simulation and fresh.simulation.state == RunState.RUNNING)
     assert fresh.simulation.run_id == run_id and fresh.simulation.mine
     again.cancel()
@@ -106,7 +106,7 @@ def test_another_page_in_the_same_browser_finds_the_run(state, work, monkeypatch
 
 def test_a_run_from_another_browser_is_offered_and_cancelled_only_after_confirmation(state, work):
     run = work.archive.submit(SYSTEM, LONG, owner="somebody else")
-    work.resume("", predicted=False)
+    work.resume("")
     (offer,) = work.offers()
     assert offer.run_id == run.id
     assert state.simulation is None
@@ -165,7 +165,7 @@ def stored(archive: Archive, owner: str = "somebody else") -> Run:
 def test_a_page_opens_with_the_stored_result_for_its_inputs(state, work, monkeypatch):
     small(state, monkeypatch, QUICK)
     run = stored(work.archive)
-    work.resume("", predicted=False)  # no input has changed
+    work.resume("")  # no input has changed
     until(lambda: state.simulation and "Stored result" in state.status)
     assert state.simulation.stored and state.simulation.run_id == run.id
 
@@ -231,7 +231,7 @@ def with_a_stored_result_and_a_run(state: AppState, page: Page) -> Run:
     stored(page.work.archive, owner="me")
     run = page.work.archive.submit(SYSTEM, LONG, owner="me")
     state.restore(texts_of(SYSTEM))
-    page.work.resume(run.id, predicted=False)
+    page.work.resume(run.id)
     # The posted calls wait until the result has been found and the run has been read.
     until(lambda: len(page.waiting) > 8)
     page.until(lambda: state.simulation.active)

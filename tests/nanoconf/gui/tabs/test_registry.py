@@ -12,14 +12,28 @@ from traitlets import TraitError
 from nanoconf.gui.app import App
 from nanoconf.gui.state import AppState
 from nanoconf.gui.tabs.bar import TabsPanel
-from nanoconf.gui.tabs.registry import ABOUT, POSITIVE, SNAPSHOTS, TABS, TRENDS, Tab
+from nanoconf.gui.tabs.registry import (
+    ABOUT,
+    CHARGE,
+    INTEGRATED,
+    POSITIVE,
+    POTENTIAL,
+    SNAPSHOTS,
+    TABS,
+    TRENDS,
+    Tab,
+    grouped,
+)
 from tests.support.homes import PATIENCE
 
-TITLES = [
-    *("Positive Ion Density", "Negative Ion Density", "Charge Density", "Integrated Charge"),
-    *("Potential", "Prediction Graph", "Trends", "Uncertainty", "Snapshots", "Runs", "Downloads"),
-    "About",
+GROUPS = [
+    ["Positive Ion Density", "Negative Ion Density", "Charge"],
+    ["Prediction Graph"],
+    ["Trends", "Uncertainty", "3D"],
+    ["Runs", "Downloads"],
+    ["Lessons", "About"],
 ]
+TITLES = [title for group in GROUPS for title in group]
 
 
 class Toy(widgets.HTML):
@@ -47,17 +61,17 @@ def within(widget: widgets.Widget, kind: type) -> list[widgets.Widget]:
 
 
 def test_the_page_has_its_tabs_in_order():
-    assert [tab.title for tab in TABS] == TITLES
+    assert grouped(TABS) == GROUPS
 
 
 def test_a_registered_tab_is_built_when_it_is_first_selected(home):
     def check() -> None:
         app = App((*TABS, Tab("Toy", Toy)))
         try:
-            (bar,) = within(app.widget, TabsPanel)
-            assert list(bar.titles) == [*TITLES, "Toy"]
+            (tabs,) = within(app.widget, TabsPanel)
+            assert tabs.bar.groups == [*GROUPS, ["Toy"]]
             assert not within(app.widget, Toy)
-            bar.selected_index = len(TITLES)  # like a click
+            tabs.bar.value = "Toy"  # like a click
             assert app.state.tab == "Toy"
             (toy,) = within(app.widget, Toy)
             assert toy.value == "h = 3 nm"
@@ -72,11 +86,12 @@ def test_a_registered_tab_is_built_when_it_is_first_selected(home):
 
 def test_each_tab_builds_the_panel_that_its_line_names(state, work):
     def check() -> None:
-        bar = TabsPanel(state, work)
-        for title, place in zip(TITLES, bar.children, strict=True):
+        tabs = TabsPanel(state, work)
+        for title in TITLES:
             state.tab = title
-            (panel,) = place.children
+            (panel,) = tabs.stage.children[-1 if title != "Prediction Graph" else 0].children
             assert panel.__module__.startswith("nanoconf.gui.tabs."), title
+        assert len(tabs.stage.children) == len(TITLES)
 
     on_a_page(check)
 
@@ -103,3 +118,20 @@ def test_a_tab_that_is_not_registered_is_refused(state):
     state.restore_view({"tab": "Toy"})
     state.restore_view({"tab": ["Toy"]})
     assert state.tab == "Prediction Graph"
+
+
+def test_former_titles_that_a_browser_stored_select_the_tab_that_replaced_them(state):
+    state.restore_view({"tab": "Snapshots"})
+    assert state.tab == SNAPSHOTS
+    state.restore_view({"tab": "Potential"})
+    assert state.tab == CHARGE and state.shown_figure == POTENTIAL
+
+
+def test_the_figure_of_a_tab_is_restored(state):
+    state.restore_view({"tab": CHARGE, "figures": {CHARGE: INTEGRATED}})
+    assert state.shown_figure == INTEGRATED
+    for nonsense in ({CHARGE: "Toy"}, {CHARGE: [1]}, {"Toy": POTENTIAL}, [1], "Toy", 7):
+        before = state.figures
+        state.restore_view({"figures": nonsense})
+        assert set(state.figures) == set(before)
+        assert state.tab == CHARGE

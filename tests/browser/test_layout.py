@@ -1,0 +1,202 @@
+"""Sizes of the window: what is in view in each, and the tab bar by keyboard."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from nanoconf.gui.tabs.registry import ABOUT, CHARGE, DOWNLOADS, POSITIVE, RUNS, TABS, TRENDS
+from tests.support.browser import SHORT, Window, predict
+
+WIDE = [(1280, 800), (1024, 600), (960, 540)]
+PHONE, TABLET = (390, 844), (820, 1180)
+SIDEWAYS = (
+    "document.scrollingElement.scrollWidth > innerWidth ||"
+    " document.querySelector('.nc-app').scrollWidth > innerWidth"
+)
+LONG = "100"
+FIGURE = ".jupyter-matplotlib-canvas-div:visible"
+
+
+def in_view(window: Window, what: Locator) -> None:
+    """Assert that an element lies in the window, and that nothing covers its centre."""
+    what.wait_for()
+    box, size = what.bounding_box(), window.page.viewport_size
+    assert box["x"] >= 0 and box["x"] + box["width"] <= size["width"], box
+    assert box["y"] >= 0 and box["y"] + box["height"] <= size["height"], box
+    centre = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    assert what.evaluate("(e, [x, y]) => e.contains(document.elementFromPoint(x, y))", centre)
+
+
+@pytest.fixture
+def sized(browser, server):
+    """Return a function that opens the page in a window of a given size."""
+    opened = []
+    server.start()
+
+    def open_in(size: tuple[int, int]) -> Window:
+        opened.append(Window(browser, server, size).open())
+        return opened[-1]
+
+    yield open_in
+    for window in opened:
+        window.close()
+        assert window.trouble == []
+
+
+def test_the_buttons_are_in_view_also_during_a_run(sized):
+    for size in WIDE:
+        window = sized(size)
+        places = {}
+        for name in ("Predict using ML", "Run"):
+            in_view(window, window.button(name))
+            places[name] = window.button(name).bounding_box()
+        window.paste("Simulation length (ns)", LONG)
+        window.button("Run").click()
+        window.wait_for_status("Simulating:")
+        for name in ("Predict using ML", "Cancel", "Finish now", "Run in background"):
+            in_view(window, window.button(name))
+        # A button that moved would be pressed instead of another one.
+        assert window.button("Predict using ML").bounding_box() == places["Predict using ML"]
+        assert window.button("Cancel").bounding_box() == places["Run"]
+        window.picture(f"running-{size[0]}")
+        window.button("Cancel").click()
+        window.wait_for_status("Cancelled")
+        assert not window.page.evaluate(SIDEWAYS)
+
+
+def test_the_first_screen_shows_the_prediction_for_the_default_inputs(server, window):
+    server.start()
+    window.open()
+    window.wait_for_curves("ML", "ML")
+    assert window.status == "Ready."
+    drawing = window.page.get_by_role("img", name="Slit of width h = 3.00 nm")
+    in_view(window, drawing)
+    window.paste("Confinement length h (nm)", "3.5")
+    in_view(window, window.page.get_by_role("img", name="Slit of width h = 3.50 nm"))
+    window.picture("first-screen")
+
+
+def test_everything_on_the_left_fits_into_a_usual_window(server, window):
+    server.start()
+    window.open()
+    window.page.get_by_text("Shaded: range the ML model was trained on").wait_for()
+    inputs = window.page.locator(".nc-inputs")
+    assert inputs.evaluate("e => e.scrollHeight <= e.clientHeight")
+    in_view(window, window.field("Stop at error (%)"))
+
+
+def test_a_phone_shows_the_curve_the_buttons_and_no_sideways_scrolling(sized):
+    for size in (PHONE, TABLET):
+        window = sized(size)
+        predict(window)
+        in_view(window, window.page.locator(FIGURE))
+        for name in ("Predict using ML", "Run"):
+            in_view(window, window.button(name))
+        assert not window.page.evaluate(SIDEWAYS)
+        stage = window.page.locator(".nc-stage")
+        assert stage.evaluate("e => e.scrollHeight <= e.clientHeight")  # the figure fits
+        window.picture(f"narrow-{size[0]}")
+        # The curve follows a slider that is scrolled into view.
+        slider = window.slider("Salt concentration c (M)")
+        slider.focus()
+        slider.press("ArrowRight")
+        window.wait_for_curves("ML", "ML")
+        in_view(window, slider)
+        in_view(window, window.page.locator(FIGURE))
+        for tab in (POSITIVE, CHARGE, TRENDS, RUNS, DOWNLOADS, ABOUT):
+            window.tab(tab)
+            in_view(window, window.page.get_by_role("tabpanel", name=tab, exact=True))
+            assert not window.page.evaluate(SIDEWAYS)
+            window.page.screenshot(path=f"test-results/narrow-{size[0]}-{tab.lower()}.png")
+        window.paste("Simulation length (ns)", SHORT)
+        window.button("Run").click()
+        window.wait_for_status("Done")
+
+
+def test_the_tab_bar_has_one_stop_and_is_operated_by_arrow_keys(server, window):
+    server.start()
+    window.open()
+    titles = [tab.title for tab in TABS]
+    page, press = window.page, window.page.keyboard.press
+
+    def tab(title: str) -> Locator:
+        return page.get_by_role("tab", name=title, exact=True)
+
+    def stops() -> list[str]:
+        return page.locator("[role=tab][tabindex='0']").all_inner_texts()
+
+    bar = page.get_by_role("tablist", name="Results")
+    expect(bar).to_have_count(1)
+    assert stops() == ["Prediction Graph"]
+    tab("Prediction Graph").focus()
+    press("ArrowRight")
+    expect(tab("Trends")).to_be_focused()
+    press("End")
+    expect(tab(titles[-1])).to_be_focused()
+    press("ArrowRight")
+    expect(tab(titles[0])).to_be_focused()
+    press("ArrowLeft")
+    press("Home")
+    expect(tab(titles[0])).to_be_focused()
+    expect(tab("Prediction Graph")).to_have_attribute("aria-selected", "true")
+    press("Enter")
+    expect(tab(titles[0])).to_have_attribute("aria-selected", "true")
+    panel = page.get_by_role("tabpanel", name=titles[0], exact=True)
+    panel.wait_for()
+    assert tab(titles[0]).get_attribute("aria-controls") == panel.get_attribute("id")
+    expect(page.get_by_role("tabpanel")).to_have_count(1)
+    press("ArrowRight")
+    press("Tab")
+    assert stops() == [titles[0]]
+    press("Shift+Tab")
+    expect(tab(titles[0])).to_be_focused()
+
+
+def test_the_figures_of_the_charge_tab_are_switched_by_arrow_keys(server, window):
+    server.start()
+    window.open()
+    window.tab(CHARGE)
+    group = window.page.get_by_role("radiogroup", name="Figure")
+    chosen = group.get_by_role("radio", checked=True)
+    expect(chosen).to_have_text("Charge Density")
+    chosen.focus()
+    window.page.keyboard.press("ArrowRight")
+    expect(chosen).to_have_text("Integrated Charge")
+    window.page.get_by_role("img", name="Integrated Charge").wait_for(state="attached")
+    window.wait("JSON.parse(localStorage.getItem('nanoconf')).figures.Charge !== 'Charge Density'")
+    window.reload()
+    expect(chosen).to_have_text("Integrated Charge")
+
+
+def test_a_browser_that_stored_a_former_tab_opens_its_successor(server, window):
+    server.start()
+    window.open()
+    for former, tab in (("Snapshots", "3D"), ("Potential", CHARGE)):
+        window.page.evaluate(
+            "text => localStorage.setItem('nanoconf', text)", json.dumps({"tab": former})
+        )
+        window.page.reload()
+        window.page.locator(f"[role=tab][aria-selected=true]:text-is('{tab}')").wait_for()
+    expect(window.page.get_by_role("radio", checked=True)).to_have_text("Potential")
+
+
+def test_sliders_and_fields_are_described_by_the_training_range(server, window):
+    server.start()
+    window.open()
+    words = "ML model trained for 3.0 to 4.0 nm"
+    label = "Confinement length h (nm)"
+    for control in (window.slider(label), window.field(label)):
+        expect(control).to_have_accessible_description(words)
+
+
+def test_the_page_has_landmarks(server, window):
+    server.start()
+    window.open()
+    page = window.page
+    expect(page.get_by_role("banner").get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_role("region", name="Inputs").get_by_label("Ion diameter")).to_have_count(2)
+    expect(page.get_by_role("main").get_by_role("tablist")).to_be_visible()
+    expect(page.get_by_role("contentinfo").get_by_role("status")).to_be_visible()
