@@ -265,6 +265,9 @@ def test_runs_are_searched_named_compared_cited_opened_and_deleted(state, work):
     history.rename("  a fine run ")
     until(lambda: any(entry.name == "a fine run" for entry in history.entries))
     assert work.archive.get(mine.id).name == "a fine run"
+    (named,) = history.plot().curves
+    assert named.label.startswith(f"a fine run ({mine.id[:8]}): h ")
+    assert history.plot().origin.stem("Runs").endswith(f"_{mine.id[:8]}_runs")
     history.open()
     until(lambda: state.simulation)
     assert state.simulation.run_id == mine.id and not state.simulation_stale
