@@ -226,6 +226,12 @@ def shown_length(simulation: Simulation) -> str:
     return nanoseconds(simulated_ns(simulation))
 
 
+def result_length(simulation: Simulation) -> str:
+    """Describe the length of a result, marked if it has not converged."""
+    mark = f", {NOT_CONVERGED}" if not_converged(simulation) else ""
+    return shown_length(simulation) + mark
+
+
 def typical_error(simulation: Simulation) -> float | None:
     """Return the median relative standard error of the profile; None if unknown."""
     if simulation.result is None:

@@ -21,7 +21,7 @@ from nanoconf.gui.tabs.registry import RUNS
 if TYPE_CHECKING:
     from backend.runs.run import Run
     from nanoconf.gui.services.work import Work
-    from nanoconf.gui.state import AppState
+    from nanoconf.gui.state import AppState, Simulation
 
 MAXIMUM_ENTRIES = 1000
 """Number of runs in the table; a search finds the others."""
@@ -145,7 +145,8 @@ class History(HasTraits):
         self._state, self._work = state, work
         self._reported = ""
         self._latest = Latest(work.background, self._read, self._failed)
-        state.observe(self.refresh, ["tab", "simulation", "offers"])
+        state.observe(self.refresh, ["tab", "offers"])
+        state.observe(self._simulation_changed, "simulation")
         self.observe(self.refresh, ["search", "chosen"])
         self.refresh()
 
@@ -153,6 +154,12 @@ class History(HasTraits):
         """Read the archive again if the tab is selected."""
         if self._state.tab == RUNS:
             self._latest.request(self.search, self.chosen)
+
+    def _simulation_changed(self, change: dict[str, Any]) -> None:
+        """Read the archive again for a new run or state, but not for each progress update."""
+        before, now = change["old"], change["new"]
+        if before is None or now is None or _key(before) != _key(now):
+            self.refresh()
 
     def _read(self, search: str, chosen: tuple[str, ...]) -> None:
         entries = self._entries(search.lower().split())
@@ -333,6 +340,10 @@ def _curve(title: str, result: Any, species: str, shade: float) -> Curve:
         shade=shade,
         converged=not unconverged,
     )
+
+
+def _key(simulation: Simulation) -> tuple[str, RunState]:
+    return simulation.run_id, simulation.state
 
 
 def _owner(run: Run, mine: bool) -> str:
