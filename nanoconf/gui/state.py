@@ -7,7 +7,7 @@ and reports back. All methods run on the kernel's main thread.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -204,6 +204,8 @@ class AppState(Inputs):
         super().__init__(**kwargs)
         self.figures = {title: tab.figures[0] for title, tab in self.tabs.items() if tab.figures}
         self.observe(self._mark_stale, "values")
+        # Sends a file to the browser, given its name, content and media type.
+        self.deliver: Callable[[str, bytes, str], None] = lambda _name, _content, _kind: None
 
     # --- tabs and appearance ----------------------------------------------------------------
 
