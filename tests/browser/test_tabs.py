@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from backend.keeper.election import ensure_keeper
 from backend.poisson_boltzmann import poisson_boltzmann
@@ -231,13 +231,16 @@ def test_the_trends_uncertainty_runs_and_about_tabs_show_their_contents(server, 
     window.picture("uncertainty-over-z")
 
     window.tab(RUNS)
-    entry = window.page.locator(".nc-list option").filter(has_text="0.02 ns")
-    entry.wait_for(state="attached")
-    window.page.locator(".nc-list select").select_option(index=0)
+    choose(window, "0.02 ns")
     window.wait_for_curves("MD")
     window.button("Cite").click()
     (run,) = Archive(server.home).runs()
-    window.page.get_by_label("Citation").filter(has_text=run.id).wait_for()
+    citation = window.page.get_by_label("Citation").filter(has_text=run.id)
+    citation.wait_for()
+    window.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    window.button("Copy").click()
+    window.page.get_by_text("Copied.").wait_for()
+    assert window.page.evaluate("navigator.clipboard.readText()") == citation.inner_text()
     window.picture("runs")
 
     window.tab(ABOUT)
@@ -246,11 +249,19 @@ def test_the_trends_uncertainty_runs_and_about_tabs_show_their_contents(server, 
     window.page.screenshot(path="test-results/about.png")
 
 
+def listed(window: Window) -> Locator:
+    """Return the rows of the table of runs."""
+    return window.page.locator(".nc-runs-table tbody tr")
+
+
 def choose(window: Window, *runs: str) -> None:
-    """Select lines of the list of runs by a part of their text."""
-    lines = window.page.locator(".nc-list option")
-    chosen = [lines.filter(has_text=words).get_attribute("value") for words in runs]
-    window.page.locator(".nc-list select").select_option(value=chosen)
+    """Select the runs whose row contains each of the given texts, and no others."""
+    rows = listed(window)
+    expect(rows.filter(has_text=runs[0])).to_have_count(1)
+    for box in rows.get_by_role("checkbox", checked=True).all():
+        box.uncheck()
+    for words in runs:
+        rows.filter(has_text=words).get_by_role("checkbox").check()
 
 
 def test_runs_are_found_named_compared_opened_and_deleted(server, window):
@@ -260,7 +271,7 @@ def test_runs_are_found_named_compared_opened_and_deleted(server, window):
     window.paste("Salt concentration c (M)", "0.7")
     simulate(window)
     window.tab(RUNS)
-    lines = window.page.locator(".nc-list option")
+    lines = listed(window)
     expect(lines.filter(has_text="done")).to_have_count(2)
 
     choose(window, "0.5 M", "0.7 M")
@@ -271,7 +282,7 @@ def test_runs_are_found_named_compared_opened_and_deleted(server, window):
     window.wait_for_curves("MD")
     window.page.get_by_placeholder("name of the selected run").fill("the first")
     window.button("Rename").click()
-    lines.filter(has_text="the first").wait_for(state="attached")
+    lines.filter(has_text="the first").wait_for()
     window.page.get_by_placeholder("name, 3:−1").fill("first 0.5")
     expect(lines).to_have_count(1)
     choose(window, "the first")
@@ -295,7 +306,6 @@ def test_a_failed_simulation_shows_its_reason(server, window, home):
     server.start()
     window.open()
     window.tab(RUNS)
-    window.page.locator(".nc-list option").filter(has_text="failed").wait_for(state="attached")
     choose(window, "failed")
     window.button("Open").click()
     window.wait_for_status(f"The simulation failed: {run.reason}")

@@ -30,7 +30,9 @@ const ATTRIBUTES = [
   [".jupyter-matplotlib-button:has(> .fa-arrows)", { "aria-label": "Pan with the mouse" }],
   [".jupyter-matplotlib-button:has(> .fa-square-o)", { "aria-label": "Zoom to a rectangle" }],
   [".jupyter-matplotlib-button:has(> .fa-floppy-o)", { "aria-label": "Download plot" }],
-  [".nc-log pre, .nc-note pre", { role: "region", tabindex: "0" }],
+  [".nc-page-log", { role: "region", tabindex: "0", "aria-label": "Log of this page" }],
+  [".nc-run-log", { role: "region", tabindex: "0", "aria-label": "Log of the simulation" }],
+  [".nc-copyable pre", { role: "region", tabindex: "0" }],
   [".nc-about", { role: "region", tabindex: "0", "aria-label": "About" }],
   [".nc-progress", { role: "progressbar", "aria-label": "Progress of the simulation" }],
 ];

@@ -6,7 +6,6 @@ import asyncio
 import io
 import threading
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,6 +13,7 @@ from ipywidgets.widgets.widget import _instances as living
 
 from backend.profiles.charge import ChargeProfile
 from backend.runs.run_state import RunState
+from backend.sampling.result import Progress
 from backend.sampling.summary import Summary
 from backend.sampling.trajectory import Trajectory
 from backend.settings import RunSettings
@@ -33,15 +33,17 @@ from nanoconf.gui.tabs.registry import (
     TRENDS,
     UNCERTAINTY,
 )
-from nanoconf.gui.tabs.snapshots.model import LOADING, RUN_FIRST
+from nanoconf.gui.tabs.snapshots.model import LOADING, NO_SNAPSHOTS, RUN_FIRST
 from nanoconf.gui.tabs.snapshots.panel import SnapshotsPanel
 from nanoconf.gui.tabs.trends.model import Trends
 from nanoconf.gui.tabs.uncertainty.model import UncertainInputs
 from nanoconf.gui.tabs.uncertainty.panel import UncertaintyPanel
 from nanoconf.gui.widgets.number import NumberInput
 from nanoconf.gui.widgets.offers_panel import OffersPanel
+from nanoconf.gui.widgets.status import StatusPanel
 from nanoconf.surrogate.card import KIND, Card
 from nanoconf.surrogate.domain import Domain
+from tests.support.event_loop import on_a_page, soon
 from tests.support.homes import PATIENCE, until
 from tests.support.profiles import prediction, profiles
 
@@ -59,20 +61,6 @@ def done(system: SlitSystem, height: float = 1.0, **more) -> Simulation:
     return simulation(
         system, height, state=RunState.DONE, result=SimpleNamespace(summary=Summary()), **more
     )
-
-
-def on_a_page(page) -> None:
-    """Run a coroutine in an event loop, as in a kernel.
-
-    It runs in its own thread, because Playwright leaves a running loop in the thread of the tests.
-    """
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, asyncio.wait_for(page(), PATIENCE)).result()
-
-
-async def soon(condition) -> None:
-    while not condition():
-        await asyncio.sleep(0.01)
 
 
 # --- figures --------------------------------------------------------------------------------
@@ -173,7 +161,7 @@ def test_snapshots_name_their_system_and_outdated_ones_are_dropped(state, work, 
     state.show(simulation(SlitSystem(), run_id="second"))
     may_load.set()
     work.background.submit(lambda: None).result()  # earlier requests have been served
-    assert RUN_FIRST in panel.view.caption.value and not panel.caption.value
+    assert "ions appear" not in panel.view.caption.value and not panel.caption.value
 
     state.show(done(SlitSystem(), run_id="second"))
     until(lambda: "the trajectory of second" in panel.view.caption.value)
@@ -182,6 +170,46 @@ def test_snapshots_name_their_system_and_outdated_ones_are_dropped(state, work, 
     assert MARK in panel.caption.value
     state.type("salt_concentration", "0.5")
     assert MARK not in panel.caption.value
+
+
+def test_the_snapshots_tab_explains_what_it_waits_for(state, work):
+    state.tab = SNAPSHOTS
+    panel = SnapshotsPanel(state, work)
+    waiting = "The snapshots appear here when the run is done"
+
+    def shown() -> str:
+        return panel.view.caption.value
+
+    assert RUN_FIRST in shown()
+    run = Simulation("1", SlitSystem(), RunSettings(snapshots=60))
+    state.show(run)
+    assert f"{waiting}; it is waiting to start." in shown()
+    for fraction in (0.3, 0.62):
+        progress = Progress("sampling", fraction)
+        state.show(replace(run, state=RunState.RUNNING, progress=progress))
+        assert f"{waiting}: {100 * fraction:.0f} % so far." in shown()
+    state.show(replace(run, state=RunState.CANCELLED))
+    assert RUN_FIRST in shown()
+    state.show(replace(run, run_id="2", settings=RunSettings(snapshots=0)))
+    assert NO_SNAPSHOTS in shown()
+
+
+# --- status ---------------------------------------------------------------------------------
+
+
+def test_the_status_line_is_one_widget_with_a_hidden_text(state):
+    panel = StatusPanel(state)
+    shown, spoken = panel.line, []
+    panel.line.observe(lambda change: spoken.append(change["new"]), "spoken")
+    run = Simulation("1", SlitSystem(), RunSettings(), RunState.RUNNING)
+    for percent in range(26):
+        state.show(replace(run, progress=Progress("sampling", percent / 100)))
+        assert panel.line.text == f"Simulating: {percent} %."
+    assert spoken == ["Simulating", "Simulating: 25 %"] and panel.line.mood == "busy"
+    state.type("salt_concentration", "x")
+    state.detach()
+    assert panel.line is shown and panel.line.text == panel.line.spoken == state.status
+    assert panel.line.mood == "bad"
 
 
 # --- widgets that are created and closed ----------------------------------------------------
@@ -207,17 +235,26 @@ def test_downloads_are_unchanged_while_a_run_continues(state, work):
     assert len(panel.figures.children) == 1 and len(living) == len(before)
 
 
-def test_offers_are_redrawn_only_when_they_change(state, work):
+def test_an_offer_keeps_its_button_while_it_progresses(state, work):
     panel = OffersPanel(state, work)
-    first = Offer("1", SlitSystem(), RunState.RUNNING, 0.1)
+    first = Offer("1", SlitSystem(), RunState.QUEUED, 0.0)
     state.offers = (first,)
+    (row,), before = panel.children, set(living)
+    assert "waiting to start" in row.children[0].value
+    state.start()  # no simulation is on screen yet
+    assert not panel.children
+    state.detach()
     (row,), before = panel.children, set(living)
     state.show(done(SlitSystem()))
     assert panel.children == (row,) and set(living) == before
-    state.offers = (replace(first, fraction=0.2),)
-    assert panel.children != (row,) and len(living) == len(before)
+    for fraction in (0.1, 0.2):
+        state.offers = (replace(first, state=RunState.RUNNING, fraction=fraction),)
+        assert panel.children == (row,) and set(living) == before
+        assert f"{100 * fraction:.0f} % done" in row.children[0].value
     state.show(simulation(SlitSystem(), mine=False))
-    assert "another browser" in panel.children[0].children[0].value
+    assert "in another browser" in panel.children[0].children[0].value
+    state.show(simulation(SlitSystem(), run_id="2", mine=False, by_command=True))
+    assert "by a command" in panel.children[0].children[0].value
     state.offers = ()
     state.show(done(SlitSystem()))
     assert not panel.children
