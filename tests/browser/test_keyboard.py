@@ -10,6 +10,7 @@ from nanoconf.gui.tabs.registry import (
     ABOUT,
     DOWNLOADS,
     PREDICTION,
+    RUNS,
     SNAPSHOTS,
     TABS,
     TRENDS,
@@ -233,6 +234,42 @@ def test_files_are_downloaded_without_a_mouse(server, window):
         with window.page.expect_download() as waiting:
             keyboard.press("Enter")
         assert waiting.value.suggested_filename == file
+
+
+def test_runs_are_found_compared_renamed_and_deleted_without_a_mouse(server, window):
+    server.start()
+    window.open()
+    simulate(window)
+    window.paste("Salt concentration c (M)", "0.7")
+    simulate(window)
+    keyboard = Keyboard(window)
+    keyboard.tab(RUNS)
+    boxes = window.page.get_by_role("checkbox", name=re.compile("^Select (?!all)"))
+    expect(boxes).to_have_count(2)
+    keyboard.activate("button", "Inputs")
+    keyboard.activate("checkbox", "Select all runs shown", "Space")
+    window.wait_for_curves("MD", "MD")
+    keyboard.activate("checkbox", "Select all runs shown", "Space")
+    keyboard.write("Search", "0.7")
+    expect(boxes).to_have_count(1)
+    for _ in range(20):
+        if boxes.and_(window.page.locator(":focus")).count():
+            break
+        keyboard.press("Tab")
+    keyboard.press("Space")
+    window.wait_for_curves("MD")
+    keyboard.write("Name of the selected run", "dense")
+    keyboard.activate("button", "Rename")
+    dense = window.page.get_by_role("checkbox", name=re.compile("^Select dense"))
+    expect(dense).to_have_count(1)
+    keyboard.write("Search", "dense")
+    expect(dense).to_be_checked()
+    keyboard.activate("button", "Cite")
+    window.page.get_by_label("Citation").wait_for()
+    keyboard.reach("region", "Citation")
+    keyboard.activate("button", "Delete")
+    keyboard.activate("button", "Delete for good?")
+    expect(boxes).to_have_count(0)
 
 
 def test_the_tools_of_a_figure_need_no_mouse(server, window):
