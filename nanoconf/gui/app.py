@@ -16,6 +16,8 @@ from nanoconf.gui.services.debounce import Debounced
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
 from nanoconf.gui.tabs.bar import TabsPanel
+from nanoconf.gui.tabs.lessons.model import Lessons
+from nanoconf.gui.tabs.lessons.strip import LessonStrip
 from nanoconf.gui.tabs.registry import TABS, Tab
 from nanoconf.gui.widgets.actions import ActionsPanel
 from nanoconf.gui.widgets.browser import (
@@ -30,11 +32,12 @@ from nanoconf.gui.widgets.offers_panel import OffersPanel
 from nanoconf.gui.widgets.status import StatusPanel
 from nanoconf.gui.widgets.system_panel import SystemPanel
 
-REMEMBERED = ("texts", "tab", "figures", "dark", "mean_field_wanted")
+REMEMBERED = ("texts", "tab", "figures", "dark", "mean_field_wanted", "lessons")
 """Traits of the state that the browser stores, besides the id of its run."""
 
-FREQUENT, REMEMBER_SECONDS = ("texts",), 0.3
-"""Traits that change at every step of a slider, and the delay (s) before they are stored."""
+FREQUENT, REMEMBER_SECONDS = ("texts", "lessons"), 0.3
+"""Traits that change at every step of a slider or with every letter, and the delay (s) before they
+are stored."""
 
 
 class App:
@@ -54,7 +57,8 @@ class App:
         self.state = AppState(tabs)
         self._loop = asyncio.get_running_loop()
         self.work = Work(self.state, post=self._post)
-        self.browser = Browser(self._opened)
+        self.lessons = Lessons(self.state)
+        self.browser = Browser(self._opened, self.lessons.follow)
         self.widget = self._layout()
         self._connect()
         if under_voila():
@@ -65,7 +69,13 @@ class App:
         inputs = widgets.VBox([SystemPanel(self.state), ComputingPanel(self.state, self.work)])
         actions = ActionsPanel(self.state, self.work)
         left = widgets.VBox([inputs.add_class("nc-inputs"), actions])
-        right = widgets.VBox([OffersPanel(self.state, self.work), TabsPanel(self.state, self.work)])
+        right = widgets.VBox(
+            [
+                OffersPanel(self.state, self.work),
+                LessonStrip(self.state),
+                TabsPanel(self.state, self.work),
+            ]
+        )
         page = widgets.VBox(
             [
                 widgets.HTML(f"<style>{style}</style>").add_class("nc-style"),
@@ -85,6 +95,7 @@ class App:
         self.state.observe(self._changed, ["simulation", *REMEMBERED])
         self.state.observe(self._paint, "dark")
         self.state.deliver = self.browser.deliver
+        self.state.observe(self._show_address, "lessons")
 
     def _post(self, action: Any) -> None:
         self._loop.call_soon_threadsafe(action)
@@ -96,6 +107,7 @@ class App:
         self.work.owner = str(memory.get("owner", ""))
         self.state.restore(memory.get("texts") or {})
         self.state.restore_view(memory)
+        self.lessons.follow(str(memory.get("fragment", "")))
         self.work.answers.preload()
         self.work.answers.refresh()  # predicts as soon as the model is loaded
         self.work.resume(str(memory.get("run", "")))
@@ -104,6 +116,9 @@ class App:
 
     def _paint(self, _change: Any) -> None:
         (self.widget.add_class if self.state.dark else self.widget.remove_class)("nc-dark")
+
+    def _show_address(self, _change: Any) -> None:
+        self.browser.fragment = self.lessons.address
 
     def _changed(self, change: Any) -> None:
         self._memory.request(immediately=change["name"] not in FREQUENT)

@@ -204,6 +204,8 @@ class AppState(Inputs):
     log = Tuple()
     worker_log = Tuple()
     offers = Tuple()
+    # The open lesson and the student's answers: see `nanoconf.gui.tabs.lessons.model`.
+    lessons = Dict()
 
     def __init__(self, tabs: Iterable[Tab] = TABS, **kwargs: Any):
         self.tabs = {tab.title: tab for tab in tabs}
@@ -243,11 +245,13 @@ class AppState(Inputs):
         figures = memory.get("figures")
         for title in figures.values() if isinstance(figures, dict) else ():
             self.choose_figure(str(title))
-        self._restore_tab(str(memory.get("tab")))
+        self.open_tab(str(memory.get("tab")))
         self.dark = bool(memory.get("dark"))
         self.mean_field_wanted = bool(memory.get("mean_field_wanted"))
+        if isinstance(memory.get("lessons"), dict):
+            self.lessons = memory["lessons"]
 
-    def _restore_tab(self, title: str) -> None:
+    def open_tab(self, title: str) -> None:
         """Select a tab by its title, its former title, or the title of one of its figures."""
         title = RENAMED.get(title, title)
         self.choose_figure(title)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 POSITIVE, NEGATIVE, CHARGE = "Positive Ion Density", "Negative Ion Density", "Charge"
 PREDICTION, TRENDS, UNCERTAINTY = "Prediction Graph", "Trends", "Uncertainty"
 SNAPSHOTS, RUNS, DOWNLOADS, ABOUT = "3D", "Runs", "Downloads", "About"
+LESSONS = "Lessons"
 
 CHARGE_DENSITY, INTEGRATED, POTENTIAL = "Charge Density", "Integrated Charge", "Potential"
 """Figures of the Charge tab."""
@@ -87,5 +88,6 @@ TABS = (
     Tab(SNAPSHOTS, panel("snapshots", "SnapshotsPanel"), STUDIES, with_simulation=True),
     Tab(RUNS, panel("runs", "RunsPanel"), FILES),
     Tab(DOWNLOADS, panel("downloads", "DownloadsPanel"), FILES),
+    Tab(LESSONS, panel("lessons", "LessonsPanel"), HELP),
     Tab(ABOUT, panel("about", "AboutPanel"), HELP),
 )

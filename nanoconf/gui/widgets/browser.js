@@ -1,6 +1,6 @@
 // Browser side of the page: store the user's inputs, measure the space for figures, let the focus
-// leave figures, download files, name the controls for screen readers, detect a lost kernel, and shut
-// the kernel down with the page. See browser.py.
+// leave figures, download files, name the controls for screen readers, follow the page's address,
+// detect a lost kernel, and shut the kernel down with the page. See browser.py.
 
 const KEY = "nanoconf";
 const PULSE_MS = 2000;
@@ -33,6 +33,8 @@ const ATTRIBUTES = [
   [".nc-page-log", { role: "region", tabindex: "0", "aria-label": "Log of this page" }],
   [".nc-run-log", { role: "region", tabindex: "0", "aria-label": "Log of the simulation" }],
   [".nc-copyable pre", { role: "region", tabindex: "0" }],
+  [".nc-lesson .widget-radio-box", { role: "radiogroup", "aria-label": "Your prediction" }],
+  [".nc-lesson-strip:has(> *)", { role: "region", "aria-label": "Lesson" }],
   [".nc-about", { role: "region", tabindex: "0", "aria-label": "About" }],
   [".nc-progress", { role: "progressbar", "aria-label": "Progress of the simulation" }],
 ];
@@ -70,7 +72,26 @@ function open(model) {
   remember(memory);
   model.on("change:memory", () => remember({ ...recall(), ...model.get("memory") }));
   memory.dark ??= matchMedia("(prefers-color-scheme: dark)").matches;
+  // A reloaded page keeps its tab, whatever its address.
+  if (performance.getEntriesByType("navigation")[0]?.type !== "reload") memory.fragment = location.hash;
   model.send({ type: "opened", memory });
+}
+
+// Report the fragment of the address when it changes, and show the fragment that the kernel sets.
+function followAddress(model) {
+  const report = () => model.send({ type: "navigated", fragment: location.hash });
+  const show = () => {
+    const fragment = model.get("fragment");
+    if (location.hash === fragment) return;
+    // This does not trigger the event hashchange.
+    history.replaceState(history.state, "", fragment || location.pathname + location.search);
+  };
+  window.addEventListener("hashchange", report);
+  model.on("change:fragment", show);
+  return () => {
+    window.removeEventListener("hashchange", report);
+    model.off("change:fragment", show);
+  };
 }
 
 // Download a file that the kernel has sent.
@@ -319,7 +340,7 @@ export default {
     const stops = [];
     const frame = requestAnimationFrame(() => {
       stops.push(measure(model, el), freeKeyboard(el), describePage(el));
-      stops.push(listen(model, el), endKernelWithPage());
+      stops.push(listen(model, el), endKernelWithPage(), followAddress(model));
       const notice = el.querySelector("span");
       el.querySelector("button")?.addEventListener("click", () => reload(notice));
       open(model);

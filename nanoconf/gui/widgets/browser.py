@@ -12,7 +12,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from anywidget import AnyWidget
-from traitlets import Dict, Tuple
+from traitlets import Dict, Tuple, Unicode
 
 SILENCE_SECONDS = 300.0
 """Silence after which a page counts as closed; even a hidden page sends a pulse every minute."""
@@ -28,17 +28,30 @@ class Browser(AnyWidget):
         texts, the last run, the tab.
     stage : tuple of int
         Width and height (CSS pixels) of the space for a figure.
+    fragment : str
+        Fragment of the address that the browser shows, e.g. ``#lesson-3``; may be empty.
+
+    Parameters
+    ----------
+    on_open : callable
+        Receives the stored memory when the page has loaded. In it, ``fragment`` is that of the
+        address; it is missing if the page was reloaded.
+    on_navigate : callable
+        Receives the fragment of the address when the user follows a link or goes back.
     """
 
     _esm = Path(__file__).with_name("browser.js")
 
     memory = Dict().tag(sync=True)
     stage = Tuple((0, 0)).tag(sync=True)
+    fragment = Unicode().tag(sync=True)
 
-    def __init__(self, on_open: Callable[[dict[str, Any]], None]):
+    def __init__(
+        self, on_open: Callable[[dict[str, Any]], None], on_navigate: Callable[[str], None]
+    ):
         super().__init__()
         self.last_heard: float | None = None
-        self._on_open = on_open
+        self._on_open, self._on_navigate = on_open, on_navigate
         self.on_msg(self._receive)
 
     def _receive(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
@@ -47,6 +60,8 @@ class Browser(AnyWidget):
             self.send({"type": "alive"})
         elif message.get("type") == "opened":
             self._on_open(message.get("memory") or {})
+        elif message.get("type") == "navigated":
+            self._on_navigate(str(message.get("fragment", "")))
 
     def deliver(self, name: str, content: bytes, kind: str = "application/octet-stream") -> None:
         """Download a file of the given media type in the browser."""

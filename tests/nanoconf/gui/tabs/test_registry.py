@@ -31,7 +31,7 @@ GROUPS = [
     ["Prediction Graph"],
     ["Trends", "Uncertainty", "3D"],
     ["Runs", "Downloads"],
-    ["About"],
+    ["Lessons", "About"],
 ]
 TITLES = [title for group in GROUPS for title in group]
 

@@ -1,0 +1,269 @@
+"""Charged walls, ion size, and the limits of theory and surrogate."""
+
+from __future__ import annotations
+
+from backend.system import SlitSystem
+from nanoconf.gui.figures.plots import MD, PB
+from nanoconf.gui.tabs.lessons.task import Cited, Setup, Task
+from nanoconf.gui.tabs.registry import CHARGE_DENSITY, INTEGRATED, NEGATIVE, POSITIVE
+
+
+def _charged(concentration: float) -> SlitSystem:
+    return SlitSystem(
+        confinement_length=6.0,
+        salt_concentration=concentration,
+        positive_diameter=0.5,
+        surface_charge_density=-0.02,
+    )
+
+
+CROWDED = SlitSystem(confinement_length=4.0, salt_concentration=0.9, surface_charge_density=-0.05)
+
+SCREENING = Task(
+    key="screening",
+    title="Charged walls and screening",
+    goal="See how ions screen the charge of a wall, and what sets the distance that this takes.",
+    ask=(
+        "Each wall now carries a charge of −0.02 C/m². Positive ions gather at the walls and "
+        "screen it. The salt concentration rises from 0.2 M to 0.4 M. How does the distance change "
+        "beyond which almost nothing of the wall's charge is felt?"
+    ),
+    options=(
+        "It grows: more ions take more space.",
+        "It stays: the charge of the wall is the same.",
+        "It shrinks: more ions screen the charge within a shorter distance.",
+    ),
+    setups=(
+        Setup(
+            "c = 0.2 M",
+            _charged(0.2),
+            INTEGRATED,
+            "Note the screening length z* of each curve.",
+            mean_field=True,
+            simulation_only=True,
+        ),
+        Setup(
+            "c = 0.4 M",
+            _charged(0.4),
+            INTEGRATED,
+            "Note z* again. How does it compare with the Debye length?",
+            mean_field=True,
+            simulation_only=True,
+        ),
+        Setup(
+            "large ions, c = 0.9 M, σ = −0.05 C/m²",
+            CROWDED,
+            INTEGRATED,
+            "Does the integrated charge of the simulation change its sign? That of the theory?",
+            mean_field=True,
+            simulation_only=True,
+        ),
+    ),
+    look=(
+        "The integrated charge. At the left wall, it is the wall's charge; at the midplane, it is "
+        "zero. The theory (PB) is shown at once, the simulation after Run.",
+        "The line z*: the distance from the wall at which about 5 % of its charge is left.",
+        "The negative ions near the walls, in the tab Negative Ion Density.",
+    ),
+    question=(
+        "How does z* change from 0.2 M to 0.4 M? The Debye length falls from 0.68 nm to 0.48 nm. "
+        "Which ions screen the wall, and what is new in the crowded system?"
+    ),
+    answer=(
+        "In Poisson-Boltzmann theory, z* falls from 2.05 nm to 1.59 nm. In simulations (2 ns, "
+        "seed 1), it falls from 1.84 ± 0.07 nm to 1.33 ± 0.08 nm. The distance is longer in the "
+        "theory, which neglects the order and the size of the ions. The Debye length falls "
+        "in proportion to 1/√c, from 0.68 nm to 0.48 nm. z* falls a little less: it is measured "
+        "from the wall, and no ion centre can be in the first 0.25 nm, half a diameter.\n\n"
+        "Both species screen. Positive ions gather at the wall and negative ions leave it: each "
+        "missing negative ion counts like an additional positive charge.\n\n"
+        "In the crowded system, the first layer contains more positive charge than the wall needs. "
+        "The integrated charge changes its sign and reaches 13.0 ± 0.6 % of the wall's charge. "
+        "This overscreening comes from layering. In the theory, the integrated charge never "
+        "changes its sign."
+    ),
+    criteria=(
+        "States that z* shrinks when salt is added, like the Debye length but a little less.",
+        "Names both the positive ions that gather and the negative ions that are missing.",
+        "Describes the change of sign as overscreening, and notices that the theory misses it.",
+    ),
+    cited=(
+        Cited("2.05", 0, "screening length", PB),
+        Cited("1.59", 1, "screening length", PB),
+        Cited("1.84", 0, "screening length", MD, error=0.07),
+        Cited("1.33", 1, "screening length", MD, error=0.08),
+        Cited("0.68", 0, "Debye length", PB),
+        Cited("0.48", 1, "Debye length", PB),
+        Cited("0.25", 0, "half a diameter", PB),
+        Cited("13.0", 2, "overscreening", MD, error=0.6),
+    ),
+)
+
+SIZE = Task(
+    key="size",
+    title="Ion size",
+    goal="Separate the effect of the ions' size from that of their number.",
+    ask=(
+        "At c = 0.9 M, the diameter of all ions grows from 0.5 nm to 0.75 nm. The number of ions "
+        "and the slit stay the same. What changes most?"
+    ),
+    options=(
+        "The density at the midplane.",
+        "The density near the walls.",
+        "Nothing: the concentration is the same.",
+    ),
+    setups=(
+        Setup(
+            "d = 0.5 nm",
+            SlitSystem(salt_concentration=0.9, positive_diameter=0.5),
+            POSITIVE,
+            "Note the peak and the midplane.",
+        ),
+        Setup(
+            "d = 0.75 nm",
+            SlitSystem(salt_concentration=0.9, positive_diameter=0.75),
+            POSITIVE,
+            "Note the peak and the midplane. Where have the ions come from?",
+        ),
+        Setup(
+            "d = 0.75 nm, d₋ = 0.5 nm",
+            SlitSystem(positive_diameter=0.75, negative_diameter=0.5),
+            CHARGE_DENSITY,
+            "Which charge lies closest to the walls, and why?",
+            mean_field=True,
+            simulation_only=True,
+        ),
+    ),
+    look=(
+        "The peak, the midplane, and the distance of the peak from the wall.",
+        "With unequal ions: the sign of the charge density next to a wall, and behind it.",
+    ),
+    question=(
+        "By what factors do the peak, the midplane and the volume of the ions change? With unequal "
+        "ions, why is there a charge near walls that carry none?"
+    ),
+    answer=(
+        "The predicted peak grows from 1.31 M to 2.57 M, by a factor of 2.0, while the midplane "
+        "hardly changes (1.05 M and 1.02 M). The number of ions is the same, but each takes "
+        "(0.75/0.5)³ = 3.4 times the volume: the ions fill 24 % of the slit instead of 7 %. Larger "
+        "ions collide more often, and more of them are pressed into the layers at the walls. The "
+        "ions in the higher peaks come from the dips beside them.\n\n"
+        "The centres of the smaller ions come 0.125 nm closer to the walls than those of the "
+        "larger ones. With smaller negative ions, the charge next to a wall is therefore negative, "
+        "and positive ions follow behind it. In a simulation (2 ns, seed 1), the charge "
+        "density reaches −0.726 ± 0.001 e·M, and the potential of the walls is −3.79 ± 0.08 mV. "
+        "Theory gives −3.92 mV: it knows the distances of closest approach, which decide here."
+    ),
+    criteria=(
+        "States that the peak changes by much and the midplane hardly, at equal concentration.",
+        "Uses the volume fraction (diameter cubed), not the concentration, as a measure of "
+        "crowding.",
+        "Explains the charge near neutral walls by the different distances of closest approach.",
+    ),
+    cited=(
+        Cited("1.31", 0, "peak"),
+        Cited("2.57", 1, "peak"),
+        Cited("2.0", 1, "peak", over=0),
+        Cited("1.05", 0, "midplane"),
+        Cited("1.02", 1, "midplane"),
+        Cited("3.4", 1, "packing", over=0),
+        Cited("24", 1, "packing"),
+        Cited("7", 0, "packing"),
+        Cited("0.125", 2, "difference of contact planes", PB),
+        Cited("−0.726", 2, "lowest charge density", MD, error=0.001),
+        Cited("−3.79", 2, "wall potential", MD, error=0.08),
+        Cited("−3.92", 2, "wall potential", PB),
+    ),
+)
+
+TRUST = Task(
+    key="trust",
+    title="What to trust",
+    goal=(
+        "See where mean-field theory fails, and find out what a machine-learning surrogate may be "
+        "trusted for."
+    ),
+    ask=(
+        "Poisson-Boltzmann theory treats ions as points that feel only the mean potential of the "
+        "others. System A is a dilute salt of small monovalent ions (1:−1, 0.3 M, d = 0.5 nm). "
+        "System B has large trivalent ions at high concentration (3:−1, 0.9 M, d = 0.75 nm). The "
+        "walls are uncharged. For which system does the theory give the right profile?"
+    ),
+    options=("Both.", "A only.", "B only.", "Neither."),
+    setups=(
+        Setup(
+            "A: 1:−1, 0.3 M, d = 0.5 nm",
+            SlitSystem(confinement_length=3.6, salt_concentration=0.3, positive_diameter=0.5),
+            NEGATIVE,
+            "Compare the theory (PB) with the prediction (ML): how far apart are the peaks?",
+            mean_field=True,
+        ),
+        Setup(
+            "B: 3:−1, 0.9 M, d = 0.75 nm",
+            SlitSystem(
+                confinement_length=3.6,
+                positive_valency=3,
+                salt_concentration=0.9,
+                positive_diameter=0.75,
+            ),
+            NEGATIVE,
+            "Compare again. Then press Run: do the points of the simulation lie on the ML curve?",
+            mean_field=True,
+        ),
+        Setup(
+            "C: as B, h = 6 nm",
+            SlitSystem(
+                confinement_length=6.0,
+                positive_valency=3,
+                salt_concentration=0.9,
+                positive_diameter=0.75,
+            ),
+            NEGATIVE,
+            "There is no ML prediction. Why does the page not draw one all the same?",
+            mean_field=True,
+            simulation_only=True,
+            duration_ns=0.5,
+        ),
+    ),
+    look=(
+        "For A and B: the difference between PB and ML, near the walls and at the midplane.",
+        "For B: the points of a simulation, their error bars, and the band around the ML curve.",
+        "For C: the message in place of the prediction, and the shaded ranges under the sliders.",
+    ),
+    question=(
+        "Where does the theory fail, and why? What makes you trust the ML curve for B? What would "
+        "you have to do for C, or for real salt water?"
+    ),
+    answer=(
+        "For A, the peak of the prediction (0.358 M) and that of the theory (0.350 M) are 2 % "
+        "apart. For B, the predicted peak of the negative ions is 1.89 M, 1.65 times the 1.15 M of "
+        "the theory. Between uncharged walls, and with ions of equal size, the mean potential is "
+        "zero and the theory gives a flat profile. Everything else is due to the ions' size and "
+        "to the order that each ion imposes on its neighbours. Both grow with concentration, "
+        "diameter and valency.\n\n"
+        "The surrogate was trained on simulations, but not on that of B: there it interpolates "
+        "between other systems. A simulation of B (2 ns, seed 1) gives a peak of "
+        "1.897 ± 0.005 M, which agrees with the prediction. Inside the training range, the typical "
+        "error is known from simulations that were not used for training (see the top of the page "
+        "and the tab About). Outside, as for C, the error is unknown, so the page refuses and a "
+        "simulation has to decide.\n\n"
+        "Prediction and simulation describe a model: charged soft spheres in uniform water between "
+        "smooth walls. Neither shows the effect of water molecules, of rough walls or of image "
+        "charges. Whether the model fits real salt water, only an experiment can tell."
+    ),
+    criteria=(
+        "States that the theory works for A and fails for B, with numbers.",
+        "Names the causes: ion size and correlations, which the mean field leaves out.",
+        "Bases trust in the surrogate on a test against simulations that it was not trained on, "
+        "and limits it to the training range.",
+        "Distinguishes the error of the surrogate from the limits of the model.",
+    ),
+    cited=(
+        Cited("0.358", 0, "peak", species="negative"),
+        Cited("0.350", 0, "peak", PB, species="negative"),
+        Cited("1.89", 1, "peak", species="negative"),
+        Cited("1.65", 1, "peak, ML over PB", species="negative"),
+        Cited("1.15", 1, "peak", PB, species="negative"),
+        Cited("1.897", 1, "peak", MD, species="negative", error=0.005),
+    ),
+)
