@@ -6,9 +6,11 @@ import re
 
 from playwright.sync_api import expect
 
+from nanoconf.gui.tabs.lessons.content import TASKS
 from nanoconf.gui.tabs.registry import (
     ABOUT,
     DOWNLOADS,
+    LESSONS,
     PREDICTION,
     RUNS,
     SNAPSHOTS,
@@ -218,6 +220,22 @@ def test_the_ions_are_played_without_a_mouse(server, window):
     keyboard.activate("button", "Turn")
     until(lambda: picture.screenshot() != still, "the ions to rotate")
     keyboard.activate("button", "Reset view")
+
+
+def test_a_lesson_needs_no_mouse(server, window):
+    server.start()
+    window.open()
+    keyboard = Keyboard(window)
+    keyboard.tab(LESSONS)
+    task = TASKS[0]
+    keyboard.reach("radio", task.options[0])
+    keyboard.press("Space")
+    keyboard.write("Your reasons (optional)", "no room")
+    keyboard.activate("button", f"Set the inputs: {task.setups[0].label}")
+    keyboard.activate("button", "Back to the lesson")
+    keyboard.write("Your answer", "more")
+    keyboard.activate("button", "Show the answer")
+    expect(window.button("Show the answer")).to_be_disabled()
 
 
 def test_files_are_downloaded_without_a_mouse(server, window):

@@ -36,8 +36,9 @@ def small_targets(window: Window) -> list[str]:
 SMALL_TARGETS = """(() => {
   const controls = [...document.querySelectorAll('.nc-app :is(button, input, select, textarea,'
     + ' summary, a[href], [role=slider], [role=tab], [role=checkbox], [role=switch])')]
-    .filter(e => e.checkVisibility({ visibilityProperty: true }) && !e.closest('p, li'));
-  const boxes = new Map(controls.map(e => [e, e.getBoundingClientRect()]));
+    .filter(e => e.checkVisibility({ visibilityProperty: true }) && !e.closest('p, .nc-about li'));
+  const target = e => e.type === 'radio' || e.type === 'checkbox' ? e.closest('label') ?? e : e;
+  const boxes = new Map(controls.map(e => [e, target(e).getBoundingClientRect()]));
   const small = ({ width, height }) => width < 24 || height < 24;
   const middle = box => [box.left + box.width / 2, box.top + box.height / 2];
   const between = (low, at, high) => Math.min(Math.max(low, at), high);
