@@ -22,7 +22,7 @@ from tests.support.accessibility import Keyboard
 from tests.support.browser import SEEN, SHORT, Window, predict, simulate
 from tests.support.homes import until
 
-WITHOUT_FIGURE = {SNAPSHOTS, DOWNLOADS, ABOUT}
+WITHOUT_FIGURE = {SNAPSHOTS, DOWNLOADS, LESSONS, ABOUT}
 FIGURE = ".jupyter-matplotlib-canvas-div"
 FIGURE_NAME = "Figure: + and − zoom, Shift with arrows pans, h resets, Esc leaves"
 # ipympl sends movements every 33 ms, and timers fire in order: after this the last one is sent.
