@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +36,25 @@ class DamagedRun(RuntimeError):
     """Raised if a run folder cannot be read, or if its state does not allow an operation."""
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """Main numbers of a result; None where they are damaged or an earlier version has none.
+
+    Attributes
+    ----------
+    simulated_ns : float or None
+        Production time (ns).
+    median_relative_error : float or None
+        Median relative standard error of the profile.
+    converged : bool or None
+        True if the run has converged.
+    """
+
+    simulated_ns: float | None = None
+    median_relative_error: float | None = None
+    converged: bool | None = None
+
+
 class Run:
     """One run: its request, its progress and its result.
 
@@ -52,7 +73,7 @@ class Run:
         self.folder = folder
         self.joined = False
         self._final: RunState | None = None
-        self._simulated_ns: float | None = None
+        self._outcome: Outcome | None = None
         try:
             self.request: dict[str, Any] = read_json(folder / "run.json")
             self.id: str = self.request["id"]
@@ -271,18 +292,17 @@ class Run:
             raise DamagedRun(f"the result in {self.folder} cannot be read ({error!r})") from error
 
     @property
+    def outcome(self) -> Outcome | None:
+        """Main numbers of the result; None without a result."""
+        known = self._outcome is not None and self._outcome.simulated_ns is not None
+        if not known and self.state == RunState.DONE:
+            self._outcome = _outcome(_read_json_if_there(self.folder / "result.json"))
+        return self._outcome
+
+    @property
     def simulated_ns(self) -> float | None:
         """Production time of the result (ns); None without a result."""
-        if self._simulated_ns is None and self.state == RunState.DONE:
-            self._simulated_ns = self._read_simulated_ns()
-        return self._simulated_ns
-
-    def _read_simulated_ns(self) -> float | None:
-        result = _read_json_if_there(self.folder / "result.json")
-        try:
-            return float(result["summary"]["simulated_ns"])
-        except (KeyError, TypeError, ValueError):
-            return None  # damaged, or from an earlier version
+        return None if self.outcome is None else self.outcome.simulated_ns
 
     @property
     def length_ns(self) -> float:
@@ -431,6 +451,28 @@ def _is_failure(content: Any) -> bool:
         RunState.FAILED,
         RunState.CANCELLED,
     )
+
+
+def _outcome(result: Any) -> Outcome:
+    """Read the main numbers from the content of ``result.json``."""
+    summary = result.get("summary") if isinstance(result, dict) else None
+    if not isinstance(summary, dict):
+        return Outcome()
+    convergence = summary.get("convergence")
+    converged = convergence.get("converged") if isinstance(convergence, dict) else None
+    return Outcome(
+        _number(summary.get("simulated_ns")),
+        _number(summary.get("median_relative_error")),
+        converged if isinstance(converged, bool) else None,
+    )
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _read_json_if_there(path: Path) -> Any:

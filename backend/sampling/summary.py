@@ -172,6 +172,11 @@ class Summary:
         """True if the run is known to have converged."""
         return self.convergence is not None and self.convergence.converged
 
+    @property
+    def unconverged(self) -> bool:
+        """True if the run is known not to have converged."""
+        return self.convergence is not None and not self.convergence.converged
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Read a summary of this or an earlier version.

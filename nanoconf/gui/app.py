@@ -94,8 +94,8 @@ class App:
         self._memory = Debounced(self._remember, REMEMBER_SECONDS)
         self.state.observe(self._changed, ["simulation", *REMEMBERED])
         self.state.observe(self._paint, "dark")
+        self.state.deliver = self.browser.deliver
         self.state.observe(self._show_address, "lessons")
-        self.work.deliver = self.browser.deliver
 
     def _post(self, action: Any) -> None:
         self._loop.call_soon_threadsafe(action)

@@ -7,7 +7,7 @@ and reports back. All methods run on the kernel's main thread.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.entered_inputs import Inputs
 from nanoconf.gui.phase import RunPhase
+from nanoconf.gui.status import Status, current_status, outcome
 from nanoconf.gui.tabs.registry import POSITIVE, PREDICTION, RENAMED, TABS, Tab
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Simulation:
         State of the run.
     mine : bool
         True if this browser submitted it.
+    by_command : bool
+        True if a command or script submitted it, not a page.
     joined : bool
         True if the request joined an identical run that already existed.
     stored : bool
@@ -75,6 +78,7 @@ class Simulation:
     settings: RunSettings
     state: RunState = RunState.QUEUED
     mine: bool = True
+    by_command: bool = False
     joined: bool = False
     stored: bool = False
     progress: Progress | None = None
@@ -176,6 +180,8 @@ class AppState(Inputs):
     prediction = AnyTrait(None, allow_none=True)
     prediction_stale = Bool(False)
     predicting = Bool(False)
+    # The system for which Predict using ML was pressed last; None since the last news of a run.
+    prediction_asked = AnyTrait(None, allow_none=True)
     # Reason why there is no prediction for the inputs; empty if there is one.
     prediction_problem = Unicode()
     # The card of the surrogate once it is loaded, or the reason why loading failed.
@@ -193,8 +199,8 @@ class AppState(Inputs):
     # Space for a figure (CSS pixels); True for the dark theme.
     stage = Tuple((0, 0))
     dark = Bool(False)
-    status = Unicode("Ready.")
-    mood = Unicode("idle")  # idle, busy, good, bad
+    # The outcome of the last request, until the inputs or the run change: a `Status` or None.
+    notice = AnyTrait(None, allow_none=True)
     log = Tuple()
     worker_log = Tuple()
     offers = Tuple()
@@ -205,7 +211,10 @@ class AppState(Inputs):
         self.tabs = {tab.title: tab for tab in tabs}
         super().__init__(**kwargs)
         self.figures = {title: tab.figures[0] for title, tab in self.tabs.items() if tab.figures}
+        self.observe(self._inputs_changed, "texts")
         self.observe(self._mark_stale, "values")
+        # Sends a file to the browser, given its name, content and media type.
+        self.deliver: Callable[[str, bytes, str], None] = lambda _name, _content, _kind: None
 
     # --- tabs and appearance ----------------------------------------------------------------
 
@@ -275,12 +284,13 @@ class AppState(Inputs):
         found = self.mean_field if self.mean_field_wanted else None
         return found if found is not None and self.is_current(found.system) else None
 
-    def _mark_stale(self, _change: Any = None) -> None:
-        self.simulation_stale = self._is_stale(self.simulation)
-        self.prediction_stale = self._is_stale(self.prediction)
-
-    def _is_stale(self, shown: Simulation | MachineLearning | None) -> bool:
+    def is_stale(self, shown: Simulation | MachineLearning | None) -> bool:
+        """Return True if a result or prediction is not for the inputs."""
         return shown is not None and not self.is_current(shown.system)
+
+    def _mark_stale(self, _change: Any = None) -> None:
+        self.simulation_stale = self.is_stale(self.simulation)
+        self.prediction_stale = self.is_stale(self.prediction)
 
     # --- simulating -------------------------------------------------------------------------
 
@@ -305,8 +315,8 @@ class AppState(Inputs):
         """Enter the starting phase: Run was pressed."""
         with self.hold_trait_notifications():
             self.phase, self.worker_log = RunPhase.STARTING, ()
+            self.notice = None
             self.show_simulation_tab()
-        self.set_status("Starting the simulation …", "busy")
         self.append_log(f"Run: {words.describe(self.system)}, {words.length(self.settings)}")
 
     def show(self, simulation: Simulation) -> None:
@@ -317,44 +327,42 @@ class AppState(Inputs):
             self.phase = self.phase.reported(active=simulation.active, same_run=same_run)
             self.simulation = simulation
             self._mark_stale()
-        changed = before is None or not same_run or before.state != simulation.state
-        if changed:
-            self.append_log(words.milestone(simulation))
-        # A pending confirmation stays on the status line.
-        if changed or (simulation.active and self.phase is not RunPhase.CONFIRMING):
-            self.set_status(words.status(simulation, self.phase), words.mood(simulation))
+            if before is None or not same_run or before.state != simulation.state:
+                self._changed_state(simulation)
+
+    def _changed_state(self, simulation: Simulation) -> None:
+        self.notice, self.prediction_asked = outcome(self), None
+        self.append_log(words.milestone(simulation))
 
     def confirm_cancel(self) -> None:
         """Ask for confirmation to cancel a simulation from another browser."""
-        self.phase = RunPhase.CONFIRMING
-        self.set_status(
-            "This simulation was started in another browser. "
-            "Press Cancel again to stop it for everyone.",
-            "bad",
-        )
+        self._enter(RunPhase.CONFIRMING)
 
     def cancel_requested(self) -> None:
         """Enter the cancelling phase."""
-        self.phase = RunPhase.CANCELLING
-        self.set_status("Cancelling …", "busy")
+        self._enter(RunPhase.CANCELLING)
 
     def finish_requested(self) -> None:
         """Enter the finishing phase."""
-        self.phase = RunPhase.FINISHING
-        self.set_status("Finishing: keeping the result so far …", "busy")
+        self._enter(RunPhase.FINISHING)
+
+    def _enter(self, phase: RunPhase) -> None:
+        with self.hold_trait_notifications():
+            self.phase, self.notice = phase, None
 
     def detach(self) -> None:
         """Stop displaying a simulation, which continues to run."""
         with self.hold_trait_notifications():
             self.phase, self.simulation, self.worker_log = RunPhase.IDLE, None, ()
+            self.notice = None
             self._mark_stale()
-        self.set_status("Ready.")
 
     # --- predicting -------------------------------------------------------------------------
 
     def prediction_requested(self) -> None:
         """Select a tab with predictions: Predict using ML was pressed."""
-        self.predicting = True
+        with self.hold_trait_notifications():
+            self.predicting, self.prediction_asked, self.notice = True, self.system, None
         self.show_prediction_tab()
         self.append_log(f"Predict using ML: {words.describe(self.system)}")
 
@@ -364,20 +372,19 @@ class AppState(Inputs):
         A prediction that only follows a change in the inputs is not reported.
         """
         self._set_prediction(prediction, "")
-        if not requested:
-            return
-        message = words.predicted(prediction)
-        self.append_log(message)
-        if not self.simulating:
-            self.set_status(message, "good")
+        if requested:
+            self.append_log(words.predicted(prediction))
 
     def not_predicted(self, reason: str, *, requested: bool = True) -> None:
         """Display the reason for a missing prediction; report it if `requested` by the user."""
-        self._set_prediction(None, reason)
-        if not requested:
-            return
-        self.append_log(reason)
-        self.set_status(reason, "bad")
+        asked = self.prediction_asked
+        with self.hold_trait_notifications():
+            self._set_prediction(None, reason)
+            # The inputs may have changed in the meantime.
+            if requested and asked is not None and self.is_current(asked):
+                self.notice = Status(reason, "bad")
+        if requested:
+            self.append_log(reason)
 
     def _set_prediction(self, prediction: MachineLearning | None, problem: str) -> None:
         with self.hold_trait_notifications():
@@ -387,17 +394,18 @@ class AppState(Inputs):
 
     # --- messages ---------------------------------------------------------------------------
 
-    def set_status(self, text: str, mood: str = "idle") -> None:
-        """Set the status line."""
-        with self.hold_trait_notifications():
-            self.status, self.mood = text, mood
+    @property
+    def status(self) -> str:
+        """The status line."""
+        return current_status(self).text
 
     @property
-    def status_line(self) -> tuple[str, str]:
-        """Text and mood of the status line; invalid inputs take precedence."""
-        if self.valid or self.simulating:
-            return self.status, self.mood
-        return words.correct(self.problems), "bad"
+    def mood(self) -> str:
+        """Mood of the status line."""
+        return current_status(self).mood
+
+    def _inputs_changed(self, _change: Any) -> None:
+        self.notice = None
 
     def append_log(self, line: str) -> None:
         """Add a line to the log."""
@@ -408,5 +416,5 @@ class AppState(Inputs):
         with self.hold_trait_notifications():
             active = self.simulation is not None and self.simulation.active
             self.phase, self.predicting = self.phase.failed(active=active), False
+            self.notice = Status(message, "bad")
         self.append_log(message)
-        self.set_status(message, "bad")

@@ -13,6 +13,7 @@ from nanoconf.gui.phase import RunPhase
 if TYPE_CHECKING:
     from backend.inputs import Range
     from backend.runs.run import Run
+    from backend.sampling.summary import Summary
     from backend.settings import RunSettings
     from backend.system import InvalidInput, SlitSystem
     from nanoconf.gui.state import MachineLearning, Simulation
@@ -79,22 +80,37 @@ def percent(share: float) -> str:
     return f"{100 * share:.2g} %"
 
 
-ENDINGS = {RunPhase.CANCELLING: "Cancelling …", RunPhase.FINISHING: "Finishing …"}
+ENDINGS = {
+    RunPhase.CANCELLING: "Cancelling …",
+    RunPhase.FINISHING: "Finishing: keeping the result so far …",
+}
 """Status line of a run that was asked to stop."""
 
 
-def status(simulation: Simulation, phase: RunPhase = RunPhase.ACTIVE) -> str:
-    """Return the status line of a simulation in a given phase."""
+def status(
+    simulation: Simulation, phase: RunPhase = RunPhase.ACTIVE, *, stale: bool = False
+) -> str:
+    """Return the status line of a simulation.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        The simulation.
+    phase : RunPhase
+        Its phase on the page, while it is queued or running.
+    stale : bool
+        True if it is over and the inputs are different now.
+    """
     without = without_field(simulation.system)
     note = f" Inputs not shown on the page: {', '.join(without)}." if without else ""
-    return _status(simulation, phase) + note
+    return _status(simulation, phase, stale) + note
 
 
-def _status(simulation: Simulation, phase: RunPhase) -> str:
+def _status(simulation: Simulation, phase: RunPhase, stale: bool) -> str:
     if simulation.state == RunState.DONE:
-        return _done(simulation)
+        return _done(simulation, stale)
     if simulation.state == RunState.CANCELLED:
-        return _cancelled(simulation)
+        return _cancelled(simulation, stale)
     if simulation.state == RunState.FAILED:
         return f"The simulation failed: {simulation.reason}"
     if phase in ENDINGS:
@@ -106,11 +122,33 @@ def _status(simulation: Simulation, phase: RunPhase) -> str:
     return _running(simulation.progress)
 
 
-def _cancelled(simulation: Simulation) -> str:
-    if simulation.progress is None:
+def spoken(simulation: Simulation, phase: RunPhase = RunPhase.ACTIVE) -> str:
+    """Return the status of an active simulation for screen readers: its phase and the quarter."""
+    if phase in ENDINGS:
+        return ENDINGS[phase]
+    where = f"On {simulation.where}: " if simulation.where else ""
+    if simulation.state == RunState.QUEUED:
+        return f"{where}waiting in the queue" if where else "Waiting for a free processor"
+    progress = simulation.progress
+    if progress is None or progress.phase == "compiling":
+        return f"{where}preparing the engine" if where else "Preparing the engine"
+    text = "Equilibrating" if progress.phase == "equilibrating" else "Simulating"
+    return f"{where}{text}{_quarter(progress)}"
+
+
+def _quarter(progress: Any) -> str:
+    quarters = int(4 * progress.fraction)
+    return f": {25 * quarters} %" if 0 < quarters < 4 else ""
+
+
+def _cancelled(simulation: Simulation, stale: bool) -> str:
+    progress = simulation.progress
+    if progress is None or progress.phase == "compiling":
         return "Cancelled before it started."
     if simulation.profiles is None:
         return "Cancelled before the first profile."
+    if stale:
+        return "Cancelled. The partial profile stays on screen; it is for different inputs."
     return "Cancelled. The partial profile stays on screen; press Run to start over."
 
 
@@ -144,14 +182,17 @@ def _left(progress: Any) -> str:
     return f", about {duration(progress.seconds_left)} left"
 
 
-def _done(simulation: Simulation) -> str:
-    simulated = nanoseconds(simulated_ns(simulation))
+def _done(simulation: Simulation, stale: bool) -> str:
     begin = "Stored result" if simulation.stored else "Done"
-    text = f"{begin}: {simulated} simulated"
+    text = f"{nanoseconds(simulated_ns(simulation))} simulated"
     error = typical_error(simulation)
     if error is not None:
         text += f", {_convergence(simulation, error)}"
-    return text + ". See Downloads for the files."
+    elif not_converged(simulation):
+        text += f", {NOT_CONVERGED}"
+    if stale:
+        return f"{begin} for different inputs: {text}. Press Run to simulate the new ones."
+    return f"{begin}: {text}. See Downloads for the files."
 
 
 def _convergence(simulation: Simulation, error: float) -> str:
@@ -160,13 +201,35 @@ def _convergence(simulation: Simulation, error: float) -> str:
         return f"converged to {percent(error)}"
     if target is not None:
         return f"typical error {percent(error)}, not converged to {percent(target)}"
-    return f"typical error of the profile {percent(error)}"
+    mark = f", {NOT_CONVERGED}" if not_converged(simulation) else ""
+    return f"typical error of the profile {percent(error)}{mark}"
+
+
+NOT_CONVERGED = "not converged"
+
+
+def not_converged(simulation: Simulation) -> bool:
+    """Return True if the result of a simulation is known not to have converged."""
+    return simulation.result is not None and is_unconverged(simulation.result.summary)
+
+
+def is_unconverged(summary: Summary) -> bool:
+    """Return True if the summary of a run says that it has not converged."""
+    return summary.convergence is not None and not summary.convergence.converged
 
 
 def simulated_ns(simulation: Simulation) -> float:
     """Return the production time of a result (ns), which may be shorter than requested."""
     simulated = simulation.result.summary.simulated_ns if simulation.result else None
     return simulation.settings.duration_ns if simulated is None else simulated
+
+
+def shown_length(simulation: Simulation) -> str:
+    """Describe the length of a simulation on screen; without a result, the time so far."""
+    if simulation.result is None and simulation.progress is not None:
+        so_far = " so far" if simulation.active else ""
+        return nanoseconds(simulation.progress.simulated_ns) + so_far
+    return nanoseconds(simulated_ns(simulation))
 
 
 def typical_error(simulation: Simulation) -> float | None:
@@ -176,16 +239,23 @@ def typical_error(simulation: Simulation) -> float | None:
     return simulation.result.summary.median_relative_error
 
 
+def origin(simulation: Simulation) -> str:
+    """Return where a simulation was started that does not belong to this browser."""
+    return "by a command" if simulation.by_command else "in another browser"
+
+
 def milestone(simulation: Simulation) -> str:
     """Return the log line for a change in a run's state."""
     name = f"Run {simulation.run_id[:8]}"
     if simulation.stored and simulation.joined:
-        return f"{name}: stored result reused"
+        mark = f", {NOT_CONVERGED}" if not_converged(simulation) else ""
+        return f"{name}: stored result reused{mark}"
     if simulation.joined and simulation.active:
         return f"{name}: the same simulation is already {simulation.state}; watching it"
     if simulation.state in (RunState.FAILED, RunState.CANCELLED):
         return f"{name} {simulation.state}: {simulation.reason}"
-    return f"{name} is {simulation.state}"
+    mark = f", {NOT_CONVERGED}" if not_converged(simulation) else ""
+    return f"{name} is {simulation.state}{mark}"
 
 
 def mood(simulation: Simulation) -> str:

@@ -93,11 +93,17 @@ class SimulatedPoint:
     ----------
     value : float
         Value of the input.
+    run_id : str
+        Id of the run.
+    converged : bool
+        False if the run is known not to have converged.
     densities, errors : dict of str to dict of str to float
         Densities and their standard errors (M), by species and quantity.
     """
 
     value: float
+    run_id: str
+    converged: bool
     densities: dict[str, dict[str, float]]
     errors: dict[str, dict[str, float]]
 
@@ -134,6 +140,8 @@ def _point(value: float, run: Run) -> SimulatedPoint:
     values, errors = summary.densities_M, summary.density_errors_M
     return SimulatedPoint(
         value,
+        run.id,
+        not summary.unconverged,
         {species: {q: values[species][q] for q in QUANTITIES} for species in SPECIES},
         {species: {q: errors[species][q] for q in QUANTITIES} for species in SPECIES},
     )

@@ -17,6 +17,7 @@ from nanoconf.gui.tabs.registry import (
 )
 from tests.support.accessibility import Keyboard
 from tests.support.browser import SEEN, SHORT, Window, predict, simulate
+from tests.support.homes import until
 
 WITHOUT_FIGURE = {SNAPSHOTS, DOWNLOADS, ABOUT}
 FIGURE = ".jupyter-matplotlib-canvas-div"
@@ -211,6 +212,10 @@ def test_the_ions_are_played_without_a_mouse(server, window):
     expect(repeat).to_have_attribute("aria-pressed", "true")
     keyboard.press("Enter")
     expect(repeat).to_have_attribute("aria-pressed", "false")
+    picture = window.page.locator(".nc-ions-view canvas").first
+    still = picture.screenshot()
+    keyboard.activate("button", "Turn")
+    until(lambda: picture.screenshot() != still, "the ions to rotate")
     keyboard.activate("button", "Reset view")
 
 

@@ -17,6 +17,7 @@ SIDEWAYS = (
     " document.querySelector('.nc-app').scrollWidth > innerWidth"
 )
 LONG = "100"
+FIGURE = ".jupyter-matplotlib-canvas-div:visible"
 
 
 def in_view(window: Window, what: Locator) -> None:
@@ -91,10 +92,12 @@ def test_a_phone_shows_the_curve_the_buttons_and_no_sideways_scrolling(sized):
     for size in (PHONE, TABLET):
         window = sized(size)
         predict(window)
-        in_view(window, window.page.locator(".nc-figure canvas:visible").first)
+        in_view(window, window.page.locator(FIGURE))
         for name in ("Predict using ML", "Run"):
             in_view(window, window.button(name))
         assert not window.page.evaluate(SIDEWAYS)
+        stage = window.page.locator(".nc-stage")
+        assert stage.evaluate("e => e.scrollHeight <= e.clientHeight")  # the figure fits
         window.picture(f"narrow-{size[0]}")
         # The curve follows a slider that is scrolled into view.
         slider = window.slider("Salt concentration c (M)")
@@ -102,7 +105,7 @@ def test_a_phone_shows_the_curve_the_buttons_and_no_sideways_scrolling(sized):
         slider.press("ArrowRight")
         window.wait_for_curves("ML", "ML")
         in_view(window, slider)
-        in_view(window, window.page.locator(".nc-figure canvas:visible").first)
+        in_view(window, window.page.locator(FIGURE))
         for tab in (POSITIVE, CHARGE, TRENDS, RUNS, DOWNLOADS, ABOUT):
             window.tab(tab)
             in_view(window, window.page.get_by_role("tabpanel", name=tab, exact=True))

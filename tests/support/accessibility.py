@@ -76,7 +76,8 @@ class Keyboard:
     def choose(self, label: str, option: str) -> None:
         """Choose an option of a list by the beginning of its text, with the arrow keys."""
         control = self.reach("combobox", label)
-        options = control.locator("option").all_inner_texts()
+        labels = control.evaluate("e => [...e.options].map(option => option.label)")
+        options = [label.replace("\xa0", " ") for label in labels]  # as ipywidgets writes spaces
         chosen = control.evaluate("e => e.selectedIndex")
         (wanted,) = (i for i, each in enumerate(options) if each.startswith(option))
         key = "ArrowDown" if wanted > chosen else "ArrowUp"

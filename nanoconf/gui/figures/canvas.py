@@ -7,6 +7,8 @@ to load.
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -23,9 +25,12 @@ from nanoconf.gui.figures.drawing import (
     frame_of,
     remove_contents,
 )
+from nanoconf.gui.figures.export import figure_metadata
 from nanoconf.gui.figures.keys import navigate
 from nanoconf.gui.figures.limits import Limits, fits, kept_limits, set_limits
 from nanoconf.gui.figures.plots import Plot
+from nanoconf.gui.figures.room import arrange
+from nanoconf.gui.figures.room import fits as labels_fit
 from nanoconf.gui.figures.theme import Theme
 
 POINTS_PER_INCH = 100.0
@@ -59,6 +64,23 @@ class FigureCanvas(Canvas):
         self._last_buff = pixels.view(np.uint32).squeeze(2).copy()
         self._png_is_old = False
         return png.encoded(pixels)
+
+    def draw(self) -> None:
+        """Draw the whole figure; the margins follow the tick labels of a zoomed figure."""
+        if self._shown is not None and self._seen and self._zoomed():
+            arrange(self.figure, len(self._shown.charts))
+            self._ends, self._across = [], []  # the margins no longer are those of these limits
+        super().draw()
+
+    def _send_save_buffer(self) -> None:
+        """Download the figure as it is on the page; the toolbar calls this method."""
+        plot = self._shown or Plot("Figure")
+        with io.BytesIO() as file:
+            self.figure.savefig(file, format="png", metadata=figure_metadata(plot, "png"))
+            content = file.getvalue()
+        self._figure_label = plot.origin.stem(plot.title)  # the browser adds the extension
+        message = json.dumps({"type": "save", "format": "png"})
+        self.send({"data": message}, buffers=[content])
 
     def fit(self, width: int, height: int) -> None:
         """Resize the canvas to a width and height in CSS pixels."""
@@ -105,10 +127,10 @@ class FigureCanvas(Canvas):
         if same_frame:
             self._remove_curves()
             set_limits(self.figure, ends)
-        else:
+            same_frame = across == self._across and labels_fit(self.figure, len(plot.charts))
+        if not same_frame:
             draw_frame(self.figure, plot, theme, ends)
             self._curves = []
-        if not same_frame or across != self._across:
             self._keep_base()
         self._keep_background()
         self._frame, self._ends, self._across = frame, ends, across

@@ -37,6 +37,11 @@ def _curve(axes: Axes, curve: Curve, theme: Theme, shades: list[float]) -> list[
     return _line(axes, curve, theme, style)
 
 
+def _name(curve: Curve) -> str:
+    """Return the label of a curve; matplotlib hides labels that start with an underscore."""
+    return f" {curve.label}" if curve.label.startswith("_") else curve.label
+
+
 def _nth(styles: tuple[Any, ...], number: int) -> Any:
     return styles[number % len(styles)]
 
@@ -50,24 +55,26 @@ def _bars(axes: Axes, curve: Curve, theme: Theme) -> list[Artist]:
         color=theme.colour(curve),
         ecolor=theme.ink,
         alpha=0.7,
-        label=curve.label,
+        label=_name(curve),
     )
     bars: list[Artist] = list(container)
     return bars + (container.errorbar.get_children() if container.errorbar else [])
 
 
 def _points(axes: Axes, curve: Curve, theme: Theme, marker: str) -> list[Artist]:
+    family = curve.shade is not None  # its legend has one entry for all error bars
     container = axes.errorbar(
         curve.x,
         curve.y,
         yerr=curve.error,
         fmt=marker,
         color=theme.colour(curve),
+        markerfacecolor=theme.colour(curve) if curve.converged else theme.paper,
         alpha=0.45 if curve.stale else 1,
         markersize=3 if len(curve.x) > 50 else 6,
         elinewidth=1,
         capsize=0,
-        label=curve.label + (" ± standard error" if curve.error is not None else ""),
+        label=_name(curve) + ("" if curve.error is None or family else " ± standard error"),
         zorder=2,
     )
     return list(container.get_children())
@@ -88,7 +95,7 @@ def _line(axes: Axes, curve: Curve, theme: Theme, style: Any) -> list[Artist]:
         marker="o" if curve.second else "",
         markevery=max(1, len(curve.x) // DOTS),
         alpha=alpha,
-        label=curve.label + (", 90 % band" if curve.error is not None else ""),
+        label=_name(curve) + (", 90 % band" if curve.error is not None else ""),
         zorder=3,
     )
     if curve.error is None:

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from nanoconf.gui.figures.curves import draw_curves, remove
 from nanoconf.gui.figures.limits import Limits, kept_limits, set_limits
-from nanoconf.gui.figures.plots import Chart, Curve, Plot
-from nanoconf.gui.figures.slit import draw_markers, draw_walls, draw_zero
-from nanoconf.gui.figures.theme import FONT_SIZE, LIGHT, Theme
+from nanoconf.gui.figures.plots import MD, Chart, Curve, Plot
+from nanoconf.gui.figures.room import EDGE, Cell, arrange, cells
+from nanoconf.gui.figures.slit import draw_markers, draw_note, draw_walls, draw_zero
+from nanoconf.gui.figures.text import POINT, widest, wrapped
+from nanoconf.gui.figures.theme import LIGHT, Theme
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARGINS = {"left": 86.0, "right": 20.0, "bottom": 54.0, "top": 20.0}
-"""Margins around the axes (1/100 inch); fixed, because measuring them doubles the drawing time."""
+SIGN, SIGN_GAP, COLUMN_GAP = 2.6, 0.6, 1.4
+"""Lengths in a legend, in font sizes: of a line sample, and of the gaps behind it and between
+columns."""
 
-LABEL = 66.0
-"""Distance of the label of a vertical axis from the axis."""
+MOST_PLACES = 8
+"""Number of whole values of x above which an axis has ordinary ticks."""
 
-LEGEND_ROW = 22.0
-GAP = 92.0
-PER_INCH = 100.0
-LEGEND_SIGN, LEGEND_LETTER = 52.0, 8.0
-"""Approximate widths in the legend: of a line sample, and of each character."""
-
-HINT_WIDTH = 64
-"""Characters per line of the hint in an empty figure."""
+HINT_MARGIN = 110.0
+"""Width beside the hint in an empty figure (1/100 inch)."""
 
 Artists = list[tuple["Axes", list["Artist"]]]
 """The artists of each chart."""
@@ -67,7 +63,7 @@ def _entry(curve: Curve) -> tuple[Any, ...]:
     banded = curve.error is not None
     return (
         *(curve.label, curve.source, curve.species, curve.stale, curve.shade),
-        *(curve.kind, curve.second, banded),
+        *(curve.kind, curve.second, curve.converged, banded),
     )
 
 
@@ -75,16 +71,19 @@ def draw_frame(figure: Figure, plot: Plot, theme: Theme, ends: list[Limits] | No
     """Draw axes, labels and legends, which can be reused while only the curves change."""
     import matplotlib
 
-    with matplotlib.rc_context(_settings(theme)):
+    count = max(1, len(plot.charts))
+    placed = cells(figure, count)
+    with matplotlib.rc_context(_settings(theme, placed[0])):
         figure.clear()
         figure.set_facecolor(theme.paper)
-        axes = figure.subplots(1, max(1, len(plot.charts)), squeeze=False)[0]
+        all_axes = [figure.add_axes((0.0, 0.2, 0.9, 0.6), label=f"{i}") for i in range(count)]
         set_limits(figure, ends or kept_limits(plot, []))
-        for axis, chart in zip(axes, plot.charts, strict=False):
-            _draw_axes(axis, chart, theme)
-        _make_room(figure, plot, theme)
+        for axes, chart, cell in zip(all_axes, plot.charts, placed, strict=False):
+            _draw_axes(axes, chart, theme)
+            _legend(axes, chart, theme, cell)
         if plot.hint:
-            _draw_hint(axes[0], plot)
+            _draw_hint(all_axes[0], plot, placed[0])
+        arrange(figure, count)
 
 
 def draw_contents(figure: Figure, plot: Plot, theme: Theme) -> Artists:
@@ -95,7 +94,8 @@ def draw_contents(figure: Figure, plot: Plot, theme: Theme) -> Artists:
             draw_walls(axes, chart, theme)
             + draw_zero(axes, chart, theme)
             + draw_curves(axes, chart, theme)
-            + draw_markers(axes, chart, theme),
+            + draw_markers(axes, chart, theme)
+            + draw_note(axes, chart, theme),
         )
         for axes, chart in zip(figure.axes, plot.charts, strict=False)
     ]
@@ -110,10 +110,10 @@ def remove_contents(contents: Artists) -> None:
 # --- parts of the frame ---------------------------------------------------------------------
 
 
-def _settings(theme: Theme) -> dict[Any, Any]:
+def _settings(theme: Theme, cell: Cell) -> dict[Any, Any]:
     return {
-        "font.size": FONT_SIZE,
-        "axes.labelsize": 12,
+        "font.size": cell.size,
+        "axes.labelsize": cell.label_size,
         "axes.facecolor": theme.paper,
         "axes.edgecolor": theme.ink,
         "axes.labelcolor": theme.ink,
@@ -121,71 +121,92 @@ def _settings(theme: Theme) -> dict[Any, Any]:
         "axes.spines.right": False,
         "xtick.color": theme.ink,
         "ytick.color": theme.ink,
+        "xtick.labelsize": cell.size,
+        "ytick.labelsize": cell.size,
         "text.color": theme.ink,
+        "text.parse_math": False,  # users name runs
         "legend.frameon": False,
+        "legend.fontsize": cell.size,
     }
 
 
 def _draw_axes(axes: Axes, chart: Chart, theme: Theme) -> None:
-    from matplotlib.transforms import ScaledTranslation
+    from nanoconf.gui.figures.ticks import PlainFormatter
 
     axes.autoscale(False)
     axes.set_axisbelow(True)
     axes.grid(axis="y", color=theme.faint, lw=0.8)
     axes.set_xlabel(chart.x_label)
     axes.set_ylabel(chart.y_label)
-    # A fixed position: by default, matplotlib measures all tick labels at every draw.
-    beside = ScaledTranslation(-LABEL / PER_INCH, 0, axes.figure.dpi_scale_trans)
-    axes.yaxis.set_label_coords(0, 0.5, axes.transAxes + beside)
+    axes.yaxis.set_major_formatter(PlainFormatter())
     if chart.names:
         axes.set_xticks(range(len(chart.names)), chart.names)
+    else:
+        axes.xaxis.set_major_formatter(PlainFormatter())
+        places = _whole_places(chart)
+        if places:
+            axes.set_xticks(places)
 
 
-def _make_room(figure: Figure, plot: Plot, theme: Theme) -> None:
-    """Place the legends above the charts, and the charts in the remaining space."""
-    width, height = figure.get_size_inches() * PER_INCH
-    charts = len(figure.axes)
-    inside = max(1.0, (width - MARGINS["left"] - MARGINS["right"] - (charts - 1) * GAP) / charts)
-    rows = [
-        _legend(axes, chart, theme, inside)
-        for axes, chart in zip(figure.axes, plot.charts, strict=False)
-    ]
-    figure.subplots_adjust(
-        left=MARGINS["left"] / width,
-        right=1 - MARGINS["right"] / width,
-        bottom=MARGINS["bottom"] / height,
-        top=1 - (MARGINS["top"] + max(rows, default=0) * LEGEND_ROW) / height,
-        wspace=GAP / inside,
-    )
+def _whole_places(chart: Chart) -> list[float]:
+    """Return the values of x if they are a few whole numbers, such as valencies."""
+    places = sorted({float(x) for curve in chart.curves for x in curve.x[:MOST_PLACES]})
+    whole = all(x == round(x) for x in places) and len(places) < MOST_PLACES
+    return places if whole else []
 
 
-def _legend(axes: Axes, chart: Chart, theme: Theme, width: float) -> int:
-    """Draw a legend above a chart of a given width; return its number of rows."""
+def _legend(axes: Axes, chart: Chart, theme: Theme, cell: Cell) -> None:
+    """Draw a legend above a chart, with as many columns as fit its cell."""
     # The curves are replaced often; the legend keeps copies.
     drawn = draw_curves(axes, chart, theme)
-    handles, labels = axes.get_legend_handles_labels()
+    handles, names = axes.get_legend_handles_labels()
     remove(axes, drawn)
     if not handles:
-        return 0
-    entry = LEGEND_SIGN + LEGEND_LETTER * max(map(len, labels))
-    columns = min(max(1, int(width / entry)), len(handles))
+        return
+    handles, names = _family_entries(chart, handles, names)
+    room, em = cell.width - 2 * EDGE, cell.size * POINT
+    sign, gap = (SIGN + SIGN_GAP) * em, COLUMN_GAP * em
+    labels = [wrapped(name, cell.size, room - sign) for name in names]
+    columns = int((room + gap) / (sign + widest(labels, cell.size) + gap))
     axes.legend(
         handles,
         labels,
         loc="lower center",
         bbox_to_anchor=(0.5, 1.0),
-        ncols=columns,
+        ncols=min(max(1, columns), len(handles)),
         borderaxespad=0.2,
-        columnspacing=1.2,
+        borderpad=0.2,
+        handlelength=SIGN,
+        handletextpad=SIGN_GAP,
+        columnspacing=COLUMN_GAP,
+        labelspacing=0.25,
     )
-    return -(-len(handles) // columns)
 
 
-def _draw_hint(axes: Axes, plot: Plot) -> None:
+def _family_entries(
+    chart: Chart, handles: list[Any], names: list[str]
+) -> tuple[list[Any], list[str]]:
+    """Shorten the legend of a family of simulations: remarks explain bars and hollow points."""
+    from matplotlib.lines import Line2D
+
+    family = [curve for curve in chart.curves if curve.source == MD and curve.shade is not None]
+    if not family:
+        return handles, names
+    shades = {curve.shade for curve in family if curve.converged}
+    hidden = {each.label for each in family if not each.converged and each.shade in shades}
+    remarks = ["bars: standard error", *(["hollow: not converged"] if hidden else [])]
+    kept = [each for each in zip(handles, names, strict=True) if each[1] not in hidden]
+    kept += [(Line2D([], [], linestyle="none"), remark) for remark in remarks]
+    return [handle for handle, _ in kept], [name for _, name in kept]
+
+
+def _draw_hint(axes: Axes, plot: Plot, cell: Cell) -> None:
     axes.set_ylim(0, 1)
     axes.set_yticks([])
     if not plot.charts:
         axes.set_xticks([])
         axes.spines[:].set_visible(False)
-    text = "\n".join(fill(line, HINT_WIDTH) for line in plot.hint.splitlines())
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", size=13)
+    size = cell.size + 2
+    lines = (wrapped(line, size, cell.width - HINT_MARGIN) for line in plot.hint.splitlines())
+    text = "\n".join(lines)
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", size=size)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from nanoconf.gui.figures.plots import Chart, Plot
+import numpy as np
+
+from nanoconf.gui.figures.plots import MD, Chart, Curve, Plot
+from nanoconf.surrogate.band import HALF_WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,17 +19,24 @@ LADDER = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 HEADROOM = 1.05
 """Smallest ratio of the upper limit to the highest point."""
 
-AHEAD = 1.3
-"""Factor by which to extend axes that are too short, because a slider usually keeps moving."""
+AHEAD = (1.3, 1.15, 1.0)
+"""Factors by which to extend axes that are too short, because a slider usually keeps moving; the
+first one that leaves the axes filled is used."""
 
 BELOW = 0.1
 """Smallest extent beyond zero, as a fraction of the axis, if zero is not a limit."""
 
-ROOMY = 1.8
-"""Largest ratio of the kept length of an axis to the required length."""
+FILLED = 0.6
+"""Smallest share of a vertical axis that its contents fill."""
+
+NEGLIGIBLE = 0.05
+"""Share of an axis from zero by which error bars may extend below it."""
+
+NOISE_SHARE = 3.0
+"""Height of the axes of a chart of zeros, relative to its error bars."""
 
 WIDE = 1.12
-"""The same for the axis across the slit."""
+"""Largest ratio of the kept length of the axis across the slit to the required length."""
 
 EDGE = 0.015
 """Smallest visible thickness of a wall (nm)."""
@@ -75,37 +85,63 @@ def _suits(before: Limits, wanted: Limits, chart: Chart) -> bool:
         same_across = chart.width / 2 + EDGE < right <= WIDE * wanted[1]
     low, high = _extent(chart)
     holds = bottom <= HEADROOM * low and HEADROOM * high <= top
-    return same_across and holds and top - bottom <= ROOMY * (wanted[3] - wanted[2])
+    return same_across and holds and _filled(before, chart)
+
+
+def _filled(ends: Limits, chart: Chart) -> bool:
+    low, high = _extent(chart)
+    return high - low >= FILLED * (ends[3] - ends[2])
 
 
 def _ahead(before: Limits, wanted: Limits, chart: Chart) -> Limits:
     """Return new limits, with extra room if the contents have grown."""
-    grows = wanted[2] < before[2] or before[3] < wanted[3]
-    return limits(chart, AHEAD) if grows else wanted
+    if before[2] <= wanted[2] and wanted[3] <= before[3]:
+        return wanted
+    extended = (limits(chart, room) for room in AHEAD)
+    return next((ends for ends in extended if _filled(ends, chart)), wanted)
 
 
 def limits(chart: Chart, room: float = 1.0) -> Limits:
     """Return the limits of a chart; `room` scales the vertical extent."""
     low, high = (room * end for end in _extent(chart))
-    bottom = 0.0 if chart.from_zero else -_rung(-low)
+    above_zero = chart.from_zero and low == 0
+    bottom = 0.0 if above_zero else -_rung(-low)
     top = max(_rung(high), -BELOW * bottom)
-    bottom = min(bottom, 0.0 if chart.from_zero else -BELOW * top)
+    bottom = min(bottom, 0.0 if above_zero else -BELOW * top)
     if bottom == top:
         bottom, top = (0.0, 1.0) if chart.from_zero else (-1.0, 1.0)
     return (*_across(chart), bottom, top)
 
 
 def _extent(chart: Chart) -> tuple[float, float]:
-    """Return the smallest and largest y of curves and markers, including zero."""
+    """Return the smallest and largest y of curves, error bars and markers, including zero."""
     low = high = 0.0
     for curve in chart.curves:
-        known = curve.y[curve.y == curve.y]
-        if len(known):
-            low, high = min(low, float(known.min())), max(high, float(known.max()))
+        least, most = _ends(curve)
+        low, high = min(low, least), max(high, most)
     for marker in chart.markers:
         if marker.y is not None:
             low, high = min(low, *marker.places), max(high, *marker.places)
+    if chart.all_zero:
+        size = max(chart.scale, NOISE_SHARE * max(-low, high))
+        return -size, size
+    if chart.from_zero and low > -NEGLIGIBLE * high:
+        low = 0.0
+    if chart.scale and max(-low, high) < chart.scale:
+        return -chart.scale, chart.scale
     return low, high
+
+
+def _ends(curve: Curve) -> tuple[float, float]:
+    """Return the lowest and highest point of a curve with its error bars or band; 0 if unknown."""
+    known = curve.known
+    if not known.any():
+        return 0.0, 0.0
+    y = curve.y[known]
+    half = np.zeros(len(y)) if curve.error is None else np.nan_to_num(curve.error[known], posinf=0)
+    if curve.source != MD and not curve.kind:
+        half = HALF_WIDTH * half
+    return float((y - half).min()), float((y + half).max())
 
 
 def _across(chart: Chart) -> tuple[float, float]:

@@ -8,16 +8,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from nanoconf.gui.figures.origin import MD as MD
+from nanoconf.gui.figures.origin import ML as ML
+from nanoconf.gui.figures.origin import PB as PB
+from nanoconf.gui.figures.origin import UNKNOWN, Origin
+
 if TYPE_CHECKING:
     import numpy as np
-
-MD, ML, PB = "MD", "ML", "PB"
-"""Source of a curve: a simulation, the surrogate, Poisson-Boltzmann theory."""
 
 IONS = {"positive": "positive ions", "negative": "negative ions"}
 """The species and their names."""
 
 Z_AXIS = "Distance from the midplane, z (nm)"
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+NOT_CONVERGED = "not converged"
+"""Mark of a simulation that has not converged."""
+
+MOST_ERRORS, USUAL_ERRORS = 5.0, 2.0
+"""Largest and root-mean-square value of a curve, in standard errors, that still count as zero."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,8 @@ class Curve:
         Position in a family of curves, 0 to 1.
     second : bool
         True for the second curve of a pair, which is drawn like the first but with markers.
+    converged : bool
+        False for simulations that have not converged, which are drawn as hollow points.
     kind : {"", "bars"}
         Bars start at zero and are centred on x.
     bar_width : float
@@ -57,6 +69,7 @@ class Curve:
     stale: bool = False
     shade: float | None = None
     second: bool = False
+    converged: bool = True
     kind: str = ""
     bar_width: float = 1.0
 
@@ -64,11 +77,44 @@ class Curve:
         """Return the curve, marked as belonging to different inputs."""
         return replace(self, label=f"{self.label} (different inputs)", stale=True)
 
-    def as_text(self) -> str:
-        """Describe the curve by its number of points and its highest point."""
-        known = self.y[self.y == self.y]
-        highest = f"maximum {_formatted(known.max(), '.3g')}" if len(known) else "no known values"
-        return f"{self.label}: {len(self.x)} points, {highest}"
+    @property
+    def known(self) -> np.ndarray:
+        """Mask of the points with a finite y."""
+        return abs(self.y) < math.inf
+
+    @property
+    def measured(self) -> np.ndarray:
+        """Mask of the points with a finite y and a finite error above zero."""
+        if self.error is None:
+            return self.known & False
+        return self.known & (self.error > 0) & (self.error < math.inf)
+
+    @property
+    def typical_error(self) -> float:
+        """Median error of the points that have one; nan if there are none."""
+        import numpy as np
+
+        measured = self.measured
+        if self.error is None or not measured.any():
+            return math.nan
+        return float(np.median(self.error[measured]))
+
+    def is_zero(self, scale: float) -> bool:
+        """Return True if the curve is zero within its errors.
+
+        Parameters
+        ----------
+        scale : float
+            Largest value that counts as zero where the error is unknown.
+        """
+        measured = self.measured
+        others = self.y[self.known & ~measured]
+        if not self.known.any() or (abs(others) > scale).any():
+            return False
+        if self.error is None or not measured.any():
+            return True
+        ratio = abs(self.y[measured]) / self.error[measured]
+        return bool(ratio.max() <= MOST_ERRORS and (ratio**2).mean() <= USUAL_ERRORS**2)
 
 
 @dataclass(frozen=True)
@@ -101,12 +147,15 @@ class Marker:
         Its position on that axis; exactly one is given.
     both : bool
         True to draw a second line at minus that position.
+    start : float, optional
+        Start of a distance along x that ends at the line; it is drawn as an arrow.
     """
 
     label: str
     x: float | None = None
     y: float | None = None
     both: bool = False
+    start: float | None = None
 
     @property
     def places(self) -> list[float]:
@@ -135,6 +184,9 @@ class Chart:
         True if the y axis starts at zero; otherwise a line marks zero.
     names : tuple of str
         Names of the categories at x = 0, 1, …; empty if x is a number.
+    scale : float
+        Smallest y of interest: values below it count as zero if their errors are unknown, and the
+        axis extends at least so far. Zero if y has no such scale.
     """
 
     curves: tuple[Curve, ...]
@@ -145,6 +197,14 @@ class Chart:
     markers: tuple[Marker, ...] = ()
     from_zero: bool = True
     names: tuple[str, ...] = ()
+    scale: float = 0.0
+
+    @property
+    def all_zero(self) -> bool:
+        """True if y has a scale, and all curves are zero within their errors."""
+        if not self.scale or not self.curves:
+            return False
+        return all(curve.is_zero(self.scale) for curve in self.curves)
 
     @property
     def lines(self) -> tuple[Marker, ...]:
@@ -179,23 +239,17 @@ class Chart:
         column = self.columns.y if line.x is None else self.columns.x
         return {"label": line.label, column: _rounded(line.places)}
 
-    def line_as_text(self, line: Marker) -> str:
-        """Describe a line by its label and positions."""
-        unit = _unit(self.y_label if line.x is None else self.x_label)
-        places = " and ".join(_formatted(place, ".4g") for place in line.places)
-        return f"{line.label} at {places} {unit}".rstrip()
-
     def reading(self, x: float) -> str:
         """Describe the values of the curves at a given x, for the pointer."""
         if self.names:
             place = self._place(x)
             where, values = self.names[place], [curve.y[place] for curve in self.curves]
         else:
-            symbol = self.x_label.rpartition(", ")[2].partition(" (")[0]
-            where = f"{symbol} = {_formatted(x, '.3f')} {_unit(self.x_label)}".strip()
+            symbol = quantity_of(self.x_label).rpartition(", ")[2]
+            where = f"{symbol} = {formatted(x, '.3f')} {unit_of(self.x_label)}".strip()
             values = [_at(curve, x) for curve in self.curves]
         parts = [
-            f"{curve.label} {_formatted(value, '.4g')}"
+            f"{curve.label} {formatted(value, '.4g')}"
             for curve, value in zip(self.curves, values, strict=True)
             if value == value
         ]
@@ -214,11 +268,14 @@ class Plot:
         The charts, side by side.
     hint : str
         Text that is shown while there are no curves.
+    origin : Origin
+        The simulations, the model and the systems of the curves.
     """
 
     title: str
     charts: tuple[Chart, ...] = field(default=())
     hint: str = ""
+    origin: Origin = UNKNOWN
 
     @property
     def curves(self) -> list[Curve]:
@@ -242,10 +299,10 @@ class Plot:
         return _json(chart.line_as_json(line) for chart in self.charts for line in chart.lines)
 
     def as_text(self) -> str:
-        """Describe the figure for screen readers."""
-        curves = [curve.as_text() for curve in self.curves] or ["No curves yet"]
-        lines = [chart.line_as_text(line) for chart in self.charts for line in chart.lines]
-        return f"{self.title}. {'; '.join(curves + lines)}"
+        """Describe the figure in words, for screen readers."""
+        from nanoconf.gui.figures.description import described
+
+        return described(self)
 
 
 def _at(curve: Curve, x: float) -> float:
@@ -255,11 +312,19 @@ def _at(curve: Curve, x: float) -> float:
     return float(np.interp(x, curve.x, curve.y, math.nan, math.nan)) if len(curve.x) else math.nan
 
 
-def _formatted(value: float, digits: str) -> str:
-    return format(value, digits).replace("-", "−")
+def formatted(value: float, digits: str) -> str:
+    """Format a number with a true minus sign and powers of ten: ``−2.5×10⁻⁵``."""
+    mantissa, exponent, power = format(value, digits).partition("e")
+    power = str(int(power)).translate(SUPERSCRIPTS) if exponent else ""
+    return mantissa.replace("-", "−") + (f"×10{power}" if exponent else "")
 
 
-def _unit(label: str) -> str:
+def quantity_of(label: str) -> str:
+    """Return an axis label without its unit."""
+    return label.removesuffix(f" ({unit_of(label)})")
+
+
+def unit_of(label: str) -> str:
     """Return the unit at the end of an axis label; empty if there is none."""
     return label.removesuffix(")").rpartition(" (")[2] if label.endswith(")") else ""
 

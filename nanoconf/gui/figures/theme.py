@@ -7,8 +7,6 @@ from typing import Any
 
 from nanoconf.gui.figures.plots import MD, ML, PB, Curve
 
-FONT_SIZE = 11
-
 
 @dataclass(frozen=True)
 class Theme:
@@ -88,7 +86,7 @@ LINES: dict[tuple[str, str], Any] = {
     (ML, "negative"): (0, (6, 2)),
     (ML, ""): "-",
     (PB, "positive"): (0, (1, 1.5)),
-    (PB, "negative"): (0, (4, 1.5, 1, 1.5)),
+    (PB, "negative"): (0, (8, 2, 1, 2)),
     (PB, ""): (0, (1, 1.5)),
 }
 POINTS = {"positive": "s", "negative": "o", "": "D"}

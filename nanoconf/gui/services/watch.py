@@ -53,6 +53,7 @@ class Watch:
             run.system,
             run.settings,
             mine=mine,
+            by_command=not run.request.get("owner"),
             joined=run.joined,
             stored=not new and run.state == RunState.DONE,
             where="" if run.where == LOCAL else run.where,

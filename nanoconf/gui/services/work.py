@@ -6,7 +6,6 @@ The services run in threads, so that the page stays responsive. Changes to the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nanoconf.gui.services import reading
@@ -31,8 +30,6 @@ class Work(Session):
     ----------
     answers : Answers
         Predictions and mean-field theory.
-    deliver : callable
-        Sends a file to the browser, given its name, content and media type.
     """
 
     def __init__(
@@ -42,7 +39,6 @@ class Work(Session):
         post: Post = on_this_thread,
     ):
         super().__init__(state, archive, post)
-        self.deliver: Callable[[str, bytes, str], None] = lambda _name, _content, _kind: None
         self.answers = Answers(state, self.post)
         self._watch = Watch(self)
         self._requests = RunRequests(self, self._watch)

@@ -43,6 +43,5 @@ class TabsPanel(widgets.VBox):
             place = widgets.VBox([tab.build(self._state, self._work)]).add_class("nc-place")
             place.add_class(f"nc-place-{self.bar.position(tab.title)}")  # for choice.js
             self.stage.children = (*self.stage.children, place)
-        # A narrow window leaves the inputs room beside a figure that follows them.
-        follows = tab.with_simulation or tab.with_prediction
-        (self.add_class if follows else self.remove_class)("nc-follows")
+        # A narrow window leaves the inputs room below a figure that follows them.
+        (self.add_class if tab.with_prediction else self.remove_class)("nc-follows")

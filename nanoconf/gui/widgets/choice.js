@@ -46,10 +46,10 @@ function addKeys(el, buttons, chosen, selects) {
     const to = buttons[destination(event.key, buttons.indexOf(event.target), buttons.length)];
     if (!to) return;
     event.preventDefault();
-    setStop(buttons, to);
     to.focus();
     if (selects) to.click();
   });
+  el.addEventListener("focusin", (event) => setStop(buttons, event.target));
   el.addEventListener("focusout", (event) => {
     if (!el.contains(event.relatedTarget)) setStop(buttons, chosen());
   });

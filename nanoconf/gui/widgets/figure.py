@@ -1,4 +1,4 @@
-"""A figure, with its data for screen readers."""
+"""A figure, with its files, and its data as a table and for screen readers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
+from nanoconf.gui import words
+from nanoconf.gui.figures import export
 from nanoconf.gui.figures.plots import Plot
+from nanoconf.gui.figures.room import stacked
+from nanoconf.gui.figures.table import as_html
 from nanoconf.gui.services.debounce import Debounced
 from nanoconf.gui.state import AppState
+from nanoconf.gui.widgets.controls import small_button
 
 FOOTER_HEIGHT = 26
 SMALLEST = (320, 220)
+STACKED_HEIGHT = 320
+"""Smallest height of each of several charts that are stacked."""
 
 URGENT = ("prediction", "mean_field", "tab", "figures", "stage")
 """Traits whose changes are displayed immediately; changed inputs wait for their prediction."""
@@ -53,8 +60,19 @@ class Canvas(widgets.VBox):
         self._shown: tuple[Any, ...] = ()
         self._debounced = Debounced(self._refresh)
         self.numbers = widgets.HTML().add_class("nc-numbers")
-        super().__init__([self.numbers])
+        self.table = widgets.HTML(tabbable=True).add_class("nc-data")
+        self.format = widgets.Dropdown(
+            options=[(kind.upper(), kind) for kind in export.FORMATS], tooltip="Format of the file"
+        ).add_class("nc-format")
+        self.save = small_button("Save", "Save the figure as a file", self._save)
+        self.data = widgets.ToggleButton(
+            description="Data table", tooltip="Show the data of the figure as a table"
+        ).add_class("nc-small")
+        controls = widgets.HBox([self.format, self.save, self.data]).add_class("nc-figure-tools")
+        self._below = (controls, self.table, self.numbers)
+        super().__init__(self._below)
         self.add_class("nc-figure")
+        self.data.observe(self._table_toggled, "value")
         state.observe(self.refresh, (*AROUND, *watched))
         self.refresh()
 
@@ -67,7 +85,7 @@ class Canvas(widgets.VBox):
             return
         plot = self._plot()
         # A run reports twice a second and drawing is slow, so an unchanged figure is not redrawn.
-        shown = (self._state.stage, self._state.dark, *_contents(plot))
+        shown = (self._state.stage, self._state.dark, self.data.value, *_contents(plot))
         if not _same(shown, self._shown):
             self._shown = shown
             self._draw(plot)
@@ -80,20 +98,38 @@ class Canvas(widgets.VBox):
             from nanoconf.gui.figures.canvas import new_canvas
 
             # The browser requests the image once it has created its side of the canvas.
-            self._canvas = new_canvas(*self._size())
+            self._canvas = new_canvas(*self._size(plot))
             self._canvas.paint(plot, theme)
-            self.children = (self._canvas, self.numbers)
+            self.children = (self._canvas, *self._below)
         else:
-            self._canvas.fit(*self._size())
+            self._canvas.fit(*self._size(plot))
             self._canvas.paint(plot, theme)
         self.numbers.value = _numbers(plot)
+        self.table.value = as_html(plot) if self.data.value else ""
+        self.save.disabled = not plot.curves
         # Store the function, because the plot itself is outdated once the figure is hidden.
         self._state.drawn = {**self._state.drawn, self._title: self._plot}
 
-    def _size(self) -> tuple[int, int]:
+    def _size(self, plot: Plot) -> tuple[int, int]:
         width, height = self._state.stage
         height -= FOOTER_HEIGHT + self._reserved
-        return max(SMALLEST[0], width), max(SMALLEST[1], height)
+        charts = len(plot.charts)
+        lowest = charts * STACKED_HEIGHT if stacked(charts, width) else SMALLEST[1]
+        return max(SMALLEST[0], width), max(lowest, height)
+
+    def _table_toggled(self, change: Any) -> None:
+        (self.add_class if change["new"] else self.remove_class)("nc-tabled")
+        self._refresh()
+
+    def _save(self) -> None:
+        """Send the figure to the browser as a file of the chosen format."""
+        plot, kind = self._plot(), self.format.value
+        name = export.file_name(plot, kind)
+        try:
+            self._state.deliver(name, export.figure_file(plot, kind), export.KINDS[kind])
+        except (OSError, RuntimeError, ValueError) as error:
+            message = f"{name} could not be created: {words.one_line(error)}"
+            self._state.report_failure(message)
 
 
 def is_urgent(change: Any) -> bool:

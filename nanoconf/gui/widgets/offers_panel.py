@@ -7,9 +7,10 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.services.work import Work
-from nanoconf.gui.state import AppState, Offer
+from nanoconf.gui.state import AppState, Offer, Simulation
 from nanoconf.gui.widgets.rows import Rows
 
 
@@ -23,22 +24,33 @@ class OffersPanel(Rows):
         state.observe(self._show, ["offers", "simulation", "phase"])
 
     def _show(self, _change: Any = None) -> None:
-        state = self._state
+        """Show the offers, or who started the simulation that is watched."""
+        state, shown = self._state, self._state.simulation
         if state.simulating:
-            shown = state.simulation
-            self.show([None] if shown is not None and not shown.mine else [])
-        else:
-            self.show(state.offers)
+            self.show([] if shown is None or shown.mine else [_watching(shown)])
+            return
+        self.show(offer.run_id for offer in state.offers)
+        for offer, row in zip(state.offers, self.children, strict=True):
+            row.children[0].value = escape(_text(offer))
 
-    def _row(self, offer: Offer | None) -> widgets.HBox:
-        """Return the line for an offer, or for the watched simulation if there is none."""
-        if offer is None:
-            return _line("Watching a simulation that was started in another browser.")
-        system, percent = words.describe(offer.system), 100 * offer.fraction
-        text = f"Simulation in progress: {system}, {percent:.0f} % done"
+    def _row(self, key: str) -> widgets.HBox:
+        """Return the line for the offer of a run, or for a text without a button."""
+        if key not in {offer.run_id for offer in self._state.offers}:
+            return _line(key)
         button = widgets.Button(description="Watch", tooltip="Show this simulation here")
-        button.on_click(lambda _button: self._work.attach(offer.run_id))
-        return _line(text, button)
+        button.on_click(lambda _button: self._work.attach(key))
+        return _line("", button)
+
+
+def _watching(shown: Simulation) -> str:
+    return f"Watching a simulation that was started {words.origin(shown)}."
+
+
+def _text(offer: Offer) -> str:
+    system = words.describe(offer.system)
+    if offer.state == RunState.QUEUED:
+        return f"Simulation waiting to start: {system}"
+    return f"Simulation in progress: {system}, {100 * offer.fraction:.0f} % done"
 
 
 def _line(text: str, *buttons: widgets.Button) -> widgets.HBox:

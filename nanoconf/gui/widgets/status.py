@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
+from anywidget import AnyWidget
+from traitlets import Unicode
 
 from nanoconf.gui.state import AppState
+from nanoconf.gui.status import TRAITS, Status, current_status
+
+
+class StatusLine(AnyWidget):
+    """The status line, with a hidden line for screen readers.
+
+    Attributes
+    ----------
+    text, mood, spoken : str
+        As in `Status`.
+    """
+
+    _esm = Path(__file__).with_name("status_line.js")
+
+    text = Unicode().tag(sync=True)
+    mood = Unicode("idle").tag(sync=True)
+    spoken = Unicode().tag(sync=True)
+
+    def show(self, status: Status) -> None:
+        """Show a status."""
+        with self.hold_sync():
+            self.text, self.mood = status.text, status.mood
+            self.spoken = status.spoken or status.text
 
 
 class StatusPanel(widgets.VBox):
@@ -15,7 +41,7 @@ class StatusPanel(widgets.VBox):
 
     def __init__(self, state: AppState):
         self._state = state
-        self.line = widgets.HTML().add_class("nc-status-line")
+        self.line = StatusLine()
         self.toggle = widgets.ToggleButton(
             description="Log", tooltip="Show the logs of the page and of the simulation"
         ).add_class("nc-log-toggle")
@@ -23,7 +49,7 @@ class StatusPanel(widgets.VBox):
         super().__init__([self.lines, widgets.HBox([self.line, self.toggle]).add_class("nc-row")])
         self.add_class("nc-status")
         self.toggle.observe(self._toggled, "value")
-        state.observe(self._show_line, ["status", "mood", "problems", "simulation", "phase"])
+        state.observe(self._show_line, TRAITS)
         state.observe(self._show_log, ["log", "worker_log"])
         self._show_line()
         self._show_log()
@@ -32,10 +58,7 @@ class StatusPanel(widgets.VBox):
         (self.lines.add_class if change["new"] else self.lines.remove_class)("nc-open")
 
     def _show_line(self, _change: Any = None) -> None:
-        text, mood = self._state.status_line
-        self.line.value = (
-            f"<span class='nc-dot nc-{mood}'></span><span role='status'>{escape(text)}</span>"
-        )
+        self.line.show(current_status(self._state))
 
     def _show_log(self, _change: Any = None) -> None:
         page = "\n".join(self._state.log)

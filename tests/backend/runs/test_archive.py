@@ -13,7 +13,7 @@ import pytest
 from backend.files import read_json, write_text
 from backend.locks import Lock, is_locked
 from backend.runs.archive import Archive, UnknownRun, UnusableHome, default_home, inputs_hash
-from backend.runs.run import DamagedRun, Run, boot_id
+from backend.runs.run import DamagedRun, Outcome, Run, boot_id
 from backend.runs.run_state import RunState
 from backend.sampling.result import Cancelled, SimulationError
 from backend.settings import RunSettings
@@ -280,6 +280,25 @@ def test_the_length_of_a_run_is_the_requested_one_until_it_has_a_result(home):
     failed = submit(home, LONG)
     failed.settle(RunState.FAILED, "an ion went through a wall")
     assert failed.length_ns == LONG.duration_ns
+
+
+@pytest.mark.parametrize(
+    ("summary", "numbers"),
+    [
+        (
+            '{"simulated_ns": 2, "median_relative_error": 0, "convergence": {"converged": false}}',
+            Outcome(2.0, 0.0, False),
+        ),
+        ('{"simulated_ns": 2, "convergence": null}', Outcome(2.0)),
+        ('{"simulated_ns": "x", "median_relative_error": NaN, "convergence": {}}', Outcome()),
+        ("[]", Outcome()),
+    ],
+)
+def test_the_main_numbers_of_a_result_are_known_without_its_profiles(home, summary, numbers):
+    run = submit(home)
+    assert run.outcome is None
+    write_text(run.folder / "result.json", f'{{"summary": {summary}}}')
+    assert run.outcome == numbers
 
 
 def test_the_best_result_is_that_of_the_longest_simulation(home):

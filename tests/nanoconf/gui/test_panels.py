@@ -4,57 +4,56 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import threading
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
-import numpy as np
 from ipywidgets.widgets.widget import _instances as living
 
 from backend.profiles.charge import ChargeProfile
 from backend.runs.run_state import RunState
+from backend.sampling.result import Progress
 from backend.sampling.summary import Summary
 from backend.sampling.trajectory import Trajectory
 from backend.settings import RunSettings
 from backend.system import Range, SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.fields import FIELDS
-from nanoconf.gui.figures.plots import DENSITY, MD, ML, Chart, Columns, Curve, Marker, Plot
+from nanoconf.gui.figures.export import figure_file
 from nanoconf.gui.state import Offer, Simulation
-from nanoconf.gui.tabs.downloads import model as files
 from nanoconf.gui.tabs.downloads.panel import DownloadsPanel
 from nanoconf.gui.tabs.profiles.model import density_plot, integrated_plot, prediction_plot
 from nanoconf.gui.tabs.profiles.panel import SlitPanel
 from nanoconf.gui.tabs.registry import (
     DOWNLOADS,
-    INTEGRATED,
     POSITIVE,
     PREDICTION,
     SNAPSHOTS,
     TRENDS,
     UNCERTAINTY,
 )
-from nanoconf.gui.tabs.snapshots.model import LOADING, RUN_FIRST
+from nanoconf.gui.tabs.snapshots.model import LOADING, NO_SNAPSHOTS, RUN_FIRST
 from nanoconf.gui.tabs.snapshots.panel import SnapshotsPanel
 from nanoconf.gui.tabs.trends.model import Trends
 from nanoconf.gui.tabs.uncertainty.model import UncertainInputs
 from nanoconf.gui.tabs.uncertainty.panel import UncertaintyPanel
 from nanoconf.gui.widgets.number import NumberInput
 from nanoconf.gui.widgets.offers_panel import OffersPanel
+from nanoconf.gui.widgets.status import StatusPanel
 from nanoconf.surrogate.card import KIND, Card
 from nanoconf.surrogate.domain import Domain
+from tests.support.event_loop import on_a_page, soon
 from tests.support.homes import PATIENCE, until
 from tests.support.profiles import prediction, profiles
 
 MARK = "different inputs"
+RUN = "3c8277b7d0524c5a9f6d2f4be2f4f3ab"
 
 
 def simulation(system: SlitSystem, height: float = 1.0, **more) -> Simulation:
     both = profiles(system, height)
-    run = Simulation("1", system, RunSettings(), RunState.RUNNING, profiles=both)
+    run = Simulation(RUN, system, RunSettings(), RunState.RUNNING, profiles=both)
     return replace(run, charge=ChargeProfile.of(system, both), **more)
 
 
@@ -64,29 +63,21 @@ def done(system: SlitSystem, height: float = 1.0, **more) -> Simulation:
     )
 
 
-def on_a_page(page) -> None:
-    """Run a coroutine in an event loop, as in a kernel.
-
-    It runs in its own thread, because Playwright leaves a running loop in the thread of the tests.
-    """
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, asyncio.wait_for(page(), PATIENCE)).result()
-
-
-async def soon(condition) -> None:
-    while not condition():
-        await asyncio.sleep(0.01)
-
-
 # --- figures --------------------------------------------------------------------------------
 
 
 def test_downloaded_figures_are_up_to_date(state, work):
     handed = {}
-    work.deliver = lambda name, content, _kind: handed.update({name: content})
+    state.deliver = lambda name, content, _kind: handed.update({name: content})
+    name = "h3.0_1-1_0.5M_3c8277b7_positive.csv"
 
     def rows(content: bytes) -> list[str]:
-        return content.decode().splitlines()[1:]
+        lines = content.decode().splitlines()
+        return [line for line in lines if not line.startswith("#")][1:]
+
+    def press(row) -> None:
+        (button,) = (each for each in row.children[1:] if each.description == "CSV")
+        button.click()
 
     async def page():
         state.stage, state.tab = (600, 400), POSITIVE
@@ -97,16 +88,16 @@ def test_downloaded_figures_are_up_to_date(state, work):
         downloads = DownloadsPanel(state, work)
         state.show(done(SlitSystem(), 2.0))
         (row,) = downloads.figures.children
-        row.children[1].click()
+        press(row)
         downloads.all.click()
         packed = zipfile.ZipFile(io.BytesIO(handed["nanoconfinement.zip"]))
-        figure = packed.read("figures/positive_ion_density.csv")
-        assert figure == handed["positive_ion_density.csv"]
+        figure = packed.read(f"figures/{name}")
+        assert figure == handed[name]
         assert all(line.startswith('"MD simulation",') for line in rows(figure))
         assert all(line.split(",")[2] == "2" for line in rows(figure))
         state.type("salt_concentration", "0.6")
-        row.children[1].click()
-        assert "(different inputs)" in rows(handed["positive_ion_density.csv"])[0]
+        press(row)
+        assert "(different inputs)" in rows(handed[name])[0]
 
     on_a_page(page)
 
@@ -133,51 +124,12 @@ def test_charged_walls_have_lines_at_five_per_cent_of_their_charge(state):
     (marker,) = integrated_plot(state).charts[0].markers
     share = 0.05 * abs(system.actual_surface_charge_density)
     assert marker.places == [-share, share] and marker.label == "±5 % of σ"
-    assert b"<svg" in files.figure_file(integrated_plot(state), "svg")
+    assert b"<svg" in figure_file(integrated_plot(state), "svg")
     state.choose(SlitSystem())
     assert not integrated_plot(state).charts[0].markers
 
 
 # --- numbers --------------------------------------------------------------------------------
-
-
-def test_named_bars_are_exported_by_name():
-    bars = Curve("total", np.array([0.2, 1.2]), np.array([0.9, 0.1]), ML, np.array([0.01, 0.02]))
-    columns = Columns("input", "sobol_index", "confidence_95")
-    plot = Plot(UNCERTAINTY, (Chart((bars,), "Input", "Share", columns, names=("c", "d")),))
-    assert files.plot_csv(plot).splitlines() == [
-        "curve,input,sobol_index,confidence_95",
-        '"total",c,0.9,0.01',
-        '"total",d,0.1,0.02',
-    ]
-    assert json.loads(plot.as_json())[0]["input"] == ["c", "d"]
-
-
-def test_the_description_of_a_figure_leaves_out_unknown_values():
-    z = np.array([-1.0, 0.0, 1.0])
-    part = Curve("part", z, np.array([np.nan, -0.5, -2.0]), MD)
-    none = Curve("none", z, np.full(3, np.nan), MD)
-    plot = Plot(POSITIVE, (Chart((part, none), "z (nm)", "Density (M)", DENSITY),))
-    assert plot.as_text() == (
-        "Positive Ion Density. part: 3 points, maximum −0.5; none: 3 points, no known values"
-    )
-    assert Plot(TRENDS).as_text() == "Trends. No curves yet"
-
-
-def test_the_description_of_a_figure_includes_its_lines():
-    curve = Curve("MD", np.array([-1.0, 1.0]), np.array([-0.1, 0.1]), MD)
-    columns = Columns("z_nm", "charge")
-    markers = (Marker("z* = 0.55 nm", x=-0.95), Marker("±5 % of σ", y=0.0025, both=True))
-    chart = Chart((curve,), "Distance, z (nm)", "Charge (C/m²)", columns, 3.0, markers)
-    plot = Plot(INTEGRATED, (chart,))
-    assert json.loads(plot.lines_as_json()) == [
-        {"label": "walls", "z_nm": [-1.5, 1.5]},
-        {"label": "z* = 0.55 nm", "z_nm": [-0.95]},
-        {"label": "±5 % of σ", "charge": [-0.0025, 0.0025]},
-    ]
-    assert plot.as_text().endswith(
-        "; walls at −1.5 and 1.5 nm; z* = 0.55 nm at −0.95 nm; ±5 % of σ at −0.0025 and 0.0025 C/m²"
-    )
 
 
 def test_a_slider_shows_the_text_of_its_field(state):
@@ -209,7 +161,7 @@ def test_snapshots_name_their_system_and_outdated_ones_are_dropped(state, work, 
     state.show(simulation(SlitSystem(), run_id="second"))
     may_load.set()
     work.background.submit(lambda: None).result()  # earlier requests have been served
-    assert RUN_FIRST in panel.view.caption.value and not panel.caption.value
+    assert "ions appear" not in panel.view.caption.value and not panel.caption.value
 
     state.show(done(SlitSystem(), run_id="second"))
     until(lambda: "the trajectory of second" in panel.view.caption.value)
@@ -218,6 +170,46 @@ def test_snapshots_name_their_system_and_outdated_ones_are_dropped(state, work, 
     assert MARK in panel.caption.value
     state.type("salt_concentration", "0.5")
     assert MARK not in panel.caption.value
+
+
+def test_the_snapshots_tab_explains_what_it_waits_for(state, work):
+    state.tab = SNAPSHOTS
+    panel = SnapshotsPanel(state, work)
+    waiting = "The snapshots appear here when the run is done"
+
+    def shown() -> str:
+        return panel.view.caption.value
+
+    assert RUN_FIRST in shown()
+    run = Simulation("1", SlitSystem(), RunSettings(snapshots=60))
+    state.show(run)
+    assert f"{waiting}; it is waiting to start." in shown()
+    for fraction in (0.3, 0.62):
+        progress = Progress("sampling", fraction)
+        state.show(replace(run, state=RunState.RUNNING, progress=progress))
+        assert f"{waiting}: {100 * fraction:.0f} % so far." in shown()
+    state.show(replace(run, state=RunState.CANCELLED))
+    assert RUN_FIRST in shown()
+    state.show(replace(run, run_id="2", settings=RunSettings(snapshots=0)))
+    assert NO_SNAPSHOTS in shown()
+
+
+# --- status ---------------------------------------------------------------------------------
+
+
+def test_the_status_line_is_one_widget_with_a_hidden_text(state):
+    panel = StatusPanel(state)
+    shown, spoken = panel.line, []
+    panel.line.observe(lambda change: spoken.append(change["new"]), "spoken")
+    run = Simulation("1", SlitSystem(), RunSettings(), RunState.RUNNING)
+    for percent in range(26):
+        state.show(replace(run, progress=Progress("sampling", percent / 100)))
+        assert panel.line.text == f"Simulating: {percent} %."
+    assert spoken == ["Simulating", "Simulating: 25 %"] and panel.line.mood == "busy"
+    state.type("salt_concentration", "x")
+    state.detach()
+    assert panel.line is shown and panel.line.text == panel.line.spoken == state.status
+    assert panel.line.mood == "bad"
 
 
 # --- widgets that are created and closed ----------------------------------------------------
@@ -243,17 +235,26 @@ def test_downloads_are_unchanged_while_a_run_continues(state, work):
     assert len(panel.figures.children) == 1 and len(living) == len(before)
 
 
-def test_offers_are_redrawn_only_when_they_change(state, work):
+def test_an_offer_keeps_its_button_while_it_progresses(state, work):
     panel = OffersPanel(state, work)
-    first = Offer("1", SlitSystem(), RunState.RUNNING, 0.1)
+    first = Offer("1", SlitSystem(), RunState.QUEUED, 0.0)
     state.offers = (first,)
+    (row,), before = panel.children, set(living)
+    assert "waiting to start" in row.children[0].value
+    state.start()  # no simulation is on screen yet
+    assert not panel.children
+    state.detach()
     (row,), before = panel.children, set(living)
     state.show(done(SlitSystem()))
     assert panel.children == (row,) and set(living) == before
-    state.offers = (replace(first, fraction=0.2),)
-    assert panel.children != (row,) and len(living) == len(before)
+    for fraction in (0.1, 0.2):
+        state.offers = (replace(first, state=RunState.RUNNING, fraction=fraction),)
+        assert panel.children == (row,) and set(living) == before
+        assert f"{100 * fraction:.0f} % done" in row.children[0].value
     state.show(simulation(SlitSystem(), mine=False))
-    assert "another browser" in panel.children[0].children[0].value
+    assert "in another browser" in panel.children[0].children[0].value
+    state.show(simulation(SlitSystem(), run_id="2", mine=False, by_command=True))
+    assert "by a command" in panel.children[0].children[0].value
     state.offers = ()
     state.show(done(SlitSystem()))
     assert not panel.children

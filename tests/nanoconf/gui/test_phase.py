@@ -43,10 +43,10 @@ def test_a_request_persists_across_status_updates_of_its_run(state):
     assert state.phase is ACTIVE
     state.finish_requested()
     state.show(RUN)
-    assert state.phase is FINISHING and state.status == "Finishing …"
+    assert state.phase is FINISHING and state.status == ENDINGS[FINISHING]
     state.cancel_requested()
     state.show(RUN)
-    assert state.phase is CANCELLING and state.status == "Cancelling …"
+    assert state.phase is CANCELLING and state.status == ENDINGS[CANCELLING]
     state.show(replace(RUN, state=RunState.CANCELLED))
     assert state.phase is IDLE
 

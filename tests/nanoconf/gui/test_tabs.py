@@ -159,7 +159,7 @@ def test_the_spread_of_an_output_follows_from_that_of_the_inputs(state, uncertai
     assert histogram.curves[0].y.sum() * width == pytest.approx(1)
     assert indices.names == ("c", "d") and indices.curves[0].y[0] > 0.9
     uncertain.output, uncertain.z = "negative_density", -1.0
-    assert "z = -1.00 nm" in uncertain.plot().charts[0].x_label
+    assert "z = −1.00 nm" in uncertain.plot().charts[0].x_label
     uncertain.over_z = True
     band, shares = uncertain.plot().charts
     assert len(band.curves) == 3 and len(shares.curves) == 4

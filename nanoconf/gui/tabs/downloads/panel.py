@@ -13,6 +13,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from nanoconf.gui import words
+from nanoconf.gui.figures import export
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState, MachineLearning, Simulation
 from nanoconf.gui.tabs.downloads import model as files
@@ -110,15 +111,16 @@ class DownloadsPanel(widgets.VBox):
         title = widgets.HTML(escape(tab)).add_class("nc-figure-name")
         buttons = [
             small_button(kind.upper(), f"{tab} as {kind.upper()}", self._sender(tab, kind))
-            for kind in files.FORMATS
+            for kind in export.FORMATS
         ]
         return widgets.HBox([title, *buttons]).add_class("nc-file")
 
     def _sender(self, tab: str, kind: str) -> Callable[[], None]:
-        name = f"{files.stem(tab)}.{kind}"
-        return lambda: self._deliver(
-            name, lambda: files.figure_file(self._state.drawn[tab](), kind)
-        )
+        def send() -> None:
+            plot = self._state.drawn[tab]()
+            self._deliver(export.file_name(plot, kind), lambda: export.figure_file(plot, kind))
+
+        return send
 
     def _run_file(self, name: str) -> widgets.Widget:
         """Return the row for a file that is too large for a link."""
@@ -144,14 +146,14 @@ class DownloadsPanel(widgets.VBox):
             content[name] = self._work.run_file(name)
         for plot in (make() for make in state.drawn.values()):
             if plot.curves:
-                for kind in files.FORMATS:
-                    name = f"figures/{files.stem(plot.title)}.{kind}"
-                    content[name] = files.figure_file(plot, kind)
+                for kind in export.FORMATS:
+                    name = f"figures/{export.file_name(plot, kind)}"
+                    content[name] = export.figure_file(plot, kind)
         return files.archive(content)
 
     def _deliver(self, name: str, make: Callable[[], bytes]) -> None:
         try:
-            self._work.deliver(name, make(), files.kind_of(name))
+            self._state.deliver(name, make(), files.kind_of(name))
         except (OSError, RuntimeError, ValueError) as error:
             message = f"{name} could not be created: {words.one_line(error)}"
             self._state.report_failure(message)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nanoconf.gui import words
 from nanoconf.gui.entered_inputs import texts_of
+from nanoconf.gui.status import Status
 from nanoconf.gui.tabs.lessons.content import TASKS
 from nanoconf.gui.tabs.lessons.task import Setup, Task
 from nanoconf.gui.tabs.registry import LESSONS
@@ -202,7 +203,7 @@ class Lessons:
         state.open_tab(setup.tab)
         if not self.covers(setup):
             if not state.simulating:
-                state.set_status(f"Lesson {number}: {self.run_first()}")
+                state.notice = Status(f"Lesson {number}: {self.run_first()}")
         elif state.shown_tab.with_prediction:
             work.answers.predict()
 

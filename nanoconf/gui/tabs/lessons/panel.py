@@ -233,7 +233,7 @@ class DocumentsPanel(widgets.VBox):
 
     def _deliver(self, name: str, make: Callable[[], str]) -> None:
         try:
-            self._work.deliver(name, make().encode(), HTML_FILE)
+            self._state.deliver(name, make().encode(), HTML_FILE)
         except (OSError, RuntimeError, ValueError) as error:
             message = f"{name} could not be created: {words.one_line(error)}"
             self._state.report_failure(message)

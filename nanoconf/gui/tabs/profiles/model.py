@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from backend.profiles.charge import CHARGE_PER_MOLAR_NM
+from nanoconf.gui.figures.origin import MD, ML, PB, Origin, Source
 from nanoconf.gui.figures.plots import (
     DENSITY,
     IONS,
-    MD,
-    ML,
-    PB,
+    NOT_CONVERGED,
     Z_AXIS,
     Chart,
     Columns,
@@ -28,13 +28,19 @@ from nanoconf.gui.tabs.registry import (
 )
 
 if TYPE_CHECKING:
-    from nanoconf.gui.state import AppState
+    from backend.system import SlitSystem
+    from nanoconf.gui.state import AppState, Simulation
 
 DEFAULT_WIDTH = 3.0
 """Slit width (nm) that is drawn while the typed width is invalid."""
 
 SCREENED = 0.05
 """Fraction of a wall's charge below which it counts as screened: see `backend.profiles.charge`."""
+
+SMALL = 0.01
+"""Charges and potentials that count as zero, relative to those of one ion species and to kT/e."""
+
+THERMAL_VOLTAGE_MV = 25.0
 
 EMPTY = "Press Run to simulate this system,\nor Predict using ML for an immediate prediction."
 WAITING = "The first profile appears here shortly\nand is updated as it converges."
@@ -48,6 +54,8 @@ class Shown:
     ----------
     source : str
         Source of the curves: see `Curve`.
+    name : str
+        Id of the run, or name of the model.
     label : str
         Name of the source in the legend.
     system : SlitSystem
@@ -61,11 +69,17 @@ class Shown:
     """
 
     source: str
+    name: str
     label: str
     system: Any
     profiles: Any
     charge: Any
     stale: bool
+
+    @property
+    def origin(self) -> Source:
+        """The source, for files."""
+        return Source(self.source, self.name, self.system)
 
 
 def shown(state: AppState, *sources: str) -> list[Shown]:
@@ -73,21 +87,28 @@ def shown(state: AppState, *sources: str) -> list[Shown]:
     run, predicted, theory = state.simulation, state.prediction, state.theory
     found = []
     if run is not None and run.profiles is not None:
-        found.append((MD, "MD simulation" + ("" if run.result else " (so far)"), run))
+        found.append((MD, run.run_id, simulation_label(run), run))
     if predicted is not None:
-        found.append((ML, "ML prediction", predicted))
+        found.append((ML, state.model.name if state.model else "", "ML prediction", predicted))
     if theory is not None:
-        found.append((PB, "Poisson-Boltzmann", theory))
+        found.append((PB, "", "Poisson-Boltzmann", theory))
     return [
-        _shown(state, source, label, each)
-        for source, label, each in found
+        _shown(state, source, name, label, each)
+        for source, name, label, each in found
         if not sources or source in sources
     ]
 
 
-def _shown(state: AppState, source: str, label: str, each: Any) -> Shown:
+def _shown(state: AppState, source: str, name: str, label: str, each: Any) -> Shown:
     stale = not state.is_current(each.system)
-    return Shown(source, label, each.system, each.profiles, each.charge, stale)
+    return Shown(source, name, label, each.system, each.profiles, each.charge, stale)
+
+
+def simulation_label(run: Simulation) -> str:
+    """Return the label of a simulation in the legend."""
+    if run.result is None:
+        return "MD simulation (so far)"
+    return "MD simulation" + (f" ({NOT_CONVERGED})" if run.result.summary.unconverged else "")
 
 
 # --- the tabs -------------------------------------------------------------------------------
@@ -98,7 +119,8 @@ def density_plot(state: AppState, species: str) -> Plot:
     sources = shown(state)
     curves = [_density(each, species, each.label) for each in sources]
     title = POSITIVE if species == "positive" else NEGATIVE
-    return _plot(state, title, sources, curves, "Ion density (M)", DENSITY)
+    label = f"{species.capitalize()} ion density (M)"
+    return _plot(state, title, sources, curves, label, DENSITY)
 
 
 def prediction_plot(state: AppState) -> Plot:
@@ -148,12 +170,14 @@ def _plot(
     *,
     hint: str = "",
     markers: tuple[Marker, ...] = (),
-    from_zero: bool = True,
+    scale: float = 0.0,
 ) -> Plot:
-    width = _width(state, sources)
-    chart = Chart(tuple(curves), Z_AXIS, label, columns, width, markers, from_zero)
+    width, origin = _width(state, sources), Origin(tuple(each.origin for each in sources))
+    chart = Chart(
+        tuple(curves), Z_AXIS, label, columns, width, markers, from_zero=not scale, scale=scale
+    )
     hint = hint or (WAITING if state.simulating else EMPTY)
-    return Plot(title, (chart,), "" if curves else hint)
+    return Plot(title, (chart,), "" if curves else hint, origin)
 
 
 def _width(state: AppState, sources: list[Shown]) -> float:
@@ -180,7 +204,17 @@ def _charge_plot(
 ) -> Plot:
     sources = [each for each in shown(state) if each.charge is not None]
     curves = [_charge(each, quantity) for each in sources]
-    return _plot(state, title, sources, curves, label, columns, markers=markers, from_zero=False)
+    scale = max((_scale(each.system, quantity) for each in sources), default=1.0)
+    return _plot(state, title, sources, curves, label, columns, markers=markers, scale=scale)
+
+
+def _scale(system: SlitSystem, quantity: str) -> float:
+    """Return the smallest value of interest of a quantity of `ChargeProfile`."""
+    if quantity == "potential":
+        return SMALL * THERMAL_VOLTAGE_MV
+    ions = -system.negative_valency * system.salt_concentration  # charge density, e·M
+    half = system.confinement_length / 2
+    return SMALL * (ions if quantity == "density" else ions * CHARGE_PER_MOLAR_NM * half)
 
 
 def _charge(each: Shown, quantity: str) -> Curve:
@@ -203,12 +237,17 @@ def _screening(sources: list[Shown]) -> tuple[Marker, ...]:
     """
     current = [each for each in sources if each.charge is not None and not each.stale]
     lengths = tuple(
-        Marker(
-            f"z* = {length:.2f} nm ({each.source})", x=length - each.system.confinement_length / 2
-        )
+        _screening_length(each)
         for each in current
-        if (length := each.charge.screening_length) == length
+        if each.charge.screening_length == each.charge.screening_length
     )
     walls = {abs(each.system.actual_surface_charge_density) for each in current} - {0.0}
     shares = (Marker(f"±{100 * SCREENED:g} % of σ", y=SCREENED * wall, both=True) for wall in walls)
     return (*lengths, *shares)
+
+
+def _screening_length(each: Shown) -> Marker:
+    """Return the screening length as a distance from the left wall."""
+    length, wall = each.charge.screening_length, -each.system.confinement_length / 2
+    label = f"z* = {length:.2f} nm from the left wall ({each.source})"
+    return Marker(label, x=wall + length, start=wall)

@@ -10,6 +10,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Dict, Enum, HasTraits, Tuple, Unicode
 
 from backend import __version__
+from backend.runs.run import LOCAL
 from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.figures.plots import DENSITY, IONS, MD, Z_AXIS, Chart, Curve, Plot
@@ -21,16 +22,21 @@ if TYPE_CHECKING:
     from nanoconf.gui.services.work import Work
     from nanoconf.gui.state import AppState
 
-MAXIMUM_ENTRIES = 200
-"""Number of runs in the list; a search finds the others."""
+MAXIMUM_ENTRIES = 1000
+"""Number of runs in the table; a search finds the others."""
+
+MAXIMUM_CURVES = 12
+"""Number of runs that the figure compares."""
 
 RUN_ERRORS = (OSError, RuntimeError, KeyError, ValueError)
 """Errors raised by a run that is damaged or has been deleted elsewhere."""
 
+NO_RUNS = "No runs yet: press Run to simulate a system."
+
 
 @dataclass(frozen=True)
 class Entry:
-    """A run in the list.
+    """A run in the table.
 
     Attributes
     ----------
@@ -40,8 +46,18 @@ class Entry:
         Description of its system.
     length : str
         The simulated length, or the requested length while there is no result.
+    length_ns : float
+        The same as a number (ns).
+    simulated : bool
+        True if there is a result.
+    relative_error : float or None
+        Typical error of the result; None if unknown.
+    converged : bool or None
+        True if it has converged; None if unknown.
     mine : bool
         True if this browser submitted it.
+    owner : str
+        Who submitted it: this browser, another browser, or a command.
     """
 
     run_id: str
@@ -51,14 +67,40 @@ class Entry:
     created: str
     system: str
     length: str
+    length_ns: float
+    simulated: bool
+    relative_error: float | None
+    converged: bool | None
     mine: bool
+    owner: str
+
+    @property
+    def title(self) -> str:
+        """Name and short id: ``a fine run (3f2a77b0)``."""
+        short = self.run_id[:8]
+        return f"{self.name} ({short})" if self.name else short
+
+    @property
+    def place(self) -> str:
+        """State and cluster: ``running on NAME``."""
+        return self.state if self.where == LOCAL else f"{self.state} on {self.where}"
+
+    @property
+    def error(self) -> str:
+        """Typical error of the result; marked if it has not converged."""
+        known = "" if self.relative_error is None else words.percent(self.relative_error)
+        mark = words.NOT_CONVERGED if self.converged is False else ""
+        return ", ".join(filter(None, (known, mark)))
+
+    @property
+    def when(self) -> str:
+        """Time of its submission (UTC)."""
+        return self.created[:16].replace("T", " ")
 
     def as_text(self) -> str:
-        """Return the line for the list."""
-        when = self.created[:16].replace("T", " ")
-        state = self.state if self.where == "local" else f"{self.state} on {self.where}"
-        parts = (self.name, self.system, self.length, state, when, self.run_id[:8])
-        return " · ".join(filter(None, parts))
+        """Return the text that a search looks through."""
+        texts = (self.system, self.length, self.error, self.place, self.owner, self.when)
+        return " · ".join(filter(None, (self.name, *texts, self.run_id)))
 
 
 class History(HasTraits):
@@ -81,6 +123,8 @@ class History(HasTraits):
         Ids of the selected runs.
     results : dict of str to SimulationResult
         Results of the selected runs that are done.
+    note : str
+        Text below the table.
     message, citation : str
         Outcome of the last button press; one of the two is empty.
     """
@@ -90,6 +134,7 @@ class History(HasTraits):
     chosen = Tuple()
     results = Dict()
     species = Enum(tuple(IONS), "positive")
+    note = Unicode()
     message = Unicode()
     citation = Unicode()
     _asked = AnyTrait(None, allow_none=True)
@@ -130,7 +175,7 @@ class History(HasTraits):
                 entry = self._entry(run)
             except RUN_ERRORS:
                 continue  # written by a version with different limits
-            line = f"{entry.as_text()} {entry.run_id}".lower()
+            line = entry.as_text().lower()
             if all(word in line for word in wanted):
                 found.append(entry)
                 if len(found) == MAXIMUM_ENTRIES:
@@ -138,6 +183,7 @@ class History(HasTraits):
         return tuple(found)
 
     def _entry(self, run: Run) -> Entry:
+        mine, outcome = self._work.owns(run), run.outcome
         return Entry(
             run.id,
             run.name,
@@ -146,7 +192,12 @@ class History(HasTraits):
             run.created,
             words.describe(run.system),
             words.run_length(run),
-            self._work.owns(run),
+            run.length_ns,
+            run.simulated_ns is not None,
+            None if outcome is None else outcome.median_relative_error,
+            None if outcome is None else outcome.converged,
+            mine,
+            _owner(run, mine),
         )
 
     def _result(self, run_id: str) -> Any:
@@ -161,12 +212,42 @@ class History(HasTraits):
             self._reported = problem
 
     def _found(self, entries: tuple[Entry, ...], results: dict[str, Any]) -> None:
-        if entries != self.entries:
-            self.entries = entries
+        with self.hold_trait_notifications():
+            if entries != self.entries:
+                self.entries = entries
+            self.note = self._note()
         if results.keys() != self.results.keys():
             self.results = results
 
+    def _note(self) -> str:
+        """Return the text below the table; empty for the number of runs."""
+        if not self.entries:
+            return f"No run matches “{self.search}”." if self.search.strip() else NO_RUNS
+        if len(self.entries) == MAXIMUM_ENTRIES:
+            return f"These are the newest {MAXIMUM_ENTRIES} runs; a search finds the others."
+        if len(self.chosen) > MAXIMUM_CURVES:
+            return f"{len(self.chosen)} runs selected; the figure compares {MAXIMUM_CURVES}."
+        return ""
+
     # --- actions on the selected runs -------------------------------------------------------
+
+    @property
+    def selected(self) -> list[Entry]:
+        """The selected runs in the table."""
+        return [entry for entry in self.entries if entry.run_id in self.chosen]
+
+    @property
+    def deletable(self) -> bool:
+        """True if runs are selected, all of them belong to this browser, and none is running."""
+        selected = self.selected
+        running = any(each.state == RunState.RUNNING for each in selected)
+        return bool(selected) and not running and all(each.mine for each in selected)
+
+    @property
+    def cancellable(self) -> bool:
+        """True if runs are selected and all of them belong to this browser and are active."""
+        selected = self.selected
+        return bool(selected) and all(each.mine and each.state.active for each in selected)
 
     def open(self) -> None:
         """Display the selected run, and set the inputs to its system."""
@@ -184,13 +265,22 @@ class History(HasTraits):
         """Delete the selected runs, unless one belongs to another browser."""
         theirs = [e.run_id for e in self.entries if e.run_id in self.chosen and not e.mine]
         if theirs:
-            self._set_message("Runs that were started in another browser cannot be deleted here.")
+            self._set_message(
+                "Runs that were started in another browser or by a command cannot be deleted here."
+            )
             return
         asked, folder = self.chosen, self._work.archive.folder
         removed = self._each(lambda run: run.remove())
         self.chosen = tuple(run_id for run_id in asked if (folder / run_id).exists())
         if asked and removed:
             self._set_message(f"{words.plural(len(asked), 'run')} deleted.")
+        self.refresh()
+
+    def cancel(self) -> None:
+        """Cancel the selected runs if this browser submitted them."""
+        asked = len(self.chosen)
+        if self.cancellable and self._each(lambda run: run.cancel()):
+            self._set_message(f"{words.plural(asked, 'run')} cancelled.")
         self.refresh()
 
     def cite(self) -> None:
@@ -216,7 +306,7 @@ class History(HasTraits):
 
     def plot(self) -> Plot:
         """Plot the results of the selected runs in one chart."""
-        found = list(self.results.items())
+        found = list(self.results.items())[:MAXIMUM_CURVES]
         curves = [
             _curve(run_id, result, self.species, i / max(1, len(found) - 1))
             for i, (run_id, result) in enumerate(found)
@@ -231,7 +321,15 @@ class History(HasTraits):
 def _curve(run_id: str, result: Any, species: str, shade: float) -> Curve:
     profile = result.profiles.by_species()[species]
     label = f"{run_id[:8]}: {words.describe(result.system)}"
+    if words.is_unconverged(result.summary):
+        label += f", {words.NOT_CONVERGED}"
     return Curve(label, profile.z, profile.density, MD, profile.error, species, shade=shade)
+
+
+def _owner(run: Run, mine: bool) -> str:
+    if mine:
+        return "this browser"
+    return "another browser" if run.request.get("owner") else "command line"
 
 
 def citation(run: Run) -> str:
@@ -246,8 +344,13 @@ def citation(run: Run) -> str:
         f"Ions in Nanoconfinement, nanoconf {run.version or __version__}, run {run.id}{name}, "
         f"{run.created[:10]}: {words.describe(run.system, full=True)}; {_cited_length(run)}, "
         f"{words.plural(settings.replicas, 'replica')}, seed {settings.seed}, "
-        f"engine {settings.engine}."
+        f"engine {settings.engine}{_not_converged(run)}."
     )
+
+
+def _not_converged(run: Run) -> str:
+    unconverged = run.outcome is not None and run.outcome.converged is False
+    return f"; {words.NOT_CONVERGED}" if unconverged else ""
 
 
 def _cited_length(run: Run) -> str:

@@ -11,14 +11,17 @@ from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
 from nanoconf.gui.tabs.registry import RUNS
 from nanoconf.gui.tabs.runs.model import History
+from nanoconf.gui.tabs.runs.table import RunsTable
 from nanoconf.gui.widgets.controls import ion_chooser, small_button
+from nanoconf.gui.widgets.copyable import Copyable
 from nanoconf.gui.widgets.figure import Canvas
 
-LIST_HEIGHT = 276
+LIST_HEIGHT = 366
+"""Height of everything above the figure (CSS pixels)."""
 
 
 class RunsPanel(widgets.VBox):
-    """Search field, list of runs, buttons, and a figure that compares the selected runs."""
+    """Search field, table of runs, buttons, and a figure that compares the selected runs."""
 
     def __init__(self, state: AppState, work: Work):
         self.history = history = History(state, work)
@@ -28,49 +31,50 @@ class RunsPanel(widgets.VBox):
             placeholder="name, 3:−1, 0.5 M, done, ID …",
             continuous_update=True,
         ).add_class("nc-search")
-        self.list = widgets.SelectMultiple(options=(), rows=7, description="Runs")
+        self.table = RunsTable()
         self.message = widgets.HTML().add_class("nc-note")
+        self.citation = Copyable(label="Citation")
         self.canvas = Canvas(state, RUNS, history.plot, LIST_HEIGHT)
         row = self._controls().add_class("nc-controls")
-        super().__init__(
-            [self.search, self.list.add_class("nc-list"), row, self.message, self.canvas]
-        )
+        outcome = widgets.VBox([self.message, self.citation]).add_class("nc-outcome")
+        super().__init__([self.search, self.table, row, outcome, self.canvas])
         self.add_class("nc-panel").add_class("nc-runs")
         self._connect()
         self._show()
+        self._show_buttons()
 
     def _controls(self) -> widgets.HBox:
         """Return the row of buttons."""
         history = self.history
         self.name = widgets.Text(
-            placeholder="name of the selected run", continuous_update=False
+            placeholder="name of the selected run",
+            tooltip="Name of the selected run",
+            continuous_update=False,
         ).add_class("nc-name")
         self.species = ion_chooser()
+        self._open = small_button(
+            "Open", "Show the selected run and set the inputs to match", history.open
+        )
+        self._rename = small_button(
+            "Rename", "Rename the selected run", lambda: history.rename(self.name.value)
+        )
+        self._cite = small_button("Cite", "Show citations for the selected runs", history.cite)
+        self._cancel = small_button(
+            "Cancel run", "Cancel the selected runs of this browser", history.cancel
+        )
         self._delete = small_button(
-            "Delete", "Permanently delete the selected runs", self._delete_pressed
+            "Delete", "Permanently delete the selected runs of this browser", self._delete_pressed
         )
-
-        def rename() -> None:
-            history.rename(self.name.value)
-
-        return widgets.HBox(
-            [
-                small_button(
-                    "Open", "Show the selected run and set the inputs to match", history.open
-                ),
-                self.name,
-                small_button("Rename", "Rename the selected run", rename),
-                small_button("Cite", "Show citations for the selected runs", history.cite),
-                self._delete,
-                self.species,
-            ]
-        )
+        buttons = [self._open, self.name, self._rename, self._cite, self._cancel, self._delete]
+        return widgets.HBox([*buttons, self.species])
 
     def _connect(self) -> None:
         self.search.observe(self._searched, "value")
-        self.list.observe(self._chosen, "value")
+        self.table.observe(self._chosen, "chosen")
         self.species.observe(self._ion, "value")
-        self.history.observe(self._show, "entries")
+        self.history.observe(self._show, ["entries", "note"])
+        self.history.observe(self._choose, "chosen")
+        self.history.observe(self._show_buttons, ["entries", "chosen"])
         self.history.observe(self._show_message, ["message", "citation"])
         self.history.observe(self.canvas.refresh, ["results", "species", "chosen"])
 
@@ -79,29 +83,37 @@ class RunsPanel(widgets.VBox):
 
     def _chosen(self, change: dict[str, Any]) -> None:
         self._confirm_delete(False)
-        self.history.chosen = tuple(change["new"])
+        self.history.chosen = change["new"]
+
+    def _choose(self, change: dict[str, Any]) -> None:
+        self.table.chosen = change["new"]
 
     def _ion(self, change: dict[str, Any]) -> None:
         self.history.species = change["new"]
 
     def _show(self, _change: Any = None) -> None:
-        options = tuple((entry.as_text(), entry.run_id) for entry in self.history.entries)
-        listed = {entry.run_id for entry in self.history.entries}
-        kept = tuple(run_id for run_id in self.list.value if run_id in listed)
-        with self.list.hold_sync():  # the browser must not select lines that no longer exist
-            self.list.options = options
-            self.list.value = kept
+        self.table.show(self.history.entries, self.history.note)
+
+    def _show_buttons(self, _change: Any = None) -> None:
+        """Enable the buttons that apply to the selected runs."""
+        history, count = self.history, len(self.history.selected)
+        for widget in (self._open, self._rename, self.name):
+            widget.disabled = count != 1
+        self._cite.disabled = count == 0
+        self._cancel.disabled = not history.cancellable
+        self._delete.disabled = not history.deletable
 
     def _delete_pressed(self) -> None:
         """Ask for confirmation at the first press, and delete at the second."""
-        if self._confirming:
+        confirmed = self._confirming
+        if confirmed:
             self.history.delete()
-        self._confirm_delete(not self._confirming and bool(self.history.chosen))
+        self._confirm_delete(not confirmed)
 
     def _confirm_delete(self, confirming: bool) -> None:
         self._confirming = confirming
         self._delete.description = "Delete for good?" if confirming else "Delete"
 
     def _show_message(self, _change: Any) -> None:
-        cited, message = escape(self.history.citation), escape(self.history.message)
-        self.message.value = f"<pre aria-label='Citation'>{cited}</pre>" if cited else message
+        self.message.value = escape(self.history.message)
+        self.citation.text = self.history.citation

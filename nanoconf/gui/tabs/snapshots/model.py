@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from traitlets import Any as AnyTrait
 from traitlets import HasTraits, Int, Unicode
 
+from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.services.latest import Latest
 from nanoconf.gui.tabs.registry import SNAPSHOTS
@@ -19,6 +20,21 @@ if TYPE_CHECKING:
 NO_SNAPSHOTS = "This simulation has no snapshots."
 LOADING = "Loading the snapshots …"
 RUN_FIRST = "Press Run to simulate this system; its ions appear here when the run is done."
+
+
+def missing(shown: Simulation) -> str:
+    """Return the reason why a simulation without a result has no snapshots.
+
+    The engine writes them together with the result.
+    """
+    if not shown.active:
+        return RUN_FIRST
+    if not shown.settings.snapshots:
+        return NO_SNAPSHOTS
+    if shown.state == RunState.QUEUED or shown.progress is None:
+        return "The snapshots appear here when the run is done; it is waiting to start."
+    done = f"{100 * shown.progress.fraction:.0f} %"
+    return f"The snapshots appear here when the run is done: {done} so far."
 
 
 class Snapshots(HasTraits):
@@ -62,7 +78,9 @@ class Snapshots(HasTraits):
             return
         if shown is None or shown.result is None:
             self._wanted = ""
-            self._set(None, None, RUN_FIRST)
+            reason = RUN_FIRST if shown is None else missing(shown)
+            if reason != self.empty_reason or self.simulation is not None:
+                self._set(None, None, reason)
         elif shown.run_id != self._wanted:
             self._wanted = shown.run_id
             self._set(None, None, LOADING)

@@ -40,6 +40,9 @@ ASPECT, FILL = 1.8, 0.94
 YAW, PITCH = 24.0, 9.0
 """Initial direction of the camera (degrees): from the side, slightly above the midplane."""
 
+TURN = 30.0
+"""Rotation of the camera by one press of the button (degrees)."""
+
 RESOLUTION = 2.0**-9
 """Resolution of the positions (nm), which halves the amount of data."""
 
@@ -83,7 +86,7 @@ class TrajectoryView(widgets.VBox):
     ):
         self.trajectory: Trajectory | None = None
         self.plot: Any = None
-        self._height = height
+        self._height, self._yaw = height, YAW
         self._ions: list[Any] = []
         self._box: list[Any] = []
         self.caption = widgets.HTML().add_class("nc-caption")
@@ -93,10 +96,15 @@ class TrajectoryView(widgets.VBox):
         self.slider = widgets.SelectionSlider(
             options=[("0 ps", 0)], description="Time", layout=widgets.Layout(flex="1 1 auto")
         )
+        # The mouse rotates the picture, too; the button is for those who use the keyboard.
+        self.turn = widgets.Button(description="Turn", tooltip=f"Rotate by {TURN:g} degrees")
+        self.turn.on_click(lambda _button: self.turn_camera())
         self.reset = widgets.Button(description="Reset view", tooltip="Reset the camera")
         self.reset.on_click(lambda _button: self.reset_camera())
         self._links = [widgets.jslink((self.player, "value"), (self.slider, "index"))]
-        self.controls = widgets.HBox([self.player, self.slider, self.reset])
+        for button in (self.turn, self.reset):
+            button.add_class("nc-small")
+        self.controls = widgets.HBox([self.player, self.slider, self.turn, self.reset])
         super().__init__()
         self.add_class("nc-snapshots")
         self.dark = dark
@@ -147,13 +155,21 @@ class TrajectoryView(widgets.VBox):
         if self.plot is not None:
             self.plot.layout.height = f"{height}px"
 
+    def turn_camera(self) -> None:
+        """Rotate the camera about the normal of the walls, from where this method left it."""
+        self._place_camera(self._yaw + TURN)
+
     def reset_camera(self) -> None:
         """Return the camera to its initial position."""
+        self._place_camera(YAW)
+
+    def _place_camera(self, yaw: float) -> None:
+        self._yaw = yaw
         if self.plot is not None and self.trajectory is not None:
             # The browser does not report rotations. An unchanged value would not be sent, so it is
             # cleared first.
             self.plot.camera = []
-            self.plot.camera = camera(self.trajectory.system)
+            self.plot.camera = camera(self.trajectory.system, yaw)
 
     @observe("dark")
     def _repaint(self, _change: Any = None) -> None:
@@ -190,6 +206,7 @@ class TrajectoryView(widgets.VBox):
         for each in (*self._ions, *self._box):
             self.plot += each
         self._paint()
+        self._yaw = YAW
         self.plot.camera = camera(trajectory.system)
 
     def _paint(self) -> None:
@@ -209,9 +226,16 @@ class TrajectoryView(widgets.VBox):
         self.player.interval = int(np.clip(1000 * PLAY_SECONDS / len(times), *FRAME_MS))
 
 
-def camera(system: SlitSystem) -> list[float]:
-    """Return K3D's camera for a view along the slit: position, target and up vector (nm)."""
-    yaw, pitch = np.radians([YAW, PITCH])
+def camera(system: SlitSystem, yaw: float = YAW) -> list[float]:
+    """Return K3D's camera for a view along the slit: position, target and up vector (nm).
+
+    Parameters
+    ----------
+    system : SlitSystem
+    yaw : float
+        Direction of the view (degrees), about the normal of the walls.
+    """
+    yaw, pitch = np.radians([yaw, PITCH])
     right = np.array([np.cos(yaw), np.sin(yaw), 0.0])
     toward = np.array([np.cos(pitch) * np.sin(yaw), -np.cos(pitch) * np.cos(yaw), np.sin(pitch)])
     across = np.array([right / ASPECT, np.cross(toward, right)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from traitlets import Any as AnyTrait
@@ -9,7 +10,17 @@ from traitlets import Enum, Float, HasTraits, Int, Tuple, Unicode
 
 from nanoconf.gui import words
 from nanoconf.gui.fields import FIELDS, system_fields
-from nanoconf.gui.figures.plots import DENSITY, IONS, MD, ML, Z_AXIS, Chart, Columns, Curve, Plot
+from nanoconf.gui.figures.origin import MD, ML, Origin, Source, Varied
+from nanoconf.gui.figures.plots import (
+    DENSITY,
+    IONS,
+    NOT_CONVERGED,
+    Z_AXIS,
+    Chart,
+    Columns,
+    Curve,
+    Plot,
+)
 from nanoconf.gui.services.latest import Latest
 from nanoconf.gui.tabs.registry import TRENDS
 
@@ -138,9 +149,17 @@ class Trends(HasTraits):
         if self.trend is None:
             hint = self.problem or self._state.model_problem or "The surrogate is loading …"
             return Plot(TRENDS, (), hint.replace(". ", ".\n").replace(": ", ":\n"))
-        plot = Plot(TRENDS, (self._family(self.trend), self._summary(self.trend)))
+        charts = self._family(self.trend), self._summary(self.trend)
+        plot = Plot(TRENDS, charts, origin=self._origin(self.trend))
         current = self._state.is_current(self.trend.systems[0], varied=self.trend.name)
         return plot if current else plot.marked_stale()
+
+    def _origin(self, found: Trend) -> Origin:
+        """Return the model and the simulations of the figure."""
+        system, state = found.systems[0], self._state
+        sources = [Source(ML, state.model.name if state.model else "", system)]
+        sources += [Source(MD, point.run_id, system) for point in self._inside()]
+        return Origin(tuple(sources), Varied(found.name, found.values[0], found.values[-1]))
 
     def _family(self, found: Trend) -> Chart:
         field = FIELDS[found.name]
@@ -149,8 +168,7 @@ class Trends(HasTraits):
         curves = []
         for place in chosen:
             profile = found.profiles[place].by_species()[self.species]
-            value = f"{field.text(found.values[place])} {field.unit if not field.whole else ''}"
-            label = f"{field.symbol} = {value}".rstrip()
+            label = f"{field.symbol} = {rounded(found.name, found.values[place])}"
             shade = place / (len(found.values) - 1)
             curves.append(
                 Curve(label, profile.z, profile.density, ML, None, self.species, shade=shade)
@@ -173,15 +191,40 @@ class Trends(HasTraits):
         return Chart(tuple(curves), field.label, label, columns)
 
     def _simulated(self, quantity: str, name: str, shade: float) -> list[Curve]:
-        import numpy as np
+        """Return the simulated densities as curves of points: converged ones and others."""
+        curves = []
+        for converged in (True, False):
+            points = [point for point in self._inside() if point.converged == converged]
+            if points:
+                label = f"MD, {name}" + ("" if converged else f" ({NOT_CONVERGED})")
+                curve = _points(label, points, self.species, quantity, shade)
+                curves.append(replace(curve, converged=converged))
+        return curves
 
-        inside = [point for point in self.points if self.low <= point.value <= self.high]
-        if not inside:
-            return []
-        values = np.array([point.value for point in inside])
-        density = np.array([point.densities[self.species][quantity] for point in inside])
-        error = np.array([point.errors[self.species][quantity] for point in inside])
-        return [Curve(f"MD, {name}", values, density, MD, error, self.species, shade=shade)]
+    def _inside(self) -> list[SimulatedPoint]:
+        """Return the simulations within the range of the varied input."""
+        return [point for point in self.points if self.low <= point.value <= self.high]
+
+
+def _points(
+    label: str, points: list[SimulatedPoint], species: str, quantity: str, shade: float
+) -> Curve:
+    import numpy as np
+
+    values = np.array([point.value for point in points])
+    density = np.array([point.densities[species][quantity] for point in points])
+    error = np.array([point.errors[species][quantity] for point in points])
+    return Curve(label, values, density, MD, error, species, shade=shade)
+
+
+def rounded(name: str, value: float) -> str:
+    """Format a value of an input for a legend: at most its usual decimal places, with its unit."""
+    field = FIELDS[name]
+    text = f"{value:.{field.decimals}f}" if field.decimals else f"{value:.3g}"
+    if field.decimals and value and abs(value) < 10**-field.decimals:
+        text = f"{value:.2g}"
+    unit = "" if field.whole else field.unit
+    return f"{text} {unit}".rstrip().replace("-", "−")
 
 
 def values_between(name: str, low: float, high: float) -> list[float]:

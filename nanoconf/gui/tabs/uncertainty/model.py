@@ -10,7 +10,8 @@ from traitlets import Bool, Dict, Enum, Float, HasTraits, Int, Unicode
 from backend.system import InvalidInput
 from nanoconf.gui import words
 from nanoconf.gui.fields import FIELDS, NUMBER
-from nanoconf.gui.figures.plots import ML, Z_AXIS, Chart, Columns, Curve, Marker, Plot
+from nanoconf.gui.figures.origin import ML, Origin, Source
+from nanoconf.gui.figures.plots import Z_AXIS, Chart, Columns, Curve, Marker, Plot
 from nanoconf.gui.services.latest import Latest
 from nanoconf.gui.tabs.registry import UNCERTAINTY
 
@@ -153,7 +154,17 @@ class UncertainInputs(HasTraits):
             return self.problem or "Sampling …"
         if self.output in START and self.output not in self.found.distributions:
             return f"{FIELDS[self.output].title} is exact: it has no samples."
+        if self._spread(self.found) == 0:
+            return "The output does not vary: it is the same in all samples."
         return ""
+
+    def _spread(self, found: Uncertainty) -> float:
+        """Return the range of the output in the samples."""
+        import numpy as np
+
+        if self.over_z and self.is_profile:
+            return float(np.ptp(found.profiles[self.output], axis=(0, 1)).max())
+        return float(np.ptp(found.values(self.output, self.place)))
 
     def numbers(self) -> str:
         """Describe the output by its mean, standard deviation and quantiles."""
@@ -174,8 +185,15 @@ class UncertainInputs(HasTraits):
             hint = self.empty_reason.replace(". ", ".\n").replace(": ", ":\n")
             return Plot(UNCERTAINTY, (), hint)
         if self.over_z and self.is_profile:
-            return Plot(UNCERTAINTY, (self._band(self.found), self._indices_over_z(self.found)))
-        return Plot(UNCERTAINTY, (self._histogram(self.found), self._indices(self.found)))
+            charts = self._band(self.found), self._indices_over_z(self.found)
+        else:
+            charts = self._histogram(self.found), self._indices(self.found)
+        return Plot(UNCERTAINTY, charts, origin=self._origin(self.found))
+
+    def _origin(self, found: Uncertainty) -> Origin:
+        """Return the model of the figure."""
+        model = self._state.model
+        return Origin((Source(ML, model.name if model else "", found.system),))
 
     def _histogram(self, found: Uncertainty) -> Chart:
         density, edges = found.histogram(self.output, self.place, HISTOGRAM_BINS)
@@ -190,7 +208,8 @@ class UncertainInputs(HasTraits):
         columns = Columns(self.output, "probability_density")
         label = OUTPUTS[self.output]
         if self.place is not None:
-            label = label.replace(" at z", f" at z = {self.place:.2f} nm")
+            place = f"{self.place:.2f} nm".replace("-", "−")
+            label = label.replace(" at z", f" at z = {place}").replace(" to z", f" to z = {place}")
         return Chart((curve,), label, "Probability density", columns, markers=markers)
 
     def _indices(self, found: Uncertainty) -> Chart:
@@ -204,7 +223,7 @@ class UncertainInputs(HasTraits):
         )
         names = tuple(FIELDS[name].symbol for name in indices.inputs)
         columns = Columns("input", "sobol_index", "confidence_95")
-        return Chart(curves, "Input", "Share of the variance (Sobol index)", columns, names=names)
+        return Chart(curves, "Input", "Sobol index, share of the variance", columns, names=names)
 
     def _band(self, found: Uncertainty) -> Chart:
         band = found.band(self.output)
@@ -235,7 +254,7 @@ class UncertainInputs(HasTraits):
                 Curve(f"{symbol}, total", found.z, total, ML, shade=shade, second=True),
             ]
         columns = Columns("z_nm", "sobol_index")
-        return Chart(tuple(curves), Z_AXIS, "Share of the variance (Sobol index)", columns)
+        return Chart(tuple(curves), Z_AXIS, "Sobol index, share of the variance", columns)
 
 
 def _bars(label: str, x: Any, shares: Any, confidence: Any, shade: float) -> Curve:

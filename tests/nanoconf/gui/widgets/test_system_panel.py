@@ -23,9 +23,10 @@ def card():
     return Surrogate.load().card
 
 
-def labelled(chooser: PresetChooser, beginning: str):
-    """Return the label and system of the only entry that begins with a text."""
-    (entry,) = [each for each in chooser.options if each[0].startswith(beginning)]
+def labelled(chooser: PresetChooser, name: str):
+    """Return the label and system of the preset with a name."""
+    labels = (name, f"{name} (simulation only)")
+    (entry,) = [each for each in chooser.options if each[0] in labels]
     return entry
 
 
@@ -44,7 +45,7 @@ def test_presets_that_need_a_simulation_are_marked_once_the_model_is_loaded(stat
 
 def test_the_chosen_preset_stays_when_the_model_is_loaded(state, card):
     chooser = PresetChooser(state)
-    _label, salt = labelled(chooser, "CaCl₂")
+    _label, salt = labelled(chooser, "CaCl₂, hydrated ions")
     chooser.value = salt
     state.model = card
     assert chooser.value == salt and state.is_current(salt)
@@ -60,7 +61,7 @@ def test_a_preset_selects_a_tab_that_shows_its_prediction(state, card):
     state.model = card
     chooser = PresetChooser(state)
     state.tab = ABOUT
-    chooser.value = labelled(chooser, "CaCl₂")[1]
+    chooser.value = labelled(chooser, "CaCl₂, hydrated ions")[1]
     assert state.tab == ABOUT  # simulation only
     chooser.value = labelled(chooser, "Paper, Fig. 6: c = 0.9, z₊ = 2")[1]
     assert state.tab == PREDICTION

@@ -82,9 +82,9 @@ def test_answers_are_deleted_when_the_button_is_pressed_twice(panel):
     assert documents.clear.description == "Delete my answers"
 
 
-def test_documents_are_delivered_to_the_browser(panel, work):
+def test_documents_are_delivered_to_the_browser(panel, state):
     handed = {}
-    work.deliver = lambda name, content, kind: handed.update({name: (content.decode(), kind)})
+    state.deliver = lambda name, content, kind: handed.update({name: (content.decode(), kind)})
     documents = panel.children[-1]
     for button in (documents.record, *documents.sheets):
         button.click()

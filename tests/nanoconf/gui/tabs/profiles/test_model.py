@@ -28,7 +28,7 @@ def test_density_tabs_show_both_sources_and_the_prediction_graph_shows_both_ions
     assert [curve.species for curve in plot.curves] == ["positive", "negative"]
     values = json.loads(plot.as_json())[0]
     assert len(values["z_nm"]) == len(values["density_M"]) == len(values["error_M"]) == 300
-    assert "300 points" in plot.as_text()
+    assert "ML, positive ions: peak 1 M at" in plot.as_text()
 
 
 def test_charge_has_errors_only_with_blocks(state):

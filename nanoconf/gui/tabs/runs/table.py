@@ -1,0 +1,58 @@
+"""Table of runs; the browser sorts it and selects its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from anywidget import AnyWidget
+from traitlets import Tuple, Unicode
+
+from nanoconf.gui.tabs.runs.model import Entry
+
+
+class RunsTable(AnyWidget):
+    """A table with one row for each run, newest first until another column is chosen.
+
+    Attributes
+    ----------
+    rows : tuple of dict
+        Texts and sort keys of each run: see `row`.
+    chosen : tuple of str
+        Ids of the selected runs.
+    note : str
+        Text below the table; empty for the number of runs.
+    """
+
+    _esm = Path(__file__).with_name("table.js")
+
+    rows = Tuple().tag(sync=True)
+    chosen = Tuple().tag(sync=True)
+    note = Unicode().tag(sync=True)
+
+    def show(self, entries: Iterable[Entry], note: str) -> None:
+        """Show the given runs; selected runs that are not among them are deselected."""
+        rows = tuple(map(row, entries))
+        listed = {each["id"] for each in rows}
+        with self.hold_sync():  # the browser must not select rows that no longer exist
+            self.rows, self.note = rows, note
+            self.chosen = tuple(run_id for run_id in self.chosen if run_id in listed)
+
+
+def row(entry: Entry) -> dict[str, Any]:
+    """Return a run as JSON values for ``table.js``."""
+    return {
+        "id": entry.run_id,
+        "title": entry.title,
+        "system": entry.system,
+        "length": entry.length if entry.simulated else f"{entry.length} requested",
+        "simulated": entry.simulated,
+        "ns": entry.length_ns,
+        "error": entry.error,
+        "relative": entry.relative_error,
+        "not_converged": entry.converged is False,
+        "state": entry.place,
+        "owner": entry.owner,
+        "created": entry.when,
+    }

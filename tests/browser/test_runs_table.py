@@ -1,0 +1,121 @@
+"""The table of runs in a browser, with hundreds of runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from backend.files import write_json
+from backend.runs.archive import Archive
+from nanoconf.gui.tabs.registry import RUNS
+from tests.support.browser import PICTURES, Window
+from tests.support.homes import LONG, SYSTEM
+
+RUN_COUNT = 320
+STEP = 100
+"""Number of rows that the table shows at first, and adds on request."""
+
+
+@pytest.fixture
+def many(home: Path, server, window: Window) -> Window:
+    """Return a page with the Runs tab of an archive with hundreds of results."""
+    archive = Archive(home)
+    for seed in range(RUN_COUNT):
+        run = archive.submit(SYSTEM, replace(LONG, seed=seed), name=f"run {seed}")
+        error = 0.001 * (seed + 1)
+        verdict = {
+            "converged": seed < RUN_COUNT // 2,
+            "median_relative_error": error,
+            "target_error": 0.005,
+            "reasons": [],
+            "times_longer": 1.0,
+            "differences_in_standard_errors": {},
+        }
+        summary = {"simulated_ns": 2.0, "median_relative_error": error, "convergence": verdict}
+        write_json(run.folder / "result.json", {"summary": summary})
+    server.start()
+    window.open()
+    window.tab(RUNS)
+    expect(rows(window)).to_have_count(STEP)
+    return window
+
+
+def rows(window: Window) -> Locator:
+    return window.page.locator(".nc-runs-table tbody tr")
+
+
+def column(window: Window, title: str) -> Locator:
+    return window.page.get_by_role("columnheader", name=title)
+
+
+def test_hundreds_of_runs_are_sorted_in_steps(many):
+    expect(rows(many).first).to_contain_text(f"run {RUN_COUNT - 1} (")
+    expect(rows(many).first).to_contain_text("not converged")
+    expect(column(many, "Created (UTC)")).to_have_attribute("aria-sort", "descending")
+    many.page.get_by_text(f"Showing {STEP} of {RUN_COUNT} runs.").wait_for()
+    many.page.screenshot(path=PICTURES / "many-runs.png")
+
+    many.button("Error").click()
+    expect(column(many, "Error")).to_have_attribute("aria-sort", "ascending")
+    expect(column(many, "Created (UTC)")).to_have_attribute("aria-sort", "none")
+    expect(rows(many).first).to_contain_text("run 0 (")
+    expect(rows(many).first).not_to_contain_text("not converged")
+    expect(rows(many).nth(11)).to_contain_text("run 11 (")  # as numbers, not as texts
+    many.button("Error").click()
+    expect(column(many, "Error")).to_have_attribute("aria-sort", "descending")
+    expect(rows(many).first).to_contain_text(f"run {RUN_COUNT - 1} (")
+
+    for shown in (2 * STEP, 3 * STEP):
+        many.button(f"Show {STEP} more").click()
+        expect(rows(many)).to_have_count(shown)
+    many.button(f"Show {RUN_COUNT - 3 * STEP} more").click()
+    expect(rows(many)).to_have_count(RUN_COUNT)
+    expect(many.page.get_by_role("region", name="Table of runs")).to_be_focused()
+
+
+def test_a_search_without_a_match_is_announced(many):
+    many.field("Search").fill("run 17 failed")
+    many.page.get_by_text("No run matches “run 17 failed”.").wait_for()
+    expect(rows(many)).to_have_count(0)
+    expect(many.page.get_by_text("No run matches")).to_have_attribute("aria-live", "polite")
+    many.field("Search").fill("run 319")
+    expect(rows(many)).to_have_count(1)
+
+
+def test_rows_are_selected_by_keyboard_and_in_ranges(many):
+    keyboard = many.page.keyboard
+    boxes = rows(many).get_by_role("checkbox")
+    chosen = rows(many).get_by_role("checkbox", checked=True)
+    expect(many.button("Cite")).to_be_disabled()
+    boxes.first.focus()
+    keyboard.press("Space")
+    expect(chosen).to_have_count(1)
+    expect(many.button("Open")).to_be_enabled()
+    keyboard.press("ArrowDown")
+    keyboard.press("ArrowDown")
+    expect(boxes.nth(2)).to_be_focused()
+    keyboard.press("Space")
+    expect(chosen).to_have_count(2)
+    expect(many.button("Open")).to_be_disabled()
+    expect(many.button("Cite")).to_be_enabled()
+    expect(many.button("Delete")).to_be_disabled()  # they were submitted by a command
+    rows(many).nth(4).click(modifiers=["Shift"])
+    expect(chosen).to_have_count(4)
+    many.page.get_by_label("Select all runs shown").check()
+    expect(chosen).to_have_count(STEP)
+    many.page.get_by_text(f"{STEP} runs selected; the figure compares").wait_for()
+    many.page.get_by_label("Select all runs shown").uncheck()
+    expect(chosen).to_have_count(0)
+    expect(many.button("Cite")).to_be_disabled()
+
+
+def test_the_table_scrolls_inside_a_narrow_page(many):
+    many.page.set_viewport_size({"width": 390, "height": 844})
+    frame = many.page.get_by_role("region", name="Table of runs")
+    frame.scroll_into_view_if_needed()
+    frame.evaluate("e => e.scrollTo(1000, 1000)")
+    assert frame.evaluate("e => e.scrollTop > 0 && e.scrollWidth >= e.clientWidth")
+    many.page.screenshot(path=PICTURES / "many-runs-narrow.png")

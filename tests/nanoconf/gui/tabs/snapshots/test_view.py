@@ -1,0 +1,20 @@
+"""Camera of the 3D view."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backend.system import SlitSystem
+from nanoconf.gui.tabs.snapshots.view import TURN, YAW, camera
+
+
+def test_turning_keeps_the_elevation_and_the_target_of_the_camera():
+    system = SlitSystem()
+    before, after = camera(system), camera(system, YAW + TURN)
+    (x, y, z), (turned_x, turned_y, turned_z) = before[:3], after[:3]
+    assert turned_z / np.hypot(turned_x, turned_y) == pytest.approx(z / np.hypot(x, y))
+    angle = np.degrees(np.arctan2(turned_y, turned_x) - np.arctan2(y, x))
+    assert angle == pytest.approx(TURN)
+    assert after[3:] == before[3:]
+    assert camera(system, YAW + 360) == pytest.approx(before)
