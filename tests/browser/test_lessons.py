@@ -57,7 +57,7 @@ def test_a_lesson_leads_from_the_prediction_to_the_lab_record(server, window, tm
     assert page.url.endswith("#lesson-1")
     window.picture("lesson-strip")
     window.button("Back to the lesson").click()
-    expect(strip).to_have_count(0)
+    expect(strip).to_be_hidden()
 
     expect(window.button("Show the answer")).to_be_disabled()
     page.get_by_role("textbox", name="Your answer").fill("The other ions push.")

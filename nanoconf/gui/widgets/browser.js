@@ -32,7 +32,7 @@ const ATTRIBUTES = [
   [".jupyter-matplotlib-button:has(> .fa-floppy-o)", { "aria-label": "Download plot" }],
   [".nc-log pre, .nc-note pre", { role: "region", tabindex: "0" }],
   [".nc-lesson .widget-radio-box", { role: "radiogroup", "aria-label": "Your prediction" }],
-  [".nc-lesson-strip:has(> *)", { role: "region", "aria-label": "Lesson" }],
+  [".nc-lesson-strip", { role: "region", "aria-label": "Lesson" }],
   [".nc-about", { role: "region", tabindex: "0", "aria-label": "About" }],
   [".nc-progress", { role: "progressbar", "aria-label": "Progress of the simulation" }],
 ];
