@@ -219,7 +219,7 @@ TRUST = Task(
                 positive_diameter=0.75,
             ),
             NEGATIVE,
-            "There is no ML prediction. Why does the page not draw one all the same?",
+            "Read the message in place of the prediction. Why does the page not draw one?",
             mean_field=True,
             simulation_only=True,
             duration_ns=0.5,

@@ -38,10 +38,10 @@ CROWDING = Task(
             "Note the same two densities. What has appeared between the peak and the midplane?",
         ),
         Setup(
-            "all concentrations",
+            "Trends along c",
             SlitSystem(salt_concentration=0.9),
             TRENDS,
-            "Vary the salt concentration. At which c does a second layer appear?",
+            "Each curve has another concentration. At which c does a second layer appear?",
         ),
     ),
     look=(
@@ -111,7 +111,7 @@ VALENCY = Task(
         )
     ),
     look=(
-        "The positive ions in the last 0.3 nm before the wall: rising or falling?",
+        "The positive ions in the last 0.3 nm in front of a wall: does the density rise or fall?",
         "The negative ions: do they follow the positive ones?",
         "With z₊ = 3: the figure Potential. The walls carry no charge.",
     ),
