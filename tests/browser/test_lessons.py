@@ -112,6 +112,8 @@ def test_a_link_opens_its_lesson_and_a_reload_keeps_the_answers(server, window):
     page.get_by_role("link", name="← Previous lesson").click()
     heading(window, "Lesson 3: Confinement").wait_for()
     assert page.url.endswith("#lesson-3")
+    expect(heading(window, "Lesson 3: Confinement")).to_be_in_viewport()
+    expect(page.get_by_role("region", name="Lessons", exact=True)).to_be_focused()
     page.go_back()
     heading(window, f"Lesson 4: {SCREENING.title}").wait_for()
 

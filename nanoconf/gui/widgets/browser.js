@@ -31,6 +31,7 @@ const ATTRIBUTES = [
   [".jupyter-matplotlib-button:has(> .fa-square-o)", { "aria-label": "Zoom to a rectangle" }],
   [".jupyter-matplotlib-button:has(> .fa-floppy-o)", { "aria-label": "Download plot" }],
   [".nc-log pre, .nc-note pre", { role: "region", tabindex: "0" }],
+  [".nc-lessons", { role: "region", tabindex: "-1", "aria-label": "Lessons" }],
   [".nc-lesson .widget-radio-box", { role: "radiogroup", "aria-label": "Your prediction" }],
   [".nc-lesson-strip", { role: "region", "aria-label": "Lesson" }],
   [".nc-about", { role: "region", tabindex: "0", "aria-label": "About" }],
@@ -77,7 +78,13 @@ function open(model) {
 
 // Report the fragment of the address when it changes, and show the fragment that the kernel sets.
 function followAddress(model) {
-  const report = () => model.send({ type: "navigated", fragment: location.hash });
+  const report = () => {
+    model.send({ type: "navigated", fragment: location.hash });
+    // The link that was followed is replaced with the lesson: start reading at its top.
+    const lessons = document.querySelector(".nc-lessons");
+    lessons?.focus({ preventScroll: true });
+    lessons?.scrollIntoView({ block: "start" });
+  };
   const show = () => {
     const fragment = model.get("fragment");
     if (location.hash === fragment) return;
