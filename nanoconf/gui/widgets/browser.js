@@ -33,8 +33,9 @@ const ATTRIBUTES = [
   [".nc-page-log", { role: "region", tabindex: "0", "aria-label": "Log of this page" }],
   [".nc-run-log", { role: "region", tabindex: "0", "aria-label": "Log of the simulation" }],
   [".nc-copyable pre", { role: "region", tabindex: "0" }],
+  [".nc-lessons", { role: "region", tabindex: "-1", "aria-label": "Lessons" }],
   [".nc-lesson .widget-radio-box", { role: "radiogroup", "aria-label": "Your prediction" }],
-  [".nc-lesson-strip:has(> *)", { role: "region", "aria-label": "Lesson" }],
+  [".nc-lesson-strip", { role: "region", "aria-label": "Lesson" }],
   [".nc-about", { role: "region", tabindex: "0", "aria-label": "About" }],
   [".nc-progress", { role: "progressbar", "aria-label": "Progress of the simulation" }],
 ];
@@ -79,7 +80,13 @@ function open(model) {
 
 // Report the fragment of the address when it changes, and show the fragment that the kernel sets.
 function followAddress(model) {
-  const report = () => model.send({ type: "navigated", fragment: location.hash });
+  const report = () => {
+    model.send({ type: "navigated", fragment: location.hash });
+    // The link that was followed is replaced with the lesson: start reading at its top.
+    const lessons = document.querySelector(".nc-lessons");
+    lessons?.focus({ preventScroll: true });
+    lessons?.scrollIntoView({ block: "start" });
+  };
   const show = () => {
     const fragment = model.get("fragment");
     if (location.hash === fragment) return;

@@ -11,8 +11,10 @@ from nanoconf.gui.tabs.lessons.task import SIMULATED_NS
 
 INTRODUCTION = (
     "Six short lessons on ions between two walls. In each, predict first, then set the inputs, "
-    "look at the figure, and answer a question. Your answers are stored in this browser only."
+    "look at the figure, and answer a question."
 )
+
+STORED = "Your answers are stored in this browser."
 
 TASKS = (CROWDING, VALENCY, CONFINEMENT, SCREENING, SIZE, TRUST)
 """All lessons, in order."""

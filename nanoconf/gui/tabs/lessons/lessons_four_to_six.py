@@ -155,7 +155,7 @@ SIZE = Task(
         "Theory gives −3.92 mV: it knows the distances of closest approach, which decide here."
     ),
     criteria=(
-        "States that the peak changes by much and the midplane hardly, at equal concentration.",
+        "States that the peak changes strongly and the midplane hardly, at equal concentration.",
         "Uses the volume fraction (diameter cubed), not the concentration, as a measure of "
         "crowding.",
         "Explains the charge near neutral walls by the different distances of closest approach.",
@@ -219,7 +219,7 @@ TRUST = Task(
                 positive_diameter=0.75,
             ),
             NEGATIVE,
-            "There is no ML prediction. Why does the page not draw one all the same?",
+            "Read the message in place of the prediction. Why does the page not draw one?",
             mean_field=True,
             simulation_only=True,
             duration_ns=0.5,
@@ -239,8 +239,8 @@ TRUST = Task(
         "apart. For B, the predicted peak of the negative ions is 1.89 M, 1.65 times the 1.15 M of "
         "the theory. Between uncharged walls, and with ions of equal size, the mean potential is "
         "zero and the theory gives a flat profile. Everything else is due to the ions' size and "
-        "to the order that each ion imposes on its neighbours. Both grow with concentration, "
-        "diameter and valency.\n\n"
+        "to the order that each ion imposes on its neighbours. Both matter more at a higher "
+        "concentration, the size in large ions and the order at high valencies.\n\n"
         "The surrogate was trained on simulations, but not on that of B: there it interpolates "
         "between other systems. A simulation of B (2 ns, seed 1) gives a peak of "
         "1.897 ± 0.005 M, which agrees with the prediction. Inside the training range, the typical "

@@ -38,10 +38,10 @@ CROWDING = Task(
             "Note the same two densities. What has appeared between the peak and the midplane?",
         ),
         Setup(
-            "all concentrations",
+            "Trends along c",
             SlitSystem(salt_concentration=0.9),
             TRENDS,
-            "Vary the salt concentration. At which c does a second layer appear?",
+            "Each curve has another concentration. At which c does a second layer appear?",
         ),
     ),
     look=(
@@ -111,7 +111,7 @@ VALENCY = Task(
         )
     ),
     look=(
-        "The positive ions in the last 0.3 nm before the wall: rising or falling?",
+        "The positive ions in the last 0.3 nm in front of a wall: does the density rise or fall?",
         "The negative ions: do they follow the positive ones?",
         "With z₊ = 3: the figure Potential. The walls carry no charge.",
     ),
@@ -150,7 +150,7 @@ VALENCY = Task(
 CONFINEMENT = Task(
     key="confinement",
     title="Confinement",
-    goal="See when the layers at two walls are independent of each other, and when they merge.",
+    goal="See when the layers at two walls are independent of each other, and when they overlap.",
     ask=(
         "The slit is narrowed from 4 nm to 3 nm. The salt concentration c = 0.5 M, which counts "
         "ions over the whole width, stays the same. What happens to the profile?"
@@ -199,7 +199,7 @@ CONFINEMENT = Task(
         "At 1.5 nm, the centres share only 0.79 nm, about one ion diameter. In a "
         "simulation (2 ns, seed 1), the two peaks of the positive ions are 0.66 nm apart, and the "
         "density falls from 1.232 ± 0.001 M there to 0.752 ± 0.001 M at the midplane. The layers "
-        "have merged, and no flat part is left between them."
+        "overlap, and no flat part is left between them."
     ),
     criteria=(
         "States that the ratio of peak to midplane is the same at 4 nm and 3 nm.",

@@ -11,7 +11,7 @@ import ipywidgets as widgets
 from nanoconf.gui import words
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
-from nanoconf.gui.tabs.lessons.content import INTRODUCTION, TASKS
+from nanoconf.gui.tabs.lessons.content import INTRODUCTION, STORED, TASKS
 from nanoconf.gui.tabs.lessons.document import bullets, paragraphs
 from nanoconf.gui.tabs.lessons.model import Lessons, address
 from nanoconf.gui.tabs.lessons.task import Setup, Task
@@ -30,7 +30,7 @@ class LessonsPanel(widgets.VBox):
         self.list = widgets.HTML()
         self.place = widgets.VBox().add_class("nc-lesson-place")
         self.steps = widgets.HTML()
-        introduction = widgets.HTML(f"<p>{escape(INTRODUCTION)}</p>")
+        introduction = widgets.HTML(paragraphs(f"{INTRODUCTION} {STORED}"))
         super().__init__(
             [introduction, self.list, self.place, self.steps, DocumentsPanel(state, work)]
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import time
 from collections.abc import Iterable, Iterator
 from html import escape
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from backend import __version__
 from nanoconf.gui import words
 from nanoconf.gui.fields import FIELDS
+from nanoconf.gui.figures.export import figure_file
 from nanoconf.gui.figures.plots import Plot
 from nanoconf.gui.tabs.lessons.content import TASKS
 from nanoconf.gui.tabs.lessons.document import document, heading, paragraphs, table
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from nanoconf.gui.state import AppState
 
 TITLE = "Lab record: ions in nanoconfinement"
-
-FIGURE_INCHES, WIDER = (8.0, 5.0), 1.6
-"""Size of a figure, and the width of one with two charts relative to one chart."""
 
 MAXIMUM_RUNS = 50
 
@@ -170,21 +167,9 @@ def _figures(state: AppState) -> Iterable[str]:
 
 
 def _figure(plot: Plot) -> str:
-    data = base64.b64encode(_svg(plot)).decode()
+    data = base64.b64encode(figure_file(plot, "svg")).decode()
+    caption = ". ".join([plot.title, *plot.origin.lines()])
     return (
         f'<figure><img src="data:image/svg+xml;base64,{data}" alt="{escape(plot.as_text())}">'
-        f"<figcaption>{escape(plot.title)}</figcaption></figure>"
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
-
-
-def _svg(plot: Plot) -> bytes:
-    from matplotlib.figure import Figure
-
-    from nanoconf.gui.figures.drawing import draw
-
-    width, height = FIGURE_INCHES
-    figure = Figure((width * WIDER if len(plot.charts) > 1 else width, height))
-    draw(figure, plot)
-    with io.BytesIO() as file:
-        figure.savefig(file, format="svg")
-        return file.getvalue()

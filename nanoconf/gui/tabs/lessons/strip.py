@@ -26,22 +26,20 @@ class LessonStrip(widgets.HBox):
             "Back to the lesson", "Return to the Lessons tab", self._lessons.back
         )
         self.end = small_button("Close", "Close the lesson; answers are kept", self._lessons.close)
-        super().__init__()
-        self.children: tuple[widgets.Widget, ...] = ()
+        super().__init__([self.text, self.back, self.end])
         self.add_class("nc-lesson-strip")
         page = ["tab", "values", "model", "estimate", "simulation", "phase"]
         state.observe(self._show, ["lessons", *page])
         self._show()
 
     def _show(self, _change: Any = None) -> None:
-        if not self._lessons.is_open or self._state.tab == LESSONS:
-            self.children = ()
+        shown = self._lessons.is_open and self._state.tab != LESSONS
+        self.layout.display = None if shown else "none"
+        if not shown:
             return
         text = " · ".join([f"<b>Lesson {self._lessons.number}</b>", *map(escape, self._parts())])
         if self.text.value != text:
             self.text.value = text
-        if not self.children:
-            self.children = (self.text, self.back, self.end)
 
     def _parts(self) -> list[str]:
         """Return the current setup, with what to do and what to look at."""

@@ -57,7 +57,8 @@ def _task(number: int, task: Task, answers: bool) -> str:
 def setup_line(setup: Setup) -> str:
     """Describe a setup by its inputs and its tab."""
     theory = ", with Poisson-Boltzmann theory" if setup.mean_field else ""
-    return f"{setup.label}: {words.describe(setup.system)} (tab {setup.tab}{theory})"
+    run = f"; simulate for {setup.duration_ns:g} ns" if setup.simulation_only else ""
+    return f"{setup.label}: {words.describe(setup.system)} ({setup.tab}{theory}{run})"
 
 
 def _space(lines: int) -> str:

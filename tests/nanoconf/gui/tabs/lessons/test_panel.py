@@ -96,16 +96,16 @@ def test_documents_are_delivered_to_the_browser(panel, state):
 
 def test_the_strip_is_shown_beside_a_figure_until_the_lesson_is_closed(state, work):
     strip, lessons = LessonStrip(state), Lessons(state)
-    assert strip.children == ()
+    assert strip.layout.display == "none"
     state.tab = POSITIVE
-    assert strip.children == ()  # no lesson is open
+    assert strip.layout.display == "none"  # no lesson is open
     lessons.set_up(FIRST, 0, work)
-    assert "Lesson 1" in strip.text.value and strip.children
+    assert strip.layout.display is None and "Lesson 1" in strip.text.value
     assert FIRST.setups[0].look[:20] in strip.text.value
     strip.back.click()
-    assert state.tab == LESSONS and strip.children == ()
+    assert state.tab == LESSONS and strip.layout.display == "none"
     state.tab = POSITIVE
     state.type("salt_concentration", "0.77")
     assert "the inputs have been changed" in strip.text.value
     strip.end.click()
-    assert strip.children == () and not lessons.is_open
+    assert strip.layout.display == "none" and not lessons.is_open
