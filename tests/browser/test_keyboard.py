@@ -138,6 +138,8 @@ def test_inputs_predictions_and_simulations_need_no_mouse(server, window):
     keyboard.choose("Presets", "Paper, Fig. 6: c = 0.9, z₊ = 2")
     expect(window.field("Salt concentration c (M)")).to_have_value("0.90")
     keyboard.write("Salt concentration c (M)", "0.6")
+    slider = window.slider("Salt concentration c (M)")
+    expect(slider).to_have_attribute("aria-valuetext", "0.6 M")  # it follows the field
     keyboard.activate("slider", "Salt concentration c (M)", "ArrowRight")
     expect(window.field("Salt concentration c (M)")).to_have_value("0.61")
     keyboard.activate("button", "Predict using ML")
@@ -186,8 +188,8 @@ def test_every_tab_and_its_controls_need_no_mouse(server, window):
 
     keyboard.tab(UNCERTAINTY)
     window.wait(f"JSON.parse({SEEN}?.dataset.curves ?? '[]').length === 3")
-    keyboard.choose("h", "Gaussian")
-    keyboard.write("Half width or standard deviation of Confinement length h (nm)", "0.1")
+    keyboard.choose("c", "Gaussian")
+    keyboard.write("Half width or standard deviation of Salt concentration c (M)", "0.02")
     keyboard.press("Enter")
     keyboard.choose("Output", "Density of the positive ions at z (M)")
     keyboard.activate("slider", "z (nm)", "ArrowRight")
