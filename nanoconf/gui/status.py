@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 TRAITS = (
     *("values", "problems", "valid", "simulation", "phase", "notice"),
-    *("predicting", "prediction", "prediction_asked"),
+    *("predicting", "prediction", "prediction_asked", "cluster_mode", "cluster_problem"),
 )
 """Traits of the state that the status depends on."""
 
 STARTING = "Starting the simulation …"
 CONFIRM = "This simulation was started {}. Press Cancel again to stop it for everyone."
+RESOURCES = "Correct the cores or the time limit to run."
 PREDICTING = "Predicting the profiles …"
 
 
@@ -93,6 +94,8 @@ def _shown(state: AppState) -> Status:
     requested = asked is not None and state.is_current(asked)
     if requested and predicted is not None and not state.is_stale(predicted):
         return Status(words.predicted(predicted), "good")
+    if not state.runnable:
+        return Status(RESOURCES, "bad")
     if shown is not None and shown.state == RunState.DONE:
         stale = state.is_stale(shown)
         return Status(words.status(shown, stale=stale), "idle" if stale else words.mood(shown))

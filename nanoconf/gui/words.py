@@ -13,7 +13,6 @@ from nanoconf.gui.phase import RunPhase
 if TYPE_CHECKING:
     from backend.inputs import Range
     from backend.runs.run import Run
-    from backend.sampling.summary import Summary
     from backend.settings import RunSettings
     from backend.system import InvalidInput, SlitSystem
     from nanoconf.gui.state import MachineLearning, Simulation
@@ -210,12 +209,7 @@ NOT_CONVERGED = "not converged"
 
 def not_converged(simulation: Simulation) -> bool:
     """Return True if the result of a simulation is known not to have converged."""
-    return simulation.result is not None and is_unconverged(simulation.result.summary)
-
-
-def is_unconverged(summary: Summary) -> bool:
-    """Return True if the summary of a run says that it has not converged."""
-    return summary.convergence is not None and not summary.convergence.converged
+    return simulation.result is not None and simulation.result.summary.unconverged
 
 
 def simulated_ns(simulation: Simulation) -> float:
@@ -230,6 +224,12 @@ def shown_length(simulation: Simulation) -> str:
         so_far = " so far" if simulation.active else ""
         return nanoseconds(simulation.progress.simulated_ns) + so_far
     return nanoseconds(simulated_ns(simulation))
+
+
+def result_length(simulation: Simulation) -> str:
+    """Describe the length of a result, marked if it has not converged."""
+    mark = f", {NOT_CONVERGED}" if not_converged(simulation) else ""
+    return shown_length(simulation) + mark
 
 
 def typical_error(simulation: Simulation) -> float | None:

@@ -6,10 +6,13 @@ import re
 
 from playwright.sync_api import expect
 
+from nanoconf.gui.tabs.lessons.content import TASKS
 from nanoconf.gui.tabs.registry import (
     ABOUT,
     DOWNLOADS,
+    LESSONS,
     PREDICTION,
+    RUNS,
     SNAPSHOTS,
     TABS,
     TRENDS,
@@ -19,7 +22,7 @@ from tests.support.accessibility import Keyboard
 from tests.support.browser import SEEN, SHORT, Window, predict, simulate
 from tests.support.homes import until
 
-WITHOUT_FIGURE = {SNAPSHOTS, DOWNLOADS, ABOUT}
+WITHOUT_FIGURE = {SNAPSHOTS, DOWNLOADS, LESSONS, ABOUT}
 FIGURE = ".jupyter-matplotlib-canvas-div"
 FIGURE_NAME = "Figure: + and − zoom, Shift with arrows pans, h resets, Esc leaves"
 # ipympl sends movements every 33 ms, and timers fire in order: after this the last one is sent.
@@ -219,6 +222,22 @@ def test_the_ions_are_played_without_a_mouse(server, window):
     keyboard.activate("button", "Reset view")
 
 
+def test_a_lesson_needs_no_mouse(server, window):
+    server.start()
+    window.open()
+    keyboard = Keyboard(window)
+    keyboard.tab(LESSONS)
+    task = TASKS[0]
+    keyboard.reach("radio", task.options[0])
+    keyboard.press("Space")
+    keyboard.write("Your reasons (optional)", "no room")
+    keyboard.activate("button", f"Set the inputs: {task.setups[0].label}")
+    keyboard.activate("button", "Back to the lesson")
+    keyboard.write("Your answer", "more")
+    keyboard.activate("button", "Show the answer")
+    expect(window.button("Show the answer")).to_be_disabled()
+
+
 def test_files_are_downloaded_without_a_mouse(server, window):
     server.start()
     window.open()
@@ -233,6 +252,42 @@ def test_files_are_downloaded_without_a_mouse(server, window):
         with window.page.expect_download() as waiting:
             keyboard.press("Enter")
         assert waiting.value.suggested_filename == file
+
+
+def test_runs_are_found_compared_renamed_and_deleted_without_a_mouse(server, window):
+    server.start()
+    window.open()
+    simulate(window)
+    window.paste("Salt concentration c (M)", "0.7")
+    simulate(window)
+    keyboard = Keyboard(window)
+    keyboard.tab(RUNS)
+    boxes = window.page.get_by_role("checkbox", name=re.compile("^Select (?!all)"))
+    expect(boxes).to_have_count(2)
+    keyboard.activate("button", "Inputs")
+    keyboard.activate("checkbox", "Select all runs shown", "Space")
+    window.wait_for_curves("MD", "MD")
+    keyboard.activate("checkbox", "Select all runs shown", "Space")
+    keyboard.write("Search", "0.7")
+    expect(boxes).to_have_count(1)
+    for _ in range(20):
+        if boxes.and_(window.page.locator(":focus")).count():
+            break
+        keyboard.press("Tab")
+    keyboard.press("Space")
+    window.wait_for_curves("MD")
+    keyboard.write("Name of the selected run", "dense")
+    keyboard.activate("button", "Rename")
+    dense = window.page.get_by_role("checkbox", name=re.compile("^Select dense"))
+    expect(dense).to_have_count(1)
+    keyboard.write("Search", "dense")
+    expect(dense).to_be_checked()
+    keyboard.activate("button", "Cite")
+    window.page.get_by_label("Citation").wait_for()
+    keyboard.reach("region", "Citation")
+    keyboard.activate("button", "Delete")
+    keyboard.activate("button", "Delete for good?")
+    expect(boxes).to_have_count(0)
 
 
 def test_the_tools_of_a_figure_need_no_mouse(server, window):

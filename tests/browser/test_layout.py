@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from nanoconf.gui.tabs.registry import ABOUT, CHARGE, DOWNLOADS, POSITIVE, RUNS, TABS, TRENDS
-from tests.support.browser import SHORT, Window, predict
+from tests.support.browser import Window, predict
 
 WIDE = [(1280, 800), (1024, 600), (960, 540)]
 PHONE, TABLET = (390, 844), (820, 1180)
@@ -111,9 +111,6 @@ def test_a_phone_shows_the_curve_the_buttons_and_no_sideways_scrolling(sized):
             in_view(window, window.page.get_by_role("tabpanel", name=tab, exact=True))
             assert not window.page.evaluate(SIDEWAYS)
             window.page.screenshot(path=f"test-results/narrow-{size[0]}-{tab.lower()}.png")
-        window.paste("Simulation length (ns)", SHORT)
-        window.button("Run").click()
-        window.wait_for_status("Done")
 
 
 def test_the_tab_bar_has_one_stop_and_is_operated_by_arrow_keys(server, window):

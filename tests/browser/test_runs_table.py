@@ -24,7 +24,7 @@ def many(home: Path, server, window: Window) -> Window:
     """Return a page with the Runs tab of an archive with hundreds of results."""
     archive = Archive(home)
     for seed in range(RUN_COUNT):
-        run = archive.submit(SYSTEM, replace(LONG, seed=seed), name=f"run {seed}")
+        run = archive.submit(SYSTEM, replace(LONG, seed=seed), name=f"run-{seed}")
         error = 0.001 * (seed + 1)
         verdict = {
             "converged": seed < RUN_COUNT // 2,
@@ -52,7 +52,7 @@ def column(window: Window, title: str) -> Locator:
 
 
 def test_hundreds_of_runs_are_sorted_in_steps(many):
-    expect(rows(many).first).to_contain_text(f"run {RUN_COUNT - 1} (")
+    expect(rows(many).first).to_contain_text(f"run-{RUN_COUNT - 1} (")
     expect(rows(many).first).to_contain_text("not converged")
     expect(column(many, "Created (UTC)")).to_have_attribute("aria-sort", "descending")
     many.page.get_by_text(f"Showing {STEP} of {RUN_COUNT} runs.").wait_for()
@@ -61,12 +61,12 @@ def test_hundreds_of_runs_are_sorted_in_steps(many):
     many.button("Error").click()
     expect(column(many, "Error")).to_have_attribute("aria-sort", "ascending")
     expect(column(many, "Created (UTC)")).to_have_attribute("aria-sort", "none")
-    expect(rows(many).first).to_contain_text("run 0 (")
+    expect(rows(many).first).to_contain_text("run-0 (")
     expect(rows(many).first).not_to_contain_text("not converged")
-    expect(rows(many).nth(11)).to_contain_text("run 11 (")  # as numbers, not as texts
+    expect(rows(many).nth(11)).to_contain_text("run-11 (")  # as numbers, not as texts
     many.button("Error").click()
     expect(column(many, "Error")).to_have_attribute("aria-sort", "descending")
-    expect(rows(many).first).to_contain_text(f"run {RUN_COUNT - 1} (")
+    expect(rows(many).first).to_contain_text(f"run-{RUN_COUNT - 1} (")
 
     for shown in (2 * STEP, 3 * STEP):
         many.button(f"Show {STEP} more").click()
@@ -77,11 +77,11 @@ def test_hundreds_of_runs_are_sorted_in_steps(many):
 
 
 def test_a_search_without_a_match_is_announced(many):
-    many.field("Search").fill("run 17 failed")
-    many.page.get_by_text("No run matches “run 17 failed”.").wait_for()
+    many.field("Search").fill("run-17 failed")
+    many.page.get_by_text("No run matches “run-17 failed”.").wait_for()
     expect(rows(many)).to_have_count(0)
     expect(many.page.get_by_text("No run matches")).to_have_attribute("aria-live", "polite")
-    many.field("Search").fill("run 319")
+    many.field("Search").fill("run-319")
     expect(rows(many)).to_have_count(1)
 
 
@@ -102,6 +102,10 @@ def test_rows_are_selected_by_keyboard_and_in_ranges(many):
     expect(many.button("Open")).to_be_disabled()
     expect(many.button("Cite")).to_be_enabled()
     expect(many.button("Delete")).to_be_disabled()  # they were submitted by a command
+    keyboard.press("Tab")
+    expect(many.button(f"Show {STEP} more")).to_be_focused()
+    keyboard.press("Shift+Tab")
+    expect(boxes.nth(2)).to_be_focused()
     rows(many).nth(4).click(modifiers=["Shift"])
     expect(chosen).to_have_count(4)
     many.page.get_by_label("Select all runs shown").check()
@@ -117,5 +121,7 @@ def test_the_table_scrolls_inside_a_narrow_page(many):
     frame = many.page.get_by_role("region", name="Table of runs")
     frame.scroll_into_view_if_needed()
     frame.evaluate("e => e.scrollTo(1000, 1000)")
-    assert frame.evaluate("e => e.scrollTop > 0 && e.scrollWidth >= e.clientWidth")
+    assert frame.evaluate("e => e.scrollTop > 0 && e.scrollLeft > 0")
+    assert many.page.evaluate("document.querySelector('.nc-app').scrollWidth") <= 390
+    expect(column(many, "Created (UTC)")).to_be_in_viewport()
     many.page.screenshot(path=PICTURES / "many-runs-narrow.png")

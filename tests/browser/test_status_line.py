@@ -74,7 +74,7 @@ CUT = """() => [...document.querySelectorAll('.nc-chip > *')].filter(part => {
 def test_a_label_that_is_too_long_ends_between_two_parts(server, window):
     server.start()
     window.open()
-    window.paste("Confinement length h (nm)", "8.25")
+    window.paste("Confinement length h (nm)", "4.25")
     window.paste("Negative diameter d₋ (nm)", "0.5")
     note = window.page.get_by_role("note").filter(has_text="equal diameters")
     note.wait_for()

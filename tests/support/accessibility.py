@@ -25,18 +25,35 @@ def violations(window: Window) -> list[str]:
 
 
 def small_targets(window: Window) -> list[str]:
-    """Return the visible controls that are smaller than 24 by 24 CSS pixels."""
+    """Return the visible controls below 24 by 24 CSS pixels that have no room around them.
+
+    As in WCAG 2.2 (2.5.8), a smaller control may have a circle of 24 pixels to itself, and a link
+    in a sentence may be as high as its line.
+    """
     return window.page.evaluate(SMALL_TARGETS)
 
 
-# Links in a sentence may be as high as its line (WCAG 2.2, 2.5.8); files are not in a sentence.
-SMALL_TARGETS = """[...document.querySelectorAll(
-    '.nc-app :is(button, input, select, textarea, summary, a[href], [role=slider], [role=tab],'
-    + ' [role=checkbox], [role=switch])')]
-  .filter(e => e.checkVisibility({ visibilityProperty: true }) && !e.closest('p, li'))
-  .map(e => [e, e.getBoundingClientRect()])
-  .filter(([e, box]) => box.width < 24 || box.height < 24)
-  .map(([e, box]) => `${e.outerHTML.slice(0, 160)}: ${box.width} x ${box.height}`)"""
+SMALL_TARGETS = """(() => {
+  const controls = [...document.querySelectorAll('.nc-app :is(button, input, select, textarea,'
+    + ' summary, a[href], [role=slider], [role=tab], [role=checkbox], [role=switch])')]
+    .filter(e => e.checkVisibility({ visibilityProperty: true }) && !e.closest('p, .nc-about li'));
+  const target = e => e.type === 'radio' || e.type === 'checkbox' ? e.closest('label') ?? e : e;
+  const boxes = new Map(controls.map(e => [e, target(e).getBoundingClientRect()]));
+  const small = ({ width, height }) => width < 24 || height < 24;
+  const middle = box => [box.left + box.width / 2, box.top + box.height / 2];
+  const between = (low, at, high) => Math.min(Math.max(low, at), high);
+  const near = (box, other) => {
+    const [x, y] = middle(box);
+    if (small(other)) return Math.hypot(...middle(other).map((v, i) => v - [x, y][i])) < 24;
+    const side = between(other.left, x, other.right) - x;
+    return Math.hypot(side, between(other.top, y, other.bottom) - y) < 12;
+  };
+  return controls
+    .filter(e => small(boxes.get(e)))
+    .filter(e => controls.some(other => other !== e && near(boxes.get(e), boxes.get(other))))
+    .map(e => [e, boxes.get(e)])
+    .map(([e, box]) => `${e.outerHTML.slice(0, 160)}: ${box.width} x ${box.height}`);
+})()"""
 
 
 class Keyboard:

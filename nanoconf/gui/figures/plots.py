@@ -23,9 +23,6 @@ Z_AXIS = "Distance from the midplane, z (nm)"
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
-NOT_CONVERGED = "not converged"
-"""Mark of a simulation that has not converged."""
-
 MOST_ERRORS, USUAL_ERRORS = 5.0, 2.0
 """Largest and root-mean-square value of a curve, in standard errors, that still count as zero."""
 

@@ -24,7 +24,9 @@ IONS_HEIGHT, WALL = 48.0, 9.0
 NARROWEST, SMALLEST, LARGEST = 24.0, 6.0, 30.0
 """Smallest gap, and smallest and largest diameters of ions in the drawing (px)."""
 
-MOST_IONS, MOST_CHARGES = 9, 6
+MOST_IONS, MOST_CHARGES = 12, 6
+SPECIES = ("positive", "negative")
+
 LEGEND = 182
 """Left edge of the legend (px)."""
 
@@ -87,23 +89,42 @@ def sizes(system: SlitSystem) -> tuple[float, tuple[float, float]]:
 
 
 def placed_ions(system: SlitSystem, gap: float, diameters: tuple[float, float]) -> list[Ion]:
-    """Return ions side by side across the gap, neutral on the whole where there is room."""
+    """Return ions in two rows across the gap, neutral on the whole where there is room."""
     positive, negative = system.valencies
-    kinds = [
-        ("positive", _sign(positive), diameters[0]),
-        ("negative", _sign(negative), diameters[1]),
-    ]
-    step = max(diameters) * 1.15
-    count = max(1, min(MOST_IONS, int((gap - max(diameters)) / step) + 1))
-    span = gap - max(diameters)
+    signs = _sign(positive), _sign(negative)
+    largest = max(diameters)
+    span = gap - largest
+    count = _count(span, largest, positive - negative)
     ions = []
     for i in range(count):
-        species, sign, diameter = kinds[_kind(i, positive, -negative)]
+        kind = _kind(i, positive, -negative)
         x = MIDDLE + (span * (i / (count - 1) - 0.5) if count > 1 else 0.0)
-        room = (IONS_HEIGHT - diameter) / 2 - 1
-        y = IONS_HEIGHT / 2 + room * (0.8, -0.7, 0.1)[i % 3]
-        ions.append(Ion(species, sign, x, y, diameter))
+        y = IONS_HEIGHT / 2 + (-1) ** i * _offset(diameters[kind])
+        ions.append(Ion(SPECIES[kind], signs[kind], x, y, diameters[kind]))
     return ions
+
+
+def _offset(diameter: float) -> float:
+    """Return the distance of a row of ions from the centre line (px)."""
+    return 0.45 * (IONS_HEIGHT - diameter)
+
+
+def _count(span: float, diameter: float, neutral: int) -> int:
+    """Return how many ions fit side by side: a multiple of the neutral number, if that fits.
+
+    Parameters
+    ----------
+    span : float
+        Distance between the first and the last ion (px).
+    diameter : float
+        Diameter of the larger ions (px).
+    neutral : int
+        Number of ions that are neutral together.
+    """
+    apart = 2 * _offset(diameter)  # of the two rows, which alternate
+    step = 1.04 * max(diameter / 2, max(0.0, diameter**2 - apart**2) ** 0.5)
+    count = min(MOST_IONS, int(span / step) + 1)
+    return count - count % neutral if count >= neutral else count
 
 
 def _kind(i: int, positive: int, negative: int) -> int:

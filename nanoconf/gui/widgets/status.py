@@ -45,8 +45,10 @@ class StatusPanel(widgets.VBox):
         self.toggle = widgets.ToggleButton(
             description="Log", tooltip="Show the logs of the page and of the simulation"
         ).add_class("nc-log-toggle")
-        self.lines = widgets.HTML().add_class("nc-log")
-        super().__init__([self.lines, widgets.HBox([self.line, self.toggle]).add_class("nc-row")])
+        self.page_log = widgets.HTML().add_class("nc-page-log")
+        self.run_log = widgets.HTML().add_class("nc-run-log")
+        self.logs = widgets.HBox([self.page_log, self.run_log]).add_class("nc-log")
+        super().__init__([self.logs, widgets.HBox([self.line, self.toggle]).add_class("nc-row")])
         self.add_class("nc-status")
         self.toggle.observe(self._toggled, "value")
         state.observe(self._show_line, TRAITS)
@@ -55,15 +57,15 @@ class StatusPanel(widgets.VBox):
         self._show_log()
 
     def _toggled(self, change: dict[str, Any]) -> None:
-        (self.lines.add_class if change["new"] else self.lines.remove_class)("nc-open")
+        (self.logs.add_class if change["new"] else self.logs.remove_class)("nc-open")
 
     def _show_line(self, _change: Any = None) -> None:
         self.line.show(current_status(self._state))
 
     def _show_log(self, _change: Any = None) -> None:
-        page = "\n".join(self._state.log)
-        worker = "\n".join(self._state.worker_log)
-        self.lines.value = (
-            f"<pre aria-label='Log of this page'>{escape(page)}</pre>"
-            f"<pre aria-label='Log of the simulation'>{escape(worker)}</pre>"
-        )
+        for widget, lines in (
+            (self.page_log, self._state.log),
+            (self.run_log, self._state.worker_log),
+        ):
+            text = escape("\n".join(lines))
+            widget.value = f"<pre>{text}</pre>"

@@ -58,6 +58,14 @@ def test_the_status_line_explains_why_the_buttons_are_off(state):
     assert line(state) == ("Ready.", "idle")
 
 
+def test_the_status_line_explains_why_a_cluster_is_not_used(state):
+    state.show(done())
+    state.cluster_mode, state.cluster_problem = True, "cores = 999: must be at most 16"
+    assert line(state) == ("Correct the cores or the time limit to run.", "bad")
+    state.cluster_problem = ""
+    assert state.status.startswith("Done:")
+
+
 def test_the_status_line_follows_a_run(state):
     state.start()
     assert state.simulating and "Starting" in state.status

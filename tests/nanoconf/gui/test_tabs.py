@@ -14,12 +14,13 @@ from backend.runs.archive import Archive
 from backend.runs.run_state import RunState
 from nanoconf import Surrogate
 from nanoconf.gui import words
-from nanoconf.gui.figures.plots import DENSITY, MD, ML, Z_AXIS, Chart, Curve
+from nanoconf.gui.figures.plots import DENSITY, IONS, MD, ML, Z_AXIS, Chart, Curve
 from nanoconf.gui.services.answers import Answers
 from nanoconf.gui.tabs.registry import RUNS, TRENDS, UNCERTAINTY
 from nanoconf.gui.tabs.runs.model import History
-from nanoconf.gui.tabs.trends.model import Trends
+from nanoconf.gui.tabs.trends.model import Trends, rounded
 from nanoconf.gui.tabs.uncertainty.model import EXACT, UncertainInputs
+from nanoconf.surrogate.trends import SimulatedPoint
 from tests.support import homes
 from tests.support.homes import LONG, QUICK, STEADY, SYSTEM, until
 
@@ -109,6 +110,35 @@ def test_simulations_along_the_trend_are_shown_as_points(state, work):
     assert points[0].errors["negative"]["contact"] > 0
 
 
+def test_points_of_unconverged_simulations_are_marked(trends):
+    densities = {ion: dict.fromkeys(("contact", "peak", "mid"), 0.5) for ion in IONS}
+    trends.points = (
+        SimulatedPoint(0.4, "1", True, densities, densities),
+        SimulatedPoint(0.6, "2", False, densities, densities),
+        SimulatedPoint(5.0, "3", False, densities, densities),  # outside the range
+    )
+    simulated = [curve for curve in trends.plot().charts[1].curves if curve.source == MD]
+    assert [(curve.label, list(curve.x), curve.converged) for curve in simulated[:2]] == [
+        ("MD, contact", [0.4], True),
+        ("MD, contact (not converged)", [0.6], False),
+    ]
+    assert trends.plot().origin.names == [trends._state.model.name, "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("confinement_length", 3.1666667, "3.17 nm"),
+        ("salt_concentration", 0.3, "0.30 M"),
+        ("salt_concentration", 0.00123, "0.0012 M"),
+        ("positive_diameter", 0.5123456, "0.512 nm"),
+        ("positive_valency", 2.0, "2"),
+    ],
+)
+def test_numbers_in_legends_are_rounded(name, value, text):
+    assert rounded(name, value) == text
+
+
 def test_each_point_is_the_longest_simulation_of_its_system(state, work):
     from nanoconf.surrogate.trends import simulated_points
 
@@ -165,6 +195,13 @@ def test_the_spread_of_an_output_follows_from_that_of_the_inputs(state, uncertai
     assert len(band.curves) == 3 and len(shares.curves) == 4
     assert (band.curves[0].y >= band.curves[2].y).all()
     json.loads(uncertain.plot().as_json())
+
+
+def test_an_output_that_does_not_vary_is_not_plotted(uncertain):
+    uncertain.output = "net_charge_density"  # zero, because the ions differ only in their sign
+    for over_z in (False, True):
+        uncertain.over_z = over_z
+        assert "does not vary" in uncertain.numbers() and not uncertain.plot().curves
 
 
 def test_the_samples_of_an_input_can_be_shown(uncertain):
@@ -228,6 +265,9 @@ def test_runs_are_searched_named_compared_cited_opened_and_deleted(state, work):
     history.rename("  a fine run ")
     until(lambda: any(entry.name == "a fine run" for entry in history.entries))
     assert work.archive.get(mine.id).name == "a fine run"
+    (named,) = history.plot().curves
+    assert named.label.startswith(f"a fine run ({mine.id[:8]}): h ")
+    assert history.plot().origin.stem("Runs").endswith(f"_{mine.id[:8]}_runs")
     history.open()
     until(lambda: state.simulation)
     assert state.simulation.run_id == mine.id and not state.simulation_stale

@@ -52,6 +52,7 @@ def test_a_result_that_has_not_converged_is_marked_everywhere(state, converged):
         words.milestone(run),
         words.milestone(replace(run, stored=True, joined=True)),
         simulation_chip(state, run),
+        words.result_length(run),
     ]
     assert [words.NOT_CONVERGED in text for text in texts] == [converged is False] * len(texts)
 

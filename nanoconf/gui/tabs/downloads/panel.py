@@ -86,7 +86,7 @@ class DownloadsPanel(widgets.VBox):
             active = shown is not None and shown.active
             text = "The files appear here when the simulation has finished."
             return _section(title, "" if active else "Press Run first. ", text)
-        about = f"{words.describe(shown.system)}, {words.nanoseconds(words.simulated_ns(shown))}"
+        about = f"{words.describe(shown.system)}, {words.result_length(shown)}"
         return _files(title, about, self._is_stale(shown), shown.files)
 
     def _prediction(self) -> str:

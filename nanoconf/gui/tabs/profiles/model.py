@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backend.profiles.charge import CHARGE_PER_MOLAR_NM
+from nanoconf.gui import words
 from nanoconf.gui.figures.origin import MD, ML, PB, Origin, Source
 from nanoconf.gui.figures.plots import (
     DENSITY,
     IONS,
-    NOT_CONVERGED,
     Z_AXIS,
     Chart,
     Columns,
@@ -108,7 +108,7 @@ def simulation_label(run: Simulation) -> str:
     """Return the label of a simulation in the legend."""
     if run.result is None:
         return "MD simulation (so far)"
-    return "MD simulation" + (f" ({NOT_CONVERGED})" if run.result.summary.unconverged else "")
+    return "MD simulation" + (f" ({words.NOT_CONVERGED})" if words.not_converged(run) else "")
 
 
 # --- the tabs -------------------------------------------------------------------------------

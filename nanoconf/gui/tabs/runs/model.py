@@ -13,14 +13,15 @@ from backend import __version__
 from backend.runs.run import LOCAL
 from backend.runs.run_state import RunState
 from nanoconf.gui import words
-from nanoconf.gui.figures.plots import DENSITY, IONS, MD, Z_AXIS, Chart, Curve, Plot
+from nanoconf.gui.figures.origin import MD, Origin, Source
+from nanoconf.gui.figures.plots import DENSITY, IONS, Z_AXIS, Chart, Curve, Plot
 from nanoconf.gui.services.latest import Latest
 from nanoconf.gui.tabs.registry import RUNS
 
 if TYPE_CHECKING:
     from backend.runs.run import Run
     from nanoconf.gui.services.work import Work
-    from nanoconf.gui.state import AppState
+    from nanoconf.gui.state import AppState, Simulation
 
 MAXIMUM_ENTRIES = 1000
 """Number of runs in the table; a search finds the others."""
@@ -144,7 +145,8 @@ class History(HasTraits):
         self._state, self._work = state, work
         self._reported = ""
         self._latest = Latest(work.background, self._read, self._failed)
-        state.observe(self.refresh, ["tab", "simulation", "offers"])
+        state.observe(self.refresh, ["tab", "offers"])
+        state.observe(self._simulation_changed, "simulation")
         self.observe(self.refresh, ["search", "chosen"])
         self.refresh()
 
@@ -152,6 +154,12 @@ class History(HasTraits):
         """Read the archive again if the tab is selected."""
         if self._state.tab == RUNS:
             self._latest.request(self.search, self.chosen)
+
+    def _simulation_changed(self, change: dict[str, Any]) -> None:
+        """Read the archive again for a new run or state, but not for each progress update."""
+        before, now = change["old"], change["new"]
+        if before is None or now is None or _key(before) != _key(now):
+            self.refresh()
 
     def _read(self, search: str, chosen: tuple[str, ...]) -> None:
         entries = self._entries(search.lower().split())
@@ -307,23 +315,35 @@ class History(HasTraits):
     def plot(self) -> Plot:
         """Plot the results of the selected runs in one chart."""
         found = list(self.results.items())[:MAXIMUM_CURVES]
+        titles = {entry.run_id: entry.title for entry in self.entries}
+        last = max(1, len(found) - 1)
         curves = [
-            _curve(run_id, result, self.species, i / max(1, len(found) - 1))
+            _curve(titles.get(run_id, run_id[:8]), result, self.species, i / last)
             for i, (run_id, result) in enumerate(found)
         ]
         if not curves:
             return Plot(RUNS, (), "Select one run to open it, or several to compare them.")
         width = max(result.system.confinement_length for _, result in found)
         label = f"Density of the {IONS[self.species]} (M)"
-        return Plot(RUNS, (Chart(tuple(curves), Z_AXIS, label, DENSITY, width),))
+        chart = Chart(tuple(curves), Z_AXIS, label, DENSITY, width)
+        origin = Origin(tuple(Source(MD, run_id, result.system) for run_id, result in found))
+        return Plot(RUNS, (chart,), origin=origin)
 
 
-def _curve(run_id: str, result: Any, species: str, shade: float) -> Curve:
-    profile = result.profiles.by_species()[species]
-    label = f"{run_id[:8]}: {words.describe(result.system)}"
-    if words.is_unconverged(result.summary):
+def _curve(title: str, result: Any, species: str, shade: float) -> Curve:
+    profile, unconverged = result.profiles.by_species()[species], result.summary.unconverged
+    label = f"{title}: {words.describe(result.system)}"
+    if unconverged:
         label += f", {words.NOT_CONVERGED}"
-    return Curve(label, profile.z, profile.density, MD, profile.error, species, shade=shade)
+    return Curve(
+        *(label, profile.z, profile.density, MD, profile.error, species),
+        shade=shade,
+        converged=not unconverged,
+    )
+
+
+def _key(simulation: Simulation) -> tuple[str, RunState]:
+    return simulation.run_id, simulation.state
 
 
 def _owner(run: Run, mine: bool) -> str:

@@ -39,6 +39,7 @@ class Table {
     this.sorted = { key: "created", direction: -1 };
     this.limit = STEP;
     this.rows = new Map(); // table rows by run id
+    this.stop = null; // id of the row whose checkbox Tab reaches; the arrow keys reach the others
     this.anchor = null; // start of a range that is selected with Shift
     el.classList.add("nc-runs-table");
     const label = "Table of runs";
@@ -133,6 +134,12 @@ class Table {
       this.fillRow(row, run);
       if (this.body.children[i] !== row) this.body.insertBefore(row, this.body.children[i] ?? null);
     });
+    this.setStop(this.rows.has(this.stop) ? this.stop : this.shown[0]?.id);
+  }
+
+  setStop(id) {
+    this.stop = id;
+    for (const [each, row] of this.rows) row.firstChild.firstChild.tabIndex = each === id ? 0 : -1;
   }
 
   makeRow(id) {
@@ -140,6 +147,7 @@ class Table {
     const box = make("input", make("td", row), { type: "checkbox" });
     COLUMNS.forEach((_column, i) => make(i ? "td" : "th", row, i ? {} : { scope: "row" }));
     row.addEventListener("click", (event) => this.toggle(id, event));
+    box.addEventListener("focus", () => this.setStop(id));
     box.addEventListener("keydown", (event) => {
       if (event.key === "ArrowDown" || event.key === "ArrowUp") this.step(row, event);
     });

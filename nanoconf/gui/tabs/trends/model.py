@@ -14,7 +14,6 @@ from nanoconf.gui.figures.origin import MD, ML, Origin, Source, Varied
 from nanoconf.gui.figures.plots import (
     DENSITY,
     IONS,
-    NOT_CONVERGED,
     Z_AXIS,
     Chart,
     Columns,
@@ -196,7 +195,7 @@ class Trends(HasTraits):
         for converged in (True, False):
             points = [point for point in self._inside() if point.converged == converged]
             if points:
-                label = f"MD, {name}" + ("" if converged else f" ({NOT_CONVERGED})")
+                label = f"MD, {name}" + ("" if converged else f" ({words.NOT_CONVERGED})")
                 curve = _points(label, points, self.species, quantity, shade)
                 curves.append(replace(curve, converged=converged))
         return curves

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations, cycle
+from itertools import cycle
 
 import matplotlib
 import numpy as np
@@ -24,6 +24,7 @@ from nanoconf.gui.figures.plots import (
     Plot,
 )
 from nanoconf.gui.figures.theme import DARK, LIGHT
+from tests.support.labels import check_labels
 
 SIZES = [(320, 220), (358, 300), (640, 400), (930, 560), (1600, 900)]
 HEIGHTS = [-1234.5, -1e-3, 3e-7, 0.00123, 1.0, 9.99, 8.5e6]
@@ -50,44 +51,10 @@ def drawn(plot: Plot, size, theme=LIGHT) -> Figure:
     return figure
 
 
-def boxes(axes) -> dict:
-    """Return the extents of the text around the axes, by name."""
-    found = {"x label": axes.xaxis.label, "y label": axes.yaxis.label}
-    for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
-        low, high = sorted(axis.get_view_interval())
-        for tick in axis.get_major_ticks():
-            if low <= tick.get_loc() <= high:
-                found[f"{name} tick {tick.label1.get_text()}"] = tick.label1
-    if axes.get_legend():
-        found["legend"] = axes.get_legend()
-    return {name: artist.get_window_extent() for name, artist in found.items()}
-
-
-def overlap(one, other) -> bool:
-    width = min(one.x1, other.x1) - max(one.x0, other.x0)
-    height = min(one.y1, other.y1) - max(one.y0, other.y0)
-    return width > 1 and height > 1
-
-
-def check(figure: Figure) -> None:
-    whole = figure.bbox
-    every = {}
-    for number, axes in enumerate(figure.axes):
-        for name, box in boxes(axes).items():
-            every[number, name] = box
-            assert box.x0 >= -1 and box.x1 <= whole.x1 + 1, f"{name} is cropped"
-            assert box.y0 >= -1 and box.y1 <= whole.y1 + 1, f"{name} is cropped"
-        assert axes.bbox.width > 50 and axes.bbox.height > 30
-        assert not axes.yaxis.get_offset_text().get_text()
-        assert not axes.xaxis.get_offset_text().get_text()
-    for one, other in combinations(every, 2):
-        assert not overlap(every[one], every[other]), f"{one} covers {other}"
-
-
 @pytest.mark.parametrize("height", HEIGHTS)
 def test_no_text_around_the_axes_is_cropped_or_covered(height):
     for size, theme in zip(SIZES, cycle([LIGHT, DARK]), strict=False):
-        check(drawn(Plot("Potential", (chart(height),)), size, theme))
+        check_labels(drawn(Plot("Potential", (chart(height),)), size, theme))
 
 
 @pytest.mark.parametrize("size", [(358, 640), (700, 400), (930, 560), (1600, 900)])
@@ -97,7 +64,7 @@ def test_charts_beside_or_above_each_other_have_room_for_their_labels(size):
     histogram = Chart((bars,), LONG, "Probability density", Columns("x", "y"))
     shares = Curve("total", np.array([0.0, 1.0]), np.array([0.9, 0.1]), ML, kind="bars")
     indices = Chart((shares,), "Input", "Sobol index", Columns("x", "y"), names=("c", "d"))
-    check(drawn(Plot("Uncertainty", (histogram, indices)), size))
+    check_labels(drawn(Plot("Uncertainty", (histogram, indices)), size))
 
 
 def test_narrow_figures_stack_their_charts():

@@ -8,7 +8,8 @@ from dataclasses import replace
 from backend.files import write_json
 from backend.locks import Lock
 from backend.runs.run_state import RunState
-from backend.sampling.result import SimulationResult
+from backend.sampling.result import Progress, SimulationResult
+from nanoconf.gui.state import Simulation
 from nanoconf.gui.tabs.registry import RUNS
 from nanoconf.gui.tabs.runs import model
 from nanoconf.gui.tabs.runs.model import NO_RUNS, History
@@ -159,3 +160,18 @@ def test_the_figure_compares_a_limited_number_of_runs(state, work, monkeypatch):
     until(lambda: history.note == "3 runs selected; the figure compares 2.")
     history.results = {run.id: SimulationResult(SYSTEM, LONG, profiles(SYSTEM)) for run in runs}
     assert len(history.plot().curves) == 2
+
+
+def test_the_archive_is_read_again_for_a_new_state_but_not_for_each_progress_update(
+    state, work, monkeypatch
+):
+    state.tab = RUNS
+    history = History(state, work)
+    asked = []
+    monkeypatch.setattr(history._latest, "request", lambda *arguments: asked.append(arguments))
+    run = Simulation("1", SYSTEM, LONG, RunState.RUNNING)
+    for percent in range(4):
+        state.simulation = replace(run, progress=Progress("sampling", percent / 100))
+    assert len(asked) == 1
+    state.simulation = replace(run, state=RunState.CANCELLED)
+    assert len(asked) == 2
