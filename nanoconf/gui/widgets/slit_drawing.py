@@ -24,10 +24,13 @@ IONS_HEIGHT, WALL = 48.0, 9.0
 NARROWEST, SMALLEST, LARGEST = 24.0, 6.0, 30.0
 """Smallest gap, and smallest and largest diameters of ions in the drawing (px)."""
 
+READABLE = 10.0
+"""Smallest diameter of ions that show their sign (px)."""
+
 MOST_IONS, MOST_CHARGES = 12, 6
 SPECIES = ("positive", "negative")
 
-LEGEND = 182
+LEGEND = 175
 """Left edge of the legend (px)."""
 
 
@@ -197,14 +200,16 @@ def _wall_charges(system: SlitSystem, x: float) -> list[str]:
 
 
 def _circle(ion: Ion) -> str:
-    size = min(13.0, ion.diameter * 0.75)
+    size = min(13.0, ion.diameter * 0.7)
     circle = (
         f"<circle class='nc-{ion.species}' cx='{ion.x:.1f}' cy='{ion.y:.1f}' "
         f"r='{ion.diameter / 2:.1f}'/>"
     )
+    if ion.diameter < READABLE:
+        return circle
     text = (
         f"<text class='nc-sign' x='{ion.x:.1f}' y='{ion.y + size * 0.35:.1f}' "
-        f"font-size='{size:.1f}'>{ion.sign}</text>"
+        f"style='font-size: {size:.1f}px'>{ion.sign}</text>"
     )
     return circle + text
 
