@@ -27,8 +27,8 @@ MOST_ERRORS, USUAL_ERRORS = 5.0, 3.0
 """Largest and root-mean-square value of a curve, in standard errors, that still count as zero."""
 
 LEAST_ERROR = 0.1
-"""Smallest error, as a share of the largest one: errors next to the walls, where there are few ions,
-are uncertain."""
+"""Smallest error, as a share of the largest one: next to the walls, where there are few ions,
+errors are uncertain."""
 
 
 @dataclass(frozen=True)
