@@ -23,8 +23,12 @@ Z_AXIS = "Distance from the midplane, z (nm)"
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
-MOST_ERRORS, USUAL_ERRORS = 5.0, 2.0
+MOST_ERRORS, USUAL_ERRORS = 5.0, 3.0
 """Largest and root-mean-square value of a curve, in standard errors, that still count as zero."""
+
+LEAST_ERROR = 0.1
+"""Smallest error, as a share of the largest one: next to the walls, where there are few ions,
+errors are uncertain."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,8 @@ class Curve:
             return False
         if self.error is None or not measured.any():
             return True
-        ratio = abs(self.y[measured]) / self.error[measured]
+        error = self.error[measured]
+        ratio = abs(self.y[measured]) / error.clip(LEAST_ERROR * error.max())
         return bool(ratio.max() <= MOST_ERRORS and (ratio**2).mean() <= USUAL_ERRORS**2)
 
 

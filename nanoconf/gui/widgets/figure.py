@@ -18,7 +18,7 @@ from nanoconf.gui.services.debounce import Debounced
 from nanoconf.gui.state import AppState
 from nanoconf.gui.widgets.controls import small_button
 
-FOOTER_HEIGHT = 26
+FOOTER_HEIGHT = 28
 SMALLEST = (320, 220)
 STACKED_HEIGHT = 320
 """Smallest height of each of several charts that are stacked."""
