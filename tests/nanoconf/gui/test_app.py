@@ -9,6 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from backend.system import SlitSystem
 from nanoconf.gui.app import App
+from nanoconf.gui.tabs.lessons.content import TASKS
+from nanoconf.gui.tabs.registry import LESSONS, PREDICTION
+from tests.support.event_loop import on_a_page, soon
 from tests.support.homes import PATIENCE
 
 HEAVY = ("tensorflow", "numba", "pandas", "ai_edge_litert", "matplotlib")
@@ -40,3 +43,23 @@ def test_a_new_page_predicts_its_inputs_and_reports_nothing(home):
 
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, asyncio.wait_for(page(), PATIENCE)).result()
+
+
+def test_the_address_opens_a_lesson_and_follows_it(home):
+    async def page() -> None:
+        app = App()
+        browser = app.browser
+        try:
+            memory = {"owner": "me", "tab": PREDICTION, "fragment": "#lesson-2"}
+            browser._receive(browser, {"type": "opened", "memory": memory}, [])
+            assert app.state.tab == LESSONS and browser.fragment == "#lesson-2"
+            browser._receive(browser, {"type": "navigated", "fragment": "#lesson-5"}, [])
+            assert app.lessons.number == 5 and browser.fragment == "#lesson-5"
+            app.lessons.write(TASKS[4], answer="They are larger.")
+            await soon(lambda: browser.memory.get("lessons") == app.state.lessons)
+            app.lessons.close()
+            assert browser.fragment == ""
+        finally:
+            app.work.close()
+
+    on_a_page(page)

@@ -1,0 +1,73 @@
+"""Files and data of a figure in a browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.support.browser import PICTURES, Window, predict
+
+NAME = r"h3\.0_1-1_0\.5M_model-\d+_prediction\."
+
+
+def saved(window: Window, press) -> tuple[str, bytes]:
+    """Return the name and the content of the file that an action saves."""
+    with window.page.expect_download() as waiting:
+        press()
+    return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
+
+
+def test_a_figure_is_saved_under_its_inputs_and_its_model(server, window):
+    server.start()
+    window.open()
+    predict(window)
+    for kind, start in (("PNG", b"\x89PNG"), ("SVG", b"<?xml"), ("PDF", b"%PDF"), ("CSV", b"# ")):
+        window.page.get_by_role("combobox", name="Format of the file").select_option(label=kind)
+        name, content = saved(window, window.button("Save").click)
+        assert re.fullmatch(NAME + kind.lower(), name) and content.startswith(start)
+    window.settle()
+    left, top, width, height = window.figure_box()
+    window.page.mouse.move(left + width / 2, top + height / 2)  # shows the toolbar
+    name, content = saved(window, window.page.get_by_title("Download plot").click)
+    assert re.fullmatch(f"{NAME}png", name) and b"Inputs: h 3 nm" in content
+
+
+def test_the_data_of_a_figure_can_be_read_as_a_table_with_the_keyboard(server, window):
+    server.start()
+    window.open()
+    predict(window)
+    window.settle()
+    button = window.button("Data table")
+    button.focus()
+    button.press("Enter")
+    table = window.page.get_by_role("table", name="Prediction Graph: Ion density")
+    expect(table.get_by_role("row")).to_have_count(301)
+    expect(
+        table.get_by_role("columnheader", name="ML, positive ions (M)", exact=True)
+    ).to_have_count(1)
+    expect(window.page.locator(".nc-figure canvas:visible")).to_have_count(0)
+    window.page.keyboard.press("Tab")
+    window.page.keyboard.press("End")
+    expect(table.get_by_role("row").last).to_be_in_viewport()
+    PICTURES.mkdir(exist_ok=True)
+    window.page.screenshot(path=PICTURES / "data-table.png")
+    button.press("Enter")
+    expect(table).to_be_hidden()
+    window.settle()
+
+
+def test_the_tools_of_a_figure_are_inside_the_window(server, window):
+    server.start()
+    window.open()
+    predict(window)
+    for size in ((1280, 800), (390, 844)):
+        window.page.set_viewport_size({"width": size[0], "height": size[1]})
+        window.settle()
+        stage = window.page.locator(".nc-stage").bounding_box()
+        tools = window.page.locator(".nc-figure-tools:visible").bounding_box()
+        assert (
+            stage["x"] <= tools["x"] and tools["x"] + tools["width"] <= stage["x"] + stage["width"]
+        )
+        assert tools["y"] + tools["height"] <= stage["y"] + stage["height"]
