@@ -19,7 +19,7 @@ from nanoconf.gui.tabs.registry import (
     UNCERTAINTY,
 )
 from tests.support.accessibility import Keyboard
-from tests.support.browser import SEEN, SHORT, Window, predict, simulate
+from tests.support.browser import SEEN, Window, predict, simulate
 from tests.support.homes import until
 
 WITHOUT_FIGURE = {SNAPSHOTS, DOWNLOADS, LESSONS, ABOUT}
@@ -145,17 +145,14 @@ def test_inputs_predictions_and_simulations_need_no_mouse(server, window):
     keyboard.activate("button", "Predict using ML")
     window.wait_for_curves("ML", "ML")
 
-    keyboard.write("Simulation length (ns)", "100")
+    keyboard.write("Simulation length (ns)", "40")
     keyboard.activate("button", "Run")
     window.wait_for_status("Simulating:")
-    keyboard.activate("button", "Cancel", "Space")
+    keyboard.activate("button", "Cancel")
     window.wait_for_status("Cancelled")
-    keyboard.activate("button", "Run")
+    keyboard.activate("button", "Run", "Space")
     window.wait_for_status("Simulating:")
     keyboard.activate("button", "Finish now")
-    window.wait_for_status("Done")
-    keyboard.write("Simulation length (ns)", SHORT)
-    keyboard.activate("button", "Run", "Space")
     window.wait_for_status("Done")
 
     keyboard.activate("button", "Dark", "Space")
@@ -270,7 +267,7 @@ def test_runs_are_found_compared_renamed_and_deleted_without_a_mouse(server, win
     keyboard.activate("checkbox", "Select all runs shown", "Space")
     window.wait_for_curves("MD", "MD")
     keyboard.activate("checkbox", "Select all runs shown", "Space")
-    keyboard.write("Search", "0.7")
+    keyboard.write("Search", "0.7 M")
     expect(boxes).to_have_count(1)
     for _ in range(20):
         if boxes.and_(window.page.locator(":focus")).count():
