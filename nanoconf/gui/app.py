@@ -29,7 +29,7 @@ from nanoconf.gui.widgets.browser import (
 from nanoconf.gui.widgets.computing import ComputingPanel
 from nanoconf.gui.widgets.header import HeaderPanel
 from nanoconf.gui.widgets.offers_panel import OffersPanel
-from nanoconf.gui.widgets.status import StatusPanel
+from nanoconf.gui.widgets.status_panel import StatusPanel
 from nanoconf.gui.widgets.system_panel import SystemPanel
 
 REMEMBERED = ("texts", "tab", "figures", "dark", "mean_field_wanted", "lessons")

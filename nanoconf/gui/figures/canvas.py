@@ -25,7 +25,7 @@ from nanoconf.gui.figures.drawing import (
     frame_of,
     remove_contents,
 )
-from nanoconf.gui.figures.export import figure_metadata
+from nanoconf.gui.figures.figure_files import figure_metadata
 from nanoconf.gui.figures.keys import navigate
 from nanoconf.gui.figures.limits import Limits, fits, kept_limits, set_limits
 from nanoconf.gui.figures.plots import Plot

@@ -10,10 +10,10 @@ import ipywidgets as widgets
 import numpy as np
 
 from nanoconf.gui import words
-from nanoconf.gui.figures import export
+from nanoconf.gui.figures import figure_files
+from nanoconf.gui.figures.data_table import as_html
 from nanoconf.gui.figures.plots import Plot
 from nanoconf.gui.figures.room import stacked
-from nanoconf.gui.figures.table import as_html
 from nanoconf.gui.services.debounce import Debounced
 from nanoconf.gui.state import AppState
 from nanoconf.gui.widgets.controls import small_button
@@ -62,7 +62,8 @@ class Canvas(widgets.VBox):
         self.numbers = widgets.HTML().add_class("nc-numbers")
         self.table = widgets.HTML(tabbable=True).add_class("nc-data")
         self.format = widgets.Dropdown(
-            options=[(kind.upper(), kind) for kind in export.FORMATS], tooltip="Format of the file"
+            options=[(kind.upper(), kind) for kind in figure_files.FORMATS],
+            tooltip="Format of the file",
         ).add_class("nc-format")
         self.save = small_button("Save", "Save the figure as a file", self._save)
         self.data = widgets.ToggleButton(
@@ -124,9 +125,11 @@ class Canvas(widgets.VBox):
     def _save(self) -> None:
         """Send the figure to the browser as a file of the chosen format."""
         plot, kind = self._plot(), self.format.value
-        name = export.file_name(plot, kind)
+        name = figure_files.file_name(plot, kind)
         try:
-            self._state.deliver(name, export.figure_file(plot, kind), export.KINDS[kind])
+            self._state.deliver(
+                name, figure_files.figure_file(plot, kind), figure_files.KINDS[kind]
+            )
         except (OSError, RuntimeError, ValueError) as error:
             message = f"{name} could not be created: {words.one_line(error)}"
             self._state.report_failure(message)

@@ -20,7 +20,7 @@ from backend.settings import RunSettings
 from backend.system import Range, SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.fields import FIELDS
-from nanoconf.gui.figures.export import figure_file
+from nanoconf.gui.figures.figure_files import figure_file
 from nanoconf.gui.state import Offer, Simulation
 from nanoconf.gui.tabs.downloads.panel import DownloadsPanel
 from nanoconf.gui.tabs.profiles.model import density_plot, integrated_plot, prediction_plot
@@ -40,7 +40,7 @@ from nanoconf.gui.tabs.uncertainty.model import UncertainInputs
 from nanoconf.gui.tabs.uncertainty.panel import UncertaintyPanel
 from nanoconf.gui.widgets.number import NumberInput
 from nanoconf.gui.widgets.offers_panel import OffersPanel
-from nanoconf.gui.widgets.status import StatusPanel
+from nanoconf.gui.widgets.status_panel import StatusPanel
 from nanoconf.surrogate.card import KIND, Card
 from nanoconf.surrogate.domain import Domain
 from tests.support.event_loop import on_a_page, soon

@@ -6,7 +6,7 @@ import io
 import zipfile
 from typing import TYPE_CHECKING
 
-from nanoconf.gui.figures import export
+from nanoconf.gui.figures import figure_files
 
 if TYPE_CHECKING:
     from nanoconf.gui.state import AppState
@@ -17,7 +17,7 @@ KINDS = {
     "json": "application/json",
     "xyz": "text/plain",
     "lammpstrj": "text/plain",
-    **export.KINDS,
+    **figure_files.KINDS,
     "zip": "application/zip",
 }
 """Media type of each kind of file."""

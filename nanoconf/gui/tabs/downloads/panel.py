@@ -13,7 +13,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from nanoconf.gui import words
-from nanoconf.gui.figures import export
+from nanoconf.gui.figures import figure_files
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState, MachineLearning, Simulation
 from nanoconf.gui.tabs.downloads import model as files
@@ -111,14 +111,16 @@ class DownloadsPanel(widgets.VBox):
         title = widgets.HTML(escape(tab)).add_class("nc-figure-name")
         buttons = [
             small_button(kind.upper(), f"{tab} as {kind.upper()}", self._sender(tab, kind))
-            for kind in export.FORMATS
+            for kind in figure_files.FORMATS
         ]
         return widgets.HBox([title, *buttons]).add_class("nc-file")
 
     def _sender(self, tab: str, kind: str) -> Callable[[], None]:
         def send() -> None:
             plot = self._state.drawn[tab]()
-            self._deliver(export.file_name(plot, kind), lambda: export.figure_file(plot, kind))
+            self._deliver(
+                figure_files.file_name(plot, kind), lambda: figure_files.figure_file(plot, kind)
+            )
 
         return send
 
@@ -146,9 +148,9 @@ class DownloadsPanel(widgets.VBox):
             content[name] = self._work.run_file(name)
         for plot in (make() for make in state.drawn.values()):
             if plot.curves:
-                for kind in export.FORMATS:
-                    name = f"figures/{export.file_name(plot, kind)}"
-                    content[name] = export.figure_file(plot, kind)
+                for kind in figure_files.FORMATS:
+                    name = f"figures/{figure_files.file_name(plot, kind)}"
+                    content[name] = figure_files.figure_file(plot, kind)
         return files.archive(content)
 
     def _deliver(self, name: str, make: Callable[[], bytes]) -> None:

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+from nanoconf.gui.tabs.lessons.lesson_task import SIMULATED_NS
 from nanoconf.gui.tabs.lessons.lessons_four_to_six import SCREENING, SIZE, TRUST
 from nanoconf.gui.tabs.lessons.lessons_one_to_three import CONFINEMENT, CROWDING, VALENCY
-from nanoconf.gui.tabs.lessons.task import SIMULATED_NS
 
 INTRODUCTION = (
     "Six short lessons on ions between two walls. In each, predict first, then set the inputs, "

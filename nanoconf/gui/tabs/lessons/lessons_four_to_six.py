@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backend.system import SlitSystem
 from nanoconf.gui.figures.plots import MD, PB
-from nanoconf.gui.tabs.lessons.task import Cited, Setup, Task
+from nanoconf.gui.tabs.lessons.lesson_task import Cited, Setup, Task
 from nanoconf.gui.tabs.registry import CHARGE_DENSITY, INTEGRATED, NEGATIVE, POSITIVE
 
 

@@ -14,7 +14,7 @@ from nanoconf.gui import words
 from nanoconf.gui.entered_inputs import texts_of
 from nanoconf.gui.status import Status
 from nanoconf.gui.tabs.lessons.content import TASKS
-from nanoconf.gui.tabs.lessons.task import Setup, Task
+from nanoconf.gui.tabs.lessons.lesson_task import Setup, Task
 from nanoconf.gui.tabs.registry import LESSONS
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
 from nanoconf.gui.tabs.lessons.content import INTRODUCTION, STORED, TASKS
 from nanoconf.gui.tabs.lessons.document import bullets, paragraphs
+from nanoconf.gui.tabs.lessons.lesson_task import Setup, Task
 from nanoconf.gui.tabs.lessons.model import Lessons, address
-from nanoconf.gui.tabs.lessons.task import Setup, Task
 from nanoconf.gui.widgets.controls import small_button
 
 HTML_FILE = "text/html"

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from backend import __version__
 from nanoconf.gui import words
 from nanoconf.gui.fields import FIELDS
-from nanoconf.gui.figures.export import figure_file
+from nanoconf.gui.figures.figure_files import figure_file
 from nanoconf.gui.figures.plots import Plot
 from nanoconf.gui.tabs.lessons.content import TASKS
 from nanoconf.gui.tabs.lessons.document import document, heading, paragraphs, table
+from nanoconf.gui.tabs.lessons.lesson_task import Task
 from nanoconf.gui.tabs.lessons.model import Answers, Lessons
-from nanoconf.gui.tabs.lessons.task import Task
 
 if TYPE_CHECKING:
     from backend.runs.run import Run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nanoconf.gui import words
 from nanoconf.gui.tabs.lessons.content import INTRODUCTION, TASKS, cited_runs
 from nanoconf.gui.tabs.lessons.document import bullets, document, heading, paragraphs
-from nanoconf.gui.tabs.lessons.task import Setup, Task
+from nanoconf.gui.tabs.lessons.lesson_task import Setup, Task
 
 LINES, LONG_LINES = 2, 6
 """Numbers of empty lines for a prediction and for an answer."""

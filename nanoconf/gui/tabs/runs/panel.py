@@ -11,7 +11,7 @@ from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
 from nanoconf.gui.tabs.registry import RUNS
 from nanoconf.gui.tabs.runs.model import History
-from nanoconf.gui.tabs.runs.table import RunsTable
+from nanoconf.gui.tabs.runs.runs_table import RunsTable
 from nanoconf.gui.widgets.controls import ion_chooser, small_button
 from nanoconf.gui.widgets.copyable import Copyable
 from nanoconf.gui.widgets.figure import Canvas

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 
+from nanoconf.gui.figures.data_table import as_html
 from nanoconf.gui.figures.plots import (
     DENSITY,
     MD,
@@ -19,7 +20,6 @@ from nanoconf.gui.figures.plots import (
     Marker,
     Plot,
 )
-from nanoconf.gui.figures.table import as_html
 
 Z = np.linspace(-1.49, 1.49, 299)
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from backend import __version__
 from backend.system import SlitSystem
-from nanoconf.gui.figures import export
+from nanoconf.gui.figures import figure_files
 from nanoconf.gui.figures.origin import MD, Origin, Source
 from nanoconf.gui.figures.plots import DENSITY, ML, Z_AXIS, Chart, Columns, Curve, Plot
 from nanoconf.gui.tabs.profiles.model import prediction_plot
@@ -45,7 +45,7 @@ def streams(content: bytes) -> bytes:
 
 
 def test_a_png_names_its_inputs_and_its_run(plot):
-    picture = Image.open(io.BytesIO(export.figure_file(plot, "png")))
+    picture = Image.open(io.BytesIO(figure_files.figure_file(plot, "png")))
     assert picture.text["Title"] == "Positive Ion Density"
     assert "Inputs: h 3 nm, 1:−1, 0.5 M" in picture.text["Description"]
     assert picture.text["Source"] == RUN
@@ -54,7 +54,7 @@ def test_a_png_names_its_inputs_and_its_run(plot):
 
 
 def test_an_svg_keeps_text_as_text_and_names_its_run(plot):
-    content = export.figure_file(plot, "svg").decode()
+    content = figure_files.figure_file(plot, "svg").decode()
     texts = [
         each.text for each in ElementTree.fromstring(content).iter() if each.tag.endswith("}text")
     ]
@@ -64,7 +64,7 @@ def test_an_svg_keeps_text_as_text_and_names_its_run(plot):
 
 
 def test_a_pdf_embeds_its_fonts_and_names_its_run(plot):
-    content = streams(export.figure_file(plot, "pdf"))
+    content = streams(figure_files.figure_file(plot, "pdf"))
     assert content.startswith(b"%PDF") and b"/FontFile2" in content  # TrueType
     assert b"/Type3" not in content
     assert RUN.encode() in content
@@ -72,7 +72,7 @@ def test_a_pdf_embeds_its_fonts_and_names_its_run(plot):
 
 
 def test_a_csv_starts_with_comments_and_can_be_read_with_them(plot):
-    text = export.figure_file(plot, "csv").decode()
+    text = figure_files.figure_file(plot, "csv").decode()
     comments = [line for line in text.splitlines() if line.startswith("#")]
     assert text.startswith("# Positive Ion Density\n# Inputs: h 3 nm, 1:−1, 0.5 M, d 0.714 nm")
     assert f"# Source: MD simulation, run {RUN}" in comments
@@ -87,7 +87,7 @@ def test_named_bars_are_exported_by_name():
     bars = Curve("total", np.array([0.2, 1.2]), np.array([0.9, 0.1]), ML, np.array([0.01, 0.02]))
     columns = Columns("input", "sobol_index", "confidence_95")
     plot = Plot("Uncertainty", (Chart((bars,), "Input", "Share", columns, names=("c", "d")),))
-    rows = [row for row in export.plot_csv(plot).splitlines() if not row.startswith("#")]
+    rows = [row for row in figure_files.plot_csv(plot).splitlines() if not row.startswith("#")]
     assert rows == [
         "curve,input,sobol_index,confidence_95",
         '"total",c,0.9,0.01',
@@ -98,10 +98,10 @@ def test_named_bars_are_exported_by_name():
 def test_a_prediction_can_be_saved_in_every_format(state):
     state.predicted(prediction(SlitSystem()))
     plot = prediction_plot(state)
-    content = {kind: export.figure_file(plot, kind) for kind in export.FORMATS}
+    content = {kind: figure_files.figure_file(plot, kind) for kind in figure_files.FORMATS}
     rows = [row for row in content["csv"].decode().splitlines() if not row.startswith("#")]
     assert rows[0] == "curve,z_nm,density_M,error_M" and len(rows) == 601
     assert content["png"].startswith(b"\x89PNG")
     assert content["pdf"].startswith(b"%PDF")
     assert b"<svg" in content["svg"]
-    assert export.file_name(plot, "svg") == "h3.0_1-1_0.5M_model_prediction.svg"
+    assert figure_files.file_name(plot, "svg") == "h3.0_1-1_0.5M_model_prediction.svg"

@@ -25,7 +25,7 @@ class RunsTable(AnyWidget):
         Text below the table; empty for the number of runs.
     """
 
-    _esm = Path(__file__).with_name("table.js")
+    _esm = Path(__file__).with_name("runs_table.js")
 
     rows = Tuple().tag(sync=True)
     chosen = Tuple().tag(sync=True)
@@ -41,7 +41,7 @@ class RunsTable(AnyWidget):
 
 
 def row(entry: Entry) -> dict[str, Any]:
-    """Return a run as JSON values for ``table.js``."""
+    """Return a run as JSON values for ``runs_table.js``."""
     return {
         "id": entry.run_id,
         "title": entry.title,
