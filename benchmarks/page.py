@@ -107,10 +107,9 @@ def measure(page: Page, url: str, started: float, picture: Path | None) -> dict[
     predict = page.get_by_role("button", name="Predict using ML")
     predict.wait_for(timeout=MINUTE)
     seconds["start to page"] = time.perf_counter() - started
-    clicked = time.perf_counter()
-    predict.click()
-    wait_for_curve(page, "ML")
-    seconds["click to ML curve"] = time.perf_counter() - clicked
+    shown = time.perf_counter()
+    wait_for_curve(page, "ML")  # the page predicts on opening
+    seconds["page to ML curve"] = time.perf_counter() - shown
     seconds["full redraw by matplotlib"] = full_redraw()
     for label, default in (
         ("Salt concentration c (M)", "0.5"),
@@ -144,7 +143,6 @@ def measure_class(browser: Browser, url: str, home: Path, students: int) -> dict
         predict = page.get_by_role("button", name="Predict using ML")
         predict.wait_for(timeout=MINUTE)
         up = time.perf_counter()
-        predict.click()
         wait_for_curve(page, "ML")
         until_page.append(up - began)
         until_curve.append(time.perf_counter() - up)
@@ -153,8 +151,8 @@ def measure_class(browser: Browser, url: str, home: Path, students: int) -> dict
     return {
         "page, median": statistics.median(until_page),
         "page, last student": until_page[-1],
-        "click to ML curve, median": statistics.median(until_curve),
-        "click to ML curve, last student": until_curve[-1],
+        "page to ML curve, median": statistics.median(until_curve),
+        "page to ML curve, last student": until_curve[-1],
         "total memory, MB": sum(memory),
         "largest process, MB": max(memory),
     }
