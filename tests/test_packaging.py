@@ -164,7 +164,7 @@ def tracked_files() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-def test_no_file_names_a_package_index_or_a_machine():
+def test_no_file_contains_a_package_index_or_an_absolute_path():
     traces = [
         rb"pythonhosted" + rb"\.org",
         rb"--(extra-)?index-url|--find-links",

@@ -35,8 +35,8 @@ class Status:
     mood : {"idle", "busy", "good", "bad"}
         Its mood, which sets its colour.
     spoken : str
-        Text for screen readers; empty if it is the same. It changes with the phase of a simulation
-        and with every quarter of its progress only.
+        Text for screen readers; empty if it is the same. It changes only with the phase of a
+        simulation and with every quarter of its progress.
     """
 
     text: str

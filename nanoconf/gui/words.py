@@ -240,7 +240,7 @@ def typical_error(simulation: Simulation) -> float | None:
 
 
 def origin(simulation: Simulation) -> str:
-    """Return where a simulation was started that does not belong to this browser."""
+    """Return where a simulation that does not belong to this browser was started."""
     return "by a command" if simulation.by_command else "in another browser"
 
 

@@ -19,7 +19,7 @@ from nanoconf.data.plans import read_plan
 from nanoconf.gui.fields import FIELDS, WITHOUT_FIELD
 from nanoconf.gui.state import AppState
 from nanoconf.gui.tabs.uncertainty import model as uncertainty_tab
-from nanoconf.gui.widgets.system_panel import NumberInput, SystemPanel
+from nanoconf.gui.widgets.system_panel import SystemPanel
 from nanoconf.surrogate.domain import INPUTS, Domain, continuous_inputs, fixed_inputs
 
 DIPOLE = Input(
@@ -179,8 +179,7 @@ def test_an_added_input_can_be_set_on_the_command_line_and_in_a_plan(tmp_path):
 def test_an_added_input_has_a_field_on_the_page():
     state = AppState()
     panel = SystemPanel(state)
-    numbers = [child for child in panel.children if isinstance(child, NumberInput)]
-    field = {each.text.description: each for each in numbers}["Dipole moment p (D)"]
+    field = {each.text.description: each for each in panel.fields}["Dipole moment p (D)"]
     assert field.text.value == "1.5"
     field.text.value = "2.5"
     assert state.valid and state.system == DipolarSystem(dipole_moment=2.5)

@@ -86,7 +86,7 @@ def test_more_ions_enlarge_the_box_at_the_same_concentration():
 
 
 @pytest.mark.parametrize("changes", [{"negative_ions": 20}, {"negative_ions": 301}])
-def test_too_small_a_box_and_noninteger_ion_numbers_are_refused(changes):
+def test_too_small_a_box_and_noninteger_ion_numbers_are_rejected(changes):
     with pytest.raises(
         InvalidInput, match=r"negative_ions = .*: must lie between .* multiple of 3"
     ):

@@ -46,7 +46,7 @@ def test_every_tab_passes_axe_and_has_targets_of_24_pixels(browser, server, size
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_run_a_refusal_cluster_mode_and_the_log_pass_axe(
+def test_a_run_an_invalid_field_cluster_mode_and_the_log_pass_axe(
     server, window, home, monkeypatch, theme
 ):
     home.mkdir(exist_ok=True)
@@ -88,7 +88,7 @@ def test_a_run_a_refusal_cluster_mode_and_the_log_pass_axe(
     assert {name: each for name, each in found.items() if each} == {}
 
 
-def test_a_refused_field_is_invalid_and_described_until_it_is_corrected(server, window):
+def test_an_invalid_field_is_marked_and_described_until_it_is_corrected(server, window):
     server.start()
     window.open()
     label = "Salt concentration c (M)"

@@ -19,7 +19,7 @@ def saved(window: Window, press) -> tuple[str, bytes]:
     return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
 
 
-def test_a_figure_is_saved_under_its_inputs_and_its_model(server, window):
+def test_a_saved_figure_is_named_after_its_inputs_and_its_model(server, window):
     server.start()
     window.open()
     predict(window)

@@ -195,7 +195,7 @@ def test_every_tab_and_its_controls_need_no_mouse(server, window):
     keyboard.reach("combobox", "Samples")
 
 
-def test_the_ions_are_played_without_a_mouse(server, window):
+def test_the_trajectory_is_played_without_a_mouse(server, window):
     server.start()
     window.open()
     simulate(window)
@@ -216,7 +216,7 @@ def test_the_ions_are_played_without_a_mouse(server, window):
     expect(repeat).to_have_attribute("aria-pressed", "false")
     picture = window.page.locator(".nc-ions-view canvas").first
     still = picture.screenshot()
-    keyboard.activate("button", "Turn")
+    keyboard.activate("button", "Rotate")
     until(lambda: picture.screenshot() != still, "the ions to rotate")
     keyboard.activate("button", "Reset view")
 

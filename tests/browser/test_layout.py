@@ -46,7 +46,7 @@ def sized(browser, server):
         assert window.trouble == []
 
 
-def test_the_buttons_are_in_view_also_during_a_run(sized):
+def test_the_buttons_stay_in_view_during_a_run(sized):
     for size in WIDE:
         window = sized(size)
         places = {}
@@ -79,7 +79,7 @@ def test_the_first_screen_shows_the_prediction_for_the_default_inputs(server, wi
     window.picture("first-screen")
 
 
-def test_everything_on_the_left_fits_into_a_usual_window(server, window):
+def test_everything_on_the_left_fits_into_a_typical_window(server, window):
     server.start()
     window.open()
     window.page.get_by_text("Shaded: range the ML model was trained on").wait_for()
@@ -88,7 +88,7 @@ def test_everything_on_the_left_fits_into_a_usual_window(server, window):
     in_view(window, window.field("Stop at error (%)"))
 
 
-def test_a_phone_shows_the_curve_the_buttons_and_no_sideways_scrolling(sized):
+def test_a_phone_shows_the_curve_and_the_buttons_without_horizontal_scrolling(sized):
     for size in (PHONE, TABLET):
         window = sized(size)
         predict(window)
@@ -113,7 +113,7 @@ def test_a_phone_shows_the_curve_the_buttons_and_no_sideways_scrolling(sized):
             window.page.screenshot(path=f"test-results/narrow-{size[0]}-{tab.lower()}.png")
 
 
-def test_the_tab_bar_has_one_stop_and_is_operated_by_arrow_keys(server, window):
+def test_the_tab_bar_is_one_tab_stop_and_is_operated_by_arrow_keys(server, window):
     server.start()
     window.open()
     titles = [tab.title for tab in TABS]

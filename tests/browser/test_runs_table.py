@@ -51,7 +51,7 @@ def column(window: Window, title: str) -> Locator:
     return window.page.get_by_role("columnheader", name=title)
 
 
-def test_hundreds_of_runs_are_sorted_in_steps(many):
+def test_hundreds_of_runs_are_sorted_and_shown_in_batches(many):
     expect(rows(many).first).to_contain_text(f"run-{RUN_COUNT - 1} (")
     expect(rows(many).first).to_contain_text("not converged")
     expect(column(many, "Created (UTC)")).to_have_attribute("aria-sort", "descending")
@@ -110,7 +110,7 @@ def test_rows_are_selected_by_keyboard_and_in_ranges(many):
     expect(chosen).to_have_count(4)
     many.page.get_by_label("Select all runs shown").check()
     expect(chosen).to_have_count(STEP)
-    many.page.get_by_text(f"{STEP} runs selected; the figure compares").wait_for()
+    many.page.get_by_text(f"{STEP} runs selected; the figure shows the first").wait_for()
     many.page.get_by_label("Select all runs shown").uncheck()
     expect(chosen).to_have_count(0)
     expect(many.button("Cite")).to_be_disabled()

@@ -23,7 +23,7 @@ SAME = """() => window.spoken.isConnected && window.shown.isConnected
   && document.querySelectorAll('.nc-status-line [aria-live=polite]').length === 1"""
 
 
-def test_a_screen_reader_hears_phases_and_quarters_of_a_run(server, window):
+def test_screen_readers_announce_phases_and_quarters_of_a_run(server, window):
     server.start()
     window.open()
     expect(window.page.get_by_role("status")).to_have_attribute("aria-live", "off")
@@ -71,7 +71,7 @@ CUT = """() => [...document.querySelectorAll('.nc-chip > *')].filter(part => {
 }).map(part => getComputedStyle(part.parentElement).textOverflow)"""
 
 
-def test_a_label_that_is_too_long_ends_between_two_parts(server, window):
+def test_a_label_that_is_too_long_is_truncated_between_two_parts(server, window):
     server.start()
     window.open()
     window.paste("Confinement length h (nm)", "4.25")

@@ -1,4 +1,4 @@
-"""Description of a plot in words, for readers who do not see it."""
+"""Description of a plot in words, for readers who cannot see it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ NOTABLE = 0.02
 
 ALIKE = 0.1
 NEAR = 0.05
-"""Extremes in both halves of a slit count as the same if their heights differ by less than a share
-`ALIKE`, and their distances from the midplane by less than a share `NEAR` of the slit."""
+"""Extremes in both halves of a slit count as the same if their heights differ by less than the
+fraction `ALIKE`, and their distances from the midplane by less than `NEAR` of the slit width."""
 
 
 def described(plot: Plot) -> str:
@@ -104,7 +104,7 @@ def _extreme(chart: Chart, curve: Curve, sign: int) -> str:
 
 
 def _places(chart: Chart, curve: Curve, sign: int) -> list[int]:
-    """Return the index of an extreme; of two if both halves of a slit have the same."""
+    """Return the index of an extreme, or of two if both halves of a slit have the same one."""
     import numpy as np
 
     height = np.where(curve.known, sign * curve.y, -math.inf)

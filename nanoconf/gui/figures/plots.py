@@ -27,7 +27,7 @@ MOST_ERRORS, USUAL_ERRORS = 5.0, 3.0
 """Largest and root-mean-square value of a curve, in standard errors, that still count as zero."""
 
 LEAST_ERROR = 0.1
-"""Smallest error, as a share of the largest one: next to the walls, where there are few ions,
+"""Smallest error, as a fraction of the largest one: next to the walls, where there are few ions,
 errors are uncertain."""
 
 
@@ -188,7 +188,7 @@ class Chart:
         Names of the categories at x = 0, 1, …; empty if x is a number.
     scale : float
         Smallest y of interest: values below it count as zero if their errors are unknown, and the
-        axis extends at least so far. Zero if y has no such scale.
+        axis extends at least that far. Zero if y has no such scale.
     """
 
     curves: tuple[Curve, ...]

@@ -12,7 +12,7 @@ DIFFERENT = "different inputs"
 
 
 def simulation_chip(state: AppState, simulation: Simulation) -> str:
-    """Return a label with the simulated system and time, and what limits its use."""
+    """Return a label with the simulated system and time, and any warnings."""
     text = f"{words.describe(simulation.system)}, {words.shown_length(simulation)}"
     marks = _marks(state.is_stale(simulation))
     if words.not_converged(simulation):

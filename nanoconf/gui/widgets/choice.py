@@ -10,7 +10,7 @@ from traitlets import Enum, List, TraitError, Unicode, validate
 
 
 class Choice(AnyWidget):
-    """A choice of one title, with a single stop for the Tab key and the arrow keys inside.
+    """A choice of one title, with a single tab stop; the arrow keys move inside it.
 
     Attributes
     ----------

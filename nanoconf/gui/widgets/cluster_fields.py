@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from nanoconf.gui.state import AppState
 
 REFUSALS = {"cores": "cores", "minutes": "walltime"}
-"""Beginning of the message that refuses the number in each field."""
+"""Beginning of the error message for each field."""
 
 
 class ClusterFields(widgets.VBox):

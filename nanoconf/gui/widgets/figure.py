@@ -21,7 +21,7 @@ from nanoconf.gui.widgets.controls import small_button
 FOOTER_HEIGHT = 28
 SMALLEST = (320, 220)
 STACKED_HEIGHT = 320
-"""Smallest height of each of several charts that are stacked."""
+"""Minimum height of each stacked chart."""
 
 URGENT = ("prediction", "mean_field", "tab", "figures", "stage")
 """Traits whose changes are displayed immediately; changed inputs wait for their prediction."""

@@ -108,7 +108,7 @@ class TrainingRange(widgets.HTML):
         left, right = (100 * self._field.position(value) / last for value in trained)
         words = escape(trained_words(self._field, *trained))
         style = f"left:{left:.1f}%;width:{right - left:.1f}%"
-        # browser.js lets the handle of the slider and the text field refer to the words.
+        # browser.js describes the slider handle and the text field with this text.
         note = f"<span id='nc-trained-{self.model_id}' hidden>{words}</span>"
         self.value = f"<i style='{style}' title='{words}'></i>{note}"
 

@@ -1,4 +1,4 @@
-"""A drawing of the slit: two walls with ions between them, to scale as far as they can be seen."""
+"""A drawing of the slit: two walls with ions between them, to scale unless too small to see."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def sizes(system: SlitSystem) -> tuple[float, tuple[float, float]]:
 
 
 def placed_ions(system: SlitSystem, gap: float, diameters: tuple[float, float]) -> list[Ion]:
-    """Return ions in two rows across the gap, neutral on the whole where there is room."""
+    """Return ions in two rows across the gap, neutral overall if there is room."""
     positive, negative = system.valencies
     signs = _sign(positive), _sign(negative)
     largest = max(diameters)
@@ -122,7 +122,7 @@ def _count(span: float, diameter: float, neutral: int) -> int:
     diameter : float
         Diameter of the larger ions (px).
     neutral : int
-        Number of ions that are neutral together.
+        Number of ions in the smallest neutral group.
     """
     apart = 2 * _offset(diameter)  # of the two rows, which alternate
     step = 1.04 * max(diameter / 2, max(0.0, diameter**2 - apart**2) ** 0.5)
@@ -144,7 +144,7 @@ def in_words(system: SlitSystem) -> str:
     width, first, second, charge = (_value(name, system) for name in LABELLED)
     return (
         f"Slit of width h = {width} between two walls with a surface charge σ = {charge}. "
-        f"Between them positive ions of valency {_number(positive)} and diameter d₊ = {first}, "
+        f"Between them are positive ions of valency {_number(positive)} and diameter d₊ = {first}, "
         f"and negative ions of valency {_number(negative)} and diameter d₋ = {second}."
     )
 

@@ -75,9 +75,14 @@ class SystemPanel(widgets.VBox):
         title = widgets.HTML("<h2>System</h2>")
         head = widgets.HBox([title, PresetChooser(state)]).add_class("nc-row")
         self.legend = widgets.HTML().add_class("nc-legend")
-        fields = [NumberInput(state, field) for field in system_fields()]
+        self.fields = [NumberInput(state, field) for field in system_fields()]
         super().__init__(
-            [head, SlitDrawing(state), self.legend, widgets.VBox(fields).add_class("nc-fields")]
+            [
+                head,
+                SlitDrawing(state),
+                self.legend,
+                widgets.VBox(self.fields).add_class("nc-fields"),
+            ]
         )
         self._state = state
         state.observe(self._explain_shading, "model")

@@ -125,7 +125,7 @@ def test_a_job_fails_when_its_node_fails(cluster):
 # --- SSH ----------------------------------------------------------------------------------------
 
 
-def test_commands_and_file_transfers_start_in_the_home_of_the_cluster(cluster, connect):
+def test_commands_and_file_transfers_start_in_the_home_directory_on_the_cluster(cluster, connect):
     client = connect()
     _, answer, _ = client.exec_command("cd; pwd; echo $HOME", timeout=PATIENCE)
     with client.open_sftp() as sftp:

@@ -29,7 +29,7 @@ def test_the_page_is_shown_before_heavy_imports():
     assert answer.stdout.strip() == "[]", answer.stdout + answer.stderr
 
 
-def test_a_new_page_predicts_its_inputs_and_reports_nothing(home):
+def test_a_new_page_predicts_profiles_for_its_inputs_and_reports_nothing(home):
     async def page() -> None:
         app = App()
         try:

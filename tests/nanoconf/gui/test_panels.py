@@ -197,7 +197,7 @@ def test_the_snapshots_tab_explains_what_it_waits_for(state, work):
 # --- status ---------------------------------------------------------------------------------
 
 
-def test_the_status_line_is_one_widget_with_a_hidden_text(state):
+def test_the_status_line_is_one_widget_with_hidden_text(state):
     panel = StatusPanel(state)
     shown, spoken = panel.line, []
     panel.line.observe(lambda change: spoken.append(change["new"]), "spoken")

@@ -189,7 +189,7 @@ def test_a_result_for_different_inputs_is_marked(state):
     assert state.status.startswith("Done: 4.93 ns") and state.mood == "good"
 
 
-def test_a_cancelled_run_of_different_inputs_is_not_said_to_start_over(state):
+def test_a_cancelled_run_for_different_inputs_does_not_offer_to_start_over(state):
     run = Simulation("1", SYSTEM, RunSettings(), RunState.CANCELLED, profiles=profiles(SYSTEM))
     run = replace(run, progress=Progress("sampling", 0.1))
     state.show(run)
@@ -209,7 +209,7 @@ def spoken(state) -> str:
     return status.spoken or status.text
 
 
-def test_a_screen_reader_hears_phases_and_quarters_only(state):
+def test_screen_readers_announce_only_phases_and_quarters(state):
     run = Simulation("1", SYSTEM, RunSettings(), RunState.RUNNING)
     heard = []
     reports = [

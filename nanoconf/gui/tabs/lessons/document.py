@@ -1,4 +1,4 @@
-"""Self-contained HTML documents: no scripts, and nothing that a browser would have to load."""
+"""Self-contained HTML documents: no scripts and no external resources."""
 
 from __future__ import annotations
 

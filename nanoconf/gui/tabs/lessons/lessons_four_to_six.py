@@ -22,15 +22,15 @@ CROWDED = SlitSystem(confinement_length=4.0, salt_concentration=0.9, surface_cha
 SCREENING = Task(
     key="screening",
     title="Charged walls and screening",
-    goal="See how ions screen the charge of a wall, and what sets the distance that this takes.",
+    goal="See how ions screen the charge of a wall, and what sets the screening distance.",
     ask=(
         "Each wall now carries a charge of −0.02 C/m². Positive ions gather at the walls and "
-        "screen it. The salt concentration rises from 0.2 M to 0.4 M. How does the distance change "
-        "beyond which almost nothing of the wall's charge is felt?"
+        "screen it. The salt concentration rises from 0.2 M to 0.4 M. What happens to the "
+        "distance beyond which the wall's charge is hardly felt?"
     ),
     options=(
         "It grows: more ions take more space.",
-        "It stays: the charge of the wall is the same.",
+        "It stays the same: the charge of the wall is the same.",
         "It shrinks: more ions screen the charge within a shorter distance.",
     ),
     setups=(
@@ -54,7 +54,7 @@ SCREENING = Task(
             "large ions, c = 0.9 M, σ = −0.05 C/m²",
             CROWDED,
             INTEGRATED,
-            "Does the integrated charge of the simulation change its sign? That of the theory?",
+            "Does the integrated charge change sign in the simulation? And in the theory?",
             mean_field=True,
             simulation_only=True,
         ),
@@ -63,7 +63,7 @@ SCREENING = Task(
         "The integrated charge. At the left wall, it is the wall's charge; at the midplane, it is "
         "zero. The theory (PB) is shown at once, the simulation after Run.",
         "The line z*: the distance from the wall at which about 5 % of its charge is left.",
-        "The negative ions near the walls, in the tab Negative Ion Density.",
+        "The negative ions near the walls, on the Negative Ion Density tab.",
     ),
     question=(
         "How does z* change from 0.2 M to 0.4 M? The Debye length falls from 0.68 nm to 0.48 nm. "
@@ -72,15 +72,15 @@ SCREENING = Task(
     answer=(
         "In Poisson-Boltzmann theory, z* falls from 2.05 nm to 1.59 nm. In simulations (2 ns, "
         "seed 1), it falls from 1.84 ± 0.07 nm to 1.33 ± 0.08 nm. The distance is longer in the "
-        "theory, which neglects the order and the size of the ions. The Debye length falls "
+        "theory, which neglects correlations and excluded volume. The Debye length falls "
         "in proportion to 1/√c, from 0.68 nm to 0.48 nm. z* falls a little less: it is measured "
         "from the wall, and no ion centre can be in the first 0.25 nm, half a diameter.\n\n"
         "Both species screen. Positive ions gather at the wall and negative ions leave it: each "
-        "missing negative ion counts like an additional positive charge.\n\n"
-        "In the crowded system, the first layer contains more positive charge than the wall needs. "
-        "The integrated charge changes its sign and reaches 13.0 ± 0.6 % of the wall's charge. "
+        "missing negative ion counts as an additional positive charge.\n\n"
+        "In the crowded system, the first layer overcompensates the charge of the wall. "
+        "The integrated charge changes sign and reaches 13.0 ± 0.6 % of the wall's charge. "
         "This overscreening comes from layering. In the theory, the integrated charge never "
-        "changes its sign."
+        "changes sign."
     ),
     criteria=(
         "States that z* shrinks when salt is added, like the Debye length but a little less.",
@@ -117,13 +117,13 @@ SIZE = Task(
             "d = 0.5 nm",
             SlitSystem(salt_concentration=0.9, positive_diameter=0.5),
             POSITIVE,
-            "Note the peak and the midplane.",
+            "Note the peak and the density at the midplane.",
         ),
         Setup(
             "d = 0.75 nm",
             SlitSystem(salt_concentration=0.9, positive_diameter=0.75),
             POSITIVE,
-            "Note the peak and the midplane. Where have the ions come from?",
+            "Note the peak and the density at the midplane. Where have the ions come from?",
         ),
         Setup(
             "d = 0.75 nm, d₋ = 0.5 nm",
@@ -136,26 +136,26 @@ SIZE = Task(
     ),
     look=(
         "The peak, the midplane, and the distance of the peak from the wall.",
-        "With unequal ions: the sign of the charge density next to a wall, and behind it.",
+        "With unequal ions: the sign of the charge density next to a wall, and farther away.",
     ),
     question=(
-        "By what factors do the peak, the midplane and the volume of the ions change? With unequal "
+        "By what factors do the peak, the midplane density and the ion volume change? With unequal "
         "ions, why is there a charge near walls that carry none?"
     ),
     answer=(
-        "The predicted peak grows from 1.31 M to 2.57 M, by a factor of 2.0, while the midplane "
+        "The predicted peak grows from 1.31 M to 2.57 M, by a factor of 2.0; the midplane density "
         "hardly changes (1.05 M and 1.02 M). The number of ions is the same, but each takes "
         "(0.75/0.5)³ = 3.4 times the volume: the ions fill 24 % of the slit instead of 7 %. Larger "
         "ions collide more often, and more of them are pressed into the layers at the walls. The "
         "ions in the higher peaks come from the dips beside them.\n\n"
         "The centres of the smaller ions come 0.125 nm closer to the walls than those of the "
         "larger ones. With smaller negative ions, the charge next to a wall is therefore negative, "
-        "and positive ions follow behind it. In a simulation (2 ns, seed 1), the charge "
+        "and positive farther away. In a simulation (2 ns, seed 1), the charge "
         "density reaches −0.726 ± 0.001 e·M, and the potential of the walls is −3.79 ± 0.08 mV. "
-        "Theory gives −3.92 mV: it knows the distances of closest approach, which decide here."
+        "Theory gives −3.92 mV: it includes the distances of closest approach, which dominate here."
     ),
     criteria=(
-        "States that the peak changes strongly and the midplane hardly, at equal concentration.",
+        "States that the peak changes strongly and the midplane density hardly, at the same c.",
         "Uses the volume fraction (diameter cubed), not the concentration, as a measure of "
         "crowding.",
         "Explains the charge near neutral walls by the different distances of closest approach.",
@@ -180,8 +180,8 @@ TRUST = Task(
     key="trust",
     title="What to trust",
     goal=(
-        "See where mean-field theory fails, and find out what a machine-learning surrogate may be "
-        "trusted for."
+        "See where mean-field theory fails, and find out when a machine-learning surrogate can be "
+        "trusted."
     ),
     ask=(
         "Poisson-Boltzmann theory treats ions as points that feel only the mean potential of the "
@@ -219,7 +219,7 @@ TRUST = Task(
                 positive_diameter=0.75,
             ),
             NEGATIVE,
-            "Read the message in place of the prediction. Why does the page not draw one?",
+            "Read the message in place of the prediction. Why does the page not show one?",
             mean_field=True,
             simulation_only=True,
             duration_ns=0.5,
@@ -239,23 +239,23 @@ TRUST = Task(
         "apart. For B, the predicted peak of the negative ions is 1.89 M, 1.65 times the 1.15 M of "
         "the theory. Between uncharged walls, and with ions of equal size, the mean potential is "
         "zero and the theory gives a flat profile. Everything else is due to the ions' size and "
-        "to the order that each ion imposes on its neighbours. Both matter more at a higher "
-        "concentration, the size in large ions and the order at high valencies.\n\n"
+        "to correlations: each ion orders its neighbours. Both matter more at a higher "
+        "concentration, size for large ions and correlations at high valencies.\n\n"
         "The surrogate was trained on simulations, but not on that of B: there it interpolates "
         "between other systems. A simulation of B (2 ns, seed 1) gives a peak of "
         "1.897 ± 0.005 M, which agrees with the prediction. Inside the training range, the typical "
         "error is known from simulations that were not used for training (see the top of the page "
-        "and the tab About). Outside, as for C, the error is unknown, so the page refuses and a "
-        "simulation has to decide.\n\n"
-        "Prediction and simulation describe a model: charged soft spheres in uniform water between "
+        "and the About tab). Outside, as for C, the error is unknown, so the page "
+        "shows no prediction: only a simulation can tell.\n\n"
+        "Prediction and simulation use a model: charged soft spheres in a uniform solvent between "
         "smooth walls. Neither shows the effect of water molecules, of rough walls or of image "
-        "charges. Whether the model fits real salt water, only an experiment can tell."
+        "charges. Only an experiment can tell whether the model fits real salt water."
     ),
     criteria=(
         "States that the theory works for A and fails for B, with numbers.",
         "Names the causes: ion size and correlations, which the mean field leaves out.",
         "Bases trust in the surrogate on a test against simulations that it was not trained on, "
-        "and limits it to the training range.",
+        "and limits that trust to the training range.",
         "Distinguishes the error of the surrogate from the limits of the model.",
     ),
     cited=(

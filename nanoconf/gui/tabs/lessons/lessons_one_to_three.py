@@ -16,7 +16,7 @@ CROWDING = Task(
     ),
     ask=(
         "The slit is 3 nm wide and its walls are uncharged. The salt concentration c rises from "
-        "0.3 M to 0.9 M, to three times its value. What happens to the density of the ions near "
+        "0.3 M to 0.9 M, a factor of three. What happens to the density of the ions near "
         "the walls, and at the midplane?"
     ),
     options=(
@@ -41,7 +41,7 @@ CROWDING = Task(
             "Trends along c",
             SlitSystem(salt_concentration=0.9),
             TRENDS,
-            "Each curve has another concentration. At which c does a second layer appear?",
+            "Each curve is for a different concentration. At which c does a second layer appear?",
         ),
     ),
     look=(
@@ -50,22 +50,22 @@ CROWDING = Task(
         "At 0.9 M: the dip beside each peak, and the second, lower peak further inside.",
     ),
     question=(
-        "By what factor does the peak grow, and by what factor the density at the midplane? The "
+        "By what factors do the peak and the density at the midplane grow? The "
         "walls do not attract ions: what pushes them there?"
     ),
     answer=(
         "The predicted peak grows from 0.485 M to 2.29 M, by a factor of 4.7. The density at the "
         "midplane grows from 0.378 M to 1.01 M, by a factor of 2.7.\n\n"
-        "The other ions push. Ions have a size: they fill 6.9 % of the slit at 0.3 M and 20.7 % at "
-        "0.9 M. An ion inside the slit is hit from all sides, an ion at a wall only from the "
+        "The other ions do. Ions have volume: they fill 6.9 % of the slit at 0.3 M and 20.7 % at "
+        "0.9 M. An ion away from the walls is hit from all sides, an ion at a wall only from the "
         "inside, so collisions press it against the wall. In terms of entropy, an ion at the wall "
         "leaves more room for the others.\n\n"
-        "At 0.9 M, the dense layer at the wall acts on the next ions as a wall itself. The density "
-        "falls to 0.81 M behind the layer and rises again to a second peak, about one ion diameter "
+        "At 0.9 M, the dense layer at the wall acts on the next ions like a wall. The density "
+        "falls to 0.81 M beyond the layer and rises again to a second peak, about one ion diameter "
         "further inside."
     ),
     criteria=(
-        "Compares both factors with 3, so the profile does not keep its shape.",
+        "Compares both factors with 3 and concludes that the profile changes shape.",
         "Explains the peak by the size of the ions (collisions, excluded volume or entropy), not "
         "by an attraction to the wall.",
         "Describes the dip and the second peak as layering.",
@@ -88,7 +88,7 @@ VALENCY = Task(
     title="Valency",
     goal="See how the charge of an ion changes its density near a wall that carries no charge.",
     ask=(
-        "The valency of the positive ions rises from z₊ = 1 to 2 and 3. The negative ions stay "
+        "The valency of the positive ions rises from z₊ = 1 to 2, then 3. The negative ions stay "
         "monovalent and the walls uncharged. The ions are small (d = 0.5 nm), so there is little "
         "crowding. Where do the trivalent ions go?"
     ),
@@ -111,9 +111,9 @@ VALENCY = Task(
         )
     ),
     look=(
-        "The positive ions in the last 0.3 nm in front of a wall: does the density rise or fall?",
+        "The positive ions within 0.3 nm of the contact plane: does the density rise or fall?",
         "The negative ions: do they follow the positive ones?",
-        "With z₊ = 3: the figure Potential. The walls carry no charge.",
+        "With z₊ = 3: the Potential figure. The walls carry no charge.",
     ),
     question=(
         "Divide the density of the positive ions at |z| = 1.1 nm by that at the midplane, for each "
@@ -123,7 +123,7 @@ VALENCY = Task(
         "The ratio is 1.05 for z₊ = 1, 0.86 for z₊ = 2 and 0.62 for z₊ = 3: the higher the "
         "valency, the stronger the depletion.\n\n"
         "In solution, each ion is surrounded by a cloud of opposite charge, which lowers its "
-        "energy. Near a wall, part of the cloud is missing, because no ions are behind the wall. "
+        "energy. Near a wall, part of the cloud is missing, because there are no ions behind it. "
         "The rest of the cloud pulls the ion back. The energy of the cloud grows rapidly with the "
         "valency, so trivalent ions are depleted most. For monovalent ions, crowding (lesson 1) is "
         "slightly stronger, and they accumulate.\n\n"
@@ -135,8 +135,8 @@ VALENCY = Task(
     criteria=(
         "Gives ratios that fall with the valency, from slight accumulation to depletion.",
         "Explains the depletion by the ion's cloud of opposite charge, which is incomplete near a "
-        "wall, and not by a force of the wall.",
-        "Notices that the two ions separate, so that there is a potential without wall charge.",
+        "wall, and not by a force from the wall.",
+        "Notices that the two species separate, so that there is a potential without wall charge.",
     ),
     cited=(
         Cited("1.05", 0, "at 1.1 nm"),
@@ -152,8 +152,8 @@ CONFINEMENT = Task(
     title="Confinement",
     goal="See when the layers at two walls are independent of each other, and when they overlap.",
     ask=(
-        "The slit is narrowed from 4 nm to 3 nm. The salt concentration c = 0.5 M, which counts "
-        "ions over the whole width, stays the same. What happens to the profile?"
+        "The slit is narrowed from 4 nm to 3 nm. The salt concentration c = 0.5 M, which is "
+        "averaged over the full width, stays the same. What happens to the profile?"
     ),
     options=(
         "Nothing: the concentration is the same.",
@@ -171,7 +171,7 @@ CONFINEMENT = Task(
             "h = 3 nm",
             SlitSystem(confinement_length=3.0),
             POSITIVE,
-            "Note the same two densities. Divide the peak by the midplane in both slits.",
+            "Note the same two densities. Divide the peak by the midplane density.",
         ),
         Setup(
             "h = 1.5 nm",
@@ -183,15 +183,15 @@ CONFINEMENT = Task(
     ),
     look=(
         "The ratio of the peak to the midplane at h = 4 nm and at h = 3 nm.",
-        "At h = 1.5 nm: how the profile looks where the two layers meet.",
+        "At h = 1.5 nm: what the profile looks like where the two layers meet.",
     ),
     question=(
         "Why is the density higher everywhere in the 3 nm slit, although c is the same? What is "
         "different in the 1.5 nm slit?"
     ),
     answer=(
-        "From 4 nm to 3 nm, the predicted peak grows from 0.881 M to 0.943 M and the midplane from "
-        "0.573 M to 0.611 M, both by a factor of 1.07. The peak is 1.54 times the midplane in both "
+        "From 4 nm to 3 nm, the predicted peak grows from 0.881 M to 0.943 M and the midplane "
+        "density from 0.573 M to 0.611 M, both by a factor of 1.07. Their ratio is 1.54 in both "
         "slits: each wall has its own layer, and the layers do not affect each other.\n\n"
         "The factor is a matter of space. The centre of an ion cannot come closer to a wall than "
         "half a diameter, so all ions share the width h − d. The mean density there is c times "
@@ -203,8 +203,8 @@ CONFINEMENT = Task(
     ),
     criteria=(
         "States that the ratio of peak to midplane is the same at 4 nm and 3 nm.",
-        "Explains the higher density by the space that the ions' size takes from the slit: the "
-        "accessible width h − d shrinks faster than h.",
+        "Explains the higher density by the finite size of the ions: the "
+        "accessible width h − d shrinks by a larger factor than h.",
         "States that the layers overlap at 1.5 nm, so that no bulk-like region is left.",
     ),
     cited=(

@@ -25,7 +25,7 @@ ADDRESS = re.compile(r"#lesson-(\d+)")
 """Fragment of a page's address that opens a lesson."""
 
 LONGEST = 10_000
-"""Largest number of characters of a text that is kept."""
+"""Maximum number of characters stored for each text."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ class Lessons:
             work.answers.predict()
 
     def run_first(self) -> str:
-        """Return what to do where there is no prediction."""
+        """Return the instruction shown where there is no prediction."""
         time = words.estimate(self._state.estimate)
         return f"there is no ML prediction for these inputs. Press Run ({time})."
 

@@ -56,7 +56,7 @@ def progress_list(lessons: Lessons) -> str:
     rows = []
     for number, task in enumerate(TASKS, 1):
         answers = lessons.answers(task)
-        done = "done" if answers.revealed else "begun" if answers.begun else ""
+        done = "done" if answers.revealed else "started" if answers.begun else ""
         mark = f" <small>{done}</small>" if done else ""
         current = " aria-current='step'" if number == lessons.number else ""
         title = f"{number}. {escape(task.title)}{mark}"
@@ -72,7 +72,7 @@ def neighbours(number: int) -> str:
     if number < len(TASKS):
         links.append(f"<a href='{address(number + 1)}'>Next lesson →</a>")
     links.append(f"<a href='{address(number)}'>Link to this lesson</a>")
-    return f"<nav aria-label='Next steps'>{' '.join(links)}</nav>"
+    return f"<nav aria-label='Lesson links'>{' '.join(links)}</nav>"
 
 
 class TaskPanel(widgets.VBox):
@@ -104,7 +104,7 @@ class TaskPanel(widgets.VBox):
         self.notes = [widgets.HTML().add_class("nc-note") for _ in task.setups]
         self.answer = self._text("Your answer", "answer")
         self.reveal = small_button("Show the answer", "Compare your answer", self._reveal)
-        self.skip_answer = small_button("Skip to the answer", "Without an answer", self._reveal)
+        self.skip_answer = small_button("Skip to the answer", "Skip the question", self._reveal)
         self.revealed = widgets.HTML().add_class("nc-revealed")
         super().__init__(self._parts(number))
         self.add_class("nc-lesson")
@@ -126,7 +126,7 @@ class TaskPanel(widgets.VBox):
             self.skip,
             widgets.HTML("<h4>Set the inputs</h4>"),
             *rows,
-            widgets.HTML(f"<h4>Look at</h4>{bullets(task.look)}"),
+            widgets.HTML(f"<h4>What to look for</h4>{bullets(task.look)}"),
             widgets.HTML(f"<h4>Question</h4>{paragraphs(task.question)}"),
             self.answer,
             widgets.HBox([self.reveal, self.skip_answer]).add_class("nc-setup"),
@@ -139,7 +139,7 @@ class TaskPanel(widgets.VBox):
         return area
 
     def _about(self, setup: Setup) -> str:
-        return f"{words.describe(setup.system)}; opens the tab {setup.tab}"
+        return f"{words.describe(setup.system)}; opens {setup.tab}"
 
     def _setter(self, index: int) -> Callable[[], None]:
         return lambda: self.lessons.set_up(self.task, index, self._work)

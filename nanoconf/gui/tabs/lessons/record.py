@@ -74,7 +74,7 @@ def _lessons(lessons: Lessons) -> Iterator[str]:
             yield heading(2, f"Lesson {number}: {task.title}")
             yield _answers(task, answers)
     if not begun:
-        yield heading(2, "Lessons") + "<p>No lesson has been begun.</p>"
+        yield heading(2, "Lessons") + "<p>No lesson has been started.</p>"
 
 
 def _answers(task: Task, answers: Answers) -> str:
@@ -89,7 +89,7 @@ def _answers(task: Task, answers: Answers) -> str:
             heading(3, "Answer"),
             paragraphs(task.question),
             _written(answers.answer, "No answer."),
-            f'<p class="quiet">The answer of the lesson {revealed}.</p>',
+            f'<p class="quiet">The model answer {revealed}.</p>',
         ]
     )
 
@@ -107,7 +107,7 @@ def _inputs(state: AppState) -> list[tuple[str, str]]:
     for name, field in FIELDS.items():
         text = state.texts[name].strip() or "empty"
         problem = state.problems.get(name)
-        rows.append((field.label, f"{text} (refused: {problem})" if problem else text))
+        rows.append((field.label, f"{text} (invalid: {problem})" if problem else text))
     return rows
 
 

@@ -38,7 +38,7 @@ def _task(number: int, task: Task, answers: bool) -> str:
         "" if answers else _space(LINES),
         heading(3, "Set the inputs"),
         bullets(map(setup_line, task.setups)),
-        heading(3, "Look at"),
+        heading(3, "What to look for"),
         bullets(task.look),
         heading(3, "Question"),
         paragraphs(task.question),

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from nanoconf.gui.state import AppState, Simulation
 
 MAXIMUM_ENTRIES = 1000
-"""Number of runs in the table; a search finds the others."""
+"""Maximum number of runs in the table; a search finds the others."""
 
 MAXIMUM_CURVES = 12
-"""Number of runs that the figure compares."""
+"""Maximum number of runs that the figure compares."""
 
 RUN_ERRORS = (OSError, RuntimeError, KeyError, ValueError)
 """Errors raised by a run that is damaged or has been deleted elsewhere."""
@@ -99,7 +99,7 @@ class Entry:
         return self.created[:16].replace("T", " ")
 
     def as_text(self) -> str:
-        """Return the text that a search looks through."""
+        """Return the text that is searched."""
         texts = (self.system, self.length, self.error, self.place, self.owner, self.when)
         return " · ".join(filter(None, (self.name, *texts, self.run_id)))
 
@@ -228,13 +228,13 @@ class History(HasTraits):
             self.results = results
 
     def _note(self) -> str:
-        """Return the text below the table; empty for the number of runs."""
+        """Return the text below the table; if empty, the number of runs is shown."""
         if not self.entries:
             return f"No run matches “{self.search}”." if self.search.strip() else NO_RUNS
         if len(self.entries) == MAXIMUM_ENTRIES:
-            return f"These are the newest {MAXIMUM_ENTRIES} runs; a search finds the others."
+            return f"Showing the newest {MAXIMUM_ENTRIES} runs; search to find the others."
         if len(self.chosen) > MAXIMUM_CURVES:
-            return f"{len(self.chosen)} runs selected; the figure compares {MAXIMUM_CURVES}."
+            return f"{len(self.chosen)} runs selected; the figure shows the first {MAXIMUM_CURVES}."
         return ""
 
     # --- actions on the selected runs -------------------------------------------------------

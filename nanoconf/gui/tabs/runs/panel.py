@@ -1,4 +1,4 @@
-"""Runs: the history of the archive."""
+"""Runs: table of the runs in the archive."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class RunsPanel(widgets.VBox):
         self._delete.disabled = not history.deletable
 
     def _delete_pressed(self) -> None:
-        """Ask for confirmation at the first press, and delete at the second."""
+        """Ask for confirmation on the first press, and delete on the second."""
         confirmed = self._confirming
         if confirmed:
             self.history.delete()

@@ -1,4 +1,4 @@
-// Table of runs: sort by column, show in steps, select rows. See table.py.
+// Table of runs: sort by column, show rows in batches, select rows. See runs_table.py.
 // Rows keep their elements between updates, so that a checkbox keeps its focus.
 
 const STEP = 100;

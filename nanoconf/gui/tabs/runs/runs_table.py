@@ -22,7 +22,7 @@ class RunsTable(AnyWidget):
     chosen : tuple of str
         Ids of the selected runs.
     note : str
-        Text below the table; empty for the number of runs.
+        Text below the table; if empty, the number of runs is shown.
     """
 
     _esm = Path(__file__).with_name("runs_table.js")

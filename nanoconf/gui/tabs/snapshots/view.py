@@ -96,8 +96,8 @@ class TrajectoryView(widgets.VBox):
         self.slider = widgets.SelectionSlider(
             options=[("0 ps", 0)], description="Time", layout=widgets.Layout(flex="1 1 auto")
         )
-        # The mouse rotates the picture, too; the button is for those who use the keyboard.
-        self.turn = widgets.Button(description="Turn", tooltip=f"Rotate by {TURN:g} degrees")
+        # The mouse also rotates the picture; the button is for keyboard users.
+        self.turn = widgets.Button(description="Rotate", tooltip=f"Rotate by {TURN:g} degrees")
         self.turn.on_click(lambda _button: self.turn_camera())
         self.reset = widgets.Button(description="Reset view", tooltip="Reset the camera")
         self.reset.on_click(lambda _button: self.reset_camera())

@@ -56,7 +56,7 @@ def test_a_curve_with_negative_values_has_a_maximum_and_a_minimum():
     assert "MD: maximum 0.05 e·M at z = 0 nm, minimum −0.05 e·M at z = −1.05 and 1.05 nm" in text
 
 
-def test_a_curve_that_is_zero_within_its_error_is_described_so():
+def test_a_curve_that_is_zero_within_its_error_is_described_as_zero():
     curves = (
         Curve("MD", Z, 1e-5 * np.sin(50 * Z), MD, np.full(299, 2.5e-5)),
         Curve("PB", Z, np.zeros(299), PB),
@@ -145,7 +145,7 @@ def test_a_data_table_has_headers_with_units_and_a_row_per_point():
     assert "<caption>Positive Ion Density: Positive ion density</caption>" in html
 
 
-def test_curves_with_different_points_have_tables_of_their_own():
+def test_curves_with_different_points_have_separate_tables():
     half = Curve("points", Z[::10], two_peaks()[::10], MD)
     tables = Cells(as_html(density(Curve("line", Z, two_peaks(), ML), half))).tables
     assert [len(table) for table in tables] == [300, 31]

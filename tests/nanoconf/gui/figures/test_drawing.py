@@ -122,7 +122,7 @@ def test_theory_has_a_line_style_for_each_ion():
     assert one._dash_pattern != other._dash_pattern
 
 
-def test_curves_of_zero_within_their_errors_say_so():
+def test_curves_that_are_zero_within_their_errors_say_so():
     noise = 0.004 * np.random.default_rng(1).normal(size=300)
     curves = (
         Curve("MD simulation", Z, noise, MD, np.full(300, 0.004)),

@@ -6,7 +6,7 @@ from backend.system import InvalidInput
 from nanoconf.gui.widgets.cluster_fields import ClusterFields
 
 
-def test_the_field_of_a_refused_resource_is_marked(state):
+def test_the_field_of_an_invalid_resource_is_marked(state):
     fields = ClusterFields(state)
 
     def marked() -> list[str]:

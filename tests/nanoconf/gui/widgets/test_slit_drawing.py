@@ -60,7 +60,7 @@ def test_ions_do_not_overlap(system):
         assert math.hypot(a.x - b.x, a.y - b.y) >= (a.diameter + b.diameter) / 2
 
 
-def test_the_ions_are_neutral_where_there_is_room():
+def test_the_drawn_ions_are_neutral_overall_if_there_is_room():
     for valency in (1, 2, 3):
         system = SlitSystem(4.0, valency, -1, 0.5, 0.5)
         signs = [ion.sign for ion in placed_ions(system, *sizes(system))]
@@ -83,7 +83,7 @@ def test_the_drawing_is_described_in_words():
     system = SlitSystem(3.0, 2, -1, 0.5, 0.8, 0.4)
     assert in_words(system) == (
         "Slit of width h = 3.00 nm between two walls with a surface charge σ = 0.000 C/m². "
-        "Between them positive ions of valency 2 and diameter d₊ = 0.800 nm, "
+        "Between them are positive ions of valency 2 and diameter d₊ = 0.800 nm, "
         "and negative ions of valency −1 and diameter d₋ = 0.400 nm."
     )
     drawing = ET.fromstring(slit_svg(system))

@@ -141,7 +141,7 @@ def test_runs_of_lessons_are_listed_if_this_browser_started_them(state, work):
 
 def test_a_record_without_any_work_says_so(state, work):
     words = Reader(lab_record(state, work)).text
-    assert "No lesson has been begun." in words and "No figure has been drawn." in words
+    assert "No lesson has been started." in words and "No figure has been drawn." in words
 
 
 def test_the_record_is_made_in_the_event_loop_of_a_kernel(state, work):

@@ -73,7 +73,7 @@ def test_answers_survive_a_reload_of_the_page(state, lessons):
         {"number": [], "open": "true", "setup": {}, "answers": {TASKS[0].key: None}},
     ],
 )
-def test_a_damaged_memory_is_ignored(stored):
+def test_damaged_stored_answers_are_ignored(stored):
     state = AppState()
     state.restore_view({"lessons": stored})
     lessons = Lessons(state)
@@ -83,7 +83,7 @@ def test_a_damaged_memory_is_ignored(stored):
     assert lessons.answers(TASKS[0]).answer == "new"
 
 
-def test_a_text_that_is_too_long_is_cut():
+def test_a_text_that_is_too_long_is_truncated():
     assert len(Answers.from_dict({"answer": "a" * (LONGEST + 1)}).answer) == LONGEST
 
 

@@ -157,7 +157,7 @@ def test_the_figure_compares_a_limited_number_of_runs(state, work, monkeypatch):
     history = History(state, work)
     until(lambda: len(history.entries) == 3)
     history.chosen = tuple(run.id for run in runs)
-    until(lambda: history.note == "3 runs selected; the figure compares 2.")
+    until(lambda: history.note == "3 runs selected; the figure shows the first 2.")
     history.results = {run.id: SimulationResult(SYSTEM, LONG, profiles(SYSTEM)) for run in runs}
     assert len(history.plot().curves) == 2
 
