@@ -110,13 +110,16 @@ def test_simulations_along_the_trend_are_shown_as_points(state, work):
     assert points[0].errors["negative"]["contact"] > 0
 
 
-def test_points_of_unconverged_simulations_are_marked(trends):
+def test_points_of_unconverged_simulations_are_marked(trends, monkeypatch):
     densities = {ion: dict.fromkeys(("contact", "peak", "mid"), 0.5) for ion in IONS}
-    trends.points = (
+    points = (
         SimulatedPoint(0.4, "1", True, densities, densities),
         SimulatedPoint(0.6, "2", False, densities, densities),
         SimulatedPoint(5.0, "3", False, densities, densities),  # outside the range
     )
+    monkeypatch.setattr("nanoconf.surrogate.trends.simulated_points", lambda *_: points)
+    trends._ask()
+    until(lambda: trends.points == points)
     simulated = [curve for curve in trends.plot().charts[1].curves if curve.source == MD]
     assert [(curve.label, list(curve.x), curve.converged) for curve in simulated[:2]] == [
         ("MD, contact", [0.4], True),

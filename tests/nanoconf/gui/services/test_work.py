@@ -138,14 +138,12 @@ def test_an_unwritable_home_is_reported(state, tmp_path):
     work.close()
 
 
-def test_a_stored_result_is_shown_for_its_inputs_and_becomes_stale_when_they_change(
-    state, work, monkeypatch
-):
-    run = work.archive.submit(SYSTEM, QUICK, owner="somebody else")
-    ensure_keeper(work.archive.home)
+def test_a_stored_result_is_shown_for_its_inputs_and_becomes_stale_when_they_change(state, page):
+    run = page.work.archive.submit(SYSTEM, QUICK, owner="somebody else")
+    ensure_keeper(page.work.archive.home)
     until(lambda: run.state == RunState.DONE)
     state.choose(SYSTEM)
-    until(lambda: state.simulation and "Stored result" in state.status)  # set last
+    page.until(lambda: state.simulation and "Stored result" in state.status)
     assert state.simulation.stored and state.simulation.run_id == run.id
     assert not state.simulation_stale
     state.type("salt_concentration", "0.77")
