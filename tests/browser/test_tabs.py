@@ -258,8 +258,9 @@ def choose(window: Window, *runs: str) -> None:
     """Select the runs whose row contains each of the given texts, and no others."""
     rows = listed(window)
     expect(rows.filter(has_text=runs[0])).to_have_count(1)
-    for box in rows.get_by_role("checkbox", checked=True).all():
-        box.uncheck()
+    checked = rows.get_by_role("checkbox", checked=True)
+    while checked.count():  # a box that is unchecked leaves the list
+        checked.first.uncheck()
     for words in runs:
         rows.filter(has_text=words).get_by_role("checkbox").check()
 
