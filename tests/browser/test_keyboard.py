@@ -257,7 +257,7 @@ def test_runs_are_found_compared_renamed_and_deleted_without_a_mouse(server, win
     server.start()
     window.open()
     simulate(window)
-    window.paste("Salt concentration c (M)", "0.7")
+    window.paste("Salt concentration c (M)", "0.77")
     simulate(window)
     keyboard = Keyboard(window)
     keyboard.tab(RUNS)
@@ -267,7 +267,7 @@ def test_runs_are_found_compared_renamed_and_deleted_without_a_mouse(server, win
     keyboard.activate("checkbox", "Select all runs shown", "Space")
     window.wait_for_curves("MD", "MD")
     keyboard.activate("checkbox", "Select all runs shown", "Space")
-    keyboard.write("Search", "0.7 M")
+    keyboard.write("Search", "0.77")
     expect(boxes).to_have_count(1)
     for _ in range(20):
         if boxes.and_(window.page.locator(":focus")).count():
