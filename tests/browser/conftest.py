@@ -13,8 +13,9 @@ from tests.support.browser import FLAGS, Server, Window, chromium, processes_of
 from tests.support.homes import clean_up, until
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Return a browser; it ends with its file, because its thread has a running event loop."""
     with sync_playwright() as playwright:
         program = chromium(playwright)
         if program is None:

@@ -116,6 +116,18 @@ def test_rows_are_selected_by_keyboard_and_in_ranges(many):
     expect(many.button("Cite")).to_be_disabled()
 
 
+def test_a_name_that_is_being_typed_survives_a_change_of_the_selection(many):
+    boxes = rows(many).get_by_role("checkbox")
+    boxes.first.check()
+    name = many.page.get_by_placeholder("name of the selected run")
+    name.fill("the last")
+    boxes.nth(1).evaluate("e => e.click()")  # the name keeps the focus
+    expect(many.button("Rename")).to_be_disabled()
+    boxes.nth(1).evaluate("e => e.click()")
+    many.button("Rename").click()
+    expect(rows(many).filter(has_text="the last")).to_have_count(1)
+
+
 def test_the_table_scrolls_inside_a_narrow_page(many):
     many.page.set_viewport_size({"width": 390, "height": 844})
     frame = many.page.get_by_role("region", name="Table of runs")

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 from backend.system import SlitSystem
 from nanoconf.gui.app import App
 from nanoconf.gui.tabs.lessons.content import TASKS
 from nanoconf.gui.tabs.registry import LESSONS, PREDICTION
 from tests.support.event_loop import on_a_page, soon
-from tests.support.homes import PATIENCE
 
 HEAVY = ("tensorflow", "numba", "pandas", "ai_edge_litert", "matplotlib")
 
@@ -41,8 +39,7 @@ def test_a_new_page_predicts_profiles_for_its_inputs_and_reports_nothing(home):
         finally:
             app.work.close()
 
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, asyncio.wait_for(page(), PATIENCE)).result()
+    on_a_page(page)
 
 
 def test_the_address_opens_a_lesson_and_follows_it(home):

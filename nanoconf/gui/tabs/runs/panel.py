@@ -97,8 +97,9 @@ class RunsPanel(widgets.VBox):
     def _show_buttons(self, _change: Any = None) -> None:
         """Enable the buttons that apply to the selected runs."""
         history, count = self.history, len(self.history.selected)
-        for widget in (self._open, self._rename, self.name):
-            widget.disabled = count != 1
+        # The name stays enabled: a browser drops what is being typed in a field that is disabled.
+        for button in (self._open, self._rename):
+            button.disabled = count != 1
         self._cite.disabled = count == 0
         self._cancel.disabled = not history.cancellable
         self._delete.disabled = not history.deletable

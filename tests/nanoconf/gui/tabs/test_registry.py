@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-
 import ipywidgets as widgets
 import pytest
 from traitlets import TraitError
@@ -24,7 +21,7 @@ from nanoconf.gui.tabs.registry import (
     Tab,
     grouped,
 )
-from tests.support.homes import PATIENCE
+from tests.support.event_loop import on_a_page
 
 GROUPS = [
     ["Positive Ion Density", "Negative Ion Density", "Charge"],
@@ -43,16 +40,6 @@ class Toy(widgets.HTML):
         super().__init__(f"h = {state.system.confinement_length:g} nm")
 
 
-def on_a_page(check) -> None:
-    """Run a check in an event loop, as in a kernel; Playwright's thread may already have one."""
-
-    async def page() -> None:
-        check()
-
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, page()).result(PATIENCE)
-
-
 def within(widget: widgets.Widget, kind: type) -> list[widgets.Widget]:
     """Return all widgets of a kind in a tree of widgets."""
     children = getattr(widget, "children", ())
@@ -65,7 +52,7 @@ def test_the_page_has_its_tabs_in_order():
 
 
 def test_a_registered_tab_is_built_when_it_is_first_selected(home):
-    def check() -> None:
+    async def check() -> None:
         app = App((*TABS, Tab("Toy", Toy)))
         try:
             (tabs,) = within(app.widget, TabsPanel)
@@ -85,7 +72,7 @@ def test_a_registered_tab_is_built_when_it_is_first_selected(home):
 
 
 def test_each_tab_builds_the_panel_that_its_line_names(state, work):
-    def check() -> None:
+    async def check() -> None:
         tabs = TabsPanel(state, work)
         for title in TITLES:
             state.tab = title

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
@@ -15,14 +14,14 @@ from nanoconf.gui.figures.theme import LIGHT
 from nanoconf.gui.tabs.profiles.model import prediction_plot
 from nanoconf.gui.tabs.registry import PREDICTION
 from nanoconf.gui.widgets.figure import Canvas
-from tests.support.homes import PATIENCE
+from tests.support.event_loop import on_a_page
 from tests.support.labels import check_labels
 from tests.support.profiles import prediction
 
 STEM = "h3.0_1-1_0.5M_model_prediction"
 
 
-def on_a_page(state, test) -> None:
+def with_a_figure(state, test) -> None:
     """Run a test with a figure of a prediction, in an event loop of its own thread."""
 
     async def page():
@@ -33,8 +32,7 @@ def on_a_page(state, test) -> None:
             await asyncio.sleep(0.01)
         test(canvas)
 
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, asyncio.wait_for(page(), PATIENCE)).result()
+    on_a_page(page)
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf", "csv"])
@@ -48,7 +46,7 @@ def test_a_figure_is_saved_in_the_chosen_format(state, kind):
         ((name, content, _media),) = handed
         assert name == f"{STEM}.{kind}" and len(content) > 1000
 
-    on_a_page(state, test)
+    with_a_figure(state, test)
 
 
 def test_the_data_table_is_made_only_on_request(state):
@@ -59,7 +57,7 @@ def test_the_data_table_is_made_only_on_request(state):
         canvas.data.value = False
         assert canvas.table.value == "" and "nc-tabled" not in canvas._dom_classes
 
-    on_a_page(state, test)
+    with_a_figure(state, test)
 
 
 def test_the_toolbar_saves_the_figure_under_its_name_with_its_inputs(state, monkeypatch):
@@ -75,7 +73,7 @@ def test_the_toolbar_saves_the_figure_under_its_name_with_its_inputs(state, monk
         picture = Image.open(io.BytesIO(more["buffers"][0]))
         assert picture.text["Description"].startswith("Inputs: h 3 nm")
 
-    on_a_page(state, test)
+    with_a_figure(state, test)
 
 
 def test_labels_fit_a_zoomed_figure_and_the_figure_after_it(state):
@@ -92,4 +90,4 @@ def test_labels_fit_a_zoomed_figure_and_the_figure_after_it(state):
         canvas._canvas.paint(prediction_plot(state), LIGHT, final=True)
         check_labels(figure)
 
-    on_a_page(state, test)
+    with_a_figure(state, test)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import re
 from html import escape
@@ -25,6 +24,7 @@ from nanoconf.gui.tabs.lessons.worksheet import worksheet
 from nanoconf.gui.tabs.profiles.model import prediction_plot
 from nanoconf.gui.tabs.registry import PREDICTION
 from tests.support import homes
+from tests.support.event_loop import on_a_page
 from tests.support.homes import QUICK
 from tests.support.profiles import prediction
 
@@ -148,4 +148,4 @@ def test_the_record_is_made_in_the_event_loop_of_a_kernel(state, work):
     async def page():
         return lab_record(state, work)
 
-    assert asyncio.run(page()).startswith("<!doctype html>")
+    assert on_a_page(page).startswith("<!doctype html>")
