@@ -49,53 +49,70 @@ def verified(folder: Path, file: str, expected: Mapping[str, str]) -> bytes:
     file : str
         Name of the file.
     expected : mapping of str to str
-        Checksums by file name. A file without one is not verified.
+        Checksums by file name. A file without one is checked by `check_archive` or
+        `check_weights`.
 
     Raises
     ------
     ValueError
-        If the file cannot be read, or its checksum differs.
+        If the file cannot be read or is damaged.
     """
     try:
         content = (folder / file).read_bytes()
     except OSError as error:
         raise ValueError(f"{file} cannot be read ({error.strerror})") from error
-    if file in expected and _sha256(content) != expected[file]:
+    if file not in expected:
+        _check_without_checksum(folder, file, content)
+    elif _sha256(content) != expected[file]:
         raise ValueError(f"{file} is damaged: its SHA-256 checksum differs from that in its card")
     return content
+
+
+def _check_without_checksum(folder: Path, file: str, content: bytes) -> None:
+    try:
+        if file == FILES["tensorflow"]:
+            check_archive(content)
+        else:
+            check_weights(folder, content)
+    except Exception as error:  # of any kind, depending on the damage
+        raise _damaged(file, error) from error
+
+
+def check_archive(content: bytes) -> None:
+    """Raise an exception if a ``.keras`` file, a zip archive, is not whole."""
+    with ZipFile(BytesIO(content)) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise BadZipFile(f"{damaged} has a wrong checksum")
+
+
+def check_weights(folder: Path, content: bytes) -> None:
+    """Raise `ValueError` if a LiteRT file does not hold the weights of the ``.keras`` file.
+
+    The checksums in a ``.keras`` file, a zip archive, thus protect a model whose card has none.
+    Without a readable ``.keras`` file there is no check.
+    """
+    try:
+        import h5py
+
+        with ZipFile(folder / FILES["tensorflow"]) as archive:
+            weights = h5py.File(BytesIO(archive.read("model.weights.h5")))
+    except Exception:  # of any kind, depending on the damage
+        return
+
+    def check(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and item[()].astype(np.float32).tobytes() not in content:
+            raise ValueError(f"its weights {name} differ from those in {FILES['tensorflow']}")
+
+    weights.visititems(check)
 
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def load_network(folder: Path, runtime: str, expected: Mapping[str, str]) -> Network:
-    """Load the network of a model.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the model.
-    runtime : {"litert", "tensorflow"}
-        Runtime that evaluates it.
-    expected : mapping of str to str
-        Checksums of the files; see `verified`.
-
-    Raises
-    ------
-    ValueError
-        If the file of the network is missing or damaged, or holds another network.
-    """
-    content = verified(folder, FILES[runtime], expected)
-    try:
-        if runtime == "litert" and FILES[runtime] not in expected:
-            check_weights(folder, content)
-        return RUNTIMES[runtime](folder, content)
-    except ImportError:
-        raise
-    except Exception as error:  # of any kind, depending on the damage
-        reason = " ".join(str(error).split())[:120]
-        raise ValueError(f"{FILES[runtime]} is damaged ({reason})") from error
+def _damaged(file: str, error: Exception) -> ValueError:
+    return ValueError(f"{file} is damaged ({' '.join(str(error).split())[:120]})")
 
 
 # --- runtimes -------------------------------------------------------------------------------
@@ -136,10 +153,9 @@ class LiteRTNetwork:
 class TensorFlowNetwork:
     """Network in TensorFlow, with which it was trained."""
 
-    def __init__(self, folder: Path, content: bytes):
+    def __init__(self, folder: Path, _content: bytes):
         from nanoconf.surrogate.tf import import_tensorflow
 
-        check_archive(content)  # before TensorFlow, which takes seconds to import
         import_tensorflow()
         import keras
 
@@ -161,35 +177,33 @@ def check_shapes(inputs: Sequence[int], outputs: Sequence[int]) -> None:
         raise ValueError(f"it maps {tuple(inputs)} to {tuple(outputs)}")
 
 
-def check_archive(content: bytes) -> None:
-    """Raise an exception if a ``.keras`` file, a zip archive, is not whole."""
-    with ZipFile(BytesIO(content)) as archive:
-        damaged = archive.testzip()
-    if damaged is not None:
-        raise BadZipFile(f"{damaged} has a wrong checksum")
-
-
-def check_weights(folder: Path, content: bytes) -> None:
-    """Raise `ValueError` if a LiteRT file does not hold the weights of the ``.keras`` file.
-
-    The checksums in a ``.keras`` file, a zip archive, thus protect a model whose card has none.
-    Without a readable ``.keras`` file there is no check.
-    """
-    import h5py
-
-    def check(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and item[()].astype(np.float32).tobytes() not in content:
-            raise ValueError(f"its weights {name} differ from those in {FILES['tensorflow']}")
-
-    try:
-        with ZipFile(folder / FILES["tensorflow"]) as archive:
-            weights = h5py.File(BytesIO(archive.read("model.weights.h5")))
-    except Exception:  # of any kind, depending on the damage
-        return
-    weights.visititems(check)
-
-
 RUNTIMES: dict[str, type[LiteRTNetwork] | type[TensorFlowNetwork]] = {
     "litert": LiteRTNetwork,
     "tensorflow": TensorFlowNetwork,
 }
+
+
+def load_network(folder: Path, runtime: str, expected: Mapping[str, str]) -> Network:
+    """Load the network of a model.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the model.
+    runtime : {"litert", "tensorflow"}
+        Runtime that evaluates it.
+    expected : mapping of str to str
+        Checksums of the files; see `verified`.
+
+    Raises
+    ------
+    ValueError
+        If the file of the network is missing or damaged, or holds another network.
+    """
+    content = verified(folder, FILES[runtime], expected)
+    try:
+        return RUNTIMES[runtime](folder, content)
+    except ImportError:
+        raise
+    except Exception as error:  # of any kind, depending on the damage
+        raise _damaged(FILES[runtime], error) from error

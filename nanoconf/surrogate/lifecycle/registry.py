@@ -57,28 +57,16 @@ class FoundModel:
 
     @property
     def damage(self) -> str:
-        """Reason why the model, or one of its files, cannot be used; empty if there is none."""
-        return "; ".join(filter(None, (self._problem(runtime) for runtime in FILES)))
+        """Reasons why the model, or one of its files, cannot be used; empty if there are none."""
+        reasons = []
+        for check in (self.load, self._verify_keras):
+            try:
+                check()
+            except ValueError as problem:
+                reasons.append(str(problem))
+        return "; ".join(unique(reasons))
 
-    def _problem(self, runtime: str) -> str:
-        try:
-            self.verify(runtime)
-        except ValueError as problem:
-            return str(problem)
-        return ""
-
-    def verify(self, runtime: str = "litert") -> None:
-        """Verify the kind of the model and the file that a runtime reads.
-
-        Raises
-        ------
-        ValueError
-            If the kind is unknown, or the file is missing or damaged.
-        """
-        self._check_kind()
-        verified(self.folder, FILES[runtime], self.card.sha256)
-
-    def load(self, runtime: str) -> Network:
+    def load(self, runtime: str = "litert") -> Network:
         """Load the network.
 
         Raises
@@ -88,6 +76,11 @@ class FoundModel:
         """
         self._check_kind()
         return load_network(self.folder, runtime, self.card.sha256)
+
+    def _verify_keras(self) -> None:
+        """Verify the ``.keras`` file without importing TensorFlow."""
+        self._check_kind()
+        verified(self.folder, FILES["tensorflow"], self.card.sha256)
 
     def _check_kind(self) -> None:
         if self.card.kind != KIND:
@@ -246,7 +239,7 @@ def _usable(name: str, problems: list[str]) -> FoundModel | None:
     if model is None:
         return None
     try:
-        model.verify()
+        model.load()
     except ValueError as problem:
         problems.append(_unusable(model.folder, problem))
         return None
