@@ -12,8 +12,8 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from backend.system import SPECIES
-from nanoconf.surrogate.domain import INPUTS
+from backend.system import SPECIES, SlitSystem
+from nanoconf.surrogate.domain import INPUTS, network_inputs
 from nanoconf.surrogate.shape import TERMS
 
 NAME = "profiles"
@@ -133,7 +133,7 @@ class LiteRTNetwork:
         )
         (taken,) = self._interpreter.get_input_details()
         (given,) = self._interpreter.get_output_details()
-        check_shapes(taken["shape"], given["shape"])
+        check_shapes(taken["shape"].tolist(), given["shape"].tolist())
         self._input, self._output = taken["index"], given["index"]
         self._shape: tuple[int, ...] | None = None
         self._lock = threading.Lock()
@@ -172,15 +172,21 @@ class TensorFlowNetwork:
 
 def check_shapes(inputs: Sequence[int], outputs: Sequence[int]) -> None:
     """Raise `ValueError` if the shapes of a network are not those of `Network`."""
-    expected = (len(INPUTS),), (len(SPECIES), TERMS)
-    if (tuple(inputs[1:]), tuple(outputs[2:])) != expected or len(outputs) != 4:
-        raise ValueError(f"it maps {tuple(inputs)} to {tuple(outputs)}")
+    expected = [len(INPUTS)], [len(SPECIES), TERMS]
+    if (list(inputs[1:]), list(outputs[2:])) != expected or len(outputs) != 4:
+        raise ValueError(f"it maps {list(inputs)} to {list(outputs)}")
 
 
 RUNTIMES: dict[str, type[LiteRTNetwork] | type[TensorFlowNetwork]] = {
     "litert": LiteRTNetwork,
     "tensorflow": TensorFlowNetwork,
 }
+
+
+def check_output(network: Network) -> None:
+    """Raise `ValueError` if the coefficients of the default system are not finite."""
+    if not np.isfinite(network(network_inputs([SlitSystem()]))).all():
+        raise ValueError("its output is not finite")
 
 
 def load_network(folder: Path, runtime: str, expected: Mapping[str, str]) -> Network:
@@ -202,7 +208,10 @@ def load_network(folder: Path, runtime: str, expected: Mapping[str, str]) -> Net
     """
     content = verified(folder, FILES[runtime], expected)
     try:
-        return RUNTIMES[runtime](folder, content)
+        network = RUNTIMES[runtime](folder, content)
+        if FILES[runtime] not in expected:
+            check_output(network)
+        return network
     except ImportError:
         raise
     except Exception as error:  # of any kind, depending on the damage

@@ -13,11 +13,15 @@ SHIPPED = package_models() / "model-3"
 
 
 def put(place: Path, name: str, created: str, source: Path = SHIPPED, **changes: Any) -> Path:
-    """Copy a model to a folder of models, under another name."""
+    """Copy a model to a folder of models, under another name.
+
+    The card lists only a few of its systems, and no losses, so that it is read faster.
+    """
     folder = place / name
     shutil.copytree(source, folder)
     card = json.loads((folder / "card.json").read_text())
-    changes = {"name": name, "created": created, **changes}
+    few = {key: card["systems"][key][:3] for key in ("training", "validation")}
+    changes = {"name": name, "created": created, "systems": few, "training": {}, **changes}
     (folder / "card.json").write_text(json.dumps(card | changes))
     return folder
 
