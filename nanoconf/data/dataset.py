@@ -8,6 +8,7 @@ midplane, so a row holds the half from the wall to the midplane: `HALF` values.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -232,12 +233,16 @@ def _parsed(folder: Path, content: bytes) -> list[dict[str, Any]]:
 
 def _check_row(folder: Path, number: int, row: dict[str, Any]) -> None:
     """Check that a row holds a system, a seed, and finite profiles of the right length."""
-    empty = [name for name in _required() if row[name] is None]
+    empty = [name for name in _required() if _is_missing(row[name])]
     if empty:
         raise _damaged(folder, f"row {number} lacks {', '.join(empty)}")
     for name in ("density", "error"):
         if row[name].shape != (HALF,) or not np.isfinite(row[name]).all():
             raise _damaged(folder, f"row {number}: {name} must hold {HALF} finite numbers")
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
 # --- writing --------------------------------------------------------------------------------
