@@ -8,8 +8,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from backend.keeper.election import ensure_keeper
 from backend.runs.archive import Archive
-from tests.support.browser import FLAGS, Server, Window, chromium
+from backend.runs.run_state import RunState
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+from tests.support.browser import FLAGS, SHORT, Server, Window, chromium
+from tests.support.homes import until
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +38,27 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def server_with_a_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return the server of the tests that read the result of the default inputs."""
+    server = Server(tmp_path_factory.mktemp("stored") / "home")
+    settings = RunSettings(duration_ns=float(SHORT), snapshots=20)
+    run = Archive(server.home).submit(SlitSystem(), settings)
+    ensure_keeper(server.home)
+    until(lambda: run.state == RunState.DONE, "the run")
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """Return a server, with a home of its own if the test is marked with `own_server`."""
+    """Return a server: of its own, with a run, or with an empty archive, as the test is marked."""
     if request.node.get_closest_marker("own_server"):
         server = Server(request.getfixturevalue("home"))
         yield server
         server.stop()
+    elif request.node.get_closest_marker("stored_run"):
+        yield request.getfixturevalue("server_with_a_run")
     else:
         server = request.getfixturevalue("shared_server")
         yield server

@@ -52,11 +52,11 @@ def walk(window: Window, key: str, end: str) -> bool:
     raise AssertionError(f"{key} does not reach {end}, the focus stays on {where}")
 
 
-@pytest.mark.own_server
+@pytest.mark.stored_run
 def test_every_control_is_reachable_by_keyboard_and_no_figure_traps_the_focus(server, window):
     server.start()
     window.open()
-    simulate(window)
+    window.wait_for_status("Stored result")
     for title in (tab.title for tab in TABS):
         window.tab(title)
         has_figure = title not in WITHOUT_FIGURE
@@ -166,11 +166,11 @@ def test_inputs_predictions_and_simulations_need_no_mouse(server, window):
     keyboard.reach("region", "Log of the simulation")
 
 
-@pytest.mark.own_server
+@pytest.mark.stored_run
 def test_every_tab_and_its_controls_need_no_mouse(server, window):
     server.start()
     window.open()
-    simulate(window)
+    window.wait_for_status("Stored result")
     keyboard = Keyboard(window)
     for title in (tab.title for tab in TABS):
         keyboard.tab(title)
@@ -199,11 +199,11 @@ def test_every_tab_and_its_controls_need_no_mouse(server, window):
     keyboard.reach("combobox", "Samples")
 
 
-@pytest.mark.own_server
+@pytest.mark.stored_run
 def test_the_trajectory_is_played_without_a_mouse(server, window):
     server.start()
     window.open()
-    simulate(window)
+    window.wait_for_status("Stored result")
     keyboard = Keyboard(window)
     keyboard.tab(SNAPSHOTS)
     time = window.slider("Time")
@@ -242,11 +242,11 @@ def test_a_lesson_needs_no_mouse(server, window):
     expect(window.button("Show the answer")).to_be_disabled()
 
 
-@pytest.mark.own_server
+@pytest.mark.stored_run
 def test_files_are_downloaded_without_a_mouse(server, window):
     server.start()
     window.open()
-    simulate(window)
+    window.wait_for_status("Stored result")
     keyboard = Keyboard(window)
     keyboard.tab(DOWNLOADS)
     for role, name, file in (

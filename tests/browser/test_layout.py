@@ -47,25 +47,30 @@ def sized(browser, server):
 
 
 @pytest.mark.own_server
-def test_the_buttons_stay_in_view_during_a_run(sized):
-    for size in WIDE:
-        window = sized(size)
-        places = {}
+def test_the_buttons_stay_in_view_during_a_run(server, window):
+    server.start()
+    window.open()
+    places = {}
+    for width, height in WIDE:
+        window.page.set_viewport_size({"width": width, "height": height})
         for name in ("Predict using ML", "Run"):
             in_view(window, window.button(name))
-            places[name] = window.button(name).bounding_box()
-        window.paste("Simulation length (ns)", LONG)
-        window.button("Run").click()
-        window.wait_for_status("Simulating:")
+            places[name, width] = window.button(name).bounding_box()
+    window.paste("Simulation length (ns)", LONG)
+    window.button("Run").click()
+    window.wait_for_status("Simulating:")
+    for width, height in WIDE:
+        window.page.set_viewport_size({"width": width, "height": height})
         for name in ("Predict using ML", "Cancel", "Finish now", "Run in background"):
             in_view(window, window.button(name))
         # A button that moved would be pressed instead of another one.
-        assert window.button("Predict using ML").bounding_box() == places["Predict using ML"]
-        assert window.button("Cancel").bounding_box() == places["Run"]
-        window.picture(f"running-{size[0]}")
-        window.button("Cancel").click()
-        window.wait_for_status("Cancelled")
+        predict, cancel = window.button("Predict using ML"), window.button("Cancel")
+        assert predict.bounding_box() == places["Predict using ML", width]
+        assert cancel.bounding_box() == places["Run", width]
         assert not window.page.evaluate(SIDEWAYS)
+        window.picture(f"running-{width}")
+    window.button("Cancel").click()
+    window.wait_for_status("Cancelled")
 
 
 def test_the_first_screen_shows_the_prediction_for_the_default_inputs(server, window):

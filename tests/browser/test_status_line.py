@@ -30,7 +30,7 @@ def test_screen_readers_announce_phases_and_quarters_of_a_run(server, window):
     window.open()
     expect(window.page.get_by_role("status")).to_have_attribute("aria-live", "off")
     window.page.evaluate(LISTEN)
-    window.paste("Simulation length (ns)", "5")
+    window.paste("Simulation length (ns)", "2")
     window.button("Run").click()
     window.wait_for_status("Done")
     assert window.page.evaluate(SAME)

@@ -170,7 +170,7 @@ def test_the_time_limit_of_a_job_array_is_that_of_its_longest_task(home, cluster
 @pytest.mark.parametrize(
     "systems",
     [
-        60,
+        24,
         pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(14400)]),
     ],
 )
