@@ -265,7 +265,7 @@ def choose(window: Window, *runs: str) -> None:
         rows.filter(has_text=words).get_by_role("checkbox").check()
 
 
-def test_runs_are_found_named_compared_opened_and_deleted(server, window):
+def test_runs_can_be_found_named_compared_opened_and_deleted(server, window):
     server.start()
     window.open()
     simulate(window)
