@@ -96,7 +96,7 @@ def test_interrupted_training_leaves_the_old_model_in_place(trained, data_folder
     [
         ({"wall": "plane"}, "wall"),
         ({"temperature": 300.0}, "temperature"),
-        ({"negative_diameter": 0.4}, "diameters"),
+        ({"negative_diameter": 0.4}, "ions of equal diameter"),
     ],
 )
 def test_data_in_which_other_inputs_vary_are_refused(tmp_path, change, named):
