@@ -53,8 +53,8 @@ SCARCE_BYTES = 2 << 30
 """Address space that a worker may need."""
 
 ADVICE = {
-    errno.ENOSPC: ("disk-full", "the disk is full: free some space, then run it again"),
-    errno.EDQUOT: ("disk-full", "the disk quota is exceeded: free some space, then run it again"),
+    errno.ENOSPC: ("disk-full", "the disk is full: free some space, then repeat the run"),
+    errno.EDQUOT: ("disk-full", "the disk quota is exceeded: free some space, then repeat the run"),
     errno.EROFS: ("read-only", "the run folder is read-only: choose another with NANOCONF_HOME"),
     errno.EACCES: (
         "read-only",
@@ -175,8 +175,8 @@ class Worker:
         log(f"run {self.run.id} on {platform.node()}, nanoconf {__version__}")
         if self.run.version != __version__:
             raise Refused(
-                f"requested by nanoconf {self.run.version or '(unknown)'}, but this is "
-                f"{__version__}: run it again"
+                f"the run was requested by nanoconf {self.run.version or '(unknown)'}, but this is "
+                f"version {__version__}: repeat it"
             )
         self._write_progress({"phase": "compiling", "fraction": self._fraction_so_far()})
 

@@ -53,7 +53,7 @@ def test_every_tab_passes_axe_and_has_targets_of_24_pixels(server, window):
 
 
 @pytest.mark.own_server
-def test_a_run_an_invalid_field_cluster_mode_and_the_log_pass_axe(
+def test_axe_passes_during_a_run_with_an_invalid_field_in_cluster_mode_and_in_the_log(
     server, window, home, monkeypatch
 ):
     home.mkdir(exist_ok=True)

@@ -260,7 +260,7 @@ def test_files_are_downloaded_without_a_mouse(server, window):
 
 
 @pytest.mark.own_server
-def test_runs_are_found_compared_renamed_and_deleted_without_a_mouse(server, window):
+def test_runs_can_be_found_compared_renamed_and_deleted_without_a_mouse(server, window):
     server.start()
     window.open()
     simulate(window)

@@ -174,7 +174,7 @@ def test_the_figures_of_the_charge_tab_are_switched_by_arrow_keys(server, window
     expect(chosen).to_have_text("Integrated Charge")
 
 
-def test_a_browser_that_stored_a_former_tab_opens_its_successor(server, window):
+def test_a_stored_former_tab_title_opens_the_tab_that_replaced_it(server, window):
     server.start()
     window.open()
     for former, tab in (("Snapshots", "3D"), ("Potential", CHARGE)):
@@ -186,7 +186,7 @@ def test_a_browser_that_stored_a_former_tab_opens_its_successor(server, window):
     expect(window.page.get_by_role("radio", checked=True)).to_have_text("Potential")
 
 
-def test_sliders_and_fields_are_described_by_the_training_range(server, window):
+def test_descriptions_of_sliders_and_fields_give_the_training_range(server, window):
     server.start()
     window.open()
     words = "ML model trained for 3.0 to 4.0 nm"

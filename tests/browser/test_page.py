@@ -171,7 +171,7 @@ def test_a_run_in_cluster_mode_appears_in_the_same_figure(
 
 
 @pytest.mark.own_server
-def test_predict_and_run_fill_one_figure_and_the_downloads(server, window):
+def test_predict_and_run_share_one_figure_and_both_results_can_be_downloaded(server, window):
     server.start()
     window.open()
     inputs = {"confinement_length": 3.2, "salt_concentration": 0.4, "positive_diameter": 0.6}
@@ -232,7 +232,7 @@ def test_predict_and_run_fill_one_figure_and_the_downloads(server, window):
 
 
 @pytest.mark.own_server
-def test_the_profile_is_redrawn_while_it_converges_and_cancel_ends_it(server, window):
+def test_the_profile_is_redrawn_as_it_converges_and_cancel_ends_the_run(server, window):
     server.start()
     window.open()
     window.paste("Simulation length (ns)", LONG)

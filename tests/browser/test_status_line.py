@@ -25,7 +25,7 @@ SAME = """() => window.spoken.isConnected && window.shown.isConnected
 
 
 @pytest.mark.own_server
-def test_screen_readers_announce_phases_and_quarters_of_a_run(server, window):
+def test_screen_readers_announce_each_phase_of_a_run_and_every_25_percent(server, window):
     server.start()
     window.open()
     expect(window.page.get_by_role("status")).to_have_attribute("aria-live", "off")

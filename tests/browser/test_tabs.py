@@ -269,7 +269,7 @@ def choose(window: Window, *runs: str) -> None:
 
 
 @pytest.mark.own_server
-def test_runs_are_found_named_compared_opened_and_deleted(server, window):
+def test_runs_can_be_found_named_compared_opened_and_deleted(server, window):
     server.start()
     window.open()
     simulate(window)

@@ -64,7 +64,7 @@ def test_a_run_ends_with_all_files_of_its_result(home):
     assert "confinement_length 3.0" in log and "71 positive and 213 negative ions" in log
 
 
-def test_the_result_is_the_engines_result(home):
+def test_the_result_is_that_of_the_engine(home):
     run = submit(home)
     work(run).wait()
     expected = engine.run(SYSTEM, QUICK)
@@ -75,7 +75,7 @@ def test_the_result_is_the_engines_result(home):
     assert np.array_equal(run.result().residuals.left, expected.residuals.left)
 
 
-def test_a_result_of_a_version_without_blocks_can_be_read(home):
+def test_a_result_from_a_version_without_blocks_can_be_read(home):
     run = submit(home)
     work(run).wait()
     for name in ("charge.csv", "blocks.npz", "histogram.csv"):
@@ -193,12 +193,12 @@ def test_invalid_input_is_recorded_as_the_reason(home):
     assert run.reason.startswith("salt_concentration = 9.0: must lie between")
 
 
-def test_a_request_of_another_version_is_refused(home):
+def test_a_request_from_another_version_is_refused(home):
     run = submit(home)
     rewrite(run, version="0.0.0")
     assert work(run).wait() == 1
     assert run.error == "other-version"
-    assert "requested by nanoconf 0.0.0" in run.reason and "run it again" in run.reason
+    assert "requested by nanoconf 0.0.0" in run.reason and "repeat it" in run.reason
 
 
 def test_an_unexpected_error_is_reported_in_detail(home):

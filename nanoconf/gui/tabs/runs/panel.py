@@ -60,10 +60,14 @@ class RunsPanel(widgets.VBox):
         )
         self._cite = small_button("Cite", "Show citations for the selected runs", history.cite)
         self._cancel = small_button(
-            "Cancel run", "Cancel the selected runs of this browser", history.cancel
+            "Cancel run",
+            "Cancel the selected runs (only runs started in this browser)",
+            history.cancel,
         )
         self._delete = small_button(
-            "Delete", "Permanently delete the selected runs of this browser", self._delete_pressed
+            "Delete",
+            "Permanently delete the selected runs (only runs started in this browser)",
+            self._delete_pressed,
         )
         buttons = [self._open, self.name, self._rename, self._cite, self._cancel, self._delete]
         return widgets.HBox([*buttons, self.species])

@@ -320,7 +320,7 @@ def _caption(system: SlitSystem, length: str) -> str:
         )
     )
     return (
-        f"<p>{ions}, {system.salt_concentration:g} M · to scale between walls "
+        f"<p>{ions}, {system.salt_concentration:g} M · drawn to scale · walls "
         f"{system.confinement_length:g} nm apart · "
         f"{length}. Drag to rotate, scroll to zoom.</p>"
     )

@@ -76,7 +76,7 @@ def test_the_toolbar_saves_the_figure_under_its_name_with_its_inputs(state, monk
     with_a_figure(state, test)
 
 
-def test_labels_fit_a_zoomed_figure_and_the_figure_after_it(state):
+def test_labels_fit_a_zoomed_figure_and_the_next_figure(state):
     def test(canvas):
         figure = canvas._canvas.figure
         (axes,) = figure.axes

@@ -62,7 +62,7 @@ def assert_self_contained(text):
 
 
 @pytest.mark.parametrize("answers", [False, True])
-def test_a_worksheet_has_all_lessons_and_answers_only_on_request(answers):
+def test_a_worksheet_has_all_lessons_and_shows_answers_only_on_request(answers):
     text = worksheet(answers=answers)
     assert_self_contained(text)
     for task in TASKS:
