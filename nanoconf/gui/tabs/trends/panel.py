@@ -12,9 +12,9 @@ from nanoconf.gui.state import AppState
 from nanoconf.gui.tabs.registry import TRENDS
 from nanoconf.gui.tabs.trends.model import Trends
 from nanoconf.gui.widgets.controls import ion_chooser
-from nanoconf.gui.widgets.figure import Canvas
+from nanoconf.gui.widgets.figure import CONTROL_ROW, Canvas
 
-CONTROLS_HEIGHT = 40
+CONTROLS_HEIGHT, NARROW_HEIGHT = 40, 2 * CONTROL_ROW
 
 
 class TrendsPanel(widgets.VBox):
@@ -25,8 +25,8 @@ class TrendsPanel(widgets.VBox):
         self.name = widgets.Dropdown(description="Vary")
         self.range = widgets.FloatRangeSlider(description="from, to", min=0.0, max=1.0)
         self.species = ion_chooser()
-        self.canvas = Canvas(state, TRENDS, self.trends.plot, CONTROLS_HEIGHT)
-        controls = widgets.HBox([self.name, self.range, self.species]).add_class("nc-controls")
+        self.canvas = Canvas(state, TRENDS, self.trends.plot, CONTROLS_HEIGHT, narrow=NARROW_HEIGHT)
+        controls = widgets.HBox([self.name, self.species, self.range]).add_class("nc-controls")
         super().__init__([controls, self.canvas])
         self.add_class("nc-panel")
         self.name.observe(self._chosen, "value")

@@ -21,9 +21,11 @@ from nanoconf.gui.tabs.uncertainty.model import (
     START,
     UncertainInputs,
 )
-from nanoconf.gui.widgets.figure import Canvas
+from nanoconf.gui.widgets.figure import CONTROL_ROW, Canvas
 
-CONTROLS_HEIGHT = 112
+STATISTICS_HEIGHT = 30
+CONTROLS_HEIGHT = 2 * 40 + STATISTICS_HEIGHT
+NARROW_HEIGHT = 5 * CONTROL_ROW + STATISTICS_HEIGHT
 
 
 class UncertaintyPanel(widgets.VBox):
@@ -35,7 +37,7 @@ class UncertaintyPanel(widgets.VBox):
         inputs = widgets.HBox([_input(self.model, name) for name in START])
         self.numbers = widgets.HTML().add_class("nc-note").add_class("nc-statistics")
         self._cached: tuple[Any, Plot] = None, Plot(UNCERTAINTY)
-        self.canvas = Canvas(state, UNCERTAINTY, self._plot, CONTROLS_HEIGHT)
+        self.canvas = Canvas(state, UNCERTAINTY, self._plot, CONTROLS_HEIGHT, narrow=NARROW_HEIGHT)
         outputs = self._output_controls().add_class("nc-controls")
         super().__init__([inputs.add_class("nc-controls"), outputs, self.numbers, self.canvas])
         self.add_class("nc-panel")
