@@ -113,11 +113,16 @@ class Canvas(widgets.VBox):
         else:
             self._canvas.fit(*self._size(plot))
             self._canvas.paint(plot, theme)
+        self._mark("nc-painted-dark", self._state.dark)
+        self._mark("nc-stacked", stacked(len(plot.charts), self._state.stage[0]))
         self.numbers.value = _numbers(plot)
         self.table.value = as_html(plot) if self.data.value else ""
         self.save.disabled = not plot.curves
         # Store the function, because the plot itself is outdated once the figure is hidden.
         self._state.drawn = {**self._state.drawn, self._title: self._plot}
+
+    def _mark(self, name: str, wanted: bool) -> None:
+        (self.add_class if wanted else self.remove_class)(name)
 
     def _size(self, plot: Plot) -> tuple[int, int]:
         width, height = self._state.stage
@@ -127,7 +132,7 @@ class Canvas(widgets.VBox):
         return max(SMALLEST[0], width), max(lowest, height)
 
     def _table_toggled(self, change: Any) -> None:
-        (self.add_class if change["new"] else self.remove_class)("nc-tabled")
+        self._mark("nc-tabled", change["new"])
         self._refresh()
 
     def _save(self) -> None:

@@ -98,13 +98,19 @@ def _input(model: UncertainInputs, name: str) -> widgets.HBox:
         tooltip=f"Half width or standard deviation of {field.label}",
     ).add_class("nc-width")
 
+    unit = widgets.Label(field.unit).add_class("nc-unit")
+
+    def show_width() -> None:
+        for part in (width, unit):
+            part.layout.visibility = "hidden" if kind.value == EXACT else "visible"
+
     def changed(_change: Any) -> None:
-        width.layout.visibility = "hidden" if kind.value == EXACT else "visible"
+        show_width()
         with model.hold_trait_notifications():
             model.kinds = {**model.kinds, name: kind.value}
             model.widths = {**model.widths, name: width.value}
 
     kind.observe(changed, "value")
     width.observe(changed, "value")
-    width.layout.visibility = "hidden" if kind.value == EXACT else "visible"
-    return widgets.HBox([kind, width, widgets.Label(field.unit)]).add_class("nc-spread")
+    show_width()
+    return widgets.HBox([kind, width, unit]).add_class("nc-spread")
