@@ -23,9 +23,9 @@ from nanoconf.gui.tabs.uncertainty.model import (
 )
 from nanoconf.gui.widgets.figure import CONTROL_ROW, Canvas
 
-STATISTICS_HEIGHT = 30
+STATISTICS_HEIGHT, WRAPPED_HEIGHT = 30, 48
 CONTROLS_HEIGHT = 2 * 40 + STATISTICS_HEIGHT
-NARROW_HEIGHT = 5 * CONTROL_ROW + STATISTICS_HEIGHT
+NARROW_HEIGHT = 5 * CONTROL_ROW + WRAPPED_HEIGHT
 
 
 class UncertaintyPanel(widgets.VBox):
