@@ -20,9 +20,9 @@ from nanoconf.gui.widgets.controls import small_button
 
 FOOTER_HEIGHT = 28
 SMALLEST = (320, 220)
-NARROW, CONTROL_ROW = 640, 34
-"""Width (CSS pixels) of the tab below which its controls wrap, and the height of a row of them: see
-`style.css`."""
+MEDIUM, NARROW, CONTROL_ROW = 820, 640, 34
+"""Widths (CSS pixels) of the tab below which its controls take more rows, and the height of such a
+row: see `style.css`."""
 
 STACKED_HEIGHT = 320
 """Minimum height of each stacked chart."""
@@ -45,10 +45,8 @@ class Canvas(widgets.VBox):
         Title of the figure: that of its tab, or one of `Tab.figures`.
     plot : callable
         Makes the `Plot`.
-    reserved : int
-        Height (CSS pixels) of the other contents of the tab.
-    narrow : int, optional
-        The same height in a tab narrower than `NARROW`, if it differs.
+    reserved : callable
+        Height (CSS pixels) of the other contents of the tab, as a function of its width.
     watched : tuple of str
         Traits of the state that the plot depends on.
     """
@@ -58,12 +56,10 @@ class Canvas(widgets.VBox):
         state: AppState,
         title: str,
         plot: Callable[[], Plot],
-        reserved: int = 0,
+        reserved: Callable[[int], int] = lambda _width: 0,
         watched: tuple[str, ...] = (),
-        narrow: int | None = None,
     ):
-        self._state, self._title, self._plot = state, title, plot
-        self._reserved, self._narrow = reserved, reserved if narrow is None else narrow
+        self._state, self._title, self._plot, self._reserved = state, title, plot, reserved
         self._canvas: Any = None
         self._shown: tuple[Any, ...] = ()
         self._debounced = Debounced(self._refresh)
@@ -126,7 +122,7 @@ class Canvas(widgets.VBox):
 
     def _size(self, plot: Plot) -> tuple[int, int]:
         width, height = self._state.stage
-        height -= FOOTER_HEIGHT + (self._narrow if width < NARROW else self._reserved)
+        height -= FOOTER_HEIGHT + self._reserved(width)
         charts = len(plot.charts)
         lowest = charts * STACKED_HEIGHT if stacked(charts, width) else SMALLEST[1]
         return max(SMALLEST[0], width), max(lowest, height)

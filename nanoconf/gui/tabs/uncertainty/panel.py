@@ -21,11 +21,18 @@ from nanoconf.gui.tabs.uncertainty.model import (
     START,
     UncertainInputs,
 )
-from nanoconf.gui.widgets.figure import CONTROL_ROW, Canvas
+from nanoconf.gui.widgets.figure import CONTROL_ROW, MEDIUM, NARROW, Canvas
 
-STATISTICS_HEIGHT, WRAPPED_HEIGHT = 30, 48
-CONTROLS_HEIGHT = 2 * 40 + STATISTICS_HEIGHT
-NARROW_HEIGHT = 5 * CONTROL_ROW + WRAPPED_HEIGHT
+CONTROLS_HEIGHT = 2 * 40
+LINE = 17
+"""Height of a line of statistics (CSS pixels)."""
+
+
+def controls_height(width: int) -> int:
+    """Return the height of the controls and statistics in a tab of a given width (CSS pixels)."""
+    if width < NARROW:
+        return 5 * CONTROL_ROW + 3 * LINE
+    return (3 * CONTROL_ROW if width < MEDIUM else CONTROLS_HEIGHT) + 2 * LINE
 
 
 class UncertaintyPanel(widgets.VBox):
@@ -37,10 +44,10 @@ class UncertaintyPanel(widgets.VBox):
         inputs = widgets.HBox([_input(self.model, name) for name in START])
         self.numbers = widgets.HTML().add_class("nc-note").add_class("nc-statistics")
         self._cached: tuple[Any, Plot] = None, Plot(UNCERTAINTY)
-        self.canvas = Canvas(state, UNCERTAINTY, self._plot, CONTROLS_HEIGHT, narrow=NARROW_HEIGHT)
+        self.canvas = Canvas(state, UNCERTAINTY, self._plot, controls_height)
         outputs = self._output_controls().add_class("nc-controls")
         super().__init__([inputs.add_class("nc-controls"), outputs, self.numbers, self.canvas])
-        self.add_class("nc-panel")
+        self.add_class("nc-panel").add_class("nc-uncertain")
         self.model.observe(self._show, ["version", "output", "z", "over_z"])
         state.observe(self._show_width, "values")
         self._show_width()
