@@ -1,16 +1,15 @@
-"""Fixtures of the browser tests: one browser, and a server, home and window for each test."""
+"""Fixtures of the browser tests: a browser, a server and a window."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.support.browser import FLAGS, Server, Window, chromium, processes_of
-from tests.support.homes import clean_up, until
+from backend.runs.archive import Archive
+from tests.support.browser import FLAGS, Server, Window, chromium
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +25,25 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def server(home: Path) -> Iterator[Server]:
-    server = Server(home)
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return the server of the tests that submit no runs."""
+    server = Server(tmp_path_factory.mktemp("shared") / "home")
     yield server
     server.stop()
-    clean_up(home)
-    until(lambda: not processes_of(home), f"the processes of {home} to end")
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """Return a server, with a home of its own if the test is marked with `own_server`."""
+    if request.node.get_closest_marker("own_server"):
+        server = Server(request.getfixturevalue("home"))
+        yield server
+        server.stop()
+    else:
+        server = request.getfixturevalue("shared_server")
+        yield server
+        assert not Archive(server.home).runs(), "a test that submits runs needs its own server"
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ def show(window: Window, title: str) -> None:
         window.page.locator(".nc-ions-view canvas").first.wait_for()
 
 
+@pytest.mark.own_server
 @pytest.mark.parametrize(
     ("size", "theme"), [(WIDE, "light"), (WIDE, "dark"), (NARROW, "light")], ids=str
 )
@@ -45,6 +46,7 @@ def test_every_tab_passes_axe_and_has_targets_of_24_pixels(browser, server, size
     assert window.trouble == []
 
 
+@pytest.mark.own_server
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_run_an_invalid_field_cluster_mode_and_the_log_pass_axe(
     server, window, home, monkeypatch, theme
@@ -117,6 +119,7 @@ def test_toggle_buttons_report_their_state(server, window):
     expect(log).to_have_attribute("aria-pressed", "true")
 
 
+@pytest.mark.own_server
 def test_nothing_is_animated_if_the_user_prefers_reduced_motion(server, window):
     server.start()
     window.open()

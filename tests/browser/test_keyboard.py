@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from nanoconf.gui.tabs.lessons.content import TASKS
@@ -52,6 +53,7 @@ def walk(window: Window, key: str, end: str) -> bool:
     raise AssertionError(f"{key} does not reach {end}, the focus stays on {where}")
 
 
+@pytest.mark.own_server
 def test_every_control_is_reachable_by_keyboard_and_no_figure_traps_the_focus(server, window):
     server.start()
     window.open()
@@ -132,6 +134,7 @@ def test_browser_shortcuts_work_in_a_figure(server, window):
 # --- every function without a mouse ---------------------------------------------------------
 
 
+@pytest.mark.own_server
 def test_inputs_predictions_and_simulations_need_no_mouse(server, window):
     server.start()
     window.open()
@@ -175,6 +178,7 @@ def test_inputs_predictions_and_simulations_need_no_mouse(server, window):
     keyboard.reach("region", "Log of the simulation")
 
 
+@pytest.mark.own_server
 def test_every_tab_and_its_controls_need_no_mouse(server, window):
     server.start()
     window.open()
@@ -207,6 +211,7 @@ def test_every_tab_and_its_controls_need_no_mouse(server, window):
     keyboard.reach("combobox", "Samples")
 
 
+@pytest.mark.own_server
 def test_the_trajectory_is_played_without_a_mouse(server, window):
     server.start()
     window.open()
@@ -249,6 +254,7 @@ def test_a_lesson_needs_no_mouse(server, window):
     expect(window.button("Show the answer")).to_be_disabled()
 
 
+@pytest.mark.own_server
 def test_files_are_downloaded_without_a_mouse(server, window):
     server.start()
     window.open()
@@ -265,6 +271,7 @@ def test_files_are_downloaded_without_a_mouse(server, window):
         assert waiting.value.suggested_filename == file
 
 
+@pytest.mark.own_server
 def test_runs_are_found_compared_renamed_and_deleted_without_a_mouse(server, window):
     server.start()
     window.open()

@@ -56,6 +56,7 @@ def sized(browser, server):
         assert window.trouble == []
 
 
+@pytest.mark.own_server
 def test_the_buttons_stay_in_view_during_a_run(sized):
     for size in WIDE:
         window = sized(size)

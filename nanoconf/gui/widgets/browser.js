@@ -1,6 +1,6 @@
 // Browser side of the page: store the user's inputs, measure the space for figures, let the focus
 // leave figures, download files, name the controls for screen readers, follow the page's address,
-// detect a lost kernel, and shut the kernel down with the page. See browser.py.
+// keep messages in order, detect a lost kernel, and shut the kernel down with the page. See browser.py.
 
 const KEY = "nanoconf";
 const PULSE_MS = 2000;
@@ -221,9 +221,9 @@ function keepFocus(el) {
   const enter = (event) => {
     last = event.target;
   };
-  // The user moved the focus away from a control that is still there.
-  const leave = (event) => {
-    if (!event.relatedTarget && event.target.checkVisibility()) last = null;
+  // The user moved the focus away from a control that is still there and enabled.
+  const leave = ({ relatedTarget, target }) => {
+    if (!relatedTarget && !target.disabled && target.checkVisibility()) last = null;
   };
   const check = () => {
     const dropped = [document.body, last].includes(document.activeElement);
@@ -359,6 +359,40 @@ function listen(model, el) {
   };
 }
 
+// ipywidgets holds a change back while the kernel handles the previous change of the same widget, but
+// sends a click at once: a busy kernel would start a run before it hears of the last digits that were
+// typed. Send all that is held back before a message of another widget, and before a click.
+function keepOrder({ widget_manager }) {
+  const held = new Set();
+  const flush = (sender) => {
+    for (const model of held) {
+      if (model === sender) continue;
+      held.delete(model);
+      if (model._msg_buffer === null || !model.comm_live) continue;
+      const sent = model.send_sync_message(model._msg_buffer, model._msg_buffer_callbacks);
+      model.rememberLastUpdateFor(sent);
+      model._msg_buffer = model._msg_buffer_callbacks = null;
+    }
+  };
+  let restore = () => {};
+  const loaded = widget_manager.loadClass("WidgetModel", "@jupyter-widgets/base", "2.0.0");
+  loaded.then(({ prototype }) => {
+    const { send, sync } = prototype;
+    prototype.send = function (...message) {
+      flush();
+      return send.apply(this, message);
+    };
+    prototype.sync = function (...change) {
+      flush(this);
+      const result = sync.apply(this, change);
+      if (this._msg_buffer !== null) held.add(this);
+      return result;
+    };
+    restore = () => Object.assign(prototype, { send, sync });
+  });
+  return () => restore();
+}
+
 // Before a page unloads, Voila's script asks the server to shut the kernel down. To prevent
 // cross-site request forgery, the server refuses a request that does not repeat a token from a
 // cookie. Set the cookie, and send the request for pages that close without this event, as on
@@ -392,7 +426,7 @@ export default {
     const stops = [];
     const frame = requestAnimationFrame(() => {
       stops.push(measure(model, el), freeKeyboard(el), describePage(el), keepFocus(el));
-      stops.push(listen(model, el), endKernelWithPage(), followAddress(model));
+      stops.push(listen(model, el), endKernelWithPage(), followAddress(model), keepOrder(model));
       const notice = el.querySelector("span");
       el.querySelector("button")?.addEventListener("click", () => reload(notice));
       open(model);
