@@ -48,6 +48,9 @@ GRACE_SECONDS = 0.6
 SAVING_SECONDS = 20.0
 """Additional time for an engine that has noticed the request and is writing a checkpoint."""
 
+PROFILES = ("profiles", "charge")
+"""Attributes of `Progress` that have their own files."""
+
 LOW_PRIORITY = 10
 SCARCE_BYTES = 2 << 30
 """Address space that a worker may need."""
@@ -223,8 +226,10 @@ class Worker:
             if progress.profiles is not None:
                 partial = self.run.folder / "partial"
                 partial.mkdir(exist_ok=True)
+                if progress.charge is not None:
+                    progress.charge.save(partial)
                 progress.profiles.save(partial)
-            self._write_progress({k: v for k, v in vars(progress).items() if k != "profiles"})
+            self._write_progress({k: v for k, v in vars(progress).items() if k not in PROFILES})
         except OSError as error:
             # A run continues if its progress cannot be written. If the problem persists, the
             # result cannot be written either, and then the run fails.

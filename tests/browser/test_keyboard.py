@@ -29,6 +29,7 @@ FIGURE_NAME = "Figure: + and − zoom, Shift with arrows pans, h resets, Esc lea
 # ipympl sends movements every 33 ms, and timers fire in order: after this the last one is sent.
 SENT = "new Promise(done => setTimeout(done, 100))"
 Z = re.compile(r"^z = \S+ nm")
+DARK_TRACK = "rgb(52, 57, 67)"
 MOST_STOPS = 80
 """More stops than any tab has focusable elements."""
 
@@ -148,18 +149,29 @@ def test_inputs_predictions_and_simulations_need_no_mouse(server, window):
     keyboard.activate("button", "Predict using ML")
     window.wait_for_curves("ML", "ML")
 
-    keyboard.write("Simulation length (ns)", "40")
-    keyboard.activate("button", "Run")
+    # While the number is incomplete, Run is off, but Tab does not skip it and it keeps the focus.
+    keyboard.write("Simulation length (ns)", "0")
+    expect(window.button("Run")).to_be_disabled()
+    keyboard.reach("button", "Run")
+    keyboard.press("Enter")
+    keyboard.reach("textbox", "Simulation length (ns)", "Shift+Tab")
+    keyboard.press("ControlOrMeta+a")
+    window.page.keyboard.type("040")
+    keyboard.press(*["Tab"] * 4, "Enter")  # past the slider, Stop at error and Predict, at once
     window.wait_for_status("Simulating:")
+    expect(window.button("Cancel")).to_be_focused()
     keyboard.activate("button", "Cancel")
     window.wait_for_status("Cancelled")
     keyboard.activate("button", "Run", "Space")
     window.wait_for_status("Simulating:")
     keyboard.activate("button", "Finish now")
     window.wait_for_status("Done")
+    expect(window.button("Run")).to_be_focused()  # Finish now has gone
 
     keyboard.activate("button", "Dark", "Space")
     window.wait("document.querySelector('.nc-app.nc-dark')")
+    track = window.page.locator(".nc-left .noUi-connects").first
+    expect(track).to_have_css("background-color", DARK_TRACK)
     keyboard.activate("button", "Log")
     log = keyboard.reach("region", "Log of this page", "Shift+Tab")
     expect(log).to_contain_text("Predict using ML")

@@ -7,7 +7,16 @@ import json
 import pytest
 from playwright.sync_api import Locator, expect
 
-from nanoconf.gui.tabs.registry import ABOUT, CHARGE, DOWNLOADS, POSITIVE, RUNS, TABS, TRENDS
+from nanoconf.gui.tabs.registry import (
+    ABOUT,
+    CHARGE,
+    DOWNLOADS,
+    POSITIVE,
+    RUNS,
+    TABS,
+    TRENDS,
+    UNCERTAINTY,
+)
 from tests.support.browser import Window, predict
 
 WIDE = [(1280, 800), (1024, 600), (960, 540)]
@@ -17,6 +26,7 @@ SIDEWAYS = (
     " document.querySelector('.nc-app').scrollWidth > innerWidth"
 )
 LONG = "100"
+TOOLS = ".nc-figure-tools:visible"
 FIGURE = ".jupyter-matplotlib-canvas-div:visible"
 
 
@@ -112,11 +122,21 @@ def test_a_phone_shows_the_curve_and_the_buttons_without_horizontal_scrolling(si
         window.wait_for_curves("ML", "ML")
         in_view(window, slider)
         in_view(window, window.page.locator(FIGURE))
-        for tab in (POSITIVE, CHARGE, TRENDS, RUNS, DOWNLOADS, ABOUT):
+        for tab in (POSITIVE, CHARGE, TRENDS, UNCERTAINTY, RUNS, DOWNLOADS, ABOUT):
             window.tab(tab)
             in_view(window, window.page.get_by_role("tabpanel", name=tab, exact=True))
             assert not window.page.evaluate(SIDEWAYS)
+            if tab in (TRENDS, UNCERTAINTY):
+                in_view(window, window.page.locator(FIGURE))
+                in_view(window, window.page.locator(f"{TOOLS} >> button:text-is('Data table')"))
+                for controls in window.page.locator(".nc-controls:visible").all():
+                    assert controls.evaluate("e => e.scrollWidth <= e.clientWidth")
             window.page.screenshot(path=f"test-results/narrow-{size[0]}-{tab.lower()}.png")
+        window.paste("Confinement length h (nm)", "99")
+        window.wait_for_status("Correct")  # a long text, beside which the button keeps its width
+        log = window.button("Log")
+        in_view(window, log)
+        assert log.evaluate("e => e.scrollWidth <= e.clientWidth")
 
 
 def test_the_tab_bar_is_one_tab_stop_and_is_operated_by_arrow_keys(server, window):

@@ -40,6 +40,16 @@ const ATTRIBUTES = [
   [".nc-progress", { role: "progressbar", "aria-label": "Progress of the simulation" }],
 ];
 
+// Buttons that are off without being disabled; see SteadyButton in controls.py.
+const STEADY = ".nc-predict, .nc-run";
+
+// What receives the focus when the focused control disappears, by the surroundings of that control.
+const SUCCESSORS = [
+  [".nc-actions", ".nc-run"],
+  [".nc-lesson-strip", ".nc-lessons"],
+  [".nc-lessons", ".nc-lesson-strip .jupyter-button"],
+];
+
 // Buttons that stay pressed.
 const TOGGLES =
   ".widget-toggle-button, .widget-play button:has(> .fa-retweet), " +
@@ -203,6 +213,36 @@ function leave(figure) {
   figure.closest(".nc-tabs")?.querySelector("[role=tab][aria-selected=true]")?.focus();
 }
 
+// Pass the focus on when the focused control disappears: the browser would only drop it.
+function keepFocus(el) {
+  const app = el.closest(".nc-app");
+  if (!app) return () => {};
+  let last = null;
+  const enter = (event) => {
+    last = event.target;
+  };
+  // The user moved the focus away from a control that is still there and enabled.
+  const leave = ({ relatedTarget, target }) => {
+    if (!relatedTarget && !target.disabled && target.checkVisibility()) last = null;
+  };
+  const check = () => {
+    const dropped = [document.body, last].includes(document.activeElement);
+    if (!last || !dropped || last.checkVisibility()) return;
+    const [, successor] = SUCCESSORS.find(([around]) => last.closest(around)) ?? [];
+    const next = successor && app.querySelector(successor);
+    if (next?.checkVisibility()) next.focus({ preventScroll: true });
+  };
+  const observer = new MutationObserver(check);
+  observer.observe(app, { attributeFilter: ["class", "style"], childList: true, subtree: true });
+  app.addEventListener("focusin", enter);
+  app.addEventListener("focusout", leave);
+  return () => {
+    observer.disconnect();
+    app.removeEventListener("focusin", enter);
+    app.removeEventListener("focusout", leave);
+  };
+}
+
 // Complete the accessible names, roles and states of the page's controls whenever it changes.
 function describePage(el) {
   const app = el.closest(".nc-app");
@@ -213,6 +253,7 @@ function describePage(el) {
     }
     app.querySelectorAll("input[title], select[title]").forEach(nameByTitle);
     app.querySelectorAll(TOGGLES).forEach(describeToggle);
+    app.querySelectorAll(STEADY).forEach(describeSteady);
     app.querySelectorAll(".nc-number input[type=text]").forEach(describeNumber);
     app.querySelectorAll(".widget-slider").forEach(describeSlider);
   };
@@ -231,6 +272,10 @@ function nameByTitle(field) {
 
 function describeToggle(button) {
   set(button, "aria-pressed", String(button.classList.contains("mod-active")));
+}
+
+function describeSteady(button) {
+  set(button, "aria-disabled", button.classList.contains("nc-off") ? "true" : null);
 }
 
 // Link a number with its training range and, if it is refused, with the message below it.
@@ -380,7 +425,7 @@ export default {
     // The rest of the page may be attached slightly later.
     const stops = [];
     const frame = requestAnimationFrame(() => {
-      stops.push(measure(model, el), freeKeyboard(el), describePage(el));
+      stops.push(measure(model, el), freeKeyboard(el), describePage(el), keepFocus(el));
       stops.push(listen(model, el), endKernelWithPage(), followAddress(model), keepOrder(model));
       const notice = el.querySelector("span");
       el.querySelector("button")?.addEventListener("click", () => reload(notice));

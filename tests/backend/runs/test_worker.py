@@ -13,6 +13,7 @@ import pytest
 from backend.engines.numba import engine
 from backend.files import write_json
 from backend.locks import Lock, is_locked
+from backend.profiles.charge import ChargeProfile
 from backend.runs import local
 from backend.runs.run import Run
 from backend.runs.run_state import RunState
@@ -92,7 +93,14 @@ def test_progress_and_profiles_can_be_read_during_a_run(home):
     progress = run.progress()
     assert 0 < progress.fraction < 1
     assert progress.steps_per_second > 0
-    assert run.partial_profiles().positive.density.shape == (300,)
+    profiles = run.partial_profiles()
+    assert profiles.positive.density.shape == (300,)
+    charge = run.partial_charge(profiles)
+    np.testing.assert_array_equal(
+        charge.potential, ChargeProfile.of(run.system, profiles).potential
+    )
+    for errors in (charge.density_error, charge.integrated_error, charge.potential_error):
+        assert np.isfinite(errors).all() and errors.max() > 0
     assert run.state == RunState.RUNNING
     run.cancel()
     worker.wait()

@@ -34,7 +34,7 @@ class RunsPanel(widgets.VBox):
         self.table = RunsTable()
         self.message = widgets.HTML().add_class("nc-note")
         self.citation = Copyable(label="Citation")
-        self.canvas = Canvas(state, RUNS, history.plot, LIST_HEIGHT)
+        self.canvas = Canvas(state, RUNS, history.plot, lambda _width: LIST_HEIGHT)
         row = self._controls().add_class("nc-controls")
         outcome = widgets.VBox([self.message, self.citation]).add_class("nc-outcome")
         super().__init__([self.search, self.table, row, outcome, self.canvas])
