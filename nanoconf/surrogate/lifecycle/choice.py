@@ -11,8 +11,8 @@ from backend.files import read_json, write_json
 
 CURRENT = "current.json"
 """File in a folder of models whose ``{"model": NAME}`` names the current one. Without it, the
-newest model that was not rejected is current. The file in the home may name a model of the package,
-and lists the previous ones under ``"before"``."""
+newest model that was not rejected is current. The file in the archive folder may name a model of
+the package, and lists the previous ones under ``"before"``."""
 
 
 @dataclass(frozen=True)

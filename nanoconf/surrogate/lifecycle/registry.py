@@ -194,7 +194,7 @@ def unique(lines: Iterable[str]) -> list[str]:
 
 
 def promote(name: str) -> FoundModel:
-    """Make a model of the home or of the package the current one.
+    """Make a model in the archive folder or in the package the current one.
 
     Raises
     ------
@@ -247,7 +247,7 @@ def _usable(name: str, problems: list[str]) -> FoundModel | None:
 
 
 def _at_home(problems: list[str]) -> list[FoundModel]:
-    """Return the models of the home and of the package."""
+    """Return the models in the archive folder and in the package."""
     places = [("home", home_models()), ("package", package_models())]
     return [m for source, place in places for m in _models_in(place, source, problems)]
 
