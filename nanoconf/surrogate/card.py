@@ -289,7 +289,7 @@ class Card:
         try:
             card._check()
         except ValueError as problem:
-            raise ValueError(f"its card is damaged ({problem})") from problem
+            raise ValueError(f"its card is damaged ({str(problem)[:200]})") from problem
         return card
 
     @classmethod

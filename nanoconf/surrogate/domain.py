@@ -177,16 +177,18 @@ class Domain:
         Raises
         ------
         ValueError
-            If an input is missing or unknown, or the bounds of a range are in the wrong order.
+            If an input is missing, unknown or invalid, or the bounds of a range are in the wrong
+            order.
         """
         if set(self.ranges) != set(INPUTS):
             raise ValueError(f"domain.ranges must hold {', '.join(INPUTS)}")
         for name, allowed in self.ranges.items():
             if allowed.low > allowed.high:
                 raise ValueError(f"domain.ranges[{name!r}]: low must not exceed high")
-        for name in self.fixed:
+        for name, value in self.fixed.items():
             if name not in SYSTEM:
                 raise ValueError(f"domain.fixed holds the unknown input {name!r}")
+            SYSTEM[name].check(value)
 
 
 def _only_value(systems: Sequence[SlitSystem], name: str) -> Any:
