@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from backend.dataclass_json import as_json, known
 from backend.files import read_json, write_json
+from backend.system import canonical_hash
 from nanoconf.surrogate import band
 from nanoconf.surrogate.domain import INPUTS, Domain
 from nanoconf.surrogate.runtime import checksums
@@ -234,6 +235,8 @@ class Card:
         Accuracy on the validation set; None before it is measured.
     sha256 : dict of str to str
         SHA-256 checksum of each file of the network; empty in cards of version 0.1.0.
+    checksum : str
+        SHA-256 checksum of `domain` and `band`, which predictions depend on; likewise.
     other : dict
         Unknown keys of the file, which are kept. Unknown keys inside a section are dropped.
     """
@@ -254,6 +257,7 @@ class Card:
     band: dict[str, Any] = field(default_factory=dict)
     metrics: Metrics | None = None
     sha256: dict[str, str] = field(default_factory=dict)
+    checksum: str = ""
     other: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -316,10 +320,15 @@ class Card:
         band.check_table(self.band)
         if self.metrics is not None:
             self.metrics.check_groups()
+        if self.checksum and self.checksum != self._digest():
+            raise ValueError("domain and band do not match the checksum")
 
     def with_checksums(self, folder: Path) -> Self:
-        """Return the card with the checksums of the files of the network in a folder."""
-        return replace(self, sha256=checksums(folder))
+        """Return the card with its checksum and those of the files of the network in a folder."""
+        return replace(self, sha256=checksums(folder), checksum=self._digest())
+
+    def _digest(self) -> str:
+        return canonical_hash({"domain": as_json(self.domain), "band": self.band})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the card as JSON values, without missing keys."""

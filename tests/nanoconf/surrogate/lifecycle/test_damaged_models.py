@@ -138,6 +138,8 @@ def changed(values: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[s
         (("domain", "ranges", "salt_concentration"), ..., "domain.ranges must hold"),
         (("metrics", "typical_error"), float("nan"), "metrics.typical_error = nan"),
         (("metrics", "positive", "all"), ..., "metrics.positive lacks the scores"),
+        (("domain", "ranges", "salt_concentration", "high"), 0.8, "do not match the checksum"),
+        (("band", "positive", "1:-1"), [[0.5, 0.1]] * 3, "do not match the checksum"),
         (("sha256",), ["abc"], "must be an object with keys"),
     ],
 )
