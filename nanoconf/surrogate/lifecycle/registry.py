@@ -120,16 +120,19 @@ def models(path: str | Path | None = None) -> list[FoundModel]:
         Folder to search instead of the default ones.
     """
     problems: list[str] = []
-    try:
-        current = load_current(path).model.folder
-    except ModelNotFound:
-        current = None
+    current = None
+    with suppress(ModelNotFound):
+        loaded = load_current(path)
+        current, problems = loaded.model.folder, loaded.problems
     found = [
         replace(model, current=model.folder == current)
         for source, place in _places(path)
         for model in _models_in(place, source, problems)
     ]
-    problems += [_unusable(model.folder, model.damage) for model in found if model.damage]
+    for model in found:
+        if damage := model.damage:
+            line = _unusable(model.folder, damage)
+            problems = [each for each in problems if not line.startswith(each)] + [line]
     warn_of(problems)
     return found
 
@@ -169,7 +172,7 @@ def _candidates(path: str | Path | None, problems: list[str]) -> Iterator[FoundM
     found = [m for source, place in places for m in _models_in(place, source, problems)]
     choice = Choice.load_or_note(places[0][1], problems)
     if choice.model and not any(_is_called(model, choice.model) for model in found):
-        problems.append(f"the chosen model, {choice.model}, is missing or damaged")
+        problems.append(f"the chosen model, {choice.model[:80]!r}, is missing or damaged")
     ranked = {
         model.folder: model for name in choice.names for model in found if _is_called(model, name)
     }

@@ -173,6 +173,14 @@ def test_a_damaged_choice_is_named_and_the_newest_model_answers(place):
         assert loaded()[0].name in ("model-5", "model-4", "model-7"), name
 
 
+def test_a_choice_of_a_missing_model_is_named(place):
+    (place / "current.json").write_text(json.dumps({"model": "model\n9", "before": ["model-4"]}))
+    surrogate, lines = loaded()
+    assert surrogate.name == "model-4"
+    assert lines == ["the chosen model, 'model\\n9', is missing or damaged; model-4 is used"]
+    assert listed()[1] == ["the chosen model, 'model\\n9', is missing or damaged"]
+
+
 def test_models_answer_in_the_order_of_their_promotion(place):
     put(place, "model-7", "2026-01-07")
     for expected in ("model-5", "model-4", "model-3"):
