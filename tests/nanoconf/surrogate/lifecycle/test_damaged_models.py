@@ -150,6 +150,16 @@ def test_the_wrong_value_in_a_card_is_named(place, path, value, named):
     assert surrogate.name == "model-4" and named in lines[0]
 
 
+def test_valencies_without_an_error_band_are_named(place):
+    file = place / "model-5" / "card.json"
+    card = changed(json.loads(file.read_text()), ("band", "negative", "3:-1"), ...)
+    file.write_text(json.dumps(changed(card, ("checksum",), ...)))
+    surrogate, lines = loaded()
+    assert surrogate.name == "model-5" and not lines
+    with pytest.raises(InvalidInput, match="valencies = '3:-1': the model has an error band for"):
+        surrogate.predict(SlitSystem(positive_valency=3))
+
+
 def test_a_damaged_choice_is_named_and_the_newest_model_answers(place):
     put(place, "model-7", "2026-01-07")
     wrong = {
