@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.keeper import learning
-from backend.keeper.local_runs import LocalRuns
-from backend.keeper.log import log
+from backend.keeper.local_runs import LocalRuns, damage_line
+from backend.keeper.log import LogOnce, log
 from backend.runs.archive import Archive
-from backend.runs.run import LOCAL, Run
+from backend.runs.run import DAMAGED, LOCAL, Run
 from backend.system import InvalidInput
 
 # The SSH library is loaded when the first run goes to a cluster.
@@ -38,6 +38,10 @@ class Keeper:
     _dispatchers: dict[tuple[str, Path], Dispatcher] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _training: subprocess.Popen[bytes] | None = None
+    _log_once: LogOnce = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._log_once = self.local_runs.log_once = LogOnce(self.archive.home)
 
     def poll(self) -> bool:
         """Check every run once and start what can be started; return True if any is open."""
@@ -55,18 +59,28 @@ class Keeper:
 
     def _add_new_runs(self) -> None:
         """Add new runs and forget removed ones; finished runs are checked only once."""
+        self._name_damaged_folders()
         runs = {run.id: run for run in self.archive.runs()}
         for run_id in runs.keys() - self._seen:
-            run = runs[run_id]
-            if run.finished:
-                continue
-            if run.where == LOCAL:
-                self.local_runs.open[run_id] = run
-            else:
-                self._dispatch(run)
+            self._add(runs[run_id])
         for run_id in self.local_runs.open.keys() - runs.keys():
             del self.local_runs.open[run_id]
         self._seen = set(runs)
+
+    def _add(self, run: Run) -> None:
+        """Add a run unless it has finished; one that is set aside may be repaired."""
+        if run.damage():
+            self._log_once(damage_line(run))
+        if run.finished and run.error != DAMAGED:
+            return
+        if run.where == LOCAL:
+            self.local_runs.open[run.id] = run
+        else:
+            self._dispatch(run)
+
+    def _name_damaged_folders(self) -> None:
+        for folder in self.archive.damaged():
+            self._log_once(f"{folder.id}: damaged: {folder.reason} ({folder.path})")
 
     def _dispatch(self, run: Run) -> None:
         """Pass a run to the dispatcher of its cluster."""
