@@ -17,7 +17,7 @@ from backend.runs.run_files import LOCAL as LOCAL
 from backend.runs.run_files import QUEUES as QUEUES
 from backend.runs.run_files import Outcome as Outcome
 from backend.runs.run_state import RunState
-from backend.untrusted import in_words, one_line, open_file, read_bytes
+from backend.untrusted import Damaged, in_words, one_line, open_file, read_bytes
 
 # A worker acquires its lock before it loads NumPy and SciPy, so functions import them when needed.
 if TYPE_CHECKING:
@@ -282,6 +282,8 @@ class Run:
         if state != RunState.DONE:
             raise DamagedRun(f"run {self.id} is {state}: it has no result yet")
         try:
+            if damage := run_files.problem(self.folder, run_files.RESULT):
+                raise Damaged(damage)
             return SimulationResult.load(self.folder)
         except (OSError, ValueError) as error:
             raise DamagedRun(
