@@ -53,6 +53,7 @@ NOT_ACCEPTED = (
     "work-dir",
     "slurm-missing",
     "slurm-refused",
+    "answer-refused",
 )
 """Errors of runs that a cluster never accepted; they recur until its entry, its host or the login
 is corrected."""

@@ -348,23 +348,16 @@ RESULT = ("result.json", *PROFILES, "blocks.npz", "histogram.csv")
 FOLDERS = ("checkpoint", "partial")
 
 
-def check_content(name: str, content: bytes) -> None:
-    """Check the content of a file that a worker writes.
-
-    Raises
-    ------
-    Damaged
-        There is no such file, or its content is damaged; the message begins with the name.
-    """
-    kind = FROM_WORKER.get(name)
-    if kind is None:
-        raise Damaged(f"{one_line(name)[:80]!r} is not a file of a run")
+def content_problem(name: str, content: bytes) -> str:
+    """Return what is wrong with the content of a file that a worker writes; empty if nothing is."""
+    kind = FROM_WORKER[name]
     if len(content) > kind.limit:
-        raise Damaged(f"{name} is larger than {kind.limit} bytes")
+        return f"is larger than {kind.limit} bytes"
     try:
         kind.check(BytesIO(content))
     except ValueError as error:
-        raise Damaged(f"{name} {in_words(error)}") from None
+        return in_words(error)
+    return ""
 
 
 def problem(folder: Path, names: Iterable[str] = (*KINDS, *FOLDERS)) -> str:
