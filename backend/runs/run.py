@@ -17,7 +17,7 @@ from backend.runs.run_files import LOCAL as LOCAL
 from backend.runs.run_files import QUEUES as QUEUES
 from backend.runs.run_files import Outcome as Outcome
 from backend.runs.run_state import RunState
-from backend.untrusted import Damaged, in_words, one_line, open_file, read_bytes
+from backend.untrusted import Damaged, in_words, one_line, open_file, read_bytes, read_text
 
 # A worker acquires its lock before it loads NumPy and SciPy, so functions import them when needed.
 if TYPE_CHECKING:
@@ -231,8 +231,7 @@ class Run:
 
         charge = ChargeProfile.of(self.system, profiles)
         try:
-            text = (self.folder / "partial" / charge.FILE).read_text(encoding="utf-8")
-            return charge.with_errors(text)
+            return charge.with_errors(read_text(self.folder / "partial" / charge.FILE))
         except (OSError, ValueError):
             return charge
 

@@ -342,6 +342,9 @@ KINDS = {
 BEFORE_START = ("attempts.json", "progress.json", "worker.log", "worker.lock")
 """Files that must not be damaged when a worker is started."""
 
+PARTIAL = (*PROFILES, "charge.csv")
+"""Files of ``partial/``."""
+
 RESULT = ("result.json", *PROFILES, "blocks.npz", "histogram.csv")
 """Files that a result is loaded from."""
 

@@ -217,7 +217,7 @@ def _report(report: RunReport) -> dict[str, Any]:
         raise Damaged("has progress without a time")
     partial = {}
     for name, text in report.partial.items():
-        if name not in run_files.PROFILES:
+        if name not in run_files.PARTIAL:
             raise Damaged(f"has a profile {one_line(name)[:80]!r}")
         content = _decoded(text, name)
         if not run_files.content_problem(name, content):
