@@ -312,7 +312,7 @@ class Archive:
         except DamagedRun as error:
             return DamagedFolder(folder, str(error).removeprefix(f"{folder}: "))
         if run.id != name:
-            return DamagedFolder(folder, f"it is a copy of run {run.id}")
+            return DamagedFolder(folder, f"run.json belongs to run {run.id}")
         return run
 
     # --- submitting runs --------------------------------------------------------------------
@@ -458,8 +458,9 @@ def _stamps(folder: Path) -> tuple[int, ...]:
     """Return timestamps that change whenever a folder or its ``run.json`` does."""
     found = []
     for path in (folder, folder / "run.json"):
-        with contextlib.suppress(OSError):
-            found += [os.lstat(path).st_ctime_ns, os.stat(path).st_ctime_ns]
+        for read in (os.lstat, os.stat):
+            with contextlib.suppress(OSError):
+                found.append(read(path).st_ctime_ns)
     return tuple(found)
 
 

@@ -17,7 +17,7 @@ from backend.runs.run_files import LOCAL as LOCAL
 from backend.runs.run_files import QUEUES as QUEUES
 from backend.runs.run_files import Outcome as Outcome
 from backend.runs.run_state import RunState
-from backend.untrusted import Damaged, in_words, one_line, open_file, read_bytes, read_text
+from backend.untrusted import in_words, one_line, read_bytes
 
 # A worker acquires its lock before it loads NumPy and SciPy, so functions import them when needed.
 if TYPE_CHECKING:
@@ -31,9 +31,6 @@ CANCELLED_REASON = "cancelled on request"
 
 DAMAGED = "damaged"
 """Error of a run whose folder is damaged and was set aside."""
-
-LARGEST_LOG = 1 << 40
-"""Size limit of a log of which only the end is read (bytes)."""
 
 
 class DamagedRun(RuntimeError):
@@ -123,7 +120,7 @@ class Run:
         """Return the state that a result or a failure record sets; None if there is neither."""
         if os.path.lexists(self.folder / "result.json"):
             return RunState.DONE
-        failure = self._failure_record()
+        failure = run_files.failure_record(self.folder)
         return RunState(failure["state"]) if failure else None
 
     def _has_worker(self) -> bool:
@@ -175,19 +172,11 @@ class Run:
         A record that cannot be read, and damage because of which the run cannot start, are failures
         too.
         """
-        failure = self._failure_record()
+        failure = run_files.failure_record(self.folder)
         if failure is None and (damage := self._set_aside()):
-            return _failed(
-                f"{damage}: delete this file to start the run, or remove the run", DAMAGED
-            )
+            reason = f"{damage}: delete this file to start the run, or remove the run"
+            return run_files.failed(reason, DAMAGED)
         return failure
-
-    def _failure_record(self) -> dict[str, Any] | None:
-        path = self.folder / "failure.json"
-        failure = run_files.read(self.folder, path.name, run_files.failure)
-        if failure is not None or not os.path.lexists(path):
-            return failure
-        return _failed("failure.json cannot be read")
 
     @property
     def error(self) -> str:
@@ -227,24 +216,11 @@ class Run:
 
         Their errors are nan if the worker has not stored them.
         """
-        from backend.profiles.charge import ChargeProfile
-
-        charge = ChargeProfile.of(self.system, profiles)
-        try:
-            return charge.with_errors(read_text(self.folder / "partial" / charge.FILE))
-        except (OSError, ValueError):
-            return charge
+        return run_files.partial_charge(self.folder, self.system, profiles)
 
     def log_tail(self, lines: int = 20) -> list[str]:
         """Return the last lines of ``worker.log``."""
-        try:
-            with open_file(self.folder / "worker.log", LARGEST_LOG) as log:
-                log.seek(max(0, os.fstat(log.fileno()).st_size - 200 * lines - 4096))
-                text = log.read().decode("utf-8", "replace")
-        except (OSError, ValueError):
-            return []
-        last = text.splitlines()[-lines:] if lines > 0 else []
-        return [_printable(line) for line in last]
+        return run_files.log_tail(self.folder, lines)
 
     def wait(
         self,
@@ -286,7 +262,7 @@ class Run:
         DamagedRun
             The run has not finished, or its files are damaged.
         """
-        from backend.sampling.result import Cancelled, SimulationError, SimulationResult
+        from backend.sampling.result import Cancelled, SimulationError
 
         state = self.state
         if state == RunState.FAILED:
@@ -296,14 +272,10 @@ class Run:
         if state != RunState.DONE:
             raise DamagedRun(f"run {self.id} is {state}: it has no result yet")
         try:
-            if damage := run_files.problem(self.folder, run_files.RESULT):
-                raise Damaged(damage)
-            return SimulationResult.load(self.folder)
+            return run_files.load_result(self.folder)
         except (OSError, ValueError) as error:
-            raise DamagedRun(
-                f"the result in {self.folder} cannot be read ({one_line(str(error))}): "
-                "simulate the system again"
-            ) from error
+            line = f"the result in {self.folder} cannot be read ({one_line(str(error))})"
+            raise DamagedRun(f"{line}: simulate the system again") from error
 
     def has_intact_result(self) -> bool:
         """Return True if the run is done and its result can be loaded."""
@@ -487,11 +459,3 @@ def _inputs(folder: Path, request: dict[str, Any]) -> tuple[SlitSystem, RunSetti
 
 def _damaged(folder: Path, problem: str) -> DamagedRun:
     return DamagedRun(f"{folder}: run.json cannot be read: it {problem}")
-
-
-def _failed(reason: str, error: str = "") -> dict[str, Any]:
-    return {"state": RunState.FAILED, "reason": reason, "error": error, "detail": "", "time": ""}
-
-
-def _printable(line: str) -> str:
-    return "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in line)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from backend.dataclass_json import known
 from backend.untrusted import (
@@ -30,7 +30,14 @@ from backend.untrusted import (
     open_file,
     parse,
     read_bytes,
+    read_text,
 )
+
+if TYPE_CHECKING:
+    from backend.profiles.charge import ChargeProfile
+    from backend.profiles.density import SlitProfiles
+    from backend.sampling.result import SimulationResult
+    from backend.system import SlitSystem
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 INPUTS_HASH = re.compile(r"[0-9a-f]{64}")
@@ -45,6 +52,9 @@ NOT_FINITE = re.compile(rb"\b(nan|inf|infinity)\b", re.IGNORECASE)
 NAME_BYTES = 10_000
 TABLE_BYTES = 1_000_000
 LOG_BYTES = 16_000_000
+LARGEST_LOG = 1 << 40
+"""Size limit of a log of which only the end is read (bytes)."""
+
 BLOCKS_BYTES = 64_000_000
 """Maximum size of ``blocks.npz``, and of its array when unpacked."""
 
@@ -402,3 +412,51 @@ def read(folder: Path, name: str, reader: Callable[[bytes], Any]) -> Any:
         return reader(read_bytes(folder / name, limit))
     except (OSError, ValueError):
         return None
+
+
+# --- files that are read in part or together ------------------------------------------------
+
+
+def failure_record(folder: Path) -> dict[str, Any] | None:
+    """Return ``failure.json``, or a failure that says that it cannot be read; None without one."""
+    found = read(folder, "failure.json", failure)
+    if found is None and os.path.lexists(folder / "failure.json"):
+        return failed("failure.json cannot be read")
+    return found
+
+
+def failed(reason: str, error: str = "") -> dict[str, Any]:
+    """Return the content of ``failure.json`` for a run that failed because of its folder."""
+    return {**vars(Failure("failed", reason, error))}
+
+
+def log_tail(folder: Path, lines: int) -> list[str]:
+    """Return the last lines of ``worker.log``, without characters that control a terminal."""
+    try:
+        with open_file(folder / "worker.log", LARGEST_LOG) as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - 200 * lines - 4096))
+            text = log.read().decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return []
+    last = text.splitlines()[-lines:] if lines > 0 else []
+    return ["".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line) for line in last]
+
+
+def load_result(folder: Path) -> SimulationResult:
+    """Return the result in a folder; raise `ValueError` or `OSError` if it is damaged."""
+    from backend.sampling.result import SimulationResult
+
+    if found := problem(folder, RESULT):
+        raise Damaged(found)
+    return SimulationResult.load(folder)
+
+
+def partial_charge(folder: Path, system: SlitSystem, profiles: SlitProfiles) -> ChargeProfile:
+    """Return the charge that follows from the profiles so far, with errors if they are stored."""
+    from backend.profiles.charge import ChargeProfile
+
+    charge = ChargeProfile.of(system, profiles)
+    try:
+        return charge.with_errors(read_text(folder / "partial" / charge.FILE))
+    except (OSError, ValueError):
+        return charge

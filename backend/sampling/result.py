@@ -160,9 +160,9 @@ class SimulationResult:
             A file is missing or cannot be read.
         """
         run = checked(dict[str, Any], read_json(folder / "run.json"))
-        result = folder / "result.json"
-        values = checked(dict[str, Any], read_json(result)) if result.exists() else run
-        return cls(
+        file = folder / "result.json"
+        values = checked(dict[str, Any], read_json(file)) if file.exists() else run
+        result = cls(
             SlitSystem.from_dict(checked(dict[str, Any], run.get("system"), "system")),
             RunSettings.from_dict(checked(dict[str, Any], run.get("settings"), "settings")),
             SlitProfiles.load(folder),
@@ -170,6 +170,16 @@ class SimulationResult:
             BlockResiduals.load(folder),
             cls._load_histogram(folder),
         )
+        result._check_bins()
+        return result
+
+    def _check_bins(self) -> None:
+        """Raise `ValueError` if a file has another number of bins than the profiles."""
+        bins, residuals, histogram = len(self.positive.z), self.residuals, self.histogram
+        if residuals is not None and 2 * residuals.left.shape[-1] != bins:
+            raise ValueError(f"{residuals.FILE} has another number of bins")
+        if histogram is not None and len(histogram.positive.z) != bins:
+            raise ValueError(f"{self.HISTOGRAM} has another number of bins")
 
     @classmethod
     def _load_histogram(cls, folder: Path) -> SlitProfiles | None:

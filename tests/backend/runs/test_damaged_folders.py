@@ -81,7 +81,7 @@ def remove(path: Path) -> None:
 
 def truncate(path: Path) -> None:
     content = path.read_bytes() if path.exists() else b'{"fraction": '
-    path.write_bytes(content[: len(content) // 2])
+    path.write_bytes(content[: len(content) // 2].rstrip())
 
 
 def make_giant(path: Path) -> None:
@@ -495,6 +495,16 @@ def test_names_and_reasons_cannot_control_the_terminal(home, capsys):
     assert (run.name, failed.reason) == ("[2Jmine", "[2Jtwo lines")
     assert main(["runs"]) == 0 and main(["runs", "show", failed.id]) == 0
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_table_that_lacks_rows_is_not_used(home):
+    for number, name in enumerate(("histogram.csv", "negative_density.csv")):
+        folder = home / "runs" / f"{number:032x}"
+        shutil.copytree(FIXTURE / DONE, folder)
+        change(id=folder.name)(folder / "run.json")
+        lines = (folder / name).read_text().splitlines(keepends=True)
+        (folder / name).write_text("".join(lines[:-10]))
+        assert not Archive(home).get(folder.name).has_intact_result()
 
 
 def test_an_array_that_asks_for_more_memory_than_there_is_is_refused(home):
