@@ -13,6 +13,7 @@ import stat
 import types
 import typing
 from dataclasses import MISSING, fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NoReturn, Union
 
@@ -148,9 +149,9 @@ def checked(kind: Any, value: Any, name: str = "") -> Any:
     Damaged
         It is of another type.
     """
-    origin = typing.get_origin(kind)
-    if kind is Any:
+    if kind is Any or (kind in _PLAIN and type(value) is kind and _is_plain(value)):
         return value
+    origin = typing.get_origin(kind)
     if origin in (Union, types.UnionType):
         return _one_of(typing.get_args(kind), value, name)
     if origin is list:
@@ -168,6 +169,14 @@ def checked(kind: Any, value: Any, name: str = "") -> Any:
     return _scalar(kind, value, name)
 
 
+_PLAIN = (float, bool, str)
+
+
+def _is_plain(value: Any) -> bool:
+    """Return True for a value of which nothing but its type has to be checked."""
+    return not isinstance(value, str) or value.isascii()
+
+
 def _one_of(kinds: tuple[Any, ...], value: Any, name: str) -> Any:
     if value is None and type(None) in kinds:
         return None
@@ -182,8 +191,11 @@ def _one_of(kinds: tuple[Any, ...], value: Any, name: str) -> Any:
     raise problem
 
 
+_hints = lru_cache(maxsize=None)(typing.get_type_hints)
+
+
 def _record(kind: Any, values: dict[str, Any], name: str) -> Any:
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     for key in values:
         if key not in hints:
             raise Damaged(f"has an unknown key {_member(name, key)!r}")

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from backend.cluster.ssh.login import Ask
     from backend.cluster.waiting import Say
 
+CHECKS = 10
+"""Number of finished runs whose files are checked in one poll."""
+
 
 @dataclass
 class Keeper:
@@ -35,6 +38,7 @@ class Keeper:
     archive: Archive
     local_runs: LocalRuns = field(default_factory=LocalRuns)
     _seen: set[str] = field(default_factory=set)
+    _unchecked: list[Run] = field(default_factory=list)
     _dispatchers: dict[tuple[str, Path], Dispatcher] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _training: subprocess.Popen[bytes] | None = None
@@ -47,11 +51,12 @@ class Keeper:
         """Check every run once and start what can be started; return True if any is open."""
         self._add_new_runs()
         local = self.local_runs.poll()
+        self._check_finished_runs()
         if self.local_runs.any_finished and not local:
             self._train()
         with self._guard:
             on_clusters = any(each.busy for each in self._dispatchers.values())
-        return local or on_clusters
+        return local or on_clusters or bool(self._unchecked)
 
     def log_in(self, name: str, config: Path, ask: Ask, say: Say) -> None:
         """Log in to a cluster, and hold the connection; called from other threads."""
@@ -69,14 +74,23 @@ class Keeper:
 
     def _add(self, run: Run) -> None:
         """Add a run unless it has finished; one that is set aside may be repaired."""
-        if run.damage():
-            self._log_once(damage_line(run))
         if run.finished and run.error != DAMAGED:
+            self._unchecked.append(run)
             return
+        self._name_damage(run)
         if run.where == LOCAL:
             self.local_runs.open[run.id] = run
         else:
             self._dispatch(run)
+
+    def _name_damage(self, run: Run) -> None:
+        if run.damage():
+            self._log_once(damage_line(run))
+
+    def _check_finished_runs(self) -> None:
+        """Check the files of some finished runs; all at once would delay the others."""
+        for _ in range(min(CHECKS, len(self._unchecked))):
+            self._name_damage(self._unchecked.pop())
 
     def _name_damaged_folders(self) -> None:
         for folder in self.archive.damaged():

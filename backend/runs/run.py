@@ -48,7 +48,7 @@ class Run:
     Raises
     ------
     DamagedRun
-        ``run.json`` cannot be read, or belongs to another folder.
+        ``run.json`` is missing or damaged.
     """
 
     def __init__(self, folder: Path):

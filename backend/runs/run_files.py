@@ -47,8 +47,6 @@ LOCAL = "local"
 QUEUES = ("interactive", "sweep")
 """Queues in order of priority: runs that a user is waiting for, and runs of a sweep."""
 
-NOT_FINITE = re.compile(rb"\b(nan|inf|infinity)\b", re.IGNORECASE)
-
 NAME_BYTES = 10_000
 TABLE_BYTES = 1_000_000
 LOG_BYTES = 16_000_000
@@ -281,11 +279,11 @@ def _check_profile(stream: BinaryIO) -> None:
     """Check that a profile has the same number of finite columns in each row."""
     content = stream.read()
     _check_table(BytesIO(content))
-    separator = b"," if b"," in content else b"\t"
-    per_row = {line.count(separator) for line in content.splitlines()}
-    if len(per_row) != 1 or 0 in per_row:
+    # counted in total, which is fast; each row is parsed when the result is loaded
+    separators = content.count(b",") or content.count(b"\t")
+    if not separators or separators % content.count(b"\n"):
         raise Damaged("has rows of different lengths")
-    if NOT_FINITE.search(content):
+    if any(word in content.lower() for word in (b"nan", b"inf")):
         raise Damaged("has values that are not finite")
 
 
