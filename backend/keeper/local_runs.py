@@ -17,6 +17,9 @@ from backend.runs.worker import INTERRUPTED
 
 MAXIMUM_CRASHES = 3
 
+NICENESS = dict(zip(QUEUES, (5, 15), strict=True))
+"""Niceness of workers by queue: pages respond during runs, and sweeps hardly delay other runs."""
+
 
 @dataclass
 class LocalRuns:
@@ -126,7 +129,7 @@ class LocalRuns:
             self._give_up(run, crashes)
             return False
         try:
-            child = local.start(run.folder, threads=threads, nice=run.queue != QUEUES[0])
+            child = local.start(run.folder, threads=threads, niceness=NICENESS[run.queue])
         except OSError as error:
             log(f"{run.id}: cannot be started: {error}")
             self._count_failed_start(run)
