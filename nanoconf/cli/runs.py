@@ -204,5 +204,9 @@ def _remove(run: Run, options: Namespace) -> int:
     except DamagedRun as error:
         print(f"nanoconf: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        line = f"run {run.id} cannot be removed ({error}): delete {run.folder}"
+        print(f"nanoconf: {line}", file=sys.stderr)
+        return 1
     print(f"{run.id}: removed")
     return 0
