@@ -7,6 +7,7 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
+from backend.files import check_room
 from backend.keeper.log import log
 from backend.runs import local
 from backend.runs.archive import QUIET_SECONDS
@@ -15,6 +16,9 @@ from backend.runs.run_state import RunState
 from backend.runs.worker import INTERRUPTED
 
 MAXIMUM_CRASHES = 3
+
+ROOM_SECONDS = 5.0
+"""Interval at which a full disk is checked again (s)."""
 
 
 @dataclass
@@ -40,6 +44,7 @@ class LocalRuns:
     failed_starts: dict[str, int] = field(default_factory=dict)
     unwritable: set[str] = field(default_factory=set)
     any_finished: bool = False
+    _full_until: float = 0.0
     _unchanged_since: dict[str, int] = field(default_factory=dict)
 
     def poll(self) -> bool:
@@ -106,10 +111,22 @@ class LocalRuns:
         for run in waiting:
             needed = local.cores_of(run.request["settings"])
             occupied = taken[QUEUES[0]] if run.queue == QUEUES[0] else sum(taken.values())
-            if occupied + needed > local.cores():
+            if occupied + needed > local.cores() or not self._has_room(run):
                 break
             if self._start(run, needed):
                 taken[run.queue] += needed
+
+    def _has_room(self, run: Run) -> bool:
+        """Return True if the disk has room for a run; on a full disk no run starts."""
+        if time.monotonic() < self._full_until:
+            return False
+        try:
+            check_room(run.folder.parent)
+        except OSError as error:
+            log(f"no run can start: {error}")
+            self._full_until = time.monotonic() + ROOM_SECONDS
+            return False
+        return True
 
     def _start(self, run: Run, threads: int) -> bool:
         self._unchanged_since.pop(run.id, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from backend import __version__
+from backend.environment import fingerprint
 from backend.keeper.keeper import Keeper
 from backend.keeper.log import log
 from backend.keeper.logins import accept_logins
@@ -25,15 +27,25 @@ RETRY_SECONDS = 5.0
 """Pause after an error."""
 
 
-def keep(home: Path, idle_seconds: float) -> int:
-    """Run as the keeper of a home until it has been idle for a while; return the exit status."""
+def keep(home: Path, idle_seconds: float, environment: str = "") -> int:
+    """Run as the keeper of a home until it has been idle for a while; return the exit status.
+
+    Parameters
+    ----------
+    home : Path
+        The folder of the archive.
+    idle_seconds : float
+        Idle time after which the keeper exits (s).
+    environment : str
+        `fingerprint` of the process that starts the keeper; by default of this one.
+    """
     archive = Archive(home)
     archive.prepare()
     lock = Lock(home / "keeper.lock")
     # Wait for a keeper that is exiting, and for `ensure_keeper`, which probes the lock.
     if not lock.acquire(wait_seconds=1.0):
         return 0
-    lock.write(f'{{"pid": {os.getpid()}, "version": "{__version__}"}}\n')
+    _describe(lock, environment or fingerprint())
     log(f"keeper of {home}, nanoconf {__version__}, process {os.getpid()}")
     archive.remove_leftovers()
     stop_requested = _stop_signal()
@@ -51,6 +63,15 @@ def keep(home: Path, idle_seconds: float) -> int:
             log("stopped; workers keep running")
             return 0
     return 0
+
+
+def _describe(lock: Lock, environment: str) -> None:
+    """Write this process and its environment to the lock file."""
+    about = {"pid": os.getpid(), "version": __version__, "environment": environment}
+    try:
+        lock.write(json.dumps(about) + "\n")
+    except OSError as error:  # the keeper waits until the disk has room again
+        log(f"keeper.lock cannot be written: {error}")
 
 
 def _poll(keeper: Keeper) -> tuple[bool, float]:

@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend import __version__
-from backend.files import write_json
+from backend.engines import registry
+from backend.environment import user_path
+from backend.files import FULL, check_room, write_json
+from backend.inputs import InvalidInput, check_text
 from backend.locks import Lock
 from backend.runs.run import LOCAL, QUEUES, DamagedRun, Run, now
 from backend.runs.run_state import RunState
@@ -26,6 +29,7 @@ __all__ = ["Archive", "Run", "UnknownRun", "UnusableHome", "default_home", "inpu
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 LEFTOVER_SECONDS = 3600.0
+
 
 RESUMABLE_ERRORS = ("time-limit", "node-failed", "preempted", "interrupted", "job-lost")
 """Errors that leave a checkpoint on the cluster, from which an identical run can resume."""
@@ -66,10 +70,14 @@ def default_home() -> Path:
     """Return the archive folder: ``NANOCONF_HOME``, or ``nanoconf`` in the user's data folder."""
     chosen = os.environ.get("NANOCONF_HOME")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return user_path("NANOCONF_HOME", chosen)
     import platformdirs
 
-    return Path(platformdirs.user_data_dir("nanoconf"))
+    found = Path(platformdirs.user_data_dir("nanoconf"))
+    if not found.is_absolute():
+        problem = "is missing: this user has no home folder, so set it to a folder for the archive"
+        raise InvalidInput("NANOCONF_HOME", "", problem)
+    return found
 
 
 def inputs_hash(system: SlitSystem, settings: RunSettings, version: str = __version__) -> str:
@@ -110,7 +118,7 @@ class Archive:
     """
 
     def __init__(self, home: str | Path | None = None):
-        self.home = default_home() if home is None else Path(home).expanduser().absolute()
+        self.home = default_home() if home is None else user_path("home", home)
         self.folder = self.home / "runs"
         self._known: dict[str, Run] = {}
         self._by_hash: dict[str, list[Run]] = {}
@@ -280,13 +288,17 @@ class Archive:
         Raises
         ------
         UnusableHome
-            The archive folder cannot be written to.
+            The archive folder cannot be written to, or the disk is full.
         InvalidInput
-            The run cannot save that many snapshots.
+            The run cannot save that many snapshots, its name is not one line of text, or its
+            engine cannot be executed on this computer.
         """
         from backend.sampling.trajectory import check_snapshots
 
         check_snapshots(system, settings)
+        check_text("name", name)
+        if where == LOCAL:
+            registry.get(settings.engine).check()
         if queue not in QUEUES:
             raise ValueError(f"queue = {queue!r}: must be one of {', '.join(QUEUES)}")
         if (where == LOCAL) != (cluster is None):
@@ -324,6 +336,7 @@ class Archive:
 
     def _make_folder(self, request: dict) -> Path:
         """Create a run folder that is complete when it appears under its name."""
+        self.check_room()
         folder = self.folder / request["id"]
         incomplete = self.folder / f".new-{request['id']}"
         try:
@@ -354,11 +367,26 @@ class Archive:
         except OSError as error:
             raise self._unusable(error) from error
 
+    def check_room(self) -> None:
+        """Check that the disk has room for a run.
+
+        Raises
+        ------
+        UnusableHome
+            The disk or the quota is full, or the archive folder cannot be written to.
+        """
+        try:
+            check_room(self.home)
+        except OSError as error:
+            raise self._unusable(error) from error
+
     def _unusable(self, error: OSError) -> UnusableHome:
         problem = error.strerror or str(error)
+        advice = "choose another with NANOCONF_HOME"
+        if error.errno in FULL:
+            advice = f"free some space, or {advice}"
         return UnusableHome(
-            f"the archive folder {self.home} cannot be written to ({problem}): "
-            "choose another with NANOCONF_HOME"
+            f"the archive folder {self.home} cannot be written to ({problem}): {advice}"
         )
 
     def remove_leftovers(self) -> None:

@@ -7,13 +7,19 @@ returns at once.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Protocol, cast
 
 from backend import __version__
+from backend.environment import check_environment
+from backend.files import FULL
+from backend.inputs import LONGEST_MESSAGE, one_line, shortened, shown
 from nanoconf.cli.parser import (
     BAD_INPUT,
     Parser,
@@ -75,23 +81,43 @@ class Verb(Protocol):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Execute a command line; return the exit status."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    options = parser().parse_args(attach_negative_numbers(typed))
-    options.command_line = ["nanoconf", *typed]
+    options = Namespace(command_line=["nanoconf", *typed])
+    _accept_all_characters()
     try:
-        return options.execute(options)
+        parser().parse_args(attach_negative_numbers(typed), options)
+        check_environment()
+        status = options.execute(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         print("nanoconf: cancelled", file=sys.stderr)
         return FAILED
     except BrokenPipeError:
-        sys.stderr.close()  # the reader has closed the pipe, which is not an error
+        _discard_output()  # the reader has closed the pipe, which is not an error
         return DONE
     except Exception as error:
         explanation = _explain(error, options)
         if explanation is None:
             raise
         line, status = explanation
-        print(f"nanoconf: {line}", file=sys.stderr)
+        print(f"nanoconf: {one_line(line)}", file=sys.stderr)
+        if isinstance(error, OSError) and error.filename is None:
+            _discard_output()  # it may be standard output that cannot be written
         return status
+
+
+def _accept_all_characters() -> None:
+    """Print characters that the terminal's encoding lacks as escapes instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _discard_output() -> None:
+    """Discard what is still to be printed; Python would report it when it exits."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> Parser:
@@ -120,12 +146,22 @@ def _explain(error: Exception, options: Namespace) -> tuple[str, int] | None:
         value = typed if isinstance(typed, str) and typed else error.value
         if value == "" and error.allowed.startswith("is missing"):
             return f"{error.parameter} {error.allowed}", BAD_INPUT
-        return f"{error.parameter} = {value}: {error.allowed}", BAD_INPUT
+        line = f"{error.parameter} = {shown(value)}: {error.allowed}"
+        return shortened(line, LONGEST_MESSAGE), BAD_INPUT
     if isinstance(error, (UnknownRun, UnusableHome)):
         return str(error), BAD_INPUT
-    if isinstance(error, (SimulationError, Cancelled, DamagedRun, ClusterProblem, OSError)):
+    if isinstance(error, (SimulationError, Cancelled, DamagedRun, ClusterProblem)):
         return str(error), FAILED
-    return None
+    return (_system_error(error), FAILED) if isinstance(error, OSError) else None
+
+
+def _system_error(error: OSError) -> str:
+    """Return one line for an error of the operating system, and a remedy for a full disk."""
+    if error.errno is None or not error.strerror:
+        return str(error)
+    place = "output" if error.filename is None else shown(str(error.filename))
+    advice = ": free some space, or choose another folder" if error.errno in FULL else ""
+    return f"{place}: {error.strerror}{advice}"
 
 
 if __name__ == "__main__":

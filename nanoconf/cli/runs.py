@@ -43,7 +43,7 @@ def add_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument("ids", nargs="*", metavar="ID", help="run IDs or unique prefixes")
     add_json(parser)
-    parser.add_argument("--newest", type=int, metavar="N", help="list only the N newest runs")
+    parser.add_argument("--newest", metavar="N", help="list only the N newest runs")
     add_output(parser, "the files of the run that is shown", required=False)
 
 
@@ -69,7 +69,7 @@ def execute(options: Namespace) -> int:
 def _list(archive: Archive, options: Namespace) -> int:
     from nanoconf.tables import aligned
 
-    found = archive.runs()[: options.newest]
+    found = archive.runs()[: _newest(options)]
     if options.json:
         print_json([as_json(run) for run in found])
     elif found:
@@ -77,6 +77,13 @@ def _list(archive: Archive, options: Namespace) -> int:
     else:
         print(f"no runs in {archive.home}")
     return 0
+
+
+def _newest(options: Namespace) -> int | None:
+    """Return the number of runs to list; None for all."""
+    from nanoconf.data.parsing import whole_number
+
+    return None if options.newest is None else whole_number("newest", options.newest, 1, 10**9)
 
 
 def as_json(run: Run) -> dict[str, Any]:

@@ -1,0 +1,112 @@
+"""Environment variables: their validation, and a fingerprint of the environment of a process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from backend import __version__
+from backend.inputs import InvalidInput, check_text
+
+WHOLE_NUMBERS = {
+    "NANOCONF_CORES": (1, "must be a whole number of cores, 1 or more"),
+    "NANOCONF_RETRAIN_AFTER": (0, "must be a whole number of runs; 0 means never"),
+}
+"""Variables that hold whole numbers: the least one, and what is allowed in words."""
+
+MAXIMUM_DIGITS = 9
+
+FOLDERS = ("NANOCONF_HOME", "NANOCONF_MODELS", "NANOCONF_CLUSTER_CONFIG")
+"""Variables that hold paths."""
+
+UNRELATED = ("NANOCONF_HOME", "NANOCONF_SHARED")
+"""Variables that do not affect the keeper of a home."""
+
+
+def whole_number(name: str) -> int | None:
+    """Return the value of one of `WHOLE_NUMBERS`; None if the variable is not set or empty.
+
+    Raises
+    ------
+    InvalidInput
+        The value is not such a number.
+    """
+    text = os.environ.get(name, "")
+    least, allowed = WHOLE_NUMBERS[name]
+    usual = text.isascii() and text.isdigit() and len(text) <= MAXIMUM_DIGITS
+    if text and not (usual and int(text) >= least):
+        raise InvalidInput(name, text, allowed)
+    return int(text) if text else None
+
+
+def user_path(name: str, text: str | Path) -> Path:
+    """Return a path that a user has given as an absolute path; ``~`` is the home folder.
+
+    Raises
+    ------
+    InvalidInput
+        The text is empty or not valid, or there is no such home folder.
+    """
+    if not str(text):
+        raise InvalidInput(name, "", "must not be empty")
+    check_text(name, str(text))
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise InvalidInput(name, str(text), "the home folder ~ is not known") from error
+
+
+def check_environment() -> None:
+    """Check all variables of this program, before anything is started.
+
+    Raises
+    ------
+    InvalidInput
+        The value of a variable is not allowed.
+    """
+    for name in WHOLE_NUMBERS:
+        whole_number(name)
+    for name in FOLDERS:
+        if os.environ.get(name):
+            user_path(name, os.environ[name])
+    _check_checkpoint_seconds("NANOCONF_CHECKPOINT_SECONDS")
+    _check_command("NANOCONF_MPI")
+
+
+def _check_checkpoint_seconds(name: str) -> None:
+    text = os.environ.get(name, "")
+    try:
+        valid = not text or 0 <= float(text) < float("inf")
+    except ValueError:
+        valid = False
+    if not valid:
+        raise InvalidInput(name, text, "must be a time in seconds, 0 or more")
+
+
+def _check_command(name: str) -> None:
+    text = os.environ.get(name, "")
+    check_text(name, text)
+    try:
+        shlex.split(text)
+    except ValueError as error:
+        raise InvalidInput(name, text, "must be a command with matching quotes") from error
+
+
+def fingerprint() -> str:
+    """Return a hash of what decides how a keeper started here would work.
+
+    It covers the version and the location of this package, the Python installation, ``PYTHONPATH``
+    and the variables of this program.
+    """
+    chosen = {
+        name: value
+        for name, value in os.environ.items()
+        if name in ("PYTHONPATH", "NUMBA_CACHE_DIR") or name.startswith("NANOCONF_")
+        if value and name not in UNRELATED
+    }
+    about = [__version__, str(Path(__file__).resolve().parent), sys.prefix, sys.version, chosen]
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
