@@ -44,7 +44,7 @@ def whole_number(name: str) -> int | None:
 
 
 def user_path(name: str, text: str | Path) -> Path:
-    """Return a path that a user has given as an absolute path; ``~`` is the home folder.
+    """Return a path that a user has given; ``~`` is the home folder.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def user_path(name: str, text: str | Path) -> Path:
         raise InvalidInput(name, "", "must not be empty")
     check_text(name, str(text))
     try:
-        return Path(text).expanduser().absolute()
+        return Path(text).expanduser()
     except RuntimeError as error:
         raise InvalidInput(name, str(text), "the home folder ~ is not known") from error
 

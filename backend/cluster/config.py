@@ -152,7 +152,7 @@ def config_path() -> Path:
     """Return ``NANOCONF_CLUSTER_CONFIG``, or clusters.toml in the user's settings folder."""
     chosen = os.environ.get(VARIABLE)
     if chosen:
-        return user_path(VARIABLE, chosen)
+        return user_path(VARIABLE, chosen).absolute()
     import platformdirs
 
     return Path(platformdirs.user_config_dir("nanoconf")) / "clusters.toml"

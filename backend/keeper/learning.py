@@ -18,7 +18,6 @@ from typing import Any, Self
 from backend import environment
 from backend.files import read_json, write_json
 from backend.runs.archive import Archive
-from backend.system import InvalidInput
 
 FILE = "learning.json"
 VARIABLE = "NANOCONF_RETRAIN_AFTER"

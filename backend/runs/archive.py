@@ -70,7 +70,7 @@ def default_home() -> Path:
     """Return the archive folder: ``NANOCONF_HOME``, or ``nanoconf`` in the user's data folder."""
     chosen = os.environ.get("NANOCONF_HOME")
     if chosen:
-        return user_path("NANOCONF_HOME", chosen)
+        return user_path("NANOCONF_HOME", chosen).absolute()
     import platformdirs
 
     found = Path(platformdirs.user_data_dir("nanoconf"))
@@ -118,7 +118,7 @@ class Archive:
     """
 
     def __init__(self, home: str | Path | None = None):
-        self.home = default_home() if home is None else user_path("home", home)
+        self.home = default_home() if home is None else user_path("home", home).absolute()
         self.folder = self.home / "runs"
         self._known: dict[str, Run] = {}
         self._by_hash: dict[str, list[Run]] = {}

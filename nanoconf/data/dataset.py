@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -35,6 +35,9 @@ COUNTED = "negative_ions"
 """Input whose column holds the number of simulated ions, even if the input was not given."""
 
 MOLAR = "M (mol/L)"
+
+OPTIONAL = ("histogram", "histogram_error", "blocks")
+"""Columns that a dataset may lack."""
 
 OTHER_COLUMNS = {
     "positive_ions": "int32",
@@ -133,17 +136,50 @@ def bin_centres(confinement_length: float) -> np.ndarray:
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:
     """Load the rows of a dataset as dictionaries."""
-    import pyarrow.parquet
-
-    try:
-        rows = pyarrow.parquet.read_table(folder / FILE).to_pylist()
-    except (OSError, pyarrow.ArrowInvalid) as error:
-        raise InvalidInput("data", str(folder), f"holds no dataset ({FILE}): {error}") from error
+    rows = read_table(folder).to_pylist()
     for row in rows:
         for name in PROFILES:
             if row.get(name) is not None:
                 row[name] = np.array(row[name], dtype=np.float32)
     return rows
+
+
+def read_table(folder: Path) -> pyarrow.Table:
+    """Load the table of a dataset.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder holds no dataset, or its profiles do not have `HALF` values.
+    """
+    import pyarrow
+    import pyarrow.compute
+    import pyarrow.parquet
+
+    def refuse(problem: object) -> NoReturn:
+        raise InvalidInput("data", str(folder), f"holds no dataset ({FILE}): {problem}")
+
+    file = folder / FILE
+    if file.exists() and not file.is_file():
+        refuse("not a regular file")
+    try:
+        table = pyarrow.parquet.read_table(file)
+    except (OSError, pyarrow.ArrowException) as error:
+        refuse(getattr(error, "strerror", None) or error)
+    missing = [name for name in columns() if name not in (*OPTIONAL, *table.column_names)]
+    if missing:
+        refuse(f"it lacks the columns {', '.join(missing)}")
+    try:
+        schema = _schema(table.column_names)
+        table = table.select(schema.names).cast(schema)
+    except pyarrow.ArrowException as error:
+        refuse(error)
+    for name in ("density", "error"):
+        lengths = pyarrow.compute.list_value_length(table[name]).to_pylist()
+        values = pyarrow.compute.list_flatten(table[name]).to_numpy()
+        if any(length != HALF for length in lengths) or not np.isfinite(values).all():
+            refuse(f"{name} must have {HALF} finite values in each row")
+    return table
 
 
 # --- writing --------------------------------------------------------------------------------
@@ -234,7 +270,8 @@ def save(folder: Path, rows: Sequence[dict[str, Any]], card: dict[str, Any]) -> 
     write_json(folder / CARD, {**card, "sha256": {FILE: digest}})
 
 
-def _schema() -> pyarrow.Schema:
+def _schema(names: Collection[str] | None = None) -> pyarrow.Schema:
+    """Return the names and types of all columns, or of some of them."""
     import pyarrow
 
     types = {
@@ -243,7 +280,7 @@ def _schema() -> pyarrow.Schema:
         else pyarrow.type_for_alias(kind)
         for name, kind in columns().items()
     }
-    return pyarrow.schema(list(types.items()))
+    return pyarrow.schema([each for each in types.items() if names is None or each[0] in names])
 
 
 def describe(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

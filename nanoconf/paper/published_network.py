@@ -240,13 +240,18 @@ class PaperNetwork:
         except (OSError, ValueError) as error:
             problem = f"contains no network from `nanoconf paper train` ({error})"
             raise InvalidInput("network", str(folder), problem) from error
-        if card.get("kind") != KIND:
-            problem = f"contains a model of kind {card.get('kind')!r}, not {KIND!r}"
+        kind = card.get("kind") if isinstance(card, dict) else None
+        if kind != KIND:
+            problem = f"contains a model of kind {kind!r}, not {KIND!r}"
             raise InvalidInput("network", str(folder), problem)
         import_tensorflow()
         import keras
 
-        return cls(keras.saving.load_model(folder / NETWORK, compile=False), card)
+        try:
+            return cls(keras.saving.load_model(folder / NETWORK, compile=False), card)
+        except Exception as error:  # a damaged archive can raise almost anything in Keras
+            problem = f"{NETWORK} cannot be read ({type(error).__name__})"
+            raise InvalidInput("network", str(folder), problem) from error
 
     def __call__(self, systems: Sequence[SlitSystem]) -> np.ndarray:
         """Predict densities (M) of positive ions from wall to midplane, shape (systems, 150).

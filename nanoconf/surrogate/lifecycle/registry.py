@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from backend.environment import user_path
 from backend.files import read_json, write_json
 from backend.runs.archive import default_home
 from nanoconf.surrogate.card import CARD, Card
@@ -177,10 +178,10 @@ def package_models() -> Path:
 
 def _places(path: str | Path | None) -> list[tuple[str, Path]]:
     if path is not None:
-        return [("argument", Path(path).expanduser())]
+        return [("argument", user_path("model", path))]
     places = [("home", home_models()), ("package", package_models())]
     if chosen := os.environ.get("NANOCONF_MODELS"):
-        places.insert(0, ("NANOCONF_MODELS", Path(chosen).expanduser()))
+        places.insert(0, ("NANOCONF_MODELS", user_path("NANOCONF_MODELS", chosen)))
     return places
 
 
