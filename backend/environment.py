@@ -23,24 +23,28 @@ MAXIMUM_DIGITS = 9
 FOLDERS = ("NANOCONF_HOME", "NANOCONF_MODELS", "NANOCONF_CLUSTER_CONFIG")
 """Variables that hold paths."""
 
+SECONDS, COMMAND = "NANOCONF_CHECKPOINT_SECONDS", "NANOCONF_MPI"
+
 UNRELATED = ("NANOCONF_HOME", "NANOCONF_SHARED")
 """Variables that do not affect the keeper of a home."""
 
 
 def whole_number(name: str) -> int | None:
-    """Return the value of one of `WHOLE_NUMBERS`; None if the variable is not set or empty.
+    """Return the value of one of `WHOLE_NUMBERS`; None if the variable is not set.
 
     Raises
     ------
     InvalidInput
         The value is not such a number.
     """
-    text = os.environ.get(name, "")
+    text = os.environ.get(name)
+    if text is None:
+        return None
     least, allowed = WHOLE_NUMBERS[name]
     usual = text.isascii() and text.isdigit() and len(text) <= MAXIMUM_DIGITS
-    if text and not (usual and int(text) >= least):
+    if not (usual and int(text) >= least):
         raise InvalidInput(name, text, allowed)
-    return int(text) if text else None
+    return int(text)
 
 
 def user_path(name: str, text: str | Path) -> Path:
@@ -52,7 +56,7 @@ def user_path(name: str, text: str | Path) -> Path:
         The text is empty or not valid, or there is no such home folder.
     """
     if not str(text):
-        raise InvalidInput(name, "", "must not be empty")
+        raise InvalidInput(name, "", "must not be empty; without it, the default is used")
     check_text(name, str(text))
     try:
         return Path(text).expanduser()
@@ -70,25 +74,23 @@ def check_environment() -> None:
     """
     for name in WHOLE_NUMBERS:
         whole_number(name)
-    for name in FOLDERS:
-        if os.environ.get(name):
-            user_path(name, os.environ[name])
-    _check_checkpoint_seconds("NANOCONF_CHECKPOINT_SECONDS")
-    _check_command("NANOCONF_MPI")
+    checks = {**dict.fromkeys(FOLDERS, user_path), SECONDS: _check_seconds, COMMAND: _check_command}
+    for name, check in checks.items():
+        text = os.environ.get(name)
+        if text is not None:
+            check(name, text)
 
 
-def _check_checkpoint_seconds(name: str) -> None:
-    text = os.environ.get(name, "")
+def _check_seconds(name: str, text: str) -> None:
     try:
-        valid = not text or 0 <= float(text) < float("inf")
+        valid = 0 <= float(text) < float("inf")
     except ValueError:
         valid = False
     if not valid:
         raise InvalidInput(name, text, "must be a time in seconds, 0 or more")
 
 
-def _check_command(name: str) -> None:
-    text = os.environ.get(name, "")
+def _check_command(name: str, text: str) -> None:
     check_text(name, text)
     try:
         shlex.split(text)

@@ -69,7 +69,7 @@ class UnusableHome(OSError):
 def default_home() -> Path:
     """Return the archive folder: ``NANOCONF_HOME``, or ``nanoconf`` in the user's data folder."""
     chosen = os.environ.get("NANOCONF_HOME")
-    if chosen:
+    if chosen is not None:
         return user_path("NANOCONF_HOME", chosen).absolute()
     import platformdirs
 

@@ -150,9 +150,17 @@ def _explain(error: Exception, options: Namespace) -> tuple[str, int] | None:
         return shortened(line, LONGEST_MESSAGE), BAD_INPUT
     if isinstance(error, (UnknownRun, UnusableHome)):
         return str(error), BAD_INPUT
+    if isinstance(error, FileNotFoundError) and _is_missing_model(error):
+        return str(error), BAD_INPUT
     if isinstance(error, (SimulationError, Cancelled, DamagedRun, ClusterProblem)):
         return str(error), FAILED
     return (_system_error(error), FAILED) if isinstance(error, OSError) else None
+
+
+def _is_missing_model(error: Exception) -> bool:
+    from nanoconf.surrogate.lifecycle.registry import ModelNotFound
+
+    return isinstance(error, ModelNotFound)
 
 
 def _system_error(error: OSError) -> str:

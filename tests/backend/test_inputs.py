@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import pytest
 
 from backend.inputs import SYSTEM, Input, InvalidInput
+from backend.profiles.bins import HALF
 from backend.settings import SETTINGS, RunSettings
 from backend.system import SlitSystem
 from nanoconf.api import simulate
@@ -191,7 +192,7 @@ def test_an_added_input_has_a_field_on_the_page():
 
 @pytest.mark.usefixtures("dipole")
 def test_an_added_input_is_a_column_of_datasets(tmp_path):
-    profile = {"density": [0.0, 1.0], "error": [0.1, 0.1]}
+    profile = {"density": [1.0] * HALF, "error": [0.1] * HALF}
     row = {**DipolarSystem(dipole_moment=2.5).to_dict(), "system": 0, "species": "positive"}
     dataset.save(tmp_path, [row | profile], {})
     assert list(dataset.load(tmp_path)["dipole_moment"]) == [2.5]

@@ -87,10 +87,11 @@ def time_limit(seconds: float = SECONDS) -> Iterator[None]:
     def end(_signal: int, _frame: object) -> None:
         raise Hang
 
+    # pytest's own time limit uses the same timer
     before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_REAL, left)
         signal.signal(signal.SIGALRM, before)
