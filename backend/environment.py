@@ -64,6 +64,32 @@ def user_path(name: str, text: str | Path) -> Path:
         raise InvalidInput(name, str(text), "the home folder ~ is not known") from error
 
 
+def default_folder(kind: str, variable: str) -> Path:
+    """Return the user's folder for the data, the settings or the cache of this program.
+
+    Parameters
+    ----------
+    kind : {"data", "config", "cache"}
+        What the folder is for.
+    variable : str
+        Environment variable that names another folder.
+
+    Raises
+    ------
+    InvalidInput
+        The user has no home folder.
+    """
+    import platformdirs
+
+    try:
+        folder = Path(getattr(platformdirs, f"user_{kind}_dir")("nanoconf"))
+    except RuntimeError:
+        folder = Path()
+    if not folder.is_absolute():
+        raise InvalidInput(variable, "", "is missing: this user has no home folder, so set it")
+    return folder
+
+
 def check_environment() -> None:
     """Check all variables of this program, before anything is started.
 

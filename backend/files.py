@@ -22,17 +22,23 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ROOM_BYTES = 256_000
 """Room that a disk must have before a run starts (bytes): the size of a small result."""
 
+PROBE_BYTES = 4096
+
 
 def check_room(folder: Path) -> None:
-    """Check that a folder can be written to and has room, by writing a file that has no name.
+    """Check that a folder can be written to and that its disk has `ROOM_BYTES`.
 
     Raises
     ------
     OSError
         The folder cannot be written to, or the disk or the quota is full.
     """
+    disk = os.statvfs(folder)
+    if disk.f_blocks and disk.f_bavail * disk.f_frsize < ROOM_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    # small, because it takes room from other processes for an instant
     with tempfile.TemporaryFile(dir=folder) as probe:
-        probe.write(bytes(ROOM_BYTES))
+        probe.write(bytes(PROBE_BYTES))
 
 
 @contextmanager

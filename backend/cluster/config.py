@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.engines import registry
-from backend.environment import user_path
+from backend.environment import default_folder, user_path
 from backend.files import read_regular
 from backend.inputs import check_text
 from backend.system import InvalidInput
@@ -153,9 +153,7 @@ def config_path() -> Path:
     chosen = os.environ.get(VARIABLE)
     if chosen:
         return user_path(VARIABLE, chosen).absolute()
-    import platformdirs
-
-    return Path(platformdirs.user_config_dir("nanoconf")) / "clusters.toml"
+    return default_folder("config", VARIABLE) / "clusters.toml"
 
 
 def load(path: Path | None = None) -> dict[str, Cluster]:

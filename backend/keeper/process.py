@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -45,7 +46,8 @@ def keep(home: Path, idle_seconds: float, environment: str = "") -> int:
     # Wait for a keeper that is exiting, and for `ensure_keeper`, which probes the lock.
     if not lock.acquire(wait_seconds=1.0):
         return 0
-    _describe(lock, environment or fingerprint())
+    environment = environment or fingerprint()
+    described = _describe(lock, environment)
     log(f"keeper of {home}, nanoconf {__version__}, process {os.getpid()}")
     archive.remove_leftovers()
     stop_requested = _stop_signal()
@@ -53,6 +55,7 @@ def keep(home: Path, idle_seconds: float, environment: str = "") -> int:
     _accept_logins(keeper)
     last_busy = time.monotonic()
     while lock.file_exists():
+        described = described or _describe(lock, environment)
         busy, pause = _poll(keeper)
         if busy:
             last_busy = time.monotonic()
@@ -65,13 +68,13 @@ def keep(home: Path, idle_seconds: float, environment: str = "") -> int:
     return 0
 
 
-def _describe(lock: Lock, environment: str) -> None:
-    """Write this process and its environment to the lock file."""
+def _describe(lock: Lock, environment: str) -> bool:
+    """Write this process and its environment to the lock file; return False on a full disk."""
     about = {"pid": os.getpid(), "version": __version__, "environment": environment}
-    try:
+    with contextlib.suppress(OSError):
         lock.write(json.dumps(about) + "\n")
-    except OSError as error:  # the keeper waits until the disk has room again
-        log(f"keeper.lock cannot be written: {error}")
+        return True
+    return False
 
 
 def _poll(keeper: Keeper) -> tuple[bool, float]:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from backend import __version__
 from backend.engines import registry
-from backend.environment import user_path
+from backend.environment import default_folder, user_path
 from backend.files import FULL, check_room, write_json
-from backend.inputs import InvalidInput, check_text
+from backend.inputs import check_text, shown
 from backend.locks import Lock
 from backend.runs.run import LOCAL, QUEUES, DamagedRun, Run, now
 from backend.runs.run_state import RunState
@@ -71,13 +71,7 @@ def default_home() -> Path:
     chosen = os.environ.get("NANOCONF_HOME")
     if chosen is not None:
         return user_path("NANOCONF_HOME", chosen).absolute()
-    import platformdirs
-
-    found = Path(platformdirs.user_data_dir("nanoconf"))
-    if not found.is_absolute():
-        problem = "is missing: this user has no home folder, so set it to a folder for the archive"
-        raise InvalidInput("NANOCONF_HOME", "", problem)
-    return found
+    return default_folder("data", "NANOCONF_HOME")
 
 
 def inputs_hash(system: SlitSystem, settings: RunSettings, version: str = __version__) -> str:
@@ -143,7 +137,7 @@ class Archive:
             There is no such run, or more than one.
         """
         if not re.fullmatch("[0-9a-f]{1,32}", run_id):
-            raise UnknownRun(f"{run_id!r} is not a run ID")
+            raise UnknownRun(f"{shown(run_id, quoted=True)} is not a run ID")
         if RUN_ID.fullmatch(run_id) and run_id not in self._known:
             try:
                 return Run(self.folder / run_id)
@@ -297,8 +291,6 @@ class Archive:
 
         check_snapshots(system, settings)
         check_text("name", name)
-        if where == LOCAL:
-            registry.get(settings.engine).check()
         if queue not in QUEUES:
             raise ValueError(f"queue = {queue!r}: must be one of {', '.join(QUEUES)}")
         if (where == LOCAL) != (cluster is None):
@@ -325,6 +317,8 @@ class Archive:
             if cluster is not None:
                 request["cluster"] = dict(cluster)
                 request["continues"] = self._unfinished(key, where)
+            else:
+                registry.get(settings.engine).check()
             return Run(self._make_folder(request))
 
     def _join(self, run: Run, queue: str) -> Run:

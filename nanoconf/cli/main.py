@@ -8,6 +8,7 @@ returns at once.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -29,6 +30,9 @@ from nanoconf.cli.parser import (
 )
 
 DONE, FAILED = 0, 1
+
+IMPOSSIBLE_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
+"""Errors of paths that cannot exist."""
 
 VERBS = (
     "app",
@@ -148,16 +152,18 @@ def _explain(error: Exception, options: Namespace) -> tuple[str, int] | None:
             return f"{error.parameter} {error.allowed}", BAD_INPUT
         line = f"{error.parameter} = {shown(value)}: {error.allowed}"
         return shortened(line, LONGEST_MESSAGE), BAD_INPUT
-    if isinstance(error, (UnknownRun, UnusableHome)):
-        return str(error), BAD_INPUT
-    if isinstance(error, FileNotFoundError) and _is_missing_model(error):
+    if isinstance(error, (UnknownRun, UnusableHome)) or _is_missing_model(error):
         return str(error), BAD_INPUT
     if isinstance(error, (SimulationError, Cancelled, DamagedRun, ClusterProblem)):
         return str(error), FAILED
-    return (_system_error(error), FAILED) if isinstance(error, OSError) else None
+    if isinstance(error, OSError):
+        return _system_error(error), BAD_INPUT if error.errno in IMPOSSIBLE_PATH else FAILED
+    return None
 
 
 def _is_missing_model(error: Exception) -> bool:
+    if not isinstance(error, FileNotFoundError):
+        return False
     from nanoconf.surrogate.lifecycle.registry import ModelNotFound
 
     return isinstance(error, ModelNotFound)

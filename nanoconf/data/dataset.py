@@ -160,9 +160,9 @@ def read_table(folder: Path) -> pyarrow.Table:
         raise InvalidInput("data", str(folder), f"holds no dataset ({FILE}): {problem}")
 
     file = folder / FILE
-    if file.exists() and not file.is_file():
-        refuse("not a regular file")
     try:
+        if file.exists() and not file.is_file():
+            refuse("not a regular file")
         table = pyarrow.parquet.read_table(file)
     except (OSError, pyarrow.ArrowException) as error:
         refuse(getattr(error, "strerror", None) or error)

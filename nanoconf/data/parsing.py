@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Collection, Mapping, Sequence
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -35,14 +36,25 @@ def parsed(name: str, text: str) -> Any:
         return text
     if name == "target_error" and text.endswith("%"):
         return parsed(name, text.removesuffix("%")) / 100
-    if "_" not in text and text.isascii():  # Python accepts underscores and digits of all scripts
-        for kind in (int, float) if len(text) <= MAXIMUM_DIGITS else (float,):
-            try:
-                return kind(text)
-            except ValueError:
-                continue
-    allowed = f"is not a number; it {known.range}" if known else "must be a number"
-    raise InvalidInput(name, text, allowed)
+    value = _number(text)
+    if value is None:
+        allowed = f"is not a number; it {known.range}" if known else "must be a number"
+        raise InvalidInput(name, text, allowed)
+    if not math.isfinite(value):
+        raise InvalidInput(name, text, str(known.range) if known else "must be a finite number")
+    return value
+
+
+def _number(text: str) -> float | int | None:
+    """Return the number that a text is; None if it is not one."""
+    if "_" in text or not text.isascii():  # Python accepts underscores and digits of all scripts
+        return None
+    for kind in (int, float) if len(text) <= MAXIMUM_DIGITS else (float,):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None
 
 
 def whole_number(name: str, text: str, low: int, high: int) -> int:

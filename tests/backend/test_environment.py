@@ -2,6 +2,7 @@
 
 import pytest
 
+from backend.cluster.config import config_path
 from backend.environment import check_environment, fingerprint, user_path
 from backend.inputs import InvalidInput
 from backend.runs import local
@@ -37,9 +38,13 @@ def test_where_a_bad_number_of_cores_cannot_be_reported_it_is_ignored(monkeypatc
 def test_a_user_without_a_home_folder_is_asked_for_one(monkeypatch):
     monkeypatch.delenv("NANOCONF_HOME", raising=False)
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.delenv("NANOCONF_CLUSTER_CONFIG", raising=False)
     monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as without an account
     with pytest.raises(InvalidInput, match=r"NANOCONF_HOME.*is missing"):
         default_home()
+    with pytest.raises(InvalidInput, match=r"NANOCONF_CLUSTER_CONFIG.*is missing"):
+        config_path()
 
 
 @pytest.mark.parametrize("home", ["", "a\nb", "~nobody-of-that-name/x"])

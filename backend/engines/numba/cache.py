@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from backend.environment import default_folder
 from backend.files import check_room
 from backend.inputs import InvalidInput
 
@@ -15,9 +16,7 @@ def cache_root() -> Path:
     """Return ``NUMBA_CACHE_DIR``, or a folder in the user's cache."""
     if chosen := os.environ.get(VARIABLE):
         return Path(chosen)
-    import platformdirs  # not required on a cluster, where NUMBA_CACHE_DIR is set
-
-    return Path(platformdirs.user_cache_dir("nanoconf")) / "numba"
+    return default_folder("cache", VARIABLE) / "numba"  # on a cluster, the variable is set
 
 
 def check_cache() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from backend.environment import user_path
 from backend.files import read_json, write_json
+from backend.inputs import shown
 from backend.runs.archive import default_home
 from nanoconf.surrogate.card import CARD, Card
 
@@ -109,7 +110,7 @@ def promote(name: str) -> FoundModel:
     model = _named(name)
     if model is None:
         known = ", ".join(sorted({found.name for found in models()}))
-        raise ModelNotFound(f"there is no model {name}; known: {known or 'none'}")
+        raise ModelNotFound(f"there is no model {shown(name)}; known: {known or 'none'}")
     before = _history()
     if current := _current_or_none():
         before = [*before, current.name]
