@@ -123,9 +123,11 @@ class LocalRuns:
         try:
             check_room(run.folder.parent)
         except OSError as error:
-            log(f"no run can start: {error}")
+            if not self._full_until:  # once, because the log takes room too
+                log(f"no run can start: {error}")
             self._full_until = time.monotonic() + ROOM_SECONDS
             return False
+        self._full_until = 0.0
         return True
 
     def _start(self, run: Run, threads: int) -> bool:
