@@ -1,7 +1,7 @@
 """Schedule for retraining the surrogate, shared by the keeper and the training process.
 
-``learning.json`` in the home records which runs training has checked, and which of them are
-eligible and waiting for the next retraining. The training process writes it; the keeper only
+``learning.json`` in the archive folder records which runs training has checked, and which of them
+are eligible and waiting for the next retraining. The training process writes it; the keeper only
 counts.
 """
 

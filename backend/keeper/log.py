@@ -1,4 +1,4 @@
-"""The keeper's log, ``keeper.log`` in the home."""
+"""The keeper's log, ``keeper.log`` in the archive folder."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from backend.runs.run_state import RunState
 
 # A worker acquires its lock before it loads NumPy and SciPy, so functions import them when needed.
 if TYPE_CHECKING:
+    from backend.profiles.charge import ChargeProfile
     from backend.profiles.density import SlitProfiles
     from backend.sampling.result import Progress, SimulationResult
     from backend.settings import RunSettings
@@ -226,6 +227,20 @@ class Run:
             return SlitProfiles.load(self.folder / "partial")
         except (OSError, ValueError):
             return None
+
+    def partial_charge(self, profiles: SlitProfiles) -> ChargeProfile:
+        """Return the charge and potential that follow from the profiles so far.
+
+        Their errors are nan if the worker has not stored them.
+        """
+        from backend.profiles.charge import ChargeProfile
+
+        charge = ChargeProfile.of(self.system, profiles)
+        try:
+            text = (self.folder / "partial" / charge.FILE).read_text(encoding="utf-8")
+            return charge.with_errors(text)
+        except (OSError, ValueError):
+            return charge
 
     def log_tail(self, lines: int = 20) -> list[str]:
         """Return the last lines of ``worker.log``."""

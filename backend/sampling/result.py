@@ -40,6 +40,8 @@ class Progress:
         Median relative standard error of the profiles so far; None if not yet known.
     profiles : SlitProfiles or None
         Profiles so far.
+    charge : ChargeProfile or None
+        Charge and potential that follow from them.
     """
 
     phase: str
@@ -49,6 +51,7 @@ class Progress:
     simulated_ns: float = 0.0
     median_relative_error: float | None = None
     profiles: SlitProfiles | None = None
+    charge: ChargeProfile | None = None
 
 
 @dataclass(frozen=True)

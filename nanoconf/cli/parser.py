@@ -39,6 +39,8 @@ class Parser(ArgumentParser):
                 if not text and action.default != "":
                     raise InvalidInput(action.dest, text, "must not be empty")
                 check_text(action.dest, text)
+            if action.option_strings and arg_strings == ["--"]:  # argparse would return []
+                raise InvalidInput(action.dest, "--", "is missing: -- only separates arguments")
         return super()._get_values(action, arg_strings)
 
 

@@ -64,7 +64,7 @@ OTHER_COLUMNS = {
 OTHER_UNITS = {
     "box_length": "nm",
     "duration_ns": "ns; with a target error, the maximum",
-    "target_error": "relative: the run ended when its median error was smaller",
+    "target_error": "relative: the run ended when its median error fell below this value",
     "simulated_ns": "ns of production",
     "density": MOLAR,
     "error": f"{MOLAR}, standard error of the mean from block averages",

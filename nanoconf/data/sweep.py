@@ -126,7 +126,7 @@ class Sweep:
             raise InvalidInput(
                 "output",
                 str(self.folder),
-                f"holds {len(existing)} systems that are not in this plan (or had other "
+                f"holds {len(existing)} systems that are not in this plan (or have other "
                 "settings): choose another folder, or keep them with --add",
             )
         first = len(self.plan)

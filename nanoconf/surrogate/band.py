@@ -30,8 +30,9 @@ MEANING = (
     "(share · density)², where spread is the standard deviation of the members of the ensemble. "
     "Scale and share are calibrated on systems outside the training set so that "
     f"{COVERAGE:.0%} of their densities lie within {HALF_WIDTH:.3f} errors, with the error of the "
-    "simulation added in quadrature. They depend on ion, valencies and region: behind the contact "
-    "plane (tail), up to half a diameter in front of it (contact), the rest (middle)."
+    "simulation added in quadrature. They depend on the ion species, the valencies and the region: "
+    "behind the contact plane (tail), up to half a diameter in front of it (contact), and the rest "
+    "(middle)."
 )
 
 

@@ -51,7 +51,7 @@ class Data:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read the section ``data`` of a card."""
+        """Read the ``data`` section of a card."""
         training, validation = (
             DataSet(**known(DataSet, values[name])) for name in ("training", "validation")
         )

@@ -98,7 +98,7 @@ class Domain:
         """
         fixed = {name: _only_value(systems, name) for name in fixed_inputs()}
         if any(system.diameters[0] != system.diameters[1] for system in systems):
-            raise ValueError("the network can only be trained for ions of equal diameters")
+            raise ValueError("the network can only be trained for ions of equal diameter")
         rows = network_inputs(systems)
         bounds = zip(INPUTS, rows.min(axis=0), rows.max(axis=0), strict=True)
         return cls(
@@ -167,7 +167,7 @@ class Domain:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Read the section ``domain`` of a card."""
+        """Read the ``domain`` section of a card."""
         ranges = {name: Range(**allowed) for name, allowed in values["ranges"].items()}
         return cls(ranges, values["fixed"])
 
@@ -175,8 +175,10 @@ class Domain:
 def _only_value(systems: Sequence[SlitSystem], name: str) -> Any:
     values = {getattr(system, name) for system in systems}
     if len(values) != 1:
-        problem = f"the network can only be trained for one {name}; the data have {sorted(values)}"
-        raise ValueError(problem)
+        raise ValueError(
+            f"the network can only be trained for one value of {name}; the data have "
+            f"{sorted(values)}"
+        )
     return values.pop()
 
 

@@ -124,7 +124,7 @@ def train(
 
 
 def _training_record(found: Fit, seed: int, epochs: int, seconds: float) -> dict[str, Any]:
-    """Return the section ``training`` of the card."""
+    """Return the ``training`` section of the card."""
     return TRAINING | {
         "seed": seed,
         "epochs": epochs,
@@ -136,7 +136,7 @@ def _training_record(found: Fit, seed: int, epochs: int, seconds: float) -> dict
 
 
 def _systems(domain: Domain, training: Simulations, validation: Simulations) -> Systems:
-    """Return the section ``systems`` of the card."""
+    """Return the ``systems`` section of the card."""
     keys = (sorted(set(simulations.keys)) for simulations in (training, validation))
     return Systems(" ".join(domain.ranges), *keys)
 

@@ -48,14 +48,15 @@ class AgentClient:
         """
         command = self.site.command(self.cluster, AGENT, self.site.work_dir)
         message = wire.pack({"do": action, **arguments})
-        task = f"waiting for the cluster's answer ({action})"
+        task = f"waiting for the cluster's response ({action})"
         answer = self.connection.run(command, message, task=task)
         try:
             reply = wire.unpack(answer.out)
         except wire.Broken as error:
             self._site = None  # the installation may have been removed
             if answer.status == 0:
-                raise ClusterProblem("lost", f"invalid answer from the cluster: {error}") from error
+                line = f"invalid response from the cluster: {error}"
+                raise ClusterProblem("lost", line) from error
             line = f"the worker does not start on the cluster ({answer.last_line()})"
             raise ClusterProblem(
                 "worker-start", f"{line}: run nanoconf cluster check {self.cluster.name}"

@@ -1,8 +1,8 @@
 """Install the worker on a cluster: this package, and NumPy, SciPy and Numba.
 
 Zip files are created here and unpacked there, so the cluster needs neither pip nor internet access.
-Each has a folder named after its content, so versions never mix. It is unpacked under a temporary
-name, then renamed, so a broken connection leaves no incomplete folder.
+Each is unpacked into a folder named after its content, so versions never mix. The folder has a
+temporary name until it is complete, so a broken connection leaves no incomplete folder.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def _unpack(
     if "No space left" in said or "quota" in said.lower():
         raise ClusterProblem("disk-full", f"the cluster's disk is full ({said}): free some space")
     if "is incomplete" in said:
-        raise ClusterProblem("lost", "the connection broke while the worker was being installed")
+        raise ClusterProblem("lost", "the connection was lost while the worker was being installed")
     line = f"the work folder {cluster.work_dir} is not writable ({said})"
     raise ClusterProblem("work-dir", f"{line}: choose another with work_dir")
 
@@ -229,4 +229,5 @@ def _download(folder: Path, found: dict[str, Any]) -> None:
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
         advice = "set python to an interpreter that has NumPy, SciPy and Numba"
-        raise ClusterProblem("python", f"packages cannot be downloaded here ({said}): {advice}")
+        line = f"packages cannot be downloaded on this computer ({said})"
+        raise ClusterProblem("python", f"{line}: {advice}")

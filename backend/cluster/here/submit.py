@@ -26,7 +26,10 @@ def refuse_other_versions(state: State) -> None:
     for remote in list(state.runs.values()):
         if remote.run.version != __version__ and not was_sent(state, remote):
             asked_by = remote.run.version or "(unknown)"
-            line = f"requested by nanoconf {asked_by}, but this is {__version__}: run it again"
+            line = (
+                f"the run was requested by nanoconf {asked_by}, but version {__version__} is "
+                "installed: repeat it"
+            )
             state.settle(remote, RunState.FAILED, line, "other-version")
 
 

@@ -107,8 +107,8 @@ class Connection:
         ------
         ClusterProblem
             There is no connection (see `login.connected`); ``login-shell``: the user's shell does
-            not start, and the command was not run; ``lost``: the connection broke, and the command
-            may or may not have been carried out.
+            not start, and the command was not run; ``lost``: the connection was lost, and the
+            command may or may not have been carried out.
         """
         if not self.open:
             self.close()
@@ -118,7 +118,7 @@ class Connection:
         except BaseException as error:
             self.close()
             if isinstance(error, (paramiko.SSHException, EOFError, OSError)):
-                line = f"the connection to {self.target} broke ({login.reason(error)})"
+                line = f"the connection to {self.target} was lost ({login.reason(error)})"
                 raise ClusterProblem("lost", line) from error
             raise
 

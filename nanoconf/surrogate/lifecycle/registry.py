@@ -16,8 +16,8 @@ from nanoconf.surrogate.card import CARD, Card
 
 CURRENT = "current.json"
 """File in a folder of models whose ``{"model": NAME}`` names the current one. Without it, the
-newest model that was not rejected is current. The file in the home may name a model of the package,
-and lists the previous ones under ``"before"``."""
+newest model that was not rejected is current. The file in the archive folder may name a model of
+the package, and lists the previous ones under ``"before"``."""
 
 
 class ModelNotFound(FileNotFoundError):
@@ -100,7 +100,7 @@ def current_model(path: str | Path | None = None) -> FoundModel:
 
 
 def promote(name: str) -> FoundModel:
-    """Make a model of the home or of the package the current one.
+    """Make a model in the archive folder or in the package the current one.
 
     Raises
     ------
@@ -148,7 +148,10 @@ def _named(name: str) -> FoundModel | None:
 
 
 def _chosen_in_home() -> FoundModel | None:
-    """Return the model named by `CURRENT` in the home; ``NANOCONF_MODELS`` takes precedence."""
+    """Return the model that `CURRENT` in the archive folder names.
+
+    ``NANOCONF_MODELS`` takes precedence.
+    """
     if os.environ.get("NANOCONF_MODELS") or not (home_models() / CURRENT).is_file():
         return None
     model = _named(read_json(home_models() / CURRENT)["model"])

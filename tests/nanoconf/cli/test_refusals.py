@@ -94,6 +94,11 @@ def test_empty_text_is_not_taken_for_the_default(refused, command, parameter):
     assert f"{parameter} = '': must not be empty" in refused(*command)
 
 
+@pytest.mark.parametrize("option", ["--data", "--model"])
+def test_a_separator_is_no_value(refused, option):
+    assert f"{option.strip('-')} = --: is missing" in refused("evaluate", f"{option}=--")
+
+
 @pytest.mark.parametrize(
     "text", ["a\nb", "a\rb", "\x1b[31mred", "\x07", "\x85", "\u2028", "\0", "\udcff"]
 )

@@ -274,7 +274,8 @@ class History(HasTraits):
         theirs = [e.run_id for e in self.entries if e.run_id in self.chosen and not e.mine]
         if theirs:
             self._set_message(
-                "Runs that were started in another browser or by a command cannot be deleted here."
+                "Runs that were started in another browser or from the command line cannot be "
+                "deleted here."
             )
             return
         asked, folder = self.chosen, self._work.archive.folder
