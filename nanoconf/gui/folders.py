@@ -10,27 +10,31 @@ from backend.runs.archive import Archive
 
 
 def check_folders() -> None:
-    """Check that the archive and the files of the page's kernels can be written.
+    """Check that the archive and the folders of the server and its kernels can be written.
 
     Raises
     ------
     UnusableHome
         The archive folder cannot be written to, or the disk is full.
     InvalidInput
-        The folder of the kernels cannot be written; the server would answer with an error.
+        A folder of Jupyter cannot be written; the server would answer with an error.
     """
-    from jupyter_core.paths import jupyter_runtime_dir
+    from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 
     archive = Archive()
     archive.prepare()
     archive.check_room()
-    runtime = Path(jupyter_runtime_dir())
+    _check("JUPYTER_DATA_DIR", Path(jupyter_data_dir()))
+    _check("JUPYTER_RUNTIME_DIR", Path(jupyter_runtime_dir()))
+
+
+def _check(variable: str, folder: Path) -> None:
     try:
-        runtime.mkdir(parents=True, exist_ok=True)
-        check_room(runtime)
+        folder.mkdir(parents=True, exist_ok=True)
+        check_room(folder)
     except OSError as error:
         allowed = (
             f"the page cannot write to this folder ({error.strerror or error}): "
-            "set JUPYTER_RUNTIME_DIR to a folder that can be written"
+            f"set {variable} to a folder that can be written"
         )
-        raise InvalidInput("JUPYTER_RUNTIME_DIR", str(runtime), allowed) from error
+        raise InvalidInput(variable, str(folder), allowed) from error

@@ -213,7 +213,7 @@ def test_characters_that_the_terminal_lacks_are_printed_as_escapes(home):
         ("simulate -o output", {}, "choose another with NANOCONF_HOME"),
         ("simulate -o output", {"NANOCONF_HOME": "archive"}, "set NUMBA_CACHE_DIR to"),
         ("app --no-browser --port 0", {}, "choose another with NANOCONF_HOME"),
-        ("app --no-browser --port 0", {"NANOCONF_HOME": "archive"}, "set JUPYTER_RUNTIME_DIR to"),
+        ("app --no-browser --port 0", {"NANOCONF_HOME": "archive"}, "set JUPYTER_DATA_DIR to"),
     ],
 )
 def test_a_home_folder_that_cannot_be_written_is_reported_before_anything_starts(
@@ -221,7 +221,7 @@ def test_a_home_folder_that_cannot_be_written_is_reported_before_anything_starts
 ):
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
-    unset = ("NUMBA_CACHE_DIR", "JUPYTER_RUNTIME_DIR", "NANOCONF_HOME")
+    unset = ("NUMBA_CACHE_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "NANOCONF_HOME")
     environment = {
         name: value
         for name, value in os.environ.items()
