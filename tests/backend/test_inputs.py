@@ -5,6 +5,8 @@ import math
 import subprocess
 import sys
 from dataclasses import dataclass, fields
+from fractions import Fraction
+from functools import partial
 
 import pytest
 
@@ -218,3 +220,33 @@ def test_choices_may_be_added_after_the_table_is_created():
     add_input(group, chosen)
     assert chosen.check("two") == "two"
     assert "--engine {one,two}" in group.format_help()
+
+
+HUGE = (10**400, -(10**400), 10**5000, Fraction(10**400))
+
+
+def test_values_of_any_size_and_type_are_refused_in_one_short_line(home):
+    system = SlitSystem()
+    for value in (*HUGE, "1", None, [], {}, "a\nb" * 1000, b"\xff"):
+        for create in (
+            partial(SlitSystem, confinement_length=value),
+            partial(SlitSystem, positive_valency=value),
+            partial(SlitSystem, wall=value),
+            partial(RunSettings, duration_ns=value),
+            partial(RunSettings, seed=value),
+            partial(RunSettings, engine=value),
+            partial(simulate, system, duration_ns=value),
+            partial(simulate, system, thermostat=value),
+        ):
+            with pytest.raises(InvalidInput) as refused:
+                create()
+            line = str(refused.value)
+            assert line.isprintable() and len(line) < 400, line
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("options", [{"name": "a\nb"}, {"name": "\udcff"}, {"home": ""}])
+def test_text_that_is_not_one_line_is_refused_before_a_run_is_submitted(options, home):
+    with pytest.raises(InvalidInput):
+        simulate(SlitSystem(), **options)
+    assert not home.exists()
