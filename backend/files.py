@@ -6,12 +6,13 @@ import errno
 import json
 import os
 import secrets
-import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from backend.untrusted import read_bytes
 
 LARGEST_JSON = 16_000_000
 """Size of the largest JSON file that is read (bytes)."""
@@ -72,42 +73,17 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
-def read_regular(path: Path, maximum_bytes: int) -> bytes:
-    """Read a regular file; reading a device or a pipe may never end.
-
-    Raises
-    ------
-    OSError
-        The file cannot be read, is not a regular file, or is larger than `maximum_bytes`.
-    """
-    with open(path, "rb", opener=_open_without_waiting) as stream:
-        content = stream.read(maximum_bytes + 1)
-    if len(content) > maximum_bytes:
-        limit = f"larger than the limit of {maximum_bytes / 1e6:g} MB"
-        raise OSError(errno.EFBIG, limit, str(path))
-    return content
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    """Open a regular file; opening a pipe without O_NONBLOCK would wait for its writer."""
-    handle = os.open(path, flags | os.O_NONBLOCK)
-    if stat.S_ISREG(os.fstat(handle).st_mode):
-        return handle
-    os.close(handle)
-    raise OSError(errno.EINVAL, "not a regular file", path)
-
-
 def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises
     ------
     OSError
-        The file cannot be read, is not a regular file, or is larger than `LARGEST_JSON`.
+        The file is missing or cannot be read.
     ValueError
-        It is not JSON in UTF-8.
+        It is not a regular file, is larger than `LARGEST_JSON`, or is not JSON in UTF-8.
     """
     try:
-        return json.loads(read_regular(path, LARGEST_JSON).decode("utf-8"))
+        return json.loads(read_bytes(path, LARGEST_JSON).decode("utf-8"))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error

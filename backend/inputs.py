@@ -29,7 +29,7 @@ def shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - tail - 1]}…{text[-tail:]}"
 
 
-def one_line(text: str) -> str:
+def escaped(text: str) -> str:
     """Return text with line breaks and other invisible characters escaped."""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
@@ -39,7 +39,7 @@ def one_line(text: str) -> str:
 def shown(value: object, *, quoted: bool = False) -> str:
     """Return a value as errors show it: shortened, in one line, text in quotes where needed."""
     if not isinstance(value, str):
-        return one_line(shortened(_representation(value), LONGEST_VALUE))
+        return escaped(shortened(_representation(value), LONGEST_VALUE))
     text = shortened(value, LONGEST_VALUE)
     plain = bool(text) and text.isprintable() and text == text.strip()
     return text if plain and not quoted else repr(text)
@@ -77,7 +77,7 @@ class InvalidInput(ValueError):
     def __init__(self, parameter: str, value: object, allowed: str):
         self.parameter, self.value, self.allowed = parameter, value, allowed
         line = f"{parameter} = {shown(value, quoted=True)}: {allowed}"
-        super().__init__(one_line(shortened(line, LONGEST_MESSAGE)))
+        super().__init__(escaped(shortened(line, LONGEST_MESSAGE)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.parameter, self.value, self.allowed)

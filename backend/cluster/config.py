@@ -10,9 +10,9 @@ from typing import Any
 
 from backend.engines import registry
 from backend.environment import default_folder, user_path
-from backend.files import read_regular
 from backend.inputs import check_text
 from backend.system import InvalidInput
+from backend.untrusted import read_bytes
 
 VARIABLE = "NANOCONF_CLUSTER_CONFIG"
 
@@ -166,7 +166,7 @@ def load(path: Path | None = None) -> dict[str, Cluster]:
     """
     path = path or config_path()
     try:
-        content = tomllib.loads(read_regular(path, MAXIMUM_BYTES).decode("utf-8"))
+        content = tomllib.loads(read_bytes(path, MAXIMUM_BYTES).decode("utf-8"))
     except FileNotFoundError:
         if os.environ.get(VARIABLE):
             raise InvalidInput(VARIABLE, str(path), "there is no such file") from None

@@ -11,16 +11,18 @@ import contextlib
 import errno
 import os
 import sys
+import warnings
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from io import TextIOWrapper
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from backend import __version__
 from backend.environment import check_environment
 from backend.files import FULL
-from backend.inputs import LONGEST_MESSAGE, one_line, shortened, shown
+from backend.inputs import LONGEST_MESSAGE, escaped, shortened, shown
 from nanoconf.cli.parser import (
     BAD_INPUT,
     Parser,
@@ -90,7 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parser().parse_args(attach_negative_numbers(typed), options)
         check_environment()
-        status = options.execute(options)
+        with _warnings_as_lines():
+            status = options.execute(options)
         if sys.stdout is not None:
             sys.stdout.flush()
         return status
@@ -105,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if explanation is None:
             raise
         line, status = explanation
-        print(f"nanoconf: {one_line(line)}", file=sys.stderr)
+        print(f"nanoconf: {escaped(line)}", file=sys.stderr)
         if isinstance(error, OSError) and error.filename is None:
             _discard_output()  # it may be standard output that cannot be written
         return status
@@ -135,6 +138,23 @@ def parser() -> Parser:
         verb.add_options(command)
         command.set_defaults(execute=verb.execute)
     return main_parser
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Print each warning once, as one line, without the source line that issued it."""
+    printed: set[str] = set()
+
+    def show(message: Warning | str, *_others: Any, **_named: Any) -> None:
+        line = f"warning: {escaped(str(message))}"
+        if line not in printed:
+            printed.add(line)
+            print(line, file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _explain(error: Exception, options: Namespace) -> tuple[str, int] | None:

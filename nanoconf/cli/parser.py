@@ -6,7 +6,7 @@ from argparse import Action, ArgumentParser, RawDescriptionHelpFormatter, _SubPa
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from backend.inputs import InvalidInput, check_text, one_line, shortened
+from backend.inputs import InvalidInput, check_text, escaped, shortened
 
 BAD_INPUT = 2
 """Exit status for invalid input."""
@@ -23,7 +23,7 @@ class Parser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the error and exit."""
-        line = one_line(shortened(message, LONGEST_MESSAGE))
+        line = escaped(shortened(message, LONGEST_MESSAGE))
         self.exit(BAD_INPUT, f"{self.prog}: {line} (see {self.prog} --help)\n")
 
     def _get_values(self, action: Action, arg_strings: list[str]) -> Any:

@@ -10,10 +10,10 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, NoReturn
 
-from backend.files import read_regular
 from backend.inputs import SYSTEM, InvalidInput, shown
 from backend.settings import SETTINGS
 from backend.system import SlitSystem
+from backend.untrusted import read_bytes
 
 MAXIMUM_ROWS = 100_000
 MAXIMUM_BYTES = 16_000_000
@@ -145,7 +145,7 @@ def _cells(file: Path) -> list[list[str]]:
     OSError, ValueError, csv.Error
         If the file is not a regular file, is too large, or is not a CSV file in UTF-8.
     """
-    text = read_regular(file, MAXIMUM_BYTES).decode("utf-8-sig")
+    text = read_bytes(file, MAXIMUM_BYTES).decode("utf-8-sig")
     reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
     header = next(reader, [])
     return [header, *islice(filter(None, reader), MAXIMUM_ROWS + 1)]
