@@ -198,6 +198,7 @@ class Worker:
         engine = registry.get(settings.engine)
         if missing := engine.missing():
             raise SimulationError(missing, "engine-missing")
+        engine.check()
         resumable_options = {
             "checkpoint": self.run.checkpoint_folder,
             "log": log,
