@@ -440,8 +440,8 @@ def test_an_account_without_access_is_refused(make_desk):
 # --- values that are no words ---------------------------------------------------------------
 
 
-HOSTILE = """it's "a" name; touch pwned $(touch pwned) `touch pwned` \\ %j &
-JobId=99999 JobState=COMPLETED Reason=None"""
+HOSTILE = """it's "a" name; touch pwned $(touch pwned) `touch pwned` \\ %j & """
+HOSTILE += "JobId=99999 JobState=COMPLETED Reason=None"
 
 
 def test_hostile_values_are_passed_as_data_and_never_executed(make_desk, cluster):
