@@ -12,9 +12,11 @@ import ipywidgets as widgets
 from IPython.display import display
 from traitlets import dlink
 
+from nanoconf.gui.services import clusters
 from nanoconf.gui.services.debounce import Debounced
+from nanoconf.gui.services.identity import Identity
 from nanoconf.gui.services.work import Work
-from nanoconf.gui.state import AppState
+from nanoconf.gui.state import EVERYONE, MINE, AppState
 from nanoconf.gui.tabs.bar import TabsPanel
 from nanoconf.gui.tabs.lessons.model import Lessons
 from nanoconf.gui.tabs.lessons.strip import LessonStrip
@@ -32,7 +34,7 @@ from nanoconf.gui.widgets.offers_panel import OffersPanel
 from nanoconf.gui.widgets.status_panel import StatusPanel
 from nanoconf.gui.widgets.system_panel import SystemPanel
 
-REMEMBERED = ("texts", "tab", "figures", "dark", "mean_field_wanted", "lessons")
+REMEMBERED = ("texts", "tab", "figures", "dark", "mean_field_wanted", "whose_runs", "lessons")
 """Traits of the state that the browser stores, besides the id of its run."""
 
 FREQUENT, REMEMBER_SECONDS = ("texts", "lessons"), 0.3
@@ -104,8 +106,9 @@ class App:
 
     def _opened(self, memory: dict[str, Any]) -> None:
         """Restore what this browser stored, once the page has loaded."""
-        self.work.owner = str(memory.get("owner", ""))
-        self.state.restore(memory.get("texts") or {})
+        self.work.identity = Identity.of_browser(memory)
+        self.state.restore(memory.get("texts"))
+        self.state.whose_runs = MINE if clusters.shared() else EVERYONE
         self.state.restore_view(memory)
         self.lessons.follow(str(memory.get("fragment", "")))
         self.work.answers.preload()

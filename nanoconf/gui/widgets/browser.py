@@ -24,8 +24,8 @@ class Browser(AnyWidget):
     Attributes
     ----------
     memory : dict
-        JSON values that the browser stores across reloads of the page: its owner key, the typed
-        texts, the last run, the tab.
+        JSON values for the browser to store across reloads of the page: the typed texts, the last
+        run, the tab. It keeps its key itself, and sends it only when the page opens.
     stage : tuple of int
         Width and height (CSS pixels) of the space for a figure.
     fragment : str
@@ -59,7 +59,8 @@ class Browser(AnyWidget):
         if message.get("type") == "pulse":
             self.send({"type": "alive"})
         elif message.get("type") == "opened":
-            self._on_open(message.get("memory") or {})
+            memory = message.get("memory")
+            self._on_open(memory if isinstance(memory, dict) else {})
         elif message.get("type") == "navigated":
             self._on_navigate(str(message.get("fragment", "")))
 

@@ -48,10 +48,10 @@ def test_the_table_shows_length_error_state_and_owner(state, work):
     history = History(state, work)
     until(lambda: len(history.entries) == 4)
     on_cluster, by_command, theirs, mine = history.entries
-    assert mine.title.startswith("mine (") and mine.owner == "this browser"
+    assert mine.title.startswith("mine (") and mine.submitter == "this browser"
     assert (mine.length, mine.error, mine.place) == ("2.5 ns", "1.2 %", "done")
-    assert theirs.owner == "another browser" and theirs.error == "1.2 %, not converged"
-    assert by_command.owner == "command line" and by_command.error == "1.2 %"
+    assert theirs.submitter == "another browser" and theirs.error == "1.2 %, not converged"
+    assert by_command.submitter == "command line" and by_command.error == "1.2 %"
     assert on_cluster.title == queued.id[:8] and on_cluster.place == "queued on test"
     assert (on_cluster.error, on_cluster.simulated) == ("", False)
     for search, found in (("not converged", [theirs]), ("another", [theirs]), ("mine", [mine])):
@@ -88,7 +88,7 @@ def test_buttons_are_enabled_only_for_runs_they_apply_to(state, work):
         assert enabled() == set()
         assert enabled(done) == {"Open", "Rename", "Cite", "Delete"}
         assert enabled(done, waits) == {"Cite", "Delete"}
-        assert enabled(theirs) == {"Open", "Rename", "Cite"}
+        assert enabled(theirs) == {"Open", "Cite"}
         assert enabled(done, theirs) == {"Cite"}
         assert enabled(waits) == {"Open", "Rename", "Cite", "Cancel run", "Delete"}
         assert enabled(runs_still) == {"Open", "Rename", "Cite", "Cancel run"}
