@@ -426,10 +426,13 @@ class AppState(Inputs):
         """Add a line to the log."""
         self.log = (*self.log, f"{time.strftime('%H:%M:%S')}  {line}")[-LOG_LINES:]
 
-    def refuse(self, message: str) -> None:
-        """Report in the log and on the status line why a request is refused; nothing changes."""
-        self.notice = Status(message, "bad")
-        self.append_log(message)
+    def report_problem(self, problem: str) -> None:
+        """Report a problem in the log and, until the inputs change, on the status line.
+
+        Unlike a failure, it ends no request.
+        """
+        self.append_log(problem)
+        self.notice = Status(problem, "bad")
 
     def report_failure(self, message: str) -> None:
         """Report a failure in the log and on the status line, and drop pending requests."""

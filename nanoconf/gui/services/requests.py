@@ -78,7 +78,7 @@ class RunRequests:
         shown = state.simulation
         reason = permissions.refusal(action, shown.run_id, shown.submitter)
         if reason:
-            state.refuse(reason)
+            state.report_problem(reason)
         return not reason
 
     def _request(self, action: Action, request: Callable[[Run], object], failure: str) -> None:
