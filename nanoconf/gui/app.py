@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
+import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
+from IPython import get_ipython
 from IPython.display import display
 from traitlets import dlink
 
+from nanoconf.gui import words
 from nanoconf.gui.services import clusters
 from nanoconf.gui.services.debounce import Debounced
 from nanoconf.gui.services.identity import Identity
@@ -148,4 +152,24 @@ def show() -> App:
     """Display the page; called by the notebook's only cell."""
     app = App()
     display(app.widget)
+    _report_errors(app.state)
     return app
+
+
+def _report_errors(state: AppState) -> None:
+    """Report errors in the handling of messages in one line on the page, instead of a traceback.
+
+    A widget refuses a value of the wrong type with an error, and other errors are bugs. The server
+    logs both in full.
+    """
+    shell = get_ipython()
+    if shell is None:
+        return
+
+    def report(*_arguments: Any, **_options: Any) -> None:
+        error = sys.exc_info()[1]
+        if error is not None:
+            traceback.print_exception(error, file=sys.__stderr__)
+            state.report_problem(f"A request was refused: {words.one_line(error)}")
+
+    shell.showtraceback = report

@@ -44,7 +44,9 @@ class RunsPanel(widgets.VBox):
         self.canvas = Canvas(state, RUNS, history.plot, lambda _width: LIST_HEIGHT)
         row = self._controls().add_class("nc-controls")
         outcome = widgets.VBox([self.message, self.citation]).add_class("nc-outcome")
-        self.whose = Choice(groups=[[MINE, EVERYONE]], value=state.whose_runs, label="Runs of")
+        self.whose = Choice(
+            groups=[[MINE, EVERYONE]], value=state.whose_runs, label="Runs of"
+        ).add_class("nc-switch")
         link((state, "whose_runs"), (self.whose, "value"))
         top = widgets.HBox([self.search, self.whose]).add_class("nc-runs-top")
         super().__init__([top, self.table, row, outcome, self.canvas])

@@ -61,6 +61,27 @@ def test_the_table_shows_length_error_state_and_owner(state, work):
     until(lambda: history.note == "No run matches “nothing like it”.")
 
 
+def test_the_list_is_limited_to_the_runs_of_this_browser(state, work):
+    mine, theirs = finished(work, 1), finished(work, 2, owner="you")
+
+    async def page():
+        panel = await opened(state, work, 2)
+        assert panel.whose.value == "Everyone"
+        panel.table.chosen = (theirs.id, mine.id)
+        panel.whose.value = "Mine"
+        await soon(lambda: [row["id"] for row in panel.table.rows] == [mine.id])
+        assert state.whose_runs == "Mine" and panel.table.chosen == (mine.id,)
+        mine.remove()
+        await soon(lambda: not panel.table.rows)
+        assert panel.table.note == "No runs from this browser yet: press Run, or choose Everyone."
+        state.restore_view({"whose_runs": "Everyone"})
+        await soon(lambda: [row["id"] for row in panel.table.rows] == [theirs.id])
+        state.restore_view({"whose_runs": "Nobody"})
+        assert panel.whose.value == "Everyone"
+
+    on_a_page(page)
+
+
 def test_an_empty_archive_says_how_to_begin(state, work):
     state.tab = RUNS
     history = History(state, work)
