@@ -64,7 +64,7 @@ def refusal(action: Action, run_id: str, submitter: Submitter) -> str:
     if submitter is Submitter.ELSEWHERE:
         return f"Run {run_id[:8]} can be {action} only in the browser that started it."
     command = COMMANDS.get(action)
-    instead = f": use {command} {run_id[:8]}." if command else ", not on this page."
+    instead = f": use {command} {run_id[:8]}." if command else f": it cannot be {action} here."
     return f"Run {run_id[:8]} was started from the command line{instead}"
 
 

@@ -211,7 +211,7 @@ class History(HasTraits):
         )
 
     def _result(self, run_id: str) -> Any:
-        run = self._work.archive.get(run_id)
+        run = self._work.permitted(Action.OPEN, run_id)
         return run.result() if run.state == RunState.DONE else None
 
     def _report_once(self, problem: str, chosen: tuple[str, ...]) -> None:
