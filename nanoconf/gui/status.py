@@ -82,7 +82,8 @@ def _in_progress(state: AppState) -> Status:
     if state.phase is RunPhase.STARTING:
         return Status(STARTING, "busy")
     shown = state.simulation
-    return Status(words.status(shown, state.phase), "busy", words.spoken(shown, state.phase))
+    mood = "bad" if shown.obstacle else "busy"
+    return Status(words.status(shown, state.phase), mood, words.spoken(shown, state.phase))
 
 
 def _shown(state: AppState) -> Status:
