@@ -97,8 +97,8 @@ def checked_name(name: str) -> str:
     """
     name = " ".join(name.split())
     if len(name) > LONGEST_NAME:
-        allowed = f"at most {LONGEST_NAME} characters"
-        raise InvalidInput("name", f"{len(name)} characters", allowed)
+        allowed = f"must have at most {LONGEST_NAME} characters"
+        raise InvalidInput("name", f"{name[:20]}…", allowed)
     return name
 
 
