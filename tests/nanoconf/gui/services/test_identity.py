@@ -75,7 +75,9 @@ def test_no_output_identifies_the_browser(state, work, tmp_path, capsys, monkeyp
     monkeypatch.setattr(state, "deliver", lambda name, content, _kind: sent.update({name: content}))
     panel = DownloadsPanel(state, work)
     panel._everything()
-    export.write_run(tmp_path, run)
+    folder = tmp_path / "output"
+    export.prepare(folder)
+    export.write_run(folder, run)
     assert main.main(["runs", "--json"]) == 0
     assert main.main(["runs", "show", run.id]) == 0
     packed = zipfile.ZipFile(io.BytesIO(next(iter(sent.values()))))
@@ -83,7 +85,9 @@ def test_no_output_identifies_the_browser(state, work, tmp_path, capsys, monkeyp
         "export": json.dumps(export.describe(run)),
         "downloads": "".join(result_files(run, run.result()).values()),
         "zip": "".join(packed.read(name).decode("latin-1") for name in packed.namelist()),
-        "-o": "".join(file.read_text() for file in tmp_path.iterdir() if file.is_file()),
+        "-o": "".join(
+            file.read_bytes().decode("latin-1") for file in tmp_path.iterdir() if file.is_file()
+        ),
         "command": capsys.readouterr().out,
         "lab record": lab_record(state, work),
         "page": repr(panel.get_state()) + panel.simulated.value + "".join(state.log),
