@@ -194,7 +194,7 @@ def test_an_added_input_has_a_field_on_the_page():
 
 @pytest.mark.usefixtures("dipole")
 def test_an_added_input_becomes_a_column_in_datasets(tmp_path):
-    profile = {"density": [1.0] * HALF, "error": [0.1] * HALF}
+    profile = {"density": [1.0] * HALF, "error": [0.1] * HALF, "seed": 1, "inputs_hash": "a"}
     row = {**DipolarSystem(dipole_moment=2.5).to_dict(), "system": 0, "species": "positive"}
     dataset.save(tmp_path, [row | profile], {})
     assert list(dataset.load(tmp_path)["dipole_moment"]) == [2.5]

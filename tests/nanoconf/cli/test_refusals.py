@@ -197,7 +197,8 @@ def test_a_closed_pipe_is_no_error(home):
     assert done.stderr == "0\n" and done.stdout.count("\n") == 1
 
 
-def test_characters_that_the_terminal_lacks_are_printed_as_escapes(home):
+def test_characters_that_the_terminal_lacks_are_printed_as_escapes(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     done = shell("nanoconf simulate -Z é -o x", PYTHONIOENCODING="ascii:strict")
     assert done.returncode == 2 and r"\xe9" in done.stderr
     done = shell("nanoconf models compare; nanoconf predict -o é", PYTHONIOENCODING="ascii:strict")
