@@ -41,7 +41,7 @@ def files_of(home: Path) -> dict[str, bytes]:
 @pytest.fixture(autouse=True)
 def no_keeper(monkeypatch):
     """Keep queued runs from starting."""
-    monkeypatch.setattr("backend.keeper.election.ensure_keeper", lambda _home: None)
+    monkeypatch.setattr("backend.keeper.election.ensure_keeper", lambda *_of, **_how: None)
 
 
 def submitted(work, owner: str, seed: int, *, done: bool = False):
