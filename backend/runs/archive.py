@@ -337,8 +337,11 @@ class Archive:
         ----------
         system, settings
             The system to simulate and the settings of the run.
-        name, owner : str
-            Name and owner, for display.
+        name : str
+            Name, for display.
+        owner : str
+            Hash that identifies the browser of the page that submits the run; empty for commands.
+            Everyone who can read the run folder can read it, so it must not be the browser's key.
         queue : {"interactive", "sweep"}
             Runs of a sweep start after interactive runs and run at a lower priority.
         where : str
