@@ -16,7 +16,8 @@ from traitlets import Bool, Dict, Float, TraitError, Tuple, Unicode, UseEnum, va
 
 from backend.runs.run_state import RunState
 from nanoconf.gui import words
-from nanoconf.gui.entered_inputs import Inputs
+from nanoconf.gui.entered_inputs import Inputs, texts_of
+from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.phase import RunPhase
 from nanoconf.gui.status import Status, current_status, outcome
 from nanoconf.gui.tabs.registry import POSITIVE, PREDICTION, RENAMED, TABS, Tab
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from backend.sampling.result import Progress, SimulationResult
     from backend.settings import RunSettings
     from backend.system import SlitSystem
+    from nanoconf.gui.links import Link
 
 LOG_LINES = 200
 
@@ -49,6 +51,8 @@ class Simulation:
         True if this browser submitted it.
     by_command : bool
         True if a command or script submitted it, not a page.
+    read_only : bool
+        True if a link opened it, so that it can only be watched.
     joined : bool
         True if the request joined an identical run that already existed.
     stored : bool
@@ -79,6 +83,7 @@ class Simulation:
     state: RunState = RunState.QUEUED
     mine: bool = True
     by_command: bool = False
+    read_only: bool = False
     joined: bool = False
     stored: bool = False
     progress: Progress | None = None
@@ -201,6 +206,8 @@ class AppState(Inputs):
     dark = Bool(False)
     # The outcome of the last request, until the inputs or the run change: a `Status` or None.
     notice = AnyTrait(None, allow_none=True)
+    # One line for each part of the link that was ignored, until the inputs or the run change.
+    link_problems = Tuple()
     log = Tuple()
     worker_log = Tuple()
     offers = Tuple()
@@ -234,6 +241,12 @@ class AppState(Inputs):
         """Title of the figure on the selected tab."""
         return self.figures.get(self.tab, self.tab)
 
+    @property
+    def linked_view(self) -> str:
+        """Title of the selected tab for a link, or of its figure unless that is the first."""
+        figures = self.shown_tab.figures
+        return self.shown_figure if self.shown_figure in figures[1:] else self.tab
+
     def choose_figure(self, title: str) -> None:
         """Choose a figure of a tab that has several; other titles are ignored."""
         for tab in self.tabs.values():
@@ -250,6 +263,32 @@ class AppState(Inputs):
         self.mean_field_wanted = bool(memory.get("mean_field_wanted"))
         if isinstance(memory.get("lessons"), dict):
             self.lessons = memory["lessons"]
+
+    def open_link(self, link: Link, *, keep: bool = False) -> None:
+        """Set the inputs and the tab to those of a link.
+
+        Parameters
+        ----------
+        link : Link
+            The link.
+        keep : bool
+            Keep the inputs that it does not give; otherwise they get their defaults.
+        """
+        defaults = {name: each.text(each.default) for name, each in FIELDS.items()}
+        held = {name: defaults[name] for name in (*link.fixed, *link.hidden)}
+        self.replace_all({**(held if keep else defaults), **link.texts})
+        self.hold(link.fixed, link.hidden)
+        if link.tab:
+            self.open_tab(link.tab)
+        elif link.run:
+            self.show_simulation_tab()
+        self.report_link(*link.problems)
+
+    def choose_linked(self, system: SlitSystem) -> None:
+        """Set the inputs to those of the run of a link, also those that the link fixes."""
+        problems = self.link_problems
+        self.replace_all(texts_of(system))
+        self.link_problems = problems
 
     def open_tab(self, title: str) -> None:
         """Select a tab by its title, its former title, or the title of one of its figures."""
@@ -300,6 +339,11 @@ class AppState(Inputs):
         return self.phase is not RunPhase.IDLE
 
     @property
+    def may_end(self) -> bool:
+        """True if there is a simulation that this page may cancel or finish."""
+        return self.simulation is not None and not self.simulation.read_only
+
+    @property
     def runnable(self) -> bool:
         """True if the inputs and the resources requested of the cluster are valid."""
         return self.valid and not (self.cluster_mode and self.cluster_problem)
@@ -315,7 +359,7 @@ class AppState(Inputs):
         """Enter the starting phase: Run was pressed."""
         with self.hold_trait_notifications():
             self.phase, self.worker_log = RunPhase.STARTING, ()
-            self.notice = None
+            self.notice, self.link_problems = None, ()
             self.show_simulation_tab()
         self.append_log(f"Run: {words.describe(self.system)}, {words.length(self.settings)}")
 
@@ -362,7 +406,8 @@ class AppState(Inputs):
     def prediction_requested(self) -> None:
         """Select a tab with predictions: Predict using ML was pressed."""
         with self.hold_trait_notifications():
-            self.predicting, self.prediction_asked, self.notice = True, self.system, None
+            self.predicting, self.prediction_asked = True, self.system
+            self.notice, self.link_problems = None, ()
         self.show_prediction_tab()
         self.append_log(f"Predict using ML: {words.describe(self.system)}")
 
@@ -405,11 +450,22 @@ class AppState(Inputs):
         return current_status(self).mood
 
     def _inputs_changed(self, _change: Any) -> None:
-        self.notice = None
+        self.notice, self.link_problems = None, ()
 
     def append_log(self, line: str) -> None:
         """Add a line to the log."""
         self.log = (*self.log, f"{time.strftime('%H:%M:%S')}  {line}")[-LOG_LINES:]
+
+    def report_link(self, *problems: str) -> None:
+        """Report parts of the link that were ignored."""
+        self.link_problems = (*self.link_problems, *problems)
+        for problem in problems:
+            self.append_log(problem)
+
+    def report_kept(self, names: list[str]) -> None:
+        """Report the inputs that were to be changed, but are fixed or hidden by the link."""
+        self.notice = Status(words.kept(names))
+        self.append_log(words.kept(names))
 
     def report_failure(self, message: str) -> None:
         """Report a failure in the log and on the status line, and drop pending requests."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from nanoconf.gui.state import AppState
 
 TRAITS = (
-    *("values", "problems", "valid", "simulation", "phase", "notice"),
+    *("values", "problems", "valid", "simulation", "phase", "notice", "link_problems"),
     *("predicting", "prediction", "prediction_asked", "cluster_mode", "cluster_problem"),
 )
 """Traits of the state that the status depends on."""
@@ -21,6 +21,7 @@ TRAITS = (
 STARTING = "Starting the simulation …"
 CONFIRM = "This simulation was started {}. Press Cancel again to stop it for everyone."
 RESOURCES = "Correct the number of cores or the time limit to run."
+LINK_LINES = 3
 PREDICTING = "Predicting the profiles …"
 
 
@@ -50,7 +51,7 @@ def current_status(state: AppState) -> Status:
     A simulation in progress comes first, then a failure (until the inputs or the run change), then
     invalid inputs, then the prediction or the result on screen.
     """
-    notice = state.notice
+    notice = state.notice or _of_link(state.link_problems)
     if state.simulating:
         return _with_failure(notice, _in_progress(state))
     if notice is not None and (state.valid or notice.mood == "bad"):
@@ -60,6 +61,14 @@ def current_status(state: AppState) -> Status:
     if not state.valid:
         return Status(words.correct(state.problems), "bad")
     return _shown(state)
+
+
+def _of_link(problems: tuple[str, ...]) -> Status | None:
+    """Return the notice of a link that was partly ignored; the log has all its lines."""
+    shown = problems[:LINK_LINES]
+    if len(shown) < len(problems):
+        shown = (*shown, f"{len(problems) - len(shown)} more in the log.")
+    return Status("\n".join(shown), "bad") if shown else None
 
 
 def outcome(state: AppState) -> Status | None:

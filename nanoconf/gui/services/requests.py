@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nanoconf.gui import words
 from nanoconf.gui.phase import RunPhase
-from nanoconf.gui.services import clusters
+from nanoconf.gui.services import clusters, linked_run
 
 if TYPE_CHECKING:
     from backend.runs.run import Run
@@ -62,7 +62,7 @@ class RunRequests:
         """Cancel the simulation; one from another browser only after confirmation."""
         state = self._session.state
         shown, confirmed = state.simulation, state.phase is RunPhase.CONFIRMING
-        if not state.phase.allows(RunPhase.CANCELLING):
+        if not state.may_end or not state.phase.allows(RunPhase.CANCELLING):
             return
         if not shown.mine and not confirmed:
             state.confirm_cancel()
@@ -74,7 +74,7 @@ class RunRequests:
     def finish(self) -> None:
         """Stop the simulation and keep the result so far."""
         state = self._session.state
-        if state.phase.allows(RunPhase.FINISHING):
+        if state.may_end and state.phase.allows(RunPhase.FINISHING):
             state.finish_requested()
             run_id, failure = state.simulation.run_id, "The simulation could not be finished early"
             self._session.runner.submit(self._send, run_id, lambda run: run.finish(), failure)
@@ -98,6 +98,35 @@ class RunRequests:
             self._watch.begin(run, mine=self._session.owns(run))
         except (OSError, KeyError, ValueError) as error:
             self._fail("The run cannot be opened", error)
+
+    def follow(self, linked: str, last_run: str) -> None:
+        """Display the run of a link, read-only; without it, restore the last run.
+
+        Parameters
+        ----------
+        linked : str
+            Id of the run in the link, or its beginning.
+        last_run : str
+            As in `resume`.
+        """
+        self._session.runner.submit(self._follow, linked, last_run)
+
+    def _follow(self, linked: str, last_run: str) -> None:
+        session = self._session
+        try:
+            run = linked_run.find(session.archive, linked)
+        except (linked_run.NoLinkedRun, OSError) as error:
+            session.post(session.state.report_link, words.one_line(error))
+            self._resume(last_run)
+            return
+        session.post(self._show_linked, run)
+
+    def _show_linked(self, run: Run) -> None:
+        session = self._session
+        session.state.choose_linked(run.system)
+        # After the search for a stored result, which the new inputs have started in this thread.
+        mine = session.owns(run)
+        session.runner.submit(self._watch.begin, run, mine=mine, read_only=True)
 
     def resume(self, last_run: str) -> None:
         """Display a run from this browser: an active one if possible, else the last one on screen.

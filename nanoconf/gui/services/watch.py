@@ -36,7 +36,7 @@ class Watch:
         self._session = session
         self._number = 0
 
-    def begin(self, run: Run, *, mine: bool, new: bool = False) -> None:
+    def begin(self, run: Run, *, mine: bool, new: bool = False, read_only: bool = False) -> None:
         """Watch a run instead of the previous one.
 
         Parameters
@@ -47,6 +47,8 @@ class Watch:
             True if this browser submitted it.
         new : bool
             True if the request has just created it, so its result is not a stored one.
+        read_only : bool
+            True if a link opened it.
         """
         first = Simulation(
             run.id,
@@ -54,6 +56,7 @@ class Watch:
             run.settings,
             mine=mine,
             by_command=not run.request.get("owner"),
+            read_only=read_only,
             joined=run.joined,
             stored=not new and run.state == RunState.DONE,
             where="" if run.where == LOCAL else run.where,

@@ -66,7 +66,7 @@ class ActionsPanel(widgets.VBox):
         self.predict.off = not state.valid
         self.run.description = "Cancel" if simulating else "Run"
         waiting = state.phase in (RunPhase.STARTING, RunPhase.CANCELLING)
-        self.run.off = waiting or not (simulating or state.runnable)
+        self.run.off = waiting or not (state.may_end if simulating else state.runnable)
         (self.run.add_class if simulating else self.run.remove_class)("nc-cancel")
         self.estimate.value = escape(words.estimate(state.estimate if state.valid else None))
         self._show_run_buttons()
@@ -79,7 +79,7 @@ class ActionsPanel(widgets.VBox):
         state, shown = self._state, self._state.simulation
         submitted = state.simulating and state.phase is not RunPhase.STARTING
         resumable = submitted and registry.get(shown.settings.engine).resumable
-        can_finish = resumable and shown.mine and not shown.where
+        can_finish = resumable and shown.mine and state.may_end and not shown.where
         running = submitted and shown.state == RunState.RUNNING
         self.finish.disabled = state.phase.ending or not (can_finish and running)
         # One replaces the other, so that the buttons below stay in place.

@@ -27,7 +27,7 @@ class OffersPanel(Rows):
         """Show the offers, or who started the simulation that is watched."""
         state, shown = self._state, self._state.simulation
         if state.simulating:
-            self.show([] if shown is None or shown.mine else [_watching(shown)])
+            self.show([_watching(shown)] if shown and (shown.read_only or not shown.mine) else [])
             return
         self.show(offer.run_id for offer in state.offers)
         for offer, row in zip(state.offers, self.children, strict=True):
@@ -43,7 +43,9 @@ class OffersPanel(Rows):
 
 
 def _watching(shown: Simulation) -> str:
-    return f"Watching a simulation that was started {words.origin(shown)}."
+    origin = "in this browser" if shown.mine else words.origin(shown)
+    only = " Opened by a link, it can only be watched." if shown.read_only else ""
+    return f"Watching a simulation that was started {origin}.{only}"
 
 
 def _text(offer: Offer) -> str:

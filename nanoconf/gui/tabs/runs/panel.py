@@ -7,13 +7,14 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from nanoconf.gui.links import run_link
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
 from nanoconf.gui.tabs.registry import RUNS
 from nanoconf.gui.tabs.runs.model import History
 from nanoconf.gui.tabs.runs.runs_table import RunsTable
 from nanoconf.gui.widgets.controls import ion_chooser, small_button
-from nanoconf.gui.widgets.copyable import Copyable
+from nanoconf.gui.widgets.copyable import Copyable, CopyLink
 from nanoconf.gui.widgets.figure import Canvas
 
 LIST_HEIGHT = 366
@@ -59,6 +60,7 @@ class RunsPanel(widgets.VBox):
             "Rename", "Rename the selected run", lambda: history.rename(self.name.value)
         )
         self._cite = small_button("Cite", "Show citations for the selected runs", history.cite)
+        self.link = CopyLink(label="Copy a link to the selected run")
         self._cancel = small_button(
             "Cancel run",
             "Cancel the selected runs (only runs started in this browser)",
@@ -70,7 +72,7 @@ class RunsPanel(widgets.VBox):
             self._delete_pressed,
         )
         buttons = [self._open, self.name, self._rename, self._cite, self._cancel, self._delete]
-        return widgets.HBox([*buttons, self.species])
+        return widgets.HBox([*buttons, self.link, self.species])
 
     def _connect(self) -> None:
         self.search.observe(self._searched, "value")
@@ -105,6 +107,7 @@ class RunsPanel(widgets.VBox):
         for button in (self._open, self._rename):
             button.disabled = count != 1
         self._cite.disabled = count == 0
+        self.link.text = run_link(history.selected[0].run_id) if count == 1 else ""
         self._cancel.disabled = not history.cancellable
         self._delete.disabled = not history.deletable
 
