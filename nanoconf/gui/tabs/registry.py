@@ -66,7 +66,7 @@ class Tab:
 
 
 def slug(title: str) -> str:
-    """Return a title in small letters, with hyphens for all but letters and digits."""
+    """Return a title in lower case, with hyphens between words."""
     return re.sub("[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
