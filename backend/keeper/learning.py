@@ -63,10 +63,10 @@ class Learning:
         try:
             values: dict[str, Any] = read_json(home / FILE)
             learnt, fresh, useless = (
-                frozenset(values[name]) for name in ("learnt", "fresh", "useless")
+                frozenset(map(str, values[name])) for name in ("learnt", "fresh", "useless")
             )
             return cls(learnt, fresh, useless, str(values["outcome"]))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return cls()
 
     def save(self, home: Path) -> None:

@@ -126,7 +126,10 @@ class ChargeProfile:
         ValueError
             If the text is not a charge profile over the same bins.
         """
-        header, *rows = csv.reader(io.StringIO(text))
+        try:
+            header, *rows = csv.reader(io.StringIO(text))
+        except csv.Error as error:
+            raise ValueError(f"not a charge profile: {error}") from error
         if tuple(header) != tuple(self.COLUMNS) or len(rows) != len(self.z):
             raise ValueError(f"not a charge profile of {len(self.z)} bins: header {header}")
         columns = dict(zip(self.COLUMNS.values(), np.array(rows, dtype=float).T, strict=True))

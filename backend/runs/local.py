@@ -26,7 +26,7 @@ def cores_of(settings: Mapping[str, Any]) -> int:
     return max(1, min(replicas if isinstance(replicas, int) else 1, cores()))
 
 
-def start(folder: Path, *, threads: int = 1, nice: bool = False) -> subprocess.Popen[bytes]:
+def start(folder: Path, *, threads: int = 1, niceness: int = 0) -> subprocess.Popen[bytes]:
     """Start a worker for a run folder; it outlives the process that starts it.
 
     Parameters
@@ -35,8 +35,8 @@ def start(folder: Path, *, threads: int = 1, nice: bool = False) -> subprocess.P
         The run folder.
     threads : int
         Number of replicas that run at the same time.
-    nice : bool
-        Run at a low priority.
+    niceness : int
+        Number of levels by which the priority of the worker is lower.
 
     Returns
     -------
@@ -44,9 +44,10 @@ def start(folder: Path, *, threads: int = 1, nice: bool = False) -> subprocess.P
         The worker process.
     """
     command = [sys.executable, "-P", "-m", "backend.worker", str(folder), "--threads", str(threads)]
+    command += ["--nice", str(niceness)]
     with open(folder / "worker.log", "ab") as log:
         return subprocess.Popen(
-            command + (["--nice"] if nice else []),
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

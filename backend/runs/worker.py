@@ -51,7 +51,6 @@ SAVING_SECONDS = 20.0
 PROFILES = ("profiles", "charge")
 """Attributes of `Progress` that have their own files."""
 
-LOW_PRIORITY = 10
 SCARCE_BYTES = 2 << 30
 """Address space that a worker may need."""
 
@@ -380,13 +379,13 @@ def log(text: str) -> None:
         print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
-def lower_priority() -> None:
-    """Lower the priority of this process."""
-    os.nice(LOW_PRIORITY)
+def lower_priority(niceness: int) -> None:
+    """Lower the priority of this process by a number of levels."""
+    os.nice(niceness)
     # With autogroup scheduling in Linux, niceness applies only within a session, so the priority
     # of the session must be lowered too.
     with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(LOW_PRIORITY))
+        Path("/proc/self/autogroup").write_text(str(niceness))
 
 
 def _listed(values: dict) -> str:
@@ -398,7 +397,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="backend.worker", description="Execute a run.")
     parser.add_argument("run_dir", type=Path, help="the run folder")
     parser.add_argument("--threads", type=int, default=1, help="number of simultaneous replicas")
-    parser.add_argument("--nice", action="store_true", help="run at low priority")
+    parser.add_argument("--nice", type=int, default=0, help="number of levels of lower priority")
     options = parser.parse_args(arguments)
     faulthandler.enable()
     folder = options.run_dir.absolute()
@@ -414,7 +413,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"worker: {error}", file=sys.stderr)
         return FAILURE
     if options.nice:
-        lower_priority()
+        lower_priority(options.nice)
     return Worker(run, options.threads).execute()
 
 

@@ -51,7 +51,7 @@ def current_status(state: AppState) -> Status:
     A simulation in progress comes first, then a failure (until the inputs or the run change), then
     invalid inputs, then the prediction or the result on screen.
     """
-    notice = state.notice or _of_link(state.link_problems)
+    notice = _notice(state)
     if state.simulating:
         return _with_failure(notice, _in_progress(state))
     if notice is not None and (state.valid or notice.mood == "bad"):
@@ -63,12 +63,15 @@ def current_status(state: AppState) -> Status:
     return _shown(state)
 
 
-def _of_link(problems: tuple[str, ...]) -> Status | None:
-    """Return the notice of a link that was partly ignored; the log has all its lines."""
-    shown = problems[:LINK_LINES]
-    if len(shown) < len(problems):
-        shown = (*shown, f"{len(problems) - len(shown)} more in the log.")
-    return Status("\n".join(shown), "bad") if shown else None
+def _notice(state: AppState) -> Status | None:
+    """Return the notice, followed by the first problems of a link; the log has all of them."""
+    notice, problems = state.notice, state.link_problems
+    if not problems:
+        return notice
+    shown = [*([notice.text] if notice else []), *problems[:LINK_LINES]]
+    if len(problems) > LINK_LINES:
+        shown.append(f"{len(problems) - LINK_LINES} more in the log.")
+    return Status("\n".join(shown), "bad")
 
 
 def outcome(state: AppState) -> Status | None:

@@ -171,6 +171,25 @@ class Domain:
         ranges = {name: Range(**allowed) for name, allowed in values["ranges"].items()}
         return cls(ranges, values["fixed"])
 
+    def check_ranges(self) -> None:
+        """Check a domain that was read from a card, whose types are correct.
+
+        Raises
+        ------
+        ValueError
+            If an input is missing, unknown or invalid, or the bounds of a range are in the wrong
+            order.
+        """
+        if set(self.ranges) != set(INPUTS):
+            raise ValueError(f"domain.ranges must hold {', '.join(INPUTS)}")
+        for name, allowed in self.ranges.items():
+            if allowed.low > allowed.high:
+                raise ValueError(f"domain.ranges[{name!r}]: low must not exceed high")
+        for name, value in self.fixed.items():
+            if name not in SYSTEM:
+                raise ValueError(f"domain.fixed holds the unknown input {name!r}")
+            SYSTEM[name].check(value)
+
 
 def _only_value(systems: Sequence[SlitSystem], name: str) -> Any:
     values = {getattr(system, name) for system in systems}

@@ -10,7 +10,7 @@ from backend.cluster.config import Cluster
 from backend.cluster.here.dispatch_state import State
 from backend.cluster.here.jobs import Job
 from backend.cluster.here.remote_run import RemoteRun
-from backend.cluster.problems import ClusterProblem
+from backend.cluster.problems import REFUSED, ClusterProblem
 from backend.runs.run import CANCELLED_REASON
 from backend.runs.run_state import RunState
 
@@ -64,7 +64,7 @@ def _submit(state: State, job: Job, cluster: Cluster) -> None:
     except ClusterProblem as problem:
         if problem.passing:
             raise
-        if asked_before:
+        if asked_before or problem.name == REFUSED:  # the job may exist
             _report_uncertain(state, job, members, problem)
             return
         reply = {"refused": {"name": problem.name, "line": str(problem)}}

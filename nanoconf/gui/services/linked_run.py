@@ -33,7 +33,7 @@ def find(archive: Archive, linked: str) -> Run:
     if len(found) > 1:
         raise _problem(linked, SEVERAL.format(len(found)))
     if not found:
-        damaged = any(path.name.startswith(linked) for path in archive.folder.glob("*"))
+        damaged = any(folder.id.startswith(linked) for folder in archive.damaged())
         raise _problem(linked, DAMAGED if damaged else UNKNOWN)
     _check(found[0], linked)
     return found[0]

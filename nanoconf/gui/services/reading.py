@@ -85,4 +85,4 @@ def trajectory_names(archive: Archive, shown: Simulation | None) -> list[str]:
     if shown is None or shown.result is None:
         return []
     folder = archive.folder / shown.run_id
-    return [name for name in FILES if (folder / name).exists()]
+    return [name for name in FILES if (folder / name).is_file()]
