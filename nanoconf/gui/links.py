@@ -107,7 +107,9 @@ def parse(search: Any, tabs: Iterable[Tab] = TABS) -> Link:
     if not isinstance(search, str) or not search.strip("?"):
         return Link()
     if len(search) > LONGEST:
-        return Link(problems=(_ignored(f"it has more than {LONGEST} characters"),))
+        return Link(
+            problems=(_ignored(f"all of it, because it has more than {LONGEST} characters"),)
+        )
     pairs = parse_qsl(search.removeprefix("?"), keep_blank_values=True)
     reader = _Reader({tab.slug: tab for tab in tabs})
     for key, value in pairs:

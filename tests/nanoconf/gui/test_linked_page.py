@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from backend.runs.run_state import RunState
 from backend.system import SlitSystem
 from nanoconf.gui import links
 from nanoconf.gui.app import App
@@ -106,7 +107,7 @@ def test_problems_stay_until_the_inputs_change(state):
     follow(state, "?foo=1&bar=2&baz=3&h=0")
     lines = state.status.splitlines()
     assert len(lines) == 4 and lines[-1] == "1 more in the log."
-    stored = Simulation("ab" * 16, state.system, state.settings, state="done", stored=True)
+    stored = Simulation("ab" * 16, state.system, state.settings, RunState.DONE, stored=True)
     state.show(stored)  # a stored result for the inputs appears by itself
     assert state.status.splitlines() == lines
     state.type("confinement_length", "3.1")

@@ -24,7 +24,7 @@ def follow(state, work, search: str) -> None:
 def test_a_link_opens_a_finished_run_of_anybody_with_its_inputs(state, work, home):
     run = simulated(home, QUICK)
     follow(state, work, f"?run={run.id[:8]}&fix=c")
-    until(lambda: state.simulation and state.simulation.result)
+    until(lambda: state.simulation and state.simulation.read_only and state.simulation.result)
     shown = state.simulation
     assert (shown.run_id, shown.stored, shown.read_only, shown.mine) == (run.id, True, True, False)
     assert state.is_current(run.system) and state.link_problems == ()
@@ -87,5 +87,5 @@ def test_an_unknown_or_ambiguous_run_is_reported_without_paths(state, work, home
         assert problem in state.status and linked in state.status
         assert str(home) not in state.status and "\n" not in state.status
     follow(state, work, f"?run={run.id}")
-    until(lambda: state.simulation is not None)
-    assert state.simulation.run_id == run.id and "Cancelled" in state.status
+    until(lambda: state.simulation and "Cancelled" in state.status)
+    assert state.simulation.run_id == run.id
