@@ -67,8 +67,8 @@ def test_a_link_opens_the_page_and_is_copied_and_opened_again(server, window):
     until(lambda: copied(window, link) == again, "the link to follow the inputs")
 
     # Without permission the page copies by selection; without that, it shows the link.
-    page.evaluate("navigator.clipboard.writeText = () => Promise.reject()")
-    page.evaluate("document.execCommand = () => false")
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
+    page.evaluate("() => { document.execCommand = () => false; }")
     link.click()
     shown = page.get_by_role("textbox", name="Copy this link with the keyboard:")
     expect(shown).to_have_value(f"{server.url}{again}")
