@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -9,12 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from backend import environment
+from backend.inputs import InvalidInput
+
 
 def cores() -> int:
     """Return the number of cores available to this process: ``NANOCONF_CORES`` if set."""
-    chosen = os.environ.get("NANOCONF_CORES", "")
-    if chosen.isdigit() and int(chosen) > 0:
-        return int(chosen)
+    with contextlib.suppress(InvalidInput):  # `check_environment` reports it
+        if chosen := environment.whole_number("NANOCONF_CORES"):
+            return chosen
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -198,6 +198,7 @@ class Worker:
         engine = registry.get(settings.engine)
         if missing := engine.missing():
             raise SimulationError(missing, "engine-missing")
+        engine.check()
         resumable_options = {
             "checkpoint": self.run.checkpoint_folder,
             "log": log,
@@ -327,6 +328,16 @@ class Worker:
                 (self.run.folder / name).unlink()
 
 
+def record_invalid_input(folder: Path, error: DamagedRun) -> None:
+    """Record that a run cannot start because of its inputs, so that its cluster reports it."""
+    from backend.system import InvalidInput
+
+    if isinstance(error.__cause__, InvalidInput):
+        name, reason, _ = explain(error.__cause__)
+        failure = {"state": RunState.FAILED, "error": name, "reason": reason, "time": now()}
+        write_json(folder / "failure.json", failure)
+
+
 class Refused(Exception):
     """Raised for a run that this worker must not execute; the message gives the reason."""
 
@@ -411,6 +422,7 @@ def main(arguments: list[str] | None = None) -> int:
         return FAILURE
     except DamagedRun as error:
         print(f"worker: {error}", file=sys.stderr)
+        record_invalid_input(folder, error)
         return FAILURE
     if options.nice:
         lower_priority(options.nice)

@@ -63,8 +63,10 @@ def _train(options: Namespace) -> int:
 
     if options.output is None:
         raise InvalidInput("output", "", "is missing: specify -o DIR")
+    from nanoconf.data import export
     from nanoconf.surrogate.training import train
 
+    export.check(options.output)
     chosen: dict[str, Any] = {"seed": seed(options)}
     if options.epochs is not None:
         chosen["epochs"] = epochs(options)

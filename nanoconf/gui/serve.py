@@ -14,6 +14,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from backend.keeper.learning import retrain_after
+from nanoconf.gui.folders import check_folders
 from nanoconf.gui.services.clusters import SHARED
 
 START_SECONDS = 60.0
@@ -36,9 +37,12 @@ def serve(host: str = "127.0.0.1", port: int = 8866, open_browser: bool = True) 
     ------
     SystemExit
         If the port cannot be used; the message says what to do.
+    InvalidInput, UnusableHome
+        If a folder cannot be written; see `check_folders`.
     """
     retrain_after()  # reports an invalid setting here; the keeper could only log it
     _check_port(host, port)
+    check_folders()
     if host not in LOOPBACK:
         os.environ.setdefault(SHARED, "1")  # inherited by the kernels
     print("Starting the page …", flush=True)

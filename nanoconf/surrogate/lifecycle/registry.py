@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from backend.environment import user_path
+from backend.inputs import shown
 from backend.runs.archive import default_home
 from nanoconf.surrogate.card import CARD, KIND, Card
 from nanoconf.surrogate.lifecycle.choice import Choice
@@ -209,7 +211,7 @@ def promote(name: str) -> FoundModel:
     if model is None:
         known = ", ".join(sorted({found.name for found in _at_home(problems)}))
         reasons = "".join(f"; {line}" for line in unique(problems))
-        raise ModelNotFound(f"there is no model {name}; known: {known or 'none'}{reasons}")
+        raise ModelNotFound(f"there is no model {shown(name)}; known: {known or 'none'}{reasons}")
     before = Choice.load_or_note(home_models(), problems).before
     with suppress(ModelNotFound):  # no model was in use
         before = (*before, load_current().model.name)
@@ -287,10 +289,10 @@ def model_folders(place: Path) -> list[Path]:
 def _places(path: str | Path | None) -> list[tuple[str, Path]]:
     """Return the source and the path of the folders to list."""
     if path is not None:
-        return [("argument", Path(path).expanduser())]
+        return [("argument", user_path("model", path))]
     places = [("home", home_models()), ("package", package_models())]
     if chosen := os.environ.get("NANOCONF_MODELS"):
-        places.insert(0, ("NANOCONF_MODELS", Path(chosen).expanduser()))
+        places.insert(0, ("NANOCONF_MODELS", user_path("NANOCONF_MODELS", chosen)))
     return places
 
 

@@ -66,7 +66,7 @@ def test_the_example_is_valid_and_shows_every_default():
         ('setup = "module load x"', "must be a list"),
         ('work_dir = " "', "must name a folder"),
         ('work_dir = "a:b"', "must not contain a colon"),
-        ('account = "a\\u0000b"', "must not contain a null byte"),
+        ('account = "a\\u0000b"', "must not contain line breaks or control"),
         ("shared = true", "clusters.one.max_runs = 0: must be 1 or more if shared = true"),
     ],
 )

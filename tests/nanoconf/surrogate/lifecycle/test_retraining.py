@@ -187,7 +187,7 @@ def test_an_invalid_number_of_runs_gives_a_one_line_error(home, monkeypatch, cap
     for command in (["train", "--if-due"], ["app", "--no-browser"]):
         assert main(command) == 2
         line = capsys.readouterr().err
-        assert f"NANOCONF_RETRAIN_AFTER = {text}: must be a whole number" in line
+        assert f"NANOCONF_RETRAIN_AFTER = {text or repr('')}: must be a whole number" in line
         assert line.count("\n") == 1
 
 
