@@ -315,6 +315,7 @@ def test_a_killed_kernel_is_detected_and_its_run_continues(server, window):
     window.wait_for_status("Cancelled")
 
 
+@pytest.mark.long
 @pytest.mark.own_server
 def test_the_next_server_picks_up_the_run_of_a_killed_one(browser, server):
     server.start()

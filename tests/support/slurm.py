@@ -297,8 +297,11 @@ class SlurmCluster:
         self._wait(self._nodes_answer, "the node to answer")
 
     def force_time_limit(self, job_id: str | int) -> None:
-        """A running job has used up its time. Slurm looks every 30 s, so it may live that long."""
-        self.slurm("scontrol", "update", f"JobId={job_id}", "EndTime=now")
+        """A running job has used up its time. Slurm looks every 30 s, so it may live that long.
+
+        Slurm refuses an end that has passed when it reads the request, as on a busy machine.
+        """
+        self.slurm("scontrol", "update", f"JobId={job_id}", "EndTime=now+5")
 
     # --- faults of SSH ---
 
