@@ -31,7 +31,7 @@ def selected(window: Window, tab: str) -> None:
 def copied(window: Window, button) -> str:
     """Press Copy link, and return the query of the link in the clipboard."""
     button.click()
-    expect(window.page.get_by_text("Link copied.", exact=True)).to_be_visible()
+    expect(button.locator("+ [aria-live]")).to_have_text("Link copied.")
     link = window.page.evaluate("navigator.clipboard.readText()")
     assert link.startswith(window.server.url)
     return link.removeprefix(window.server.url)

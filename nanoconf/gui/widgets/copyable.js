@@ -42,13 +42,14 @@ class CopyButton {
 
   async press(text, { success, failure }) {
     clearTimeout(this.timer);
+    let said = success;
     try {
       await copy(text());
-      this.said.textContent = success;
-      this.button.focus();
     } catch {
-      this.said.textContent = failure(text()) ?? "";
+      said = null;
     }
+    this.button.focus(); // copying may have taken the focus
+    this.said.textContent = said ?? failure(text()) ?? "";
     this.timer = setTimeout(() => this.rest(), SHOWN_MS);
   }
 

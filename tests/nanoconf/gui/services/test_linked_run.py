@@ -79,6 +79,8 @@ def test_an_unknown_or_ambiguous_run_is_reported_without_paths(state, work, home
     run.cancel()
     twin = work.archive.folder / (run.id[:12] + "0" * 20)
     shutil.copytree(run.folder, twin)
+    text = (twin / "run.json").read_text()
+    (twin / "run.json").write_text(text.replace(run.id, twin.name))
     absent = "0123456789abcdef"
     for linked, problem in ((absent, linked_run.UNKNOWN), (run.id[:8], "2 runs start like this")):
         state.link_problems = ()
