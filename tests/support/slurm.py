@@ -301,7 +301,14 @@ class SlurmCluster:
 
         Slurm refuses an end that has passed when it reads the request, as on a busy machine.
         """
-        self.slurm("scontrol", "update", f"JobId={job_id}", "EndTime=now+5")
+
+        def accepted() -> bool:
+            with suppress(ClusterError):
+                self.slurm("scontrol", "update", f"JobId={job_id}", "EndTime=now")
+                return True
+            return False
+
+        self._wait(accepted, f"a new end of job {job_id}")
 
     # --- faults of SSH ---
 
