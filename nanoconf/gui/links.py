@@ -24,6 +24,9 @@ NOT_OURS = ("token", "ticket", "template", "theme")
 LONGEST = 2000
 """Maximum number of characters of a query."""
 
+TOO_LONG = "too-long"
+"""Key that replaces a query that is too long for the server."""
+
 MAXIMUM_PROBLEMS = 8
 """Maximum number of lines about one link."""
 
@@ -106,11 +109,12 @@ def parse(search: Any, tabs: Iterable[Tab] = TABS) -> Link:
     """Parse the query of the page's address, with or without its question mark."""
     if not isinstance(search, str) or not search.strip("?"):
         return Link()
-    if len(search) > LONGEST:
+    query = search.removeprefix("?")
+    if len(query) > LONGEST or query == f"{TOO_LONG}=":
         return Link(
             problems=(_ignored(f"all of it, because it has more than {LONGEST} characters"),)
         )
-    pairs = parse_qsl(search.removeprefix("?"), keep_blank_values=True)
+    pairs = parse_qsl(query, keep_blank_values=True)
     reader = _Reader({tab.slug: tab for tab in tabs})
     for key, value in pairs:
         if key not in NOT_OURS:
@@ -166,21 +170,22 @@ class _Reader:
         titles |= {slug(former): title for former, title in RENAMED.items()}
         titles |= {name: tab.title for name, tab in self._tabs.items()}
         if slug(value) not in titles:
-            raise Refused(f"{TAB} = {clipped(value)}: must be {_either(self._tabs)}")
+            raise Refused(f"{_shown(TAB, value)}: must be {_either(self._tabs)}")
         return titles[slug(value)]
 
     def _run(self, value: str) -> str:
         if not RUN_ID.fullmatch(value.lower()):
             allowed = "must be a run ID, or at least its first 8 digits (0-9, a-f)"
-            raise Refused(f"{RUN} = {clipped(value)}: {allowed}")
+            raise Refused(f"{_shown(RUN, value)}: {allowed}")
         return value.lower()
 
     def _names(self, key: str, value: str) -> tuple[str, ...]:
         """Return the names of a list of inputs; unknown ones are reported and left out."""
         given = dict.fromkeys(part.strip() for part in value.split(","))
+        allowed = f"must be {_either(self._inputs)}"
         for each in given:
             if each not in self._inputs:
-                self._ignore(f"{key} = {clipped(each)}: must be {_either(self._inputs)}")
+                self._ignore(f"{_shown(key, each)}: {allowed}")
         return tuple(self._inputs[each].name for each in given if each in self._inputs)
 
     def link(self) -> Link:
@@ -214,6 +219,10 @@ class _Reader:
 
 def _ignored(problem: str) -> str:
     return f"Ignored in the link: {problem}."
+
+
+def _shown(key: str, value: str) -> str:
+    return f"{key} = {clipped(value)}" if value else f"{key} is empty"
 
 
 def _either(names: Iterable[str]) -> str:
