@@ -15,6 +15,7 @@ from urllib.request import urlopen
 
 from backend.keeper.learning import retrain_after
 from nanoconf.gui.folders import check_folders
+from nanoconf.gui.queries import accept_any_query
 from nanoconf.gui.services.clusters import SHARED
 
 START_SECONDS = 60.0
@@ -64,7 +65,12 @@ def _run_voila(host: str, port: int) -> None:
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     from voila.app import Voila
 
-    Voila.launch_instance(
+    class PageServer(Voila):  # type: ignore[misc]
+        def listen(self) -> None:
+            accept_any_query(self.app)
+            super().listen()
+
+    PageServer.launch_instance(
         [
             str(notebook()),
             f"--Voila.ip={host}",
