@@ -156,7 +156,7 @@ def test_inputs_predictions_and_simulations_need_no_mouse(server, window):
     keyboard.press("Enter")
     keyboard.reach("textbox", "Simulation length (ns)", "Shift+Tab")
     keyboard.press("ControlOrMeta+a")
-    window.page.keyboard.type("040")
+    window.page.keyboard.type("020")
     keyboard.press(*["Tab"] * 4, "Enter")  # past the slider, Stop at error and Predict, at once
     window.wait_for_status("Simulating:")
     expect(window.button("Cancel")).to_be_focused()

@@ -15,7 +15,7 @@ from backend.system import SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.tabs.registry import CHARGE, NEGATIVE, POSITIVE, TABS
 from tests.support.browser import SEEN, SHORT, Window, same
-from tests.support.desk import write_config
+from tests.support.desk import held_by, write_config
 from tests.support.homes import until
 
 NUMBERS = {
@@ -143,11 +143,12 @@ def test_a_run_in_cluster_mode_appears_in_the_same_figure(
     server, window, cluster, home, monkeypatch
 ):
     home.mkdir(exist_ok=True)
-    path = write_config(home / "clusters.toml", cluster, cores=2)
+    held = cluster.home / "held"
+    path = write_config(home / "clusters.toml", cluster, cores=2, setup=held_by(held))
     monkeypatch.setenv("NANOCONF_CLUSTER_CONFIG", str(path))
     server.start()
     window.open()
-    window.type("Simulation length (ns)", "0.2")
+    window.type("Simulation length (ns)", SHORT)
     window.button("Cluster mode").click()
     limit = window.field("Time limit (min)")
     expect(window.field("Cores")).to_have_value("2")
@@ -162,6 +163,7 @@ def test_a_run_in_cluster_mode_appears_in_the_same_figure(
     window.button("Run").click()
     window.wait_for_status("On test")
     window.picture("cluster")
+    held.unlink()
     window.wait_for_status("Done")
     window.wait_for_curves("MD", "ML")
     (job,) = [job for job in cluster.jobs() if "JobName" in job]
@@ -190,7 +192,6 @@ def test_predict_and_run_share_one_figure_and_both_results_can_be_downloaded(ser
 
     # Run and Predict work at the same time.
     window.button("Run").click()
-    window.button("Cancel").wait_for()
     window.button("Predict using ML").click()
     window.wait_for_curves("MD", "ML")
     window.wait_for_status("Done")

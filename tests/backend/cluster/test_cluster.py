@@ -27,7 +27,7 @@ from nanoconf.cli.main import main
 from nanoconf.surrogate.simulations import Simulations
 from nanoconf.tables import aligned
 from tests.support.desk import Desk, write_config
-from tests.support.homes import LONG, QUICK, STEADY, SYSTEM
+from tests.support.homes import LONG, QUICK, SYSTEM
 
 
 @pytest.fixture
@@ -57,10 +57,12 @@ def test_a_host_behind_a_jump_host_can_be_reached(home, cluster, monkeypatch):
 def test_two_keepers_do_not_interfere(home, cluster, monkeypatch):
     """There is one for each home, but one may not know yet that it has been replaced."""
     desk = Desk(home, cluster, monkeypatch)
-    run = desk.submit(STEADY)
-    desk.running(run)
+    held = desk.hold()
+    run = desk.submit(QUICK)
+    desk.job_runs(run)
     before = desk.dispatcher
     desk.restart()
+    held.unlink()
     desk.until(lambda: before.step() is not None and run.finished)
     assert run.state == RunState.DONE and run.result().positive.mean_density == pytest.approx(
         0.5 / 3
@@ -71,11 +73,13 @@ def test_two_keepers_do_not_interfere(home, cluster, monkeypatch):
 
 def test_a_keeper_does_not_touch_jobs_of_runs_it_has_not_seen(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch)
-    runs = [desk.submit(replace(STEADY, seed=seed)) for seed in (1, 2)]
-    desk.until(lambda: all(desk.status(run).get("job_id") for run in runs))
+    held = desk.hold()
+    runs = [desk.submit(replace(QUICK, seed=seed), cores=1) for seed in (1, 2)]
+    desk.job_runs(*runs)
     jobs = [desk.status(run)["job"] for run in runs]
     desk.restart(runs[:1])
     desk.step()
+    held.unlink()
     desk.dispatcher.add(runs[1])
     assert [desk.finish(run) for run in runs] == [RunState.DONE, RunState.DONE]
     assert [desk.status(run)["job"] for run in runs] == jobs

@@ -24,7 +24,7 @@ from backend.runs.run_state import RunState
 from nanoconf.cli.main import main
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
-from tests.support.desk import NAME, write_config
+from tests.support.desk import NAME, held_by, write_config
 from tests.support.homes import LONG, QUICK, kill, processes, python, until
 from tests.support.slurm import PATH, make_key
 
@@ -349,8 +349,8 @@ KERNEL = """
 import sys, threading
 from nanoconf.gui.state import AppState
 from nanoconf.gui.services.work import Work
-from tests.support.homes import STEADY, SYSTEM
-AppState.system, AppState.settings = SYSTEM, STEADY
+from tests.support.homes import QUICK, SYSTEM
+AppState.system, AppState.settings = SYSTEM, QUICK
 state = AppState()
 work = Work(state)
 work.owner = "me"
@@ -361,7 +361,8 @@ threading.Event().wait()
 
 
 def test_a_run_on_the_cluster_outlives_its_kernel(describe, home, cluster):
-    describe()
+    held = cluster.home / "held"
+    describe(setup=held_by(held))
     archive = Archive(home)
     with python(KERNEL, start_new_session=True) as kernel:
         try:
@@ -370,6 +371,7 @@ def test_a_run_on_the_cluster_outlives_its_kernel(describe, home, cluster):
         finally:
             os.killpg(kernel.pid, signal.SIGKILL)
     assert kernel.returncode == -signal.SIGKILL and not run.finished
+    held.unlink()
     state = AppState()
     work = Work(state, archive)
     work.owner = "me"

@@ -1,5 +1,6 @@
 """The Slurm and the SSH server that other tests disturb: what they are told to do, they do."""
 
+import os
 import re
 import socket
 import tempfile
@@ -23,7 +24,7 @@ def submit(cluster, command="sleep 3600", *options):
 
 def until_state(cluster, job_id, state):
     """Wait for a job to be in a state."""
-    until(lambda: cluster.job(job_id)["JobState"] == state, f"job {job_id} to be {state}", 60)
+    until(lambda: cluster.job(job_id)["JobState"] == state, f"job {job_id} to be {state}")
 
 
 def running(words):
@@ -89,7 +90,12 @@ def test_a_job_runs_over_ssh(cluster, connect):
 def test_a_job_array_is_submitted_with_one_command(cluster):
     submit(cluster, "true", "--job-name=twice", "--array=1-3")
     submit(cluster, "true", "--job-name=twice", "--array=1-3")
-    until(lambda: {job["JobState"] for job in cluster.jobs()} == {"COMPLETED"})
+
+    def ended():
+        states = {job["JobState"] for job in cluster.jobs() if job["JobName"] == "twice"}
+        return states == {"COMPLETED"}
+
+    until(ended)
     assert cluster.submissions("twice") == 2
     assert cluster.submissions("never") == 0
 
@@ -231,14 +237,15 @@ def folder():
 
 
 def test_nothing_is_left_behind(folder):
+    command = f"sleep 1{os.getpid()}"  # no other process has it
     with SlurmCluster(folder, nodes=2, MinJobAge=7) as cluster:
-        job_id = submit(cluster, "env -i sleep 4321", "--nodes=2")
+        job_id = submit(cluster, f"env -i {command}", "--nodes=2")
         until_state(cluster, job_id, "RUNNING")
-        until(lambda: running("sleep 4321"))
+        until(lambda: running(command))
         assert running(str(cluster.folder))
         assert re.search(r"MinJobAge *= 7 ", cluster.slurm("scontrol", "show", "config"))
         cluster.hang_controller()
-    assert not running("sleep 4321")
+    assert not running(command)
     assert not running(str(cluster.folder))
 
 

@@ -473,7 +473,7 @@ def test_a_long_simulation_shows_its_progress(home, tmp_path):
     shown = re.compile(r"(equilibrating|sampling) +\d+ %.*s left")
     until(lambda: shown.search(said.read_text()), "a progress bar")
     Archive(home).runs()[0].cancel()
-    assert process.wait(20) == 1
+    assert process.wait(PATIENCE) == 1
 
 
 @pytest.mark.parametrize(
