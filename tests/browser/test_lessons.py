@@ -118,7 +118,9 @@ def test_a_link_opens_its_lesson_and_a_reload_keeps_the_answers(server, window):
     heading(window, f"Lesson 4: {SCREENING.title}").wait_for()
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    "dark", [pytest.param(False, marks=pytest.mark.long), True], ids=["light", "dark"]
+)
 def test_a_lesson_fits_into_a_narrow_window(server, browser, dark):
     server.start()
     window = Window(browser, server, (390, 844))

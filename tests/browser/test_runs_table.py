@@ -51,6 +51,14 @@ def many(window: Window) -> Window:
     return window
 
 
+@pytest.fixture
+def shared(open_window: Window) -> Window:
+    """Return a page with that tab, which tests share: they select no run at the end."""
+    open_window.tab(RUNS)
+    expect(rows(open_window)).to_have_count(STEP)
+    return open_window
+
+
 def rows(window: Window) -> Locator:
     return window.page.locator(".nc-runs-table tbody tr")
 
@@ -84,16 +92,20 @@ def test_hundreds_of_runs_are_sorted_and_shown_in_batches(many):
     expect(many.page.get_by_role("region", name="Table of runs")).to_be_focused()
 
 
-def test_a_search_without_a_match_is_announced(many):
+def test_a_search_without_a_match_is_announced(shared):
+    many = shared
     many.field("Search").fill("run-17 failed")
     many.page.get_by_text("No run matches “run-17 failed”.").wait_for()
     expect(rows(many)).to_have_count(0)
     expect(many.page.get_by_text("No run matches")).to_have_attribute("aria-live", "polite")
     many.field("Search").fill("run-319")
     expect(rows(many)).to_have_count(1)
+    many.field("Search").fill("")
+    expect(rows(many)).to_have_count(STEP)
 
 
-def test_rows_are_selected_by_keyboard_and_in_ranges(many):
+def test_rows_are_selected_by_keyboard_and_in_ranges(shared):
+    many = shared
     keyboard = many.page.keyboard
     boxes = rows(many).get_by_role("checkbox")
     chosen = rows(many).get_by_role("checkbox", checked=True)
@@ -124,7 +136,8 @@ def test_rows_are_selected_by_keyboard_and_in_ranges(many):
     expect(many.button("Cite")).to_be_disabled()
 
 
-def test_a_name_that_is_being_typed_survives_a_change_of_the_selection(many):
+def test_a_name_that_is_being_typed_survives_a_change_of_the_selection(shared):
+    many = shared
     boxes = rows(many).get_by_role("checkbox")
     boxes.nth(50).check()
     name = many.page.get_by_placeholder("name of the selected run")
@@ -134,9 +147,11 @@ def test_a_name_that_is_being_typed_survives_a_change_of_the_selection(many):
     boxes.nth(51).evaluate("e => e.click()")
     many.button("Rename").click()
     expect(rows(many).filter(has_text="a fine run")).to_have_count(1)
+    boxes.nth(50).uncheck()
 
 
-def test_the_table_scrolls_inside_a_narrow_page(many):
+def test_the_table_scrolls_inside_a_narrow_page(shared):
+    many = shared
     many.page.set_viewport_size({"width": 390, "height": 844})
     frame = many.page.get_by_role("region", name="Table of runs")
     frame.scroll_into_view_if_needed()

@@ -335,6 +335,7 @@ def test_the_slurm_warning_before_the_time_limit_ends_a_run_cleanly(limited, clu
     goes_on(desk, run)
 
 
+@pytest.mark.long
 def test_a_job_killed_at_its_time_limit_resumes_from_its_checkpoint(limited, cluster):
     desk, run = limited
     cluster.force_time_limit(desk.status(run)["job_id"])

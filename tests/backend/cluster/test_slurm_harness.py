@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.homes import PATIENCE, until
 from tests.support.relay import HOST, Relay
-from tests.support.slurm import ClusterError, SlurmCluster, require_slurm
+from tests.support.slurm import ClusterError, SlurmCluster
 
 
 def submit(cluster, command="sleep 3600", *options):
@@ -35,17 +35,6 @@ def running(words):
         if words in line or words == process.info["cwd"]:
             found.append(process)
     return found
-
-
-@pytest.fixture(scope="module", autouse=True)
-def overdue():
-    """A job past its time. Slurm is slow to notice, so it begins first and is looked at last."""
-    require_slurm()
-    with tempfile.TemporaryDirectory(prefix="slurm-") as name, SlurmCluster(Path(name)) as another:
-        job_id = submit(another)
-        until_state(another, job_id, "RUNNING")
-        another.force_time_limit(job_id)
-        yield another, job_id
 
 
 @pytest.fixture
@@ -255,6 +244,9 @@ def test_a_cluster_that_does_not_start_gives_a_reason(folder):
     assert not running(str(folder))
 
 
-def test_a_job_ends_at_its_time_limit(overdue):
-    another, job_id = overdue
-    until_state(another, job_id, "TIMEOUT")
+@pytest.mark.long
+def test_a_job_ends_at_its_time_limit(cluster):
+    job_id = submit(cluster)
+    until_state(cluster, job_id, "RUNNING")
+    cluster.force_time_limit(job_id)
+    until_state(cluster, job_id, "TIMEOUT")

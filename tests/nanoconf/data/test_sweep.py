@@ -138,8 +138,8 @@ def test_the_grid_is_that_of_the_paper():
 
 
 def test_runs_that_do_not_converge_are_tried_again_and_reported(home, tmp_path, capsys):
-    plan = plan_file(tmp_path, ["3"], columns="confinement_length")
-    command = ["sweep", "--plan", str(plan), "--duration-ns", "0.005", "-o", str(tmp_path / "out")]
+    plan = plan_file(tmp_path, ["3,0.5"], columns="positive_valency,positive_diameter")
+    command = ["sweep", "--plan", str(plan), *FEW, "-o", str(tmp_path / "out")]
     assert main([*command, "--set", "target_error=0.001"]) == 1
     assert "failed 3 times: the median error is" in capsys.readouterr().err
     assert len({run.settings.seed for run in Archive(home).runs()}) == 3
