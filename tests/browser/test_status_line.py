@@ -55,7 +55,7 @@ def test_screen_readers_announce_each_phase_of_a_run_and_every_25_percent(server
     phases = ["Preparing the engine", "Equilibrating", "Simulating"]
     quarters = [f"Simulating: {part} %" for part in (25, 50, 75)]
     assert heard[-7:] == [*phases, *quarters, window.status]
-    assert len(window.page.evaluate("[...window.seen]")) > len(heard)
+    assert set(window.page.evaluate("[...window.seen]")) - set(heard)  # details are only shown
 
 
 def test_the_status_line_follows_the_inputs(server, window):
