@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from tests.support.slurm import SlurmCluster
 
 NAME = "test"
+
+PAUSE_SECONDS = 0.2
+"""Pause between polls, which take a processor from the runs."""
+
 ROOT = Path(backend.__file__).parents[1]
 
 
@@ -131,7 +136,10 @@ class Desk:
 
         def so() -> object:
             self.step()
-            return condition()
+            met = condition()
+            if not met:
+                time.sleep(PAUSE_SECONDS)
+            return met
 
         until(so, what or "; ".join(self.said[-3:]), patience)
 

@@ -292,6 +292,7 @@ def test_lammps_runs_on_several_ranks(home, cluster, monkeypatch):
     desk.until(lambda: not ranks(cluster), "the ranks to end")
 
 
+@pytest.mark.long
 def test_the_result_of_lammps_is_fetched(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch)
     run = desk.submit(replace(QUICK, engine="lammps"), cores=1, minutes=30)

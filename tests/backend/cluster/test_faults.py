@@ -85,7 +85,7 @@ def workers_of(run):
 # --- the connection -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("direction", ["up", "down"])
+@pytest.mark.parametrize("direction", [pytest.param("up", marks=pytest.mark.long), "down"])
 def test_no_data_are_lost_when_the_connection_drops_repeatedly(
     make_desk, cluster, undisturbed, direction
 ):
@@ -233,6 +233,7 @@ def test_an_unconfirmed_submission_waits_while_the_host_key_is_wrong(desk, clust
     assert submitted_once(desk, run) and len(run.attempts()) == 1
 
 
+@pytest.mark.long
 def test_of_two_jobs_with_the_same_name_the_one_that_claimed_the_run_is_followed(desk, cluster):
     """As after a controller that had the job, but twice did not know it."""
     run = desk.submit(LONG)
@@ -511,6 +512,7 @@ def test_a_full_disk_is_reported_at_submission(make_desk, cluster):
         assert "free some space" in run.reason
 
 
+@pytest.mark.long
 def test_a_disk_that_fills_after_submission_loses_nothing(make_desk, cluster):
     """A stand-in for sbatch lets other files come just then, and lets the job wait for room."""
     with small_disk(cluster.home / "filled", "32m") as folder:
@@ -579,7 +581,9 @@ def test_refused_accounts_and_limits_are_reported_with_the_message_from_slurm(
         shutil.rmtree(cluster.home / "stand-in for sbatch")
 
 
-@pytest.mark.parametrize("end", ["echo Welcome", "kill -9 $$"])
+@pytest.mark.parametrize(
+    "end", [pytest.param("echo Welcome", marks=pytest.mark.long), "kill -9 $$"]
+)
 def test_a_job_whose_id_sbatch_does_not_print_is_submitted_only_once(make_desk, cluster, end):
     setup = stand_in(cluster, "sbatch", f'{shutil.which("sbatch")} "$@" >/dev/null; {end}')
     try:

@@ -25,7 +25,7 @@ from tests.support.homes import QUICK, SYSTEM, until
 from tests.support.relay import Relay
 from tests.support.two_factor import CODE, Server
 
-SLOW_SECONDS = 6
+SLOW_SECONDS = 3
 
 NAMED = re.compile(r"waiting for the login shell of \S+ to start \(a slow ~/\.bashrc\?\)")
 
@@ -49,8 +49,9 @@ def bashrc(cluster):
 
 
 @pytest.fixture
-def hangs(bashrc, cluster):
+def hangs(bashrc, cluster, monkeypatch):
     """A file; as long as it is there, no shell of the user starts."""
+    monkeypatch.setattr(ssh, "LOOK_SECONDS", 0.5)
     bashrc(HANGS)
     (cluster.home / "hangs").touch()
     return cluster.home / "hangs"
@@ -113,7 +114,8 @@ def test_a_slow_shell_is_reported_in_the_status_and_on_the_page(describe, home, 
         work.close()
 
 
-def test_check_reports_a_slow_shell(describe, bashrc, tmp_path, capfd):
+def test_check_reports_a_slow_shell(describe, bashrc, tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr("backend.cluster.check.SLOW_SHELL_SECONDS", 2.0)
     bashrc(slow_once(tmp_path))
     assert main(["cluster", "check"]) == 0
     out, err = capfd.readouterr()
@@ -214,10 +216,10 @@ def test_a_shell_that_never_starts_fails_the_run(make_desk, cluster, hangs, monk
     run = desk.submit(QUICK)
     before = cluster.answered("REQUEST_SUBMIT_BATCH_JOB")
     with monkeypatch.context() as impatient:
-        impatient.setattr(ssh, "SHELL_SECONDS", 3.0)
+        impatient.setattr(ssh, "SHELL_SECONDS", 1.0)
         desk.step()
     assert (run.state, run.error) == (RunState.FAILED, "login-shell")
-    assert "the login shell has not started after 3 s" in run.reason
+    assert "the login shell has not started after 1 s" in run.reason
     assert f"check ~/.bashrc on {cluster.host}" in run.reason and "was lost" not in run.reason
     assert cluster.answered("REQUEST_SUBMIT_BATCH_JOB") == before
 
@@ -231,7 +233,7 @@ def test_a_submitted_run_waits_for_a_shell_that_does_not_start(
     bashrc(HANGS)
     (cluster.home / "hangs").touch()
     with monkeypatch.context() as impatient:
-        impatient.setattr(ssh, "SHELL_SECONDS", 3.0)
+        impatient.setattr(ssh, "SHELL_SECONDS", 1.0)
         desk.step()
     assert not run.finished
     assert "login shell has not started" in desk.status(run)["note"]
@@ -242,11 +244,11 @@ def test_a_submitted_run_waits_for_a_shell_that_does_not_start(
 
 
 def test_check_reports_a_shell_that_does_not_start(describe, cluster, hangs, monkeypatch, capfd):
-    monkeypatch.setattr(ssh, "SHELL_SECONDS", 3.0)
+    monkeypatch.setattr(ssh, "SHELL_SECONDS", 1.0)
     assert main(["cluster", "check"]) == 1
     out, err = capfd.readouterr()
     assert "yes  the login works" in out
-    assert err.splitlines()[-1].startswith("NO   the login shell has not started after 3 s")
+    assert err.splitlines()[-1].startswith("NO   the login shell has not started after 1 s")
 
 
 def test_check_reports_a_shell_that_exits_immediately(describe, bashrc, capfd):
