@@ -344,6 +344,7 @@ def test_everything_can_be_downloaded_in_one_file(server, window):
     server.start()
     window.open()
     window.wait_for_status("Stored result")
+    window.tab(POSITIVE)
     window.wait_for_curves("MD", "ML")
     window.tab(DOWNLOADS)
     (run,) = Archive(server.home).runs()
