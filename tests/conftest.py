@@ -83,10 +83,11 @@ def state() -> AppState:
 def work(state: AppState, home: Path) -> Iterator[Work]:
     """What works for that page, in a home of its own."""
     from backend.runs.archive import Archive
+    from nanoconf.gui.services.identity import Identity
     from nanoconf.gui.services.work import Work
 
     work = Work(state, Archive(home))
-    work.owner = "me"
+    work.identity = Identity.of_browser({"owner": "me"})
     yield work
     work.close()
 

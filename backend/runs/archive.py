@@ -185,7 +185,7 @@ class Archive:
             raise self._unknown(run_id)
         found = [run for run in self.runs() if run.id.startswith(run_id)]
         if len(found) > 1:
-            raise UnknownRun(f"{len(found)} runs start with {run_id} in {self.home}")
+            raise UnknownRun(f"{len(found)} run IDs start with {run_id} in {self.home}")
         if not found:
             raise self._unknown(run_id)
         return found[0]
@@ -337,8 +337,11 @@ class Archive:
         ----------
         system, settings
             The system to simulate and the settings of the run.
-        name, owner : str
-            Name and owner, for display.
+        name : str
+            Name, for display.
+        owner : str
+            Hash that identifies the browser of the page that submits the run; empty for commands.
+            Everyone who can read the run folder can read it, so it must not be the browser's key.
         queue : {"interactive", "sweep"}
             Runs of a sweep start after interactive runs and run at a lower priority.
         where : str

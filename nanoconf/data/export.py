@@ -14,6 +14,10 @@ from backend.runs.run_state import RunState
 from backend.sampling.trajectory import FILES as TRAJECTORY_FILES
 from backend.system import InvalidInput
 
+PAGE = "page"
+"""Owner of a run that was submitted on a page. What identifies the browser is not exported: in runs
+of earlier versions, it is the key itself."""
+
 
 def check(folder: Path) -> None:
     """Check that a folder can be written or created, before a long computation starts.
@@ -105,7 +109,7 @@ def describe(run: Run) -> dict[str, Any]:
         "error": run.error,
         "reason": run.reason,
         "name": run.name,
-        "owner": request.get("owner", ""),
+        "owner": PAGE if request.get("owner") else "",
         "created": run.created,
         "queue": run.queue,
         "where": run.where,

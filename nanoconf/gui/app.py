@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
+import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
+from IPython import get_ipython
 from IPython.display import display
 from traitlets import dlink
 
+from nanoconf.gui import words
+from nanoconf.gui.services import clusters
 from nanoconf.gui.services.debounce import Debounced
+from nanoconf.gui.services.identity import Identity
 from nanoconf.gui.services.work import Work
-from nanoconf.gui.state import AppState
+from nanoconf.gui.state import EVERYONE, MINE, AppState
 from nanoconf.gui.tabs.bar import TabsPanel
 from nanoconf.gui.tabs.lessons.model import Lessons
 from nanoconf.gui.tabs.lessons.strip import LessonStrip
@@ -32,7 +38,7 @@ from nanoconf.gui.widgets.offers_panel import OffersPanel
 from nanoconf.gui.widgets.status_panel import StatusPanel
 from nanoconf.gui.widgets.system_panel import SystemPanel
 
-REMEMBERED = ("texts", "tab", "figures", "dark", "mean_field_wanted", "lessons")
+REMEMBERED = ("texts", "tab", "figures", "dark", "mean_field_wanted", "whose_runs", "lessons")
 """Traits of the state that the browser stores, besides the id of its run."""
 
 FREQUENT, REMEMBER_SECONDS = ("texts", "lessons"), 0.3
@@ -104,8 +110,9 @@ class App:
 
     def _opened(self, memory: dict[str, Any]) -> None:
         """Restore what this browser stored, once the page has loaded."""
-        self.work.owner = str(memory.get("owner", ""))
-        self.state.restore(memory.get("texts") or {})
+        self.work.identity = Identity.of_browser(memory)
+        self.state.restore(memory.get("texts"))
+        self.state.whose_runs = MINE if clusters.shared() else EVERYONE
         self.state.restore_view(memory)
         self.lessons.follow(str(memory.get("fragment", "")))
         self.work.answers.preload()
@@ -145,4 +152,24 @@ def show() -> App:
     """Display the page; called by the notebook's only cell."""
     app = App()
     display(app.widget)
+    _report_errors(app.state)
     return app
+
+
+def _report_errors(state: AppState) -> None:
+    """Report errors in the handling of messages in one line on the page, instead of a traceback.
+
+    A widget refuses a value of the wrong type with an error, and other errors are bugs. The server
+    logs both in full.
+    """
+    shell = get_ipython()
+    if shell is None:
+        return
+
+    def report(*_arguments: Any, **_options: Any) -> None:
+        error = sys.exc_info()[1]
+        if error is not None:
+            traceback.print_exception(error, file=sys.__stderr__)
+            state.report_problem(f"A request was refused: {words.one_line(error)}")
+
+    shell.showtraceback = report

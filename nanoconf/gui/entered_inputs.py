@@ -52,9 +52,10 @@ class Inputs(HasTraits):
         """Set the inputs to those of a system."""
         self._read({**self.texts, **texts_of(system)})
 
-    def restore(self, texts: dict[str, Any]) -> None:
-        """Restore the texts that the browser stored; unknown names are ignored."""
-        known = {name: str(text) for name, text in texts.items() if name in FIELDS}
+    def restore(self, texts: Any) -> None:
+        """Restore the texts that the browser stored; ignore unknown names and wrong types."""
+        stored = texts if isinstance(texts, dict) else {}
+        known = {name: str(text) for name, text in stored.items() if name in FIELDS}
         self._read({**self.texts, **known})
 
     def _read(self, texts: dict[str, str]) -> None:

@@ -21,9 +21,6 @@ class RunPhase(StrEnum):
     ACTIVE = "active"
     """The run is queued or running."""
 
-    CONFIRMING = "confirming"
-    """Cancel was pressed for a run from another browser; confirmation is pending."""
-
     CANCELLING = "cancelling"
     """The run was asked to stop without a result."""
 
@@ -51,22 +48,18 @@ class RunPhase(StrEnum):
         """
         if not active:
             return RunPhase.IDLE
-        requested = self in (RunPhase.CONFIRMING, RunPhase.CANCELLING, RunPhase.FINISHING)
-        return self if requested and same_run else RunPhase.ACTIVE
+        return self if self.ending and same_run else RunPhase.ACTIVE
 
     def failed(self, *, active: bool) -> RunPhase:
-        """Return the phase after a failed request; a pending confirmation stays."""
-        if self is RunPhase.CONFIRMING:
-            return self
+        """Return the phase after a failed request."""
         return RunPhase.ACTIVE if active else RunPhase.IDLE
 
 
 REQUESTS = {
     RunPhase.IDLE: {RunPhase.STARTING},
     RunPhase.STARTING: set[RunPhase](),
-    RunPhase.ACTIVE: {RunPhase.CONFIRMING, RunPhase.CANCELLING, RunPhase.FINISHING},
-    RunPhase.CONFIRMING: {RunPhase.CANCELLING, RunPhase.FINISHING},
+    RunPhase.ACTIVE: {RunPhase.CANCELLING, RunPhase.FINISHING},
     RunPhase.CANCELLING: set[RunPhase](),
-    RunPhase.FINISHING: {RunPhase.CONFIRMING, RunPhase.CANCELLING},
+    RunPhase.FINISHING: {RunPhase.CANCELLING},
 }
 """Phases that a user may request in each phase; reports on the run cause all other changes."""

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Float, TraitError, Tuple, Unicode, UseEnum, validate
+from traitlets import Bool, Dict, Enum, Float, TraitError, Tuple, Unicode, UseEnum, validate
 
+from backend.engines import registry
 from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.entered_inputs import Inputs
 from nanoconf.gui.phase import RunPhase
+from nanoconf.gui.services.identity import Submitter
 from nanoconf.gui.status import Status, current_status, outcome
 from nanoconf.gui.tabs.registry import POSITIVE, PREDICTION, RENAMED, TABS, Tab
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from backend.system import SlitSystem
 
 LOG_LINES = 200
+
+MINE, EVERYONE = "Mine", "Everyone"
+"""Runs of this browser, and runs of all browsers and commands."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,8 @@ class Simulation:
         The settings of the run.
     state : RunState
         State of the run.
-    mine : bool
-        True if this browser submitted it.
-    by_command : bool
-        True if a command or script submitted it, not a page.
+    submitter : Submitter
+        Its submitter.
     joined : bool
         True if the request joined an identical run that already existed.
     stored : bool
@@ -79,8 +82,7 @@ class Simulation:
     system: SlitSystem
     settings: RunSettings
     state: RunState = RunState.QUEUED
-    mine: bool = True
-    by_command: bool = False
+    submitter: Submitter = Submitter.HERE
     joined: bool = False
     stored: bool = False
     progress: Progress | None = None
@@ -98,6 +100,11 @@ class Simulation:
     def active(self) -> bool:
         """True if the run is queued or running."""
         return self.state.active
+
+    @property
+    def mine(self) -> bool:
+        """True if this browser submitted it."""
+        return self.submitter is Submitter.HERE
 
 
 @dataclass(frozen=True)
@@ -202,6 +209,8 @@ class AppState(Inputs):
     # Space for a figure (CSS pixels); True for the dark theme.
     stage = Tuple((0, 0))
     dark = Bool(False)
+    # The runs that the Runs tab lists.
+    whose_runs = Enum((MINE, EVERYONE), EVERYONE)
     # The outcome of the last request, until the inputs or the run change: a `Status` or None.
     notice = AnyTrait(None, allow_none=True)
     log = Tuple()
@@ -250,6 +259,8 @@ class AppState(Inputs):
             self.choose_figure(str(title))
         self.open_tab(str(memory.get("tab")))
         self.dark = bool(memory.get("dark"))
+        if memory.get("whose_runs") in (MINE, EVERYONE):
+            self.whose_runs = memory["whose_runs"]
         self.mean_field_wanted = bool(memory.get("mean_field_wanted"))
         if isinstance(memory.get("lessons"), dict):
             self.lessons = memory["lessons"]
@@ -303,6 +314,14 @@ class AppState(Inputs):
         return self.phase is not RunPhase.IDLE
 
     @property
+    def can_finish(self) -> bool:
+        """True if the simulation in progress can be asked to end early with a result."""
+        shown = self.simulation
+        if shown is None or shown.where or not self.phase.allows(RunPhase.FINISHING):
+            return False
+        return registry.get(shown.settings.engine).resumable
+
+    @property
     def runnable(self) -> bool:
         """True if the inputs and the resources requested of the cluster are valid."""
         return self.valid and not (self.cluster_mode and self.cluster_problem)
@@ -336,10 +355,6 @@ class AppState(Inputs):
     def _changed_state(self, simulation: Simulation) -> None:
         self.notice, self.prediction_asked = outcome(self), None
         self.append_log(words.milestone(simulation))
-
-    def confirm_cancel(self) -> None:
-        """Ask for confirmation to cancel a simulation from another browser."""
-        self._enter(RunPhase.CONFIRMING)
 
     def cancel_requested(self) -> None:
         """Enter the cancelling phase."""
@@ -414,8 +429,11 @@ class AppState(Inputs):
         """Add a line to the log."""
         self.log = (*self.log, f"{time.strftime('%H:%M:%S')}  {line}")[-LOG_LINES:]
 
-    def report_damage(self, problem: str) -> None:
-        """Report a damaged model in the log and, until the inputs change, on the status line."""
+    def report_problem(self, problem: str) -> None:
+        """Report a problem in the log and, until the inputs change, on the status line.
+
+        Unlike a failure, it ends no request.
+        """
         self.append_log(problem)
         self.notice = Status(problem, "bad")
 

@@ -19,7 +19,6 @@ TRAITS = (
 """Traits of the state that the status depends on."""
 
 STARTING = "Starting the simulation …"
-CONFIRM = "This simulation was started {}. Press Cancel again to stop it for everyone."
 RESOURCES = "Correct the number of cores or the time limit to run."
 PREDICTING = "Predicting the profiles …"
 
@@ -83,8 +82,6 @@ def _in_progress(state: AppState) -> Status:
     if state.phase is RunPhase.STARTING:
         return Status(STARTING, "busy")
     shown = state.simulation
-    if state.phase is RunPhase.CONFIRMING:
-        return Status(CONFIRM.format(words.origin(shown)), "bad")
     mood = "bad" if shown.obstacle else "busy"
     return Status(words.status(shown, state.phase), mood, words.spoken(shown, state.phase))
 

@@ -9,6 +9,7 @@ from backend.inputs import SYSTEM
 from backend.runs.run_state import RunState
 from nanoconf.gui.fields import FIELDS, WITHOUT_FIELD
 from nanoconf.gui.phase import RunPhase
+from nanoconf.gui.services.identity import Submitter
 
 if TYPE_CHECKING:
     from backend.inputs import Range
@@ -249,7 +250,8 @@ def typical_error(simulation: Simulation) -> float | None:
 
 def origin(simulation: Simulation) -> str:
     """Return where a simulation that does not belong to this browser was started."""
-    return "from the command line" if simulation.by_command else "in another browser"
+    by_command = simulation.submitter is Submitter.COMMAND
+    return "from the command line" if by_command else "in another browser"
 
 
 def milestone(simulation: Simulation) -> str:

@@ -13,6 +13,7 @@ from backend.runs.archive import Archive
 from backend.runs.run_state import RunState
 from backend.system import SlitSystem
 from nanoconf import Surrogate
+from nanoconf.gui.services.identity import Identity
 from nanoconf.gui.tabs.registry import CHARGE, NEGATIVE, POSITIVE, TABS
 from tests.support.browser import SEEN, SHORT, Window, same
 from tests.support.desk import held_by, write_config
@@ -349,11 +350,15 @@ def test_another_browser_can_watch_the_run_but_not_take_it_over(browser, server,
     expect(other.button("Run")).to_be_enabled()
     other.button("Watch").click()
     wait_until_simulating(other)
-    other.button("Cancel").click()
-    other.wait_for_status("This simulation was started in another browser.")
+    other.page.get_by_text("started in another browser; it cannot be stopped here").wait_for()
+    expect(other.button("Cancel")).to_be_hidden()
+    expect(other.button("Finish now")).to_be_hidden()
     other.button("Run in background").click()
     other.wait_for_status("Ready.")
     other.close()
     assert other.trouble == []
     assert running(window, run_id)
+    key = window.page.evaluate("JSON.parse(localStorage.nanoconf).key")
+    stored = Archive(server.home).get(run_id)
+    assert Identity.of_browser({"key": key}).owns(stored) and key not in str(stored.request)
     until(lambda: len(server.kernels()) == 1, "the closed page's kernel to end")

@@ -10,11 +10,15 @@ from playwright.sync_api import Locator, expect
 
 from backend.files import write_json
 from backend.runs.archive import Archive
+from nanoconf.gui.services.identity import Identity
 from nanoconf.gui.tabs.registry import RUNS
 from tests.support.browser import PICTURES, Server, Window
 from tests.support.homes import LONG, SYSTEM
 
 RUN_COUNT = 320
+MINE, KEY = 300, "0f" * 16
+"""Number of runs of the browser (the oldest; the others are of a command), and its key."""
+
 STEP = 100
 """Number of rows that the table shows at first, and adds on request."""
 
@@ -24,8 +28,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a server with an archive of hundreds of results."""
     server = Server(tmp_path_factory.mktemp("many") / "home")
     archive = Archive(server.home)
+    owner = Identity.of_browser({"key": KEY}).owner
     for seed in range(RUN_COUNT):
-        run = archive.submit(SYSTEM, replace(LONG, seed=seed), name=f"run-{seed}")
+        settings, name = replace(LONG, seed=seed), f"run-{seed}"
+        run = archive.submit(SYSTEM, settings, name=name, owner=owner if seed < MINE else "")
         error = 0.001 * (seed + 1)
         verdict = {
             "converged": seed < RUN_COUNT // 2,
@@ -45,18 +51,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def many(window: Window) -> Window:
     """Return a page with the Runs tab of that archive."""
+    window.page.add_init_script(f"localStorage.nanoconf ??= JSON.stringify({{key: '{KEY}'}})")
     window.open()
     window.tab(RUNS)
     expect(rows(window)).to_have_count(STEP)
     return window
-
-
-@pytest.fixture
-def shared(open_window: Window) -> Window:
-    """Return a page with that tab, which tests share: they select no run at the end."""
-    open_window.tab(RUNS)
-    expect(rows(open_window)).to_have_count(STEP)
-    return open_window
 
 
 def rows(window: Window) -> Locator:
@@ -92,20 +91,20 @@ def test_hundreds_of_runs_are_sorted_and_shown_in_batches(many):
     expect(many.page.get_by_role("region", name="Table of runs")).to_be_focused()
 
 
-def test_a_search_without_a_match_is_announced(shared):
-    many = shared
+def test_the_list_is_searched_and_limited_to_this_browser(many):
     many.field("Search").fill("run-17 failed")
     many.page.get_by_text("No run matches “run-17 failed”.").wait_for()
     expect(rows(many)).to_have_count(0)
     expect(many.page.get_by_text("No run matches")).to_have_attribute("aria-live", "polite")
     many.field("Search").fill("run-319")
     expect(rows(many)).to_have_count(1)
-    many.field("Search").fill("")
-    expect(rows(many)).to_have_count(STEP)
+    many.page.get_by_role("radio", name="Mine").click()
+    expect(rows(many)).to_have_count(0)
+    many.field("Search").fill("run-299")
+    expect(rows(many)).to_have_count(1)
 
 
-def test_rows_are_selected_by_keyboard_and_in_ranges(shared):
-    many = shared
+def test_rows_are_selected_by_keyboard_and_in_ranges(many):
     keyboard = many.page.keyboard
     boxes = rows(many).get_by_role("checkbox")
     chosen = rows(many).get_by_role("checkbox", checked=True)
@@ -121,7 +120,7 @@ def test_rows_are_selected_by_keyboard_and_in_ranges(shared):
     expect(chosen).to_have_count(2)
     expect(many.button("Open")).to_be_disabled()
     expect(many.button("Cite")).to_be_enabled()
-    expect(many.button("Delete")).to_be_disabled()  # they were submitted by a command
+    expect(many.button("Delete")).to_be_hidden()  # they were submitted by a command
     keyboard.press("Tab")
     expect(many.button(f"Show {STEP} more")).to_be_focused()
     keyboard.press("Shift+Tab")
@@ -136,8 +135,7 @@ def test_rows_are_selected_by_keyboard_and_in_ranges(shared):
     expect(many.button("Cite")).to_be_disabled()
 
 
-def test_a_name_that_is_being_typed_survives_a_change_of_the_selection(shared):
-    many = shared
+def test_a_name_that_is_being_typed_survives_a_change_of_the_selection(many):
     boxes = rows(many).get_by_role("checkbox")
     boxes.nth(50).check()
     name = many.page.get_by_placeholder("name of the selected run")
@@ -147,11 +145,9 @@ def test_a_name_that_is_being_typed_survives_a_change_of_the_selection(shared):
     boxes.nth(51).evaluate("e => e.click()")
     many.button("Rename").click()
     expect(rows(many).filter(has_text="a fine run")).to_have_count(1)
-    boxes.nth(50).uncheck()
 
 
-def test_the_table_scrolls_inside_a_narrow_page(shared):
-    many = shared
+def test_the_table_scrolls_inside_a_narrow_page(many):
     many.page.set_viewport_size({"width": 390, "height": 844})
     frame = many.page.get_by_role("region", name="Table of runs")
     frame.scroll_into_view_if_needed()

@@ -28,7 +28,7 @@ def refuse_other_versions(state: State) -> None:
             asked_by = remote.run.version or "(unknown)"
             line = (
                 f"the run was requested by nanoconf {asked_by}, but version {__version__} is "
-                "installed: repeat it"
+                "installed: repeat the run"
             )
             state.settle(remote, RunState.FAILED, line, "other-version")
 
@@ -79,13 +79,18 @@ def _request(state: State, job: Job, cluster: Cluster, requests: list[dict[str, 
         "submit",
         job=job.name,
         runs=job.runs,
-        requests=requests,
+        requests=[_needed(request) for request in requests],
         options=job.options(cluster, requests[0]["settings"]["engine"]),
         setup=[*cluster.setup, f"export NANOCONF_MPI={shlex.quote(cluster.mpi)}"],
         tasks=job.tasks,
         threads=job.cores,
         continues={r["id"]: r["continues"] for r in requests if r.get("continues")},
     )
+
+
+def _needed(request: dict[str, Any]) -> dict[str, Any]:
+    """Return what a job needs of a request; who submitted it stays on this computer."""
+    return {name: value for name, value in request.items() if name != "owner"}
 
 
 def _report_uncertain(

@@ -74,6 +74,11 @@ def chosen(state: AppState) -> Place | None:
     return Place(state.cluster, **state.cluster_typed)
 
 
+def shared() -> bool:
+    """Return True if people other than the owner of this computer can reach the page."""
+    return bool(os.environ.get(SHARED))
+
+
 def usable() -> tuple[tuple[str, ...], str]:
     """Return the names of the clusters that the page may use.
 
@@ -93,8 +98,7 @@ def usable() -> tuple[tuple[str, ...], str]:
     if not clusters:
         line = f"No cluster is configured in {config_path()} ({VARIABLE})"
         return (), f"{line}: run nanoconf cluster init to add one. {STAYS}"
-    shared = bool(os.environ.get(SHARED))
-    names = tuple(name for name, each in clusters.items() if each.shared or not shared)
+    names = tuple(name for name, each in clusters.items() if each.shared or not shared())
     if not names:
         line = "Other people can reach this page, so it uses only clusters configured with"
         return (), f"{line} shared = true and limits. {STAYS}"

@@ -25,10 +25,13 @@ class Offers:
 
     def __init__(self, session: Session):
         self._session = session
+        self._watching = False
 
     def watch(self) -> None:
-        """Poll the archive every few seconds in a thread."""
-        threading.Thread(target=self._poll, daemon=True).start()
+        """Poll the archive every few seconds in a thread, which is started once."""
+        if not self._watching:
+            self._watching = True
+            threading.Thread(target=self._poll, daemon=True).start()
 
     def _poll(self) -> None:
         session = self._session

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from nanoconf.gui import words
 from nanoconf.gui.phase import RunPhase
-from nanoconf.gui.services import clusters
+from nanoconf.gui.services import clusters, permissions
+from nanoconf.gui.services.permissions import Action, NotAllowed
 
 if TYPE_CHECKING:
     from backend.runs.run import Run
@@ -46,43 +47,50 @@ class RunRequests:
         try:
             where: dict[str, Any] = {}
             if place is not None:
-                clusters.check_room(place, session.archive)
+                permissions.check_cluster(place, session.archive)
                 settings, where = place.applied(system, settings)
-            run = session.archive.submit(system, settings, owner=session.owner, **where)
+            run = session.archive.submit(system, settings, owner=session.identity.owner, **where)
             ensure_keeper(session.archive.home)
         except Exception as error:
             self._fail("The simulation could not be started", error)
             return
-        # A joined run may belong to another browser.
-        self._watch.begin(run, mine=not run.joined or session.owns(run), new=not run.joined)
+        self._watch.begin(run, new=not run.joined)
 
     # --- the run on screen ------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Cancel the simulation; one from another browser only after confirmation."""
-        state = self._session.state
-        shown, confirmed = state.simulation, state.phase is RunPhase.CONFIRMING
-        if not state.phase.allows(RunPhase.CANCELLING):
-            return
-        if not shown.mine and not confirmed:
-            state.confirm_cancel()
-            return
-        state.cancel_requested()
-        failure = "The simulation could not be cancelled"
-        self._session.runner.submit(self._send, shown.run_id, lambda run: run.cancel(), failure)
+        """Cancel the simulation, if it belongs to this browser."""
+        if self._session.state.phase.allows(RunPhase.CANCELLING) and self._may(Action.CANCEL):
+            self._session.state.cancel_requested()
+            failure = "The simulation could not be cancelled"
+            self._request(Action.CANCEL, lambda run: run.cancel(), failure)
 
     def finish(self) -> None:
-        """Stop the simulation and keep the result so far."""
-        state = self._session.state
-        if state.phase.allows(RunPhase.FINISHING):
-            state.finish_requested()
-            run_id, failure = state.simulation.run_id, "The simulation could not be finished early"
-            self._session.runner.submit(self._send, run_id, lambda run: run.finish(), failure)
+        """Stop the simulation and keep the result so far, if it belongs to this browser."""
+        if self._session.state.can_finish and self._may(Action.FINISH):
+            self._session.state.finish_requested()
+            failure = "The simulation could not be finished early"
+            self._request(Action.FINISH, lambda run: run.finish(), failure)
 
-    def _send(self, run_id: str, request: Callable[[Run], object], failure: str) -> None:
+    def _may(self, action: Action) -> bool:
+        """Return True if this page may act on the run on screen; otherwise report the reason."""
+        state = self._session.state
+        shown = state.simulation
+        reason = permissions.refusal(action, shown.run_id, shown.submitter)
+        if reason:
+            state.report_problem(reason)
+        return not reason
+
+    def _request(self, action: Action, request: Callable[[Run], object], failure: str) -> None:
+        run_id = self._session.state.simulation.run_id
+        self._session.runner.submit(self._send, action, run_id, request, failure)
+
+    def _send(
+        self, action: Action, run_id: str, request: Callable[[Run], object], failure: str
+    ) -> None:
         try:
-            request(self._session.archive.get(run_id))
-        except (OSError, KeyError) as error:
+            request(self._session.permitted(action, run_id))
+        except (OSError, KeyError, NotAllowed) as error:
             self._fail(failure, error)
 
     # --- runs in the archive ----------------------------------------------------------------
@@ -94,8 +102,7 @@ class RunRequests:
 
     def _attach(self, run_id: str) -> None:
         try:
-            run = self._session.archive.get(run_id)
-            self._watch.begin(run, mine=self._session.owns(run))
+            self._watch.begin(self._session.permitted(Action.OPEN, run_id))
         except (OSError, KeyError, ValueError) as error:
             self._fail("The run cannot be opened", error)
 
@@ -120,7 +127,7 @@ class RunRequests:
             session.post(session.state.append_log, note)
             return
         for run in [*[each for each in active if each.id == last_run], *active, *last]:
-            self._watch.begin(run, mine=True)
+            self._watch.begin(run)
             return
 
     def _fail(self, failure: str, error: Exception) -> None:

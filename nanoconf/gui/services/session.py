@@ -8,9 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from backend.runs.archive import Archive
+from nanoconf.gui.services import permissions
+from nanoconf.gui.services.identity import Identity
 
 if TYPE_CHECKING:
     from backend.runs.run import Run
+    from nanoconf.gui.services.permissions import Action
     from nanoconf.gui.state import AppState
 
 Post = Callable[[Callable[[], None]], object]
@@ -35,8 +38,8 @@ class Session:
 
     Attributes
     ----------
-    owner : str
-        Key of the browser; empty until the browser has sent it.
+    identity : Identity
+        Identity of the person at the page; a temporary one until the browser has sent its key.
     runner, background : ThreadPoolExecutor
         One thread each, for requests to runs and for longer work.
     closed : threading.Event
@@ -51,7 +54,7 @@ class Session:
     ):
         self.state = state
         self.archive = archive or Archive()
-        self.owner = ""
+        self.identity = Identity.of_browser({})
         self.runner = ThreadPoolExecutor(1, "nanoconf-run")
         self.background = ThreadPoolExecutor(1, "nanoconf-background")
         self.closed = threading.Event()
@@ -70,4 +73,8 @@ class Session:
 
     def owns(self, run: Run) -> bool:
         """Return True if this browser submitted a run."""
-        return bool(self.owner) and run.request.get("owner") == self.owner
+        return self.identity.owns(run)
+
+    def permitted(self, action: Action, run_id: str) -> Run:
+        """Return a run on which this page may perform an action; see `permissions.permitted`."""
+        return permissions.permitted(self.archive, self.identity, action, run_id)

@@ -38,8 +38,8 @@ class StoredResults:
         session = self._session
         run = session.archive.best_result(system, settings)
         if run is not None:
-            mine = session.owns(run)
-            first = Simulation(run.id, run.system, run.settings, mine=mine, stored=True)
+            submitter = session.identity.submitter(run)
+            first = Simulation(run.id, run.system, run.settings, submitter=submitter, stored=True)
             session.post(self._show, read(run, first, profiles=True))
 
     def _failed(self, error: Exception) -> None:

@@ -37,15 +37,13 @@ class Watch:
         self._session = session
         self._number = 0
 
-    def begin(self, run: Run, *, mine: bool, new: bool = False) -> None:
+    def begin(self, run: Run, *, new: bool = False) -> None:
         """Watch a run instead of the previous one.
 
         Parameters
         ----------
         run : Run
             The run.
-        mine : bool
-            True if this browser submitted it.
         new : bool
             True if the request has just created it, so its result is not a stored one.
         """
@@ -53,8 +51,7 @@ class Watch:
             run.id,
             run.system,
             run.settings,
-            mine=mine,
-            by_command=not run.request.get("owner"),
+            submitter=self._session.identity.submitter(run),
             joined=run.joined,
             stored=not new and run.state == RunState.DONE,
             where="" if run.where == LOCAL else run.where,

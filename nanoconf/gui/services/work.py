@@ -65,11 +65,11 @@ class Work(Session):
         self._requests.submit()
 
     def cancel(self) -> None:
-        """Cancel the simulation; one from another browser only after confirmation."""
+        """Cancel the simulation, if it belongs to this browser."""
         self._requests.cancel()
 
     def finish(self) -> None:
-        """Stop the simulation and keep the result so far."""
+        """Stop the simulation and keep the result so far, if it belongs to this browser."""
         self._requests.finish()
 
     def detach(self) -> None:

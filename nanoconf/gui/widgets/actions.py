@@ -7,13 +7,15 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from backend.engines import registry
 from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.phase import RunPhase
+from nanoconf.gui.services.permissions import Action, refusal
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
-from nanoconf.gui.widgets.controls import SteadyButton, small_button
+from nanoconf.gui.widgets.controls import SteadyButton, offer, small_button
+
+FINISH = "Stop now and keep the result"
 
 
 class ActionsPanel(widgets.VBox):
@@ -46,7 +48,7 @@ class ActionsPanel(widgets.VBox):
 
     def _make_run_buttons(self) -> widgets.HBox:
         """Return the buttons for a simulation in progress."""
-        self.finish = small_button("Finish now", "Stop now and keep the result", self._work.finish)
+        self.finish = small_button("Finish now", FINISH, self._work.finish)
         self.background = small_button(
             "Run in background",
             "Keep the simulation running; reopen it from the Runs tab",
@@ -65,8 +67,8 @@ class ActionsPanel(widgets.VBox):
         simulating = state.simulating
         self.predict.off = not state.valid
         self.run.description = "Cancel" if simulating else "Run"
-        waiting = state.phase in (RunPhase.STARTING, RunPhase.CANCELLING)
-        self.run.off = waiting or not (simulating or state.runnable)
+        self.run.off = not self._may_press()
+        offer(self.run, not self._refusal(Action.CANCEL))
         (self.run.add_class if simulating else self.run.remove_class)("nc-cancel")
         self.estimate.value = escape(words.estimate(state.estimate if state.valid else None))
         self._show_run_buttons()
@@ -74,14 +76,28 @@ class ActionsPanel(widgets.VBox):
         self.progress.value = progress.fraction if progress else 0.0
         (self.progress.add_class if simulating else self.progress.remove_class)("nc-active")
 
+    def _may_press(self) -> bool:
+        """Return True if Run, or Cancel in its place, applies."""
+        state = self._state
+        if not state.simulating:
+            return state.runnable
+        return state.phase.allows(RunPhase.CANCELLING) and not self._refusal(Action.CANCEL)
+
+    def _refusal(self, action: Action) -> str:
+        """Return the reason why the simulation in progress is not this browser's to stop."""
+        shown = self._state.simulation
+        if not self._state.simulating or shown is None:
+            return ""
+        return refusal(action, shown.run_id, shown.submitter)
+
     def _show_run_buttons(self) -> None:
         """Show the buttons for a submitted simulation, and enable those that apply."""
         state, shown = self._state, self._state.simulation
         submitted = state.simulating and state.phase is not RunPhase.STARTING
-        resumable = submitted and registry.get(shown.settings.engine).resumable
-        can_finish = resumable and shown.mine and not shown.where
         running = submitted and shown.state == RunState.RUNNING
-        self.finish.disabled = state.phase.ending or not (can_finish and running)
+        refused = self._refusal(Action.FINISH)
+        self.finish.disabled = bool(refused) or not (running and state.can_finish)
+        offer(self.finish, not refused)
         # One replaces the other, so that the buttons below stay in place.
         self.estimate.layout.display = "none" if submitted else None
         self._run_buttons.layout.display = None if submitted else "none"

@@ -79,7 +79,8 @@ function randomHex() {
 
 function open(model) {
   const memory = recall();
-  memory.owner ??= randomHex();
+  // Earlier versions published `owner` with each run: it only identifies the runs of those versions.
+  memory.key ??= randomHex();
   remember(memory);
   model.on("change:memory", () => remember({ ...recall(), ...model.get("memory") }));
   memory.dark ??= matchMedia("(prefers-color-scheme: dark)").matches;

@@ -12,10 +12,17 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from anywidget import AnyWidget
-from traitlets import Dict, Tuple, Unicode
+from traitlets import Dict, Int, Tuple, Unicode
 
 SILENCE_SECONDS = 300.0
 """Silence after which a page counts as closed; even a hidden page sends a pulse every minute."""
+
+
+class _Pixels(Int):
+    """A width or height; larger ones would exhaust the memory."""
+
+    def __init__(self) -> None:
+        super().__init__(0, min=0, max=20_000)
 
 
 class Browser(AnyWidget):
@@ -24,8 +31,8 @@ class Browser(AnyWidget):
     Attributes
     ----------
     memory : dict
-        JSON values that the browser stores across reloads of the page: its owner key, the typed
-        texts, the last run, the tab.
+        JSON values for the browser to store across reloads of the page: the typed texts, the last
+        run, the tab. It keeps its key itself, and sends it only when the page opens.
     stage : tuple of int
         Width and height (CSS pixels) of the space for a figure.
     fragment : str
@@ -43,7 +50,7 @@ class Browser(AnyWidget):
     _esm = Path(__file__).with_name("browser.js")
 
     memory = Dict().tag(sync=True)
-    stage = Tuple((0, 0)).tag(sync=True)
+    stage = Tuple(_Pixels(), _Pixels(), default_value=(0, 0)).tag(sync=True)
     fragment = Unicode().tag(sync=True)
 
     def __init__(
@@ -54,12 +61,15 @@ class Browser(AnyWidget):
         self._on_open, self._on_navigate = on_open, on_navigate
         self.on_msg(self._receive)
 
-    def _receive(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
+    def _receive(self, _widget: Any, message: Any, _buffers: Any) -> None:
         self.last_heard = time.monotonic()
+        if not isinstance(message, dict):
+            return
         if message.get("type") == "pulse":
             self.send({"type": "alive"})
         elif message.get("type") == "opened":
-            self._on_open(message.get("memory") or {})
+            memory = message.get("memory")
+            self._on_open(memory if isinstance(memory, dict) else {})
         elif message.get("type") == "navigated":
             self._on_navigate(str(message.get("fragment", "")))
 

@@ -16,7 +16,7 @@ class SteadyButton(widgets.Button):
 
     Browsers take the focus from a button that is disabled, and Tab skips it, even if it is disabled
     only for a moment: while a number is being typed, or while a run starts. This one is marked as
-    off instead, see `browser.js`, and ignores clicks.
+    off instead (see `browser.js`) and ignores clicks.
 
     Attributes
     ----------
@@ -41,6 +41,11 @@ def small_button(text: str, tooltip: str, action: Callable[[], object]) -> widge
     button = widgets.Button(description=text, tooltip=tooltip).add_class("nc-small")
     button.on_click(lambda _button: action())
     return button
+
+
+def offer(button: widgets.Button, offered: bool) -> None:
+    """Show or hide a button; its place stays, so that no other control moves."""
+    button.layout.visibility = None if offered else "hidden"
 
 
 def ion_chooser() -> widgets.Dropdown:

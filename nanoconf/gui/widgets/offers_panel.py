@@ -43,7 +43,9 @@ class OffersPanel(Rows):
 
 
 def _watching(shown: Simulation) -> str:
-    return f"Watching a simulation that was started {words.origin(shown)}."
+    return (
+        f"Watching a simulation that was started {words.origin(shown)}; it cannot be stopped here."
+    )
 
 
 def _text(offer: Offer) -> str:

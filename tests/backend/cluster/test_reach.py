@@ -22,6 +22,7 @@ from backend.cluster.ssh.connection import Connection
 from backend.runs.archive import Archive
 from backend.runs.run_state import RunState
 from nanoconf.cli.main import main
+from nanoconf.gui.services.identity import Identity
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
 from tests.support.desk import NAME, held_by, write_config
@@ -349,12 +350,13 @@ def test_a_job_killed_at_its_time_limit_resumes_from_its_checkpoint(limited, clu
 KERNEL = """
 import sys, threading
 from nanoconf.gui.state import AppState
+from nanoconf.gui.services.identity import Identity
 from nanoconf.gui.services.work import Work
 from tests.support.homes import QUICK, SYSTEM
 AppState.system, AppState.settings = SYSTEM, QUICK
 state = AppState()
 work = Work(state)
-work.owner = "me"
+work.identity = Identity.of_browser({"key": "me"})
 work.cluster_mode(True)
 work.run()
 threading.Event().wait()
@@ -375,7 +377,7 @@ def test_a_run_on_the_cluster_outlives_its_kernel(describe, home, cluster):
     held.unlink()
     state = AppState()
     work = Work(state, archive)
-    work.owner = "me"
+    work.identity = Identity.of_browser({"key": "me"})
     work.resume("")
     until(lambda: state.simulation and state.simulation.state == RunState.DONE, state.status)
     work.close()

@@ -35,7 +35,7 @@ from backend.runs.archive import Archive
 from backend.runs.run_state import RunState
 from tests.support.homes import QUICK, SYSTEM
 
-NAME, JOB = "test", "nanoconf-0000000000000000"
+NAME, JOB, OWNER = "test", "nanoconf-0000000000000000", "sha256:f00d"
 
 STORED = Path(__file__).parents[2] / "fixtures/home/runs/50f6ed1c2bb5e4a173edb3d052d0acd2"
 """Run that has been fetched from a cluster."""
@@ -52,12 +52,14 @@ class Node:
     def __init__(self, work: Path):
         self.agent = Agent(work)
         self.requests: list[str] = []
+        self.last: dict[str, Any] = {}
         self.hostile: dict[str, Callable[[Any], bytes]] = {}
 
     def run(self, _command: str, data: bytes, task: str = "") -> Answer:
         request = wire.unpack(data)
         action = request["do"]
         self.requests.append(action)
+        self.last = request
         reply = self._reply(request)
         message = self.hostile.get(action, lambda own: wire.pack({"reply": own}))(reply)
         return Answer(0, message, b"")
@@ -102,7 +104,9 @@ class Place:
 
     def _submit(self, config: Path):
         resources = {"config": str(config), "cores": 1, "minutes": 5}
-        return self.archive.submit(SYSTEM, QUICK, where=NAME, cluster=resources, reuse=False)
+        return self.archive.submit(
+            SYSTEM, QUICK, owner=OWNER, where=NAME, cluster=resources, reuse=False
+        )
 
     @property
     def note(self) -> str:
@@ -365,7 +369,7 @@ def task(**changes: Any) -> tuple[str, Any]:
         ("clear", 5),
     ],
 )
-def test_an_answer_with_other_types_ranges_or_keys_is_refused(action, reply):
+def test_an_answer_with_unexpected_types_ranges_or_keys_is_refused(action, reply):
     with pytest.raises(ClusterProblem) as refused:
         replies.reply_to(action, ASKED.get(action, {}), {"reply": reply})
     assert refused.value.name == REFUSED
@@ -388,6 +392,15 @@ def test_damaged_profiles_so_far_are_left_out(make_place):
     _, reply = reported(partial=partial)
     found = replies.reply_to("poll", ASKED["poll"], {"reply": reply})["runs"][RUN_ID]
     assert found["partial"] == {"positive_density.csv": good}
+
+
+def test_a_cluster_does_not_learn_who_submitted_a_run(make_place):
+    place = make_place()
+    place.job.job_id, place.job.asked = None, False
+    assert place.run.request["owner"] == OWNER
+    submit.submit_jobs(place.state, get(NAME))
+    (request,) = place.node.last["requests"]
+    assert request == {name: each for name, each in place.run.request.items() if name != "owner"}
 
 
 def test_a_job_may_exist_after_a_refused_answer_to_its_submission(make_place):

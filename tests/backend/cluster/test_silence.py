@@ -18,6 +18,7 @@ from backend.keeper.election import ensure_keeper
 from backend.runs.archive import Archive
 from backend.runs.run_state import RunState
 from nanoconf.cli.main import main
+from nanoconf.gui.services.identity import Identity
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
 from tests.support.desk import NAME, write_config
@@ -101,7 +102,7 @@ def test_a_slow_shell_is_reported_in_the_status_and_on_the_page(describe, home, 
     monkeypatch.setattr(AppState, "settings", QUICK)
     state = AppState()
     work = Work(state, Archive(home))
-    work.owner = "me"
+    work.identity = Identity.of_browser({"key": "me"})
     try:
         work.cluster_mode(True)
         work.run()

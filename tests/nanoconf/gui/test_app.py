@@ -6,8 +6,11 @@ import asyncio
 import subprocess
 import sys
 
+import pytest
+
 from backend.system import SlitSystem
 from nanoconf.gui.app import App
+from nanoconf.gui.services.clusters import SHARED
 from nanoconf.gui.tabs.lessons.content import TASKS
 from nanoconf.gui.tabs.registry import LESSONS, PREDICTION
 from tests.support.event_loop import on_a_page, soon
@@ -36,6 +39,29 @@ def test_a_new_page_predicts_profiles_for_its_inputs_and_reports_nothing(home):
                 await asyncio.sleep(0.01)
             assert app.state.prediction.system == SlitSystem()
             assert app.state.status == "Ready." and app.state.log == ()
+        finally:
+            app.work.close()
+
+    on_a_page(page)
+
+
+@pytest.mark.parametrize(("shared", "whose"), [("", "Everyone"), ("1", "Mine")])
+def test_a_shared_page_lists_the_runs_of_its_browser_until_told_otherwise(
+    home, monkeypatch, shared, whose
+):
+    monkeypatch.setenv(SHARED, shared)
+
+    async def page() -> None:
+        app = App()
+        try:
+            update = {"type": "opened", "memory": {"key": "me"}}
+            app.browser._receive(app.browser, update, [])
+            assert app.state.whose_runs == whose
+            app.state.whose_runs = other = {"Mine": "Everyone", "Everyone": "Mine"}[whose]
+            await soon(lambda: app.browser.memory.get("whose_runs") == other)
+            assert "me" not in app.browser.memory.values()
+            app.browser._receive(app.browser, {"type": "opened", "memory": app.browser.memory}, [])
+            assert app.state.whose_runs == other
         finally:
             app.work.close()
 

@@ -21,6 +21,7 @@ from backend.system import Range, SlitSystem
 from nanoconf import Surrogate
 from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.figures.figure_files import figure_file
+from nanoconf.gui.services.identity import Submitter
 from nanoconf.gui.state import Offer, Simulation
 from nanoconf.gui.tabs.downloads.panel import DownloadsPanel
 from nanoconf.gui.tabs.profiles.model import density_plot, integrated_plot, prediction_plot
@@ -251,9 +252,9 @@ def test_an_offer_keeps_its_button_while_its_run_progresses(state, work):
         state.offers = (replace(first, state=RunState.RUNNING, fraction=fraction),)
         assert panel.children == (row,) and set(living) == before
         assert f"{100 * fraction:.0f} % done" in row.children[0].value
-    state.show(simulation(SlitSystem(), mine=False))
+    state.show(simulation(SlitSystem(), submitter=Submitter.ELSEWHERE))
     assert "in another browser" in panel.children[0].children[0].value
-    state.show(simulation(SlitSystem(), run_id="2", mine=False, by_command=True))
+    state.show(simulation(SlitSystem(), run_id="2", submitter=Submitter.COMMAND))
     assert "from the command line" in panel.children[0].children[0].value
     state.offers = ()
     state.show(done(SlitSystem()))
@@ -277,7 +278,7 @@ def test_trends_are_recomputed_for_a_new_result_but_not_for_each_progress_update
     assert len(asked) == 1
 
 
-def test_a_trend_for_other_inputs_is_marked(state, work):
+def test_a_trend_for_different_inputs_is_marked(state, work):
     state.tab = TRENDS
     trends = Trends(state, work)
     state.model = Surrogate.load().card

@@ -13,7 +13,7 @@ from nanoconf.gui.phase import REQUESTS, RunPhase
 from nanoconf.gui.state import Simulation
 from nanoconf.gui.words import ENDINGS
 
-IDLE, STARTING, ACTIVE, CONFIRMING, CANCELLING, FINISHING = RunPhase
+IDLE, STARTING, ACTIVE, CANCELLING, FINISHING = RunPhase
 RUN = Simulation("1", SlitSystem(), RunSettings(), state=RunState.RUNNING)
 
 
@@ -22,7 +22,7 @@ def test_a_run_is_started_only_when_none_is_in_progress():
     assert [phase for phase in RunPhase if phase.allows(STARTING)] == [IDLE]
 
 
-@pytest.mark.parametrize("request_", [CONFIRMING, CANCELLING, FINISHING])
+@pytest.mark.parametrize("request_", [CANCELLING, FINISHING])
 def test_only_an_active_run_is_stopped_and_only_once(request_):
     assert ACTIVE.allows(request_)
     for phase in (IDLE, STARTING, CANCELLING, request_):

@@ -254,7 +254,7 @@ def test_runs_can_be_searched_named_compared_cited_opened_and_deleted(state, wor
     until(lambda: len(history.entries) == 2)
     history.search = f"DONE {mine.id[:10]}"
     until(lambda: [entry.run_id for entry in history.entries] == [mine.id])
-    assert history.entries[0].mine
+    assert history.entries[0].submitter == "this browser"
     history.search = ""
     history.chosen = (mine.id, theirs.id)
     until(lambda: len(history.results) == 2)

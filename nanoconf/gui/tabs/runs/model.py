@@ -16,10 +16,13 @@ from nanoconf.gui import words
 from nanoconf.gui.figures.origin import MD, Origin, Source
 from nanoconf.gui.figures.plots import DENSITY, IONS, Z_AXIS, Chart, Curve, Plot
 from nanoconf.gui.services.latest import Latest
+from nanoconf.gui.services.permissions import Action, checked_name, refusal
+from nanoconf.gui.state import MINE
 from nanoconf.gui.tabs.registry import RUNS
 
 if TYPE_CHECKING:
     from backend.runs.run import Run
+    from nanoconf.gui.services.identity import Submitter
     from nanoconf.gui.services.work import Work
     from nanoconf.gui.state import AppState, Simulation
 
@@ -33,6 +36,7 @@ RUN_ERRORS = (OSError, RuntimeError, KeyError, ValueError)
 """Errors raised by a run that is damaged or has been deleted elsewhere."""
 
 NO_RUNS = "No runs yet: press Run to simulate a system."
+NO_RUNS_HERE = "No runs from this browser yet: press Run, or choose Everyone."
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,8 @@ class Entry:
         Typical error of the result; None if unknown.
     converged : bool or None
         True if it has converged; None if unknown.
-    mine : bool
-        True if this browser submitted it.
-    owner : str
-        Who submitted it: this browser, another browser, or a command.
+    submitter : Submitter
+        Its submitter.
     """
 
     run_id: str
@@ -72,8 +74,7 @@ class Entry:
     simulated: bool
     relative_error: float | None
     converged: bool | None
-    mine: bool
-    owner: str
+    submitter: Submitter
 
     @property
     def title(self) -> str:
@@ -100,7 +101,7 @@ class Entry:
 
     def as_text(self) -> str:
         """Return the text that is searched."""
-        texts = (self.system, self.length, self.error, self.place, self.owner, self.when)
+        texts = (self.system, self.length, self.error, self.place, self.submitter, self.when)
         return " · ".join(filter(None, (self.name, *texts, self.run_id)))
 
 
@@ -145,7 +146,7 @@ class History(HasTraits):
         self._state, self._work = state, work
         self._reported = ""
         self._latest = Latest(work.background, self._read, self._failed)
-        state.observe(self.refresh, ["tab", "offers"])
+        state.observe(self.refresh, ["tab", "offers", "whose_runs"])
         state.observe(self._simulation_changed, "simulation")
         self.observe(self.refresh, ["search", "chosen"])
         self.refresh()
@@ -153,7 +154,7 @@ class History(HasTraits):
     def refresh(self, _change: Any = None) -> None:
         """Read the archive again if the tab is selected."""
         if self._state.tab == RUNS:
-            self._latest.request(self.search, self.chosen)
+            self._latest.request(self.search, self.chosen, self._state.whose_runs)
 
     def _simulation_changed(self, change: dict[str, Any]) -> None:
         """Read the archive again for a new run or state, but not for each progress update."""
@@ -161,8 +162,8 @@ class History(HasTraits):
         if before is None or now is None or _key(before) != _key(now):
             self.refresh()
 
-    def _read(self, search: str, chosen: tuple[str, ...]) -> None:
-        entries = self._entries(search.lower().split())
+    def _read(self, search: str, chosen: tuple[str, ...], whose: str) -> None:
+        entries = self._entries(search.lower().split(), whose)
         results, problem = {}, ""
         for run_id in chosen:
             try:
@@ -176,9 +177,11 @@ class History(HasTraits):
     def _failed(self, error: Exception) -> None:
         self._work.post(self._set_message, words.one_line(error))
 
-    def _entries(self, wanted: list[str]) -> tuple[Entry, ...]:
+    def _entries(self, wanted: list[str], whose: str) -> tuple[Entry, ...]:
         found = []
         for run in self._work.archive.runs():
+            if whose == MINE and not self._work.owns(run):
+                continue
             try:
                 entry = self._entry(run)
             except RUN_ERRORS:
@@ -191,7 +194,7 @@ class History(HasTraits):
         return tuple(found)
 
     def _entry(self, run: Run) -> Entry:
-        mine, outcome = self._work.owns(run), run.outcome
+        outcome = run.outcome
         return Entry(
             run.id,
             run.name,
@@ -204,12 +207,11 @@ class History(HasTraits):
             run.simulated_ns is not None,
             None if outcome is None else outcome.median_relative_error,
             None if outcome is None else outcome.converged,
-            mine,
-            _owner(run, mine),
+            self._work.identity.submitter(run),
         )
 
     def _result(self, run_id: str) -> Any:
-        run = self._work.archive.get(run_id)
+        run = self._work.permitted(Action.OPEN, run_id)
         return run.result() if run.state == RunState.DONE else None
 
     def _report_once(self, problem: str, chosen: tuple[str, ...]) -> None:
@@ -230,7 +232,9 @@ class History(HasTraits):
     def _note(self) -> str:
         """Return the text below the table; if empty, the number of runs is shown."""
         if not self.entries:
-            return f"No run matches “{self.search}”." if self.search.strip() else NO_RUNS
+            if self.search.strip():
+                return f"No run matches “{self.search}”."
+            return NO_RUNS_HERE if self._state.whose_runs == MINE else NO_RUNS
         if len(self.entries) == MAXIMUM_ENTRIES:
             return f"Showing the newest {MAXIMUM_ENTRIES} runs; search to find the others."
         if len(self.chosen) > MAXIMUM_CURVES:
@@ -244,67 +248,88 @@ class History(HasTraits):
         """The selected runs in the table."""
         return [entry for entry in self.entries if entry.run_id in self.chosen]
 
+    def refusal(self, action: Action) -> str:
+        """Return the reason why this page may not act on the selected runs; empty if it may."""
+        reasons = (refusal(action, each.run_id, each.submitter) for each in self.selected)
+        return next(filter(None, reasons), "")
+
+    @property
+    def renamable(self) -> bool:
+        """True if one run is selected, and it belongs to this browser."""
+        return len(self.selected) == 1 and not self.refusal(Action.RENAME)
+
     @property
     def deletable(self) -> bool:
         """True if runs are selected, all of them belong to this browser, and none is running."""
         selected = self.selected
         running = any(each.state == RunState.RUNNING for each in selected)
-        return bool(selected) and not running and all(each.mine for each in selected)
+        return bool(selected) and not running and not self.refusal(Action.DELETE)
 
     @property
     def cancellable(self) -> bool:
         """True if runs are selected and all of them belong to this browser and are active."""
         selected = self.selected
-        return bool(selected) and all(each.mine and each.state.active for each in selected)
+        active = bool(selected) and all(each.state.active for each in selected)
+        return active and not self.refusal(Action.CANCEL)
 
     def open(self) -> None:
         """Display the selected run, and set the inputs to its system."""
-        if len(self.chosen) == 1 and self._each(lambda run: self._state.choose(run.system)):
+
+        def choose(run: Run) -> None:
+            self._state.choose(run.system)
+
+        if len(self.chosen) == 1 and self._each(Action.OPEN, choose):
             self._work.attach(self.chosen[0])
         self.refresh()
 
     def rename(self, name: str) -> None:
-        """Rename the selected run."""
-        if len(self.chosen) == 1 and self._each(lambda run: run.rename(name)):
+        """Rename the selected run, if it belongs to this browser."""
+
+        def set_name(run: Run) -> None:
+            run.rename(checked_name(name))
+
+        if len(self.chosen) == 1 and self._each(Action.RENAME, set_name):
             self._set_message("1 run renamed.")
         self.refresh()
 
     def delete(self) -> None:
-        """Delete the selected runs, unless one belongs to another browser."""
-        theirs = [e.run_id for e in self.entries if e.run_id in self.chosen and not e.mine]
-        if theirs:
-            self._set_message(
-                "Runs that were started in another browser or from the command line cannot be "
-                "deleted here."
-            )
-            return
+        """Delete the selected runs, unless one does not belong to this browser."""
         asked, folder = self.chosen, self._work.archive.folder
-        removed = self._each(lambda run: run.remove())
+        removed = self._each(Action.DELETE, lambda run: run.remove())
         self.chosen = tuple(run_id for run_id in asked if (folder / run_id).exists())
         if asked and removed:
             self._set_message(f"{words.plural(len(asked), 'run')} deleted.")
         self.refresh()
 
     def cancel(self) -> None:
-        """Cancel the selected runs if this browser submitted them."""
-        asked = len(self.chosen)
-        if self.cancellable and self._each(lambda run: run.cancel()):
-            self._set_message(f"{words.plural(asked, 'run')} cancelled.")
+        """Cancel the selected runs, unless one does not belong to this browser."""
+        cancelled: list[str] = []
+
+        def cancel(run: Run) -> None:
+            if not run.finished:
+                run.cancel()
+                cancelled.append(run.id)
+
+        if self.chosen and self._each(Action.CANCEL, cancel):
+            self._set_message(f"{words.plural(len(cancelled), 'run')} cancelled.")
         self.refresh()
 
     def cite(self) -> None:
         """Write the citation of the selected runs."""
         found: list[str] = []
-        if self._each(lambda run: found.append(citation(run))):
+        if self._each(Action.CITE, lambda run: found.append(citation(run))):
             self._set_message(citation="\n\n".join(found))
         self.refresh()
 
-    def _each(self, action: Callable[[Run], object]) -> bool:
-        """Apply an action to the selected runs; report an error and return False if it fails."""
+    def _each(self, action: Action, apply: Callable[[Run], object]) -> bool:
+        """Act on the selected runs if all of them permit it.
+
+        Otherwise, or if the action fails, report the reason and return False.
+        """
         self._set_message()
         try:
-            for run_id in self.chosen:
-                action(self._work.archive.get(run_id))
+            for run in [self._work.permitted(action, run_id) for run_id in self.chosen]:
+                apply(run)
         except RUN_ERRORS as error:
             self._set_message(words.one_line(error))
             return False
@@ -347,17 +372,11 @@ def _set_aside(damaged: int) -> str:
     if not damaged:
         return ""
     folders = "1 damaged folder is" if damaged == 1 else f"{damaged} damaged folders are"
-    return f"{folders} not shown: nanoconf runs lists what is wrong."
+    return f"{folders} not shown; for the reasons, use the command nanoconf runs."
 
 
 def _key(simulation: Simulation) -> tuple[str, RunState]:
     return simulation.run_id, simulation.state
-
-
-def _owner(run: Run, mine: bool) -> str:
-    if mine:
-        return "this browser"
-    return "another browser" if run.request.get("owner") else "command line"
 
 
 def citation(run: Run) -> str:

@@ -6,15 +6,22 @@ from html import escape
 from typing import Any
 
 import ipywidgets as widgets
+from traitlets import link
 
+from nanoconf.gui.services.permissions import Action
 from nanoconf.gui.services.work import Work
-from nanoconf.gui.state import AppState
+from nanoconf.gui.state import EVERYONE, MINE, AppState
 from nanoconf.gui.tabs.registry import RUNS
 from nanoconf.gui.tabs.runs.model import History
 from nanoconf.gui.tabs.runs.runs_table import RunsTable
-from nanoconf.gui.widgets.controls import ion_chooser, small_button
+from nanoconf.gui.widgets.choice import Choice
+from nanoconf.gui.widgets.controls import ion_chooser, offer, small_button
 from nanoconf.gui.widgets.copyable import Copyable
 from nanoconf.gui.widgets.figure import Canvas
+
+RENAME = "Rename the selected run (only a run started in this browser)"
+CANCEL = "Cancel the selected runs (only runs started in this browser)"
+DELETE = "Permanently delete the selected runs (only runs started in this browser)"
 
 LIST_HEIGHT = 366
 """Height of everything above the figure (CSS pixels)."""
@@ -37,7 +44,12 @@ class RunsPanel(widgets.VBox):
         self.canvas = Canvas(state, RUNS, history.plot, lambda _width: LIST_HEIGHT)
         row = self._controls().add_class("nc-controls")
         outcome = widgets.VBox([self.message, self.citation]).add_class("nc-outcome")
-        super().__init__([self.search, self.table, row, outcome, self.canvas])
+        self.whose = Choice(
+            groups=[[MINE, EVERYONE]], value=state.whose_runs, label="Runs of"
+        ).add_class("nc-switch")
+        link((state, "whose_runs"), (self.whose, "value"))
+        top = widgets.HBox([self.search, self.whose]).add_class("nc-runs-top")
+        super().__init__([top, self.table, row, outcome, self.canvas])
         self.add_class("nc-panel").add_class("nc-runs")
         self._connect()
         self._show()
@@ -55,20 +67,10 @@ class RunsPanel(widgets.VBox):
         self._open = small_button(
             "Open", "Show the selected run and set the inputs to match", history.open
         )
-        self._rename = small_button(
-            "Rename", "Rename the selected run", lambda: history.rename(self.name.value)
-        )
+        self._rename = small_button("Rename", RENAME, lambda: history.rename(self.name.value))
         self._cite = small_button("Cite", "Show citations for the selected runs", history.cite)
-        self._cancel = small_button(
-            "Cancel run",
-            "Cancel the selected runs (only runs started in this browser)",
-            history.cancel,
-        )
-        self._delete = small_button(
-            "Delete",
-            "Permanently delete the selected runs (only runs started in this browser)",
-            self._delete_pressed,
-        )
+        self._cancel = small_button("Cancel run", CANCEL, history.cancel)
+        self._delete = small_button("Delete", DELETE, self._delete_pressed)
         buttons = [self._open, self.name, self._rename, self._cite, self._cancel, self._delete]
         return widgets.HBox([*buttons, self.species])
 
@@ -99,14 +101,17 @@ class RunsPanel(widgets.VBox):
         self.table.show(self.history.entries, self.history.note)
 
     def _show_buttons(self, _change: Any = None) -> None:
-        """Enable the buttons that apply to the selected runs."""
+        """Offer the buttons that are for this browser, and enable those that apply."""
         history, count = self.history, len(self.history.selected)
         # The name stays enabled: a browser drops what is being typed in a field that is disabled.
-        for button in (self._open, self._rename):
-            button.disabled = count != 1
+        self._open.disabled = count != 1
+        self._rename.disabled = not history.renamable
         self._cite.disabled = count == 0
         self._cancel.disabled = not history.cancellable
         self._delete.disabled = not history.deletable
+        offer(self._rename, not history.refusal(Action.RENAME))
+        offer(self._cancel, not history.refusal(Action.CANCEL))
+        offer(self._delete, not history.refusal(Action.DELETE))
 
     def _delete_pressed(self) -> None:
         """Ask for confirmation on the first press, and delete on the second."""

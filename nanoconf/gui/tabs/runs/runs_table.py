@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from anywidget import AnyWidget
-from traitlets import Tuple, Unicode
+from traitlets import TraitError, Tuple, Unicode, validate
 
+from backend.runs.archive import RUN_ID
+from nanoconf.gui.services.permissions import LONGEST_SELECTION
 from nanoconf.gui.tabs.runs.model import Entry
 
 
@@ -31,6 +33,13 @@ class RunsTable(AnyWidget):
     chosen = Tuple().tag(sync=True)
     note = Unicode().tag(sync=True)
 
+    @validate("chosen")
+    def _run_ids(self, proposal: dict[str, Any]) -> tuple[str, ...]:
+        chosen = proposal["value"]
+        if len(chosen) > LONGEST_SELECTION or not all(map(_is_run_id, chosen)):
+            raise TraitError(f"chosen: must be the IDs of at most {LONGEST_SELECTION} runs")
+        return chosen
+
     def show(self, entries: Iterable[Entry], note: str) -> None:
         """Show the given runs; selected runs that are not among them are deselected."""
         rows = tuple(map(row, entries))
@@ -38,6 +47,10 @@ class RunsTable(AnyWidget):
         with self.hold_sync():  # the browser must not select rows that no longer exist
             self.rows, self.note = rows, note
             self.chosen = tuple(run_id for run_id in self.chosen if run_id in listed)
+
+
+def _is_run_id(value: Any) -> bool:
+    return isinstance(value, str) and RUN_ID.fullmatch(value) is not None
 
 
 def row(entry: Entry) -> dict[str, Any]:
@@ -53,6 +66,6 @@ def row(entry: Entry) -> dict[str, Any]:
         "relative": entry.relative_error,
         "not_converged": entry.converged is False,
         "state": entry.place,
-        "owner": entry.owner,
+        "owner": entry.submitter,
         "created": entry.when,
     }

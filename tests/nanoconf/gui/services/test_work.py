@@ -14,10 +14,11 @@ from backend.keeper.election import ensure_keeper
 from backend.runs.archive import Archive
 from backend.runs.run import Run
 from backend.runs.run_state import RunState
-from backend.sampling.result import Progress, SimulationResult
+from backend.sampling.result import SimulationResult
 from backend.settings import RunSettings
 from nanoconf.gui import words
 from nanoconf.gui.entered_inputs import texts_of
+from nanoconf.gui.services.identity import Identity
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState, Simulation
 from tests.support.homes import LONG, QUICK, SYSTEM, until
@@ -58,7 +59,7 @@ def test_a_run_is_archived_and_its_files_are_available(state, work, monkeypatch)
     until(lambda: state.simulation and not state.simulating)
     assert state.simulation.state == RunState.DONE, state.log
     (run,) = work.archive.runs()
-    assert run.request["owner"] == "me"
+    assert work.owns(run) and "me" not in run.request["owner"]
     expected = run.result().profiles.files()
     assert {name: state.simulation.files[name] for name in expected} == expected
     about = json.loads(state.simulation.files["run.json"])
@@ -95,7 +96,7 @@ def test_another_page_in_the_same_browser_finds_the_run(state, work, monkeypatch
     work.close()
     fresh = AppState()
     again = Work(fresh, work.archive)
-    again.owner = "me"
+    again.identity = Identity.of_browser({"owner": "me"})
     again.resume("")
     until(lambda: fresh.simulation and fresh.simulation.state == RunState.RUNNING)
     assert fresh.simulation.run_id == run_id and fresh.simulation.mine
@@ -104,7 +105,7 @@ def test_another_page_in_the_same_browser_finds_the_run(state, work, monkeypatch
     again.close()
 
 
-def test_a_run_from_another_browser_is_offered_and_cancelled_only_after_confirmation(state, work):
+def test_a_run_from_another_browser_is_offered_and_watched_but_not_stopped(state, work):
     run = work.archive.submit(SYSTEM, LONG, owner="somebody else")
     work.resume("")
     (offer,) = work.offers()
@@ -114,18 +115,12 @@ def test_a_run_from_another_browser_is_offered_and_cancelled_only_after_confirma
     going = ("Preparing", "Equilibrating", "Simulating")
     until(lambda: state.simulation and state.status.startswith(going))  # set last
     assert work.offers() == ()
-    work.cancel()
-    assert state.phase == "confirming" and "again" in state.status and not run.cancel_requested
-    state.show(replace(state.simulation, progress=Progress("equilibrating", 0.1)))
-    assert "again" in state.status
+    for request, done in ((work.cancel, "cancelled"), (work.finish, "finished")):
+        request()
+        assert f"can be {done} only in the browser that started it." in state.status
+        assert state.phase == "active" and not run.cancel_requested and not run.finish_requested
     work.detach()
     assert not state.simulating and not run.finished
-    work.attach(run.id)
-    until(lambda: state.simulation and state.simulation.active)
-    work.cancel()
-    work.cancel()
-    until(lambda: not state.simulating)
-    assert run.state == RunState.CANCELLED
 
 
 def test_an_unwritable_home_is_reported(state, tmp_path):
@@ -187,7 +182,7 @@ class Page:
     def __init__(self, state: AppState, home: Path):
         self.waiting: list[Callable[[], None]] = []
         self.work = Work(state, Archive(home), post=self.waiting.append)
-        self.work.owner = "me"
+        self.work.identity = Identity.of_browser({"owner": "me"})
 
     def until(self, condition: Callable[[], object]) -> None:
         """Run the posted calls until a condition holds."""

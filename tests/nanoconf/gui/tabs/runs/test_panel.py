@@ -48,10 +48,10 @@ def test_the_table_shows_length_error_state_and_owner(state, work):
     history = History(state, work)
     until(lambda: len(history.entries) == 4)
     on_cluster, by_command, theirs, mine = history.entries
-    assert mine.title.startswith("mine (") and mine.owner == "this browser"
+    assert mine.title.startswith("mine (") and mine.submitter == "this browser"
     assert (mine.length, mine.error, mine.place) == ("2.5 ns", "1.2 %", "done")
-    assert theirs.owner == "another browser" and theirs.error == "1.2 %, not converged"
-    assert by_command.owner == "command line" and by_command.error == "1.2 %"
+    assert theirs.submitter == "another browser" and theirs.error == "1.2 %, not converged"
+    assert by_command.submitter == "command line" and by_command.error == "1.2 %"
     assert on_cluster.title == queued.id[:8] and on_cluster.place == "queued on test"
     assert (on_cluster.error, on_cluster.simulated) == ("", False)
     for search, found in (("not converged", [theirs]), ("another", [theirs]), ("mine", [mine])):
@@ -59,6 +59,28 @@ def test_the_table_shows_length_error_state_and_owner(state, work):
         until(lambda found=found: list(history.entries) == found)
     history.search = "nothing like it"
     until(lambda: history.note == "No run matches “nothing like it”.")
+
+
+def test_the_list_is_limited_to_the_runs_of_this_browser(state, work):
+    mine, theirs = finished(work, 1), finished(work, 2, owner="you")
+
+    async def page():
+        panel = await opened(state, work, 2)
+        assert panel.whose.value == "Everyone"
+        panel.table.chosen = (theirs.id, mine.id)
+        panel.whose.value = "Mine"
+        await soon(lambda: [row["id"] for row in panel.table.rows] == [mine.id])
+        assert state.whose_runs == "Mine" and panel.table.chosen == (mine.id,)
+        mine.remove()
+        panel.history.refresh()
+        await soon(lambda: not panel.table.rows)
+        assert panel.table.note == "No runs from this browser yet: press Run, or choose Everyone."
+        state.restore_view({"whose_runs": "Everyone"})
+        await soon(lambda: [row["id"] for row in panel.table.rows] == [theirs.id])
+        state.restore_view({"whose_runs": "Nobody"})
+        assert panel.whose.value == "Everyone"
+
+    on_a_page(page)
 
 
 def test_an_empty_archive_says_how_to_begin(state, work):
@@ -88,7 +110,7 @@ def test_buttons_are_enabled_only_for_runs_they_apply_to(state, work):
         assert enabled() == set()
         assert enabled(done) == {"Open", "Rename", "Cite", "Delete"}
         assert enabled(done, waits) == {"Cite", "Delete"}
-        assert enabled(theirs) == {"Open", "Rename", "Cite"}
+        assert enabled(theirs) == {"Open", "Cite"}
         assert enabled(done, theirs) == {"Cite"}
         assert enabled(waits) == {"Open", "Rename", "Cite", "Cancel run", "Delete"}
         assert enabled(runs_still) == {"Open", "Rename", "Cite", "Cancel run"}
