@@ -98,7 +98,7 @@ def test_a_link_opens_its_lesson_and_a_reload_keeps_the_answers(server, window):
     window.button("Set the inputs: c = 0.2 M").click()
     expect(page.get_by_role("region", name="Lesson", exact=True)).to_contain_text("Press Run (≈ ")
     window.wait_for_curves("PB")
-    page.wait_for_function(
+    window.wait(
         "JSON.parse(localStorage.nanoconf).lessons?.answers?.screening?.answer === 'It shrinks.'"
         " && JSON.parse(localStorage.nanoconf).tab === 'Charge'"
     )

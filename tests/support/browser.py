@@ -16,7 +16,15 @@ from urllib.request import urlopen
 
 import numpy as np
 import psutil
-from playwright.sync_api import Browser, Locator, Page, Playwright, ViewportSize, expect
+from playwright.sync_api import (
+    Browser,
+    Error,
+    Locator,
+    Page,
+    Playwright,
+    ViewportSize,
+    expect,
+)
 
 from backend.keeper.election import ensure_keeper
 from backend.runs.archive import Archive
@@ -196,8 +204,20 @@ class Window:
     # --- reading ----------------------------------------------------------------------------
 
     def wait(self, condition: str) -> None:
-        """Wait until a JavaScript expression holds."""
-        self.page.wait_for_function(condition)
+        """Wait until a JavaScript expression holds.
+
+        The page's Content-Security-Policy forbids Playwright's `wait_for_function`, which evaluates
+        text in the page.
+        """
+        until(lambda: self._holds(condition), condition)
+
+    def _holds(self, condition: str) -> bool:
+        try:
+            return bool(self.page.evaluate(condition))
+        except Error as error:
+            if "context was destroyed" in error.message:  # the page is being reloaded
+                return False
+            raise
 
     def field(self, label: str) -> Locator:
         return self.page.get_by_role("textbox", name=label, exact=True)
@@ -241,10 +261,11 @@ class Window:
 
     def settle(self, interval_ms: int = 300) -> None:
         """Wait until the figure is painted and no longer changes."""
-        self.page.wait_for_function(f"{PAINTED} > 100", polling=50)
+        self.wait(f"{PAINTED} > 100")
         self.page.evaluate("window.paint = null")
-        same = f"(now => window.paint === (window.paint = now))({PAINTED})"
-        self.page.wait_for_function(same, polling=interval_ms)
+        pause = f"await new Promise(done => setTimeout(done, {interval_ms}))"
+        now = f"window.paint === (window.paint = {PAINTED})"
+        self.wait(f"(async () => {{ {pause}; return {now}; }})()")
 
     def figure_box(self) -> tuple[float, float, float, float]:
         """Return the left, top, width and height of the visible figure."""

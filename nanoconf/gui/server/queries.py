@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes, urlencode
 
@@ -55,7 +54,5 @@ class _Replace(RequestHandler):
 
 
 def accept_any_query(app: Application) -> None:
-    """Make an application serve the page whatever its query; call this before it listens."""
+    """Make an application serve the page whatever its query, if it has `MAX_HEADER_BYTES`."""
     app.default_router.rules.insert(0, Rule(_Unusable(), _Replace))
-    listen = functools.partial(app.listen, max_header_size=MAX_HEADER_BYTES)
-    app.listen = listen  # type: ignore[method-assign]

@@ -10,7 +10,7 @@ from tornado.httpclient import AsyncHTTPClient
 from tornado.web import Application, RequestHandler
 
 from nanoconf.gui.links import LONGEST, parse
-from nanoconf.gui.queries import accept_any_query, usable
+from nanoconf.gui.server.queries import MAX_HEADER_BYTES, accept_any_query, usable
 
 SERVED = (
     "",
@@ -46,7 +46,7 @@ def fetched(*queries: str) -> list[str]:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        server = app.listen(port, "127.0.0.1")
+        server = app.listen(port, "127.0.0.1", max_header_size=MAX_HEADER_BYTES)
         try:
             client = AsyncHTTPClient(force_instance=True)
             answers = [await client.fetch(f"http://127.0.0.1:{port}/page?{q}") for q in queries]
