@@ -10,7 +10,9 @@ from jupyter_server import DEFAULT_STATIC_FILES_PATH
 from jupyter_server.log import log_request
 from jupyter_server.services.kernels.handlers import KernelHandler
 from jupyter_server.utils import url_path_join
+from tornado.routing import HostMatches, Rule
 
+from nanoconf.gui.queries import accept_any_query
 from nanoconf.gui.server import headers
 from nanoconf.gui.server.frames import MAX_BYTES
 from nanoconf.gui.server.hosts import ForeignHost, foreign_hosts, is_loopback, is_wildcard
@@ -34,7 +36,6 @@ OF_VOILA = (
 
 LISTEN = {
     "max_body_size": 2**20,  # the page uploads nothing
-    "max_header_size": 2**16,
     "idle_connection_timeout": 120.0,
     "body_timeout": 30.0,
 }
@@ -76,10 +77,12 @@ def put_before_voila(voila: Any, gate: Gate) -> None:
         websocket_max_message_size=MAX_BYTES,
     )
     app.add_transform(functools.partial(headers.SecurityHeaders, common))
-    app.add_handlers(_refused_hosts(voila.ip, gate.allowed_hosts), [(r".*", ForeignHost)])
     app.add_handlers(r".*$", _handlers(voila, gate))
     # Voila starts the HTTP server without limits.
     app.listen = functools.partial(app.listen, **LISTEN, xheaders=gate.behind_proxy)
+    accept_any_query(app)
+    refused = HostMatches(_refused_hosts(voila.ip, gate.allowed_hosts))
+    app.default_router.rules.insert(0, Rule(refused, ForeignHost))
 
 
 def _refused_hosts(ip: str, allowed: list[str]) -> str:
