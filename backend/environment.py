@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shlex
 import sys
@@ -12,9 +13,13 @@ from pathlib import Path
 from backend import __version__
 from backend.inputs import InvalidInput, check_text
 
+MAX_LENGTH, MAX_RUNS = "NANOCONF_MAX_LENGTH", "NANOCONF_MAX_RUNS"
+"""Limits of the page: the length of a simulation (ns) and the unfinished runs of one browser."""
+
 WHOLE_NUMBERS = {
     "NANOCONF_CORES": (1, "must be a whole number of cores, 1 or more"),
     "NANOCONF_RETRAIN_AFTER": (0, "must be a whole number of runs; 0 means never"),
+    MAX_RUNS: (1, "must be a whole number of runs, 1 or more"),
 }
 """Variables that hold whole numbers: the least one, and what is allowed in words."""
 
@@ -25,7 +30,7 @@ FOLDERS = ("NANOCONF_HOME", "NANOCONF_MODELS", "NANOCONF_CLUSTER_CONFIG")
 
 SECONDS, COMMAND = "NANOCONF_CHECKPOINT_SECONDS", "NANOCONF_MPI"
 
-UNRELATED = ("NANOCONF_HOME", "NANOCONF_SHARED")
+UNRELATED = ("NANOCONF_HOME", "NANOCONF_SHARED", MAX_LENGTH, MAX_RUNS)
 """Variables that do not affect the keeper of a home."""
 
 
@@ -45,6 +50,31 @@ def whole_number(name: str) -> int | None:
     if not (usual and int(text) >= least):
         raise InvalidInput(name, text, allowed)
     return int(text)
+
+
+def maximum_length() -> float | None:
+    """Return ``NANOCONF_MAX_LENGTH``, the maximum length of the page's simulations (ns).
+
+    Raises
+    ------
+    InvalidInput
+        The value is not a length that a simulation may have.
+    """
+    text = os.environ.get(MAX_LENGTH)
+    return None if text is None else _length(MAX_LENGTH, text)
+
+
+def _length(name: str, text: str) -> float:
+    from backend.settings import SETTINGS
+
+    allowed = SETTINGS["duration_ns"].range
+    try:
+        length = float(text)
+    except ValueError:
+        length = math.nan
+    if length not in allowed:
+        raise InvalidInput(name, text, str(allowed))
+    return length
 
 
 def user_path(name: str, text: str | Path) -> Path:
@@ -100,6 +130,7 @@ def check_environment() -> None:
     """
     for name in WHOLE_NUMBERS:
         whole_number(name)
+    maximum_length()
     checks = {**dict.fromkeys(FOLDERS, user_path), SECONDS: _check_seconds, COMMAND: _check_command}
     for name, check in checks.items():
         text = os.environ.get(name)
