@@ -8,6 +8,7 @@ import math
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from backend import __version__
@@ -43,8 +44,10 @@ def whole_number(name: str) -> int | None:
         The value is not such a number.
     """
     text = os.environ.get(name)
-    if text is None:
-        return None
+    return None if text is None else _whole_number(name, text)
+
+
+def _whole_number(name: str, text: str) -> int:
     least, allowed = WHOLE_NUMBERS[name]
     usual = text.isascii() and text.isdigit() and len(text) <= MAXIMUM_DIGITS
     if not (usual and int(text) >= least):
@@ -128,14 +131,21 @@ def check_environment() -> None:
     InvalidInput
         The value of a variable is not allowed.
     """
-    for name in WHOLE_NUMBERS:
-        whole_number(name)
-    maximum_length()
-    checks = {**dict.fromkeys(FOLDERS, user_path), SECONDS: _check_seconds, COMMAND: _check_command}
-    for name, check in checks.items():
+    for name in CHECKS:
         text = os.environ.get(name)
         if text is not None:
-            check(name, text)
+            check_variable(name, text)
+
+
+def check_variable(name: str, text: str) -> None:
+    """Check a value of one of the variables of this program.
+
+    Raises
+    ------
+    InvalidInput
+        The value is not allowed.
+    """
+    CHECKS[name](name, text)
 
 
 def _check_seconds(name: str, text: str) -> None:
@@ -153,6 +163,16 @@ def _check_command(name: str, text: str) -> None:
         shlex.split(text)
     except ValueError as error:
         raise InvalidInput(name, text, "must be a command with matching quotes") from error
+
+
+CHECKS: dict[str, Callable[[str, str], object]] = {
+    **dict.fromkeys(WHOLE_NUMBERS, _whole_number),
+    **dict.fromkeys(FOLDERS, user_path),
+    MAX_LENGTH: _length,
+    SECONDS: _check_seconds,
+    COMMAND: _check_command,
+}
+"""Functions that check the variables of this program, by name."""
 
 
 def fingerprint() -> str:

@@ -51,15 +51,15 @@ def execute(options: Namespace) -> int:
 
 def _set_limits(options: Namespace) -> None:
     """Pass the limits to the kernels of the page, which inherit the environment."""
-    from backend.environment import MAX_LENGTH, MAX_RUNS, check_environment
+    from backend.environment import MAX_LENGTH, MAX_RUNS, check_variable
     from backend.system import InvalidInput
 
     for name, variable in (("max_length", MAX_LENGTH), ("max_runs", MAX_RUNS)):
         text = getattr(options, name)
         if text is None:
             continue
-        os.environ[variable] = text
         try:
-            check_environment()
+            check_variable(variable, text)
         except InvalidInput as error:
             raise InvalidInput(name, text, error.allowed) from None
+        os.environ[variable] = text
