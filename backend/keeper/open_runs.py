@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from backend.settings import RunSettings
     from backend.system import SlitSystem
 
+LONG_AGO = 0.0
+"""A time (s since 1970) before all turns."""
+
 SHORTEST_SECONDS = 1.5
 """Expected waits below this (s) are not announced."""
 
@@ -107,12 +110,16 @@ def _turn_began(run: Run, running: bool, begun: bool, at: float) -> float:
     attempts = run.attempts() if begun else []
     if running and not (attempts and attempts[-1]["ended"] is None):
         return at
-    if not attempts:
-        return NEVER
+    return _past(attempts[-1].get("started", ""), at) if attempts else NEVER
+
+
+def _past(text: str, at: float) -> float:
+    """Return a time in the past; a damaged record, or a clock that was wrong, ends the turn."""
     try:
-        return datetime.fromisoformat(attempts[-1].get("started", "")).timestamp()
+        began = datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
-        return at
+        return LONG_AGO
+    return began if began <= at else LONG_AGO
 
 
 # --- waits ----------------------------------------------------------------------------------

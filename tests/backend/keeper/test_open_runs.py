@@ -20,7 +20,7 @@ from backend.runs.run_state import RunState
 from nanoconf.cli import main
 from tests.support.homes import LONG, QUICK, STEADY, SYSTEM, submit, until, workers
 
-AT = 1e9
+AT = 2e9
 STARTED, FOUR_SECONDS_LATER = "2026-09-01T12:00:00+00:00", "2026-09-01T12:00:04+00:00"
 
 
@@ -81,8 +81,16 @@ def test_a_worker_counts_from_its_start_and_can_pause_once_it_has_simulated(home
     begin(run, ended="interrupted")
     assert not job_of(run, running=False, at=AT).new
     assert job_of(run, running=True, at=AT).turn_began == AT  # its next worker is starting
-    (run.folder / "attempts.json").write_text('[{"boot": "", "ended": null, "started": "soon"}]')
-    assert job_of(run, running=True, at=AT).turn_began == AT
+
+
+@pytest.mark.parametrize("started", ["soon", "", "9999-12-31", "0001-01-01"])
+def test_a_time_that_cannot_be_right_does_not_let_a_run_keep_its_turn(home, started):
+    run = queued(home, 1, "a")
+    begin(run)
+    attempt = {"boot": "", "ended": None, "started": started}
+    write_json(run.folder / "attempts.json", [attempt])
+    for running in (True, False):
+        assert AT - job_of(run, running=running, at=AT).turn_began > turns.TURN_SECONDS
 
 
 def test_a_sweep_and_an_engine_without_checkpoints_never_make_room(home):
