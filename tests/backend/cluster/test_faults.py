@@ -605,7 +605,7 @@ def test_a_run_from_another_version_is_refused_before_submission(desk, cluster):
     desk.restart()
     desk.step()
     assert (run.state, run.error) == (RunState.FAILED, "other-version")
-    assert "requested by nanoconf 0.0.1" in run.reason and "repeat it" in run.reason
+    assert "requested by nanoconf 0.0.1" in run.reason and "repeat the run" in run.reason
     assert cluster.answered("REQUEST_SUBMIT_BATCH_JOB") == before
     assert not desk.status(run)
 

@@ -243,7 +243,7 @@ def test_a_checkpoint_of_another_run_is_ignored_with_a_message(tmp_path):
     ],
     ids=["equal", "smaller negative", "larger negative"],
 )
-def test_a_checkpoint_whose_time_step_was_set_by_the_positive_ion_is_valid_for_equal_ions_only(
+def test_a_checkpoint_whose_time_step_was_set_by_the_positive_ion_needs_equal_diameters(
     tmp_path, system, fits
 ):
     kind = {

@@ -226,7 +226,7 @@ def test_a_request_from_another_version_is_refused(home):
     rewrite(run, version="0.0.0")
     assert work(run).wait() == 1
     assert run.error == "other-version"
-    assert "requested by nanoconf 0.0.0" in run.reason and "repeat it" in run.reason
+    assert "requested by nanoconf 0.0.0" in run.reason and "repeat the run" in run.reason
 
 
 def test_an_unexpected_error_is_reported_in_detail(home, tmp_path, monkeypatch):
