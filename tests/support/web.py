@@ -160,17 +160,24 @@ class WebServer:
         )
 
 
-def frame(kind: str, content: dict[str, Any] | None = None, channel: str = "shell") -> bytes:
+def frame(
+    kind: str,
+    content: dict[str, Any] | None = None,
+    channel: str = "shell",
+    *,
+    id: str = "",
+    metadata: dict[str, Any] | None = None,
+) -> bytes:
     """Return a kernel message in the binary format of jupyter_server."""
     header = {
-        "msg_id": os.urandom(8).hex(),
+        "msg_id": id or os.urandom(8).hex(),
         "msg_type": kind,
         "session": "test",
         "username": "test",
         "version": "5.3",
         "date": "2025-01-01T00:00:00Z",
     }
-    parts = [json.dumps(part).encode() for part in (header, {}, {}, content or {})]
+    parts = [json.dumps(part).encode() for part in (header, {}, metadata or {}, content or {})]
     return assemble([channel.encode(), *parts])
 
 
