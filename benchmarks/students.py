@@ -94,6 +94,11 @@ class Lesson:
         Time for which they move a slider (s).
     peaks : dict of int to float
         Predicted highest density (M) at each position of the slider within the training range.
+    barrier : asyncio.Barrier
+        Where the students and the measurement wait for each other: when all have arrived, when
+        they have moved their sliders, and when that has been measured.
+    waiting : list of str
+        What the queue said to those who had no place on arrival.
     """
 
     url: str
@@ -103,6 +108,7 @@ class Lesson:
     moving: float
     peaks: dict[int, float]
     barrier: asyncio.Barrier
+    waiting: list[str] = field(default_factory=list)
 
     @property
     def moves(self) -> int:
@@ -166,7 +172,7 @@ async def visit(lesson: Lesson, delay: float) -> Visit:
     else:
         await open_page(page, began, seen, PAGE)
         await take_part(lesson, page, seen)
-        await asyncio.sleep(delay)
+        await asyncio.sleep(delay if lesson.waiting else 0.0)
     await page.close()
     return seen
 
@@ -193,6 +199,7 @@ async def take_part(lesson: Lesson, page: HeadlessPage, seen: Visit) -> None:
 
 async def wait_in_queue(lesson: Lesson, page: HeadlessPage, seen: Visit) -> None:
     """Keep asking for a place, which is free when others leave, and open the page."""
+    lesson.waiting.append(seen.place)
     place = asyncio.create_task(page.wait_for_place())
     for _ in range(3):
         await lesson.barrier.wait()
@@ -247,6 +254,7 @@ async def visit_with_browser(lesson: Lesson, delay: float, browser: Browser) -> 
     await predict.or_(queued).first.wait_for()
     if await queued.count():
         seen.place = await page.locator("#place").inner_text()
+        lesson.waiting.append(seen.place)
         for _ in range(3):
             await lesson.barrier.wait()
         began = time.perf_counter()

@@ -27,7 +27,9 @@ from tests.support.web import PROTOCOL, frame
 STAGE = (880, 620)
 """Space for a figure (CSS pixels) in a window of 1280 × 800."""
 
-PULSE_SECONDS = 2.0
+PULSE_SECONDS, SILENCE_SECONDS = 2.0, 20.0
+"""Interval of the pulses of a page, and time without an answer after which it is lost."""
+
 CONTROL = "jupyter.widget.control"
 REFERENCE = "IPY_MODEL_"
 
@@ -68,6 +70,7 @@ class HeadlessPage:
         self._socket: WebSocketClientConnection | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._news = asyncio.Event()
+        self._heard = 0.0
         self._control = self._question = self._cookie = ""
         self._drawing: set[str] = set()
         self._pending: dict[str, str] = {}  # widget of each change that the kernel is handling
@@ -94,7 +97,8 @@ class HeadlessPage:
         if answer.code == 503:
             self._question = _found(r'(/queue\?ticket=[\w-]+)"', body)
             raise Waiting(_found(r'id="place"[^>]*>([^<]*)<', body))
-        answer.rethrow()
+        if answer.code != 200:
+            raise ConnectionError(f"{answer.code}: {body[:2000]}")
         self.kernel = _found(r'"kernelId": "([\w-]+)"', body)
 
     async def wait_for_place(self) -> None:
@@ -130,7 +134,7 @@ class HeadlessPage:
     async def close(self) -> None:
         """Close the page as a browser does, which ends its kernel."""
         await self.vanish()
-        with suppress(OSError, HTTPError):
+        with suppress(OSError):
             await self._request(
                 f"/voila/api/shutdown/{self.kernel}",
                 method="POST",
@@ -152,6 +156,8 @@ class HeadlessPage:
         try:
             request = HTTPRequest(self.url + path, **patience, **options)
             return await client.fetch(request, raise_error=False)
+        except HTTPError as error:  # the server was killed
+            raise ConnectionError(str(error)) from error
         finally:
             client.close()
 
@@ -279,9 +285,15 @@ class HeadlessPage:
         return message
 
     async def _pulse(self, browser: str) -> None:
-        while True:
+        self._heard = time.monotonic()
+        while time.monotonic() - self._heard < SILENCE_SECONDS:
             self.custom(browser, {"type": "pulse"})
             await asyncio.sleep(PULSE_SECONDS)
+        self._lose()
+
+    def _lose(self) -> None:
+        self.lost = True
+        self._news.set()
 
     # --- messages of the kernel ---------------------------------------------------------------
 
@@ -291,13 +303,14 @@ class HeadlessPage:
             assert isinstance(message, bytes)
             self._receive(parts_of(message))
             self._news.set()
-        self.lost = True
-        self._news.set()
+        self._lose()
 
     def _receive(self, parts: list[bytes]) -> None:
         kind = json.loads(parts[1])["msg_type"]
         if kind == "status" and b'"idle"' in parts[4]:
             self._handled(json.loads(parts[2]).get("msg_id", ""))
+        elif kind == "status" and (b'"restarting"' in parts[4] or b'"dead"' in parts[4]):
+            self._lose()
         elif kind in ("comm_open", "comm_msg"):
             content = json.loads(parts[4])
             comm, data = content["comm_id"], content["data"]
@@ -306,6 +319,8 @@ class HeadlessPage:
             elif comm == self._control:
                 for model, about in data["states"].items():
                     self._add(model, about["state"])
+                if not self.models:  # the kernel was killed, and an empty one replaces it
+                    self._lose()
             elif data["method"] == "update" and comm in self.models:
                 self._update(comm, data["state"])
             elif data["method"] == "custom":
@@ -330,7 +345,9 @@ class HeadlessPage:
             self.memory.update(state["memory"])
 
     def _custom(self, model: str, content: dict[str, Any], buffers: list[bytes]) -> None:
-        """Answer a canvas as ipympl's script does."""
+        """Note that the kernel lives, and answer a canvas as ipympl's script does."""
+        if content.get("type") == "alive":
+            self._heard = time.monotonic()
         if "data" not in content:
             return
         kind = json.loads(content["data"])["type"]

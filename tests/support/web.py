@@ -81,9 +81,14 @@ class WebServer:
         self.log = self.home / "server.log"
 
     def __enter__(self) -> WebServer:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start the server, or start it again after it was killed."""
         app = ["nanoconf", "app", "--no-browser"]
         command = ["voila", str(ROOT / "app.ipynb"), "--no-browser"] if self.plain else app
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *command, f"--port={self.port}", *self.options],
                 cwd=self.folder,
@@ -92,11 +97,14 @@ class WebServer:
                 stderr=subprocess.STDOUT,
             )
         until(self.answers, "the server to answer")
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
+        """End the server."""
         self.process.terminate()
         self.process.wait(homes.PATIENCE)
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
         homes.clean_up(self.home)
         until(lambda: not processes_of(self.home), f"the processes of {self.home} to end")
 
