@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import math
 import os
 import statistics
 import tempfile
@@ -386,7 +387,7 @@ async def measure(options: argparse.Namespace, server: WebServer, program: str) 
 def quantile(values: list[float], share: float) -> float:
     """Return the smallest value that a share of the values does not exceed."""
     ordered = sorted(values)
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def row(name: str, values: list[float], unit: str, target: str = "") -> list[str]:
