@@ -250,7 +250,7 @@ async def visit_with_browser(lesson: Lesson, delay: float, browser: Browser) -> 
     await asyncio.sleep(delay)
     began = time.perf_counter()
     await page.goto(lesson.url)
-    queued = page.get_by_text("All places are taken.")
+    queued = page.get_by_text("All places are taken")
     predict = page.get_by_role("button", name="Predict using ML")
     await predict.or_(queued).first.wait_for()
     if await queued.count():

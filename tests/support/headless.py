@@ -46,7 +46,7 @@ class HeadlessPage:
     url : str
         Address of the server.
     memory : dict, optional
-        What this browser stored, such as the key of the owner; a reload takes it along.
+        What this browser stored, such as its key; a reload takes it along.
 
     Attributes
     ----------
@@ -125,10 +125,10 @@ class HeadlessPage:
         self._send("comm_open", opening, metadata={"version": "1.0.0"})
         self._message(self._control, {"method": "request_states"})
         await self.until(lambda: self.models, "the widgets")
-        self.memory.setdefault("owner", new_id())
+        self.memory.setdefault("key", new_id())
         browser = self.find("AnyModel", "memory")
         self.change(browser, stage=list(STAGE))
-        self.custom(browser, {"type": "opened", "memory": self.memory})
+        self.custom(browser, {"type": "opened", "memory": {**self.memory, "search": ""}})
         self._tasks.append(asyncio.create_task(self._pulse(browser)))
 
     async def close(self) -> None:

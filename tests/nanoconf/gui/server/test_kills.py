@@ -24,6 +24,7 @@ from backend.keeper.local_runs import MAXIMUM_CRASHES
 from backend.runs.archive import Archive
 from backend.runs.run import Run
 from backend.runs.run_state import RunState
+from nanoconf.gui.services.identity import Identity
 from tests.support.browser import processes_of
 from tests.support.headless import HeadlessPage, Waiting
 from tests.support.homes import keepers, kill, processes, until
@@ -79,8 +80,8 @@ class Visitor:
 
     def _submitted(self) -> bool:
         """Return True if a page of this user has submitted the run: its button is now Cancel."""
-        runs = Archive(self.server.home).runs()
-        return any(run.request["owner"] == self.memory["owner"] for run in runs)
+        identity = Identity.of_browser(self.memory)
+        return any(map(identity.owns, Archive(self.server.home).runs()))
 
     def _done(self) -> bool:
         if run := self.memory.get("run"):
