@@ -1,8 +1,7 @@
 """``python -m benchmarks.page``: waiting times for the page, a prediction and a simulation.
 
 Starts ``nanoconf app`` in an empty home and operates it in headless Chromium. ``--picture FILE``
-saves a screenshot of both curves. ``--students 30`` instead measures the waiting times and the
-memory of a class, in which every student keeps a page open.
+saves a screenshot of both curves. ``--students 30`` instead measures a class: see `students`.
 """
 
 from __future__ import annotations
@@ -21,17 +20,17 @@ from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from backend.keeper.election import stop_keeper
 from backend.runs.archive import Archive
 from backend.system import SlitSystem
+from benchmarks import students
 from nanoconf import Surrogate
 from nanoconf.gui.figures.drawing import draw
 from nanoconf.gui.figures.plots import DENSITY, ML, Z_AXIS, Chart, Curve, Plot
-from tests.support.browser import processes_of
+from tests.support.browser import FLAGS
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 MINUTE = 60_000
 
 STEPS = 38
@@ -133,44 +132,18 @@ def measure(page: Page, url: str, started: float, picture: Path | None) -> dict[
     return seconds
 
 
-def measure_class(browser: Browser, url: str, home: Path, students: int) -> dict[str, float]:
-    """Measure the waiting times (s) of a class and the memory (MB) of the server.
-
-    Students open their pages one by one, because the browsers share the processors with the server.
-    """
-    until_page, until_curve = [], []
-    for _ in range(students):
-        page = browser.new_context().new_page()
-        began = time.perf_counter()
-        page.goto(url, timeout=MINUTE)
-        predict = page.get_by_role("button", name="Predict using ML")
-        predict.wait_for(timeout=MINUTE)
-        up = time.perf_counter()
-        wait_for_curve(page, "ML")
-        until_page.append(up - began)
-        until_curve.append(time.perf_counter() - up)
-    # The proportional set size divides shared memory among processes, so the sum is the total.
-    memory = [process.memory_full_info().pss / 1e6 for process in processes_of(home)]
-    return {
-        "page, median": statistics.median(until_page),
-        "page, last student": until_page[-1],
-        "page to ML curve, median": statistics.median(until_curve),
-        "page to ML curve, last student": until_curve[-1],
-        "total memory, MB": sum(memory),
-        "largest process, MB": max(memory),
-    }
-
-
 def main() -> int:
     """Measure and print the times as JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__)
     parser.add_argument("--picture", type=Path, metavar="FILE", help="save a screenshot")
-    parser.add_argument("--students", type=int, metavar="N", help="measure a class of N students")
+    students.add_options(parser)
     options = parser.parse_args()
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         print("Chromium not found. Install the package chromium.", file=sys.stderr)
         return 1
+    if options.students:
+        return students.run(options, program)
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         port = free_port()
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
@@ -189,10 +162,7 @@ def main() -> int:
             while "The page is at" not in (line := server.stdout.readline()):
                 assert line, "the server exited"
             url = f"http://localhost:{port}"
-            if options.students:
-                figures = measure_class(browser, url, Path(home), options.students)
-            else:
-                figures = measure(page, url, started, options.picture)
+            figures = measure(page, url, started, options.picture)
         finally:
             browser.close()
             server.terminate()

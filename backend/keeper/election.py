@@ -85,6 +85,23 @@ def ensure_keeper(
     threading.Thread(target=process.wait, daemon=True).start()
 
 
+def resume_runs(archive: Archive) -> None:
+    """Start a keeper if there is none and runs are not finished, whoever submitted them.
+
+    Pages and `nanoconf runs` call it: after a crash or a restart of the computer, nobody else may
+    wait for these runs.
+
+    Raises
+    ------
+    InvalidInput, UnusableHome
+        See `ensure_keeper`.
+    """
+    if is_locked(archive.home / "keeper.lock"):
+        return
+    if any(not run.finished for run in archive.runs()):
+        ensure_keeper(archive.home, any_environment=True)
+
+
 def stop_keeper(home: Path, timeout: float = 5.0) -> bool:
     """Stop the keeper of a home, but not its workers; return True once no keeper is running."""
     lock_file = home / "keeper.lock"

@@ -6,6 +6,7 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nanoconf.cli.options import add_json, add_output, print_json
@@ -18,7 +19,7 @@ NAME, HELP = "runs", "list simulations; show, cancel or remove one"
 
 DESCRIPTION = """\
 List the runs in the archive (NANOCONF_HOME), newest first, or show, cancel or remove individual
-runs."""
+runs. Listing them resumes runs that a crash or a restart of the computer has interrupted."""
 
 EXAMPLES = """\
 examples:
@@ -49,6 +50,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Carry out the action on each of the given runs."""
+    from backend.keeper.election import resume_runs
     from backend.runs.archive import Archive
     from backend.system import InvalidInput
 
@@ -56,7 +58,10 @@ def execute(options: Namespace) -> int:
     if options.action == "list":
         if options.ids:
             raise InvalidInput("runs", options.ids[0], "must be list, show, cancel or remove")
-        return _list(archive, options)
+        _list(archive, options)
+        with suppress(InvalidInput, OSError):  # an archive that is only read has no keeper
+            resume_runs(archive)
+        return 0
     if not options.ids:
         raise InvalidInput("id", "", "is missing: `nanoconf runs` lists the runs")
     action = {"show": _show, "cancel": _cancel, "remove": _remove}[options.action]
@@ -66,13 +71,13 @@ def execute(options: Namespace) -> int:
 # --- list -----------------------------------------------------------------------------------
 
 
-def _list(archive: Archive, options: Namespace) -> int:
+def _list(archive: Archive, options: Namespace) -> None:
     from nanoconf.tables import aligned
 
     found, damaged = archive.runs()[: _newest(options)], archive.damaged()
     if options.json:
         print_json([*map(as_json, found), *map(_damaged_as_json, damaged)])
-        return 0
+        return
     if found:
         waiting = _waiting(archive, found)
         rows = [_row(run, waiting.get(run.id, "")) for run in found]
@@ -81,7 +86,6 @@ def _list(archive: Archive, options: Namespace) -> int:
         print(f"no runs in {archive.home}")
     for folder in damaged:
         print(f"damaged, set aside: {folder.path}: {folder.reason}")
-    return 0
 
 
 def _newest(options: Namespace) -> int | None:

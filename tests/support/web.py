@@ -89,9 +89,14 @@ class WebServer:
         self.log = self.home / "server.log"
 
     def __enter__(self) -> WebServer:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start the server, or start it again after it was killed."""
         app = ["nanoconf", "app", "--no-browser"]
         command = ["voila", str(ROOT / "app.ipynb"), "--no-browser"] if self.plain else app
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *command, f"--port={self.port}", *self.options],
                 cwd=self.folder,
@@ -100,11 +105,14 @@ class WebServer:
                 stderr=subprocess.STDOUT,
             )
         until(self.answers, "the server to answer")
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
+        """End the server."""
         self.process.terminate()
         self.process.wait(homes.PATIENCE)
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
         homes.clean_up(self.home)
         until(lambda: not processes_of(self.home), f"the processes of {self.home} to end")
 
@@ -185,17 +193,24 @@ class WebServer:
         )
 
 
-def frame(kind: str, content: dict[str, Any] | None = None, channel: str = "shell") -> bytes:
+def frame(
+    kind: str,
+    content: dict[str, Any] | None = None,
+    channel: str = "shell",
+    *,
+    id: str = "",
+    metadata: dict[str, Any] | None = None,
+) -> bytes:
     """Return a kernel message in the binary format of jupyter_server."""
     header = {
-        "msg_id": os.urandom(8).hex(),
+        "msg_id": id or os.urandom(8).hex(),
         "msg_type": kind,
         "session": "test",
         "username": "test",
         "version": "5.3",
         "date": "2025-01-01T00:00:00Z",
     }
-    parts = [json.dumps(part).encode() for part in (header, {}, {}, content or {})]
+    parts = [json.dumps(part).encode() for part in (header, {}, metadata or {}, content or {})]
     return assemble([channel.encode(), *parts])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from nanoconf.gui.state import Offer
@@ -36,6 +37,8 @@ class Offers:
     def _poll(self) -> None:
         session = self._session
         while True:
+            with suppress(Exception):  # the page says so if a run of its own cannot start
+                self._resume_runs()
             try:
                 offers = self.find()
             except Exception:  # the next poll may succeed
@@ -44,6 +47,12 @@ class Offers:
                 session.post(setattr, session.state, "offers", offers)
             if session.closed.wait(OFFER_SECONDS):
                 return
+
+    def _resume_runs(self) -> None:
+        """Start a keeper if there is none for the runs of pages that are closed."""
+        from backend.keeper.election import resume_runs
+
+        resume_runs(self._session.archive)
 
     def find(self) -> tuple[Offer, ...]:
         """Return the interactive runs in progress, newest first, except the one on this page."""

@@ -23,7 +23,7 @@ from nanoconf.gui.services.identity import Identity
 from nanoconf.gui.services.watch import Watch
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState, Simulation
-from tests.support.homes import LONG, QUICK, SYSTEM, until
+from tests.support.homes import LONG, PATIENCE, QUICK, SYSTEM, until
 from tests.support.profiles import profiles
 
 
@@ -105,6 +105,12 @@ def test_another_page_in_the_same_browser_finds_the_run(state, work, monkeypatch
     again.cancel()
     until(lambda: not fresh.simulating)
     again.close()
+
+
+def test_an_open_page_resumes_the_runs_of_other_browsers_after_a_crash_of_the_keeper(work):
+    run = work.archive.submit(SYSTEM, QUICK, owner="somebody else")
+    work.watch_archive()
+    assert run.wait(PATIENCE) == RunState.DONE
 
 
 def test_a_run_from_another_browser_is_offered_and_watched_but_not_stopped(state, work):
