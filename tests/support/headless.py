@@ -97,9 +97,10 @@ class HeadlessPage:
         if answer.code == 503:
             self._question = _found(r'(/queue\?ticket=[\w-]+)"', body)
             raise Waiting(_found(r'id="place"[^>]*>([^<]*)<', body))
-        if answer.code != 200:
+        kernel = re.search(r'"kernelId": "([\w-]+)"', body)
+        if answer.code != 200 or not kernel:  # the kernel was killed
             raise ConnectionError(f"{answer.code}: {body[:2000]}")
-        self.kernel = _found(r'"kernelId": "([\w-]+)"', body)
+        self.kernel = kernel[1]
 
     async def wait_for_place(self) -> None:
         """Ask for a place as the queue's page does, until one is reserved for this page."""
