@@ -97,9 +97,10 @@ class HeadlessPage:
         if answer.code == 503:
             self._question = _found(r'(/queue\?ticket=[\w-]+)"', body)
             raise Waiting(_found(r'id="place"[^>]*>([^<]*)<', body))
-        if answer.code != 200:
+        kernel = re.search(r'"kernelId": "([\w-]+)"', body)
+        if answer.code != 200 or not kernel:  # the kernel was killed
             raise ConnectionError(f"{answer.code}: {body[:2000]}")
-        self.kernel = _found(r'"kernelId": "([\w-]+)"', body)
+        self.kernel = kernel[1]
 
     async def wait_for_place(self) -> None:
         """Ask for a place as the queue's page does, until one is reserved for this page."""
@@ -114,10 +115,11 @@ class HeadlessPage:
     async def connect(self) -> None:
         """Connect to the kernel, fetch the widgets, and report the opened page."""
         address = f"ws{self.url[4:]}/api/kernels/{self.kernel}/channels"
-        self._socket = await websocket_connect(
-            HTTPRequest(address, connect_timeout=PATIENCE, request_timeout=PATIENCE),
-            subprotocols=[PROTOCOL],
-        )
+        request = HTTPRequest(address, connect_timeout=PATIENCE, request_timeout=PATIENCE)
+        try:
+            self._socket = await websocket_connect(request, subprotocols=[PROTOCOL])
+        except HTTPError as error:  # the kernel was killed
+            raise ConnectionError(str(error)) from error
         self._tasks.append(asyncio.create_task(self._listen()))
         self._send("kernel_info_request")
         self._control = new_id()
@@ -173,6 +175,9 @@ class HeadlessPage:
         """
         deadline = time.monotonic() + PATIENCE
         while not condition():
+            for task in self._tasks:
+                if task.done():
+                    task.result()  # raises its error
             if self.lost:
                 raise ConnectionError(f"the connection ended before {what}")
             left = deadline - time.monotonic()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,7 +28,7 @@ from backend.runs.run_state import RunState
 from nanoconf.gui.services.identity import Identity
 from tests.support.browser import processes_of
 from tests.support.headless import HeadlessPage, Waiting
-from tests.support.homes import keepers, kill, processes, until
+from tests.support.homes import PATIENCE, keepers, kill, processes, until
 from tests.support.web import WebServer
 
 PROCESSES = ("keeper", "server", "kernel", "worker")
@@ -52,10 +53,13 @@ class Visitor:
         self.memory: dict[str, Any] = {}
         self.page = HeadlessPage(server.url, self.memory)
         self.shown: set[str] = set()
+        self.trouble: Exception | None = None
 
     async def stay(self) -> None:
         """Use the page until the simulation is done, whatever happens to its kernel."""
+        deadline = time.monotonic() + PATIENCE
         while not await self._visit():
+            assert time.monotonic() < deadline, self.trouble
             with suppress(OSError):
                 await self.page.close()
 
@@ -70,7 +74,8 @@ class Visitor:
             if not self._submitted():
                 self.page.click("Run")
             await self.page.until(self._done, "the result")
-        except (OSError, Waiting):  # the server is down, or the connection was lost
+        except (OSError, Waiting) as error:  # the server is down, or the connection was lost
+            self.trouble = error
             await asyncio.sleep(0.1)
             return False
         return True
