@@ -146,13 +146,12 @@ class Gate(IdentityProvider):
     @property
     def is_public(self) -> bool:
         """True if others than the user of this computer may reach the page."""
-        others = self.behind_proxy or bool(self.trusted_proxies)
-        return others or not is_loopback(self._voila.ip)
+        return not is_loopback(self._voila.ip) or self.behind_proxy
 
     @property
     def behind_proxy(self) -> bool:
         """True if a proxy or gateway on the way knows the visitor's protocol and address."""
-        return bool(self.allowed_hosts) or self.no_token
+        return self.no_token or bool(self.allowed_hosts or self.trusted_proxies)
 
     def _choose_token(self, voila_token: str) -> None:
         """Use the configured token, or Voila's, or a new one if one is needed."""
