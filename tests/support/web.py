@@ -60,27 +60,33 @@ class WebServer:
         Options of ``nanoconf app``, or of ``voila`` if `plain`.
     environment : dict of str
         Its additional environment variables.
+    plain : bool
+        Start ``voila app.ipynb`` instead of ``nanoconf app``.
+    folder : Path
+        Its working directory.
     """
 
     home: Path
     options: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     plain: bool = False
+    folder: Path = ROOT
 
     def __post_init__(self) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+        self.url = f"http://localhost:{self.port}/"
         self.home.mkdir(parents=True, exist_ok=True)
         self.log = self.home / "server.log"
 
     def __enter__(self) -> WebServer:
         app = ["nanoconf", "app", "--no-browser"]
-        command = ["voila", "app.ipynb", "--no-browser"] if self.plain else app
+        command = ["voila", str(ROOT / "app.ipynb"), "--no-browser"] if self.plain else app
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *command, f"--port={self.port}", *self.options],
-                cwd=ROOT,
+                cwd=self.folder,
                 env={**os.environ, "NANOCONF_HOME": str(self.home), **self.environment},
                 stdout=log,
                 stderr=subprocess.STDOUT,
