@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 import sys
@@ -111,8 +112,9 @@ def _run_voila(host: str, port: int, access: Access, on_start: Any) -> None:
     from traitlets.config import Config
     from voila.app import Voila
 
+    logging.getLogger("tornado").setLevel(logging.ERROR)  # as Voila below
     config = Config(access.settings())
-    config.merge(PROTECTED)
+    config.merge(Config(PROTECTED))
     config.Gate.on_start = on_start
     Voila.launch_instance(
         [

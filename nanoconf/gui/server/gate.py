@@ -20,7 +20,7 @@ from nanoconf.gui.server.hosts import (
     is_loopback,
 )
 from nanoconf.gui.server.notice import GATE
-from nanoconf.gui.server.page import plain_page
+from nanoconf.gui.server.plain import PlainErrors, answer_page
 from nanoconf.gui.services.clusters import SHARED
 
 ALLOWED_HOSTS, FRAME_ANCESTORS = "NANOCONF_ALLOWED_HOSTS", "NANOCONF_FRAME_ANCESTORS"
@@ -34,11 +34,11 @@ NO_TOKEN = (
 )
 
 
-class LoginHandler(LoginFormHandler):
+class LoginHandler(PlainErrors, LoginFormHandler):
     """Asks for the token, if it was not in the address."""
 
     def _render(self, message: dict[str, str] | None = None) -> None:
-        plain_page(
+        answer_page(
             self,
             "login.html",
             next_address=self.get_argument("next", self.base_url),

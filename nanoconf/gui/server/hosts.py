@@ -7,7 +7,7 @@ import re
 import socket
 from collections.abc import Iterable
 
-from tornado.web import RequestHandler
+from nanoconf.gui.server.plain import PlainHandler
 
 LOOPBACK_NAMES = r"localhost|127(\.\d{1,3}){3}|\[::1\]|::1"
 
@@ -59,17 +59,15 @@ def check_name(name: str) -> str:
 def foreign_hosts(names: Iterable[str]) -> str:
     """Return a pattern of all hosts except this computer's own names and the given ones."""
     allowed = "|".join([LOOPBACK_NAMES, *(re.escape(name.lower()) for name in names)])
-    return rf"(?!(?:{allowed})$).*$"
+    return rf"(?!(?:{allowed})\Z).*$"
 
 
-class ForeignHost(RequestHandler):
+class ForeignHost(PlainHandler):
     """Refuses requests for another host: a page elsewhere may point its own name here."""
 
-    def prepare(self) -> None:
-        """Answer with one line; the name is not repeated, because it may be anything."""
-        self.set_status(421)
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(
-            "This server does not serve this host name. Open http://localhost:PORT/ on the "
-            "computer itself, or start the server with --allowed-host NAME.\n"
-        )
+    # The name is not repeated, because it may be anything.
+    status, words = (
+        421,
+        "This server does not serve this host name. Open http://localhost:PORT/ on the computer "
+        "itself, or start the server with --allowed-host NAME.",
+    )

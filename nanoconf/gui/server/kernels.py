@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import psutil
 from jupyter_server import CallContext
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from tornado.web import Finish
 from traitlets import Float, Integer, default
 
 from nanoconf.gui.server.places import Places
@@ -124,15 +125,18 @@ class PageKernels(AsyncMappingKernelManager):
             self._expect_connection(load.kernel_id, self.unopened_seconds)
 
     async def start_kernel(self, **options: Any) -> str:  # type: ignore[override]
-        """Start the kernel of the page that is loading, and end it if the browser has left."""
+        """Start the kernel of the page that is loading, unless its browser has left."""
         load = CallContext.get(CallContext.JUPYTER_HANDLER)
-        kernel_id = options.setdefault("kernel_id", str(uuid.uuid4()))
-        if load in self._loads:
-            load.kernel_id = kernel_id
+        if load not in self._loads:  # Voila starts a kernel in advance
+            return await super().start_kernel(**options)
+        if load.gone:
+            raise Finish
+        load.kernel_id = options["kernel_id"] = str(uuid.uuid4())
         await super().start_kernel(**options)
-        if load in self._loads and load.gone:
+        if load.gone:
             await self.abandon(load)
-        return kernel_id
+            raise Finish
+        return load.kernel_id
 
     async def abandon(self, load: Load) -> None:
         """End the kernel of a load that was given up; it holds nothing yet."""

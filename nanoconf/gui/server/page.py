@@ -5,37 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from jupyter_server.base.handlers import JupyterHandler
-from tornado.template import Loader
-from tornado.web import HTTPError, RequestHandler, authenticated
+from tornado.web import HTTPError, authenticated
 from voila.tornado.handler import TornadoVoilaHandler
 
 from nanoconf.gui.server import headers
 from nanoconf.gui.server.places import POLL_SECONDS, RESERVED_SECONDS
+from nanoconf.gui.server.plain import PlainErrors, answer_page, set_policy
 
 TICKET = "nanoconf-place"
 LONGEST_TICKET = 64
 SCRIPT = re.compile(r"<script\b")
-
-
-def plain_page(handler: Any, name: str, **values: Any) -> None:
-    """Answer with one of the HTML files of this folder, which need nothing else."""
-    nonce = secrets.token_urlsafe(16)
-    template = Loader(str(Path(__file__).parent)).load(name)
-    handler.set_header("Content-Type", "text/html; charset=utf-8")
-    handler.set_header("Cache-Control", "no-store")
-    set_policy(handler, headers.PLAIN, nonce)
-    handler.finish(template.generate(nonce=nonce, base_url=handler.base_url, **values))
-
-
-def set_policy(handler: RequestHandler, sources: dict[str, str], nonce: str) -> None:
-    """Set the Content-Security-Policy of an answer."""
-    ancestors = handler.settings["frame_ancestors"]
-    handler.set_header("Content-Security-Policy", headers.policy(sources, ancestors, nonce))
 
 
 def without_token(address: str) -> str:
@@ -46,7 +29,7 @@ def without_token(address: str) -> str:
     return urlunsplit(("", "", "/" + parts.path.lstrip("/"), urlencode(query), ""))
 
 
-class PageHandler(TornadoVoilaHandler):
+class PageHandler(PlainErrors, TornadoVoilaHandler):
     """Voila's page, if there is a place for it."""
 
     kernel_id = ""
@@ -75,7 +58,7 @@ class PageHandler(TornadoVoilaHandler):
         ahead = kernels.places.ask(ticket) or 0
         self.set_status(503)
         self.set_header("Retry-After", str(POLL_SECONDS))
-        plain_page(self, "queue.html", ticket=ticket, ahead=ahead, poll_seconds=POLL_SECONDS)
+        answer_page(self, "queue.html", ticket=ticket, ahead=ahead, poll_seconds=POLL_SECONDS)
 
     def write(self, chunk: Any) -> None:
         """Write a piece of the page, with the nonce in its scripts.
@@ -93,7 +76,7 @@ class PageHandler(TornadoVoilaHandler):
         self._ending = asyncio.ensure_future(self.kernel_manager.abandon(self))
 
 
-class QueueHandler(JupyterHandler):
+class QueueHandler(PlainErrors, JupyterHandler):
     """Tells a waiting page how many are ahead of it."""
 
     @authenticated

@@ -6,15 +6,16 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any
 
+from jupyter_server import DEFAULT_STATIC_FILES_PATH
 from jupyter_server.log import log_request
 from jupyter_server.services.kernels.handlers import KernelHandler
 from jupyter_server.utils import url_path_join
-from tornado.web import RequestHandler
 
 from nanoconf.gui.server import headers
 from nanoconf.gui.server.frames import MAX_BYTES
 from nanoconf.gui.server.hosts import ForeignHost, foreign_hosts, is_loopback, is_wildcard
 from nanoconf.gui.server.page import PageHandler, QueueHandler
+from nanoconf.gui.server.plain import PlainHandler
 from nanoconf.gui.server.socket import PageSocket
 
 if TYPE_CHECKING:
@@ -46,14 +47,10 @@ class KernelModel(KernelHandler):
     SUPPORTED_METHODS = ("GET",)
 
 
-class NotFound(RequestHandler):
-    """Answers for everything that the page does not need."""
-
-    def prepare(self) -> None:
-        """Answer with one line."""
-        self.set_status(404)
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish("There is nothing at this address.\n")
+def log_unexpected(handler: Any) -> None:
+    """Log a request with Jupyter's function, which hides tokens; a full house is no error."""
+    if handler.get_status() != 503:
+        log_request(handler, record_prometheus_metrics=False)
 
 
 def put_before_voila(voila: Any, gate: Gate) -> None:
@@ -73,8 +70,9 @@ def put_before_voila(voila: Any, gate: Gate) -> None:
         allow_remote_access=True,  # ForeignHost checks the name, for all handlers
         frame_ancestors=gate.frame_ancestors,
         headers=common,
-        log_function=functools.partial(log_request, record_prometheus_metrics=False),
+        log_function=log_unexpected,
         login_url=url_path_join(voila.base_url, "login"),
+        static_path=DEFAULT_STATIC_FILES_PATH,  # of jupyter_server's error pages
         websocket_max_message_size=MAX_BYTES,
     )
     app.add_transform(functools.partial(headers.SecurityHeaders, common))
@@ -104,5 +102,5 @@ def _handlers(voila: Any, gate: Gate) -> list[tuple[Any, ...]]:
         (here("/login"), gate.login_handler_class),
         (here(rf"/api/kernels/{KERNEL}/channels"), PageSocket),
         (here(rf"/api/kernels/{KERNEL}"), KernelModel),
-        (rf"(?!{here('/')}(?:{'|'.join(OF_VOILA)})).*", NotFound),
+        (rf"(?!{here('/')}(?:{'|'.join(OF_VOILA)})).*", PlainHandler),
     ]

@@ -9,6 +9,7 @@ from tornado.web import HTTPError
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 from nanoconf.gui.server.frames import PROTOCOL, Allowance, is_well_formed
+from nanoconf.gui.server.plain import PlainErrors
 
 MOST_CONNECTIONS = 4
 """Connections to one kernel: a page needs one, and a second for a moment when it reconnects."""
@@ -16,7 +17,7 @@ MOST_CONNECTIONS = 4
 MALFORMED = 1007
 
 
-class PageSocket(VoilaKernelWebsocketHandler):
+class PageSocket(PlainErrors, VoilaKernelWebsocketHandler):
     """Voila's handler, after the limits and checks of `frames`.
 
     The size of a message is limited by tornado's setting ``websocket_max_message_size``, and its

@@ -22,7 +22,7 @@ MALFORMED = {
     "an endless number of offsets": b"\xff" * 8,
     "nothing": b"",
     "less than a number": b"\x06\x00",
-    "text": frame("comm_msg").decode(),
+    "text": frame("comm_msg").decode("latin-1"),
     "no offsets": with_numbers(0),
     "offsets that are not there": with_numbers(6, 56),
     "offsets that fall": with_numbers(6, 56, 60, 58, 62, 64, 66) + b"x" * 10,
