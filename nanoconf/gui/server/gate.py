@@ -81,6 +81,7 @@ class Gate(IdentityProvider):
         try:
             super().__init__(**options)
             self._choose_token(voila_token)
+            _ = self.allowed_hosts, self.frame_ancestors  # checks the variables now
         except (TraitError, tokens.TokenError) as error:
             raise SystemExit(str(error)) from None
         self.cookie_options = {"samesite": "Lax", **self.cookie_options}
@@ -90,11 +91,11 @@ class Gate(IdentityProvider):
 
     @default("allowed_hosts")
     def _default_allowed_hosts(self) -> list[str]:
-        return os.environ.get(ALLOWED_HOSTS, "").split()
+        return _each(check_name, os.environ.get(ALLOWED_HOSTS, "").split())
 
     @default("frame_ancestors")
     def _default_frame_ancestors(self) -> list[str]:
-        return os.environ.get(FRAME_ANCESTORS, "").split()
+        return _each(headers.check_ancestor, os.environ.get(FRAME_ANCESTORS, "").split())
 
     @validate("allowed_hosts")
     def _check_hosts(self, proposal: Any) -> list[str]:
