@@ -34,7 +34,7 @@ class Lock:
         `is_locked` holds a shared lock for an instant, which makes `acquire` fail. Pass a short
         wait where this matters.
         """
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
         deadline = None if wait_seconds is None else time.monotonic() + wait_seconds
         try:
             while not _flock(handle, fcntl.LOCK_EX):
@@ -80,7 +80,7 @@ class Lock:
 def is_locked(path: Path) -> bool:
     """Return True if a process holds the lock; a missing file is not locked."""
     try:
-        handle = os.open(path, os.O_RDONLY)
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # never wait for a pipe
     except FileNotFoundError:
         return False
     try:

@@ -50,7 +50,7 @@ def test_every_locked_package_has_hashes():
     assert [name for name, (_, hashes) in locked().items() if not hashes] == []
 
 
-def test_conda_environment_takes_python_and_pip_and_leaves_the_rest_to_the_lock():
+def test_conda_environment_lists_python_and_pip_and_leaves_the_rest_to_the_lock_file():
     python, pip, from_pip = environment()
     name, specifier = python.split(maxsplit=1)
     assert (name, pip) == ("python", "pip")

@@ -49,7 +49,7 @@ def steps(cluster: Cluster, ask: Ask | None = None, say: Say = nobody) -> Iterat
         yield "Python and the worker are installed", site.python
         found = agent.request("hello")
         yield "the work folder is writable", str(found["work_dir"])
-        yield "Slurm answers", str(found["slurm"])
+        yield "Slurm responds", str(found["slurm"])
         if cluster.partition and cluster.partition not in found["partitions"]:
             allowed = ", ".join(found["partitions"]) or "none"
             line = f"there is no partition {cluster.partition}: set partition to one of {allowed}"

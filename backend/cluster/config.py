@@ -207,12 +207,12 @@ host = "login.example.org"      # a host name, or an alias from ~/.ssh/config
 # cores = 2                     # maximum for one run
 # max_walltime_minutes = 1440
 # max_tasks = 20                # maximum number of tasks in the array of a sweep
-# max_running = 10              # maximum number of them that run at the same time
+# max_running = 10              # maximum number of these tasks running at once
 
 # python = ""                   # 3.11 or later; empty: an environment is created in work_dir
 # setup = []                    # shell commands to run first: ["module load python/3.12"]
 # engine = "numba"              # or "lammps", which uses the cluster's own LAMMPS
-# mpi = ""                      # MPI launcher: "srun --mpi=pmix"; default: mpiexec of LAMMPS
+# mpi = ""                      # MPI launcher: "srun --mpi=pmix"; default: LAMMPS's own mpiexec
 
 # shared = false                # true: all users of the page may use it, within limits:
 # max_runs = 4                  # runs at the same time,

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from backend.runs.archive import NOT_ACCEPTED
+
 PASSING = ("unreachable", "lost", "slurm-silent", "login-needed")
 """Temporary problems, after which the operation is retried."""
+
+REFUSED = "answer-refused"
+"""Name of the problem with an answer of the cluster that is not acceptable."""
+
+UNEXPECTED = "unexpected"
+
+
+NAMES = (*PASSING, *NOT_ACCEPTED, UNEXPECTED)
 
 
 class ClusterProblem(RuntimeError):
@@ -12,8 +22,7 @@ class ClusterProblem(RuntimeError):
     Parameters
     ----------
     name : str
-        Short, stable name: one of `PASSING` or of
-        `backend.runs.archive.NOT_ACCEPTED`, or ``unexpected``.
+        Short, stable name: one of `NAMES`.
     line : str
         One line: the problem and its remedy.
     """

@@ -1,7 +1,7 @@
 """Schedule for retraining the surrogate, shared by the keeper and the training process.
 
-``learning.json`` in the home records which runs training has checked, and which of them are
-eligible and waiting for the next retraining. The training process writes it; the keeper only
+``learning.json`` in the archive folder records which runs training has checked, and which of them
+are eligible and waiting for the next retraining. The training process writes it; the keeper only
 counts.
 """
 
@@ -63,10 +63,10 @@ class Learning:
         try:
             values: dict[str, Any] = read_json(home / FILE)
             learnt, fresh, useless = (
-                frozenset(values[name]) for name in ("learnt", "fresh", "useless")
+                frozenset(map(str, values[name])) for name in ("learnt", "fresh", "useless")
             )
             return cls(learnt, fresh, useless, str(values["outcome"]))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return cls()
 
     def save(self, home: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from backend.keeper.log import log
 from backend.runs import local
 from backend.runs.archive import QUIET_SECONDS
-from backend.runs.run import CANCELLED_REASON, QUEUES, Run
+from backend.runs.run import CANCELLED_REASON, DAMAGED, QUEUES, Run
 from backend.runs.run_state import RunState
 from backend.runs.worker import INTERRUPTED
 
@@ -31,6 +32,8 @@ class LocalRuns:
         Number of workers that ended before reporting any progress, by id of the run.
     unwritable : set of str
         Ids of runs that have crashed too often, but whose folder cannot be written to.
+    log_once : callable
+        Logs a line that every poll would repeat.
     any_finished : bool
         True if a run has finished since this was last reset.
     """
@@ -39,6 +42,7 @@ class LocalRuns:
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     failed_starts: dict[str, int] = field(default_factory=dict)
     unwritable: set[str] = field(default_factory=set)
+    log_once: Callable[[str], None] = log
     any_finished: bool = False
     _unchanged_since: dict[str, int] = field(default_factory=dict)
 
@@ -70,10 +74,12 @@ class LocalRuns:
             try:
                 state = self._state(run)
             except OSError as error:
-                log(f"{run.id}: {error}")
+                self.log_once(f"{run.id}: {error}")
                 continue
             if state == RunState.RUNNING or run.id in self.children:
                 running.append(run)
+            elif run.error == DAMAGED:  # it may be repaired
+                self.log_once(damage_line(run))
             elif state != RunState.QUEUED:
                 del self.open[run.id]
                 self.any_finished = True
@@ -142,3 +148,8 @@ class LocalRuns:
         except OSError as error:
             log(f"{run.id}: {error}")
             self.unwritable.add(run.id)
+
+
+def damage_line(run: Run) -> str:
+    """Return the log line for a run whose folder is damaged."""
+    return f"{run.id}: damaged: {run.damage()} ({run.folder})"

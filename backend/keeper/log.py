@@ -1,10 +1,13 @@
-"""The keeper's log, ``keeper.log`` in the home."""
+"""The keeper's log, ``keeper.log`` in the archive folder."""
 
 from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from backend.untrusted import one_line
 
 MAXIMUM_BYTES = 1_000_000
 
@@ -20,3 +23,24 @@ def log_file(home: Path) -> Path:
 def log(text: str) -> None:
     """Write a line to standard output, which is the log."""
     print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", flush=True)
+
+
+@dataclass
+class LogOnce:
+    """Writes lines to the log of a home, each only once, even across keepers."""
+
+    home: Path
+    _written: set[str] = field(default_factory=set)
+
+    def __call__(self, text: str) -> None:
+        """Write a line, unless it is in the log."""
+        text = one_line(text)
+        if text in self._written:
+            return
+        self._written.add(text)
+        try:
+            earlier = (self.home / "keeper.log").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            earlier = ""
+        if f" {text}\n" not in earlier:
+            log(text)

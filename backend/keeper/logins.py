@@ -1,8 +1,8 @@
 """Logins that need more than a key: ``nanoconf cluster login`` shows the cluster's prompts.
 
-The keeper listens on a local socket. Its address and password are in ``login.json`` in the home,
-which only this user can read. Prompts and answers pass through the socket; the keeper then holds
-the connection. No answer is ever written to disk.
+The keeper listens on a local socket. Its address and password are in ``login.json`` in the archive
+folder, which only this user can read. Prompts and answers pass through the socket; the keeper then
+holds the connection. No answer is ever written to disk.
 """
 
 from __future__ import annotations

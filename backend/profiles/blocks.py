@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 
 from backend.files import written_whole
+from backend.untrusted import Damaged, open_file
+
+MAXIMUM_BYTES = 64_000_000
+"""Maximum size of ``blocks.npz``, and of its array when unpacked."""
+
+ARRAY = "residuals_M"
 
 
 @dataclass(frozen=True)
@@ -83,9 +91,49 @@ class BlockResiduals:
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
-        """Read the file written by `save`; return None if it is missing, as in older runs."""
-        path = folder / cls.FILE
-        if not path.exists():
+        """Read the file written by `save`; return None if it is missing, as in older runs.
+
+        Raises
+        ------
+        ValueError
+            The file is damaged.
+        """
+        try:
+            stream = open_file(folder / cls.FILE, MAXIMUM_BYTES)
+        except FileNotFoundError:
             return None
-        with np.load(path, allow_pickle=False) as arrays:
-            return cls(arrays["residuals_M"])
+        with stream:
+            return cls(_residuals(stream))
+
+
+def _residuals(stream: BinaryIO) -> np.ndarray:
+    """Return the array of an npz file, which may be damaged.
+
+    `numpy.load` would allocate whatever the header of the array asks for.
+    """
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            member = archive.getinfo(f"{ARRAY}.npy")
+            if member.file_size > MAXIMUM_BYTES:
+                raise Damaged("unpacks to too many bytes")
+            content = BytesIO(archive.read(member))
+        shape, dtype = _header(content)
+        values = np.frombuffer(content.read(), dtype).reshape(shape)
+    except Exception as error:  # damaged zip files raise errors of many types
+        raise ValueError(f"{BlockResiduals.FILE} is damaged ({error})") from error
+    if len(shape) != 3 or shape[0] < 2 or shape[1] != 2 or not np.isfinite(values).all():
+        raise ValueError(f"{BlockResiduals.FILE} does not contain the residuals of a run")
+    return values
+
+
+def _header(content: BytesIO) -> tuple[tuple[int, ...], np.dtype]:
+    """Read the header of an array; return its shape and type."""
+    version = np.lib.format.read_magic(content)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[version]
+    shape, in_columns, dtype = read(content)
+    if in_columns or dtype.kind != "f":
+        raise Damaged("has an array of another type")
+    return shape, dtype

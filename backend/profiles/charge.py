@@ -7,10 +7,12 @@ positive ions first, and treats them as constant within a bin.
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -115,6 +117,23 @@ class ChargeProfile:
         columns = [getattr(self, name) for name in self.COLUMNS.values()]
         rows = [",".join(f"{x:.8g}" for x in row) for row in zip(*columns, strict=True)]
         return "\n".join([",".join(self.COLUMNS), *rows]) + "\n"
+
+    def with_errors(self, text: str) -> Self:
+        """Return the profile with the errors in a text that `to_csv` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the text is not a charge profile over the same bins.
+        """
+        try:
+            header, *rows = csv.reader(io.StringIO(text))
+        except csv.Error as error:
+            raise ValueError(f"not a charge profile: {error}") from error
+        if tuple(header) != tuple(self.COLUMNS) or len(rows) != len(self.z):
+            raise ValueError(f"not a charge profile of {len(self.z)} bins: header {header}")
+        columns = dict(zip(self.COLUMNS.values(), np.array(rows, dtype=float).T, strict=True))
+        return replace(self, **{name: columns[name] for name in columns if "error" in name})
 
     def save(self, folder: Path) -> None:
         """Write ``charge.csv`` into a folder."""

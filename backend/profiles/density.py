@@ -13,6 +13,7 @@ import numpy as np
 from backend.files import write_text
 from backend.profiles.bins import bin_centres
 from backend.system import SPECIES, SlitSystem
+from backend.untrusted import in_words, read_text
 from backend.walls import binned_boltzmann_factor
 
 CSV_HEADER = ("z_nm", "density_M", "error_M")
@@ -77,13 +78,9 @@ class DensityProfile:
         Raises
         ------
         ValueError
-            If the header is not that of a density profile.
+            If the text is not a density profile, or has values that are not finite.
         """
-        rows = list(csv.reader(io.StringIO(text)))
-        if tuple(rows[0]) != CSV_HEADER:
-            raise ValueError(f"not a density profile: header {rows[0]} is not {list(CSV_HEADER)}")
-        z, density, error = np.array(rows[1:], dtype=float).T
-        return cls(z, density, error)
+        return cls(*_columns(text, CSV_HEADER))
 
 
 @dataclass(frozen=True)
@@ -148,23 +145,40 @@ class SlitProfiles:
         Raises
         ------
         ValueError
-            If the header is not `BOTH_HEADER`.
+            If the text is not two density profiles, or has values that are not finite.
         """
-        header, *rows = csv.reader(io.StringIO(text))
-        if tuple(header) != BOTH_HEADER:
-            raise ValueError(f"not two density profiles: header {header} is not {BOTH_HEADER}")
-        z, *columns = np.array(rows, dtype=float).T
+        z, *columns = _columns(text, BOTH_HEADER)
         return cls(DensityProfile(z, *columns[:2]), DensityProfile(z, *columns[2:]))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read the CSV files written by `save`."""
-        return cls(
-            *(
-                DensityProfile.from_csv((folder / names[0]).read_text(encoding="utf-8"))
-                for names in cls.FILES.values()
-            )
-        )
+        """Read the CSV files written by `save`; raise `ValueError` if they are damaged."""
+        positive, negative = (_load(folder / names[0]) for names in cls.FILES.values())
+        if not np.array_equal(positive.z, negative.z):
+            raise ValueError("the profiles of both species have different bins")
+        return cls(positive, negative)
+
+
+def _load(path: Path) -> DensityProfile:
+    try:
+        return DensityProfile.from_csv(read_text(path))
+    except ValueError as error:
+        raise ValueError(f"{path.name} {in_words(error)}") from error
+
+
+def _columns(text: str, header: tuple[str, ...]) -> np.ndarray:
+    """Return the columns of a table of finite numbers with this header."""
+    try:
+        rows = list(csv.reader(io.StringIO(text)))
+        found = tuple(rows[0])
+        values = np.array(rows[1:], dtype=float).reshape(-1, len(header)).T
+    except (csv.Error, IndexError) as error:
+        raise ValueError(f"not a density profile: {error}") from error
+    if found != header:
+        raise ValueError(f"not a density profile: header {list(found)} is not {list(header)}")
+    if not values.size or not np.isfinite(values).all():
+        raise ValueError("not a density profile: it has no or non-finite values")
+    return values
 
 
 def significant(density: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -9,6 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +18,23 @@ from backend import __version__
 from backend.files import write_json
 from backend.locks import Lock
 from backend.runs.run import LOCAL, QUEUES, DamagedRun, Run, now
+from backend.runs.run_files import RUN_ID
 from backend.runs.run_state import RunState
 
 if TYPE_CHECKING:
     from backend.settings import RunSettings
     from backend.system import SlitSystem
 
-__all__ = ["Archive", "Run", "UnknownRun", "UnusableHome", "default_home", "inputs_hash"]
+__all__ = [
+    "Archive",
+    "DamagedFolder",
+    "Run",
+    "UnknownRun",
+    "UnusableHome",
+    "default_home",
+    "inputs_hash",
+]
 
-RUN_ID = re.compile(r"[0-9a-f]{32}")
 LEFTOVER_SECONDS = 3600.0
 
 RESUMABLE_ERRORS = ("time-limit", "node-failed", "preempted", "interrupted", "job-lost")
@@ -43,6 +53,7 @@ NOT_ACCEPTED = (
     "work-dir",
     "slurm-missing",
     "slurm-refused",
+    "answer-refused",
 )
 """Errors of runs that a cluster never accepted; they recur until its entry, its host or the login
 is corrected."""
@@ -60,6 +71,27 @@ class UnknownRun(KeyError):
 
 class UnusableHome(OSError):
     """Raised if the archive folder cannot be created or written to; the message gives a remedy."""
+
+
+@dataclass(frozen=True)
+class DamagedFolder:
+    """Folder with the name of a run that cannot be read as one, and is set aside.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    reason : str
+        What is wrong with it, in one line.
+    """
+
+    path: Path
+    reason: str
+
+    @property
+    def id(self) -> str:
+        """Name of the folder, which is the id of the run."""
+        return self.path.name
 
 
 def default_home() -> Path:
@@ -115,6 +147,8 @@ class Archive:
         self._known: dict[str, Run] = {}
         self._by_hash: dict[str, list[Run]] = {}
         self._by_system: dict[str, list[Run]] = {}
+        self._damaged: dict[str, DamagedFolder] = {}
+        self._examined: dict[str, tuple[int, ...]] = {}
         self._stamp: int | None = None
         self._guard = threading.Lock()
 
@@ -125,6 +159,12 @@ class Archive:
         with self._guard:
             self._refresh()
             return sorted(self._known.values(), key=lambda run: (run.created, run.id), reverse=True)
+
+    def damaged(self) -> list[DamagedFolder]:
+        """Return the folders with the name of a run that are set aside because they are damaged."""
+        with self._guard:
+            self._refresh()
+            return sorted(self._damaged.values(), key=lambda folder: folder.id)
 
     def get(self, run_id: str) -> Run:
         """Return the run with this id, or with an id that starts with it.
@@ -137,15 +177,23 @@ class Archive:
         if not re.fullmatch("[0-9a-f]{1,32}", run_id):
             raise UnknownRun(f"{run_id!r} is not a run ID")
         if RUN_ID.fullmatch(run_id) and run_id not in self._known:
-            try:
-                return Run(self.folder / run_id)
-            except DamagedRun:
-                raise UnknownRun(f"there is no run {run_id} in {self.home}") from None
+            run = self._read(run_id)
+            if isinstance(run, Run):
+                return run
+            raise self._unknown(run_id)
         found = [run for run in self.runs() if run.id.startswith(run_id)]
-        if len(found) != 1:
-            problem = "there is no run" if not found else f"{len(found)} runs start with"
-            raise UnknownRun(f"{problem} {run_id} in {self.home}")
+        if len(found) > 1:
+            raise UnknownRun(f"{len(found)} runs start with {run_id} in {self.home}")
+        if not found:
+            raise self._unknown(run_id)
         return found[0]
+
+    def _unknown(self, run_id: str) -> UnknownRun:
+        for folder in self.damaged():
+            if folder.id.startswith(run_id):
+                line = f"run {folder.id} is damaged ({folder.reason}): restore or delete"
+                return UnknownRun(f"{line} {folder.path}")
+        return UnknownRun(f"there is no run {run_id} in {self.home}")
 
     def find(self, key: str, where: str | None = None) -> Run | None:
         """Return the best run with this `inputs_hash`: one that is done, or the oldest active one.
@@ -182,11 +230,11 @@ class Archive:
             for run in found
             if run.state == RunState.DONE and run.has_result_files() and _follows_smaller_ion(run)
         ]
-        return max(
-            done,
-            key=lambda run: (run.inputs_hash == key and _answers(run), run.length_ns),
-            default=None,
+        done.sort(
+            key=lambda run: (run.inputs_hash == key and not run.finish_requested, run.length_ns),
+            reverse=True,
         )
+        return next((run for run in done if run.has_intact_result()), None)
 
     def ahead_of(self, run: Run) -> int:
         """Return the number of runs ahead of a run in this computer's queue."""
@@ -214,31 +262,58 @@ class Archive:
         return last.id if last is not None and last.error in RESUMABLE_ERRORS else ""
 
     def _refresh(self) -> None:
-        """Update the list of runs; ``run.json`` never changes, so it is read once."""
-        try:
-            stamp = os.stat(self.folder).st_mtime_ns
-            if stamp == self._stamp:
-                return
-            names = {name for name in os.listdir(self.folder) if RUN_ID.fullmatch(name)}
-        except (FileNotFoundError, NotADirectoryError):
-            stamp, names = 0, set()
-        # A folder that has just changed may change again without a new timestamp.
-        self._stamp = stamp if time.time() - stamp / 1e9 > QUIET_SECONDS else None
+        """Update the list of runs; ``run.json`` never changes, so an intact one is read once."""
+        names = self._names()
         for name in self._known.keys() - names:
             gone = self._known.pop(name)
             self._by_hash[gone.inputs_hash].remove(gone)
             self._by_system[_system_key(gone.request["system"])].remove(gone)
+        for name in self._damaged.keys() - names:
+            del self._damaged[name]
+            self._examined.pop(name, None)
         for name in names - self._known.keys():
-            try:
-                run = Run(self.folder / name)
-            except DamagedRun:
-                self._stamp = None  # the folder may not be fully copied yet
-                continue
-            if run.id == name:  # otherwise it is a copy of a run folder
-                self._known[name] = run
-                self._by_hash.setdefault(run.inputs_hash, []).append(run)
-                key = _system_key(run.request["system"])
-                self._by_system.setdefault(key, []).append(run)
+            self._examine(name)
+
+    def _names(self) -> set[str]:
+        """Return the names of all folders of runs, which are listed only after a change."""
+        try:
+            stamp = os.stat(self.folder).st_mtime_ns
+            if stamp == self._stamp:
+                return {*self._known, *self._damaged}
+            names = {name for name in os.listdir(self.folder) if RUN_ID.fullmatch(name)}
+        except (FileNotFoundError, NotADirectoryError):
+            stamp, names = 0, set()
+        # A folder that has just changed may change again without a new timestamp.
+        self._stamp = stamp if _quiet(stamp) else None
+        return names
+
+    def _examine(self, name: str) -> None:
+        """Add a folder to the runs or to the damaged folders; skip an unchanged damaged one."""
+        stamps = _stamps(self.folder / name)
+        if not stamps or self._examined.get(name) == stamps:  # removed, or as it was
+            return
+        run = self._read(name)
+        if isinstance(run, DamagedFolder):
+            self._damaged[name] = run
+            if _quiet(max(stamps)):  # else it may still be being copied
+                self._examined[name] = stamps
+            return
+        self._damaged.pop(name, None)
+        self._known[name] = run
+        self._by_hash.setdefault(run.inputs_hash, []).append(run)
+        self._by_system.setdefault(_system_key(run.request["system"]), []).append(run)
+
+    def _read(self, name: str) -> Run | DamagedFolder:
+        folder = self.folder / name
+        if not os.path.isdir(folder):
+            return DamagedFolder(folder, "it is not a folder")
+        try:
+            run = Run(folder)
+        except DamagedRun as error:
+            return DamagedFolder(folder, str(error).removeprefix(f"{folder}: "))
+        if run.id != name:
+            return DamagedFolder(folder, f"run.json belongs to run {run.id}")
+        return run
 
     # --- submitting runs --------------------------------------------------------------------
 
@@ -374,6 +449,21 @@ class Archive:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+def _quiet(stamp: int) -> bool:
+    """Return True if a timestamp (ns) is so old that its file has not changed since."""
+    return time.time() - stamp / 1e9 > QUIET_SECONDS
+
+
+def _stamps(folder: Path) -> tuple[int, ...]:
+    """Return timestamps that change whenever a folder or its ``run.json`` does."""
+    found = []
+    for path in (folder, folder / "run.json"):
+        for read in (os.lstat, os.stat):
+            with contextlib.suppress(OSError):
+                found.append(read(path).st_ctime_ns)
+    return tuple(found)
+
+
 def _follows_smaller_ion(run: Run) -> bool:
     """Return True if the time step of a run was based on the smaller ion, according to its key."""
     if run.system.diameter_ratio == 1:
@@ -385,5 +475,5 @@ def _answers(run: Run) -> bool:
     """Return True if a run has, or will have, a result that satisfies an identical request."""
     state = run.state
     if state == RunState.DONE:
-        return run.has_result_files() and not run.finish_requested
+        return not run.finish_requested and run.has_intact_result()
     return state not in (RunState.FAILED, RunState.CANCELLED) and not run.cancel_requested

@@ -2,57 +2,39 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend.files import read_json, write_json, write_text
+from backend.files import write_json, write_text
 from backend.locks import Lock, is_locked
+from backend.runs import run_files
+from backend.runs.run_files import LOCAL as LOCAL
+from backend.runs.run_files import QUEUES as QUEUES
+from backend.runs.run_files import Outcome as Outcome
 from backend.runs.run_state import RunState
+from backend.untrusted import in_words, one_line, read_bytes
 
 # A worker acquires its lock before it loads NumPy and SciPy, so functions import them when needed.
 if TYPE_CHECKING:
+    from backend.profiles.charge import ChargeProfile
     from backend.profiles.density import SlitProfiles
     from backend.sampling.result import Progress, SimulationResult
     from backend.settings import RunSettings
     from backend.system import SlitSystem
 
-QUEUES = ("interactive", "sweep")
-"""Queues in order of priority: runs that a user is waiting for, and runs of a sweep."""
-
-LOCAL = "local"
-
 CANCELLED_REASON = "cancelled on request"
+
+DAMAGED = "damaged"
+"""Error of a run whose folder is damaged and was set aside."""
 
 
 class DamagedRun(RuntimeError):
     """Raised if a run folder cannot be read, or if its state does not allow an operation."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Main numbers of a result; None where they are damaged or an earlier version has none.
-
-    Attributes
-    ----------
-    simulated_ns : float or None
-        Production time (ns).
-    median_relative_error : float or None
-        Median relative standard error of the profile.
-    converged : bool or None
-        True if the run has converged.
-    """
-
-    simulated_ns: float | None = None
-    median_relative_error: float | None = None
-    converged: bool | None = None
 
 
 class Run:
@@ -66,7 +48,7 @@ class Run:
     Raises
     ------
     DamagedRun
-        ``run.json`` cannot be read, or belongs to another folder.
+        ``run.json`` is missing or damaged.
     """
 
     def __init__(self, folder: Path):
@@ -74,13 +56,11 @@ class Run:
         self.joined = False
         self._final: RunState | None = None
         self._outcome: Outcome | None = None
-        try:
-            self.request: dict[str, Any] = read_json(folder / "run.json")
-            self.id: str = self.request["id"]
-            self.inputs_hash: str = self.request["inputs_hash"]
-            self.created: str = self.request["created"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DamagedRun(f"{folder}: run.json cannot be read ({error!r})") from error
+        self.request = _request(folder)
+        self.system, self.settings = _inputs(folder, self.request)
+        self.id: str = self.request["id"]
+        self.inputs_hash: str = self.request["inputs_hash"]
+        self.created: str = self.request["created"]
 
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.state}>"
@@ -90,10 +70,8 @@ class Run:
     @property
     def name(self) -> str:
         """Name for display; may be empty."""
-        try:
-            return (self.folder / "name").read_text(encoding="utf-8").strip()
-        except OSError:
-            return self.request.get("name", "")
+        changed = run_files.read(self.folder, "name", run_files.display_name)
+        return one_line(self.request.get("name", "")) if changed is None else changed
 
     @property
     def where(self) -> str:
@@ -113,23 +91,9 @@ class Run:
     @property
     def queue(self) -> str:
         """Queue of the run; a run of a sweep becomes interactive once a user waits for it."""
-        if (self.folder / "urgent").exists():
+        if os.path.lexists(self.folder / "urgent"):
             return QUEUES[0]
         return self.request.get("queue", QUEUES[0])
-
-    @cached_property
-    def system(self) -> SlitSystem:
-        """The simulated system."""
-        from backend.system import SlitSystem
-
-        return SlitSystem.from_dict(self.request["system"])
-
-    @cached_property
-    def settings(self) -> RunSettings:
-        """Settings of the run."""
-        from backend.settings import RunSettings
-
-        return RunSettings.from_dict(self.request["settings"])
 
     # --- state and progress -----------------------------------------------------------------
 
@@ -138,33 +102,49 @@ class Run:
         """State of the run, which follows from the files in its folder."""
         if self._final is None:
             state = self._read_state()
-            if not state.final:
+            if not state.final or self._ending() is None:
                 return state
             self._final = state
         return self._final
 
     def _read_state(self) -> RunState:
-        if (self.folder / "result.json").exists():
-            return RunState.DONE
-        failure = self.failure()
-        if failure:
-            return RunState(failure["state"])
-        if self._has_worker():
+        ending = self._ending()
+        if ending is None and self._has_worker():
             return RunState.RUNNING
-        # The worker may have finished since the first check.
-        if (self.folder / "result.json").exists():
+        ending = ending or self._ending()  # the worker may have finished since the first check
+        if ending is None and self._set_aside():
+            return RunState.FAILED
+        return ending or RunState.QUEUED
+
+    def _ending(self) -> RunState | None:
+        """Return the state that a result or a failure record sets; None if there is neither."""
+        if os.path.lexists(self.folder / "result.json"):
             return RunState.DONE
-        failure = self.failure()
-        return RunState(failure["state"]) if failure else RunState.QUEUED
+        failure = run_files.failure_record(self.folder)
+        return RunState(failure["state"]) if failure else None
 
     def _has_worker(self) -> bool:
         if self.where != LOCAL:
             return self.cluster_status().get("state") == RunState.RUNNING
-        return is_locked(self.folder / "worker.lock")
+        try:
+            return is_locked(self.folder / "worker.lock")
+        except OSError:
+            return False
+
+    def _set_aside(self) -> str:
+        """Return the damage because of which no worker may start; empty if there is none.
+
+        A run on a cluster goes on: these files are copies, which the next poll replaces.
+        """
+        return run_files.problem(self.folder, run_files.BEFORE_START) if self.where == LOCAL else ""
+
+    def damage(self) -> str:
+        """Return what is wrong with the files in the folder in one line; empty if nothing is."""
+        return run_files.problem(self.folder)
 
     def cluster_status(self) -> dict[str, Any]:
         """Return ``cluster.json``: the last status that the keeper polled from a cluster."""
-        return _read_json_if_there(self.folder / "cluster.json") or {}
+        return run_files.read(self.folder, "cluster.json", run_files.cluster_status) or {}
 
     @property
     def finished(self) -> bool:
@@ -174,48 +154,52 @@ class Run:
     @property
     def cancel_requested(self) -> bool:
         """True if cancellation of the run was requested."""
-        return (self.folder / "cancel").exists()
+        return os.path.lexists(self.folder / "cancel")
 
     @property
     def finish_requested(self) -> bool:
         """True if the run was asked to end early with a result."""
-        return (self.folder / "finish").exists()
+        return os.path.lexists(self.folder / "finish")
 
     @property
     def interrupted(self) -> bool:
         """True if the run was interrupted and is waiting to be restarted."""
-        return (self.folder / "progress.json").exists() and self.state == RunState.QUEUED
+        return os.path.exists(self.folder / "progress.json") and self.state == RunState.QUEUED
 
     def failure(self) -> dict[str, Any] | None:
-        """Return ``failure.json``, the reason for a failure or cancellation; otherwise None."""
-        path = self.folder / "failure.json"
-        failure = _read_json_if_there(path)
-        if _is_failure(failure):
-            return failure
-        if path.exists():
-            return {"state": RunState.FAILED, "reason": "failure.json cannot be read", "detail": ""}
-        return None
+        """Return ``failure.json``, the reason for a failure or cancellation; otherwise None.
+
+        A record that cannot be read, and damage because of which the run cannot start, are failures
+        too.
+        """
+        failure = run_files.failure_record(self.folder)
+        if failure is None and (damage := self._set_aside()):
+            reason = f"{damage}: delete this file to start the run, or remove the run"
+            return run_files.failed(reason, DAMAGED)
+        return failure
 
     @property
     def error(self) -> str:
         """Short name of the error of a failed run, such as ``not-finite``; otherwise empty."""
-        failure = None if self.state == RunState.DONE else self.failure()
-        return failure.get("error", "") if failure else ""
+        return one_line(self._ended_by("error"))
 
     @property
     def reason(self) -> str:
         """One-line reason for a failure or cancellation; otherwise empty."""
-        failure = None if self.state == RunState.DONE else self.failure()
-        return failure["reason"] if failure else ""
+        return one_line(self._ended_by("reason"))
+
+    def _ended_by(self, key: str) -> str:
+        failure = self.failure() if self.state in (RunState.FAILED, RunState.CANCELLED) else None
+        return failure[key] if failure else ""
 
     def progress(self) -> Progress | None:
         """Return the progress without the profiles; None before the run has started."""
-        from backend.sampling.result import Progress
-
-        values = _read_json_if_there(self.folder / "progress.json")
+        values = run_files.read(self.folder, "progress.json", run_files.progress)
         if values is None:
             return None
-        values.pop("updated", None)
+        from backend.sampling.result import Progress
+
+        del values["updated"]
         return Progress(**values)
 
     def partial_profiles(self) -> SlitProfiles | None:
@@ -227,15 +211,16 @@ class Run:
         except (OSError, ValueError):
             return None
 
+    def partial_charge(self, profiles: SlitProfiles) -> ChargeProfile:
+        """Return the charge and potential that follow from the profiles so far.
+
+        Their errors are nan if the worker has not stored them.
+        """
+        return run_files.partial_charge(self.folder, self.system, profiles)
+
     def log_tail(self, lines: int = 20) -> list[str]:
         """Return the last lines of ``worker.log``."""
-        try:
-            with open(self.folder / "worker.log", "rb") as log:
-                log.seek(max(0, os.fstat(log.fileno()).st_size - 200 * lines - 4096))
-                text = log.read().decode("utf-8", "replace")
-        except OSError:
-            return []
-        return text.splitlines()[-lines:] if lines > 0 else []
+        return run_files.log_tail(self.folder, lines)
 
     def wait(
         self,
@@ -277,7 +262,7 @@ class Run:
         DamagedRun
             The run has not finished, or its files are damaged.
         """
-        from backend.sampling.result import Cancelled, SimulationError, SimulationResult
+        from backend.sampling.result import Cancelled, SimulationError
 
         state = self.state
         if state == RunState.FAILED:
@@ -287,16 +272,29 @@ class Run:
         if state != RunState.DONE:
             raise DamagedRun(f"run {self.id} is {state}: it has no result yet")
         try:
-            return SimulationResult.load(self.folder)
-        except (OSError, ValueError, KeyError) as error:
-            raise DamagedRun(f"the result in {self.folder} cannot be read ({error!r})") from error
+            return run_files.load_result(self.folder)
+        except (OSError, ValueError) as error:
+            line = f"the result in {self.folder} cannot be read ({one_line(str(error))})"
+            raise DamagedRun(f"{line}: simulate the system again") from error
+
+    def has_intact_result(self) -> bool:
+        """Return True if the run is done and its result can be loaded."""
+        from backend.sampling.result import Cancelled, SimulationError
+
+        try:
+            self.result()
+        except (DamagedRun, SimulationError, Cancelled):
+            return False
+        return True
 
     @property
     def outcome(self) -> Outcome | None:
         """Main numbers of the result; None without a result."""
         known = self._outcome is not None and self._outcome.simulated_ns is not None
         if not known and self.state == RunState.DONE:
-            self._outcome = _outcome(_read_json_if_there(self.folder / "result.json"))
+            self._outcome = (
+                run_files.read(self.folder, "result.json", run_files.outcome) or Outcome()
+            )
         return self._outcome
 
     @property
@@ -312,7 +310,8 @@ class Run:
 
     def has_result_files(self) -> bool:
         """Return True if all files of a result exist."""
-        return all((self.folder / name).exists() for name in ["result.json", *profile_files()])
+        names = ("result.json", *run_files.PROFILES)
+        return all(os.path.exists(self.folder / name) for name in names)
 
     # --- operations -------------------------------------------------------------------------
 
@@ -402,7 +401,7 @@ class Run:
 
     def attempts(self) -> list[dict[str, Any]]:
         """Return the start time, host and, if known, outcome of every worker of this run."""
-        return _read_json_if_there(self.folder / "attempts.json") or []
+        return run_files.read(self.folder, "attempts.json", run_files.attempts) or []
 
     def crashes(self) -> int:
         """Return the number of workers that have crashed since the last restart of the computer."""
@@ -410,13 +409,6 @@ class Run:
         return sum(
             1 for attempt in self.attempts() if attempt["ended"] is None and attempt["boot"] == boot
         )
-
-
-def profile_files() -> list[str]:
-    """Return the names of the files with the profiles of a result."""
-    from backend.profiles.density import SlitProfiles
-
-    return [name for pair in SlitProfiles.FILES.values() for name in pair]
 
 
 def result_files() -> tuple[str, ...]:
@@ -445,38 +437,25 @@ def boot_id() -> str:
     return f"{boot}-{started}"
 
 
-def _is_failure(content: Any) -> bool:
-    """Return True if ``failure.json`` holds the state of a failed or cancelled run."""
-    return isinstance(content, dict) and content.get("state") in (
-        RunState.FAILED,
-        RunState.CANCELLED,
-    )
-
-
-def _outcome(result: Any) -> Outcome:
-    """Read the main numbers from the content of ``result.json``."""
-    summary = result.get("summary") if isinstance(result, dict) else None
-    if not isinstance(summary, dict):
-        return Outcome()
-    convergence = summary.get("convergence")
-    converged = convergence.get("converged") if isinstance(convergence, dict) else None
-    return Outcome(
-        _number(summary.get("simulated_ns")),
-        _number(summary.get("median_relative_error")),
-        converged if isinstance(converged, bool) else None,
-    )
-
-
-def _number(value: Any) -> float | None:
+def _request(folder: Path) -> dict[str, Any]:
+    """Return the content of ``run.json``; raise `DamagedRun` if it is damaged."""
     try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
+        return run_files.request(read_bytes(folder / "run.json"))
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, in_words(error)) from error
 
 
-def _read_json_if_there(path: Path) -> Any:
+def _inputs(folder: Path, request: dict[str, Any]) -> tuple[SlitSystem, RunSettings]:
+    """Return the system and the settings of a request; raise `DamagedRun` if one is invalid."""
+    from backend.settings import RunSettings
+    from backend.system import SlitSystem
+
     try:
-        return read_json(path)
-    except (OSError, ValueError):
-        return None
+        system = SlitSystem.from_dict(request["system"])
+        return system, RunSettings.from_dict(request["settings"])
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise _damaged(folder, f"has an invalid input, {one_line(str(error))}") from error
+
+
+def _damaged(folder: Path, problem: str) -> DamagedRun:
+    return DamagedRun(f"{folder}: run.json cannot be read: it {problem}")

@@ -48,13 +48,16 @@ GRACE_SECONDS = 0.6
 SAVING_SECONDS = 20.0
 """Additional time for an engine that has noticed the request and is writing a checkpoint."""
 
+PROFILES = ("profiles", "charge")
+"""Attributes of `Progress` that have their own files."""
+
 LOW_PRIORITY = 10
 SCARCE_BYTES = 2 << 30
 """Address space that a worker may need."""
 
 ADVICE = {
-    errno.ENOSPC: ("disk-full", "the disk is full: free some space, then run it again"),
-    errno.EDQUOT: ("disk-full", "the disk quota is exceeded: free some space, then run it again"),
+    errno.ENOSPC: ("disk-full", "the disk is full: free some space, then repeat the run"),
+    errno.EDQUOT: ("disk-full", "the disk quota is exceeded: free some space, then repeat the run"),
     errno.EROFS: ("read-only", "the run folder is read-only: choose another with NANOCONF_HOME"),
     errno.EACCES: (
         "read-only",
@@ -175,8 +178,8 @@ class Worker:
         log(f"run {self.run.id} on {platform.node()}, nanoconf {__version__}")
         if self.run.version != __version__:
             raise Refused(
-                f"requested by nanoconf {self.run.version or '(unknown)'}, but this is "
-                f"{__version__}: run it again"
+                f"the run was requested by nanoconf {self.run.version or '(unknown)'}, but this is "
+                f"version {__version__}: repeat it"
             )
         self._write_progress({"phase": "compiling", "fraction": self._fraction_so_far()})
 
@@ -223,8 +226,10 @@ class Worker:
             if progress.profiles is not None:
                 partial = self.run.folder / "partial"
                 partial.mkdir(exist_ok=True)
+                if progress.charge is not None:
+                    progress.charge.save(partial)
                 progress.profiles.save(partial)
-            self._write_progress({k: v for k, v in vars(progress).items() if k != "profiles"})
+            self._write_progress({k: v for k, v in vars(progress).items() if k not in PROFILES})
         except OSError as error:
             # A run continues if its progress cannot be written. If the problem persists, the
             # result cannot be written either, and then the run fails.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backend.profiles.blocks import BlockResiduals
+from backend.profiles.charge import ChargeProfile
 from backend.profiles.density import SlitProfiles
 from backend.sampling import estimators
 from backend.sampling.convergence import Verdict, evaluate
@@ -92,7 +93,7 @@ class Assembly:
         """
         schedule = Schedule.of(self.system, self.settings)
         total = schedule.steps(self.settings)
-        profiles = self.profiles(samples) if samples else None
+        profiles, charge = self._so_far(samples) if samples else (None, None)
         return Progress(
             phase="sampling" if tallies else "equilibrating" if steps else "compiling",
             fraction=steps / total,
@@ -101,7 +102,15 @@ class Assembly:
             simulated_ns=tallies * schedule.tally_ns(self.system, self.settings),
             median_relative_error=estimators.median_relative_error(profiles) if profiles else None,
             profiles=profiles,
+            charge=charge,
         )
+
+    def _so_far(self, samples: Samples) -> tuple[SlitProfiles, ChargeProfile]:
+        """Return the profiles and the charge profile of the samples so far."""
+        estimate = self.estimator(self.system, samples)
+        profiles = estimators.profiles_of(self.system, estimate)
+        residuals = BlockResiduals.of(estimate.residuals)
+        return profiles, ChargeProfile.of(self.system, profiles, residuals)
 
     def result(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from backend.sampling.trajectory import FILES as TRAJECTORY_FILES
 from backend.sampling.trajectory import Trajectory
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
+from backend.untrusted import checked, read_json, read_text
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Progress:
         Median relative standard error of the profiles so far; None if not yet known.
     profiles : SlitProfiles or None
         Profiles so far.
+    charge : ChargeProfile or None
+        Charge and potential that follow from them.
     """
 
     phase: str
@@ -49,6 +52,7 @@ class Progress:
     simulated_ns: float = 0.0
     median_relative_error: float | None = None
     profiles: SlitProfiles | None = None
+    charge: ChargeProfile | None = None
 
 
 @dataclass(frozen=True)
@@ -146,20 +150,44 @@ class SimulationResult:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read the result from a run folder or the output of ``nanoconf simulate -o``."""
-        from backend.files import read_json
+        """Read the result from a run folder or the output of ``nanoconf simulate -o``.
 
-        run = read_json(folder / "run.json")
-        result, histogram = folder / "result.json", folder / cls.HISTOGRAM
-        values = read_json(result) if result.exists() else run
-        return cls(
-            SlitSystem.from_dict(run["system"]),
-            RunSettings.from_dict(run["settings"]),
+        Raises
+        ------
+        ValueError
+            A file is damaged.
+        OSError
+            A file is missing or cannot be read.
+        """
+        run = checked(dict[str, Any], read_json(folder / "run.json"))
+        file = folder / "result.json"
+        values = checked(dict[str, Any], read_json(file)) if file.exists() else run
+        result = cls(
+            SlitSystem.from_dict(checked(dict[str, Any], run.get("system"), "system")),
+            RunSettings.from_dict(checked(dict[str, Any], run.get("settings"), "settings")),
             SlitProfiles.load(folder),
-            Summary.from_dict(values["summary"]),
+            Summary.from_dict(values.get("summary")),
             BlockResiduals.load(folder),
-            SlitProfiles.from_csv(histogram.read_text()) if histogram.exists() else None,
+            cls._load_histogram(folder),
         )
+        result._check_bins()
+        return result
+
+    def _check_bins(self) -> None:
+        """Raise `ValueError` if a file has another number of bins than the profiles."""
+        bins, residuals, histogram = len(self.positive.z), self.residuals, self.histogram
+        if residuals is not None and 2 * residuals.left.shape[-1] != bins:
+            raise ValueError(f"{residuals.FILE} has another number of bins")
+        if histogram is not None and len(histogram.positive.z) != bins:
+            raise ValueError(f"{self.HISTOGRAM} has another number of bins")
+
+    @classmethod
+    def _load_histogram(cls, folder: Path) -> SlitProfiles | None:
+        try:
+            text = read_text(folder / cls.HISTOGRAM)
+        except FileNotFoundError:
+            return None
+        return SlitProfiles.from_csv(text)
 
 
 class SimulationError(RuntimeError):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from backend.dataclass_json import as_json, known, unknown
+from backend.untrusted import Damaged, checked
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ class Checks:
         """Read the ``checks`` section of a summary."""
         read = known(cls, values)
         if "estimators" in values:
-            read["estimators"] = Agreement(**known(Agreement, values["estimators"]))
-        return cls(**read, own=unknown(cls, values))
+            read["estimators"] = known(Agreement, values["estimators"])
+        return replace(checked(cls, read, "checks"), own=unknown(cls, values))
 
 
 @dataclass(frozen=True)
@@ -184,16 +185,18 @@ class Summary:
         Raises
         ------
         ValueError
-            A section lacks a required key.
+            It is not an object, a section lacks a required key, or a value has another type.
         """
         try:
-            read = known(cls, values)
+            read = known(cls, checked(dict[str, Any], values))
             for name, section in _SECTIONS.items():
                 if name in values:
-                    read[name] = section(values[name])
-            return cls(**read, other=unknown(cls, values))
-        except (TypeError, AttributeError, KeyError) as problem:
-            raise ValueError(f"the summary of the run is damaged ({problem})") from problem
+                    read[name] = known(section, values[name])
+            checks = Checks.from_dict(values["checks"]) if "checks" in values else None
+            read.pop("checks", None)
+            return replace(checked(cls, read), checks=checks, other=unknown(cls, values))
+        except (TypeError, AttributeError, KeyError, Damaged) as problem:
+            raise Damaged(f"has a summary that is damaged: it {problem}") from problem
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary as JSON values."""
@@ -203,8 +206,4 @@ class Summary:
         return values | values.pop("other", {})
 
 
-_SECTIONS = {
-    "convergence": lambda values: Convergence(**known(Convergence, values)),
-    "checks": Checks.from_dict,
-    "timings": lambda values: Timings(**known(Timings, values)),
-}
+_SECTIONS = {"convergence": Convergence, "timings": Timings}

@@ -14,6 +14,7 @@ from backend.files import write_text
 from backend.sampling.schedule import Schedule
 from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
+from backend.untrusted import read_text
 
 LARGEST_FILES = 50_000_000
 """Largest total size of both files (bytes)."""
@@ -130,7 +131,7 @@ class Trajectory:
             The trajectory is incomplete or belongs to another system.
         """
         path = folder / FILES[0]
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path, 2 * LARGEST_FILES).splitlines()
         ions = system.ion_count
         frames = [lines[k : k + ions + 2] for k in range(0, len(lines), ions + 2)]
         if (

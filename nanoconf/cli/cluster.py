@@ -139,7 +139,7 @@ def _trusted(host: Target, key: PKey, fingerprints: list[str] | None) -> bool:
     if known:
         raise ClusterProblem(
             "host-key",
-            f"a different key of {host.key_name} is known, so this one is not stored. If the key "
+            f"a different key for {host.key_name} is known, so this one is not stored. If the key "
             f"was replaced intentionally, remove the old one: {host_keys.removal(host)}",
         )
     if not _agreed(fingerprints, str(key.fingerprint)):

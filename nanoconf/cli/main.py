@@ -8,10 +8,12 @@ returns at once.
 from __future__ import annotations
 
 import sys
+import warnings
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from backend import __version__
 from nanoconf.cli.parser import (
@@ -78,7 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(attach_negative_numbers(typed))
     options.command_line = ["nanoconf", *typed]
     try:
-        return options.execute(options)
+        with _warnings_as_lines():
+            return options.execute(options)
     except KeyboardInterrupt:
         print("nanoconf: cancelled", file=sys.stderr)
         return FAILED
@@ -105,6 +108,23 @@ def parser() -> Parser:
         verb.add_options(command)
         command.set_defaults(execute=verb.execute)
     return main_parser
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Print each warning once, as one line, without the source line that issued it."""
+    printed: set[str] = set()
+
+    def show(message: Warning | str, *_others: Any, **_named: Any) -> None:
+        line = f"warning: {message}"
+        if line not in printed:
+            printed.add(line)
+            print(line, file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _explain(error: Exception, options: Namespace) -> tuple[str, int] | None:

@@ -76,6 +76,7 @@ def _as_json(model: FoundModel) -> dict[str, Any]:
         "source": model.source,
         "folder": str(model.folder),
         "kept_aside": model.rejected,
+        "damage": model.damage,
         "card": model.card.to_dict(),
     }
 

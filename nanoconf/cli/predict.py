@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,8 +64,7 @@ def _predict(options: Namespace) -> int:
     from nanoconf.data.parsing import system_of
 
     system = system_of(vars(options))
-    with _warnings_as_lines():
-        prediction = _surrogate(options).predict(system, options.extrapolate)
+    prediction = _surrogate(options).predict(system, options.extrapolate)
     export.prepare(options.output)
     export.write_files(options.output, prediction.files())
     print(f"profiles in {options.output}")
@@ -84,13 +79,12 @@ def _predict_batch(options: Namespace) -> int:
     _refuse_single_inputs(options)
     systems = systems_of(options.batch)
     surrogate = _surrogate(options)
-    with _warnings_as_lines():
-        for row, system in enumerate(systems, 1):
-            try:
-                surrogate.domain.check(system, options.extrapolate)
-            except InvalidInput as error:
-                raise in_row(error, options.batch, row) from error
-        predictions = surrogate.predict_many(systems, options.extrapolate)
+    for row, system in enumerate(systems, 1):
+        try:
+            surrogate.domain.check(system, options.extrapolate)
+        except InvalidInput as error:
+            raise in_row(error, options.batch, row) from error
+    predictions = surrogate.predict_many(systems, options.extrapolate)
     export.prepare(options.output)
     for row, prediction in enumerate(predictions, 1):
         folder = options.output / f"row_{row}"
@@ -123,16 +117,6 @@ def systems_of(file: Path) -> list[SlitSystem]:
         except InvalidInput as error:
             raise in_row(error, file, number) from error
     return systems
-
-
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Print each warning once, as one line, without the source line that raised it."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    for text in dict.fromkeys(str(warning.message) for warning in caught):
-        print(f"warning: {text}", file=sys.stderr)
 
 
 def _surrogate(options: Namespace) -> Surrogate:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nanoconf.cli.options import add_json, add_output, print_json
 
 if TYPE_CHECKING:
-    from backend.runs.archive import Archive
+    from backend.runs.archive import Archive, DamagedFolder
     from backend.runs.run import Run
 
 NAME, HELP = "runs", "list simulations; show, cancel or remove one"
@@ -69,13 +69,16 @@ def execute(options: Namespace) -> int:
 def _list(archive: Archive, options: Namespace) -> int:
     from nanoconf.tables import aligned
 
-    found = archive.runs()[: options.newest]
+    found, damaged = archive.runs()[: options.newest], archive.damaged()
     if options.json:
-        print_json([as_json(run) for run in found])
-    elif found:
+        print_json([*map(as_json, found), *map(_damaged_as_json, damaged)])
+        return 0
+    if found:
         print(aligned([COLUMNS, *(_row(run) for run in found)], left=len(COLUMNS)))
     else:
         print(f"no runs in {archive.home}")
+    for folder in damaged:
+        print(f"damaged, set aside: {folder.path}: {folder.reason}")
     return 0
 
 
@@ -88,7 +91,29 @@ def as_json(run: Run) -> dict[str, Any]:
     progress = run.progress() if values["state"].active else None
     values["fraction"] = progress.fraction if progress else None
     values["cluster"] = run.cluster_status()
+    if damage := run.damage():
+        values["damage"] = damage
     return values
+
+
+def _damaged_as_json(folder: DamagedFolder) -> dict[str, Any]:
+    """A folder that is set aside as JSON values, with the keys of a run."""
+    from backend.runs.run import DAMAGED
+    from backend.runs.run_state import RunState
+
+    values: dict[str, Any] = dict.fromkeys(
+        ("name", "owner", "created", "queue", "where", "version", "inputs_hash"), ""
+    )
+    values |= dict.fromkeys(("host", "engine", "seed", "fraction"))
+    values |= {key: {} for key in ("inputs", "settings", "cluster")}
+    return values | {
+        "id": folder.id,
+        "state": RunState.FAILED,
+        "error": DAMAGED,
+        "reason": folder.reason,
+        "damage": folder.reason,
+        "folder": str(folder.path),
+    }
 
 
 def _row(run: Run) -> list[str]:
@@ -101,18 +126,23 @@ def _row(run: Run) -> list[str]:
         run.id[:8],
         f"{state} {progress.fraction:.0%}" if progress else state,
         run.created[:16].replace("T", " "),
-        _system_in_words(run.request["system"]),
+        _system_in_words(run.system.to_dict()),
         _length(run),
-        run.reason or (status_in_words(run) if not run.finished else "") or run.name,
+        _reason(run) or (status_in_words(run) if not run.finished else "") or run.name,
     ]
+
+
+def _reason(run: Run) -> str:
+    """Reason for a failure, cancellation or damage; otherwise empty."""
+    damage = run.damage()
+    return f"damaged, {run.folder}: {damage}" if damage else run.reason
 
 
 def _length(run: Run) -> str:
     """Length in ns: the simulated one if there is a result, else the requested one."""
     if run.simulated_ns is not None:
         return f"{float(f'{run.simulated_ns:.3g}'):g}"
-    requested = run.request["settings"].get("duration_ns")
-    return "?" if requested is None else f"{requested:g}"
+    return f"{run.settings.duration_ns:g}"
 
 
 def _system_in_words(system: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ midplane, so a row holds the half from the wall to the midplane: `HALF` values.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -25,6 +26,9 @@ from backend.system import SPECIES
 if TYPE_CHECKING:
     import pandas
     import pyarrow
+
+RESULTS = ("seed", "inputs_hash", "density", "error")
+"""Columns, in addition to the inputs, that no row may lack."""
 
 PROFILES = ("density", "error", "histogram", "histogram_error")
 """Columns with one value for each bin; the last two may be null."""
@@ -61,7 +65,7 @@ OTHER_COLUMNS = {
 OTHER_UNITS = {
     "box_length": "nm",
     "duration_ns": "ns; with a target error, the maximum",
-    "target_error": "relative: the run ended when its median error was smaller",
+    "target_error": "relative: the run ended when its median error fell below this value",
     "simulated_ns": "ns of production",
     "density": MOLAR,
     "error": f"{MOLAR}, standard error of the mean from block averages",
@@ -83,6 +87,11 @@ def units() -> dict[str, str]:
     """Return the unit of each column that has one."""
     of_inputs = {each.name: each.unit for each in _inputs() if each.unit}
     return {name: MOLAR if unit == "M" else unit for name, unit in of_inputs.items()} | OTHER_UNITS
+
+
+def _required() -> tuple[str, ...]:
+    """Return the columns that no row may lack."""
+    return ("system", "species", *(each.name for each in _inputs()), *RESULTS)
 
 
 def _inputs() -> list[Input]:
@@ -114,7 +123,7 @@ def load(folder: str | Path) -> pandas.DataFrame:
     Raises
     ------
     InvalidInput
-        If the folder holds no dataset.
+        If the folder holds no dataset, or a damaged one.
     """
     import pandas
 
@@ -122,8 +131,22 @@ def load(folder: str | Path) -> pandas.DataFrame:
 
 
 def load_card(folder: str | Path) -> dict[str, Any]:
-    """Load the card of a dataset."""
-    return read_json(Path(folder) / CARD)
+    """Load the card of a dataset.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is damaged.
+    """
+    try:
+        card = read_json(Path(folder) / CARD)
+    except RecursionError as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(card, dict):
+        raise ValueError("it is not a JSON object")
+    return card
 
 
 def bin_centres(confinement_length: float) -> np.ndarray:
@@ -131,19 +154,95 @@ def bin_centres(confinement_length: float) -> np.ndarray:
     return confinement_length * ((np.arange(HALF) + 0.5) / BINS - 0.5)
 
 
-def read_rows(folder: Path) -> list[dict[str, Any]]:
-    """Load the rows of a dataset as dictionaries."""
-    import pyarrow.parquet
+def read_rows(folder: Path, *, verify: bool = True) -> list[dict[str, Any]]:
+    """Load the rows of a dataset as dictionaries.
 
-    try:
-        rows = pyarrow.parquet.read_table(folder / FILE).to_pylist()
-    except (OSError, pyarrow.ArrowInvalid) as error:
-        raise InvalidInput("data", str(folder), f"holds no dataset ({FILE}): {error}") from error
-    for row in rows:
+    Parameters
+    ----------
+    folder : Path
+        Folder with ``profiles.parquet``.
+    verify : bool
+        Verify the checksum in the card. It is wrong if a sweep was killed between writing the
+        profiles and the card.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder holds no dataset, or a damaged one.
+    """
+    content = read_file(folder)
+    if verify:
+        _verify(folder, content)
+    rows = _parsed(folder, content)
+    for number, row in enumerate(rows, 1):
         for name in PROFILES:
             if row.get(name) is not None:
                 row[name] = np.array(row[name], dtype=np.float32)
+        _check_row(folder, number, row)
     return rows
+
+
+def read_file(folder: Path) -> bytes:
+    """Return the contents of ``profiles.parquet``; raise `InvalidInput` if it cannot be read."""
+    try:
+        return (folder / FILE).read_bytes()
+    except OSError as error:
+        problem = f"holds no dataset ({FILE}: {error.strerror})"
+        raise InvalidInput("data", str(folder), problem) from error
+
+
+def _verify(folder: Path, content: bytes) -> None:
+    """Verify the checksum of the profiles, if there is a card with one."""
+    try:
+        expected = load_card(folder).get("sha256", {})
+        expected = expected[FILE] if expected else ""
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        problem = f"{CARD} is damaged ({reason}); restore it, or remove it to use {FILE} unverified"
+        raise InvalidInput("data", str(folder), problem) from error
+    if expected and hashlib.sha256(content).hexdigest() != expected:
+        raise _damaged(folder, f"its SHA-256 checksum differs from that in {CARD}")
+
+
+def _damaged(folder: Path, reason: object) -> InvalidInput:
+    text = f"{FILE} is damaged ({' '.join(str(reason).split())}); "
+    text += "restore it from a copy, or remove it and repeat the sweep, which reuses stored runs"
+    return InvalidInput("data", str(folder), text)
+
+
+def _parsed(folder: Path, content: bytes) -> list[dict[str, Any]]:
+    """Parse a Parquet file and convert its columns to the types in `columns`."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(
+            pyarrow.BufferReader(content), page_checksum_verification=True
+        )
+        missing = [name for name in _required() if name not in table.schema.names]
+        if missing:
+            raise ValueError(f"it lacks the columns {', '.join(missing)}")
+        known = _schema()
+        own = [known.field(f.name) if f.name in known.names else f for f in table.schema]
+        return table.cast(pyarrow.schema(own)).to_pylist()
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        raise _damaged(folder, error) from error
+
+
+def _check_row(folder: Path, number: int, row: dict[str, Any]) -> None:
+    """Check that a row holds a system, a seed, and finite profiles of the right length."""
+    empty = [name for name in _required() if _is_missing(row[name])]
+    if empty:
+        raise _damaged(folder, f"row {number} lacks {', '.join(empty)}")
+    for name in ("density", "error"):
+        if row[name].shape != (HALF,) or not np.isfinite(row[name]).all():
+            raise _damaged(folder, f"row {number}: {name} must hold {HALF} finite numbers")
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
 # --- writing --------------------------------------------------------------------------------
@@ -224,7 +323,7 @@ def save(folder: Path, rows: Sequence[dict[str, Any]], card: dict[str, Any]) -> 
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{FILE}.{os.getpid()}"
     try:
-        pyarrow.parquet.write_table(table, temporary, compression="zstd")
+        pyarrow.parquet.write_table(table, temporary, compression="zstd", write_page_checksum=True)
         digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
         with open(temporary, "rb") as stream:
             os.fsync(stream.fileno())

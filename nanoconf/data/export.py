@@ -58,7 +58,7 @@ def write_run(folder: Path, run: Run) -> None:
 
 def _copy_trajectory(source: Path, target: Path) -> None:
     for name in TRAJECTORY_FILES:
-        if (source / name).exists():
+        if (source / name).is_file():
             with open(source / name, "rb") as original, written_whole(target / name) as copy:
                 shutil.copyfileobj(original, copy)
 

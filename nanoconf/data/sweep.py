@@ -111,7 +111,7 @@ class Sweep:
         if not (self.folder / dataset.FILE).exists():
             return
         existing: dict[str, list[dict[str, Any]]] = {}
-        for row in dataset.read_rows(self.folder):
+        for row in dataset.read_rows(self.folder, verify=False):
             existing.setdefault(row["inputs_hash"], []).append(row)
         for item in self.plan:
             for key in item.hashes():
@@ -126,7 +126,7 @@ class Sweep:
             raise InvalidInput(
                 "output",
                 str(self.folder),
-                f"holds {len(existing)} systems that are not in this plan (or had other "
+                f"holds {len(existing)} systems that are not in this plan (or have other "
                 "settings): choose another folder, or keep them with --add",
             )
         first = len(self.plan)
@@ -135,12 +135,15 @@ class Sweep:
 
     def _load_history(self) -> None:
         """Load the history of the existing dataset."""
-        made: dict[str, Any] = {}
+        made: Any = None
         with contextlib.suppress(OSError, ValueError):  # killed just before the card was written
-            made = dataset.load_card(self.folder).get("made", {})
-        self._sessions = made.get("sittings", [])
-        if self.add and "command" in made:
-            self.command = AND.join(dict.fromkeys([*made["command"].split(AND), self.command]))
+            made = dataset.load_card(self.folder).get("made")
+        sessions, command = (
+            made.get(name) if isinstance(made, dict) else None for name in ("sittings", "command")
+        )
+        self._sessions = sessions if isinstance(sessions, list) else []
+        if self.add and isinstance(command, str):
+            self.command = AND.join(dict.fromkeys([*command.split(AND), self.command]))
 
     def _run_all(self, progress: bool | None) -> None:
         from tqdm import tqdm

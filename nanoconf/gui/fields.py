@@ -96,7 +96,7 @@ class Field(Input):
         if not text:
             if self.default is None:
                 return None
-            raise Refused(f"{self.title} is empty: {self.allowed}")
+            raise Refused(f"{self.title} is empty: it {self.allowed}")
         if not NUMBER.fullmatch(text):
             raise Refused(f"{self.title} = “{_clipped(typed)}”: {self.allowed}")
         value = float(text.replace(",", "."))
@@ -122,7 +122,7 @@ def _clipped(typed: str) -> str:
 WITHOUT_FIELD = {
     "wall": "wall model: {}",
     "temperature": "{:g} K",
-    "relative_permittivity": "permittivity {:g}",
+    "relative_permittivity": "relative permittivity {:g}",
     "negative_ions": "{} negative ions",
 }
 """Inputs without a field on the page, and the format of their values."""

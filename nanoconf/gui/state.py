@@ -411,6 +411,11 @@ class AppState(Inputs):
         """Add a line to the log."""
         self.log = (*self.log, f"{time.strftime('%H:%M:%S')}  {line}")[-LOG_LINES:]
 
+    def report_damage(self, problem: str) -> None:
+        """Report a damaged model in the log and, until the inputs change, on the status line."""
+        self.append_log(problem)
+        self.notice = Status(problem, "bad")
+
     def report_failure(self, message: str) -> None:
         """Report a failure in the log and on the status line, and drop pending requests."""
         with self.hold_trait_notifications():

@@ -20,7 +20,7 @@ TRAITS = (
 
 STARTING = "Starting the simulation …"
 CONFIRM = "This simulation was started {}. Press Cancel again to stop it for everyone."
-RESOURCES = "Correct the cores or the time limit to run."
+RESOURCES = "Correct the number of cores or the time limit to run."
 PREDICTING = "Predicting the profiles …"
 
 

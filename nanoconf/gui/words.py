@@ -36,7 +36,7 @@ def describe(system: SlitSystem, *, full: bool = False) -> str:
 
 
 def without_field(system: SlitSystem, *, full: bool = False) -> list[str]:
-    """Describe the inputs without a field that are not the default, or all if `full` is True."""
+    """Describe the inputs without a field that differ from the default; all if `full` is True."""
     values = {name: getattr(system, name) for name in WITHOUT_FIELD}
     return [
         WITHOUT_FIELD[name].format(value)
@@ -49,7 +49,8 @@ def length(settings: RunSettings) -> str:
     """Describe the requested length of a simulation."""
     if settings.target_error is None:
         return f"{settings.duration_ns:g} ns"
-    return f"to an error of {percent(settings.target_error)}, at most {settings.duration_ns:g} ns"
+    target = percent(settings.target_error)
+    return f"until the error is {target}, at most {settings.duration_ns:g} ns"
 
 
 def run_length(run: Run) -> str:
@@ -122,7 +123,10 @@ def _status(simulation: Simulation, phase: RunPhase, stale: bool) -> str:
 
 
 def spoken(simulation: Simulation, phase: RunPhase = RunPhase.ACTIVE) -> str:
-    """Return the status of an active simulation for screen readers: its phase and the quarter."""
+    """Return the status of an active simulation for screen readers.
+
+    It consists of the phase and of the progress in steps of 25 %.
+    """
     if phase in ENDINGS:
         return ENDINGS[phase]
     where = f"On {simulation.where}: " if simulation.where else ""
@@ -131,8 +135,8 @@ def spoken(simulation: Simulation, phase: RunPhase = RunPhase.ACTIVE) -> str:
     progress = simulation.progress
     if progress is None or progress.phase == "compiling":
         return f"{where}preparing the engine" if where else "Preparing the engine"
-    text = "Equilibrating" if progress.phase == "equilibrating" else "Simulating"
-    return f"{where}{text}{_quarter(progress)}"
+    text = "equilibrating" if progress.phase == "equilibrating" else "simulating"
+    return f"{where}{text if where else text.capitalize()}{_quarter(progress)}"
 
 
 def _quarter(progress: Any) -> str:
@@ -190,7 +194,7 @@ def _done(simulation: Simulation, stale: bool) -> str:
     elif not_converged(simulation):
         text += f", {NOT_CONVERGED}"
     if stale:
-        return f"{begin} for different inputs: {text}. Press Run to simulate the new ones."
+        return f"{begin}, for different inputs: {text}. Press Run to simulate the current inputs."
     return f"{begin}: {text}. See Downloads for the files."
 
 
@@ -241,7 +245,7 @@ def typical_error(simulation: Simulation) -> float | None:
 
 def origin(simulation: Simulation) -> str:
     """Return where a simulation that does not belong to this browser was started."""
-    return "by a command" if simulation.by_command else "in another browser"
+    return "from the command line" if simulation.by_command else "in another browser"
 
 
 def milestone(simulation: Simulation) -> str:
@@ -267,7 +271,7 @@ def mood(simulation: Simulation) -> str:
 
 def predicted(prediction: MachineLearning) -> str:
     """Return the status line of a prediction."""
-    return f"Predicted the profiles of both ions in {1000 * prediction.seconds:.0f} ms."
+    return f"Predicted the profiles of both ion species in {1000 * prediction.seconds:.0f} ms."
 
 
 def outside_domain(problems: list[InvalidInput], domain: Domain) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from backend.profiles.bins import HALF
 from backend.system import InvalidInput, SlitSystem
-from nanoconf.data.dataset import FILE
+from nanoconf.data import dataset
 from nanoconf.paper.published_network import SPECIES, paper_key
 
 COLUMNS = ("histogram", "histogram_error", "blocks")
@@ -75,12 +75,7 @@ class Histograms:
 
 
 def _read(folder: Path) -> Any:
-    import pandas
-
-    try:
-        frame = pandas.read_parquet(folder / FILE)
-    except (OSError, ValueError) as error:
-        raise InvalidInput("data", str(folder), f"contains no dataset ({FILE}): {error}") from error
+    frame = dataset.load(folder)
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
         raise InvalidInput("data", str(folder), f"lacks the columns {', '.join(missing)}")

@@ -19,6 +19,7 @@ from backend.files import read_json
 from backend.inputs import InvalidInput
 from backend.system import SlitSystem
 from nanoconf.surrogate.domain import input_values
+from nanoconf.surrogate.runtime import check_archive
 from nanoconf.surrogate.tf import import_tensorflow
 
 if TYPE_CHECKING:
@@ -208,6 +209,24 @@ def paper_key(system: SlitSystem) -> str:
     return " ".join(f"{value:.9g}" for value in network_inputs([system])[0])
 
 
+def _check_card(card: dict[str, Any]) -> None:
+    """Raise an exception if a card lacks what the studies read from it."""
+    systems, seconds = card["systems"], card["training"]["seconds"]
+    if not isinstance(seconds, int | float):
+        raise ValueError(f"training.seconds = {seconds!r}: must be a number")
+    for name in ("training", "test"):
+        if not isinstance(systems[name], list) or not systems[name]:
+            raise ValueError(f"systems.{name} must be a list of systems")
+
+
+def _loaded(file: Path) -> Any:
+    check_archive(file.read_bytes())
+    import_tensorflow()
+    import keras
+
+    return keras.saving.load_model(file, compile=False, safe_mode=True)
+
+
 class PaperNetwork:
     """The paper's network after training; implements `Predict`. Create it with `load`.
 
@@ -237,16 +256,21 @@ class PaperNetwork:
         folder = Path(folder)
         try:
             card = read_json(folder / CARD)
-        except (OSError, ValueError) as error:
+            kind = card["kind"]
+            if kind == KIND:
+                _check_card(card)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             problem = f"contains no network from `nanoconf paper train` ({error})"
             raise InvalidInput("network", str(folder), problem) from error
-        if card.get("kind") != KIND:
-            problem = f"contains a model of kind {card.get('kind')!r}, not {KIND!r}"
+        if kind != KIND:
+            problem = f"contains a model of kind {kind!r}, not {KIND!r}"
             raise InvalidInput("network", str(folder), problem)
-        import_tensorflow()
-        import keras
-
-        return cls(keras.saving.load_model(folder / NETWORK, compile=False), card)
+        try:
+            return cls(_loaded(folder / NETWORK), card)
+        except Exception as error:  # of any kind, depending on the damage
+            reason = " ".join(str(error).split())
+            problem = f"contains a damaged network ({reason}); repeat `nanoconf paper train`"
+            raise InvalidInput("network", str(folder), problem) from error
 
     def __call__(self, systems: Sequence[SlitSystem]) -> np.ndarray:
         """Predict densities (M) of positive ions from wall to midplane, shape (systems, 150).

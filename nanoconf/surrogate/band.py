@@ -7,12 +7,12 @@ systems outside the training set, for each ion, pair of valencies and region of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from backend.system import SPECIES, SlitSystem
+from backend.system import SPECIES, InvalidInput, SlitSystem
 
 COVERAGE = 0.9
 HALF_WIDTH = 1.6448536269514722
@@ -30,8 +30,9 @@ MEANING = (
     "(share · density)², where spread is the standard deviation of the members of the ensemble. "
     "Scale and share are calibrated on systems outside the training set so that "
     f"{COVERAGE:.0%} of their densities lie within {HALF_WIDTH:.3f} errors, with the error of the "
-    "simulation added in quadrature. They depend on ion, valencies and region: behind the contact "
-    "plane (tail), up to half a diameter in front of it (contact), the rest (middle)."
+    "simulation added in quadrature. They depend on the ion species, the valencies and the region: "
+    "behind the contact plane (tail), up to half a diameter in front of it (contact), and the rest "
+    "(middle)."
 )
 
 
@@ -70,12 +71,47 @@ def errors(
     Returns
     -------
     ndarray, shape (systems, 2, bins), in the same unit
+
+    Raises
+    ------
+    InvalidInput
+        If the band is not calibrated for the valencies of a system.
     """
     region = regions(systems, place)
-    rows = np.array([[table[s][valency_key(x)] for s in SPECIES] for x in systems], dtype=float)
+    rows = np.array([[_row(table, s, x) for s in SPECIES] for x in systems], dtype=float)
     # rows: (systems, 2, regions, 2); select the region of each bin
     chosen = np.take_along_axis(rows, region[:, None, :, None], axis=2)
     return np.hypot(chosen[..., 0] * spread, chosen[..., 1] * density)
+
+
+def _row(table: dict[str, Any], species: str, system: SlitSystem) -> list[list[float]]:
+    key = valency_key(system)
+    if key not in table[species]:
+        known = ", ".join(table[species])
+        raise InvalidInput("valencies", key, f"the model has an error band for {known} only")
+    return table[species][key]
+
+
+def check_table(table: Mapping[str, Any]) -> None:
+    """Raise `ValueError` if a table that was read from a card is not one from `calibrated`."""
+    for species in SPECIES:
+        rows = table.get(species)
+        if not isinstance(rows, Mapping) or not rows:
+            raise ValueError(f"band.{species} is missing")
+        for key, row in rows.items():
+            if not _is_row(row):
+                problem = f"must hold {len(REGIONS)} pairs of a scale and a share"
+                raise ValueError(f"band.{species}[{key!r}] {problem}")
+
+
+def _is_row(row: Any) -> bool:
+    try:
+        values = np.array(row, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return values.shape == (len(REGIONS), 2) and bool(
+        np.isfinite(values).all() and values.min() >= 0
+    )
 
 
 def calibrated(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 from backend.dataclass_json import as_json, known
 from backend.files import read_json, write_json
-from nanoconf.surrogate.domain import Domain
+from backend.system import canonical_hash
+from nanoconf.surrogate import band
+from nanoconf.surrogate.domain import INPUTS, Domain
+from nanoconf.surrogate.runtime import checksums
+from nanoconf.surrogate.type_check import check_types
 
 CARD = "card.json"
 
@@ -51,7 +55,7 @@ class Data:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read the section ``data`` of a card."""
+        """Read the ``data`` section of a card."""
         training, validation = (
             DataSet(**known(DataSet, values[name])) for name in ("training", "validation")
         )
@@ -192,6 +196,12 @@ class Metrics:
         }
         return cls(**(known(cls, values) | scores))
 
+    def check_groups(self) -> None:
+        """Raise `ValueError` if there are no scores of all systems, which tables show."""
+        for species, groups in (("positive", self.positive), ("negative", self.negative)):
+            if "all" not in groups or groups["all"].coverage.get("all") is None:
+                raise ValueError(f"metrics.{species} lacks the scores of all systems")
+
 
 @dataclass(frozen=True)
 class Card:
@@ -223,6 +233,10 @@ class Card:
         Table of the error band: see `nanoconf.surrogate.band`.
     metrics : Metrics or None
         Accuracy on the validation set; None before it is measured.
+    sha256 : dict of str to str
+        SHA-256 checksum of each file of the network; empty in cards of version 0.1.0.
+    checksum : str
+        SHA-256 checksum of `domain` and `band`, which predictions depend on; likewise.
     other : dict
         Unknown keys of the file, which are kept. Unknown keys inside a section are dropped.
     """
@@ -242,6 +256,8 @@ class Card:
     promotion: Promotion | None = None
     band: dict[str, Any] = field(default_factory=dict)
     metrics: Metrics | None = None
+    sha256: dict[str, str] = field(default_factory=dict)
+    checksum: str = ""
     other: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -253,9 +269,13 @@ class Card:
         OSError
             If the card cannot be read.
         ValueError
-            If it is not a card, or lacks required keys.
+            If it is not a card, lacks required keys, or has values of another type.
         """
-        return cls.from_dict(read_json(folder / CARD))
+        try:
+            values = read_json(folder / CARD)
+        except (ValueError, RecursionError) as problem:
+            raise ValueError(f"its card is not valid JSON ({problem})") from problem
+        return cls.from_dict(values)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -264,21 +284,51 @@ class Card:
         Raises
         ------
         ValueError
-            If required keys are missing.
+            If required keys are missing, or values have another type.
         """
         try:
-            keys = {each.name for each in fields(cls)} - {"other"}
-            if values["kind"] != KIND:
-                keys = {"name", "kind", "created"}
-            read: dict[str, Any] = {
-                name: _SECTIONS[name](value) if name in _SECTIONS else value
-                for name, value in values.items()
-                if name in keys
-            }
-            other = {name: value for name, value in values.items() if name not in keys}
-            return cls(**read, other=other)
+            card = cls._read(values)
         except (KeyError, TypeError, AttributeError) as problem:
             raise ValueError(f"its card is incomplete ({problem})") from problem
+        try:
+            card._check()
+        except ValueError as problem:
+            raise ValueError(f"its card is damaged ({str(problem)[:200]})") from problem
+        return card
+
+    @classmethod
+    def _read(cls, values: Mapping[str, Any]) -> Self:
+        keys = {each.name for each in fields(cls)} - {"other"}
+        if values["kind"] != KIND:
+            keys = {"name", "kind", "created"}
+        read: dict[str, Any] = {
+            name: _SECTIONS[name](value) if name in _SECTIONS else value
+            for name, value in values.items()
+            if name in keys
+        }
+        other = {name: value for name, value in values.items() if name not in keys}
+        return cls(**read, other=other)
+
+    def _check(self) -> None:
+        """Check the types, and the sections that predictions depend on."""
+        check_types(self)
+        if self.kind != KIND:
+            return
+        if self.inputs not in ([], list(INPUTS)):
+            raise ValueError(f"inputs must be {', '.join(INPUTS)}")
+        self.domain.check_ranges()
+        band.check_table(self.band)
+        if self.metrics is not None:
+            self.metrics.check_groups()
+        if self.checksum and self.checksum != self._digest():
+            raise ValueError("domain and band do not match the checksum")
+
+    def with_checksums(self, folder: Path) -> Self:
+        """Return the card with its checksum and those of the files of the network in a folder."""
+        return replace(self, sha256=checksums(folder), checksum=self._digest())
+
+    def _digest(self) -> str:
+        return canonical_hash({"domain": as_json(self.domain), "band": self.band})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the card as JSON values, without missing keys."""

@@ -98,7 +98,7 @@ class Domain:
         """
         fixed = {name: _only_value(systems, name) for name in fixed_inputs()}
         if any(system.diameters[0] != system.diameters[1] for system in systems):
-            raise ValueError("the network can only be trained for ions of equal diameters")
+            raise ValueError("the network can only be trained for ions of equal diameter")
         rows = network_inputs(systems)
         bounds = zip(INPUTS, rows.min(axis=0), rows.max(axis=0), strict=True)
         return cls(
@@ -167,16 +167,37 @@ class Domain:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Read the section ``domain`` of a card."""
+        """Read the ``domain`` section of a card."""
         ranges = {name: Range(**allowed) for name, allowed in values["ranges"].items()}
         return cls(ranges, values["fixed"])
+
+    def check_ranges(self) -> None:
+        """Check a domain that was read from a card, whose types are correct.
+
+        Raises
+        ------
+        ValueError
+            If an input is missing, unknown or invalid, or the bounds of a range are in the wrong
+            order.
+        """
+        if set(self.ranges) != set(INPUTS):
+            raise ValueError(f"domain.ranges must hold {', '.join(INPUTS)}")
+        for name, allowed in self.ranges.items():
+            if allowed.low > allowed.high:
+                raise ValueError(f"domain.ranges[{name!r}]: low must not exceed high")
+        for name, value in self.fixed.items():
+            if name not in SYSTEM:
+                raise ValueError(f"domain.fixed holds the unknown input {name!r}")
+            SYSTEM[name].check(value)
 
 
 def _only_value(systems: Sequence[SlitSystem], name: str) -> Any:
     values = {getattr(system, name) for system in systems}
     if len(values) != 1:
-        problem = f"the network can only be trained for one {name}; the data have {sorted(values)}"
-        raise ValueError(problem)
+        raise ValueError(
+            f"the network can only be trained for one value of {name}; the data have "
+            f"{sorted(values)}"
+        )
     return values.pop()
 
 

@@ -54,7 +54,7 @@ def evaluate(
         data = Simulations.load(data)
     rows = list(range(len(data))) if include_seen else unseen(model, data)
     if not rows:
-        problem = f"{model.name} was trained on or calibrated with all of its systems"
+        problem = f"{model.name} was trained on or calibrated with all systems in this dataset"
         raise InvalidInput("data", data.folder, problem)
     data = data[rows]
     predicted = model.predict_halves(data.systems)

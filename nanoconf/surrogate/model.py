@@ -15,7 +15,7 @@ from backend.profiles.bins import bin_centres
 from backend.profiles.density import DensityProfile, SlitProfiles
 from backend.system import SPECIES, SlitSystem
 from nanoconf.surrogate import band
-from nanoconf.surrogate.card import KIND, Card
+from nanoconf.surrogate.card import Card
 from nanoconf.surrogate.domain import Domain, mean_density, network_inputs
 from nanoconf.surrogate.domain import ExtrapolationWarning as ExtrapolationWarning
 from nanoconf.surrogate.runtime import RUNTIMES, Network
@@ -97,16 +97,23 @@ class Surrogate:
         Folder of the model.
     card : Card
         Description of the model: training, domain and accuracy.
+    problems : tuple of str
+        Lines that name damaged models, which `load` has passed over.
     """
 
-    def __init__(self, folder: Path, card: Card, network: Network):
+    def __init__(self, folder: Path, card: Card, network: Network, problems: Sequence[str] = ()):
         self.folder = folder
         self.card = card
+        self.problems = tuple(problems)
         self._network = network
 
     @classmethod
     def load(cls, path: str | Path | None = None, runtime: str = "litert") -> Self:
         """Load the current model, or the model in a folder.
+
+        If a model is damaged, a `ModelWarning` names it, and the next best one is loaded: a
+        previous one, else the newest one, else the model of the package. The files of a model are
+        verified with the checksums in its card; cards of version 0.1.0 have none.
 
         Parameters
         ----------
@@ -120,21 +127,18 @@ class Surrogate:
         Raises
         ------
         ModelNotFound
-            If no model is found.
+            If no usable model is found.
         ValueError
             If the runtime is unknown.
         """
-        from nanoconf.surrogate.lifecycle.registry import ModelNotFound, current_model
+        from nanoconf.surrogate.lifecycle.registry import load_current, warn_of
 
         if runtime not in RUNTIMES:
             raise ValueError(f"runtime = {runtime!r}: must be one of {', '.join(RUNTIMES)}")
-        found = current_model(path)
-        folder, kind = found.folder, found.card.kind
-        if kind != KIND:
-            raise ModelNotFound(
-                f"{folder}: the model has the unknown kind {kind!r}; known: {KIND!r}"
-            )
-        return cls(folder, found.card, RUNTIMES[runtime](folder))
+        found = load_current(path, runtime)
+        problems = [f"{line}; {found.model.name} is used" for line in found.problems]
+        warn_of(problems)
+        return cls(found.model.folder, found.model.card, found.network, problems)
 
     # --- properties -------------------------------------------------------------------------
 

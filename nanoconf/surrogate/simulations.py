@@ -47,7 +47,8 @@ class Simulations:
         Raises
         ------
         InvalidInput
-            If the folder holds no dataset, or a simulation lacks the profile of one ion.
+            If the folder holds no dataset or a damaged one, or a simulation lacks the profile of
+            one ion.
         """
         folder = Path(folder)
         # the box size does not affect the profile
@@ -58,11 +59,17 @@ class Simulations:
             pairs.setdefault((*inputs, row["seed"]), {})[row["species"]] = row
         if not all(set(pair) == set(SPECIES) for pair in pairs.values()):
             raise InvalidInput("data", str(folder), "a simulation lacks the profile of one ion")
+        if not pairs:
+            raise InvalidInput("data", str(folder), "holds no simulations")
+        try:
+            systems = [SlitSystem(**dict(zip(names, key, strict=False))) for key in pairs]
+        except InvalidInput as error:
+            raise InvalidInput("data", str(folder), f"holds an invalid system: {error}") from error
         return cls(
-            [SlitSystem(**dict(zip(names, key, strict=False))) for key in pairs],
+            systems,
             _stacked(pairs, "density"),
             _stacked(pairs, "error"),
-            hashlib.sha256((folder / dataset.FILE).read_bytes()).hexdigest(),
+            hashlib.sha256(dataset.read_file(folder)).hexdigest(),
             str(folder),
         )
 

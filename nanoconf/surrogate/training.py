@@ -25,6 +25,7 @@ from nanoconf.surrogate.fitting import TRAINING, Fit, TrainingSet, default_epoch
 from nanoconf.surrogate.lifecycle.collection import merged
 from nanoconf.surrogate.model import Surrogate
 from nanoconf.surrogate.network import SHIPPED, save
+from nanoconf.surrogate.runtime import checksums, load_network
 from nanoconf.surrogate.simulations import KEPT_OUT_KEYS, Simulations
 from nanoconf.surrogate.tf import THREADS, versions
 
@@ -124,7 +125,7 @@ def train(
 
 
 def _training_record(found: Fit, seed: int, epochs: int, seconds: float) -> dict[str, Any]:
-    """Return the section ``training`` of the card."""
+    """Return the ``training`` section of the card."""
     return TRAINING | {
         "seed": seed,
         "epochs": epochs,
@@ -136,7 +137,7 @@ def _training_record(found: Fit, seed: int, epochs: int, seconds: float) -> dict
 
 
 def _systems(domain: Domain, training: Simulations, validation: Simulations) -> Systems:
-    """Return the section ``systems`` of the card."""
+    """Return the ``systems`` section of the card."""
     keys = (sorted(set(simulations.keys)) for simulations in (training, validation))
     return Systems(" ".join(domain.ranges), *keys)
 
@@ -221,10 +222,10 @@ def _fitted(
 
 def _evaluated(card: Card, folder: Path, validation: Simulations) -> Card:
     """Add the error band and the metrics of the finished model to its card, and save it."""
-    card.save(folder)
-    mean, spread, place = Surrogate.load(folder).ensemble(validation.systems)
+    network = load_network(folder, "litert", checksums(folder))
+    mean, spread, place = Surrogate(folder, card, network).ensemble(validation.systems)
     table = band.calibrated(validation.systems, place, mean, spread, *validation.relative())
-    card = replace(card, band=table)
+    card = replace(card, band=table).with_checksums(folder)
     card.save(folder)
     metrics = Metrics.from_dict(evaluate(folder, validation, include_seen=True))
     card = replace(card, metrics=metrics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backend.profiles.density import SlitProfiles
+from backend.runs.run import DamagedRun
 from backend.runs.run_state import RunState
 from backend.system import SPECIES, SlitSystem
 from nanoconf.surrogate.domain import INPUTS
@@ -113,15 +115,21 @@ def simulated_points(runs: Iterable[Run], system: SlitSystem, name: str) -> list
 
     If there are several runs of a system, the longest is used.
     """
-    longest: dict[float, Run] = {}
+    by_value: dict[float, list[Run]] = {}
     for run in runs:
         value = run.request["system"].get(name)
-        if not _is_on_trend(run, system, name, value) or run.state != RunState.DONE:
-            continue
-        known = longest.get(value)
-        if known is None or known.length_ns < run.length_ns:
-            longest[value] = run
-    return [_point(value, longest[value]) for value in sorted(longest)]
+        if _is_on_trend(run, system, name, value) and run.state == RunState.DONE:
+            by_value.setdefault(value, []).append(run)
+    points = (_longest(value, by_value[value]) for value in sorted(by_value))
+    return [point for point in points if point is not None]
+
+
+def _longest(value: float, runs: list[Run]) -> SimulatedPoint | None:
+    """Return the densities of the longest run whose result is intact."""
+    for run in sorted(runs, key=lambda run: run.length_ns, reverse=True):
+        with contextlib.suppress(DamagedRun, KeyError):
+            return _point(value, run)
+    return None
 
 
 def _is_on_trend(run: Run, system: SlitSystem, name: str, value: Any) -> bool:

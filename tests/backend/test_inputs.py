@@ -128,7 +128,7 @@ def test_help_shows_every_input_with_its_default(verb, capsys):
         assert f"{each.help} (default: {each.default_text})" in text
 
 
-def test_every_number_of_the_table_is_on_the_page_or_left_at_its_default():
+def test_every_number_in_the_table_is_on_the_page_or_left_at_its_default():
     assert {*FIELDS, *WITHOUT_FIELD} == {*SYSTEM, "duration_ns", "target_error"}
     for name, field in FIELDS.items():
         each = (SYSTEM | SETTINGS)[name]
@@ -190,7 +190,7 @@ def test_an_added_input_has_a_field_on_the_page():
 
 
 @pytest.mark.usefixtures("dipole")
-def test_an_added_input_is_a_column_of_datasets(tmp_path):
+def test_an_added_input_becomes_a_column_in_datasets(tmp_path):
     profile = {"density": [0.0, 1.0], "error": [0.1, 0.1]}
     row = {**DipolarSystem(dipole_moment=2.5).to_dict(), "system": 0, "species": "positive"}
     dataset.save(tmp_path, [row | profile], {})
@@ -209,7 +209,7 @@ def test_the_surrogate_refuses_other_values_of_an_added_input():
     assert str(problem).startswith("dipole_moment = 2.5: must be 1.5 D")
 
 
-def test_choices_may_be_added_after_the_table_was_created():
+def test_choices_may_be_added_after_the_table_is_created():
     engines = {"one": 1}
     chosen = Input(name="engine", term="Engine", help="", default="one", choices=engines.keys())
     group = parser()

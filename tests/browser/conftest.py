@@ -1,16 +1,20 @@
-"""Fixtures of the browser tests: one browser, and a server, home and window for each test."""
+"""Fixtures of the browser tests: a browser, a server and a window."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.support.browser import FLAGS, Server, Window, chromium, processes_of
-from tests.support.homes import clean_up, until
+from backend.keeper.election import ensure_keeper
+from backend.runs.archive import Archive
+from backend.runs.run_state import RunState
+from backend.settings import RunSettings
+from backend.system import SlitSystem
+from tests.support.browser import FLAGS, SHORT, Server, Window, chromium
+from tests.support.homes import until
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +30,39 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def server(home: Path) -> Iterator[Server]:
-    server = Server(home)
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return the server of the tests that submit no runs."""
+    server = Server(tmp_path_factory.mktemp("shared") / "home")
     yield server
     server.stop()
-    clean_up(home)
-    until(lambda: not processes_of(home), f"the processes of {home} to end")
+
+
+@pytest.fixture(scope="session")
+def server_with_a_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return the server of the tests that read the result of the default inputs."""
+    server = Server(tmp_path_factory.mktemp("stored") / "home")
+    settings = RunSettings(duration_ns=float(SHORT), snapshots=20)
+    run = Archive(server.home).submit(SlitSystem(), settings)
+    ensure_keeper(server.home)
+    until(lambda: run.state == RunState.DONE, "the run")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """Return a server: of its own, with a run, or with an empty archive, as the test is marked."""
+    if request.node.get_closest_marker("own_server"):
+        server = Server(request.getfixturevalue("home"))
+        yield server
+        server.stop()
+    elif request.node.get_closest_marker("stored_run"):
+        yield request.getfixturevalue("server_with_a_run")
+    else:
+        server = request.getfixturevalue("shared_server")
+        yield server
+        assert not Archive(server.home).runs(), "a test that submits runs needs its own server"
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from nanoconf.gui.tabs.registry import RUNS, SNAPSHOTS, TABS
 from tests.support.accessibility import small_targets, violations
-from tests.support.browser import Window, predict, simulate
+from tests.support.browser import Window, predict
 from tests.support.desk import write_config
 
 WIDE, NARROW = (1280, 800), (390, 844)
@@ -25,42 +25,50 @@ def show(window: Window, title: str) -> None:
         window.page.locator(".nc-ions-view canvas").first.wait_for()
 
 
-@pytest.mark.parametrize(
-    ("size", "theme"), [(WIDE, "light"), (WIDE, "dark"), (NARROW, "light")], ids=str
-)
-def test_every_tab_passes_axe_and_has_targets_of_24_pixels(browser, server, size, theme):
-    server.start()
-    window = Window(browser, server, size)
-    window.page.emulate_media(color_scheme=theme)
-    window.open()
+def use(window: Window, theme: str) -> None:
+    """Use the light or the dark theme."""
+    switch = window.button("Dark")
+    if (switch.get_attribute("aria-pressed") == "true") != (theme == "dark"):
+        switch.click()
     expect(window.page.locator(".nc-app.nc-dark")).to_have_count(int(theme == "dark"))
+    window.wait("!document.getAnimations().some(each => each instanceof CSSTransition)")
+
+
+@pytest.mark.stored_run
+def test_every_tab_passes_axe_and_has_targets_of_24_pixels(server, window):
+    window.page.emulate_media(color_scheme="dark")
+    server.start()
+    window.open()
+    expect(window.page.locator(".nc-app.nc-dark")).to_have_count(1)
+    window.wait_for_status("Stored result")
     predict(window)
-    simulate(window)
     found = {}
-    for title in (tab.title for tab in TABS):
-        show(window, title)
-        found[title] = [*violations(window), *small_targets(window)]
-    assert {title: each for title, each in found.items() if each} == {}
-    window.close()
-    assert window.trouble == []
+    for size, theme in ((WIDE, "dark"), (WIDE, "light"), (NARROW, "light")):
+        window.page.set_viewport_size({"width": size[0], "height": size[1]})
+        use(window, theme)
+        for title in (tab.title for tab in TABS):
+            show(window, title)
+            found[size, theme, title] = [*violations(window), *small_targets(window)]
+    assert {place: each for place, each in found.items() if each} == {}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_run_an_invalid_field_cluster_mode_and_the_log_pass_axe(
-    server, window, home, monkeypatch, theme
+@pytest.mark.own_server
+def test_axe_passes_during_a_run_with_an_invalid_field_in_cluster_mode_and_in_the_log(
+    server, window, home, monkeypatch
 ):
     home.mkdir(exist_ok=True)
     place = SimpleNamespace(
         host="login.example.org", port=22, user="me", key_file="key", known_hosts="hosts"
     )
     monkeypatch.setenv("NANOCONF_CLUSTER_CONFIG", str(write_config(home / "c.toml", place)))
-    window.page.emulate_media(color_scheme=theme)
     server.start()
     window.open()
     found = {}
 
     def check(name: str) -> None:
-        found[name] = [*violations(window), *small_targets(window)]
+        for theme in ("dark", "light"):
+            use(window, theme)
+            found[name, theme] = [*violations(window), *small_targets(window)]
 
     window.paste("Simulation length (ns)", "100")
     window.button("Run").click()
@@ -117,6 +125,7 @@ def test_toggle_buttons_report_their_state(server, window):
     expect(log).to_have_attribute("aria-pressed", "true")
 
 
+@pytest.mark.own_server
 def test_nothing_is_animated_if_the_user_prefers_reduced_motion(server, window):
     server.start()
     window.open()

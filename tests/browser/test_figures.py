@@ -34,7 +34,7 @@ def test_a_saved_figure_is_named_after_its_inputs_and_its_model(server, window):
     assert re.fullmatch(f"{NAME}png", name) and b"Inputs: h 3 nm" in content
 
 
-def test_the_data_of_a_figure_can_be_read_as_a_table_with_the_keyboard(server, window):
+def test_the_keyboard_opens_a_table_of_the_data_in_a_figure(server, window):
     server.start()
     window.open()
     predict(window)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from nanoconf.gui.tabs.lessons.content import TASKS
@@ -28,6 +29,7 @@ FIGURE_NAME = "Figure: + and − zoom, Shift with arrows pans, h resets, Esc lea
 # ipympl sends movements every 33 ms, and timers fire in order: after this the last one is sent.
 SENT = "new Promise(done => setTimeout(done, 100))"
 Z = re.compile(r"^z = \S+ nm")
+DARK_TRACK = "rgb(52, 57, 67)"
 MOST_STOPS = 80
 """More stops than any tab has focusable elements."""
 
@@ -51,10 +53,11 @@ def walk(window: Window, key: str, end: str) -> bool:
     raise AssertionError(f"{key} does not reach {end}, the focus stays on {where}")
 
 
+@pytest.mark.stored_run
 def test_every_control_is_reachable_by_keyboard_and_no_figure_traps_the_focus(server, window):
     server.start()
     window.open()
-    simulate(window)
+    window.wait_for_status("Stored result")
     for title in (tab.title for tab in TABS):
         window.tab(title)
         has_figure = title not in WITHOUT_FIGURE
@@ -131,6 +134,7 @@ def test_browser_shortcuts_work_in_a_figure(server, window):
 # --- every function without a mouse ---------------------------------------------------------
 
 
+@pytest.mark.own_server
 def test_inputs_predictions_and_simulations_need_no_mouse(server, window):
     server.start()
     window.open()
@@ -145,28 +149,40 @@ def test_inputs_predictions_and_simulations_need_no_mouse(server, window):
     keyboard.activate("button", "Predict using ML")
     window.wait_for_curves("ML", "ML")
 
-    keyboard.write("Simulation length (ns)", "40")
-    keyboard.activate("button", "Run")
+    # While the number is incomplete, Run is off, but Tab does not skip it and it keeps the focus.
+    keyboard.write("Simulation length (ns)", "0")
+    expect(window.button("Run")).to_be_disabled()
+    keyboard.reach("button", "Run")
+    keyboard.press("Enter")
+    keyboard.reach("textbox", "Simulation length (ns)", "Shift+Tab")
+    keyboard.press("ControlOrMeta+a")
+    window.page.keyboard.type("040")
+    keyboard.press(*["Tab"] * 4, "Enter")  # past the slider, Stop at error and Predict, at once
     window.wait_for_status("Simulating:")
+    expect(window.button("Cancel")).to_be_focused()
     keyboard.activate("button", "Cancel")
     window.wait_for_status("Cancelled")
     keyboard.activate("button", "Run", "Space")
     window.wait_for_status("Simulating:")
     keyboard.activate("button", "Finish now")
     window.wait_for_status("Done")
+    expect(window.button("Run")).to_be_focused()  # Finish now has gone
 
     keyboard.activate("button", "Dark", "Space")
     window.wait("document.querySelector('.nc-app.nc-dark')")
+    track = window.page.locator(".nc-left .noUi-connects").first
+    expect(track).to_have_css("background-color", DARK_TRACK)
     keyboard.activate("button", "Log")
     log = keyboard.reach("region", "Log of this page", "Shift+Tab")
     expect(log).to_contain_text("Predict using ML")
     keyboard.reach("region", "Log of the simulation")
 
 
+@pytest.mark.stored_run
 def test_every_tab_and_its_controls_need_no_mouse(server, window):
     server.start()
     window.open()
-    simulate(window)
+    window.wait_for_status("Stored result")
     keyboard = Keyboard(window)
     for title in (tab.title for tab in TABS):
         keyboard.tab(title)
@@ -195,10 +211,11 @@ def test_every_tab_and_its_controls_need_no_mouse(server, window):
     keyboard.reach("combobox", "Samples")
 
 
+@pytest.mark.stored_run
 def test_the_trajectory_is_played_without_a_mouse(server, window):
     server.start()
     window.open()
-    simulate(window)
+    window.wait_for_status("Stored result")
     keyboard = Keyboard(window)
     keyboard.tab(SNAPSHOTS)
     time = window.slider("Time")
@@ -237,10 +254,11 @@ def test_a_lesson_needs_no_mouse(server, window):
     expect(window.button("Show the answer")).to_be_disabled()
 
 
+@pytest.mark.stored_run
 def test_files_are_downloaded_without_a_mouse(server, window):
     server.start()
     window.open()
-    simulate(window)
+    window.wait_for_status("Stored result")
     keyboard = Keyboard(window)
     keyboard.tab(DOWNLOADS)
     for role, name, file in (
@@ -253,7 +271,8 @@ def test_files_are_downloaded_without_a_mouse(server, window):
         assert waiting.value.suggested_filename == file
 
 
-def test_runs_are_found_compared_renamed_and_deleted_without_a_mouse(server, window):
+@pytest.mark.own_server
+def test_runs_can_be_found_compared_renamed_and_deleted_without_a_mouse(server, window):
     server.start()
     window.open()
     simulate(window)

@@ -7,7 +7,16 @@ import json
 import pytest
 from playwright.sync_api import Locator, expect
 
-from nanoconf.gui.tabs.registry import ABOUT, CHARGE, DOWNLOADS, POSITIVE, RUNS, TABS, TRENDS
+from nanoconf.gui.tabs.registry import (
+    ABOUT,
+    CHARGE,
+    DOWNLOADS,
+    POSITIVE,
+    RUNS,
+    TABS,
+    TRENDS,
+    UNCERTAINTY,
+)
 from tests.support.browser import Window, predict
 
 WIDE = [(1280, 800), (1024, 600), (960, 540)]
@@ -17,6 +26,7 @@ SIDEWAYS = (
     " document.querySelector('.nc-app').scrollWidth > innerWidth"
 )
 LONG = "100"
+TOOLS = ".nc-figure-tools:visible"
 FIGURE = ".jupyter-matplotlib-canvas-div:visible"
 
 
@@ -46,25 +56,31 @@ def sized(browser, server):
         assert window.trouble == []
 
 
-def test_the_buttons_stay_in_view_during_a_run(sized):
-    for size in WIDE:
-        window = sized(size)
-        places = {}
+@pytest.mark.own_server
+def test_the_buttons_stay_in_view_during_a_run(server, window):
+    server.start()
+    window.open()
+    places = {}
+    for width, height in WIDE:
+        window.page.set_viewport_size({"width": width, "height": height})
         for name in ("Predict using ML", "Run"):
             in_view(window, window.button(name))
-            places[name] = window.button(name).bounding_box()
-        window.paste("Simulation length (ns)", LONG)
-        window.button("Run").click()
-        window.wait_for_status("Simulating:")
+            places[name, width] = window.button(name).bounding_box()
+    window.paste("Simulation length (ns)", LONG)
+    window.button("Run").click()
+    window.wait_for_status("Simulating:")
+    for width, height in WIDE:
+        window.page.set_viewport_size({"width": width, "height": height})
         for name in ("Predict using ML", "Cancel", "Finish now", "Run in background"):
             in_view(window, window.button(name))
         # A button that moved would be pressed instead of another one.
-        assert window.button("Predict using ML").bounding_box() == places["Predict using ML"]
-        assert window.button("Cancel").bounding_box() == places["Run"]
-        window.picture(f"running-{size[0]}")
-        window.button("Cancel").click()
-        window.wait_for_status("Cancelled")
+        predict, cancel = window.button("Predict using ML"), window.button("Cancel")
+        assert predict.bounding_box() == places["Predict using ML", width]
+        assert cancel.bounding_box() == places["Run", width]
         assert not window.page.evaluate(SIDEWAYS)
+        window.picture(f"running-{width}")
+    window.button("Cancel").click()
+    window.wait_for_status("Cancelled")
 
 
 def test_the_first_screen_shows_the_prediction_for_the_default_inputs(server, window):
@@ -106,11 +122,21 @@ def test_a_phone_shows_the_curve_and_the_buttons_without_horizontal_scrolling(si
         window.wait_for_curves("ML", "ML")
         in_view(window, slider)
         in_view(window, window.page.locator(FIGURE))
-        for tab in (POSITIVE, CHARGE, TRENDS, RUNS, DOWNLOADS, ABOUT):
+        for tab in (POSITIVE, CHARGE, TRENDS, UNCERTAINTY, RUNS, DOWNLOADS, ABOUT):
             window.tab(tab)
             in_view(window, window.page.get_by_role("tabpanel", name=tab, exact=True))
             assert not window.page.evaluate(SIDEWAYS)
+            if tab in (TRENDS, UNCERTAINTY):
+                in_view(window, window.page.locator(FIGURE))
+                in_view(window, window.page.locator(f"{TOOLS} >> button:text-is('Data table')"))
+                for controls in window.page.locator(".nc-controls:visible").all():
+                    assert controls.evaluate("e => e.scrollWidth <= e.clientWidth")
             window.page.screenshot(path=f"test-results/narrow-{size[0]}-{tab.lower()}.png")
+        window.paste("Confinement length h (nm)", "99")
+        window.wait_for_status("Correct")  # a long text, beside which the button keeps its width
+        log = window.button("Log")
+        in_view(window, log)
+        assert log.evaluate("e => e.scrollWidth <= e.clientWidth")
 
 
 def test_the_tab_bar_is_one_tab_stop_and_is_operated_by_arrow_keys(server, window):
@@ -168,7 +194,7 @@ def test_the_figures_of_the_charge_tab_are_switched_by_arrow_keys(server, window
     expect(chosen).to_have_text("Integrated Charge")
 
 
-def test_a_browser_that_stored_a_former_tab_opens_its_successor(server, window):
+def test_a_stored_former_tab_title_opens_the_tab_that_replaced_it(server, window):
     server.start()
     window.open()
     for former, tab in (("Snapshots", "3D"), ("Potential", CHARGE)):
@@ -180,7 +206,7 @@ def test_a_browser_that_stored_a_former_tab_opens_its_successor(server, window):
     expect(window.page.get_by_role("radio", checked=True)).to_have_text("Potential")
 
 
-def test_sliders_and_fields_are_described_by_the_training_range(server, window):
+def test_descriptions_of_sliders_and_fields_give_the_training_range(server, window):
     server.start()
     window.open()
     words = "ML model trained for 3.0 to 4.0 nm"

@@ -56,6 +56,7 @@ def running(window: Window, run_id: str) -> bool:
 # --- first view -----------------------------------------------------------------------------
 
 
+@pytest.mark.own_server
 @pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)], ids=lambda size: f"{size[0]}")
 def test_plain_voila_shows_the_whole_page(browser, server, size):
     server.start(plain=True)
@@ -125,6 +126,7 @@ def test_invalid_numbers_are_refused_and_kept_as_typed(server, window):
     expect(window.field("Salt concentration c (M)")).to_have_value("0.51")
 
 
+@pytest.mark.own_server
 def test_cluster_mode_without_a_cluster_explains_what_to_configure(server, window, monkeypatch):
     monkeypatch.delenv("NANOCONF_CLUSTER_CONFIG", raising=False)
     server.start()
@@ -135,6 +137,7 @@ def test_cluster_mode_without_a_cluster_explains_what_to_configure(server, windo
     expect(window.button("Cluster mode")).not_to_have_class(re.compile("mod-active"))
 
 
+@pytest.mark.own_server
 def test_a_run_in_cluster_mode_appears_in_the_same_figure(
     server, window, cluster, home, monkeypatch
 ):
@@ -167,7 +170,8 @@ def test_a_run_in_cluster_mode_appears_in_the_same_figure(
 # --- predicting and simulating --------------------------------------------------------------
 
 
-def test_predict_and_run_fill_one_figure_and_the_downloads(server, window):
+@pytest.mark.own_server
+def test_predict_and_run_share_one_figure_and_both_results_can_be_downloaded(server, window):
     server.start()
     window.open()
     inputs = {"confinement_length": 3.2, "salt_concentration": 0.4, "positive_diameter": 0.6}
@@ -227,7 +231,8 @@ def test_predict_and_run_fill_one_figure_and_the_downloads(server, window):
     window.wait(f"JSON.parse({SEEN}.dataset.curves).every(curve => !curve.stale)")
 
 
-def test_the_profile_is_redrawn_while_it_converges_and_cancel_ends_it(server, window):
+@pytest.mark.own_server
+def test_the_profile_is_redrawn_as_it_converges_and_cancel_ends_the_run(server, window):
     server.start()
     window.open()
     window.paste("Simulation length (ns)", LONG)
@@ -247,9 +252,25 @@ def test_the_profile_is_redrawn_while_it_converges_and_cancel_ends_it(server, wi
     assert run.state == RunState.CANCELLED
 
 
+@pytest.mark.own_server
+def test_a_busy_kernel_receives_what_was_typed_before_the_click_that_followed(server, window):
+    server.start()
+    window.open()
+    window.wait_for_curves("ML", "ML")
+    (kernel,) = server.kernels()
+    kernel.suspend()
+    window.type("Simulation length (ns)", "0.05")
+    window.button("Run").click()
+    kernel.resume()
+    window.wait_for_status("Done")
+    (run,) = Archive(server.home).runs()
+    assert run.settings.duration_ns == 0.05
+
+
 # --- losing the page ------------------------------------------------------------------------
 
 
+@pytest.mark.own_server
 def test_a_reloaded_page_shows_its_run_and_its_inputs_again(server, window):
     server.start()
     window.open()
@@ -267,6 +288,7 @@ def test_a_reloaded_page_shows_its_run_and_its_inputs_again(server, window):
     window.wait_for_status("Cancelled")
 
 
+@pytest.mark.own_server
 def test_a_killed_kernel_is_detected_and_its_run_continues(server, window):
     server.start()
     window.open()
@@ -292,6 +314,7 @@ def test_a_killed_kernel_is_detected_and_its_run_continues(server, window):
     window.wait_for_status("Cancelled")
 
 
+@pytest.mark.own_server
 def test_the_next_server_picks_up_the_run_of_a_killed_one(browser, server):
     server.start()
     window = Window(browser, server).open()
@@ -315,6 +338,7 @@ def test_the_next_server_picks_up_the_run_of_a_killed_one(browser, server):
     window.close()
 
 
+@pytest.mark.own_server
 def test_another_browser_can_watch_the_run_but_not_take_it_over(browser, server, window):
     server.start()
     window.open()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, expect
 from backend.files import write_json
 from backend.runs.archive import Archive
 from nanoconf.gui.tabs.registry import RUNS
-from tests.support.browser import PICTURES, Window
+from tests.support.browser import PICTURES, Server, Window
 from tests.support.homes import LONG, SYSTEM
 
 RUN_COUNT = 320
@@ -19,10 +19,11 @@ STEP = 100
 """Number of rows that the table shows at first, and adds on request."""
 
 
-@pytest.fixture
-def many(home: Path, server, window: Window) -> Window:
-    """Return a page with the Runs tab of an archive with hundreds of results."""
-    archive = Archive(home)
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server with an archive of hundreds of results."""
+    server = Server(tmp_path_factory.mktemp("many") / "home")
+    archive = Archive(server.home)
     for seed in range(RUN_COUNT):
         run = archive.submit(SYSTEM, replace(LONG, seed=seed), name=f"run-{seed}")
         error = 0.001 * (seed + 1)
@@ -37,6 +38,13 @@ def many(home: Path, server, window: Window) -> Window:
         summary = {"simulated_ns": 2.0, "median_relative_error": error, "convergence": verdict}
         write_json(run.folder / "result.json", {"summary": summary})
     server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def many(window: Window) -> Window:
+    """Return a page with the Runs tab of that archive."""
     window.open()
     window.tab(RUNS)
     expect(rows(window)).to_have_count(STEP)
@@ -118,14 +126,14 @@ def test_rows_are_selected_by_keyboard_and_in_ranges(many):
 
 def test_a_name_that_is_being_typed_survives_a_change_of_the_selection(many):
     boxes = rows(many).get_by_role("checkbox")
-    boxes.first.check()
+    boxes.nth(50).check()
     name = many.page.get_by_placeholder("name of the selected run")
-    name.fill("the last")
-    boxes.nth(1).evaluate("e => e.click()")  # the name keeps the focus
+    name.fill("a fine run")
+    boxes.nth(51).evaluate("e => e.click()")  # the name keeps the focus
     expect(many.button("Rename")).to_be_disabled()
-    boxes.nth(1).evaluate("e => e.click()")
+    boxes.nth(51).evaluate("e => e.click()")
     many.button("Rename").click()
-    expect(rows(many).filter(has_text="the last")).to_have_count(1)
+    expect(rows(many).filter(has_text="a fine run")).to_have_count(1)
 
 
 def test_the_table_scrolls_inside_a_narrow_page(many):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser import Window, predict
@@ -23,12 +24,13 @@ SAME = """() => window.spoken.isConnected && window.shown.isConnected
   && document.querySelectorAll('.nc-status-line [aria-live=polite]').length === 1"""
 
 
-def test_screen_readers_announce_phases_and_quarters_of_a_run(server, window):
+@pytest.mark.own_server
+def test_screen_readers_announce_each_phase_of_a_run_and_every_25_percent(server, window):
     server.start()
     window.open()
     expect(window.page.get_by_role("status")).to_have_attribute("aria-live", "off")
     window.page.evaluate(LISTEN)
-    window.paste("Simulation length (ns)", "5")
+    window.paste("Simulation length (ns)", "2")
     window.button("Run").click()
     window.wait_for_status("Done")
     assert window.page.evaluate(SAME)
@@ -71,6 +73,7 @@ CUT = """() => [...document.querySelectorAll('.nc-chip > *')].filter(part => {
 }).map(part => getComputedStyle(part.parentElement).textOverflow)"""
 
 
+@pytest.mark.own_server
 def test_a_label_that_is_too_long_is_truncated_between_two_parts(server, window):
     server.start()
     window.open()

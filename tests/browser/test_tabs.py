@@ -150,6 +150,7 @@ def test_inputs_outside_the_training_range_are_explained_and_can_be_simulated(se
     window.wait_for_curves("ML", "ML")
 
 
+@pytest.mark.own_server
 def test_presets_set_the_inputs_and_show_their_stored_results(server, window, home):
     archive = Archive(home)
     salt = SlitSystem(3.0, 2, -1, 0.9, 0.7)  # one of Fig. 6
@@ -174,6 +175,7 @@ def test_presets_set_the_inputs_and_show_their_stored_results(server, window, ho
     window.wait(f"JSON.parse({SEEN}.dataset.curves)[0].stale")
 
 
+@pytest.mark.own_server
 def test_charged_walls_show_charge_potential_and_screening(server, window):
     server.start()
     window.open()
@@ -207,6 +209,7 @@ def test_charged_walls_show_charge_potential_and_screening(server, window):
     window.wait_for_curves("MD", "PB")
 
 
+@pytest.mark.own_server
 def test_the_trends_uncertainty_runs_and_about_tabs_show_their_contents(server, window):
     server.start()
     window.open()
@@ -265,7 +268,8 @@ def choose(window: Window, *runs: str) -> None:
         rows.filter(has_text=words).get_by_role("checkbox").check()
 
 
-def test_runs_are_found_named_compared_opened_and_deleted(server, window):
+@pytest.mark.own_server
+def test_runs_can_be_found_named_compared_opened_and_deleted(server, window):
     server.start()
     window.open()
     simulate(window)
@@ -300,6 +304,7 @@ def test_runs_are_found_named_compared_opened_and_deleted(server, window):
     assert left.system.salt_concentration == 0.7
 
 
+@pytest.mark.own_server
 def test_a_failed_simulation_shows_its_reason(server, window, home):
     run = Archive(home).submit(SYSTEM, UNSTABLE)
     ensure_keeper(home)
@@ -314,6 +319,7 @@ def test_a_failed_simulation_shows_its_reason(server, window, home):
     window.page.screenshot(path=PICTURES / "failed.png")
 
 
+@pytest.mark.own_server
 def test_an_identical_request_joins_the_run_in_progress(browser, server, window):
     server.start()
     window.open()
@@ -329,6 +335,7 @@ def test_an_identical_request_joins_the_run_in_progress(browser, server, window)
     assert other.trouble == []
 
 
+@pytest.mark.own_server
 def test_everything_can_be_downloaded_in_one_file(server, window):
     server.start()
     window.open()
@@ -351,6 +358,7 @@ def test_everything_can_be_downloaded_in_one_file(server, window):
     assert packed.read(f"{figures[0]}.svg").startswith(b"<?xml")
 
 
+@pytest.mark.own_server
 def test_finish_now_keeps_the_result_so_far(server, window):
     server.start()
     window.open()
@@ -363,6 +371,7 @@ def test_finish_now_keeps_the_result_so_far(server, window):
     assert run.state == RunState.DONE and run.result().summary.simulated_ns < 20
 
 
+@pytest.mark.own_server
 def test_a_simulation_ends_at_the_target_error(server, window):
     server.start()
     window.open()
@@ -381,6 +390,7 @@ def test_a_simulation_ends_at_the_target_error(server, window):
         assert np.median(profile.error[inside] / profile.density[inside]) <= 0.05
 
 
+@pytest.mark.own_server
 def test_queued_simulations_show_their_position(browser, server, window, monkeypatch):
     monkeypatch.setenv("NANOCONF_CORES", "1")
     server.start()
@@ -436,6 +446,7 @@ def test_the_dark_theme_persists(server, window):
     window.picture("dark")
 
 
+@pytest.mark.own_server
 def test_snapshots_show_the_ions_and_can_be_played(server, window):
     server.start()
     window.open()

@@ -19,7 +19,7 @@ import psutil
 from playwright.sync_api import Browser, Locator, Page, Playwright, ViewportSize, expect
 
 from tests.support import homes
-from tests.support.homes import until
+from tests.support.homes import clean_up, until
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 1000 * homes.PATIENCE
@@ -56,7 +56,9 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, plain: bool = False) -> None:
-        """Start the server; `plain` uses the standard Voila command."""
+        """Start the server unless it is running; `plain` uses the standard Voila command."""
+        if self.process is not None and self.process.poll() is None:
+            return
         voila = ["-m", "voila", "app.ipynb", "--no-browser", f"--port={self.port}"]
         command = voila if plain else ["-c", SERVE.format(port=self.port)]
         self.process = subprocess.Popen(
@@ -83,9 +85,12 @@ class Server:
         self.process.wait()
 
     def stop(self) -> None:
+        """End the server and everything that was started with its home."""
         if self.process is not None:
             self.process.terminate()
             self.process.wait(homes.PATIENCE)
+        clean_up(self.home)
+        until(lambda: not processes_of(self.home), f"the processes of {self.home} to end")
 
     def kernels(self) -> list[psutil.Process]:
         return [each for each in processes_of(self.home) if "ipykernel_launcher" in cmdline(each)]

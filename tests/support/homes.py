@@ -144,8 +144,9 @@ def python(code: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
 def obey_permissions() -> None:
     """Make root respect file permissions; to be called in a new process."""
     if os.geteuid() == 0:
-        drop_capability, write_anywhere = 24, 1
-        ctypes.CDLL(None).prctl(drop_capability, write_anywhere, 0, 0, 0)
+        drop_capability, write_anywhere, read_anywhere = 24, 1, 2
+        for capability in (write_anywhere, read_anywhere):
+            ctypes.CDLL(None).prctl(drop_capability, capability, 0, 0, 0)
 
 
 def interruptible():

@@ -6,7 +6,7 @@ from typing import Any
 
 from backend.cluster import wire
 from backend.cluster.config import Cluster
-from backend.cluster.here import install
+from backend.cluster.here import install, replies
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh import hosts
 from backend.cluster.ssh.connection import Connection
@@ -44,25 +44,27 @@ class AgentClient:
         Raises
         ------
         ClusterProblem
-            There is no connection, it was lost, or the agent reports a problem.
+            There is no connection, it was lost, the answer is refused, or the agent reports a
+            problem.
         """
         command = self.site.command(self.cluster, AGENT, self.site.work_dir)
         message = wire.pack({"do": action, **arguments})
-        task = f"waiting for the cluster's answer ({action})"
+        task = f"waiting for the cluster's response ({action})"
         answer = self.connection.run(command, message, task=task)
         try:
             reply = wire.unpack(answer.out)
+        except wire.Refused as error:
+            raise replies.refusal(error) from error
         except wire.Broken as error:
             self._site = None  # the installation may have been removed
             if answer.status == 0:
-                raise ClusterProblem("lost", f"invalid answer from the cluster: {error}") from error
+                line = f"invalid response from the cluster: {error}"
+                raise ClusterProblem("lost", line) from error
             line = f"the worker does not start on the cluster ({answer.last_line()})"
             raise ClusterProblem(
                 "worker-start", f"{line}: run nanoconf cluster check {self.cluster.name}"
             ) from error
-        if "problem" in reply:
-            raise ClusterProblem(reply["problem"]["name"], reply["problem"]["line"])
-        return reply["reply"]
+        return replies.reply_to(action, arguments, reply)
 
     def close(self) -> None:
         """Close the connection."""

@@ -13,7 +13,7 @@ WORKING = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_
 UNKNOWN = ""
 
 JOB_FAILED = "job-failed"
-GO_ON = "run it again to resume from its checkpoint"
+GO_ON = "repeat the run to resume from its checkpoint"
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,11 @@ def ending(task: dict[str, str], stopped_by: str, job_id: int, minutes: int) -> 
         return Ending(
             RunState.FAILED, "interrupted", f"the job was terminated ({slurm}): {GO_ON}", True
         )
-    line = f"the job ended without a result ({slurm}): see the log; the cluster's setup lines"
-    return Ending(
-        RunState.FAILED, JOB_FAILED, f"{line} may be wrong: run nanoconf cluster check", again=True
+    line = (
+        f"the job ended without a result ({slurm}): see the log. The cluster's setup lines may be "
+        "wrong; to check them, run nanoconf cluster check"
     )
+    return Ending(RunState.FAILED, JOB_FAILED, line, again=True)
 
 
 def _because(task: dict[str, str]) -> str:

@@ -1,15 +1,15 @@
 """Install the worker on a cluster: this package, and NumPy, SciPy and Numba.
 
 Zip files are created here and unpacked there, so the cluster needs neither pip nor internet access.
-Each has a folder named after its content, so versions never mix. It is unpacked under a temporary
-name, then renamed, so a broken connection leaves no incomplete folder.
+Each is unpacked into a folder named after its content, so versions never mix. The folder has a
+temporary name until it is complete, so a broken connection leaves no incomplete folder.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
+import re
 import shlex
 import subprocess
 import sys
@@ -21,10 +21,12 @@ from typing import Any
 
 from backend.cluster import package
 from backend.cluster.config import Cluster
+from backend.cluster.here.replies import refusal
 from backend.cluster.node.job_script import exports
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh.connection import Connection
 from backend.cluster.waiting import Say, nobody
+from backend.untrusted import Damaged, checked, one_line, parse
 
 PYTHONS = ("python3.13", "python3.12", "python3.11", "python3", "python")
 """Python commands to try if the entry specifies none."""
@@ -156,12 +158,44 @@ def _look(connection: Connection, cluster: Cluster, folders: list[str]) -> dict[
     answer = connection.run(_lines(cluster, *tries, "exit 1"), task=task)
     for line in answer.out.decode("utf-8", "replace").splitlines():
         if line.startswith("NANOCONF "):
-            return json.loads(line.removeprefix("NANOCONF "))
+            return _found(line.removeprefix("NANOCONF ").encode())
     wanted = cluster.python or "Python 3.11, 3.12 or 3.13"
     advice = "set python, or load a module in setup"
     raise ClusterProblem(
         "python", f"no usable {wanted} on the cluster ({answer.last_line()}): {advice}"
     )
+
+
+@dataclass(frozen=True)
+class Found:
+    """What `LOOK` reports."""
+
+    python: str
+    version: list[int]
+    machine: str
+    glibc: str
+    missing: list[str]
+    work_dir: str
+    there: list[str]
+    package: str
+
+
+def _found(answer: bytes) -> dict[str, Any]:
+    """Return the answer of `LOOK`, strictly checked."""
+    try:
+        found: Found = checked(Found, parse(answer))
+        for path in (found.python, found.work_dir):
+            if not (path.startswith("/") and path.isprintable()):
+                raise Damaged(f"has a path {one_line(path)[:80]!r}")
+        if len(found.version) != 2 or not set(found.missing) <= set(package.needed()):
+            raise Damaged("has an unknown version or module")
+        if not re.fullmatch(r"\w{0,40}", found.machine, re.ASCII):
+            raise Damaged("has an unknown machine")
+        if not re.fullmatch(r"([0-9]{1,3}\.[0-9]{1,3}[0-9.]{0,10})?", found.glibc):
+            raise Damaged("has an unknown glibc")
+    except Damaged as error:
+        raise refusal(f"it {error}") from error
+    return vars(found)
 
 
 def _unpack(
@@ -177,7 +211,7 @@ def _unpack(
     if "No space left" in said or "quota" in said.lower():
         raise ClusterProblem("disk-full", f"the cluster's disk is full ({said}): free some space")
     if "is incomplete" in said:
-        raise ClusterProblem("lost", "the connection broke while the worker was being installed")
+        raise ClusterProblem("lost", "the connection was lost while the worker was being installed")
     line = f"the work folder {cluster.work_dir} is not writable ({said})"
     raise ClusterProblem("work-dir", f"{line}: choose another with work_dir")
 
@@ -229,4 +263,5 @@ def _download(folder: Path, found: dict[str, Any]) -> None:
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
         advice = "set python to an interpreter that has NumPy, SciPy and Numba"
-        raise ClusterProblem("python", f"packages cannot be downloaded here ({said}): {advice}")
+        line = f"packages cannot be downloaded on this computer ({said})"
+        raise ClusterProblem("python", f"{line}: {advice}")

@@ -11,12 +11,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from backend.cluster.config import Cluster
 from backend.engines import registry
-from backend.files import read_json, write_json
+from backend.files import write_json
 from backend.runs.run import Run, now
+from backend.untrusted import checked, read_json
 
 PREFIX = "nanoconf-"
 LONGEST_NOTICE = 120
@@ -109,9 +109,9 @@ def load(home: Path, cluster: str, config: Path) -> list[Job]:
     found = []
     for path in sorted((home / "jobs").glob(f"{PREFIX}*.json")):
         try:
-            values: dict[str, Any] = read_json(path)
-            if (values["cluster"], Path(values["config"])) == (cluster, config):
-                found.append(Job(**values))
-        except (OSError, ValueError, TypeError, KeyError):
+            job: Job = checked(Job, read_json(path))
+        except (OSError, ValueError):
             continue
+        if (job.cluster, Path(job.config)) == (cluster, config):
+            found.append(job)
     return found

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backend.cluster import wire
 from backend.files import write_json, written_whole
 from backend.locks import Lock
 from backend.runs.run import Run
@@ -67,7 +65,7 @@ class RemoteRun:
             _write(folder / "worker.log", found["log"].encode())
             (folder / "partial").mkdir(exist_ok=True)
             for name, content in found["partial"].items():
-                _write(folder / "partial" / Path(name).name, wire.as_bytes(content))
+                _write(folder / "partial" / name, content)
             write_json(folder / "progress.json", found["progress"])
             self.stamp = found["progress"]["updated"]
 
@@ -76,23 +74,23 @@ class RemoteRun:
         with contextlib.suppress(OSError), open(self.run.folder / "worker.log", "a") as log:
             log.write(text)
 
-    def store_results(self, files: dict[str, str]) -> None:
-        """Write the files of a finished run; the file that marks it as finished comes last."""
+    def store_results(self, files: dict[str, bytes]) -> None:
+        """Write the files of a finished run; the file that marks it as finished comes last.
+
+        Parameters
+        ----------
+        files : dict of str to bytes
+            Content of each file, as `replies.result_files` returns it.
+        """
         folder = self.run.folder
         lock = Lock(folder / "worker.lock")
         if not lock.acquire(wait_seconds=2.0):
             raise OSError(f"{folder} is in use")
         try:
-            for name in _in_order(files):
-                _write(folder / name, wire.as_bytes(files[name]))
+            for name in sorted(files, key=lambda name: (name in LAST_FILES, name)):
+                _write(folder / name, files[name])
         finally:
             lock.release()
-
-
-def _in_order(names: Iterable[str]) -> list[str]:
-    """Return only plain file names, with those that mark the end of the run last."""
-    plain = [name for name in names if Path(name).name == name]
-    return sorted(plain, key=lambda name: (name in LAST_FILES, name))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -10,7 +10,7 @@ from backend.cluster.config import Cluster
 from backend.cluster.here.dispatch_state import State
 from backend.cluster.here.jobs import Job
 from backend.cluster.here.remote_run import RemoteRun
-from backend.cluster.problems import ClusterProblem
+from backend.cluster.problems import REFUSED, ClusterProblem
 from backend.runs.run import CANCELLED_REASON
 from backend.runs.run_state import RunState
 
@@ -26,7 +26,10 @@ def refuse_other_versions(state: State) -> None:
     for remote in list(state.runs.values()):
         if remote.run.version != __version__ and not was_sent(state, remote):
             asked_by = remote.run.version or "(unknown)"
-            line = f"requested by nanoconf {asked_by}, but this is {__version__}: run it again"
+            line = (
+                f"the run was requested by nanoconf {asked_by}, but version {__version__} is "
+                "installed: repeat it"
+            )
             state.settle(remote, RunState.FAILED, line, "other-version")
 
 
@@ -61,7 +64,7 @@ def _submit(state: State, job: Job, cluster: Cluster) -> None:
     except ClusterProblem as problem:
         if problem.passing:
             raise
-        if asked_before:
+        if asked_before or problem.name == REFUSED:  # the job may exist
             _report_uncertain(state, job, members, problem)
             return
         reply = {"refused": {"name": problem.name, "line": str(problem)}}

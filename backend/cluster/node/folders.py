@@ -12,11 +12,16 @@ from typing import Any
 from backend.cluster import wire
 from backend.files import read_json, write_json
 from backend.runs.run import DamagedRun, Run
+from backend.runs.run_files import FROM_WORKER
+from backend.untrusted import Damaged, open_file
 
 REPLY_BYTES = 8_000_000
 """Approximate size of the files in one reply; the next reply contains the rest."""
 
-NOT_FETCHED = ("run.json", "worker.lock", "cancel", "urgent")
+LARGEST = 1 << 40
+
+LOG_BYTES = 1_000_000
+"""Size of the end of ``worker.log`` that is fetched."""
 
 
 def make(folder: Path, request: dict[str, Any], earlier: Path | None) -> None:
@@ -68,14 +73,23 @@ def results(folders: Iterable[Path]) -> dict[str, dict[str, str]]:
     for folder in folders:
         if size > REPLY_BYTES:
             break
-        files = {
-            path.name: path.read_bytes()
-            for path in sorted(folder.iterdir())
-            if path.is_file() and path.name not in NOT_FETCHED and path.name[0] != "."
-        }
+        files = dict(_result_files(folder))
         size += sum(map(len, files.values()))
         found[folder.name] = {name: wire.as_text(content) for name, content in files.items()}
     return found
+
+
+def _result_files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Return the files that the worker has written, by name."""
+    for name, kind in FROM_WORKER.items():
+        # a pipe is left out; another error is temporary, and then nothing may be left out
+        with (
+            contextlib.suppress(FileNotFoundError, Damaged),
+            open_file(folder / name, LARGEST) as stream,
+        ):
+            if name == "worker.log":
+                stream.seek(max(0, os.fstat(stream.fileno()).st_size - LOG_BYTES))
+            yield name, stream.read(kind.limit + 1)
 
 
 def remove(folder: Path) -> None:

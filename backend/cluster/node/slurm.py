@@ -56,7 +56,7 @@ def call(*command: str, folder: Path | None = None) -> str:
         advice = "load its module in the cluster's setup lines"
         raise ClusterProblem("slurm-missing", f"{command[0]} was not found: {advice}") from None
     except subprocess.TimeoutExpired:
-        raise ClusterProblem("slurm-silent", f"{command[0]} does not answer") from None
+        raise ClusterProblem("slurm-silent", f"{command[0]} is not responding") from None
     if done.returncode == 0:
         return done.stdout
     said = " ".join((done.stderr.strip() or done.stdout.strip()).split())

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import paramiko
 
-from backend.cluster.problems import ClusterProblem
+from backend.cluster.problems import REFUSED, ClusterProblem
 from backend.cluster.ssh import login
 from backend.cluster.ssh.hosts import Target
 from backend.cluster.waiting import Say, nobody, waiting
+from backend.untrusted import one_line
 
 SILENCE_SECONDS = 120.0
 """Maximum time without output from a command (s); nothing else reveals a frozen link."""
@@ -35,6 +36,14 @@ BEGUN = b"nanoconf: the shell has started\n"
 """First output of a command; a greeting from the user's shell may precede it."""
 
 CHUNK = 1 << 15
+
+MAXIMUM_OUTPUT = 110_000_000
+"""Maximum size of the output of a command (bytes): the largest message of the agent fits."""
+
+LINE_CHARACTERS = 500
+
+MAXIMUM_WORDS = 1_000_000
+"""Maximum size of its error output, and of what the user's shell writes before it (bytes)."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,11 @@ class Answer:
         """Return the last line of its error output, or of its output if the login was refused."""
         said = self.err.strip() or self.out.strip()[-200:]
         lines = said.decode("utf-8", "replace").splitlines()
-        return lines[-1].strip() if lines else f"it exited with status {self.status}"
+        return (
+            one_line(lines[-1])[:LINE_CHARACTERS]
+            if lines
+            else f"it exited with status {self.status}"
+        )
 
 
 class Connection:
@@ -107,8 +120,8 @@ class Connection:
         ------
         ClusterProblem
             There is no connection (see `login.connected`); ``login-shell``: the user's shell does
-            not start, and the command was not run; ``lost``: the connection broke, and the command
-            may or may not have been carried out.
+            not start, and the command was not run; ``lost``: the connection was lost, and the
+            command may or may not have been carried out.
         """
         if not self.open:
             self.close()
@@ -118,7 +131,7 @@ class Connection:
         except BaseException as error:
             self.close()
             if isinstance(error, (paramiko.SSHException, EOFError, OSError)):
-                line = f"the connection to {self.target} broke ({login.reason(error)})"
+                line = f"the connection to {self.target} was lost ({login.reason(error)})"
                 raise ClusterProblem("lost", line) from error
             raise
 
@@ -132,8 +145,8 @@ class Connection:
                         _send(channel, data[first : first + CHUNK])
                 with _within(silence, self._way):
                     channel.shutdown_write()
-            out = b"".join([written, *_chunks(channel.recv)])
-            err = b"".join(_chunks(channel.recv_stderr))
+            out = _received([written], _chunks(channel.recv), MAXIMUM_OUTPUT)
+            err = _received([], _chunks(channel.recv_stderr), MAXIMUM_WORDS)
             if not channel.status_event.wait(silence):
                 raise TimeoutError
         if channel.exit_status < 0:
@@ -177,6 +190,8 @@ class Connection:
             if not chunk:  # it has ended; its output says why
                 break
             written += chunk
+            if len(written) > MAXIMUM_WORDS + CHUNK:
+                raise _too_much(MAXIMUM_WORDS)
         self.shell_seconds = time.monotonic() - began
         channel.settimeout(silence)
         return written.rpartition(BEGUN)[2]
@@ -254,3 +269,22 @@ def _send(channel: paramiko.Channel, data: bytes) -> None:
 def _chunks(receive: Callable[[int], bytes]) -> Iterator[bytes]:
     while chunk := receive(CHUNK):
         yield chunk
+
+
+def _received(begun: list[bytes], chunks: Iterator[bytes], most: int) -> bytes:
+    """Return all that is received; refuse more than a command could write."""
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > most:
+            raise _too_much(most)
+        begun.append(chunk)
+    return b"".join(begun)
+
+
+def _too_much(most: int) -> ClusterProblem:
+    return ClusterProblem(
+        REFUSED,
+        f"the cluster's answer was refused (it is longer than {most} bytes): check ~/.bashrc "
+        "there, or ask the cluster's administrators",
+    )

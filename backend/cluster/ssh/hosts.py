@@ -80,7 +80,8 @@ def _resolved(cluster: Cluster, address: str, config: paramiko.SSHConfig, depth:
         raise ClusterProblem("ssh-config", f"more than {MOST_JUMPS} jump hosts, or a loop")
     found = ADDRESS.fullmatch(address)
     if found is None:
-        raise ClusterProblem("ssh-config", f"{address!r} is not a host: it must be user@host:port")
+        line = f"{address!r} is not a valid address: use user@host:port"
+        raise ClusterProblem("ssh-config", line)
     alias = found["host"].strip("[]")
     said = config.lookup(alias)
     last = depth == 0  # the entry describes the login node only; SSH's files describe jump hosts

@@ -16,14 +16,15 @@ from backend.cluster.waiting import Say, nobody, waiting
 
 CONNECT_SECONDS = 20.0
 ANSWER_SECONDS = 300.0
-"""Time that the user has to answer (s)."""
+"""Time allowed for the user's answer (s)."""
 
 KEEP_ALIVE_SECONDS = 30
 USUAL_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 INTERACTIVE = "keyboard-interactive"
 
 Ask = Callable[[str, str, list[tuple[str, bool]]], list[str]]
-"""Prompts the user, given a title, instructions and prompts, each with True to echo the answer."""
+"""Prompts the user, given a title, instructions and (prompt, echo) pairs; echo is True to show the
+answer."""
 
 
 def connected(
@@ -222,7 +223,10 @@ def _answer(transport: paramiko.Transport, target: Target, ask: Ask | None) -> N
 
 
 def _broke(transport: paramiko.Transport, error: BaseException) -> bool:
-    """Return True if a login ended without an answer from the host, which is not a refusal."""
+    """Return True if a login ended without an answer from the host.
+
+    This does not count as a refusal.
+    """
     return not transport.is_active() or _late(error)
 
 

@@ -86,7 +86,7 @@ class Job:
                     replica.process.end()
         tallies = converged_at or self.converged_at() or self.schedule.stages[-1]
         if min(replica.read_tallies() for replica in self.replicas) < tallies:
-            problem = "LAMMPS ended before sampling was complete: run it again"
+            problem = "LAMMPS ended before sampling was complete: repeat the run"
             raise SimulationError(problem, FAILED)
         return tallies
 

@@ -288,11 +288,10 @@ def explain(lines: list[str], status: int) -> SimulationError | None:
                 return SimulationError(text, name)
     message = _without_source_position(errors[0]) if errors else ""
     if (killer := _signal(status)) and not message.startswith("ERROR"):
-        text = (
-            f"LAMMPS was terminated by {killer}, perhaps because it ran out of memory: run it again"
-        )
+        cause = "perhaps because it ran out of memory"
+        text = f"LAMMPS was terminated by {killer}, {cause}: repeat the run"
     else:
-        text = f"LAMMPS exited with status {status}: {message or 'no output'}; run it again"
+        text = f"LAMMPS exited with status {status}: {message or 'no output'}; repeat the run"
     return SimulationError(text, FAILED)
 
 

@@ -19,6 +19,7 @@ from backend import __version__
 from backend.files import written_whole
 from backend.settings import RunSettings
 from backend.system import SlitSystem, canonical_hash
+from backend.untrusted import open_file
 
 ENGINE_REVISION = "0ec9d63a3594846e1f9d7a4cbcc184ad5f6035066e91c83eca6303ebd69bfb17"
 """Revision of the engine, part of the fingerprint of every checkpoint.
@@ -33,6 +34,8 @@ INTERVAL_SECONDS = 10.0
 
 TIME_SHARE = 0.02
 """Largest fraction of the time spent on writing; long runs have large checkpoints."""
+
+LARGEST_BYTES = 1 << 30
 
 UNREADABLE = (
     OSError,
@@ -133,10 +136,12 @@ class Checkpoints:
 
 def _read(path: Path) -> tuple[str, dict[str, np.ndarray]]:
     """Return the fingerprint and the arrays of a file; raise if any content is damaged."""
-    with zipfile.ZipFile(path) as archive:
-        # otherwise a damaged array header could request any amount of memory
-        if damaged := archive.testzip():
-            raise ValueError(f"{damaged} is corrupt")
-    with np.load(path, allow_pickle=False) as contents:
-        kind, *names = contents["kind"]
-        return str(kind), {name: contents[name] for name in names}
+    with open_file(path, LARGEST_BYTES) as stream:
+        with zipfile.ZipFile(stream) as archive:
+            # otherwise a damaged array header could request any amount of memory
+            if damaged := archive.testzip():
+                raise ValueError(f"{damaged} is corrupt")
+        stream.seek(0)
+        with np.load(stream, allow_pickle=False) as contents:
+            kind, *names = contents["kind"]
+            return str(kind), {name: contents[name] for name in names}

@@ -55,7 +55,7 @@ class Source:
 
     def as_text(self) -> str:
         """Describe the source in words."""
-        return SOURCES[self.kind].format(self.name or "of unknown name")
+        return SOURCES[self.kind].format(self.name or "unknown")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ Z_AXIS = "Distance from the midplane, z (nm)"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 MOST_ERRORS, USUAL_ERRORS = 5.0, 3.0
-"""Largest and root-mean-square value of a curve, in standard errors, that still count as zero."""
+"""Maximum and root-mean-square values, in standard errors, up to which a curve counts as zero."""
 
 LEAST_ERROR = 0.1
 """Smallest error, as a fraction of the largest one: next to the walls, where there are few ions,

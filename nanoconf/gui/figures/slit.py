@@ -19,7 +19,8 @@ BESIDE = 6.0
 """Gap between a marker and its label (1/100 inch)."""
 
 NARROWEST = 90.0
-"""Smallest width of a label beside its marker; with less room, it stands on the other side."""
+"""Smallest width of a label beside its marker; with less room, the label is placed on the other
+side."""
 
 
 def draw_walls(axes: Axes, chart: Chart, theme: Theme) -> list[Artist]:
@@ -48,7 +49,7 @@ def draw_zero(axes: Axes, chart: Chart, theme: Theme) -> list[Artist]:
 
 
 def draw_note(axes: Axes, chart: Chart, theme: Theme) -> list[Artist]:
-    """Write into a chart whose curves are zero within their errors that they are."""
+    """If all curves of a chart are zero within their errors, add a note that says so."""
     text = note(chart)
     if not text:
         return []

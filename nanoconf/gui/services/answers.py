@@ -59,6 +59,8 @@ class Answers:
         try:
             surrogate = self.surrogate
             self._post(setattr, self._state, "model", surrogate.card)
+            for problem in surrogate.problems:
+                self._post(self._state.report_damage, problem)
             surrogate.predict(SlitSystem())  # the first call is slow
         except Exception as error:
             problem = f"The surrogate cannot be loaded: {words.one_line(error)}"

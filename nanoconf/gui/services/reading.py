@@ -55,8 +55,6 @@ def _with_result(run: Run, before: Simulation) -> Simulation:
 
 
 def _so_far(run: Run, before: Simulation, *, profiles: bool) -> Simulation:
-    from backend.profiles.charge import ChargeProfile
-
     so_far = run.partial_profiles() if profiles else None
     return replace(
         before,
@@ -64,7 +62,7 @@ def _so_far(run: Run, before: Simulation, *, profiles: bool) -> Simulation:
         on_cluster=status_in_words(run),
         progress=run.progress() or before.progress,
         profiles=so_far or before.profiles,
-        charge=ChargeProfile.of(run.system, so_far) if so_far else before.charge,
+        charge=run.partial_charge(so_far) if so_far else before.charge,
     )
 
 
@@ -87,4 +85,4 @@ def trajectory_names(archive: Archive, shown: Simulation | None) -> list[str]:
     if shown is None or shown.result is None:
         return []
     folder = archive.folder / shown.run_id
-    return [name for name in FILES if (folder / name).exists()]
+    return [name for name in FILES if (folder / name).is_file()]

@@ -47,7 +47,8 @@ class Tab:
     with_simulation, with_prediction : bool
         True if the tab shows a simulation, or a prediction.
     figures : tuple of str
-        Titles of its figures if the user chooses one of several; else its figure has its title.
+        Titles of its figures if the user can choose between several; otherwise the figure has the
+        tab's title.
     """
 
     title: str

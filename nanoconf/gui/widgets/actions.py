@@ -13,7 +13,7 @@ from nanoconf.gui import words
 from nanoconf.gui.phase import RunPhase
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
-from nanoconf.gui.widgets.controls import small_button
+from nanoconf.gui.widgets.controls import SteadyButton, small_button
 
 
 class ActionsPanel(widgets.VBox):
@@ -26,8 +26,8 @@ class ActionsPanel(widgets.VBox):
     def __init__(self, state: AppState, work: Work):
         self._state, self._work = state, work
         self.estimate = widgets.HTML().add_class("nc-estimate")
-        self.predict = widgets.Button(description="Predict using ML").add_class("nc-predict")
-        self.run = widgets.Button(description="Run").add_class("nc-run")
+        self.predict = SteadyButton(description="Predict using ML").add_class("nc-predict")
+        self.run = SteadyButton(description="Run").add_class("nc-run")
         self.progress = widgets.FloatProgress(max=1.0).add_class("nc-progress")
         self._run_buttons = self._make_run_buttons()
         above = widgets.HBox([self.estimate, self._run_buttons]).add_class("nc-above")
@@ -63,10 +63,10 @@ class ActionsPanel(widgets.VBox):
     def _show(self, _change: Any = None) -> None:
         state = self._state
         simulating = state.simulating
-        self.predict.disabled = not state.valid
+        self.predict.off = not state.valid
         self.run.description = "Cancel" if simulating else "Run"
         waiting = state.phase in (RunPhase.STARTING, RunPhase.CANCELLING)
-        self.run.disabled = waiting or not (simulating or state.runnable)
+        self.run.off = waiting or not (simulating or state.runnable)
         (self.run.add_class if simulating else self.run.remove_class)("nc-cancel")
         self.estimate.value = escape(words.estimate(state.estimate if state.valid else None))
         self._show_run_buttons()

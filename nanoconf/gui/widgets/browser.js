@@ -1,6 +1,6 @@
 // Browser side of the page: store the user's inputs, measure the space for figures, let the focus
 // leave figures, download files, name the controls for screen readers, follow the page's address,
-// detect a lost kernel, and shut the kernel down with the page. See browser.py.
+// keep messages in order, detect a lost kernel, and shut the kernel down with the page. See browser.py.
 
 const KEY = "nanoconf";
 const PULSE_MS = 2000;
@@ -38,6 +38,16 @@ const ATTRIBUTES = [
   [".nc-lesson-strip", { role: "region", "aria-label": "Lesson" }],
   [".nc-about", { role: "region", tabindex: "0", "aria-label": "About" }],
   [".nc-progress", { role: "progressbar", "aria-label": "Progress of the simulation" }],
+];
+
+// Buttons that are off without being disabled; see SteadyButton in controls.py.
+const STEADY = ".nc-predict, .nc-run";
+
+// What receives the focus when the focused control disappears, by the surroundings of that control.
+const SUCCESSORS = [
+  [".nc-actions", ".nc-run"],
+  [".nc-lesson-strip", ".nc-lessons"],
+  [".nc-lessons", ".nc-lesson-strip .jupyter-button"],
 ];
 
 // Buttons that stay pressed.
@@ -203,6 +213,36 @@ function leave(figure) {
   figure.closest(".nc-tabs")?.querySelector("[role=tab][aria-selected=true]")?.focus();
 }
 
+// Pass the focus on when the focused control disappears: the browser would only drop it.
+function keepFocus(el) {
+  const app = el.closest(".nc-app");
+  if (!app) return () => {};
+  let last = null;
+  const enter = (event) => {
+    last = event.target;
+  };
+  // The user moved the focus away from a control that is still there and enabled.
+  const leave = ({ relatedTarget, target }) => {
+    if (!relatedTarget && !target.disabled && target.checkVisibility()) last = null;
+  };
+  const check = () => {
+    const dropped = [document.body, last].includes(document.activeElement);
+    if (!last || !dropped || last.checkVisibility()) return;
+    const [, successor] = SUCCESSORS.find(([around]) => last.closest(around)) ?? [];
+    const next = successor && app.querySelector(successor);
+    if (next?.checkVisibility()) next.focus({ preventScroll: true });
+  };
+  const observer = new MutationObserver(check);
+  observer.observe(app, { attributeFilter: ["class", "style"], childList: true, subtree: true });
+  app.addEventListener("focusin", enter);
+  app.addEventListener("focusout", leave);
+  return () => {
+    observer.disconnect();
+    app.removeEventListener("focusin", enter);
+    app.removeEventListener("focusout", leave);
+  };
+}
+
 // Complete the accessible names, roles and states of the page's controls whenever it changes.
 function describePage(el) {
   const app = el.closest(".nc-app");
@@ -213,6 +253,7 @@ function describePage(el) {
     }
     app.querySelectorAll("input[title], select[title]").forEach(nameByTitle);
     app.querySelectorAll(TOGGLES).forEach(describeToggle);
+    app.querySelectorAll(STEADY).forEach(describeSteady);
     app.querySelectorAll(".nc-number input[type=text]").forEach(describeNumber);
     app.querySelectorAll(".widget-slider").forEach(describeSlider);
   };
@@ -231,6 +272,10 @@ function nameByTitle(field) {
 
 function describeToggle(button) {
   set(button, "aria-pressed", String(button.classList.contains("mod-active")));
+}
+
+function describeSteady(button) {
+  set(button, "aria-disabled", button.classList.contains("nc-off") ? "true" : null);
 }
 
 // Link a number with its training range and, if it is refused, with the message below it.
@@ -314,6 +359,40 @@ function listen(model, el) {
   };
 }
 
+// ipywidgets holds a change back while the kernel handles the previous change of the same widget, but
+// sends a click at once: a busy kernel would start a run before it hears of the last digits that were
+// typed. Send all that is held back before a message of another widget, and before a click.
+function keepOrder({ widget_manager }) {
+  const held = new Set();
+  const flush = (sender) => {
+    for (const model of held) {
+      if (model === sender) continue;
+      held.delete(model);
+      if (model._msg_buffer === null || !model.comm_live) continue;
+      const sent = model.send_sync_message(model._msg_buffer, model._msg_buffer_callbacks);
+      model.rememberLastUpdateFor(sent);
+      model._msg_buffer = model._msg_buffer_callbacks = null;
+    }
+  };
+  let restore = () => {};
+  const loaded = widget_manager.loadClass("WidgetModel", "@jupyter-widgets/base", "2.0.0");
+  loaded.then(({ prototype }) => {
+    const { send, sync } = prototype;
+    prototype.send = function (...message) {
+      flush();
+      return send.apply(this, message);
+    };
+    prototype.sync = function (...change) {
+      flush(this);
+      const result = sync.apply(this, change);
+      if (this._msg_buffer !== null) held.add(this);
+      return result;
+    };
+    restore = () => Object.assign(prototype, { send, sync });
+  });
+  return () => restore();
+}
+
 // Before a page unloads, Voila's script asks the server to shut the kernel down. To prevent
 // cross-site request forgery, the server refuses a request that does not repeat a token from a
 // cookie. Set the cookie, and send the request for pages that close without this event, as on
@@ -346,8 +425,8 @@ export default {
     // The rest of the page may be attached slightly later.
     const stops = [];
     const frame = requestAnimationFrame(() => {
-      stops.push(measure(model, el), freeKeyboard(el), describePage(el));
-      stops.push(listen(model, el), endKernelWithPage(), followAddress(model));
+      stops.push(measure(model, el), freeKeyboard(el), describePage(el), keepFocus(el));
+      stops.push(listen(model, el), endKernelWithPage(), followAddress(model), keepOrder(model));
       const notice = el.querySelector("span");
       el.querySelector("button")?.addEventListener("click", () => reload(notice));
       open(model);

@@ -20,6 +20,10 @@ from nanoconf.gui.widgets.controls import small_button
 
 FOOTER_HEIGHT = 28
 SMALLEST = (320, 220)
+MEDIUM, NARROW, CONTROL_ROW = 820, 640, 34
+"""Widths (CSS pixels) of the tab below which its controls take more rows, and the height of such a
+row: see `style.css`."""
+
 STACKED_HEIGHT = 320
 """Minimum height of each stacked chart."""
 
@@ -41,8 +45,8 @@ class Canvas(widgets.VBox):
         Title of the figure: that of its tab, or one of `Tab.figures`.
     plot : callable
         Makes the `Plot`.
-    reserved : int
-        Height (CSS pixels) of the other contents of the tab.
+    reserved : callable
+        Height (CSS pixels) of the other contents of the tab, as a function of its width.
     watched : tuple of str
         Traits of the state that the plot depends on.
     """
@@ -52,7 +56,7 @@ class Canvas(widgets.VBox):
         state: AppState,
         title: str,
         plot: Callable[[], Plot],
-        reserved: int = 0,
+        reserved: Callable[[int], int] = lambda _width: 0,
         watched: tuple[str, ...] = (),
     ):
         self._state, self._title, self._plot, self._reserved = state, title, plot, reserved
@@ -105,21 +109,26 @@ class Canvas(widgets.VBox):
         else:
             self._canvas.fit(*self._size(plot))
             self._canvas.paint(plot, theme)
+        self._mark("nc-painted-dark", self._state.dark)
+        self._mark("nc-stacked", stacked(len(plot.charts), self._state.stage[0]))
         self.numbers.value = _numbers(plot)
         self.table.value = as_html(plot) if self.data.value else ""
         self.save.disabled = not plot.curves
         # Store the function, because the plot itself is outdated once the figure is hidden.
         self._state.drawn = {**self._state.drawn, self._title: self._plot}
 
+    def _mark(self, name: str, wanted: bool) -> None:
+        (self.add_class if wanted else self.remove_class)(name)
+
     def _size(self, plot: Plot) -> tuple[int, int]:
         width, height = self._state.stage
-        height -= FOOTER_HEIGHT + self._reserved
+        height -= FOOTER_HEIGHT + self._reserved(width)
         charts = len(plot.charts)
         lowest = charts * STACKED_HEIGHT if stacked(charts, width) else SMALLEST[1]
         return max(SMALLEST[0], width), max(lowest, height)
 
     def _table_toggled(self, change: Any) -> None:
-        (self.add_class if change["new"] else self.remove_class)("nc-tabled")
+        self._mark("nc-tabled", change["new"])
         self._refresh()
 
     def _save(self) -> None:

@@ -41,6 +41,7 @@ class HeaderPanel(widgets.HBox):
 
     def _show(self, _change: Any = None) -> None:
         card = self._state.model
-        error = words.percent(card.metrics.typical_error)
-        name = f"model {card.name.removeprefix('model').lstrip('-')}"
-        self.model.value = f"<span title='{HINT}'>{escape(name)} · typical error {error}</span>"
+        text = f"model {card.name.removeprefix('model').lstrip('-')}"
+        if card.metrics is not None:
+            text += f" · typical error {words.percent(card.metrics.typical_error)}"
+        self.model.value = f"<span title='{HINT}'>{escape(text)}</span>"

@@ -119,7 +119,7 @@ def trained_words(field: Field, low: float, high: float) -> str:
     if low == high:
         return f"ML model trained for {field.short(low)}{unit} only"
     text = f"ML model trained for {field.short(low)} to {field.short(high)}{unit}"
-    return f"{text}, equal to d" if field.name == "negative_diameter" else text
+    return f"{text}, only if equal to d" if field.name == "negative_diameter" else text
 
 
 def training_range(card: Card | None, field: Field) -> tuple[float, float] | None:

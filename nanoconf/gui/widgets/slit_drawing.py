@@ -35,7 +35,7 @@ LEGEND = 175
 
 
 class SlitDrawing(widgets.HTML):
-    """The slit that the inputs describe; invalid inputs leave the last drawing."""
+    """The slit that the inputs describe; invalid inputs leave the last drawing unchanged."""
 
     def __init__(self, state: AppState):
         self._state = state
@@ -83,7 +83,7 @@ def slit_svg(system: SlitSystem) -> str:
 def sizes(system: SlitSystem) -> tuple[float, tuple[float, float]]:
     """Return the gap between the walls and the diameters of both ions (px).
 
-    All have the same scale, unless ions or gap would be too small to be seen.
+    All have the same scale, unless the ions or the gap would be too small to see.
     """
     scale = min(ROOM / system.confinement_length, LARGEST / max(system.diameters))
     positive, negative = (max(SMALLEST, scale * each) for each in system.diameters)
@@ -113,7 +113,7 @@ def _offset(diameter: float) -> float:
 
 
 def _count(span: float, diameter: float, neutral: int) -> int:
-    """Return how many ions fit side by side: a multiple of the neutral number, if that fits.
+    """Return how many ions fit side by side: a multiple of `neutral`, if that many fit.
 
     Parameters
     ----------

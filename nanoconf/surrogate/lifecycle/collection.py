@@ -8,7 +8,7 @@ from dataclasses import fields
 import numpy as np
 
 from backend.engines import registry
-from backend.profiles.bins import HALF
+from backend.profiles.bins import HALF, bin_centres
 from backend.runs.run import DamagedRun, Run
 from backend.runs.run_state import RunState
 from backend.sampling.result import SimulationResult
@@ -35,14 +35,28 @@ def eligible(run: Run, domain: Domain, excluded: Collection[str]) -> bool:
     excluded : collection of str
         Keys (`system_key`) of the systems used to evaluate models.
     """
-    if run.state != RunState.DONE:
+    result = intact_result(run)
+    if result is None:
         return False
     try:
-        result = run.result()
         domain.check(result.system)
-    except (DamagedRun, InvalidInput, OSError, ValueError, KeyError):
+    except InvalidInput:
         return False
     return system_key(result.system) not in excluded and _passes_checks(result)
+
+
+def intact_result(run: Run) -> SimulationResult | None:
+    """Return the result of a run, over the bins that models use; None if there is none."""
+    if run.state != RunState.DONE:
+        return None
+    try:
+        result = run.result()
+    except DamagedRun:
+        return None
+    positive = result.profiles.positive  # both species have the same bins
+    centres = bin_centres(result.system)
+    same = positive.z.shape == centres.shape and np.allclose(positive.z, centres, atol=1e-4)
+    return result if same else None
 
 
 def _passes_checks(result: SimulationResult) -> bool:
@@ -60,8 +74,8 @@ def _passes_checks(result: SimulationResult) -> bool:
 
 
 def simulations(runs: Iterable[Run]) -> Simulations:
-    """Return the profiles of finished runs."""
-    results = [run.result() for run in runs]
+    """Return the profiles of finished runs, except those that have been damaged since."""
+    results = [result for run in runs if (result := intact_result(run)) is not None]
     # the box size does not affect the profile
     names = [field.name for field in fields(SlitSystem) if field.name != "negative_ions"]
 

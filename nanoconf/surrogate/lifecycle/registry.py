@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backend.files import read_json, write_json
 from backend.runs.archive import default_home
-from nanoconf.surrogate.card import CARD, Card
-
-CURRENT = "current.json"
-"""File in a folder of models whose ``{"model": NAME}`` names the current one. Without it, the
-newest model that was not rejected is current. The file in the home may name a model of the package,
-and lists the previous ones under ``"before"``."""
+from nanoconf.surrogate.card import CARD, KIND, Card
+from nanoconf.surrogate.lifecycle.choice import Choice
+from nanoconf.surrogate.runtime import FILES, Network, load_network, verified
 
 
 class ModelNotFound(FileNotFoundError):
-    """Raised if no trained model is found."""
+    """Raised if no usable model is found."""
+
+
+class ModelWarning(UserWarning):
+    """Warning about a model, or a file, that is passed over because it is damaged."""
 
 
 @dataclass(frozen=True)
@@ -54,113 +55,207 @@ class FoundModel:
         promotion = self.card.promotion
         return promotion.reason if promotion and not promotion.promoted else ""
 
+    @property
+    def damage(self) -> str:
+        """Reasons why the model, or one of its files, cannot be used; empty if there are none."""
+        reasons = []
+        for check in (self.load, self._verify_keras):
+            try:
+                check()
+            except ValueError as problem:
+                reasons.append(str(problem))
+        return "; ".join(unique(reasons))
+
+    def load(self, runtime: str = "litert") -> Network:
+        """Load the network.
+
+        Raises
+        ------
+        ValueError
+            If the kind is unknown, or the file of the network is missing or damaged.
+        """
+        self._check_kind()
+        return load_network(self.folder, runtime, self.card.sha256)
+
+    def _verify_keras(self) -> None:
+        """Verify the ``.keras`` file without importing TensorFlow."""
+        self._check_kind()
+        verified(self.folder, FILES["tensorflow"], self.card.sha256)
+
+    def _check_kind(self) -> None:
+        if self.card.kind != KIND:
+            raise ValueError(f"the model has the unknown kind {self.card.kind!r}; known: {KIND!r}")
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """Best usable model.
+
+    Attributes
+    ----------
+    model : FoundModel
+        The model on disk.
+    network : Network
+        Its network.
+    problems : list of str
+        Lines that name the damaged models and files found by the search.
+    """
+
+    model: FoundModel
+    network: Network
+    problems: list[str]
+
+
+# --- search ---------------------------------------------------------------------------------
+
 
 def models(path: str | Path | None = None) -> list[FoundModel]:
-    """Return all models, in the order of the search.
+    """Return all models with a readable card, in the order of the search.
+
+    A `ModelWarning` names each damaged model or file.
 
     Parameters
     ----------
     path : path, optional
         Folder to search instead of the default ones.
     """
-    try:
-        current = current_model(path).folder
-    except ModelNotFound:
-        current = None
-    return [
-        FoundModel(model.folder, model.source, model.card, current=model.folder == current)
+    problems: list[str] = []
+    current = None
+    with suppress(ModelNotFound):
+        loaded = load_current(path)
+        current, problems = loaded.model.folder, loaded.problems
+    found = [
+        replace(model, current=model.folder == current)
         for source, place in _places(path)
-        for model in _models_in(place, source)
+        for model in _models_in(place, source, problems)
     ]
+    for model in found:
+        if damage := model.damage:
+            line = _unusable(model.folder, damage)
+            problems = [each for each in problems if not line.startswith(each)] + [line]
+    warn_of(problems)
+    return found
 
 
-def current_model(path: str | Path | None = None) -> FoundModel:
-    """Return the model that `Surrogate.load` loads.
+def load_current(path: str | Path | None = None, runtime: str = "litert") -> LoadedModel:
+    """Load the best usable model: the chosen one, else a previous one, else the newest.
+
+    Parameters
+    ----------
+    path, runtime
+        As in `Surrogate.load`.
 
     Raises
     ------
     ModelNotFound
-        If there is no model, or none in the folder given by the argument or ``NANOCONF_MODELS``.
+        If there is no usable model, or none in the folder given by the argument or
+        ``NANOCONF_MODELS``.
     """
-    places = _places(path)
-    if path is None and (chosen := _chosen_in_home()):
-        return chosen
-    for source, place in places:
-        found = _models_in(place, source)
-        if source != "argument":
-            found = [model for model in found if not model.rejected]
-        if found:
-            return FoundModel(found[0].folder, source, found[0].card, current=True)
-        if source in ("argument", "NANOCONF_MODELS"):
-            break
-    searched = ", ".join(str(place) for _, place in places)
-    raise ModelNotFound(f"there is no trained model in {searched}; `nanoconf train` creates one")
+    problems: list[str] = []
+    for model in _candidates(path, problems):
+        try:
+            network = model.load(runtime)
+        except ValueError as problem:
+            problems.append(_unusable(model.folder, problem))
+        else:
+            return LoadedModel(replace(model, current=True), network, unique(problems))
+    searched = ", ".join(str(place) for _, place in _searched(path))
+    reasons = "".join(f"; {line}" for line in unique(problems))
+    raise ModelNotFound(
+        f"there is no trained model in {searched}{reasons}; `nanoconf train` creates one"
+    )
+
+
+def _candidates(path: str | Path | None, problems: list[str]) -> Iterator[FoundModel]:
+    """Yield the models in order of preference; rejected ones only if they were chosen."""
+    places = _searched(path)
+    found = [m for source, place in places for m in _models_in(place, source, problems)]
+    choice = Choice.load_or_note(places[0][1], problems)
+    if choice.model and not any(_is_called(model, choice.model) for model in found):
+        problems.append(f"the chosen model, {choice.model[:80]!r}, is missing or damaged")
+    ranked = {
+        model.folder: model for name in choice.names for model in found if _is_called(model, name)
+    }
+    for model in found:
+        if model.source == "argument" or not model.rejected:
+            ranked.setdefault(model.folder, model)
+    yield from ranked.values()
+
+
+def warn_of(problems: Iterable[str]) -> None:
+    """Issue a `ModelWarning` for each problem."""
+    for problem in unique(problems):
+        warnings.warn(problem, ModelWarning, stacklevel=3)
+
+
+def unique(lines: Iterable[str]) -> list[str]:
+    """Return the lines without repetitions."""
+    return list(dict.fromkeys(lines))
+
+
+# --- choice ---------------------------------------------------------------------------------
 
 
 def promote(name: str) -> FoundModel:
-    """Make a model of the home or of the package the current one.
+    """Make a model in the archive folder or in the package the current one.
 
     Raises
     ------
     ModelNotFound
-        If there is no model of that name.
+        If there is no usable model of that name.
     """
-    model = _named(name)
+    problems: list[str] = []
+    model = _usable(name, problems)
     if model is None:
-        known = ", ".join(sorted({found.name for found in models()}))
-        raise ModelNotFound(f"there is no model {name}; known: {known or 'none'}")
-    before = _history()
-    if current := _current_or_none():
-        before = [*before, current.name]
-    _remember(name, before)
+        known = ", ".join(sorted({found.name for found in _at_home(problems)}))
+        reasons = "".join(f"; {line}" for line in unique(problems))
+        raise ModelNotFound(f"there is no model {name}; known: {known or 'none'}{reasons}")
+    before = Choice.load_or_note(home_models(), problems).before
+    with suppress(ModelNotFound):  # no model was in use
+        before = (*before, load_current().model.name)
+    Choice(model.name, before).save(home_models())
     return model
 
 
 def roll_back() -> FoundModel:
-    """Undo the last `promote`.
+    """Undo the last `promote`. A previous model that is damaged is skipped.
 
     Raises
     ------
     ModelNotFound
-        If there was no previous model, or it no longer exists.
+        If there was no previous model, or none is usable.
     """
-    before = _history()
-    model = _named(before[-1]) if before else None
+    problems: list[str] = []
+    before = Choice.load_or_note(home_models(), problems).before
+    for index in reversed(range(len(before))):
+        if model := _usable(before[index], problems):
+            warn_of(problems)
+            Choice(model.name, before[:index]).save(home_models())
+            return model
+    reasons = "".join(f"; {line}" for line in unique(problems))
+    raise ModelNotFound(f"there is no previous model{reasons}")
+
+
+def _usable(name: str, problems: list[str]) -> FoundModel | None:
+    """Return the model of that name; None, with a problem, if it is missing or damaged."""
+    model = next((each for each in _at_home(problems) if each.name == name), None)
     if model is None:
-        raise ModelNotFound("there is no previous model")
-    _remember(model.name, before[:-1])
+        return None
+    try:
+        model.load()
+    except ValueError as problem:
+        problems.append(_unusable(model.folder, problem))
+        return None
     return model
 
 
-def _current_or_none() -> FoundModel | None:
-    try:
-        return current_model()
-    except ModelNotFound:
-        return None
-
-
-def _named(name: str) -> FoundModel | None:
+def _at_home(problems: list[str]) -> list[FoundModel]:
+    """Return the models in the archive folder and in the package."""
     places = [("home", home_models()), ("package", package_models())]
-    found = [model for source, place in places for model in _models_in(place, source)]
-    return next((model for model in found if model.name == name), None)
+    return [m for source, place in places for m in _models_in(place, source, problems)]
 
 
-def _chosen_in_home() -> FoundModel | None:
-    """Return the model named by `CURRENT` in the home; ``NANOCONF_MODELS`` takes precedence."""
-    if os.environ.get("NANOCONF_MODELS") or not (home_models() / CURRENT).is_file():
-        return None
-    model = _named(read_json(home_models() / CURRENT)["model"])
-    return None if model is None else replace(model, current=True)
-
-
-def _history() -> list[str]:
-    file = home_models() / CURRENT
-    return read_json(file).get("before", []) if file.is_file() else []
-
-
-def _remember(name: str, before: list[str]) -> None:
-    home_models().mkdir(parents=True, exist_ok=True)
-    write_json(home_models() / CURRENT, {"model": name, "before": before})
+# --- folders --------------------------------------------------------------------------------
 
 
 def home_models() -> Path:
@@ -175,7 +270,22 @@ def package_models() -> Path:
     return checkout if (package.parent / "pyproject.toml").is_file() else installed
 
 
+def model_folders(place: Path) -> list[Path]:
+    """Return the folders with a card or a network: the folder itself, or those in it."""
+    files = (CARD, *FILES.values())
+    if any((place / file).exists() for file in files):
+        return [place]
+    if not place.is_dir():
+        return []
+    return [
+        folder
+        for folder in sorted(place.iterdir())
+        if not folder.name.startswith(".") and any((folder / file).exists() for file in files)
+    ]
+
+
 def _places(path: str | Path | None) -> list[tuple[str, Path]]:
+    """Return the source and the path of the folders to list."""
     if path is not None:
         return [("argument", Path(path).expanduser())]
     places = [("home", home_models()), ("package", package_models())]
@@ -184,25 +294,35 @@ def _places(path: str | Path | None) -> list[tuple[str, Path]]:
     return places
 
 
-def _models_in(place: Path, source: str) -> list[FoundModel]:
+def _searched(path: str | Path | None) -> list[tuple[str, Path]]:
+    """Return the folders to load a model from: only the given one, if there is one."""
+    places = _places(path)
+    return places[:1] if places[0][0] in ("argument", "NANOCONF_MODELS") else places
+
+
+def _models_in(place: Path, source: str, problems: list[str]) -> list[FoundModel]:
     """Return the models in a folder (one or several); the current one first, then the newest."""
-    if (place / CARD).is_file():
-        return _read([place], source)
-    if not place.is_dir():
-        return []
-    folders = [card.parent for card in place.glob(f"*/{CARD}")]
-    found = _read([folder for folder in folders if not folder.name.startswith(".")], source)
-    found.sort(key=lambda model: model.card.created, reverse=True)
-    chosen = read_json(place / CURRENT)["model"] if (place / CURRENT).is_file() else None
-    return sorted(found, key=lambda model: model.folder.name != chosen)
-
-
-def _read(folders: Sequence[Path], source: str) -> list[FoundModel]:
-    """Read the models in folders; issue a warning for each model that cannot be read."""
     found = []
+    try:
+        folders = model_folders(place)
+    except OSError as error:
+        problems.append(f"{place} cannot be read ({error.strerror})")
+        return []
     for folder in folders:
         try:
             found.append(FoundModel(folder, source, Card.load(folder)))
-        except (OSError, ValueError) as problem:
-            warnings.warn(f"{folder} holds no usable model: {problem}", stacklevel=2)
-    return found
+        except ValueError as problem:
+            problems.append(_unusable(folder, problem))
+        except OSError as error:
+            problems.append(_unusable(folder, f"{CARD} cannot be read ({error.strerror})"))
+    found.sort(key=lambda model: model.card.created, reverse=True)
+    choice = Choice.load_or_note(place, problems)
+    return sorted(found, key=lambda model: model.folder.name != choice.model)
+
+
+def _is_called(model: FoundModel, name: str) -> bool:
+    return name in (model.name, model.folder.name)
+
+
+def _unusable(folder: Path, problem: object) -> str:
+    return f"{folder} holds no usable model: {problem}"

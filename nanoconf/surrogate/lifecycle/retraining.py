@@ -121,7 +121,8 @@ def _record(folder: Path, decision: Promotion, runs: int) -> None:
 
 
 def _next_name() -> str:
-    numbers = [
-        int(found[1]) for model in registry.models() if (found := NUMBERED.fullmatch(model.name))
-    ]
+    # the folders, not the cards: a damaged model keeps its number
+    places = (registry.home_models(), registry.package_models())
+    folders = [folder for place in places for folder in registry.model_folders(place)]
+    numbers = [int(found[1]) for each in folders if (found := NUMBERED.fullmatch(each.name))]
     return f"model-{max(numbers, default=0) + 1}"

@@ -70,7 +70,7 @@ def test_the_example_is_valid_and_shows_every_default():
         ("shared = true", "clusters.one.max_runs = 0: must be 1 or more if shared = true"),
     ],
 )
-def test_invalid_keys_and_values_are_named(file, capsys, line, refusal):
+def test_the_error_names_an_invalid_key_or_value(file, capsys, line, refusal):
     file.write_text(f'[clusters.one]\nhost = "login"\n{line}\n')
     assert main(["cluster", "list"]) == 2
     said = capsys.readouterr().err
@@ -258,7 +258,7 @@ RECORDED = {
         ("FINAL 75", RunState.FAILED, "interrupted", "was terminated"),
     ],
 )
-def test_slurms_states_have_names_reasons_and_advice(name, state, error, words):
+def test_slurm_states_have_names_reasons_and_advice(name, state, error, words):
     end = endings.ending(_task(RECORDED[name]), "", 7, 30)
     assert (end.state, end.error) == (state, error)
     assert words in end.reason and "job 7" in end.reason and "\n" not in end.reason

@@ -108,7 +108,7 @@ def test_no_data_are_lost_when_the_connection_drops_repeatedly(
     assert submitted_once(desk, run)
     assert run.result().positive.density == pytest.approx(undisturbed, rel=1e-6)
     assert cuts > 5
-    assert any("trying again" in line or "broke" in line for line in desk.said)
+    assert any("trying again" in line or "was lost" in line for line in desk.said)
 
 
 def test_a_run_waits_for_the_network(make_desk, cluster):
@@ -266,7 +266,7 @@ def test_the_next_run_resumes_from_the_checkpoint_left_at_a_time_limit(desk, clu
     assert again.result().positive.density == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_refused_job_returns_its_checkpoint(desk, cluster):
+def test_a_refused_job_keeps_its_checkpoint_for_the_next_run(desk, cluster):
     first = desk.submit(LONG_ENOUGH)
     desk.running(first)
     desk.until(lambda: first.progress().fraction > 0.1)
@@ -313,7 +313,7 @@ def test_a_task_waits_for_a_worker_left_on_a_failed_node(desk):
     assert desk.finish(run) == RunState.DONE
 
 
-def test_a_permanent_node_failure_ends_the_run_with_slurms_reason(desk, cluster):
+def test_a_permanent_node_failure_ends_the_run_with_the_reason_from_slurm(desk, cluster):
     run = desk.submit(LONG)
     desk.running(run)
     cluster.slurm("scontrol", "update", f"JobId={desk.status(run)['job_id']}", "Requeue=0")
@@ -330,7 +330,7 @@ def test_scancel_ends_the_run_as_cancelled(desk, cluster):
     assert "not by nanoconf" in run.reason
 
 
-def test_an_unknown_partition_is_refused_with_slurms_message(make_desk):
+def test_an_unknown_partition_is_refused_with_the_message_from_slurm(make_desk):
     desk = make_desk(partition="nowhere")
     run = refused(desk, "slurm-refused")
     assert "invalid partition name specified" in run.reason.lower()
@@ -411,7 +411,7 @@ def test_the_wrong_key_is_refused(make_desk, tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"no key at all"])
-def test_an_unreadable_key_is_named(make_desk, tmp_path, monkeypatch, content):
+def test_the_error_names_an_unreadable_key(make_desk, tmp_path, monkeypatch, content):
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     path = tmp_path / "key"
     if content:
@@ -549,7 +549,9 @@ def stand_in(cluster, name, script):
         "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
     ],
 )
-def test_refused_accounts_and_limits_are_reported_with_slurms_message(make_desk, cluster, words):
+def test_refused_accounts_and_limits_are_reported_with_the_message_from_slurm(
+    make_desk, cluster, words
+):
     said = f"sbatch: error: Batch job submission failed: {words}"
     setup = stand_in(cluster, "sbatch", f"echo {shlex.quote(said)} >&2; exit 1")
     try:
@@ -590,14 +592,14 @@ def test_a_job_killed_for_its_memory_use_is_reported_as_such(make_desk, cluster)
 # --- versions -------------------------------------------------------------------------------
 
 
-def test_a_run_of_another_version_is_refused_before_submission(desk, cluster):
+def test_a_run_from_another_version_is_refused_before_submission(desk, cluster):
     before = cluster.answered("REQUEST_SUBMIT_BATCH_JOB")
     run = desk.submit(QUICK)
     write_json(run.folder / "run.json", {**run.request, "version": "0.0.1"})
     desk.restart()
     desk.step()
     assert (run.state, run.error) == (RunState.FAILED, "other-version")
-    assert "requested by nanoconf 0.0.1" in run.reason and "run it again" in run.reason
+    assert "requested by nanoconf 0.0.1" in run.reason and "repeat it" in run.reason
     assert cluster.answered("REQUEST_SUBMIT_BATCH_JOB") == before
     assert not desk.status(run)
 

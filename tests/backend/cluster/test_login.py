@@ -128,7 +128,7 @@ def test_login_goes_through_the_keeper_which_holds_the_connection(
     assert CODE.encode() not in everything
 
 
-def test_login_needs_the_keepers_password(home, monkeypatch):
+def test_login_needs_the_password_of_the_keeper(home, monkeypatch):
     ensure_keeper(home)
     until(lambda: (home / logins.FILE).exists(), "the keeper to receive people")
     assert (home / logins.FILE).stat().st_mode & 0o077 == 0

@@ -131,7 +131,7 @@ def test_a_link_that_freezes_during_a_command_is_abandoned(
 
     with monkeypatch.context() as frozen:
         frozen.setattr(paramiko.Channel, moment, freeze)
-        with pytest.raises(ClusterProblem, match=r"broke \(timed out\)") as caught:
+        with pytest.raises(ClusterProblem, match=r"was lost \(timed out\)") as caught:
             connection.run(command, data, silence=1.0)
     assert caught.value.name == "lost"
     relay.thaw()
@@ -172,7 +172,7 @@ def test_a_changed_key_of_a_jump_host_is_not_trusted(describe, cluster, relay, t
     before = known.read_text()
     describe(known_hosts=str(known), jump_host=address(cluster, relay.port))
     assert main(["cluster", "trust"]) == 1
-    assert "a different key of" in (said := capfd.readouterr().err) and f":{relay.port}" in said
+    assert "a different key for" in (said := capfd.readouterr().err) and f":{relay.port}" in said
     assert known.read_text() == before
 
 
@@ -287,7 +287,7 @@ def test_an_interrupted_installation_leaves_nothing_incomplete(make_desk, cluste
     desk.step()
     assert relay.passed["up"] == half and relay.connections == 0
     assert any("installing the worker" in line for line in desk.said)
-    assert "broke" in desk.status(run)["note"] and not run.finished
+    assert "was lost" in desk.status(run)["note"] and not run.finished
     assert not folder.exists()
     engine_starts(desk, run)
     assert desk.slurm.submissions(desk.status(run)["job"]) == 1
@@ -323,7 +323,7 @@ def goes_on(desk, run):
     assert desk.finish(again) == RunState.CANCELLED
 
 
-def test_slurms_warning_before_the_time_limit_ends_a_run_cleanly(limited, cluster):
+def test_the_slurm_warning_before_the_time_limit_ends_a_run_cleanly(limited, cluster):
     """Slurm looks every 30 s, and gives two minutes' notice."""
     desk, run = limited
     job = f"JobId={desk.status(run)['job_id']}"

@@ -94,7 +94,7 @@ def test_a_slow_shell_is_reported_even_without_a_terminal(describe, bashrc, tmp_
         rest = process.stderr.read()
     assert process.returncode == 0, line + rest
     assert line.startswith(f"{NAME}: ") and early
-    assert not NAMED.search(rest) and "broke" not in rest
+    assert not NAMED.search(rest) and "was lost" not in rest
 
 
 def test_a_slow_shell_is_reported_in_the_status_and_on_the_page(describe, home, hangs, monkeypatch):
@@ -203,7 +203,7 @@ def test_a_link_that_freezes_while_the_shell_starts_is_abandoned(describe, clust
             said.append(line)
             relay.freeze()
 
-        gave_up = pytest.raises(ClusterProblem, match=r"broke \(timed out\)")
+        gave_up = pytest.raises(ClusterProblem, match=r"was lost \(timed out\)")
         with Connection(hosts.target_of(get()), say) as connection, gave_up as caught:
             connection.run("echo there", silence=4.0)
     assert caught.value.name == "lost"
@@ -220,7 +220,7 @@ def test_a_shell_that_never_starts_fails_the_run(make_desk, cluster, hangs, monk
         desk.step()
     assert (run.state, run.error) == (RunState.FAILED, "login-shell")
     assert "the login shell has not started after 3 s" in run.reason
-    assert f"check ~/.bashrc on {cluster.host}" in run.reason and "broke" not in run.reason
+    assert f"check ~/.bashrc on {cluster.host}" in run.reason and "was lost" not in run.reason
     assert cluster.answered("REQUEST_SUBMIT_BATCH_JOB") == before
 
 

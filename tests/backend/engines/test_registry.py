@@ -104,7 +104,7 @@ def test_the_command_line_simulates_with_a_registered_engine(toy_everywhere, hom
     assert_ideal(SlitProfiles.load(out))
 
 
-def test_a_missing_module_is_named_before_a_run_starts(toy_everywhere, home, tmp_path):
+def test_a_missing_module_is_reported_before_a_run_starts(toy_everywhere, home, tmp_path):
     lines = REGISTERED_AT_START.replace("(TOY)", "(replace(TOY, modules=('numpy', 'no_such_one')))")
     text = f"from dataclasses import replace\n{lines}"
     (tmp_path / "sitecustomize.py").write_text(text)

@@ -119,7 +119,7 @@ def test_interactive_runs_do_not_wait_for_sweeps(home, monkeypatch):
     until(lambda: not workers(home))
 
 
-def test_the_number_of_running_runs_is_limited_by_the_cores(home, monkeypatch):
+def test_the_number_of_concurrent_runs_is_limited_by_the_number_of_cores(home, monkeypatch):
     monkeypatch.setenv("NANOCONF_CORES", "2")
     two_cores = RunSettings(duration_ns=100.0, replicas=2)
     runs = [submit(home, two_cores), submit(home, LONG)]
@@ -140,7 +140,7 @@ def test_a_run_uses_one_core_per_replica_up_to_the_cores_available(monkeypatch):
     assert local.cores() >= 1
 
 
-def test_a_keeper_of_another_version_is_replaced(home):
+def test_a_keeper_from_another_version_is_replaced(home):
     ensure_keeper(home)
     until(lambda: keepers(home) and is_locked(home / "keeper.lock"))
     until(lambda: (home / "keeper.lock").read_text().endswith("}\n"))

@@ -175,6 +175,18 @@ def test_a_result_is_saved_and_loaded_with_its_blocks(tmp_path):
         np.testing.assert_allclose(table[column], expected, rtol=1e-7, atol=1e-12)
 
 
+def test_a_charge_profile_takes_its_errors_from_a_file():
+    densities, residuals = next(runs(1))
+    stored = charge_of(densities, residuals=residuals).to_csv()
+    charge = charge_of(1.01 * densities).with_errors(stored)
+    expected = charge_of(densities, residuals=residuals)
+    np.testing.assert_allclose(charge.potential_error, expected.potential_error, rtol=1e-7)
+    np.testing.assert_allclose(charge.density, 1.01 * expected.density)
+    for damaged in ("", "z_nm,density_M\n", stored[: len(stored) // 2]):
+        with pytest.raises(ValueError):
+            charge.with_errors(damaged)
+
+
 def test_a_result_without_blocks_has_charges_but_no_errors(tmp_path):
     densities, residuals = next(runs(1))
     result = SimulationResult(CHARGED, RunSettings(), profiles(densities), {}, residuals)

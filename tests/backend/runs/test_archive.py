@@ -89,7 +89,7 @@ def test_an_identical_request_joins_a_run_that_is_queued_running_or_done(home):
     assert submit(home, RunSettings(duration_ns=5.0, seed=3), reuse=False).id != first.id
 
 
-def test_a_run_that_failed_was_cancelled_or_lost_its_files_is_not_joined(home):
+def test_failed_cancelled_and_incomplete_runs_are_not_joined(home):
     failed = submit(home)
     failed.settle(RunState.FAILED, "why")
     cancelled = submit(home)
@@ -101,7 +101,7 @@ def test_a_run_that_failed_was_cancelled_or_lost_its_files_is_not_joined(home):
     assert len({failed.id, cancelled.id, damaged.id, last.id}) == 4
 
 
-def test_a_sweeps_run_that_a_user_waits_for_becomes_interactive(home):
+def test_a_sweep_run_that_a_user_waits_for_becomes_interactive(home):
     run = submit(home, queue="sweep")
     assert run.queue == "sweep"
     assert submit(home, queue="sweep").queue == "sweep"
@@ -109,7 +109,7 @@ def test_a_sweeps_run_that_a_user_waits_for_becomes_interactive(home):
     assert run.queue == "interactive"
 
 
-def test_processes_that_submit_identical_requests_at_the_same_time_get_one_run(home):
+def test_processes_that_submit_identical_requests_at_the_same_time_share_one_run(home):
     code = """if True:
         import sys, time
         from backend.runs.archive import Archive
@@ -131,7 +131,7 @@ def test_processes_that_submit_identical_requests_at_the_same_time_get_one_run(h
     assert sorted(answers.pop().split()) == sorted(run.id for run in Archive(home).runs())
 
 
-def test_the_hash_depends_only_on_physics_engine_and_version():
+def test_the_hash_depends_only_on_the_physics_the_engine_and_the_version():
     assert inputs_hash(SYSTEM, QUICK) == inputs_hash(SYSTEM.replace(), QUICK)
     assert inputs_hash(SYSTEM, QUICK) != inputs_hash(SYSTEM.replace(wall="plane"), QUICK)
     big = 2**62
@@ -294,7 +294,7 @@ def test_the_length_of_a_run_is_the_requested_one_until_it_has_a_result(home):
         ("[]", Outcome()),
     ],
 )
-def test_the_main_numbers_of_a_result_are_known_without_its_profiles(home, summary, numbers):
+def test_the_main_numbers_of_a_result_can_be_read_without_its_profiles(home, summary, numbers):
     run = submit(home)
     assert run.outcome is None
     write_text(run.folder / "result.json", f'{{"summary": {summary}}}')
@@ -324,7 +324,7 @@ def test_a_queued_run_is_cancelled_at_once_without_a_keeper(home):
     assert read_json(run.folder / "failure.json")["state"] == RunState.CANCELLED
 
 
-def test_only_the_holder_of_its_lock_ends_a_run(home):
+def test_only_the_holder_of_the_lock_can_end_a_run(home):
     run = submit(home)
     lock = Lock(run.folder / "worker.lock")
     lock.acquire()
@@ -338,7 +338,7 @@ def test_only_the_holder_of_its_lock_ends_a_run(home):
     assert run.state == RunState.FAILED
 
 
-def test_a_result_takes_precedence_over_a_late_cancel(home):
+def test_a_result_takes_precedence_over_a_late_cancellation(home):
     run = submit(home)
     finish(run)
     run.cancel()

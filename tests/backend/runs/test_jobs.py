@@ -141,7 +141,7 @@ def come_to(run: Run, fraction: float) -> bool:
 # --- undisturbed runs -----------------------------------------------------------------------
 
 
-def test_a_run_returns_the_engines_result(place):
+def test_a_run_returns_the_result_of_the_engine(place):
     run = place.submit()
     assert run.state == RunState.QUEUED
     seen = []
@@ -162,7 +162,7 @@ def test_a_failed_run_has_a_reason(place):
     assert "time step" in run.reason
 
 
-def test_a_run_is_followed_cancelled_and_removed(place):
+def test_a_run_can_be_followed_and_cancelled_and_removed(place):
     run = place.start(LONG)
     until(lambda: run.partial_profiles() is not None)
     first = run.progress()
@@ -204,7 +204,7 @@ def test_identical_runs_are_simulated_once(place):
     assert first.id == second.id and second.joined
 
 
-def test_two_identical_requests_get_one_result(place):
+def test_two_identical_requests_share_one_result(place):
     code = """if True:
         import sys
         from nanoconf import SlitSystem, simulate

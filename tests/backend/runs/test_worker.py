@@ -13,6 +13,7 @@ import pytest
 from backend.engines.numba import engine
 from backend.files import write_json
 from backend.locks import Lock, is_locked
+from backend.profiles.charge import ChargeProfile
 from backend.runs import local
 from backend.runs.run import Run
 from backend.runs.run_state import RunState
@@ -64,7 +65,7 @@ def test_a_run_ends_with_all_files_of_its_result(home):
     assert "confinement_length 3.0" in log and "71 positive and 213 negative ions" in log
 
 
-def test_the_result_is_the_engines_result(home):
+def test_the_result_is_that_of_the_engine(home):
     run = submit(home)
     work(run).wait()
     expected = engine.run(SYSTEM, QUICK)
@@ -75,7 +76,7 @@ def test_the_result_is_the_engines_result(home):
     assert np.array_equal(run.result().residuals.left, expected.residuals.left)
 
 
-def test_a_result_of_a_version_without_blocks_can_be_read(home):
+def test_a_result_from_a_version_without_blocks_can_be_read(home):
     run = submit(home)
     work(run).wait()
     for name in ("charge.csv", "blocks.npz", "histogram.csv"):
@@ -92,7 +93,14 @@ def test_progress_and_profiles_can_be_read_during_a_run(home):
     progress = run.progress()
     assert 0 < progress.fraction < 1
     assert progress.steps_per_second > 0
-    assert run.partial_profiles().positive.density.shape == (300,)
+    profiles = run.partial_profiles()
+    assert profiles.positive.density.shape == (300,)
+    charge = run.partial_charge(profiles)
+    np.testing.assert_array_equal(
+        charge.potential, ChargeProfile.of(run.system, profiles).potential
+    )
+    for errors in (charge.density_error, charge.integrated_error, charge.potential_error):
+        assert np.isfinite(errors).all() and errors.max() > 0
     assert run.state == RunState.RUNNING
     run.cancel()
     worker.wait()
@@ -193,12 +201,12 @@ def test_invalid_input_is_recorded_as_the_reason(home):
     assert run.reason.startswith("salt_concentration = 9.0: must lie between")
 
 
-def test_a_request_of_another_version_is_refused(home):
+def test_a_request_from_another_version_is_refused(home):
     run = submit(home)
     rewrite(run, version="0.0.0")
     assert work(run).wait() == 1
     assert run.error == "other-version"
-    assert "requested by nanoconf 0.0.0" in run.reason and "run it again" in run.reason
+    assert "requested by nanoconf 0.0.0" in run.reason and "repeat it" in run.reason
 
 
 def test_an_unexpected_error_is_reported_in_detail(home):

@@ -1,16 +1,20 @@
 """Error bars agree with the spread of independent runs."""
 
 import numpy as np
+import pytest
 
 from backend.engines.numba.engine import run
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
 
 
-def test_the_spread_of_forty_seeds_agrees_with_their_error_bars():
-    """With forty seeds, the statistical error of the ratio is 8 %."""
+@pytest.mark.parametrize(
+    ("seeds", "low", "high"), [(16, 0.7, 1.4), pytest.param(40, 0.8, 1.25, marks=pytest.mark.long)]
+)
+def test_the_spread_of_independent_runs_agrees_with_their_error_bars(seeds, low, high):
+    """The statistical error of the ratio is 8 % with forty seeds, and 13 % with sixteen."""
     profiles = []
-    for seed in range(301, 341):
+    for seed in range(301, 301 + seeds):
         result = run(SlitSystem(), RunSettings(duration_ns=0.5, seed=seed), threads=2)
         profiles.append(result.profiles.by_species())
     for species in SPECIES:
@@ -20,4 +24,4 @@ def test_the_spread_of_forty_seeds_agrees_with_their_error_bars():
         spread = density.std(axis=0, ddof=1)[counted]
         bars = np.sqrt((error**2).mean(axis=0))[counted]
         print(f"{species}: spread over bars {np.median(spread / bars):.2f}")
-        assert 0.8 <= np.median(spread / bars) <= 1.25
+        assert low <= np.median(spread / bars) <= high

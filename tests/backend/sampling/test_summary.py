@@ -39,7 +39,7 @@ def test_a_summary_is_read_into_typed_sections():
     assert other.checks is not None and other.checks.own == {} and not other.converged
 
 
-def test_a_summary_of_an_earlier_version_lacks_what_was_not_recorded():
+def test_a_summary_from_an_earlier_version_lacks_what_was_not_recorded():
     values = {name: value for name, value in NUMBA.items() if name != "simulated_ns"}
     values["checks"] = {k: v for k, v in NUMBA["checks"].items() if k != "estimators"}
     summary = Summary.from_dict(values)
@@ -49,7 +49,7 @@ def test_a_summary_of_an_earlier_version_lacks_what_was_not_recorded():
     assert Summary.from_dict({}).to_dict() == {} and not Summary().converged
 
 
-def test_keys_of_a_later_version_are_kept():
+def test_keys_from_a_later_version_are_kept():
     values = NUMBA | {"diffusion": {"positive": 0.1}}
     assert Summary.from_dict(values).to_dict() == values
 

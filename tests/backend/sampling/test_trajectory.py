@@ -123,7 +123,7 @@ def test_lammps_saves_snapshots_too(tmp_path):
     assert len(read(snapshots, tmp_path, "trajectory.xyz").trajectory) == 6
 
 
-def test_too_many_snapshots_are_refused_before_anything_starts(home, tmp_path):
+def test_a_request_for_too_many_snapshots_is_refused_before_anything_starts(home, tmp_path):
     many = replace(STEADY, snapshots=5000)
     with pytest.raises(InvalidInput, match=r"snapshots = 5000: at most \d+ with 284 ions"):
         submit(home, many)

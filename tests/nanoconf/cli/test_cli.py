@@ -245,7 +245,7 @@ def test_an_unwritable_home_is_refused(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "output").exists()
 
 
-def test_without_a_command_it_prints_the_usage(capsys):
+def test_without_a_command_nanoconf_prints_the_usage(capsys):
     assert nanoconf() == 2
     assert "nanoconf --help" in capsys.readouterr().err
 
@@ -276,7 +276,7 @@ def test_simulate_writes_all_files_of_the_result(home, tmp_path, capsys):
     assert "contact" in capsys.readouterr().out
 
 
-def test_the_same_command_again_reuses_the_stored_result(home, tmp_path):
+def test_repeating_the_command_reuses_the_stored_result(home, tmp_path):
     assert nanoconf("simulate", *QUICK, "-o", tmp_path / "1") == 0
     assert nanoconf("simulate", *QUICK, "-o", tmp_path / "2") == 0
     assert len(Archive(home).runs()) == 1
@@ -343,7 +343,7 @@ def test_interrupting_the_command_cancels_its_run(home, tmp_path):
     assert json.loads((tmp_path / "output" / "run.json").read_text())["state"] == RunState.CANCELLED
 
 
-def test_interrupting_a_command_that_joined_a_run_leaves_it_to_the_others(home, tmp_path):
+def test_interrupting_a_command_that_joined_a_run_does_not_stop_the_run(home, tmp_path):
     run = Archive(home).submit(SlitSystem(), LONG)
     command = [sys.executable, "-m", "nanoconf", "simulate", "--duration-ns", "100"]
     process = subprocess.Popen(
@@ -418,7 +418,7 @@ def test_an_empty_archive_is_not_an_error(home, capsys):
     assert json.loads(capsys.readouterr().out) == []
 
 
-def test_runs_are_shown_cancelled_and_removed(home, tmp_path, capsys):
+def test_runs_can_be_shown_and_cancelled_and_removed(home, tmp_path, capsys):
     run = submit(home)
     assert nanoconf("runs", "cancel", run.id[:8]) == 0
     assert run.state == RunState.CANCELLED

@@ -121,7 +121,7 @@ def test_inputs_that_a_plan_does_not_set_take_their_defaults(tmp_path):
         ("1,0.5,1,4", "more cells"),
     ],
 )
-def test_a_bad_row_is_named(tmp_path, row, refusal):
+def test_the_error_names_a_bad_row(tmp_path, row, refusal):
     with pytest.raises(InvalidInput, match=refusal):
         read_plan(plan_file(tmp_path, [row]))
 
@@ -145,7 +145,7 @@ def test_runs_that_do_not_converge_are_tried_again_and_reported(home, tmp_path, 
     assert len({run.settings.seed for run in Archive(home).runs()}) == 3
 
 
-def test_an_unknown_column_is_named(tmp_path):
+def test_the_error_names_an_unknown_column(tmp_path):
     with pytest.raises(InvalidInput, match="column 'colour'"):
         read_plan(plan_file(tmp_path, ["red"], columns="colour"))
 

@@ -42,7 +42,7 @@ def test_a_new_page_predicts_profiles_for_its_inputs_and_reports_nothing(home):
     on_a_page(page)
 
 
-def test_the_address_opens_a_lesson_and_follows_it(home):
+def test_the_address_opens_a_lesson_and_changes_with_the_lesson(home):
     async def page() -> None:
         app = App()
         browser = app.browser

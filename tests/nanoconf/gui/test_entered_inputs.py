@@ -42,7 +42,7 @@ def test_a_number_out_of_range_is_refused_with_the_allowed_values(state, field):
     assert state.problems == {field.name: f"{field.title} = 90: {field.allowed}"}
 
 
-def test_every_range_is_that_of_the_engine_and_is_shown_with_bounds_and_unit():
+def test_every_range_matches_the_engine_and_is_shown_with_its_bounds_and_unit():
     for field in system_fields():
         each = inputs.SYSTEM[field.name]
         assert (field.low, field.high) == (each.low, each.high)

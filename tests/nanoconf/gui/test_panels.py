@@ -116,7 +116,7 @@ def test_the_walls_are_those_of_the_system_shown(state):
     assert density_plot(state, "positive").charts[0].width == 10.0
 
 
-def test_charged_walls_have_lines_at_five_per_cent_of_their_charge(state):
+def test_charged_walls_have_lines_at_five_percent_of_their_charge(state):
     system = SlitSystem(surface_charge_density=-0.05)
     state.choose(system)
     assert not integrated_plot(state).charts[0].markers
@@ -235,7 +235,7 @@ def test_downloads_are_unchanged_while_a_run_continues(state, work):
     assert len(panel.figures.children) == 1 and len(living) == len(before)
 
 
-def test_an_offer_keeps_its_button_while_it_progresses(state, work):
+def test_an_offer_keeps_its_button_while_its_run_progresses(state, work):
     panel = OffersPanel(state, work)
     first = Offer("1", SlitSystem(), RunState.QUEUED, 0.0)
     state.offers = (first,)
@@ -254,7 +254,7 @@ def test_an_offer_keeps_its_button_while_it_progresses(state, work):
     state.show(simulation(SlitSystem(), mine=False))
     assert "in another browser" in panel.children[0].children[0].value
     state.show(simulation(SlitSystem(), run_id="2", mine=False, by_command=True))
-    assert "by a command" in panel.children[0].children[0].value
+    assert "from the command line" in panel.children[0].children[0].value
     state.offers = ()
     state.show(done(SlitSystem()))
     assert not panel.children

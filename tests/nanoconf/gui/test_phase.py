@@ -29,7 +29,7 @@ def test_only_an_active_run_is_stopped_and_only_once(request_):
         assert not phase.allows(request_)
 
 
-def test_a_run_that_is_finishing_may_still_be_cancelled_but_not_the_reverse():
+def test_a_finishing_run_can_be_cancelled_but_a_cancelled_run_cannot_be_finished():
     assert FINISHING.allows(CANCELLING) and not CANCELLING.allows(FINISHING)
 
 

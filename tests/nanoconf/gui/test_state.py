@@ -61,7 +61,7 @@ def test_the_status_line_explains_why_the_buttons_are_off(state):
 def test_the_status_line_explains_why_a_cluster_is_not_used(state):
     state.show(done())
     state.cluster_mode, state.cluster_problem = True, "cores = 999: must be at most 16"
-    assert line(state) == ("Correct the cores or the time limit to run.", "bad")
+    assert line(state) == ("Correct the number of cores or the time limit to run.", "bad")
     state.cluster_problem = ""
     assert state.status.startswith("Done:")
 
@@ -106,7 +106,7 @@ def test_a_cancelled_run_shows_how_far_it_got(state):
     assert "The partial profile stays on screen" in words.status(sampled)
 
 
-def test_properties_without_an_input_on_the_page_are_named(state):
+def test_inputs_not_shown_on_the_page_are_listed(state):
     state.show(Simulation("1", SlitSystem(wall="plane"), RunSettings()))
     assert state.status.endswith("Inputs not shown on the page: wall model: plane.")
     state.show(Simulation("2", SlitSystem(), RunSettings()))
@@ -151,7 +151,7 @@ def test_a_prediction_is_reported_only_for_the_inputs_it_was_requested_for(state
     state.prediction_requested()
     assert line(state) == (PREDICTING, "busy")
     state.predicted(prediction(SYSTEM))
-    assert line(state) == ("Predicted the profiles of both ions in 4 ms.", "good")
+    assert line(state) == ("Predicted the profiles of both ion species in 4 ms.", "good")
     state.type("duration_ns", "7")
     assert state.status.startswith("Predicted")
     state.type("salt_concentration", "90")
@@ -169,7 +169,7 @@ def test_a_late_refusal_is_not_reported_for_other_inputs(state):
     assert line(state) == ("Ready.", "idle") and not state.predicting
 
 
-def test_the_latest_of_run_and_prediction_is_reported(state):
+def test_the_later_of_run_and_prediction_is_reported(state):
     state.show(done())
     state.prediction_requested()
     state.predicted(prediction(SYSTEM))
@@ -182,7 +182,7 @@ def test_the_latest_of_run_and_prediction_is_reported(state):
 def test_a_result_for_different_inputs_is_marked(state):
     state.type("salt_concentration", "0.6")
     state.show(done(stored=True))
-    begin = "Stored result for different inputs: 4.93 ns simulated"
+    begin = "Stored result, for different inputs: 4.93 ns simulated"
     assert state.status.startswith(begin) and state.mood == "idle"
     state.show(done())
     state.choose(SYSTEM)
@@ -209,7 +209,7 @@ def spoken(state) -> str:
     return status.spoken or status.text
 
 
-def test_screen_readers_announce_only_phases_and_quarters(state):
+def test_screen_readers_announce_only_phases_and_every_25_percent(state):
     run = Simulation("1", SYSTEM, RunSettings(), RunState.RUNNING)
     heard = []
     reports = [
@@ -226,6 +226,6 @@ def test_screen_readers_announce_only_phases_and_quarters(state):
         *("Simulating: 25 %", "Simulating: 50 %", "Simulating: 75 %"),
     ]
     state.show(replace(run, where="test", progress=reports[-1]))
-    assert spoken(state) == "On test: Simulating: 75 %"
+    assert spoken(state) == "On test: simulating: 75 %"
     state.show(done())
     assert spoken(state) == state.status

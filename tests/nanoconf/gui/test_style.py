@@ -48,6 +48,11 @@ def contrast(a: str, b: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+def test_the_arrow_of_a_list_is_visible_on_the_dark_theme():
+    (arrow,) = re.findall(r"--jp-widgets-dropdown-arrow: .*?fill='%23([0-9a-f]{6})'", STYLE)
+    assert contrast(f"#{arrow}", colours("dark")["paper"]) >= CONTROL
+
+
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize(("front", "back", "least"), PAIRS)
 def test_colours_have_enough_contrast(theme, front, back, least):

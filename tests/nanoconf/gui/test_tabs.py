@@ -246,7 +246,7 @@ def test_without_a_model_the_uncertainty_tab_gives_the_reason(state, work, no_mo
 # --- runs -----------------------------------------------------------------------------------
 
 
-def test_runs_are_searched_named_compared_cited_opened_and_deleted(state, work):
+def test_runs_can_be_searched_named_compared_cited_opened_and_deleted(state, work):
     other = replace(SYSTEM, salt_concentration=0.8 * SYSTEM.salt_concentration)
     mine, theirs = simulated(work, (SYSTEM, "me"), (other, "you"))
     state.tab = RUNS
@@ -262,7 +262,8 @@ def test_runs_are_searched_named_compared_cited_opened_and_deleted(state, work):
     np.testing.assert_array_equal(curves[1].y, theirs.result().positive.density)
     history.cite()
     assert mine.id in history.citation and f"seed {QUICK.seed}" in history.citation
-    assert "wall model: ion, 298 K, permittivity 78.5" in history.citation and not history.message
+    assert "wall model: ion, 298 K, relative permittivity 78.5" in history.citation
+    assert not history.message
 
     history.chosen = (mine.id,)
     history.rename("  a fine run ")
@@ -295,7 +296,7 @@ def test_finished_runs_are_listed_and_cited_with_their_simulated_length(state, w
     until(lambda: len(history.entries) == 3)
     ns = {run.id: f"{run.result().summary.simulated_ns:.3g} ns" for run in (early, whole)}
     lengths = {entry.run_id: entry.length for entry in history.entries}
-    assert lengths == {**ns, waits.id: "to an error of 1 %, at most 100 ns"}
+    assert lengths == {**ns, waits.id: "until the error is 1 %, at most 100 ns"}
     history.chosen = (early.id,)
     history.cite()
     assert f"; {ns[early.id]} simulated (finished early), 1 replica, seed" in history.citation
@@ -305,7 +306,7 @@ def test_finished_runs_are_listed_and_cited_with_their_simulated_length(state, w
     assert f"; {ns[whole.id]} simulated (requested: 0.5 ns), 1 replica" in history.citation
     history.chosen = (waits.id,)
     history.cite()
-    assert "; to an error of 1 %, at most 100 ns, 1 replica" in history.citation
+    assert "; until the error is 1 %, at most 100 ns, 1 replica" in history.citation
 
 
 @pytest.mark.parametrize("shown", [("1.91 ns", 1.9071), ("1000 ns", 999.96), ("0.02 ns", 0.02)])
@@ -348,7 +349,7 @@ def test_runs_that_are_not_deleted_stay_selected(state, work):
     until(lambda: not history.entries)
 
 
-def test_a_run_deleted_elsewhere_leaves_the_list_and_the_tab_still_works(state, work):
+def test_a_run_deleted_elsewhere_is_removed_from_the_list_and_the_tab_still_works(state, work):
     runs = [work.archive.submit(SYSTEM, replace(LONG, seed=seed)) for seed in (1, 2)]
     gone, left = runs
     state.tab = RUNS

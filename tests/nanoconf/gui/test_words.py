@@ -34,10 +34,11 @@ def test_only_earlier_results_are_called_stored(state):
 def test_a_description_names_all_inputs_that_differ_from_the_default():
     assert words.describe(SlitSystem()) == "h 3 nm, 1:−1, 0.5 M, d 0.714 nm"
     other = SlitSystem(wall="plane", temperature=310, relative_permittivity=80, negative_ions=424)
-    rest = "wall model: plane, 310 K, permittivity 80, 424 negative ions"
+    rest = "wall model: plane, 310 K, relative permittivity 80, 424 negative ions"
     assert words.describe(other) == f"h 3 nm, 1:−1, 0.5 M, d 0.714 nm, {rest}"
     full = words.describe(SlitSystem(), full=True)
-    assert full == "h 3 nm, 1:−1, 0.5 M, d 0.714 nm, wall model: ion, 298 K, permittivity 78.5"
+    rest = "wall model: ion, 298 K, relative permittivity 78.5"
+    assert full == f"h 3 nm, 1:−1, 0.5 M, d 0.714 nm, {rest}"
     assert {each.name for each in fields(SlitSystem)} <= {*FIELDS, *words.WITHOUT_FIELD}
 
 

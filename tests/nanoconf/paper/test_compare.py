@@ -185,7 +185,7 @@ def test_repeated_runs_of_a_system_stay_together(tmp_path):
     assert len(keys) == 9 and len(held_out) == 18
 
 
-def test_too_few_systems_are_refused(tmp_path):
+def test_data_with_too_few_systems_are_refused(tmp_path):
     data = simulations(tmp_path, [item.system for item in random_plan(19)])
     with pytest.raises(InvalidInput, match="at least 20 systems"):
         compare(data, progress=False)
@@ -368,6 +368,6 @@ def test_predictions_have_the_mean_density_set_by_the_inputs(baselines, name):
         ({"temperature": 310.0}, "temperature"),
     ],
 )
-def test_systems_outside_the_data_are_refused(baselines, name, changes, parameter):
+def test_systems_outside_the_range_of_the_data_are_refused(baselines, name, changes, parameter):
     with pytest.raises(InvalidInput, match=parameter):
         baselines[name].predict([grid()[5].replace(**changes)])

@@ -190,7 +190,7 @@ def test_the_output_lists_constant_inputs(tmp_path):
         assert line in text
 
 
-def test_too_few_simulations_are_refused(tmp_path, capsys):
+def test_data_with_too_few_simulations_are_refused(tmp_path, capsys):
     data = simulations(tmp_path, [item.system for item in varied_plan(40)])
     with pytest.raises(InvalidInput, match="40 simulations are too few for the 43 terms"):
         select_inputs(data)

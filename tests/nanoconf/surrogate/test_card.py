@@ -43,13 +43,13 @@ def test_a_card_is_read_into_typed_sections():
     assert len(card.systems.validation) == 100
 
 
-def test_a_card_of_an_earlier_version_lacks_the_metrics_of_both_ions():
+def test_a_card_from_an_earlier_version_lacks_the_metrics_of_both_ions():
     card = Card.load(SHIPPED)
     assert card.metrics is not None and card.metrics.both == {}
     assert card.promotion is None and card.data.archive_runs is None
 
 
-def test_keys_of_a_later_version_are_kept():
+def test_keys_from_a_later_version_are_kept():
     values = read_json(SHIPPED / CARD) | {"licence": "CC0"}
     card = Card.from_dict(values)
     assert card.other == {"licence": "CC0"}

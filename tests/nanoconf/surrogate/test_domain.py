@@ -60,7 +60,7 @@ NEVER_VARIED = {
 
 
 @pytest.mark.parametrize("name", [*NUMBERS_OUTSIDE, *NEVER_VARIED])
-def test_a_system_outside_the_domain_is_refused_naming_the_input(model, name):
+def test_a_system_outside_the_domain_is_refused_with_the_name_of_the_input(model, name):
     value, message = (NUMBERS_OUTSIDE | NEVER_VARIED)[name]
     with pytest.raises(InvalidInput) as refusal:
         model.predict(SlitSystem(**{name: value}))

@@ -96,7 +96,7 @@ def test_interrupted_training_leaves_the_old_model_in_place(trained, data_folder
     [
         ({"wall": "plane"}, "wall"),
         ({"temperature": 300.0}, "temperature"),
-        ({"negative_diameter": 0.4}, "diameters"),
+        ({"negative_diameter": 0.4}, "ions of equal diameter"),
     ],
 )
 def test_data_in_which_other_inputs_vary_are_refused(tmp_path, change, named):
@@ -109,7 +109,7 @@ def test_data_in_which_other_inputs_vary_are_refused(tmp_path, change, named):
     assert not (tmp_path / "model").exists()
 
 
-def test_too_few_systems_are_refused(tmp_path):
+def test_data_with_too_few_systems_are_refused(tmp_path):
     dataset.save(tmp_path / "data", synthetic_rows(6), {})
     with pytest.raises(InvalidInput, match="too few"):
         train(tmp_path / "data", tmp_path / "model", epochs=1, progress=False, background=False)

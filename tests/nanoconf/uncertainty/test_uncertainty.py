@@ -77,7 +77,7 @@ def test_indices_computed_for_many_points_equal_those_of_each_point():
     assert np.isnan(together.first_confidence).all()
 
 
-def test_indices_of_a_sum_are_its_shares_of_the_variance():
+def test_indices_of_a_sum_are_the_variance_shares_of_its_terms():
     """In y = 2 x₁ + x₂ with standard deviations of 1 and 2, both shares are equal."""
     inputs = {"x1": Gaussian(10.0, 1.0), "x2": Gaussian(-3.0, 2.0)}
     limits = dict.fromkeys(inputs, Range(-100, 100, ""))

@@ -27,7 +27,7 @@ DESCRIPTIONS = {
     "negative_density.csv": "Negative ions, CSV (z_nm, density_M, error_M)",
     "n_density_profile.dat": "Negative ions, tab-separated, in the format of the published tool",
     "charge.csv": "Net charge density, integrated charge and potential, CSV",
-    "histogram.csv": "Both ions, histogram estimate without force sampling, CSV",
+    "histogram.csv": "Both ion species, histogram estimate without force sampling, CSV",
     "run.json": "Inputs, seed, versions, timings, contact, peak and midplane densities, checks",
     "trajectory.xyz": "Snapshots of the ions, extended XYZ (OVITO, VMD, ASE)",
     "trajectory.lammpstrj": "Snapshots of the ions, LAMMPS dump format",

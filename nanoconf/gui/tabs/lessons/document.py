@@ -19,7 +19,8 @@ h3 { margin: 1.1rem 0 0.2rem; font-size: 1rem; break-after: avoid; }
 p, ul, ol { margin: 0.2rem 0 0.5rem; }
 table { border-collapse: collapse; margin: 0.3rem 0 0.8rem; }
 th, td { padding: 0.25rem 1rem 0.25rem 0; text-align: left; vertical-align: top;
-  border-top: 1px solid #dfe2e8; overflow-wrap: anywhere; }
+  border-top: 1px solid #dfe2e8; }
+tbody > tr > :is(td:first-child, th + td) { overflow-wrap: anywhere; }
 th { font-weight: 600; }
 .written { padding: 0.4rem 0.7rem; white-space: pre-wrap; overflow-wrap: anywhere;
   background: #f4f5f7; border-left: 3px solid #0072b2; }

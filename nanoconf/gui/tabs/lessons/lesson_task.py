@@ -53,7 +53,7 @@ class Cited:
     setup : int
         Index of the setup in the lesson.
     quantity : str
-        Name of the quantity: see the test.
+        Name of the quantity, defined in ``test_content.py``.
     source : {"ML", "PB", "MD"}
         The surrogate, Poisson-Boltzmann theory, or a simulation.
     species : {"positive", "negative"}

@@ -29,7 +29,7 @@ SCREENING = Task(
         "distance beyond which the wall's charge is hardly felt?"
     ),
     options=(
-        "It grows: more ions take more space.",
+        "It grows: more ions take up more space.",
         "It stays the same: the charge of the wall is the same.",
         "It shrinks: more ions screen the charge within a shorter distance.",
     ),
@@ -62,7 +62,8 @@ SCREENING = Task(
     look=(
         "The integrated charge. At the left wall, it is the wall's charge; at the midplane, it is "
         "zero. The theory (PB) is shown at once, the simulation after Run.",
-        "The line z*: the distance from the wall at which about 5 % of its charge is left.",
+        "The line z*: the distance from the wall at which about 5 % of its charge is still "
+        "unscreened.",
         "The negative ions near the walls, on the Negative Ion Density tab.",
     ),
     question=(
@@ -144,7 +145,7 @@ SIZE = Task(
     ),
     answer=(
         "The predicted peak grows from 1.31 M to 2.57 M, by a factor of 2.0; the midplane density "
-        "hardly changes (1.05 M and 1.02 M). The number of ions is the same, but each takes "
+        "hardly changes (1.05 M and 1.02 M). The number of ions is the same, but each takes up "
         "(0.75/0.5)³ = 3.4 times the volume: the ions fill 24 % of the slit instead of 7 %. Larger "
         "ions collide more often, and more of them are pressed into the layers at the walls. The "
         "ions in the higher peaks come from the dips beside them.\n\n"
@@ -155,10 +156,11 @@ SIZE = Task(
         "Theory gives −3.92 mV: it includes the distances of closest approach, which dominate here."
     ),
     criteria=(
-        "States that the peak changes strongly and the midplane density hardly, at the same c.",
+        "States that, at the same c, the peak changes greatly and the midplane density hardly at "
+        "all.",
         "Uses the volume fraction (diameter cubed), not the concentration, as a measure of "
         "crowding.",
-        "Explains the charge near neutral walls by the different distances of closest approach.",
+        "Attributes the charge near neutral walls to the different distances of closest approach.",
     ),
     cited=(
         Cited("1.31", 0, "peak"),
@@ -219,7 +221,7 @@ TRUST = Task(
                 positive_diameter=0.75,
             ),
             NEGATIVE,
-            "Read the message in place of the prediction. Why does the page not show one?",
+            "Read the message in place of the prediction. Why does the page not show a prediction?",
             mean_field=True,
             simulation_only=True,
             duration_ns=0.5,
@@ -239,21 +241,22 @@ TRUST = Task(
         "apart. For B, the predicted peak of the negative ions is 1.89 M, 1.65 times the 1.15 M of "
         "the theory. Between uncharged walls, and with ions of equal size, the mean potential is "
         "zero and the theory gives a flat profile. Everything else is due to the ions' size and "
-        "to correlations: each ion orders its neighbours. Both matter more at a higher "
-        "concentration, size for large ions and correlations at high valencies.\n\n"
-        "The surrogate was trained on simulations, but not on that of B: there it interpolates "
+        "to correlations: each ion affects the arrangement of its neighbours. Both matter more at "
+        "higher concentrations; size also matters more for larger ions, and correlations at higher "
+        "valencies.\n\n"
+        "The surrogate was trained on simulations, but not on one of B: for B, it interpolates "
         "between other systems. A simulation of B (2 ns, seed 1) gives a peak of "
         "1.897 ± 0.005 M, which agrees with the prediction. Inside the training range, the typical "
         "error is known from simulations that were not used for training (see the top of the page "
         "and the About tab). Outside, as for C, the error is unknown, so the page "
         "shows no prediction: only a simulation can tell.\n\n"
-        "Prediction and simulation use a model: charged soft spheres in a uniform solvent between "
-        "smooth walls. Neither shows the effect of water molecules, of rough walls or of image "
-        "charges. Only an experiment can tell whether the model fits real salt water."
+        "Both the prediction and the simulation use a model: charged soft spheres in a uniform "
+        "solvent between smooth walls. Neither shows the effect of water molecules, of rough walls "
+        "or of image charges. Only an experiment can tell whether the model fits real salt water."
     ),
     criteria=(
-        "States that the theory works for A and fails for B, with numbers.",
-        "Names the causes: ion size and correlations, which the mean field leaves out.",
+        "States, with numbers, that the theory works for A and fails for B.",
+        "Names the causes: ion size and correlations, which mean-field theory leaves out.",
         "Bases trust in the surrogate on a test against simulations that it was not trained on, "
         "and limits that trust to the training range.",
         "Distinguishes the error of the surrogate from the limits of the model.",

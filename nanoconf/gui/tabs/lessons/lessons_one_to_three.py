@@ -47,7 +47,7 @@ CROWDING = Task(
     look=(
         "The height of the peak near a wall, and the density at the midplane (z = 0). Move the "
         "pointer over the figure to read values.",
-        "At 0.9 M: the dip beside each peak, and the second, lower peak further inside.",
+        "At 0.9 M: the dip beside each peak, and the second, lower peak farther from the wall.",
     ),
     question=(
         "By what factors do the peak and the density at the midplane grow? The "
@@ -56,18 +56,18 @@ CROWDING = Task(
     answer=(
         "The predicted peak grows from 0.485 M to 2.29 M, by a factor of 4.7. The density at the "
         "midplane grows from 0.378 M to 1.01 M, by a factor of 2.7.\n\n"
-        "The other ions do. Ions have volume: they fill 6.9 % of the slit at 0.3 M and 20.7 % at "
-        "0.9 M. An ion away from the walls is hit from all sides, an ion at a wall only from the "
-        "inside, so collisions press it against the wall. In terms of entropy, an ion at the wall "
-        "leaves more room for the others.\n\n"
+        "The other ions push them there. Ions have volume: they fill 6.9 % of the slit at 0.3 M "
+        "and 20.7 % at 0.9 M. An ion away from the walls is hit from all sides, but an ion at a "
+        "wall only from the side that faces the slit, so collisions press it against the wall. In "
+        "terms of entropy, an ion at the wall leaves more room for the others.\n\n"
         "At 0.9 M, the dense layer at the wall acts on the next ions like a wall. The density "
         "falls to 0.81 M beyond the layer and rises again to a second peak, about one ion diameter "
-        "further inside."
+        "farther from the wall."
     ),
     criteria=(
         "Compares both factors with 3 and concludes that the profile changes shape.",
-        "Explains the peak by the size of the ions (collisions, excluded volume or entropy), not "
-        "by an attraction to the wall.",
+        "Attributes the peak to the size of the ions (collisions, excluded volume or entropy), not "
+        "to an attraction by the wall.",
         "Describes the dip and the second peak as layering.",
     ),
     cited=(
@@ -86,7 +86,10 @@ CROWDING = Task(
 VALENCY = Task(
     key="valency",
     title="Valency",
-    goal="See how the charge of an ion changes its density near a wall that carries no charge.",
+    goal=(
+        "See how the charge of an ion species affects its density near a wall that carries no "
+        "charge."
+    ),
     ask=(
         "The valency of the positive ions rises from z₊ = 1 to 2, then 3. The negative ions stay "
         "monovalent and the walls uncharged. The ions are small (d = 0.5 nm), so there is little "
@@ -105,15 +108,20 @@ VALENCY = Task(
             look,
         )
         for valency, look in (
-            (1, "Both ions have the same profile. How does it change towards the wall?"),
-            (2, "Compare the positive ions at |z| = 1.1 nm with those at the midplane."),
+            (1, "Both species have the same profile. How does it change towards the wall?"),
+            (
+                2,
+                "Compare the density of the positive ions at |z| = 1.1 nm with that at the "
+                "midplane.",
+            ),
             (3, "Compare again. Do the negative ions follow the positive ones?"),
         )
     ),
     look=(
         "The positive ions within 0.3 nm of the contact plane: does the density rise or fall?",
         "The negative ions: do they follow the positive ones?",
-        "With z₊ = 3: the Potential figure. The walls carry no charge.",
+        "With z₊ = 3: the potential (Charge tab). Is it zero, given that the walls carry no "
+        "charge?",
     ),
     question=(
         "Divide the density of the positive ions at |z| = 1.1 nm by that at the midplane, for each "
@@ -125,18 +133,19 @@ VALENCY = Task(
         "In solution, each ion is surrounded by a cloud of opposite charge, which lowers its "
         "energy. Near a wall, part of the cloud is missing, because there are no ions behind it. "
         "The rest of the cloud pulls the ion back. The energy of the cloud grows rapidly with the "
-        "valency, so trivalent ions are depleted most. For monovalent ions, crowding (lesson 1) is "
-        "slightly stronger, and they accumulate.\n\n"
-        "The negative ions are depleted less (their ratio is 0.91 for z₊ = 3), so the solution is "
-        "negative near the walls and positive inside. The potential of the uncharged walls is "
-        "4.7 mV below that of the midplane. Image charges play no role: in this model, the "
-        "permittivity is the same on both sides of a wall."
+        "valency, so trivalent ions are depleted most. For monovalent ions, crowding (lesson 1) "
+        "slightly outweighs this pull, and they accumulate.\n\n"
+        "The negative ions are depleted less (their ratio is 0.91 for z₊ = 3), so the solution has "
+        "a negative net charge near the walls and a positive one around the midplane. The "
+        "potential of the uncharged walls is 4.7 mV below that of the midplane. Image charges play "
+        "no role: in this model, the permittivity is the same on both sides of a wall."
     ),
     criteria=(
         "Gives ratios that fall with the valency, from slight accumulation to depletion.",
-        "Explains the depletion by the ion's cloud of opposite charge, which is incomplete near a "
-        "wall, and not by a force from the wall.",
-        "Notices that the two species separate, so that there is a potential without wall charge.",
+        "Attributes the depletion to the ion's cloud of opposite charge, which is incomplete near "
+        "a wall, and not to a force from the wall.",
+        "Notices that the two species separate, so that there is a potential even without wall "
+        "charge.",
     ),
     cited=(
         Cited("1.05", 0, "at 1.1 nm"),
@@ -150,7 +159,9 @@ VALENCY = Task(
 CONFINEMENT = Task(
     key="confinement",
     title="Confinement",
-    goal="See when the layers at two walls are independent of each other, and when they overlap.",
+    goal=(
+        "See when the layers at the two walls are independent of each other, and when they overlap."
+    ),
     ask=(
         "The slit is narrowed from 4 nm to 3 nm. The salt concentration c = 0.5 M, which is "
         "averaged over the full width, stays the same. What happens to the profile?"
@@ -182,7 +193,7 @@ CONFINEMENT = Task(
         ),
     ),
     look=(
-        "The ratio of the peak to the midplane at h = 4 nm and at h = 3 nm.",
+        "The ratio of the peak density to the midplane density at h = 4 nm and at h = 3 nm.",
         "At h = 1.5 nm: what the profile looks like where the two layers meet.",
     ),
     question=(
@@ -193,17 +204,17 @@ CONFINEMENT = Task(
         "From 4 nm to 3 nm, the predicted peak grows from 0.881 M to 0.943 M and the midplane "
         "density from 0.573 M to 0.611 M, both by a factor of 1.07. Their ratio is 1.54 in both "
         "slits: each wall has its own layer, and the layers do not affect each other.\n\n"
-        "The factor is a matter of space. The centre of an ion cannot come closer to a wall than "
-        "half a diameter, so all ions share the width h − d. The mean density there is c times "
-        "h/(h − d), which is 1.22 c at 4 nm and 1.31 c at 3 nm, a factor of 1.08.\n\n"
+        "The factor follows from the available space. The centre of an ion cannot come closer to a "
+        "wall than half a diameter, so all ions share the width h − d. The mean density there is c "
+        "times h/(h − d), which is 1.22 c at 4 nm and 1.31 c at 3 nm, a factor of 1.08.\n\n"
         "At 1.5 nm, the centres share only 0.79 nm, about one ion diameter. In a "
         "simulation (2 ns, seed 1), the two peaks of the positive ions are 0.66 nm apart, and the "
         "density falls from 1.232 ± 0.001 M there to 0.752 ± 0.001 M at the midplane. The layers "
         "overlap, and no flat part is left between them."
     ),
     criteria=(
-        "States that the ratio of peak to midplane is the same at 4 nm and 3 nm.",
-        "Explains the higher density by the finite size of the ions: the "
+        "States that the ratio of peak density to midplane density is the same at 4 nm and 3 nm.",
+        "Attributes the higher density to the finite size of the ions: the "
         "accessible width h − d shrinks by a larger factor than h.",
         "States that the layers overlap at 1.5 nm, so that no bulk-like region is left.",
     ),

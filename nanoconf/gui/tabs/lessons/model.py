@@ -210,7 +210,8 @@ class Lessons:
     def run_first(self) -> str:
         """Return the instruction shown where there is no prediction."""
         time = words.estimate(self._state.estimate)
-        return f"there is no ML prediction for these inputs. Press Run ({time})."
+        press_run = f"Press Run ({time})." if time else "Press Run."
+        return f"there is no ML prediction for these inputs. {press_run}"
 
 
 def address(number: int) -> str:

@@ -95,7 +95,7 @@ class TaskPanel(widgets.VBox):
         self.choice = widgets.RadioButtons(options=task.options, value=None)
         self.reasons = self._text("Your reasons (optional)", "reasons")
         self.skip = small_button(
-            "Skip the prediction", "Set the inputs without a prediction", self._skip
+            "Skip the prediction", "Set the inputs without predicting first", self._skip
         )
         self.setups = [
             small_button(f"Set the inputs: {setup.label}", self._about(setup), self._setter(i))
@@ -103,7 +103,9 @@ class TaskPanel(widgets.VBox):
         ]
         self.notes = [widgets.HTML().add_class("nc-note") for _ in task.setups]
         self.answer = self._text("Your answer", "answer")
-        self.reveal = small_button("Show the answer", "Compare your answer", self._reveal)
+        self.reveal = small_button(
+            "Show the answer", "Compare your answer with the model answer", self._reveal
+        )
         self.skip_answer = small_button("Skip to the answer", "Skip the question", self._reveal)
         self.revealed = widgets.HTML().add_class("nc-revealed")
         super().__init__(self._parts(number))
@@ -168,7 +170,7 @@ class TaskPanel(widgets.VBox):
     def _note(self, setup: Setup, *, ready: bool) -> str:
         if not ready:
             return "Predict first, or skip the prediction."
-        how = "predicted at once" if self.lessons.covers(setup) else "simulation only, press Run"
+        how = "predicted at once" if self.lessons.covers(setup) else "simulation only: press Run"
         return f"{words.describe(setup.system)}: {how}"
 
 

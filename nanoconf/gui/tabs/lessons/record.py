@@ -9,6 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from backend import __version__
+from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.figures.figure_files import figure_file
@@ -21,7 +22,7 @@ from nanoconf.gui.tabs.lessons.model import Answers, Lessons
 if TYPE_CHECKING:
     from backend.runs.run import Run
     from nanoconf.gui.services.work import Work
-    from nanoconf.gui.state import AppState
+    from nanoconf.gui.state import AppState, Simulation
 
 TITLE = "Lab record: ions in nanoconfinement"
 
@@ -30,7 +31,7 @@ MAXIMUM_RUNS = 50
 RUN_ERRORS = (OSError, RuntimeError, LookupError, ValueError)
 """Errors raised by a run that is damaged or has been deleted elsewhere."""
 
-RUN_HEAD = ("Run", "System", "Length", "State", "Seed", "Engine", "Version", "Created")
+RUN_HEAD = ("Run", "System", "Simulation")
 
 
 def lab_record(state: AppState, work: Work) -> str:
@@ -115,9 +116,15 @@ def _shown(state: AppState) -> Iterator[str]:
     """Return the status of the simulation and the prediction on screen."""
     run, prediction = state.simulation, state.prediction
     if run is not None:
-        yield f"<p>Simulation {run.run_id}: {escape(words.status(run))}</p>"
+        yield f"<p>Simulation {run.run_id}: {escape(_outcome(state, run))}</p>"
     if prediction is not None:
         yield f"<p>ML prediction of {escape(words.describe(prediction.system))}</p>"
+
+
+def _outcome(state: AppState, run: Simulation) -> str:
+    """Return the status of a run; that of a result without what to do next on the page."""
+    text = words.status(run, stale=state.is_stale(run))
+    return text.partition(". ")[0] + "." if run.state == RunState.DONE else text
 
 
 def _runs(state: AppState, work: Work) -> str:
@@ -144,16 +151,12 @@ def _relevant(state: AppState, work: Work) -> list[Run]:
 
 def _row(run: Run) -> tuple[str, ...]:
     settings = run.settings
-    return (
-        run.id,
-        words.describe(run.system, full=True),
-        words.run_length(run),
-        str(run.state),
-        str(settings.seed),
-        settings.engine,
-        run.version or __version__,
-        run.created[:16].replace("T", " "),
+    about = (
+        f"{words.run_length(run)}, {run.state}",
+        f"seed {settings.seed}, engine {settings.engine}, version {run.version or __version__}",
+        f"created {run.created[:16].replace('T', ' ')} UTC",
     )
+    return run.id, words.describe(run.system, full=True), "; ".join(about)
 
 
 # --- figures --------------------------------------------------------------------------------

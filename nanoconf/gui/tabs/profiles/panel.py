@@ -62,7 +62,7 @@ class SlitPanel(widgets.VBox):
         switches = [self._make_switch()] if tab in state.figures else []
         reserved = CAPTION_HEIGHT + SWITCH_HEIGHT * len(switches)
         self.canvases = {
-            title: Canvas(state, title, partial(plot, state), reserved, SYSTEM)
+            title: Canvas(state, title, partial(plot, state), lambda _width: reserved, SYSTEM)
             for title, plot in plots.items()
         }
         super().__init__([top, *switches, *self.canvases.values()])

@@ -171,7 +171,7 @@ class History(HasTraits):
                 problem = words.one_line(error)
         done = {run_id: result for run_id, result in results.items() if result is not None}
         self._work.post(self._report_once, problem, chosen)
-        self._work.post(self._found, entries, done)
+        self._work.post(self._found, entries, done, len(self._work.archive.damaged()))
 
     def _failed(self, error: Exception) -> None:
         self._work.post(self._set_message, words.one_line(error))
@@ -219,11 +219,11 @@ class History(HasTraits):
                 self._set_message(problem)
             self._reported = problem
 
-    def _found(self, entries: tuple[Entry, ...], results: dict[str, Any]) -> None:
+    def _found(self, entries: tuple[Entry, ...], results: dict[str, Any], damaged: int) -> None:
         with self.hold_trait_notifications():
             if entries != self.entries:
                 self.entries = entries
-            self.note = self._note()
+            self.note = " ".join(filter(None, (self._note(), _set_aside(damaged))))
         if results.keys() != self.results.keys():
             self.results = results
 
@@ -274,7 +274,8 @@ class History(HasTraits):
         theirs = [e.run_id for e in self.entries if e.run_id in self.chosen and not e.mine]
         if theirs:
             self._set_message(
-                "Runs that were started in another browser or by a command cannot be deleted here."
+                "Runs that were started in another browser or from the command line cannot be "
+                "deleted here."
             )
             return
         asked, folder = self.chosen, self._work.archive.folder
@@ -340,6 +341,13 @@ def _curve(title: str, result: Any, species: str, shade: float) -> Curve:
         shade=shade,
         converged=not unconverged,
     )
+
+
+def _set_aside(damaged: int) -> str:
+    if not damaged:
+        return ""
+    folders = "1 damaged folder is" if damaged == 1 else f"{damaged} damaged folders are"
+    return f"{folders} not shown: nanoconf runs lists what is wrong."
 
 
 def _key(simulation: Simulation) -> tuple[str, RunState]:

@@ -34,7 +34,7 @@ class RunsPanel(widgets.VBox):
         self.table = RunsTable()
         self.message = widgets.HTML().add_class("nc-note")
         self.citation = Copyable(label="Citation")
-        self.canvas = Canvas(state, RUNS, history.plot, LIST_HEIGHT)
+        self.canvas = Canvas(state, RUNS, history.plot, lambda _width: LIST_HEIGHT)
         row = self._controls().add_class("nc-controls")
         outcome = widgets.VBox([self.message, self.citation]).add_class("nc-outcome")
         super().__init__([self.search, self.table, row, outcome, self.canvas])
@@ -60,10 +60,14 @@ class RunsPanel(widgets.VBox):
         )
         self._cite = small_button("Cite", "Show citations for the selected runs", history.cite)
         self._cancel = small_button(
-            "Cancel run", "Cancel the selected runs of this browser", history.cancel
+            "Cancel run",
+            "Cancel the selected runs (only runs started in this browser)",
+            history.cancel,
         )
         self._delete = small_button(
-            "Delete", "Permanently delete the selected runs of this browser", self._delete_pressed
+            "Delete",
+            "Permanently delete the selected runs (only runs started in this browser)",
+            self._delete_pressed,
         )
         buttons = [self._open, self.name, self._rename, self._cite, self._cancel, self._delete]
         return widgets.HBox([*buttons, self.species])

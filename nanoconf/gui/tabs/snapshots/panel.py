@@ -11,8 +11,9 @@ from nanoconf.gui.state import AppState
 from nanoconf.gui.tabs.snapshots.model import Snapshots
 from nanoconf.gui.tabs.snapshots.view import TrajectoryView
 from nanoconf.gui.widgets.chips import simulation_chip
+from nanoconf.gui.widgets.figure import CONTROL_ROW, NARROW
 
-CONTROLS_HEIGHT = 130
+CONTROLS_HEIGHT, NARROW_HEIGHT = 130, 130 + 2 * CONTROL_ROW
 LOWEST = 160
 
 
@@ -35,7 +36,9 @@ class SnapshotsPanel(widgets.VBox):
         self._show()
 
     def _resize(self, _change: Any = None) -> None:
-        self.view.resize(max(LOWEST, self._state.stage[1] - CONTROLS_HEIGHT))
+        width, height = self._state.stage
+        reserved = NARROW_HEIGHT if width < NARROW else CONTROLS_HEIGHT
+        self.view.resize(max(LOWEST, height - reserved))
 
     def _paint(self, _change: Any = None) -> None:
         self.view.dark = self._state.dark

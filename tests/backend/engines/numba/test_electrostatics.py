@@ -65,7 +65,7 @@ def test_short_range_forces_are_continuous_at_the_cutoff():
 
 
 @pytest.mark.parametrize("width_to_box", [0.05, 0.2, 0.417])
-def test_charged_sheet_force_is_the_nearest_image_plus_a_sheet_with_a_hole(width_to_box):
+def test_charged_sheet_force_is_that_of_the_nearest_image_plus_a_sheet_with_a_hole(width_to_box):
     pairs = random_pairs(500, 2 * width_to_box)
     direct = pairs / np.linalg.norm(pairs, axis=1)[:, None] ** 3
     error = splitting(width_to_box, "sheets").pair_force(pairs) - direct - sheet_force(pairs)

@@ -95,7 +95,7 @@ def test_a_run_finished_early_keeps_all_samples_of_its_replicas(monkeypatch, thr
     assert result.positive.mean_density == pytest.approx(0.5)
 
 
-def test_a_time_step_that_is_too_large_is_an_error_with_advice():
+def test_too_large_a_time_step_raises_an_error_with_advice():
     settings = RunSettings(duration_ns=0.01, time_step=0.02, coulomb_split=9)
     with pytest.raises(SimulationError, match="try a smaller time step"):
         run(SlitSystem(positive_valency=3, positive_diameter=0.15), settings)

@@ -122,7 +122,7 @@ def test_theory_has_a_line_style_for_each_ion():
     assert one._dash_pattern != other._dash_pattern
 
 
-def test_curves_that_are_zero_within_their_errors_say_so():
+def test_a_note_says_that_curves_are_zero_within_their_errors():
     noise = 0.004 * np.random.default_rng(1).normal(size=300)
     curves = (
         Curve("MD simulation", Z, noise, MD, np.full(300, 0.004)),
@@ -140,7 +140,7 @@ def test_curves_that_are_zero_within_their_errors_say_so():
     assert not drawn(Plot("Charge Density", (other,)), (358, 300)).axes[0].texts
 
 
-def test_drawing_leaves_the_settings_of_matplotlib_unchanged():
+def test_drawing_leaves_matplotlib_settings_unchanged():
     before = dict(matplotlib.rcParams)
     drawn(Plot("Potential", (chart(1.0),)), (640, 400))
     assert dict(matplotlib.rcParams) == before

@@ -44,7 +44,7 @@ def test_keys_zoom_and_pan_all_axes(canvas, key, view):
     assert views(canvas) == [pytest.approx(view)] * 2
 
 
-def test_the_keys_of_matplotlib_return_to_earlier_views(canvas):
+def test_matplotlib_keys_return_to_earlier_views(canvas):
     whole = views(canvas)
     press(canvas, "+")
     closer = views(canvas)

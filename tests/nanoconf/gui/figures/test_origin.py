@@ -46,7 +46,7 @@ def test_a_figure_is_named_after_its_inputs_its_run_and_its_quantity():
         ),
     ],
 )
-def test_inputs_that_are_not_the_default_are_part_of_the_name(changes, parts):
+def test_inputs_that_differ_from_the_default_are_part_of_the_name(changes, parts):
     assert system_parts(replace(DEFAULT, **changes)) == parts
 
 

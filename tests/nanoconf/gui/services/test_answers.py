@@ -8,9 +8,11 @@ from types import SimpleNamespace
 from backend.system import InvalidInput, Range, SlitSystem
 from nanoconf.gui.services.answers import Answers
 from nanoconf.gui.tabs.downloads import model as files
+from nanoconf.gui.widgets.header import HeaderPanel
 from nanoconf.surrogate.card import KIND, Card, Metrics
 from nanoconf.surrogate.domain import Domain
 from tests.support.homes import until
+from tests.support.models import put_three
 from tests.support.profiles import profiles
 
 
@@ -71,3 +73,35 @@ def test_the_prediction_follows_the_inputs_and_skips_outdated_ones(state, work, 
     until(lambda: state.prediction and state.prediction.system == state.system)
     assert state.prediction.system.salt_concentration == 0.69
     assert len(surrogate.asked) <= 2
+
+
+def test_a_damaged_model_is_named_and_the_previous_one_predicts(state, work, home):
+    put_three(home / "models")
+    (home / "models" / "model-5" / "profiles.tflite").write_bytes(b"")
+    work.answers.preload()
+    until(lambda: state.model and state.notice)
+    assert state.model.name == "model-4"
+    assert "model-5 holds no usable model: profiles.tflite is damaged" in state.status
+    assert state.status.endswith("; model-4 is used") and state.mood == "bad"
+    assert any(state.status in line for line in state.log)
+    work.answers.predict()
+    until(lambda: state.prediction)
+
+
+def test_without_a_usable_model_the_page_says_what_is_wrong(state, work, tmp_path, monkeypatch):
+    (tmp_path / "models" / "model-1").mkdir(parents=True)
+    (tmp_path / "models" / "model-1" / "card.json").write_text("{")
+    monkeypatch.setenv("NANOCONF_MODELS", str(tmp_path / "models"))
+    work.answers.preload()
+    until(lambda: state.model_problem)
+    assert "model-1 holds no usable model: its card is not valid JSON" in state.model_problem
+    work.answers.predict()
+    until(lambda: state.prediction_problem)
+    assert "model-1" in state.status and "\n" not in state.status
+    assert state.model is None
+
+
+def test_a_model_without_metrics_is_shown_by_its_name(state):
+    header = HeaderPanel(state)
+    state.model = Card("model-7", KIND, "")
+    assert "model 7" in header.model.value and "error" not in header.model.value.split(">")[1]

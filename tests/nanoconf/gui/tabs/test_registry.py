@@ -71,7 +71,7 @@ def test_a_registered_tab_is_built_when_it_is_first_selected(home):
     on_a_page(check)
 
 
-def test_each_tab_builds_the_panel_that_its_line_names(state, work):
+def test_each_tab_builds_the_panel_named_in_its_registry_entry(state, work):
     async def check() -> None:
         tabs = TabsPanel(state, work)
         for title in TITLES:
@@ -107,7 +107,7 @@ def test_a_tab_that_is_not_registered_is_refused(state):
     assert state.tab == "Prediction Graph"
 
 
-def test_former_titles_that_a_browser_stored_select_the_tab_that_replaced_them(state):
+def test_a_former_title_that_a_browser_stored_selects_the_tab_that_replaced_it(state):
     state.restore_view({"tab": "Snapshots"})
     assert state.tab == SNAPSHOTS
     state.restore_view({"tab": "Potential"})

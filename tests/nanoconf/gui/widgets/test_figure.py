@@ -13,7 +13,9 @@ from backend.system import SlitSystem
 from nanoconf.gui.figures.theme import LIGHT
 from nanoconf.gui.tabs.profiles.model import prediction_plot
 from nanoconf.gui.tabs.registry import PREDICTION
-from nanoconf.gui.widgets.figure import Canvas
+from nanoconf.gui.tabs.trends import panel as trends
+from nanoconf.gui.tabs.uncertainty import panel as uncertainty
+from nanoconf.gui.widgets.figure import FOOTER_HEIGHT, Canvas
 from tests.support.event_loop import on_a_page
 from tests.support.labels import check_labels
 from tests.support.profiles import prediction
@@ -76,7 +78,7 @@ def test_the_toolbar_saves_the_figure_under_its_name_with_its_inputs(state, monk
     with_a_figure(state, test)
 
 
-def test_labels_fit_a_zoomed_figure_and_the_figure_after_it(state):
+def test_labels_fit_a_zoomed_figure_and_the_next_figure(state):
     def test(canvas):
         figure = canvas._canvas.figure
         (axes,) = figure.axes
@@ -91,3 +93,17 @@ def test_labels_fit_a_zoomed_figure_and_the_figure_after_it(state):
         check_labels(figure)
 
     with_a_figure(state, test)
+
+
+def test_a_figure_leaves_room_for_the_controls_of_a_narrow_tab(state):
+    heights = []
+
+    async def page():
+        for height_of in (trends.controls_height, uncertainty.controls_height):
+            canvas = Canvas(state, PREDICTION, lambda: prediction_plot(state), height_of)
+            for width in (374, 654, 906):
+                state.stage = (width, 700)
+                heights.append(700 - FOOTER_HEIGHT - canvas._size(prediction_plot(state))[1])
+
+    on_a_page(page)
+    assert heights == [68, 40, 40, 221, 136, 114]

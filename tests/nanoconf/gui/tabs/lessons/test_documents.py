@@ -62,7 +62,7 @@ def assert_self_contained(text):
 
 
 @pytest.mark.parametrize("answers", [False, True])
-def test_a_worksheet_has_all_lessons_and_answers_only_on_request(answers):
+def test_a_worksheet_has_all_lessons_and_shows_answers_only_on_request(answers):
     text = worksheet(answers=answers)
     assert_self_contained(text)
     for task in TASKS:
@@ -120,6 +120,7 @@ def test_the_record_has_answers_inputs_runs_versions_and_figures(state, work):
     words = Reader(text).text
     for part in ("Ada", "model-9", run.id, f"nanoconf {__version__}", "They avoid the wall."):
         assert part in words
+    assert "simulated" in words and "See Downloads" not in words
     assert TASKS[1].options[2] in words and TASKS[1].question in words
     assert "Skipped." in words and TASKS[0].title not in words
     assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d [+-]\d{4}", words)
@@ -135,7 +136,7 @@ def test_runs_of_lessons_are_listed_if_this_browser_started_them(state, work):
     theirs = work.archive.submit(system, RunSettings(duration_ns=0.02), owner="you")
     other = work.archive.submit(SlitSystem(confinement_length=3.123), QUICK, owner="me")
     text = lab_record(state, work)
-    assert mine.id in text and "<td>77</td>" in text
+    assert mine.id in text and "; seed 77, engine " in text
     assert theirs.id not in text and other.id not in text
 
 

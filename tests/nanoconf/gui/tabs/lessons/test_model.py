@@ -99,6 +99,13 @@ def test_a_setup_in_the_training_range_is_predicted_at_once(state, work, lessons
     assert state.mean_field_wanted == setup.mean_field
 
 
+def test_the_instruction_to_press_run_omits_an_unknown_time(state, lessons):
+    assert state.estimate is None
+    assert lessons.run_first() == "there is no ML prediction for these inputs. Press Run."
+    state.estimate = 10.0
+    assert lessons.run_first().endswith("Press Run (≈ 10 s on this computer).")
+
+
 @pytest.mark.parametrize(("task", "index"), SIMULATED, ids=lambda each: getattr(each, "key", each))
 def test_a_setup_outside_the_training_range_asks_for_a_run(state, work, lessons, task, index):
     setup = task.setups[index]

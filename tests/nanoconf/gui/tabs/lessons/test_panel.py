@@ -24,7 +24,7 @@ def shown(panel):
     return task
 
 
-def test_the_answer_is_revealed_only_after_an_answer_or_a_skip(panel):
+def test_the_model_answer_is_revealed_only_after_the_student_answers_or_skips(panel):
     task = shown(panel)
     assert all(button.disabled for button in (*task.setups, task.reveal))
     assert FIRST.answer[:40] not in task.revealed.value

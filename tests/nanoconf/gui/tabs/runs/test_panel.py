@@ -38,7 +38,7 @@ async def opened(state, work, runs: int) -> RunsPanel:
     return panel
 
 
-def test_the_table_names_length_error_state_and_owner(state, work):
+def test_the_table_shows_length_error_state_and_owner(state, work):
     finished(work, 1, name="mine", converged=True)
     finished(work, 2, owner="you", converged=False)
     finished(work, 3, owner="")
@@ -67,7 +67,7 @@ def test_an_empty_archive_says_how_to_begin(state, work):
     until(lambda: history.note == NO_RUNS)
 
 
-def test_a_citation_names_a_run_that_has_not_converged(work):
+def test_a_citation_says_if_a_run_has_not_converged(work):
     assert model.citation(finished(work, 1, converged=False)).endswith("; not converged.")
     assert "converged" not in model.citation(finished(work, 2, converged=True))
 
