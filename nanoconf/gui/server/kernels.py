@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -114,14 +114,16 @@ class PageKernels(AsyncMappingKernelManager):
         others = set(self.list_kernel_ids()) - loading - self._ending
         return len(self._loads) + len(others)
 
-    @contextmanager
-    def loading(self, load: Load) -> Iterator[None]:
+    @asynccontextmanager
+    async def loading(self, load: Load) -> AsyncIterator[None]:
         """Keep a place for a page while it loads; then wait for its browser to connect."""
         self._loads.add(load)
         try:
             yield
         finally:
             self._loads.discard(load)
+            if load.gone and load.kernel_id in self:
+                await self.shutdown_kernel(load.kernel_id, now=True)  # it holds nothing yet
             self._expect_connection(load.kernel_id, self.unopened_seconds)
 
     async def start_kernel(self, **options: Any) -> str:  # type: ignore[override]
@@ -134,15 +136,8 @@ class PageKernels(AsyncMappingKernelManager):
         load.kernel_id = options["kernel_id"] = str(uuid.uuid4())
         await super().start_kernel(**options)
         if load.gone:
-            await self.abandon(load)
             raise Finish
         return load.kernel_id
-
-    async def abandon(self, load: Load) -> None:
-        """End the kernel of a load that was given up; it holds nothing yet."""
-        load.gone = True
-        if load.kernel_id in self:
-            await self.shutdown_kernel(load.kernel_id, now=True)
 
     async def shutdown_kernel(  # type: ignore[override]
         self, kernel_id: str, now: bool = False, restart: bool = False

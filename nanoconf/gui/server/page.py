@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import secrets
 from typing import Any
@@ -48,7 +47,7 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
             self.clear_cookie(TICKET, path=self.base_url)
         self.nonce = secrets.token_urlsafe(16)
         set_policy(self, self.settings["page_policy"], self.nonce)
-        with kernels.loading(self):
+        async with kernels.loading(self):
             await super().get()
 
     def _show_queue(self) -> None:
@@ -70,9 +69,9 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
         super().write(chunk)
 
     def on_connection_close(self) -> None:
-        """End the kernel of a page that nobody waits for."""
+        """Note that nobody waits for the page; its kernel ends once its cell has been executed."""
         super().on_connection_close()
-        self._ending = asyncio.ensure_future(self.kernel_manager.abandon(self))
+        self.gone = True
 
 
 class QueueHandler(PlainErrors, JupyterHandler):
