@@ -35,7 +35,7 @@ def test_the_token_leaves_the_address_and_the_queue_opens_the_page(browser, tmp_
 
         first = StrictWindow(browser, server)
         first.page.goto(f"{server.url}?token={token}#lesson-3")
-        first.ready()
+        first.field("Confinement length h (nm)").wait_for()
         assert first.page.url == f"{server.url}#lesson-3"
         show_every_tab(first)
 

@@ -141,9 +141,11 @@ class WebServer:
             f"/voila/api/shutdown/{kernel}",
             "POST",
             "_xsrf=abc",
-            Cookie="_xsrf=abc",
-            Content_Type="application/x-www-form-urlencoded",
-            **headers,
+            **{
+                "Cookie": "_xsrf=abc",
+                "Content_Type": "application/x-www-form-urlencoded",
+                **headers,
+            },
         )
 
     def connect(
