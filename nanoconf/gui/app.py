@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +15,7 @@ from IPython.display import display
 from traitlets import dlink
 
 from nanoconf.gui import words
+from nanoconf.gui.server.notice import print_if_unprotected
 from nanoconf.gui.services import clusters
 from nanoconf.gui.services.debounce import Debounced
 from nanoconf.gui.services.identity import Identity
@@ -26,12 +26,7 @@ from nanoconf.gui.tabs.lessons.model import Lessons
 from nanoconf.gui.tabs.lessons.strip import LessonStrip
 from nanoconf.gui.tabs.registry import TABS, Tab
 from nanoconf.gui.widgets.actions import ActionsPanel
-from nanoconf.gui.widgets.browser import (
-    SILENCE_SECONDS,
-    Browser,
-    ask_voila_to_end_this_kernel,
-    under_voila,
-)
+from nanoconf.gui.widgets.browser import Browser
 from nanoconf.gui.widgets.computing import ComputingPanel
 from nanoconf.gui.widgets.header import HeaderPanel
 from nanoconf.gui.widgets.offers_panel import OffersPanel
@@ -67,8 +62,6 @@ class App:
         self.browser = Browser(self._opened, self.lessons.follow)
         self.widget = self._layout()
         self._connect()
-        if under_voila():
-            self._watchdog = self._loop.create_task(self._end_when_abandoned())
 
     def _layout(self) -> widgets.Widget:
         style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
@@ -139,17 +132,10 @@ class App:
         if memory != self.browser.memory:
             self.browser.memory = memory
 
-    async def _end_when_abandoned(self) -> None:
-        """End this kernel when its page is gone; abandoned kernels would exhaust the memory."""
-        opened = time.monotonic()
-        while self.browser.silent_for(opened) < SILENCE_SECONDS:
-            await asyncio.sleep(SILENCE_SECONDS / 10)
-        self.work.close()
-        await asyncio.to_thread(ask_voila_to_end_this_kernel)
-
 
 def show() -> App:
     """Display the page; called by the notebook's only cell."""
+    print_if_unprotected()
     app = App()
     display(app.widget)
     _report_errors(app.state)
