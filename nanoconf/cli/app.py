@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
 
+from backend.system import InvalidInput
+
 NAME, HELP = "app", "open the page in a browser"
 
 DESCRIPTION = """\
@@ -19,6 +21,7 @@ examples:
   nanoconf app --port 9000 --no-browser
   nanoconf app --host 0.0.0.0                         for others; with a token
   nanoconf app --allowed-host nanoconf.example.org    behind a proxy on this computer
+  nanoconf app --host 0.0.0.0 --teacher-token-file ~/teacher.txt    for a class
 
 See docs/security.md."""
 
@@ -40,6 +43,7 @@ def add_options(parser: ArgumentParser) -> None:
         "(default: NANOCONF_MAX_PAGES, or what half of the memory allows)",
     )
     _add_access(parser.add_argument_group("who may open the page"))
+    _add_people(parser.add_argument_group("who is at the page"))
 
 
 def _add_access(group: _ArgumentGroup) -> None:
@@ -71,6 +75,31 @@ def _add_access(group: _ArgumentGroup) -> None:
     )
 
 
+def _add_people(group: _ArgumentGroup) -> None:
+    group.add_argument(
+        "--teacher-token-file",
+        type=_token_file,
+        metavar="FILE",
+        help="offer the teacher's view of the class to those who enter the token or password in "
+        "this file (default: NANOCONF_TEACHER_TOKEN_FILE, or the token in NANOCONF_TEACHER_TOKEN)",
+    )
+    group.add_argument(
+        "--trusted-proxy",
+        action="extend",
+        default=[],
+        type=_proxies,
+        metavar="ADDRESS[,...]",
+        help="believe the names of users that proxies with these addresses pass in a header, e.g. "
+        "192.0.2.7 or 10.1.0.0/16",
+    )
+    group.add_argument(
+        "--user-header",
+        type=_header,
+        metavar="NAME",
+        help="the header (default: X-Forwarded-User); only with --trusted-proxy",
+    )
+
+
 def _pages(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
@@ -95,16 +124,50 @@ def _ancestor(text: str) -> str:
         raise ArgumentTypeError(str(error)) from None
 
 
+def _token_file(path: str) -> str:
+    from nanoconf.gui.server.teacher import configured
+    from nanoconf.gui.server.tokens import TokenError
+
+    try:
+        configured(path)
+    except TokenError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return path
+
+
+def _proxies(text: str) -> list[str]:
+    from nanoconf.gui.server.proxies import check_proxy
+
+    try:
+        return [check_proxy(each.strip()) for each in text.split(",")]
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def _header(text: str) -> str:
+    from nanoconf.gui.server.proxies import check_header
+
+    try:
+        return check_header(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
 def execute(options: Namespace) -> int:
     """Serve the page until interrupted."""
     from nanoconf.gui.serve import Access, serve
 
+    if options.user_header and not options.trusted_proxy:
+        raise InvalidInput("user_header", options.user_header, "needs --trusted-proxy ADDRESS")
     access = Access(
         allowed_hosts=tuple(options.allowed_host),
         frame_ancestors=tuple(options.frame_ancestors),
         token=options.token,
         no_token=options.no_token,
         max_pages=options.max_pages,
+        teacher_token_file=options.teacher_token_file or "",
+        trusted_proxies=tuple(options.trusted_proxy),
+        user_header=options.user_header or "",
     )
     serve(options.host, options.port, not options.no_browser, access)
     return 0

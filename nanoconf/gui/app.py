@@ -18,13 +18,13 @@ from nanoconf.gui import words
 from nanoconf.gui.server.notice import print_if_unprotected
 from nanoconf.gui.services import clusters
 from nanoconf.gui.services.debounce import Debounced
-from nanoconf.gui.services.identity import Identity
+from nanoconf.gui.services.visitor import Role, Visitor
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import EVERYONE, MINE, AppState
 from nanoconf.gui.tabs.bar import TabsPanel
 from nanoconf.gui.tabs.lessons.model import Lessons
 from nanoconf.gui.tabs.lessons.strip import LessonStrip
-from nanoconf.gui.tabs.registry import TABS, Tab
+from nanoconf.gui.tabs.registry import CLASS, FOR_TEACHERS, TABS, Tab
 from nanoconf.gui.widgets.actions import ActionsPanel
 from nanoconf.gui.widgets.browser import Browser
 from nanoconf.gui.widgets.computing import ComputingPanel
@@ -55,9 +55,11 @@ class App:
     """
 
     def __init__(self, tabs: Iterable[Tab] = TABS) -> None:
-        self.state = AppState(tabs)
+        visitor = Visitor.of_process()
+        teacher = visitor.role is Role.TEACHER
+        self.state = AppState((*FOR_TEACHERS, *tabs) if teacher else tabs)
         self._loop = asyncio.get_running_loop()
-        self.work = Work(self.state, post=self._post)
+        self.work = Work(self.state, post=self._post, visitor=visitor)
         self.lessons = Lessons(self.state)
         self.browser = Browser(self._opened, self.lessons.follow)
         self.widget = self._layout()
@@ -103,10 +105,12 @@ class App:
 
     def _opened(self, memory: dict[str, Any]) -> None:
         """Restore what this browser stored, once the page has loaded."""
-        self.work.identity = Identity.of_browser(memory)
+        self.work.identify(memory)
         self.state.restore(memory.get("texts"))
         self.state.whose_runs = MINE if clusters.shared() else EVERYONE
         self.state.restore_view(memory)
+        if CLASS in self.state.tabs:
+            self.state.tab = CLASS
         self.lessons.follow(str(memory.get("fragment", "")))
         self.work.answers.preload()
         self.work.answers.refresh()  # predicts as soon as the model is loaded

@@ -116,12 +116,26 @@ class WebServer:
     def kernels(self) -> list[psutil.Process]:
         return [each for each in processes_of(self.home) if "ipykernel_launcher" in cmdline(each)]
 
+    def environment_of(self, kernel: str) -> dict[str, str]:
+        """Return the environment with which a kernel was started."""
+        (process,) = [each for each in self.kernels if kernel in cmdline(each)]
+        return process.environ()
+
     # --- requests ---------------------------------------------------------------------------
 
     @contextmanager
-    def asking(self, path: str, method: str = "GET", body: str | None = None, **headers: str):
-        """Send a request; header names have underscores for hyphens."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=homes.PATIENCE)
+    def asking(
+        self,
+        path: str,
+        method: str = "GET",
+        body: str | None = None,
+        source: str = "127.0.0.1",
+        **headers: str,
+    ):
+        """Send a request from an address; header names have underscores for hyphens."""
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=homes.PATIENCE, source_address=(source, 0)
+        )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             connection.request(method, path, body, named)
@@ -129,8 +143,8 @@ class WebServer:
         finally:
             connection.close()
 
-    def get(self, path: str = "/", method: str = "GET", body: str | None = None, **headers: str):
-        with self.asking(path, method, body, **headers) as connection:
+    def get(self, path: str = "/", method: str = "GET", body: str | None = None, **options: str):
+        with self.asking(path, method, body, **options) as connection:
             answer = connection.getresponse()
             text = answer.read().decode("utf-8", "replace")
             return Answer(answer.status, dict(answer.getheaders()), text)

@@ -17,6 +17,7 @@ from tornado.web import Finish
 from traitlets import Float, Integer, default
 
 from nanoconf.gui.server.places import Places
+from nanoconf.gui.services.visitor import Visitor
 
 MAX_PAGES = "NANOCONF_MAX_PAGES"
 
@@ -41,10 +42,13 @@ class Load(Protocol):
         Its kernel; empty until one is started.
     gone : bool
         True once the browser has closed the connection.
+    visitor : Visitor
+        Whose browser it is.
     """
 
     kernel_id: str
     gone: bool
+    visitor: Visitor
 
 
 def memory() -> float:
@@ -134,6 +138,7 @@ class PageKernels(AsyncMappingKernelManager):
         if load.gone:
             raise Finish
         load.kernel_id = options["kernel_id"] = str(uuid.uuid4())
+        options["env"] = {**options["env"], **load.visitor.environment()}
         await super().start_kernel(**options)
         if load.gone:
             raise Finish

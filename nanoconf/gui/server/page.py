@@ -13,6 +13,8 @@ from voila.tornado.handler import TornadoVoilaHandler
 
 from nanoconf.gui.server.places import POLL_SECONDS, RESERVED_SECONDS
 from nanoconf.gui.server.plain import PlainErrors, answer_page, set_policy
+from nanoconf.gui.server.teacher import QUERY, ask
+from nanoconf.gui.services.visitor import NOBODY, Role
 
 TICKET = "nanoconf-place"
 LONGEST_TICKET = 64
@@ -32,12 +34,18 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
 
     kernel_id = ""
     gone = False
+    visitor = NOBODY
 
     @authenticated
     async def get(self) -> None:
         """Show the page or the queue; remove the token from the address first."""
         if "token" in self.request.query_arguments:
             self.redirect(without_token(self.request.uri or "/"))
+            return
+        gate: Any = self.identity_provider
+        self.visitor = gate.visitor(self)
+        if QUERY in self.request.query_arguments and self.visitor.role is Role.STUDENT:
+            ask(self)
             return
         kernels: Any = self.kernel_manager
         if not kernels.places.enter(self.get_cookie(TICKET)):
@@ -67,6 +75,10 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
         if nonce and isinstance(chunk, str):
             chunk = SCRIPT.sub(f'<script nonce="{nonce}"', chunk)
         super().write(chunk)
+
+    def should_use_rendered_notebook(self, *arguments: Any) -> bool:
+        """Return True if a kernel that was started in advance will do: it knows no visitor."""
+        return self.visitor == NOBODY and super().should_use_rendered_notebook(*arguments)
 
     def on_connection_close(self) -> None:
         """Note that nobody waits for the page; its kernel ends once its cell has been executed."""

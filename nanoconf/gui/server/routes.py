@@ -17,6 +17,7 @@ from nanoconf.gui.server.hosts import ForeignHost, foreign_hosts, is_loopback, i
 from nanoconf.gui.server.page import PageHandler, QueueHandler
 from nanoconf.gui.server.plain import PlainHandler
 from nanoconf.gui.server.socket import PageSocket
+from nanoconf.gui.server.teacher import TeacherHandler
 
 if TYPE_CHECKING:
     from nanoconf.gui.server.gate import Gate
@@ -97,7 +98,9 @@ def _handlers(voila: Any, gate: Gate) -> list[tuple[Any, ...]]:
         "voila_configuration": voila.voila_configuration,
     }
     here = functools.partial(url_path_join, voila.server_url)
+    teacher = {"teacher": gate.teacher}
     return [
+        *([(here("/teacher"), TeacherHandler, teacher)] if gate.teacher else []),
         (here("/"), PageHandler, page),
         (here("/queue"), QueueHandler),
         (here("/login"), gate.login_handler_class),

@@ -39,6 +39,8 @@ class Action(StrEnum):
 FOR_EVERYONE = frozenset({Action.OPEN, Action.CITE})
 """Actions that do not change a run; all others are for its owner."""
 
+TEACHERS_ONLY = "Only the teacher may see and clear the runs of the class."
+
 COMMANDS = {Action.CANCEL: "nanoconf runs cancel", Action.DELETE: "nanoconf runs remove"}
 """Commands for the actions on runs that were submitted from the command line."""
 
@@ -84,6 +86,40 @@ def permitted(archive: Archive, identity: Identity, action: Action, run_id: str)
     reason = refusal(action, run.id, identity.submitter(run))
     if reason:
         raise NotAllowed(reason)
+    return run
+
+
+def check_teacher(identity: Identity) -> None:
+    """Check that the person at the page is a teacher.
+
+    Raises
+    ------
+    NotAllowed
+        It is anyone else.
+    """
+    if not identity.teacher:
+        raise NotAllowed(TEACHERS_ONLY)
+
+
+def of_class(run: Run) -> bool:
+    """Return True if a run belongs to the class: if a browser submitted it, and not a command."""
+    return bool(run.request.get("owner"))
+
+
+def clearable(archive: Archive, identity: Identity, run_id: str) -> Run:
+    """Return a run of the class, which a teacher may cancel and delete.
+
+    Raises
+    ------
+    NotAllowed
+        The person at the page is not a teacher, or the run does not belong to the class.
+    UnknownRun
+        There is no such run.
+    """
+    check_teacher(identity)
+    run = archive.get(run_id)
+    if not of_class(run):
+        raise NotAllowed(refusal(Action.DELETE, run.id, Submitter.COMMAND))
     return run
 
 

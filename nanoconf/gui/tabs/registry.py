@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 POSITIVE, NEGATIVE, CHARGE = "Positive Ion Density", "Negative Ion Density", "Charge"
 PREDICTION, TRENDS, UNCERTAINTY = "Prediction Graph", "Trends", "Uncertainty"
 SNAPSHOTS, RUNS, DOWNLOADS, ABOUT = "3D", "Runs", "Downloads", "About"
-LESSONS = "Lessons"
+LESSONS, CLASS = "Lessons", "Class"
 
 CHARGE_DENSITY, INTEGRATED, POTENTIAL = "Charge Density", "Integrated Charge", "Potential"
 """Figures of the Charge tab."""
@@ -92,3 +92,6 @@ TABS = (
     Tab(LESSONS, panel("lessons", "LessonsPanel"), HELP),
     Tab(ABOUT, panel("about", "AboutPanel"), HELP),
 )
+
+FOR_TEACHERS = (Tab(CLASS, panel("classroom", "ClassPanel"), "class"),)
+"""Tabs of the teacher's view, before the others."""
