@@ -24,7 +24,7 @@ from nanoconf.gui.state import EVERYONE, MINE, AppState
 from nanoconf.gui.tabs.bar import TabsPanel
 from nanoconf.gui.tabs.lessons.model import Lessons
 from nanoconf.gui.tabs.lessons.strip import LessonStrip
-from nanoconf.gui.tabs.registry import CLASS, FOR_TEACHERS, TABS, Tab
+from nanoconf.gui.tabs.registry import CLASS, TABS, Tab, with_class
 from nanoconf.gui.widgets.actions import ActionsPanel
 from nanoconf.gui.widgets.browser import Browser
 from nanoconf.gui.widgets.computing import ComputingPanel
@@ -56,8 +56,7 @@ class App:
 
     def __init__(self, tabs: Iterable[Tab] = TABS) -> None:
         visitor = Visitor.of_process()
-        teacher = visitor.role is Role.TEACHER
-        self.state = AppState((*FOR_TEACHERS, *tabs) if teacher else tabs)
+        self.state = AppState(with_class(tabs) if visitor.role is Role.TEACHER else tabs)
         self._loop = asyncio.get_running_loop()
         self.work = Work(self.state, post=self._post, visitor=visitor)
         self.lessons = Lessons(self.state)
@@ -109,14 +108,15 @@ class App:
         self.state.restore(memory.get("texts"))
         self.state.whose_runs = MINE if clusters.shared() else EVERYONE
         self.state.restore_view(memory)
-        if CLASS in self.state.tabs:
-            self.state.tab = CLASS
         self.lessons.follow(str(memory.get("fragment", "")))
         self.work.answers.preload()
         self.work.answers.refresh()  # predicts as soon as the model is loaded
         self.work.resume(str(memory.get("run", "")))
         self.work.calibrate()
-        self.work.watch_archive()
+        if self.work.identity.teacher:
+            self.state.tab = CLASS  # it lists what others would be offered to watch
+        else:
+            self.work.watch_archive()
 
     def _paint(self, _change: Any) -> None:
         (self.widget.add_class if self.state.dark else self.widget.remove_class)("nc-dark")

@@ -93,5 +93,13 @@ TABS = (
     Tab(ABOUT, panel("about", "AboutPanel"), HELP),
 )
 
-FOR_TEACHERS = (Tab(CLASS, panel("classroom", "ClassPanel"), "class"),)
-"""Tabs of the teacher's view, before the others."""
+CLASS_TAB = Tab(CLASS, panel("classroom", "ClassPanel"), FILES)
+"""Tab of the teacher's view."""
+
+
+def with_class(tabs: Iterable[Tab]) -> list[Tab]:
+    """Return the tabs of a teacher's page: the runs of the class come before all runs."""
+    found = list(tabs)
+    titles = [tab.title for tab in found]
+    found.insert(titles.index(RUNS) if RUNS in titles else len(found), CLASS_TAB)
+    return found

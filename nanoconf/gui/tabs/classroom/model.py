@@ -16,6 +16,7 @@ from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.figures.origin import MD, Origin, Source
 from nanoconf.gui.figures.plots import DENSITY, IONS, Z_AXIS, Chart, Curve, Plot
+from nanoconf.gui.figures.room import NARROW
 from nanoconf.gui.services.classroom import RUN_ERRORS, Classroom
 from nanoconf.gui.services.permissions import NotAllowed
 from nanoconf.gui.tabs.registry import CLASS
@@ -36,8 +37,8 @@ MAXIMUM_ROWS = 200
 MAXIMUM_CURVES = 200
 """Maximum number of results in the figure, the newest ones."""
 
-LEGEND = 8
-"""Maximum number of legend entries: the inputs with the most results."""
+LEGEND, NARROW_LEGEND = 8, 3
+"""Maximum number of legend entries, the inputs with the most results; and that in a narrow tab."""
 
 TODAY, ALL = "Last 24 hours", "All"
 
@@ -45,7 +46,9 @@ DAY = timedelta(hours=24)
 
 ORDER = (RunState.RUNNING, RunState.QUEUED)
 
-NO_RUNS = "No runs: a class's runs appear here when their browsers press Run."
+NO_RUNS = "No runs yet: simulations appear here when students press Run."
+
+ASKED = "Queued and running simulations are cancelled, and all results are deleted."
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ class ClassRuns(HasTraits):
         self._known: dict[str, Result | None] = {}
         self._wanted = threading.Event()
         state.observe(self.refresh, "tab")
-        self.observe(self._since_changed, "since")
+        self.observe(self._choose_period, "since")
         threading.Thread(target=self._watch, daemon=True).start()
 
     def refresh(self, _change: Any = None) -> None:
@@ -155,7 +158,7 @@ class ClassRuns(HasTraits):
                     self._work.post(self._report, words.one_line(error))
             self._wanted.wait(TICK_SECONDS)
 
-    def _since_changed(self, _change: Any) -> None:
+    def _choose_period(self, _change: Any) -> None:
         self.keep()
         self.refresh()
 
@@ -221,12 +224,13 @@ class ClassRuns(HasTraits):
 
     def ask(self) -> None:
         """Ask whether to delete the runs that are listed now."""
-        if not self.clearing:
-            self.asked, self.message = self._listed, ""
+        if self._listed and not self.clearing:
+            self.asked, self.message = self._listed, ASKED
 
     def keep(self) -> None:
         """Withdraw the request."""
-        self.asked = ()
+        if self.asked:
+            self.asked, self.message = (), ""
 
     def clear(self) -> None:
         """Cancel and delete the runs that were listed when it was asked."""
@@ -257,7 +261,8 @@ class ClassRuns(HasTraits):
         if not results:
             return Plot(CLASS, (), "The results of the class appear here, one line each.")
         families = [list(same) for _, same in groupby(results, lambda each: each.system)]
-        listed = sorted(range(len(families)), key=lambda i: -len(families[i]))[:LEGEND]
+        most = NARROW_LEGEND if 0 < self._state.stage[0] < NARROW else LEGEND
+        listed = sorted(range(len(families)), key=lambda i: -len(families[i]))[:most]
         last = max(1, len(families) - 1)
         curves = [
             curve

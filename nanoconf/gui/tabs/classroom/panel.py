@@ -22,22 +22,19 @@ EXPLAINED = "Cancel and delete the runs of this table, after a confirmation"
 
 HEADS = ("Browser", "Inputs", "Length", "State")
 
-AROUND_HEIGHT = 318
-"""Height of everything above and below the figure (CSS pixels), in a tab that is not narrow."""
+AROUND_HEIGHT, LOWEST = 300, 360
+"""Height of everything above and below the figure, in a tab that is not narrow, and lowest figure
+with its tools (CSS pixels). The tab scrolls if it is too low for both."""
 
 LEAVE = "<a href='teacher?leave'>Leave the teacher's view</a>"
-
-
-def around_height(width: int) -> int:
-    """Return the height of everything but the figure in a tab of a given width (CSS pixels)."""
-    return AROUND_HEIGHT + (CONTROL_ROW if width < NARROW else 0)
 
 
 class ClassPanel(widgets.VBox):
     """Table of the runs of the class, its results in one figure, and a button to clear the runs."""
 
     def __init__(self, state: AppState, work: Work):
-        self.runs = runs = ClassRuns(state, work)
+        self._state, self.runs = state, ClassRuns(state, work)
+        runs = self.runs
         self.summary = widgets.HTML().add_class("nc-note")
         self.table = widgets.HTML().add_class("nc-class-table")
         self.since = Choice(groups=[[TODAY, ALL]], value=runs.since, label="Runs of").add_class(
@@ -46,12 +43,10 @@ class ClassPanel(widgets.VBox):
         self.clear = small_button(CLEAR, EXPLAINED, self._clear_pressed).add_class("nc-clear")
         self.keep = small_button("Keep them", "Delete nothing", runs.keep)
         self.message = widgets.HTML().add_class("nc-note").add_class("nc-class-message")
-        self.canvas = Canvas(state, CLASS, runs.plot, around_height)
+        self.canvas = Canvas(state, CLASS, runs.plot, self._around_height)
         controls = widgets.HBox([self.since, self.clear, self.keep]).add_class("nc-controls")
-        leave = widgets.HTML(LEAVE).add_class("nc-note")
-        super().__init__(
-            [self.summary, self.table, controls, self.message, self.canvas, leave],
-        )
+        leave = widgets.HTML(LEAVE).add_class("nc-entry")
+        super().__init__([self.summary, self.table, controls, self.message, self.canvas, leave])
         self.add_class("nc-panel").add_class("nc-class")
         link((runs, "since"), (self.since, "value"))
         runs.observe(self._show, ["rows", "summary"])
@@ -60,6 +55,11 @@ class ClassPanel(widgets.VBox):
         runs.observe(self.canvas.refresh, "results")
         self._show()
         self._show_clear()
+
+    def _around_height(self, width: int) -> int:
+        """Return the height of everything but the figure in a tab of a given width (CSS pixels)."""
+        around = AROUND_HEIGHT + (CONTROL_ROW if width < NARROW else 0)
+        return min(around, self._state.stage[1] - LOWEST)
 
     def _clear_pressed(self) -> None:
         """Ask for confirmation on the first press, and delete on the second."""
@@ -71,7 +71,7 @@ class ClassPanel(widgets.VBox):
     def _show_clear(self, _change: Any = None) -> None:
         runs = self.runs
         count = words.plural(len(runs.asked), "run")
-        self.clear.description = f"Cancel and delete {count} for good?" if runs.asked else CLEAR
+        self.clear.description = f"Delete {count} for good?" if runs.asked else CLEAR
         self.clear.disabled = runs.clearing or not (runs.asked or runs.rows)
         self.keep.layout.display = None if runs.asked else "none"
 

@@ -55,7 +55,7 @@ class RunsPanel(widgets.VBox):
         ).add_class("nc-switch")
         link((state, "whose_runs"), (self.whose, "value"))
         top = widgets.HBox([self.search, self.whose]).add_class("nc-runs-top")
-        foot = [widgets.HTML(text).add_class("nc-note") for text in entry]
+        foot = [widgets.HTML(text).add_class("nc-entry") for text in entry]
         super().__init__([top, self.table, row, outcome, self.canvas, *foot])
         self.add_class("nc-panel").add_class("nc-runs")
         self._connect()

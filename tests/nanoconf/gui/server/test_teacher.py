@@ -1,4 +1,4 @@
-"""Teacher's view and names of users: what the server believes and passes to the kernel of a page."""
+"""Teacher's view and names of users: what the server believes and passes to a page's kernel."""
 
 from __future__ import annotations
 
