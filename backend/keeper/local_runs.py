@@ -18,7 +18,7 @@ from backend.runs.worker import INTERRUPTED
 
 MAXIMUM_CRASHES = 3
 
-NICENESS = dict(zip(QUEUES, (5, 15), strict=True))
+NICENESS = dict(zip(QUEUES, (10, 19), strict=True))
 """Niceness of workers by queue: pages respond during runs, and sweeps hardly delay other runs."""
 
 ROOM_SECONDS = 5.0

@@ -319,6 +319,7 @@ def test_a_failed_simulation_shows_its_reason(server, window, home):
     window.page.screenshot(path=PICTURES / "failed.png")
 
 
+@pytest.mark.long
 @pytest.mark.own_server
 def test_an_identical_request_joins_the_run_in_progress(browser, server, window):
     server.start()
@@ -358,6 +359,7 @@ def test_everything_can_be_downloaded_in_one_file(server, window):
     assert packed.read(f"{figures[0]}.svg").startswith(b"<?xml")
 
 
+@pytest.mark.long
 @pytest.mark.own_server
 def test_finish_now_keeps_the_result_so_far(server, window):
     server.start()
@@ -390,6 +392,7 @@ def test_a_simulation_ends_at_the_target_error(server, window):
         assert np.median(profile.error[inside] / profile.density[inside]) <= 0.05
 
 
+@pytest.mark.long
 @pytest.mark.own_server
 def test_queued_simulations_show_their_position(browser, server, window, monkeypatch):
     monkeypatch.setenv("NANOCONF_CORES", "1")

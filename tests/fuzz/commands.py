@@ -40,7 +40,7 @@ class Command:
 
     def problems(self) -> list[str]:
         """Execute the command; return what it should not have done."""
-        before = _files(self.folder)
+        before, others = _files(self.folder), _children()
         output, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
         try:
             with self._surroundings(), redirect_stdout(output), redirect_stderr(errors):
@@ -53,7 +53,7 @@ class Command:
         found = _complaints(status, said, complaint)
         if status == 2 and _files(self.folder) != before:
             found.append(f"it left {_files(self.folder) - before}")
-        return found + _started(self.folder)
+        return found + _started(self.folder, others)
 
     def _surroundings(self) -> ExitStack:
         """Return a context with the folder, the variables and the time limit of the command."""
@@ -101,10 +101,15 @@ def _complaints(status: int, said: str, complaint: str) -> list[str]:
     return found
 
 
-def _started(folder: Path) -> list[str]:
+def _children() -> set[psutil.Process]:
+    """Return the processes that this one has started, such as a browser for other tests."""
+    return set(psutil.Process().children(recursive=True))
+
+
+def _started(folder: Path, others: set[psutil.Process]) -> list[str]:
     """Return what the command has started."""
     found = []
-    if children := psutil.Process().children(recursive=True):
+    if children := _children() - others:
         found.append(f"it started {children}")
     for name in ("keeper.lock", "runs/*"):
         if list((folder / "home").glob(name)):

@@ -13,7 +13,7 @@ from nanoconf.gui.phase import RunPhase
 from nanoconf.gui.services.permissions import Action, refusal
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
-from nanoconf.gui.widgets.controls import SteadyButton, small_button
+from nanoconf.gui.widgets.controls import SteadyButton, offer, small_button
 
 FINISH = "Stop now and keep the result"
 
@@ -68,7 +68,7 @@ class ActionsPanel(widgets.VBox):
         self.predict.off = not state.valid
         self.run.description = "Cancel" if simulating else "Run"
         self.run.off = not self._may_press()
-        self.run.tooltip = self._refusal(Action.CANCEL)
+        offer(self.run, not self._refusal(Action.CANCEL))
         (self.run.add_class if simulating else self.run.remove_class)("nc-cancel")
         self.estimate.value = escape(words.estimate(state.estimate if state.valid else None))
         self._show_run_buttons()
@@ -97,7 +97,7 @@ class ActionsPanel(widgets.VBox):
         running = submitted and shown.state == RunState.RUNNING
         refused = self._refusal(Action.FINISH)
         self.finish.disabled = bool(refused) or not (running and state.can_finish)
-        self.finish.tooltip = refused or FINISH
+        offer(self.finish, not refused)
         # One replaces the other, so that the buttons below stay in place.
         self.estimate.layout.display = "none" if submitted else None
         self._run_buttons.layout.display = None if submitted else "none"

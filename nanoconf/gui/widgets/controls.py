@@ -43,6 +43,11 @@ def small_button(text: str, tooltip: str, action: Callable[[], object]) -> widge
     return button
 
 
+def offer(button: widgets.Button, offered: bool) -> None:
+    """Show or hide a button; its place stays, so that no other control moves."""
+    button.layout.visibility = None if offered else "hidden"
+
+
 def ion_chooser() -> widgets.Dropdown:
     """Return a list of the species."""
     return widgets.Dropdown(

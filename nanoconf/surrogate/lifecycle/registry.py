@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.environment import user_path
-from backend.inputs import shown
+from backend.inputs import LONGEST_MESSAGE, shortened, shown
 from backend.runs.archive import default_home
 from nanoconf.surrogate.card import CARD, KIND, Card
 from nanoconf.surrogate.lifecycle.choice import Choice
@@ -161,11 +161,9 @@ def load_current(path: str | Path | None = None, runtime: str = "litert") -> Loa
             problems.append(_unusable(model.folder, problem))
         else:
             return LoadedModel(replace(model, current=True), network, unique(problems))
-    searched = ", ".join(str(place) for _, place in _searched(path))
-    reasons = "".join(f"; {line}" for line in unique(problems))
-    raise ModelNotFound(
-        f"there is no trained model in {searched}{reasons}; `nanoconf train` creates one"
-    )
+    searched = ", ".join(shown(str(place)) for _, place in _searched(path))
+    line = f"there is no trained model in {searched}{_reasons(problems)}"
+    raise ModelNotFound(f"{line}; `nanoconf train` creates one")
 
 
 def _candidates(path: str | Path | None, problems: list[str]) -> Iterator[FoundModel]:
@@ -210,8 +208,8 @@ def promote(name: str) -> FoundModel:
     model = _usable(name, problems)
     if model is None:
         known = ", ".join(sorted({found.name for found in _at_home(problems)}))
-        reasons = "".join(f"; {line}" for line in unique(problems))
-        raise ModelNotFound(f"there is no model {shown(name)}; known: {known or 'none'}{reasons}")
+        line = f"there is no model {shown(name)}; known: {known or 'none'}{_reasons(problems)}"
+        raise ModelNotFound(line)
     before = Choice.load_or_note(home_models(), problems).before
     with suppress(ModelNotFound):  # no model was in use
         before = (*before, load_current().model.name)
@@ -234,8 +232,11 @@ def roll_back() -> FoundModel:
             warn_of(problems)
             Choice(model.name, before[:index]).save(home_models())
             return model
-    reasons = "".join(f"; {line}" for line in unique(problems))
-    raise ModelNotFound(f"there is no previous model{reasons}")
+    raise ModelNotFound(f"there is no previous model{_reasons(problems)}")
+
+
+def _reasons(problems: list[str]) -> str:
+    return "".join(f"; {shortened(line, LONGEST_MESSAGE)}" for line in unique(problems))
 
 
 def _usable(name: str, problems: list[str]) -> FoundModel | None:
@@ -327,4 +328,4 @@ def _is_called(model: FoundModel, name: str) -> bool:
 
 
 def _unusable(folder: Path, problem: object) -> str:
-    return f"{folder} holds no usable model: {problem}"
+    return f"{shown(str(folder))} holds no usable model: {problem}"

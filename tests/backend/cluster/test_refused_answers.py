@@ -428,7 +428,7 @@ FOUND = {
     "machine": "x86_64",
     "glibc": "2.34",
     "missing": ["numba"],
-    "work_dir": "/home/me/work",
+    "work_dir": "/cluster/me/work",
     "there": [],
     "package": "",
 }

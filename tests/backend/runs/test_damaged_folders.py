@@ -497,7 +497,8 @@ def test_a_mark_counts_whatever_it_is(home, kind):
 
 
 def test_names_and_reasons_cannot_control_the_terminal(home, capsys):
-    run = submit(home, name="\x1b[2Jmine\n\n", reuse=False)
+    run = submit(home, reuse=False)
+    (run.folder / "name").write_text("\x1b[2Jmine\n\n")
     failed = submit(home, replace(QUICK, seed=2))
     failure = {"state": "failed", "reason": "\x1b[2Jtwo\nlines"}
     write_json(failed.folder / "failure.json", failure)

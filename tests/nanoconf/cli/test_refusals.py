@@ -242,3 +242,12 @@ def test_a_home_folder_that_cannot_be_written_is_reported_before_anything_starts
     assert advice in done.stderr and done.stderr.count("\n") == 1
     assert "The page is at" not in done.stdout
     assert not list(tmp_path.glob("archive/runs/*")) and not (tmp_path / "output").exists()
+
+
+@pytest.mark.parametrize(
+    "option", ["--data folder", "--validation folder", "--epochs 3", "--seed 2", "-o output"]
+)
+def test_options_that_retraining_does_not_use_are_refused(refused, option):
+    assert refused("train", "--if-due", *option.split()).endswith(
+        "cannot be combined with --if-due; omit it"
+    )

@@ -16,7 +16,7 @@ from nanoconf.gui.tabs.registry import RUNS
 from nanoconf.gui.tabs.runs.model import History
 from nanoconf.gui.tabs.runs.runs_table import RunsTable
 from nanoconf.gui.widgets.choice import Choice
-from nanoconf.gui.widgets.controls import ion_chooser, small_button
+from nanoconf.gui.widgets.controls import ion_chooser, offer, small_button
 from nanoconf.gui.widgets.copyable import Copyable
 from nanoconf.gui.widgets.figure import Canvas
 
@@ -108,7 +108,7 @@ class RunsPanel(widgets.VBox):
         self.table.show(self.history.entries, self.history.note)
 
     def _show_buttons(self, _change: Any = None) -> None:
-        """Enable the buttons that apply to the selected runs."""
+        """Offer the buttons that are for this browser, and enable those that apply."""
         history, count = self.history, len(self.history.selected)
         # The name stays enabled: a browser drops what is being typed in a field that is disabled.
         self._open.disabled = count != 1
@@ -116,9 +116,9 @@ class RunsPanel(widgets.VBox):
         self._cite.disabled = count == 0
         self._cancel.disabled = not history.cancellable
         self._delete.disabled = not history.deletable
-        self._rename.tooltip = history.refusal(Action.RENAME) or RENAME
-        self._cancel.tooltip = history.refusal(Action.CANCEL) or CANCEL
-        self._delete.tooltip = history.refusal(Action.DELETE) or DELETE
+        offer(self._rename, not history.refusal(Action.RENAME))
+        offer(self._cancel, not history.refusal(Action.CANCEL))
+        offer(self._delete, not history.refusal(Action.DELETE))
 
     def _delete_pressed(self) -> None:
         """Ask for confirmation on the first press, and delete on the second."""
