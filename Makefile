@@ -30,7 +30,7 @@ test: setup  ## Run all tests, including the browser tests (PYTEST_FLAGS='-k nam
 	@sh scripts/test_tools.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
 
-test-long: setup  ## Run the slow tests (minutes to half an hour each)
+test-long: setup  ## Run the slow tests (up to half an hour each)
 	@sh scripts/test_tools.sh
 	@$(BIN)/python -m pytest -m long $(PYTEST_FLAGS)
 

@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from backend.untrusted import read_bytes
+
+LARGEST_JSON = 16_000_000
+"""Size of the largest JSON file that is read (bytes)."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a full disk, an exhausted quota and a limit on the size of files."""
+
+ROOM_BYTES = 256_000
+"""Room that a disk must have before a run starts (bytes): the size of a small result."""
+
+PROBE_BYTES = 4096
+
+
+def check_room(folder: Path) -> None:
+    """Check that a folder can be written to and that its disk has `ROOM_BYTES`.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be written to, or the disk or the quota is full.
+    """
+    disk = os.statvfs(folder)
+    if disk.f_blocks and disk.f_bavail * disk.f_frsize < ROOM_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    # small, because it takes room from other processes for an instant
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        probe.write(bytes(PROBE_BYTES))
 
 
 @contextmanager
@@ -43,5 +74,16 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises
+    ------
+    OSError
+        The file is missing or cannot be read.
+    ValueError
+        It is not a regular file, is larger than `LARGEST_JSON`, or is not JSON in UTF-8.
+    """
+    try:
+        return json.loads(read_bytes(path, LARGEST_JSON).decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error

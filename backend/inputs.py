@@ -19,6 +19,48 @@ MAXIMUM_IONS = 16384
 """Largest number of ions, of both species together, in a simulation."""
 
 
+LONGEST_VALUE, LONGEST_MESSAGE = 120, 1000
+"""Number of characters of a value, and of a message, that errors show."""
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return text without its middle if it is longer than the limit."""
+    tail = limit // 3
+    return text if len(text) <= limit else f"{text[: limit - tail - 1]}…{text[-tail:]}"
+
+
+def escaped(text: str) -> str:
+    """Return text with line breaks and other invisible characters escaped."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+def shown(value: object, *, quoted: bool = False) -> str:
+    """Return a value as errors show it: shortened, in one line, text in quotes where needed."""
+    if not isinstance(value, str):
+        return escaped(shortened(_representation(value), LONGEST_VALUE))
+    text = shortened(value, LONGEST_VALUE)
+    plain = bool(text) and text.isprintable() and text == text.strip()
+    return text if plain and not quoted else repr(text)
+
+
+def _representation(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python does not print integers of more than 4300 digits
+        return f"a {type(value).__name__} that is too long to print"
+
+
+def check_text(name: str, text: str) -> str:
+    """Return a text; raise `InvalidInput` if it is not one line of valid Unicode."""
+    if any("\ud800" <= each <= "\udfff" for each in text):
+        raise InvalidInput(name, text, "must be valid UTF-8 text")
+    if any(each < " " or "\x7f" <= each <= "\x9f" or each in "\u2028\u2029" for each in text):
+        raise InvalidInput(name, text, "must not contain line breaks or control characters")
+    return text
+
+
 class InvalidInput(ValueError):
     """Raised when an input is invalid, so that no simulation can start.
 
@@ -34,7 +76,8 @@ class InvalidInput(ValueError):
 
     def __init__(self, parameter: str, value: object, allowed: str):
         self.parameter, self.value, self.allowed = parameter, value, allowed
-        super().__init__(f"{parameter} = {value!r}: {allowed}")
+        line = f"{parameter} = {shown(value, quoted=True)}: {allowed}"
+        super().__init__(escaped(shortened(line, LONGEST_MESSAGE)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.parameter, self.value, self.allowed)
@@ -59,9 +102,13 @@ def checked(name: str, value: object, allowed: Range, whole: bool = False) -> fl
     """Return a number as a float, or as an int if `whole`; raise `InvalidInput` if out of range."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InvalidInput(name, value, f"is not a number; it {allowed}")
-    # converting a large integer to float would lose digits
-    number = int(value) if isinstance(value, numbers.Integral) else float(value)
-    if number not in allowed or not math.isfinite(number):
+    try:
+        # converting a large integer to float would lose digits
+        number = int(value) if isinstance(value, numbers.Integral) else float(value)
+        valid = number in allowed and math.isfinite(number)
+    except OverflowError:
+        valid = False
+    if not valid:
         raise InvalidInput(name, value, str(allowed))
     if not whole:
         return float(number)
@@ -152,7 +199,7 @@ class Input:
             return None
         if not self.choices:
             return checked(self.name, value, self.range, self.whole)
-        if value not in self.choices:
+        if not isinstance(value, str) or value not in self.choices:
             raise InvalidInput(self.name, value, f"must be one of {', '.join(self.choices)}")
         return value
 

@@ -124,7 +124,7 @@ def measure(page: Page, url: str, started: float, picture: Path | None) -> dict[
     page.get_by_role("button", name="Run", exact=True).click()
     wait_for_curve(page, "MD")
     seconds["default run, click to result"] = time.perf_counter() - clicked
-    page.get_by_text("Done:").wait_for()
+    page.get_by_role("status").filter(has_text="Done:").wait_for()
     if picture:
         page.screenshot(path=picture)
     return seconds

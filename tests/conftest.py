@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,22 @@ def pytest_configure() -> None:
     if os.geteuid() == 0:
         os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
         os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests that wait for a cluster alternate with browser tests, which need the processor.
+
+    Tests of one file stay together, and the long files come first.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    waiting = [path for path in files if path.parent.name == "cluster"]
+    busy = [path for path in files if path.parent.name == "browser"]
+    longest_first = [sorted(paths, key=lambda path: -len(files[path])) for paths in (busy, waiting)]
+    alternating = [path for pair in zip_longest(*longest_first) for path in pair if path]
+    order = dict.fromkeys([*alternating, *files])
+    items[:] = [item for path in order for item in files[path]]
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from backend.engines import registry
+from backend.environment import default_folder, user_path
+from backend.inputs import check_text
 from backend.system import InvalidInput
+from backend.untrusted import read_bytes
 
 VARIABLE = "NANOCONF_CLUSTER_CONFIG"
+
+MAXIMUM_BYTES = 1_000_000
+"""Size of the largest configuration file that is read."""
+
+LARGEST = 1_000_000
+"""Largest number of cores, minutes or runs in an entry."""
+
+LINES = str.maketrans("\n\t", "  ")
+"""Characters that a setup command may contain."""
 
 LIMITS = ("max_runs", "max_cores", "max_minutes")
 """Limits that an entry must set before all users of a server may use the cluster."""
@@ -111,11 +123,11 @@ class Cluster:
         if ":" in self.work_dir:
             refuse("work_dir", "must not contain a colon, which Python treats as a path separator")
         for key in ("cores", "max_walltime_minutes", "max_tasks", "max_running"):
-            if getattr(self, key) < 1:
-                refuse(key, "must be 1 or more")
+            if not 1 <= getattr(self, key) <= LARGEST:
+                refuse(key, f"must be 1 or more, up to {LARGEST}")
         for key in LIMITS:
-            if getattr(self, key) < 0 or (self.shared and not getattr(self, key)):
-                refuse(key, "must be 1 or more if shared = true")
+            if not int(self.shared) <= getattr(self, key) <= LARGEST:
+                refuse(key, f"must be 1 or more if shared = true, up to {LARGEST}")
 
 
 def _check(parameter: str, value: Any, kind: str) -> None:
@@ -131,18 +143,17 @@ def _check(parameter: str, value: Any, kind: str) -> None:
         right, words = isinstance(value, list) and all(isinstance(t, str) for t in texts), "a list"
     if not right:
         raise InvalidInput(parameter, value, f"must be {words}")
-    if any("\0" in text for text in texts if isinstance(text, str)):
-        raise InvalidInput(parameter, value, "must not contain a null byte")
+    for text in texts:
+        if isinstance(text, str):
+            check_text(parameter, text.translate(LINES) if isinstance(value, list) else text)
 
 
 def config_path() -> Path:
     """Return ``NANOCONF_CLUSTER_CONFIG``, or clusters.toml in the user's settings folder."""
     chosen = os.environ.get(VARIABLE)
     if chosen:
-        return Path(chosen).expanduser().absolute()
-    import platformdirs
-
-    return Path(platformdirs.user_config_dir("nanoconf")) / "clusters.toml"
+        return user_path(VARIABLE, chosen).absolute()
+    return default_folder("config", VARIABLE) / "clusters.toml"
 
 
 def load(path: Path | None = None) -> dict[str, Cluster]:
@@ -155,13 +166,14 @@ def load(path: Path | None = None) -> dict[str, Cluster]:
     """
     path = path or config_path()
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_bytes(path, MAXIMUM_BYTES).decode("utf-8"))
     except FileNotFoundError:
         if os.environ.get(VARIABLE):
             raise InvalidInput(VARIABLE, str(path), "there is no such file") from None
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidInput(VARIABLE, str(path), f"cannot be read: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:  # a number can have too many digits
+        problem = getattr(error, "strerror", None) or error
+        raise InvalidInput(VARIABLE, str(path), f"cannot be read: {problem}") from error
     for key in content:
         if key != "clusters":
             raise InvalidInput(key, str(path), "is unknown; entries are named [clusters.NAME]")

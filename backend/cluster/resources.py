@@ -8,8 +8,9 @@ from typing import Any
 from backend.cluster.config import Cluster, config_path
 from backend.engines import registry
 from backend.engines.run_time import estimated_seconds
+from backend.inputs import Range, checked
 from backend.settings import RunSettings
-from backend.system import InvalidInput, SlitSystem
+from backend.system import SlitSystem
 
 SPARE_MINUTES = 5
 """Time to start, and to compile the engine on first use."""
@@ -48,11 +49,11 @@ def resources(
     if cores is None:
         mpi = registry.get(settings.engine).mpi
         cores = most_cores if mpi else min(settings.replicas, most_cores)
-    _demand("cores", cores, most_cores, cluster)
+    cores = _demand("cores", cores, most_cores, cluster)
     if minutes is None:
         expected = estimated_seconds(system, settings, cores) / 60
         minutes = min(math.ceil(SPARE_MINUTES + SAFETY * expected), most_minutes)
-    _demand("walltime", minutes, most_minutes, cluster)
+    minutes = _demand("walltime", minutes, most_minutes, cluster)
     return {"config": str(config_path()), "cores": cores, "minutes": minutes}
 
 
@@ -60,7 +61,5 @@ def _least(most: int, shared: int) -> int:
     return min(most, shared) if shared else most
 
 
-def _demand(name: str, value: int, most: int, cluster: Cluster) -> None:
-    if not 1 <= value <= most:
-        allowed = f"must lie between 1 and {most} on cluster {cluster.name}"
-        raise InvalidInput(name, value, allowed)
+def _demand(name: str, value: int, most: int, cluster: Cluster) -> int:
+    return int(checked(name, value, Range(1, most, f"on cluster {cluster.name}"), whole=True))

@@ -40,6 +40,9 @@ class Engine:
         as ``function(system, settings)``.
     electrostatics : tuple of str
         Supported values of `RunSettings.electrostatics`.
+    check_function : str
+        ``"module:function"`` that raises `InvalidInput` if runs cannot be executed on this
+        computer; may be empty. It must not load the engine.
     modules : tuple of str
         Imported modules other than NumPy, SciPy and this package; they are installed on clusters.
         An external program is not listed: the engine looks for it when a run starts.
@@ -56,6 +59,7 @@ class Engine:
     run_function: str
     cost_function: str
     electrostatics: tuple[str, ...]
+    check_function: str = ""
     modules: tuple[str, ...] = ()
     resumable: bool = False
     mpi: bool = False
@@ -68,6 +72,11 @@ class Engine:
     def seconds_per_step(self, system: SlitSystem, settings: RunSettings) -> float:
         """Estimate the duration of one time step of one replica (s)."""
         return _load(self.cost_function)(system, settings)
+
+    def check(self) -> None:
+        """Raise `InvalidInput` if runs cannot be executed on this computer, and why."""
+        if self.check_function:
+            _load(self.check_function)()
 
     def load(self) -> None:
         """Import all modules that a run needs."""
@@ -92,6 +101,7 @@ NUMBA = Engine(
     run_function="backend.engines.numba.engine:run",
     cost_function="backend.engines.numba.cost:seconds_per_step",
     electrostatics=("periodic", "sheets"),
+    check_function="backend.engines.numba.cache:check_cache",
     modules=("numba",),
     resumable=True,
     force_sampling=True,

@@ -17,8 +17,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("home", type=Path, help="the folder of the archive")
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="idle seconds before exit")
+    parser.add_argument("--environment", default="", help="fingerprint of its environment")
     options = parser.parse_args(arguments)
-    return keep(options.home.absolute(), options.idle)
+    return keep(options.home.absolute(), options.idle, options.environment)
 
 
 if __name__ == "__main__":

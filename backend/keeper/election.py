@@ -3,6 +3,10 @@
 The keeper holds ``keeper.lock``, so a home never has two. `ensure_keeper` starts it in its own
 session; it exits when it has been idle for a while. All its state is in the run folders, so it can
 be killed at any moment: the next `ensure_keeper` starts another.
+
+A keeper works with the environment that it was started in: version, Python installation and
+variables such as ``NANOCONF_CORES``. A process that submits a run from another environment replaces
+the keeper; one that is only waiting accepts any keeper, so that two of them never take turns.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend import __version__
+from backend.environment import check_environment, fingerprint
 from backend.files import read_json
 from backend.keeper.log import log_file
 from backend.locks import is_locked
@@ -36,8 +40,10 @@ MODULES = {"backend.keeper", "backend.runs.keeper"}
 """Module names on the command line of a keeper of this or an earlier version."""
 
 
-def ensure_keeper(home: Path, *, idle_seconds: float = IDLE_SECONDS) -> None:
-    """Start the keeper of a home unless a keeper of this version is running.
+def ensure_keeper(
+    home: Path, *, idle_seconds: float = IDLE_SECONDS, any_environment: bool = False
+) -> None:
+    """Start the keeper of a home unless a keeper of this environment is running.
 
     Call it after submitting, and periodically while waiting; it is cheap.
 
@@ -47,15 +53,25 @@ def ensure_keeper(home: Path, *, idle_seconds: float = IDLE_SECONDS) -> None:
         The folder of the archive.
     idle_seconds : float
         Idle time after which the keeper exits (s).
+    any_environment : bool
+        Accept a keeper that was started in another environment.
+
+    Raises
+    ------
+    InvalidInput
+        An environment variable has a value that is not allowed.
+    UnusableHome
+        The archive folder cannot be written to.
     """
+    check_environment()
     Archive(home).prepare()
     lock_file = home / "keeper.lock"
     if is_locked(lock_file):
-        version = _holder(lock_file).get("version", __version__)
-        if version == __version__:
+        if any_environment or _is_ours(_holder(lock_file)):
             return
-        stop_keeper(home)  # another version would not understand this version's workers
+        stop_keeper(home)
     command = [sys.executable, "-P", "-m", "backend.keeper", str(home), "--idle", str(idle_seconds)]
+    command += ["--environment", fingerprint()]
     with open(log_file(home), "ab") as log:
         process = subprocess.Popen(
             command,
@@ -90,12 +106,22 @@ def follow(
     on_progress: Callable[[Progress | None], None] | None = None,
     timeout: float | None = None,
 ) -> RunState:
-    """Wait for a run to end, starting a keeper whenever there is none; return the state."""
-    home = run.folder.parent.parent
+    """Wait for a run to end, starting a keeper whenever there is none; return the state.
+
+    Raises
+    ------
+    UnusableHome
+        The run cannot start, because the archive folder is full or cannot be written to.
+    """
+    archive = Archive(run.folder.parent.parent)
     deadline = None if timeout is None else time.monotonic() + timeout
+    waited = False
     while True:
         if not run.finished:
-            ensure_keeper(home)
+            ensure_keeper(archive.home, any_environment=waited)
+            waited = True
+        if run.state == RunState.QUEUED:
+            archive.check_room()
         left = REELECTION_SECONDS if deadline is None else deadline - time.monotonic()
         state = run.wait(max(0.0, min(left, REELECTION_SECONDS)), on_progress)
         if run.finished or left <= 0:
@@ -103,12 +129,17 @@ def follow(
 
 
 def _holder(lock_file: Path) -> dict:
-    """Return the content of the keeper's lock file: ``pid`` and ``version``."""
+    """Return the content of the keeper's lock file: ``pid``, ``version`` and ``environment``."""
     try:
         about = read_json(lock_file)
     except (OSError, ValueError):
         return {}  # just elected, and about to write
     return about if isinstance(about, dict) else {}
+
+
+def _is_ours(holder: dict) -> bool:
+    """Return True for a keeper of this environment, or one that has not written its entry yet."""
+    return not holder or holder.get("environment") == fingerprint()
 
 
 def _is_keeper(pid: int) -> bool:

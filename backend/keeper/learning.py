@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from backend import environment
 from backend.files import read_json, write_json
 from backend.runs.archive import Archive
-from backend.system import InvalidInput
 
 FILE = "learning.json"
 VARIABLE = "NANOCONF_RETRAIN_AFTER"
@@ -33,10 +33,8 @@ def retrain_after() -> int:
     InvalidInput
         ``NANOCONF_RETRAIN_AFTER`` is not a whole number.
     """
-    text = os.environ.get(VARIABLE, str(EVERY))
-    if not (text.isascii() and text.isdigit()):
-        raise InvalidInput(VARIABLE, text, "must be a whole number of runs; 0 means never")
-    return int(text)
+    chosen = environment.whole_number(VARIABLE)
+    return EVERY if chosen is None else chosen
 
 
 @dataclass(frozen=True)

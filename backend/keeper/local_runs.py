@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from backend.files import check_room
 from backend.keeper.log import log
 from backend.runs import local
 from backend.runs.archive import QUIET_SECONDS
@@ -16,6 +17,12 @@ from backend.runs.run_state import RunState
 from backend.runs.worker import INTERRUPTED
 
 MAXIMUM_CRASHES = 3
+
+NICENESS = dict(zip(QUEUES, (10, 19), strict=True))
+"""Niceness of workers by queue: pages respond during runs, and sweeps hardly delay other runs."""
+
+ROOM_SECONDS = 5.0
+"""Interval at which a full disk is checked again (s)."""
 
 
 @dataclass
@@ -44,6 +51,7 @@ class LocalRuns:
     unwritable: set[str] = field(default_factory=set)
     log_once: Callable[[str], None] = log
     any_finished: bool = False
+    _full_until: float = 0.0
     _unchanged_since: dict[str, int] = field(default_factory=dict)
 
     def poll(self) -> bool:
@@ -112,10 +120,24 @@ class LocalRuns:
         for run in waiting:
             needed = local.cores_of(run.request["settings"])
             occupied = taken[QUEUES[0]] if run.queue == QUEUES[0] else sum(taken.values())
-            if occupied + needed > local.cores():
+            if occupied + needed > local.cores() or not self._has_room(run):
                 break
             if self._start(run, needed):
                 taken[run.queue] += needed
+
+    def _has_room(self, run: Run) -> bool:
+        """Return True if the disk has room for a run; on a full disk no run starts."""
+        if time.monotonic() < self._full_until:
+            return False
+        try:
+            check_room(run.folder.parent)
+        except OSError as error:
+            if not self._full_until:  # once, because the log takes room too
+                log(f"no run can start: {error}")
+            self._full_until = time.monotonic() + ROOM_SECONDS
+            return False
+        self._full_until = 0.0
+        return True
 
     def _start(self, run: Run, threads: int) -> bool:
         self._unchanged_since.pop(run.id, None)
@@ -126,7 +148,7 @@ class LocalRuns:
             self._give_up(run, crashes)
             return False
         try:
-            child = local.start(run.folder, threads=threads, nice=run.queue != QUEUES[0])
+            child = local.start(run.folder, threads=threads, niceness=NICENESS[run.queue])
         except OSError as error:
             log(f"{run.id}: cannot be started: {error}")
             self._count_failed_start(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass, field
@@ -22,7 +23,8 @@ def log_file(home: Path) -> Path:
 
 def log(text: str) -> None:
     """Write a line to standard output, which is the log."""
-    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", flush=True)
+    with contextlib.suppress(OSError):  # the keeper continues on a full disk
+        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", flush=True)
 
 
 @dataclass

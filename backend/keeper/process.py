@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import select
 import signal
@@ -11,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from backend import __version__
+from backend.environment import fingerprint
 from backend.keeper.keeper import Keeper
 from backend.keeper.log import log
 from backend.keeper.logins import accept_logins
@@ -25,15 +28,26 @@ RETRY_SECONDS = 5.0
 """Pause after an error."""
 
 
-def keep(home: Path, idle_seconds: float) -> int:
-    """Run as the keeper of a home until it has been idle for a while; return the exit status."""
+def keep(home: Path, idle_seconds: float, environment: str = "") -> int:
+    """Run as the keeper of a home until it has been idle for a while; return the exit status.
+
+    Parameters
+    ----------
+    home : Path
+        The folder of the archive.
+    idle_seconds : float
+        Idle time after which the keeper exits (s).
+    environment : str
+        `fingerprint` of the process that starts the keeper; by default of this one.
+    """
     archive = Archive(home)
     archive.prepare()
     lock = Lock(home / "keeper.lock")
     # Wait for a keeper that is exiting, and for `ensure_keeper`, which probes the lock.
     if not lock.acquire(wait_seconds=1.0):
         return 0
-    lock.write(f'{{"pid": {os.getpid()}, "version": "{__version__}"}}\n')
+    environment = environment or fingerprint()
+    described = _describe(lock, environment)
     log(f"keeper of {home}, nanoconf {__version__}, process {os.getpid()}")
     archive.remove_leftovers()
     stop_requested = _stop_signal()
@@ -41,6 +55,7 @@ def keep(home: Path, idle_seconds: float) -> int:
     _accept_logins(keeper)
     last_busy = time.monotonic()
     while lock.file_exists():
+        described = described or _describe(lock, environment)
         busy, pause = _poll(keeper)
         if busy:
             last_busy = time.monotonic()
@@ -51,6 +66,15 @@ def keep(home: Path, idle_seconds: float) -> int:
             log("stopped; workers keep running")
             return 0
     return 0
+
+
+def _describe(lock: Lock, environment: str) -> bool:
+    """Write this process and its environment to the lock file; return False on a full disk."""
+    about = {"pid": os.getpid(), "version": __version__, "environment": environment}
+    with contextlib.suppress(OSError):
+        lock.write(json.dumps(about) + "\n")
+        return True
+    return False
 
 
 def _poll(keeper: Keeper) -> tuple[bool, float]:

@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend import __version__
-from backend.files import write_json
+from backend.engines import registry
+from backend.environment import default_folder, user_path
+from backend.files import FULL, check_room, write_json
+from backend.inputs import check_text, shown
 from backend.locks import Lock
 from backend.runs.run import LOCAL, QUEUES, DamagedRun, Run, now
 from backend.runs.run_files import RUN_ID
@@ -36,6 +39,7 @@ __all__ = [
 ]
 
 LEFTOVER_SECONDS = 3600.0
+
 
 RESUMABLE_ERRORS = ("time-limit", "node-failed", "preempted", "interrupted", "job-lost")
 """Errors that leave a checkpoint on the cluster, from which an identical run can resume."""
@@ -97,11 +101,9 @@ class DamagedFolder:
 def default_home() -> Path:
     """Return the archive folder: ``NANOCONF_HOME``, or ``nanoconf`` in the user's data folder."""
     chosen = os.environ.get("NANOCONF_HOME")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("nanoconf"))
+    if chosen is not None:
+        return user_path("NANOCONF_HOME", chosen).absolute()
+    return default_folder("data", "NANOCONF_HOME")
 
 
 def inputs_hash(system: SlitSystem, settings: RunSettings, version: str = __version__) -> str:
@@ -142,7 +144,7 @@ class Archive:
     """
 
     def __init__(self, home: str | Path | None = None):
-        self.home = default_home() if home is None else Path(home).expanduser().absolute()
+        self.home = default_home() if home is None else user_path("home", home).absolute()
         self.folder = self.home / "runs"
         self._known: dict[str, Run] = {}
         self._by_hash: dict[str, list[Run]] = {}
@@ -175,7 +177,7 @@ class Archive:
             There is no such run, or more than one.
         """
         if not re.fullmatch("[0-9a-f]{1,32}", run_id):
-            raise UnknownRun(f"{run_id!r} is not a run ID")
+            raise UnknownRun(f"{shown(run_id, quoted=True)} is not a run ID")
         if RUN_ID.fullmatch(run_id) and run_id not in self._known:
             run = self._read(run_id)
             if isinstance(run, Run):
@@ -355,13 +357,15 @@ class Archive:
         Raises
         ------
         UnusableHome
-            The archive folder cannot be written to.
+            The archive folder cannot be written to, or the disk is full.
         InvalidInput
-            The run cannot save that many snapshots.
+            The run cannot save that many snapshots, its name is not one line of text, or its
+            engine cannot be executed on this computer.
         """
         from backend.sampling.trajectory import check_snapshots
 
         check_snapshots(system, settings)
+        check_text("name", name)
         if queue not in QUEUES:
             raise ValueError(f"queue = {queue!r}: must be one of {', '.join(QUEUES)}")
         if (where == LOCAL) != (cluster is None):
@@ -388,6 +392,8 @@ class Archive:
             if cluster is not None:
                 request["cluster"] = dict(cluster)
                 request["continues"] = self._unfinished(key, where)
+            else:
+                registry.get(settings.engine).check()
             return Run(self._make_folder(request))
 
     def _join(self, run: Run, queue: str) -> Run:
@@ -399,6 +405,7 @@ class Archive:
 
     def _make_folder(self, request: dict) -> Path:
         """Create a run folder that is complete when it appears under its name."""
+        self.check_room()
         folder = self.folder / request["id"]
         incomplete = self.folder / f".new-{request['id']}"
         try:
@@ -429,11 +436,26 @@ class Archive:
         except OSError as error:
             raise self._unusable(error) from error
 
+    def check_room(self) -> None:
+        """Check that the disk has room for a run.
+
+        Raises
+        ------
+        UnusableHome
+            The disk or the quota is full, or the archive folder cannot be written to.
+        """
+        try:
+            check_room(self.home)
+        except OSError as error:
+            raise self._unusable(error) from error
+
     def _unusable(self, error: OSError) -> UnusableHome:
         problem = error.strerror or str(error)
+        advice = "choose another with NANOCONF_HOME"
+        if error.errno in FULL:
+            advice = f"free some space, or {advice}"
         return UnusableHome(
-            f"the archive folder {self.home} cannot be written to ({problem}): "
-            "choose another with NANOCONF_HOME"
+            f"the archive folder {self.home} cannot be written to ({problem}): {advice}"
         )
 
     def remove_leftovers(self) -> None:

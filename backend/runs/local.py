@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -9,12 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from backend import environment
+from backend.inputs import InvalidInput
+
 
 def cores() -> int:
     """Return the number of cores available to this process: ``NANOCONF_CORES`` if set."""
-    chosen = os.environ.get("NANOCONF_CORES", "")
-    if chosen.isdigit() and int(chosen) > 0:
-        return int(chosen)
+    with contextlib.suppress(InvalidInput):  # `check_environment` reports it
+        if chosen := environment.whole_number("NANOCONF_CORES"):
+            return chosen
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -26,7 +30,7 @@ def cores_of(settings: Mapping[str, Any]) -> int:
     return max(1, min(replicas if isinstance(replicas, int) else 1, cores()))
 
 
-def start(folder: Path, *, threads: int = 1, nice: bool = False) -> subprocess.Popen[bytes]:
+def start(folder: Path, *, threads: int = 1, niceness: int = 0) -> subprocess.Popen[bytes]:
     """Start a worker for a run folder; it outlives the process that starts it.
 
     Parameters
@@ -35,8 +39,8 @@ def start(folder: Path, *, threads: int = 1, nice: bool = False) -> subprocess.P
         The run folder.
     threads : int
         Number of replicas that run at the same time.
-    nice : bool
-        Run at a low priority.
+    niceness : int
+        Number of levels by which the priority of the worker is lower.
 
     Returns
     -------
@@ -44,9 +48,10 @@ def start(folder: Path, *, threads: int = 1, nice: bool = False) -> subprocess.P
         The worker process.
     """
     command = [sys.executable, "-P", "-m", "backend.worker", str(folder), "--threads", str(threads)]
+    command += ["--nice", str(niceness)]
     with open(folder / "worker.log", "ab") as log:
         return subprocess.Popen(
-            command + (["--nice"] if nice else []),
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -51,7 +51,6 @@ SAVING_SECONDS = 20.0
 PROFILES = ("profiles", "charge")
 """Attributes of `Progress` that have their own files."""
 
-LOW_PRIORITY = 10
 SCARCE_BYTES = 2 << 30
 """Address space that a worker may need."""
 
@@ -199,6 +198,7 @@ class Worker:
         engine = registry.get(settings.engine)
         if missing := engine.missing():
             raise SimulationError(missing, "engine-missing")
+        engine.check()
         resumable_options = {
             "checkpoint": self.run.checkpoint_folder,
             "log": log,
@@ -328,6 +328,16 @@ class Worker:
                 (self.run.folder / name).unlink()
 
 
+def record_invalid_input(folder: Path, error: DamagedRun) -> None:
+    """Record that a run cannot start because of its inputs, so that its cluster reports it."""
+    from backend.system import InvalidInput
+
+    if isinstance(error.__cause__, InvalidInput):
+        name, reason, _ = explain(error.__cause__)
+        failure = {"state": RunState.FAILED, "error": name, "reason": reason, "time": now()}
+        write_json(folder / "failure.json", failure)
+
+
 class Refused(Exception):
     """Raised for a run that this worker must not execute; the message gives the reason."""
 
@@ -380,13 +390,13 @@ def log(text: str) -> None:
         print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
-def lower_priority() -> None:
-    """Lower the priority of this process."""
-    os.nice(LOW_PRIORITY)
+def lower_priority(niceness: int) -> None:
+    """Lower the priority of this process by a number of levels."""
+    os.nice(niceness)
     # With autogroup scheduling in Linux, niceness applies only within a session, so the priority
     # of the session must be lowered too.
     with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(LOW_PRIORITY))
+        Path("/proc/self/autogroup").write_text(str(niceness))
 
 
 def _listed(values: dict) -> str:
@@ -398,7 +408,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="backend.worker", description="Execute a run.")
     parser.add_argument("run_dir", type=Path, help="the run folder")
     parser.add_argument("--threads", type=int, default=1, help="number of simultaneous replicas")
-    parser.add_argument("--nice", action="store_true", help="run at low priority")
+    parser.add_argument("--nice", type=int, default=0, help="number of levels of lower priority")
     options = parser.parse_args(arguments)
     faulthandler.enable()
     folder = options.run_dir.absolute()
@@ -412,9 +422,10 @@ def main(arguments: list[str] | None = None) -> int:
         return FAILURE
     except DamagedRun as error:
         print(f"worker: {error}", file=sys.stderr)
+        record_invalid_input(folder, error)
         return FAILURE
     if options.nice:
-        lower_priority()
+        lower_priority(options.nice)
     return Worker(run, options.threads).execute()
 
 

@@ -49,7 +49,6 @@ def add_options(parser: ArgumentParser) -> None:
         command.add_argument(
             "name",
             nargs="?",
-            default="",
             help="the cluster (default: the first one in the configuration)",
         )
         if name == "trust":
@@ -69,15 +68,19 @@ def execute(options: Namespace) -> int:
 
 
 def _init(_options: Namespace) -> int:
-    from backend.cluster.config import EXAMPLE, config_path
+    from backend.cluster.config import EXAMPLE, VARIABLE, config_path
     from backend.files import write_text
     from backend.system import InvalidInput
 
     path = config_path()
     if path.exists():
         raise InvalidInput("init", str(path), "already exists: edit it, or remove it first")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, EXAMPLE)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, EXAMPLE)
+    except OSError as error:
+        allowed = f"cannot be written ({error.strerror}): set {VARIABLE} to another file"
+        raise InvalidInput(VARIABLE, str(path), allowed) from error
     print(f"wrote {path}; fill in your cluster's host, then type: nanoconf cluster check")
     return 0
 
@@ -103,7 +106,7 @@ def _check(options: Namespace) -> int:
     from backend.cluster import check, config
     from backend.cluster.problems import ClusterProblem
 
-    cluster = config.get(options.name)
+    cluster = config.get(options.name or "")
     try:
         for what, found in check.steps(cluster, _somebody(), _speaker()):
             print(f"yes  {what}: {found}", flush=True)
@@ -119,7 +122,7 @@ def _trust(options: Namespace) -> int:
     from backend.cluster.ssh import hosts, login
 
     say = _speaker()
-    for host in hosts.target_of(config.get(options.name)).way:
+    for host in hosts.target_of(config.get(options.name or "")).way:
         if not _trusted(host, login.server_key(host, _somebody(), say), options.fingerprint):
             print(f"host key of {host} not stored", file=sys.stderr)
             return 1
@@ -155,7 +158,7 @@ def _login(options: Namespace) -> int:
     from backend.keeper.election import ensure_keeper
     from backend.runs.archive import Archive
 
-    cluster = config.get(options.name)
+    cluster = config.get(options.name or "")
     home = Archive().home
     ensure_keeper(home)
     logins.log_in(home, cluster.name, config.config_path(), _ask, _speaker())

@@ -7,15 +7,22 @@ returns at once.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import sys
 import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any, Protocol, cast
 
 from backend import __version__
+from backend.environment import check_environment
+from backend.files import FULL
+from backend.inputs import LONGEST_MESSAGE, escaped, shortened, shown
 from nanoconf.cli.parser import (
     BAD_INPUT,
     Parser,
@@ -25,6 +32,9 @@ from nanoconf.cli.parser import (
 )
 
 DONE, FAILED = 0, 1
+
+IMPOSSIBLE_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
+"""Errors of paths that cannot exist."""
 
 VERBS = (
     "app",
@@ -77,24 +87,44 @@ class Verb(Protocol):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Execute a command line; return the exit status."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    options = parser().parse_args(attach_negative_numbers(typed))
-    options.command_line = ["nanoconf", *typed]
+    options = Namespace(command_line=["nanoconf", *typed])
+    _accept_all_characters()
     try:
+        parser().parse_args(attach_negative_numbers(typed), options)
+        check_environment()
         with _warnings_as_lines():
-            return options.execute(options)
+            status = options.execute(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         print("nanoconf: cancelled", file=sys.stderr)
         return FAILED
     except BrokenPipeError:
-        sys.stderr.close()  # the reader has closed the pipe, which is not an error
+        _discard_output()  # the reader has closed the pipe, which is not an error
         return DONE
     except Exception as error:
         explanation = _explain(error, options)
         if explanation is None:
             raise
         line, status = explanation
-        print(f"nanoconf: {line}", file=sys.stderr)
+        print(f"nanoconf: {escaped(line)}", file=sys.stderr)
+        if isinstance(error, OSError) and error.filename is None:
+            _discard_output()  # it may be standard output that cannot be written
         return status
+
+
+def _accept_all_characters() -> None:
+    """Print characters that the terminal's encoding lacks as escapes instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _discard_output() -> None:
+    """Discard what is still to be printed; Python would report it when it exits."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> Parser:
@@ -116,7 +146,7 @@ def _warnings_as_lines() -> Iterator[None]:
     printed: set[str] = set()
 
     def show(message: Warning | str, *_others: Any, **_named: Any) -> None:
-        line = f"warning: {message}"
+        line = f"warning: {escaped(str(message))}"
         if line not in printed:
             printed.add(line)
             print(line, file=sys.stderr)
@@ -140,12 +170,32 @@ def _explain(error: Exception, options: Namespace) -> tuple[str, int] | None:
         value = typed if isinstance(typed, str) and typed else error.value
         if value == "" and error.allowed.startswith("is missing"):
             return f"{error.parameter} {error.allowed}", BAD_INPUT
-        return f"{error.parameter} = {value}: {error.allowed}", BAD_INPUT
-    if isinstance(error, (UnknownRun, UnusableHome)):
+        line = f"{error.parameter} = {shown(value)}: {error.allowed}"
+        return shortened(line, LONGEST_MESSAGE), BAD_INPUT
+    if isinstance(error, (UnknownRun, UnusableHome)) or _is_missing_model(error):
         return str(error), BAD_INPUT
-    if isinstance(error, (SimulationError, Cancelled, DamagedRun, ClusterProblem, OSError)):
+    if isinstance(error, (SimulationError, Cancelled, DamagedRun, ClusterProblem)):
         return str(error), FAILED
+    if isinstance(error, OSError):
+        return _system_error(error), BAD_INPUT if error.errno in IMPOSSIBLE_PATH else FAILED
     return None
+
+
+def _is_missing_model(error: Exception) -> bool:
+    if not isinstance(error, FileNotFoundError):
+        return False
+    from nanoconf.surrogate.lifecycle.registry import ModelNotFound
+
+    return isinstance(error, ModelNotFound)
+
+
+def _system_error(error: OSError) -> str:
+    """Return one line for an error of the operating system, and a remedy for a full disk."""
+    if error.errno is None or not error.strerror:
+        return str(error)
+    place = "output" if error.filename is None else shown(str(error.filename))
+    advice = ": free some space, or choose another folder" if error.errno in FULL else ""
+    return f"{place}: {error.strerror}{advice}"
 
 
 if __name__ == "__main__":

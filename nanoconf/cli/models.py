@@ -35,7 +35,7 @@ def add_options(parser: ArgumentParser) -> None:
         choices=("list", "compare", "promote", "rollback"),
         help="default: list",
     )
-    parser.add_argument("name", nargs="?", default="", help="the model to promote")
+    parser.add_argument("name", nargs="?", help="the model to promote")
     add_json(parser)
 
 

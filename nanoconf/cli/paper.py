@@ -132,7 +132,7 @@ def execute(options: Namespace) -> int:
     """Carry out one of the commands."""
     from nanoconf.data import export
 
-    export.prepare(options.results)
+    export.check(options.results)
     commands = {
         "train": _train,
         "grid-search": _grid_search,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import Action, ArgumentParser, RawDescriptionHelpFormatter, _SubParsersAction
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from backend.inputs import InvalidInput, check_text, escaped, shortened
+
 BAD_INPUT = 2
 """Exit status for invalid input."""
+
+LONGEST_MESSAGE = 400
+"""Number of characters that are printed of an error message of argparse."""
 
 
 class Parser(ArgumentParser):
@@ -18,7 +23,25 @@ class Parser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the error and exit."""
-        self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        line = escaped(shortened(message, LONGEST_MESSAGE))
+        self.exit(BAD_INPUT, f"{self.prog}: {line} (see {self.prog} --help)\n")
+
+    def _get_values(self, action: Action, arg_strings: list[str]) -> Any:
+        """Refuse text that no option can mean, before it is converted or echoed.
+
+        Raises
+        ------
+        InvalidInput
+            If a text is empty, unless that is the default, or not one line of valid Unicode.
+        """
+        if not isinstance(action, _SubParsersAction):
+            for text in arg_strings:
+                if not text and action.default != "":
+                    raise InvalidInput(action.dest, text, "must not be empty")
+                check_text(action.dest, text)
+            if action.option_strings and arg_strings == ["--"]:  # argparse would return []
+                raise InvalidInput(action.dest, "--", "is missing: -- only separates arguments")
+        return super()._get_values(action, arg_strings)
 
 
 def add_commands(parser: ArgumentParser, dest: str) -> Any:

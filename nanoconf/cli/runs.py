@@ -43,7 +43,7 @@ def add_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument("ids", nargs="*", metavar="ID", help="run IDs or unique prefixes")
     add_json(parser)
-    parser.add_argument("--newest", type=int, metavar="N", help="list only the N newest runs")
+    parser.add_argument("--newest", metavar="N", help="list only the N newest runs")
     add_output(parser, "the files of the run that is shown", required=False)
 
 
@@ -69,7 +69,7 @@ def execute(options: Namespace) -> int:
 def _list(archive: Archive, options: Namespace) -> int:
     from nanoconf.tables import aligned
 
-    found, damaged = archive.runs()[: options.newest], archive.damaged()
+    found, damaged = archive.runs()[: _newest(options)], archive.damaged()
     if options.json:
         print_json([*map(as_json, found), *map(_damaged_as_json, damaged)])
         return 0
@@ -80,6 +80,13 @@ def _list(archive: Archive, options: Namespace) -> int:
     for folder in damaged:
         print(f"damaged, set aside: {folder.path}: {folder.reason}")
     return 0
+
+
+def _newest(options: Namespace) -> int | None:
+    """Return the number of runs to list; None for all."""
+    from nanoconf.data.parsing import whole_number
+
+    return None if options.newest is None else whole_number("newest", options.newest, 1, 10**9)
 
 
 def as_json(run: Run) -> dict[str, Any]:
@@ -203,6 +210,10 @@ def _remove(run: Run, options: Namespace) -> int:
         run.remove()
     except DamagedRun as error:
         print(f"nanoconf: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        line = f"run {run.id} cannot be removed ({error}): delete {run.folder}"
+        print(f"nanoconf: {line}", file=sys.stderr)
         return 1
     print(f"{run.id}: removed")
     return 0

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from nanoconf.cli.options import add_cluster, add_input, add_output, add_settings, add_system
 
 if TYPE_CHECKING:
-    from backend.runs.archive import Archive
     from backend.runs.run import Run
     from backend.sampling.result import SimulationResult
     from backend.settings import RunSettings
@@ -87,12 +86,12 @@ def execute(options: Namespace) -> int:
     settings = run_settings(options, system)
     destination = _destination(options, system, settings)
     archive = Archive()
-    archive.prepare()
-    export.prepare(options.output)
+    export.check(options.output)
     run = archive.submit(
         system, settings, name=options.name, reuse=not options.again, **destination
     )
-    if not _finished(run, archive, options):
+    export.prepare(options.output)
+    if not _finished(run, options):
         return 1
     result = run.result()
     _print_densities(result)
@@ -101,16 +100,18 @@ def execute(options: Namespace) -> int:
     return 0
 
 
-def _finished(run: Run, archive: Archive, options: Namespace) -> bool:
+def _finished(run: Run, options: Namespace) -> bool:
     """Wait for the run and write its files; return False if it continues without this command."""
-    from backend.keeper.election import ensure_keeper
+    from backend.runs.archive import UnusableHome
     from backend.runs.run_state import RunState
     from nanoconf.api import wait_for
     from nanoconf.data import export
 
-    ensure_keeper(archive.home)
     try:
         wait_for(run)
+    except UnusableHome as error:
+        print(f"nanoconf: run {run.id} is waiting: {error}", file=sys.stderr)
+        return False
     except KeyboardInterrupt:
         export.write_run(options.output, run)
         if run.state == RunState.CANCELLED:

@@ -92,7 +92,9 @@ def execute(options: Namespace) -> int:
 
     plan = _plan(options)
     archive = Archive()
+    export.check(options.output)
     archive.prepare()
+    archive.check_room()
     export.prepare(options.output)
     sweep = Sweep(
         plan,

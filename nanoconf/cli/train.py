@@ -21,10 +21,15 @@ examples:
 --if-due retrains on the runs in the archive, if it has enough new ones. The new model replaces
 the current one unless it is worse."""
 
+DATA = Path("data/grid")
+
+UNUSED = {"data": DATA, "validation": None, "epochs": None, "seed": "1", "output": None}
+"""Options that --if-due does not use, and their defaults."""
+
 
 def add_options(parser: ArgumentParser) -> None:
     """Declare the options."""
-    add_data(parser, Path("data/grid"))
+    add_data(parser, DATA)
     parser.add_argument(
         "--validation",
         type=Path,
@@ -48,12 +53,16 @@ def add_options(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Train, or retrain if it is due."""
-    return _train_if_due() if options.if_due else _train(options)
+    return _train_if_due(options) if options.if_due else _train(options)
 
 
-def _train_if_due() -> int:
+def _train_if_due(options: Namespace) -> int:
+    from backend.system import InvalidInput
     from nanoconf.surrogate.lifecycle.retraining import train_if_due
 
+    for name, default in UNUSED.items():
+        if (value := getattr(options, name)) != default:
+            raise InvalidInput(name, str(value), "cannot be combined with --if-due; omit it")
     print(train_if_due())
     return 0
 
@@ -63,8 +72,10 @@ def _train(options: Namespace) -> int:
 
     if options.output is None:
         raise InvalidInput("output", "", "is missing: specify -o DIR")
+    from nanoconf.data import export
     from nanoconf.surrogate.training import train
 
+    export.check(options.output)
     chosen: dict[str, Any] = {"seed": seed(options)}
     if options.epochs is not None:
         chosen["epochs"] = epochs(options)

@@ -22,6 +22,7 @@ from backend.profiles.bins import BINS, HALF
 from backend.profiles.density import significant
 from backend.sampling.result import SimulationResult
 from backend.system import SPECIES
+from backend.untrusted import Damaged, in_words, read_bytes
 
 if TYPE_CHECKING:
     import pandas
@@ -34,6 +35,9 @@ PROFILES = ("density", "error", "histogram", "histogram_error")
 """Columns with one value for each bin; the last two may be null."""
 
 FILE, CARD = "profiles.parquet", "card.json"
+
+LARGEST_FILE = 256_000_000
+"""Size of the largest file of profiles that is read (bytes)."""
 
 COUNTED = "negative_ions"
 """Input whose column holds the number of simulated ions, even if the input was not given."""
@@ -185,9 +189,9 @@ def read_rows(folder: Path, *, verify: bool = True) -> list[dict[str, Any]]:
 def read_file(folder: Path) -> bytes:
     """Return the contents of ``profiles.parquet``; raise `InvalidInput` if it cannot be read."""
     try:
-        return (folder / FILE).read_bytes()
-    except OSError as error:
-        problem = f"holds no dataset ({FILE}: {error.strerror})"
+        return read_bytes(folder / FILE, LARGEST_FILE)
+    except (OSError, Damaged) as error:
+        problem = f"holds no dataset ({FILE} {in_words(error)})"
         raise InvalidInput("data", str(folder), problem) from error
 
 

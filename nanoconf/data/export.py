@@ -4,33 +4,60 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from backend.files import write_json, write_text, written_whole
+from backend.files import check_room, write_json, write_text, written_whole
 from backend.runs.run import Run, result_files
 from backend.runs.run_state import RunState
 from backend.sampling.trajectory import FILES as TRAJECTORY_FILES
 from backend.system import InvalidInput
 
 
+def check(folder: Path) -> None:
+    """Check that a folder can be written or created, before a long computation starts.
+
+    Nothing is created.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder cannot be written, or the disk is full.
+    """
+    try:
+        check_room(_existing(folder.absolute()))
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
 def prepare(folder: Path) -> None:
-    """Create the folder and check that it is writable, before a long computation starts.
+    """Create the folder after a `check`.
 
     Raises
     ------
     InvalidInput
         If the folder cannot be written.
     """
+    check(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
     except OSError as error:
-        problem = error.strerror or str(error)
-        raise InvalidInput("output", str(folder), f"cannot be written ({problem})") from error
+        raise _unwritable(folder, error) from error
+
+
+def _existing(folder: Path) -> Path:
+    """Return a folder, or the deepest folder above it that exists."""
+    try:
+        folder.lstat()
+    except FileNotFoundError:
+        return _existing(folder.parent)
+    return folder
+
+
+def _unwritable(folder: Path, error: OSError) -> InvalidInput:
+    problem = error.strerror or str(error)
+    return InvalidInput("output", str(folder), f"cannot be written ({problem})")
 
 
 def write_run(folder: Path, run: Run) -> None:

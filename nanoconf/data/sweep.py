@@ -163,7 +163,9 @@ class Sweep:
             while waiting or self._active:
                 self._submit_more(waiting)
                 if time.monotonic() - keeper_checked > REELECTION_SECONDS:
-                    ensure_keeper(self.archive.home)
+                    waited = math.isfinite(keeper_checked)
+                    ensure_keeper(self.archive.home, any_environment=waited)
+                    self.archive.check_room()
                     keeper_checked = time.monotonic()
                 finished = self._collect()
                 if finished:
@@ -260,7 +262,8 @@ class Sweep:
             if run.finished:
                 self._add_rows(item, run)
             elif not run.joined and run.queue == "sweep":
-                run.cancel()
+                with contextlib.suppress(OSError):  # on a full disk, only the request is written
+                    run.cancel()
 
     def save(self) -> None:
         """Write the dataset in its current state."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.keeper.learning import retrain_after
+from nanoconf.gui.folders import check_folders
 from nanoconf.gui.server.hosts import address
 
 PROTECTED = {
@@ -89,10 +90,13 @@ def serve(
     ------
     SystemExit
         If the port or an option cannot be used; the message says what to do.
+    InvalidInput, UnusableHome
+        If a folder cannot be written; see `check_folders`.
     """
     retrain_after()  # reports an invalid setting here; the keeper could only log it
     host = host or "127.0.0.1"
     _check_port(host, port)
+    check_folders()
     print("Starting the page …", flush=True)
     _run_voila(host, port, access, webbrowser.open if open_browser and _has_display() else None)
     print("Stopped. Running simulations continue; the page shows them when it is restarted.")

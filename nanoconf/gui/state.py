@@ -71,6 +71,8 @@ class Simulation:
         The cluster that it runs on; empty for this computer.
     on_cluster : str
         Its status on the cluster, e.g. ``pending: Priority``.
+    obstacle : str
+        Reason why the run can neither start nor save its progress, and what to do; usually empty.
     """
 
     run_id: str
@@ -90,6 +92,7 @@ class Simulation:
     reason: str = ""
     where: str = ""
     on_cluster: str = ""
+    obstacle: str = ""
 
     @property
     def active(self) -> bool:

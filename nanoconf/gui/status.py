@@ -85,7 +85,8 @@ def _in_progress(state: AppState) -> Status:
     shown = state.simulation
     if state.phase is RunPhase.CONFIRMING:
         return Status(CONFIRM.format(words.origin(shown)), "bad")
-    return Status(words.status(shown, state.phase), "busy", words.spoken(shown, state.phase))
+    mood = "bad" if shown.obstacle else "busy"
+    return Status(words.status(shown, state.phase), mood, words.spoken(shown, state.phase))
 
 
 def _shown(state: AppState) -> Status:

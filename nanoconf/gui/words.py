@@ -115,6 +115,8 @@ def _status(simulation: Simulation, phase: RunPhase, stale: bool) -> str:
         return f"The simulation failed: {simulation.reason}"
     if phase in ENDINGS:
         return ENDINGS[phase]
+    if simulation.obstacle:
+        return f"Waiting: {simulation.obstacle}."
     if simulation.where:
         return _on_cluster(simulation)
     if simulation.state == RunState.QUEUED:
@@ -129,6 +131,8 @@ def spoken(simulation: Simulation, phase: RunPhase = RunPhase.ACTIVE) -> str:
     """
     if phase in ENDINGS:
         return ENDINGS[phase]
+    if simulation.obstacle:
+        return f"Waiting: {simulation.obstacle}"
     where = f"On {simulation.where}: " if simulation.where else ""
     if simulation.state == RunState.QUEUED:
         return f"{where}waiting in the queue" if where else "Waiting for a free processor"

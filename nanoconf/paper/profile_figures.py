@@ -5,7 +5,6 @@ The ten systems are excluded from all training data.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,21 @@ from typing import Any
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
+from backend.inputs import Range, checked
 from backend.profiles.bins import HALF, bin_centres, bin_edges
 from backend.profiles.density import contact_density
 from backend.system import InvalidInput, SlitSystem
+from nanoconf.data.parsing import in_row, table
 from nanoconf.data.published import SYSTEMS, TRENDS
 from nanoconf.paper.accuracy import References, references_of, relative_error
-from nanoconf.paper.published_network import SPECIES, Predict, paper_key
+from nanoconf.paper.published_network import INPUTS, SPECIES, Predict, paper_key
 from nanoconf.paper.report import tidy
 from nanoconf.surrogate.simulations import Simulations
 
 PUBLISHED_COLUMNS = ("case", "h", "zp", "zn", "c", "d", "z_nm", "rho_plus_M")
+
+LARGEST_DENSITY = 1e6
+"""Largest density in a table that is accepted (M)."""
 
 Published = dict[str, tuple[np.ndarray, np.ndarray]]
 """z (nm) and density (M) of the published network, shape (points,) each, by `paper_key`."""
@@ -149,18 +153,22 @@ def read_published(file: str | Path) -> Published:
         If the file cannot be read or lacks a column.
     """
     try:
-        with open(file, encoding="utf-8", newline="") as stream:
-            table = list(csv.DictReader(stream))
-        numbers = [[float(row[name]) for name in PUBLISHED_COLUMNS[1:]] for row in table]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInput("published", str(file), f"cannot be read ({error})") from error
-    except (KeyError, TypeError, ValueError) as error:
+        rows = table(Path(file), "published", PUBLISHED_COLUMNS)
+        numbers = [[float(row[name]) for name in PUBLISHED_COLUMNS[1:]] for row in rows]
+    except InvalidInput:
+        raise
+    except (KeyError, ValueError) as error:  # a column is missing, or a cell is not a number
         columns = ",".join(PUBLISHED_COLUMNS)
         problem = f"must be a table of numbers with the columns {columns} ({error})"
         raise InvalidInput("published", str(file), problem) from error
     curves: dict[str, list[tuple[float, float]]] = {}
-    for h, zp, zn, c, d, z, density in numbers:
-        system = SlitSystem(h, int(zp), int(zn), c, d)
+    for row, (h, zp, zn, c, d, z, density) in enumerate(numbers, 1):
+        try:
+            system = SlitSystem.from_dict(dict(zip(INPUTS, (h, zp, zn, c, d), strict=True)))
+            checked("z_nm", z, Range(-h / 2, h / 2, "nm"))
+            checked("rho_plus_M", density, Range(-LARGEST_DENSITY, LARGEST_DENSITY, "M"))
+        except InvalidInput as error:
+            raise in_row(error, Path(file), row) from error
         if abs(z + (h - d) / 2) > 1e-6:
             curves.setdefault(paper_key(system), []).append((z, density))
     return {key: _columns(curve) for key, curve in curves.items()}

@@ -35,6 +35,7 @@ def tidy(value: Any, digits: int = 5) -> Any:
 
 def save_numbers(folder: Path, name: str, values: Any) -> None:
     """Write a figure's numbers as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / f"{name}.json", values)
     _report(folder / f"{name}.json")
 
@@ -52,6 +53,7 @@ def figure(rows: int, columns: int, size: tuple[float, float], **options: Any) -
 
 def save_figure(folder: Path, name: str, picture: Any) -> None:
     """Write a figure as PNG."""
+    folder.mkdir(parents=True, exist_ok=True)
     with written_whole(folder / f"{name}.png") as stream:
         picture.savefig(stream, format="png", dpi=120)
     _report(folder / f"{name}.png")

@@ -188,7 +188,7 @@ def scaling(file: Path) -> list[dict[str, float]]:
             }
             for each in measured
         ]
-    except (KeyError, TypeError, ValueError) as error:
+    except (OSError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         problem = f"is not a result of the scaling study ({error!r})"
         raise InvalidInput("scaling", str(file), problem) from error
 

@@ -5,10 +5,13 @@ import math
 import subprocess
 import sys
 from dataclasses import dataclass, fields
+from fractions import Fraction
+from functools import partial
 
 import pytest
 
 from backend.inputs import SYSTEM, Input, InvalidInput
+from backend.profiles.bins import HALF
 from backend.settings import SETTINGS, RunSettings
 from backend.system import SlitSystem
 from nanoconf.api import simulate
@@ -191,7 +194,7 @@ def test_an_added_input_has_a_field_on_the_page():
 
 @pytest.mark.usefixtures("dipole")
 def test_an_added_input_becomes_a_column_in_datasets(tmp_path):
-    profile = {"density": [0.0, 1.0], "error": [0.1, 0.1]}
+    profile = {"density": [1.0] * HALF, "error": [0.1] * HALF, "seed": 1, "inputs_hash": "a"}
     row = {**DipolarSystem(dipole_moment=2.5).to_dict(), "system": 0, "species": "positive"}
     dataset.save(tmp_path, [row | profile], {})
     assert list(dataset.load(tmp_path)["dipole_moment"]) == [2.5]
@@ -217,3 +220,33 @@ def test_choices_may_be_added_after_the_table_is_created():
     add_input(group, chosen)
     assert chosen.check("two") == "two"
     assert "--engine {one,two}" in group.format_help()
+
+
+HUGE = (10**400, -(10**400), 10**5000, Fraction(10**400))
+
+
+def test_values_of_any_size_and_type_are_refused_in_one_short_line(home):
+    system = SlitSystem()
+    for value in (*HUGE, "1", None, [], {}, "a\nb" * 1000, b"\xff"):
+        for create in (
+            partial(SlitSystem, confinement_length=value),
+            partial(SlitSystem, positive_valency=value),
+            partial(SlitSystem, wall=value),
+            partial(RunSettings, duration_ns=value),
+            partial(RunSettings, seed=value),
+            partial(RunSettings, engine=value),
+            partial(simulate, system, duration_ns=value),
+            partial(simulate, system, thermostat=value),
+        ):
+            with pytest.raises(InvalidInput) as refused:
+                create()
+            line = str(refused.value)
+            assert line.isprintable() and len(line) < 400, line
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("options", [{"name": "a\nb"}, {"name": "\udcff"}, {"home": ""}])
+def test_text_that_is_not_one_line_is_refused_before_a_run_is_submitted(options, home):
+    with pytest.raises(InvalidInput):
+        simulate(SlitSystem(), **options)
+    assert not home.exists()

@@ -127,6 +127,7 @@ def test_toggle_buttons_report_their_state(server, window):
 
 @pytest.mark.own_server
 def test_nothing_is_animated_if_the_user_prefers_reduced_motion(server, window):
+    window.page.emulate_media(reduced_motion="no-preference")
     server.start()
     window.open()
     window.paste("Simulation length (ns)", "100")

@@ -102,6 +102,9 @@ def test_everything_on_the_left_fits_into_a_typical_window(server, window):
     inputs = window.page.locator(".nc-inputs")
     assert inputs.evaluate("e => e.scrollHeight <= e.clientHeight")
     in_view(window, window.field("Stop at error (%)"))
+    for name, colour in (("Predict using ML", "rgb(165, 68, 0)"), ("Run", "rgb(0, 90, 142)")):
+        window.button(name).hover()
+        expect(window.button(name)).to_have_css("background-color", colour)
 
 
 def test_a_phone_shows_the_curve_and_the_buttons_without_horizontal_scrolling(sized):

@@ -36,7 +36,7 @@ from nanoconf.gui.tabs.registry import (
     UNCERTAINTY,
 )
 from tests.support.browser import PICTURES, SEEN, Window, predict, same, simulate
-from tests.support.homes import SYSTEM, UNSTABLE, until
+from tests.support.homes import LONG, SYSTEM, UNSTABLE, until
 
 
 def download(window: Window, name: str, press: str) -> bytes:
@@ -319,6 +319,7 @@ def test_a_failed_simulation_shows_its_reason(server, window, home):
     window.page.screenshot(path=PICTURES / "failed.png")
 
 
+@pytest.mark.long
 @pytest.mark.own_server
 def test_an_identical_request_joins_the_run_in_progress(browser, server, window):
     server.start()
@@ -358,6 +359,7 @@ def test_everything_can_be_downloaded_in_one_file(server, window):
     assert packed.read(f"{figures[0]}.svg").startswith(b"<?xml")
 
 
+@pytest.mark.long
 @pytest.mark.own_server
 def test_finish_now_keeps_the_result_so_far(server, window):
     server.start()
@@ -390,28 +392,29 @@ def test_a_simulation_ends_at_the_target_error(server, window):
         assert np.median(profile.error[inside] / profile.density[inside]) <= 0.05
 
 
+@pytest.mark.long
 @pytest.mark.own_server
 def test_queued_simulations_show_their_position(browser, server, window, monkeypatch):
     monkeypatch.setenv("NANOCONF_CORES", "1")
     server.start()
-    pages = [window.open(), Window(browser, server).open(), Window(browser, server).open()]
-    first, second, third = pages
+    first = Archive(server.home).submit(SlitSystem(salt_concentration=0.4), LONG)
+    ensure_keeper(server.home)
+    second, third = pages = [window.open(), Window(browser, server).open()]
     waiting = "Waiting for a free processor: "
-    places = ("Simulating:", waiting + "next in line", waiting + "1 run ahead")
-    for page, concentration, place in zip(pages, ("0.5", "0.6", "0.7"), places, strict=True):
+    places = (waiting + "next in line", waiting + "1 run ahead")
+    for page, concentration, place in zip(pages, ("0.6", "0.7"), places, strict=True):
         page.paste("Salt concentration c (M)", concentration)
         page.paste("Simulation length (ns)", "100")
         page.button("Run").click()
         page.wait_for_status(place)
     second.picture("queued")
-    first.button("Cancel").click()
+    first.cancel()
     second.wait_for_status("Simulating:")
     third.wait_for_status(waiting + "next in line")
     second.button("Cancel").click()
     third.wait_for_status("Simulating:")
-    for page in (second, third):
-        page.close()
-        assert page.trouble == []
+    third.close()
+    assert third.trouble == []
 
 
 # Dark text on the dark page.

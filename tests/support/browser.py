@@ -130,7 +130,10 @@ class Window:
     def __init__(self, browser: Browser, server: Server, size: tuple[int, int] = (1280, 800)):
         self.server = server
         viewport = ViewportSize(width=size[0], height=size[1])
-        self.context = browser.new_context(viewport=viewport, accept_downloads=True)
+        # Without a graphics processor, animations take a core.
+        self.context = browser.new_context(
+            viewport=viewport, accept_downloads=True, reduced_motion="reduce"
+        )
         self.trouble: list[str] = []
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE)

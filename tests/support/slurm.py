@@ -297,8 +297,18 @@ class SlurmCluster:
         self._wait(self._nodes_answer, "the node to answer")
 
     def force_time_limit(self, job_id: str | int) -> None:
-        """A running job has used up its time. Slurm looks every 30 s, so it may live that long."""
-        self.slurm("scontrol", "update", f"JobId={job_id}", "EndTime=now")
+        """A running job has used up its time. Slurm looks every 30 s, so it may live that long.
+
+        Slurm refuses an end that has passed when it reads the request, as on a busy machine.
+        """
+
+        def accepted() -> bool:
+            with suppress(ClusterError):
+                self.slurm("scontrol", "update", f"JobId={job_id}", "EndTime=now")
+                return True
+            return False
+
+        self._wait(accepted, f"a new end of job {job_id}")
 
     # --- faults of SSH ---
 

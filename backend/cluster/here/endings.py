@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from backend.cluster.node.task import TIME_LIMIT
@@ -11,6 +12,8 @@ from backend.runs.worker import INTERRUPTED
 WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
 WORKING = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING")
 UNKNOWN = ""
+
+RANGE = re.compile(r"(\d+)(?:-(\d+))?", re.ASCII)
 
 JOB_FAILED = "job-failed"
 GO_ON = "repeat the run to resume from its checkpoint"
@@ -107,7 +110,7 @@ def of_task(tasks: list[dict[str, str]], index: int) -> dict[str, str]:
 def _contains(ranges: str, index: int) -> bool:
     """Return True if ranges such as ``0-3,7`` contain a number."""
     for part in ranges.strip("[]").split(","):
-        first, _, last = part.partition("-")
-        if first.isdigit() and int(first) <= index <= int(last or first):
+        found = RANGE.match(part)  # a limit such as %10 may follow
+        if found and int(found[1]) <= index <= int(found[2] or found[1]):
             return True
     return False

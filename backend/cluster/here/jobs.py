@@ -54,6 +54,10 @@ class Job:
     job_id: int | None = None
     created: str = field(default_factory=now)
 
+    def __post_init__(self) -> None:
+        if min(self.tasks, self.cores) < 1:
+            raise ValueError("a job has at least one task and one core")
+
     @classmethod
     def of(cls, cluster: Cluster, runs: Sequence[Run]) -> Job:
         """Create a job for runs without one."""

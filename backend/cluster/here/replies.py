@@ -19,7 +19,7 @@ LOG_CHARACTERS = 100_000
 LINE_CHARACTERS = 2000
 WORD_CHARACTERS = 500
 
-TASKS = re.compile(r"(?!.*\d{11})[0-9,:\[\]-]*", re.ASCII)
+TASKS = re.compile(r"(?!.*\d{11})[0-9,:%\[\]-]*", re.ASCII)
 SLURM_STATE = re.compile(r"[A-Z_+]{0,40}")
 EXIT_CODE = re.compile(r"[0-9:]{0,20}")
 

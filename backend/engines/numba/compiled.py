@@ -13,6 +13,8 @@ from typing import Any
 
 import numba
 
+from backend.engines.numba.cache import cache_root
+
 FAST: dict[str, Any] = {
     "fastmath": True,
     "error_model": "numpy",
@@ -39,11 +41,5 @@ def engine_digest() -> str:
     return digest.hexdigest()
 
 
-def _cache_folder() -> Path:
-    import platformdirs  # not required on a cluster, where NUMBA_CACHE_DIR is set
-
-    return Path(platformdirs.user_cache_dir("nanoconf")) / "numba" / engine_digest()[:16]
-
-
 if not numba.config.CACHE_DIR:
-    numba.config.CACHE_DIR = str(_cache_folder())
+    numba.config.CACHE_DIR = str(cache_root() / engine_digest()[:16])

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SHARED = "NANOCONF_SHARED"
 """Environment variable, set if people other than the owner of this computer can reach the page."""
 
+MAXIMUM_DIGITS = 9
+
 STAYS = "Simulations run on this computer."
 
 
@@ -60,7 +62,7 @@ class Place:
 
 
 def _whole(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= MAXIMUM_DIGITS):
         raise InvalidInput(name, text, "must be a whole number")
     return int(text)
 

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from backend.runs.archive import UnusableHome
 from backend.runs.run import LOCAL
 from backend.runs.run_state import RunState
 from nanoconf.gui import words
@@ -115,13 +116,19 @@ class _Report:
             self._profiles_read = now
             self.simulation = replace(self.simulation, ahead=self._ahead())
         if self.simulation.active and now - self._keeper_checked >= KEEPER_SECONDS:
-            self._ensure_keeper()
+            self.simulation = replace(self.simulation, obstacle=self._ensure_keeper())
             self._keeper_checked = now
 
-    def _ensure_keeper(self) -> None:
+    def _ensure_keeper(self) -> str:
+        """Start a keeper if there is none; return the reason if the run cannot be executed."""
         from backend.keeper.election import ensure_keeper
 
-        ensure_keeper(self._archive.home)
+        try:
+            ensure_keeper(self._archive.home, any_environment=self._keeper_checked > 0)
+            self._archive.check_room()
+        except UnusableHome as error:
+            return str(error)
+        return ""
 
     def _ahead(self) -> int:
         """Return the number of runs ahead of it in the queue of this computer."""

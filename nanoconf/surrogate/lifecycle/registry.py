@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from backend.environment import user_path
+from backend.inputs import LONGEST_MESSAGE, shortened, shown
 from backend.runs.archive import default_home
 from nanoconf.surrogate.card import CARD, KIND, Card
 from nanoconf.surrogate.lifecycle.choice import Choice
@@ -159,11 +161,9 @@ def load_current(path: str | Path | None = None, runtime: str = "litert") -> Loa
             problems.append(_unusable(model.folder, problem))
         else:
             return LoadedModel(replace(model, current=True), network, unique(problems))
-    searched = ", ".join(str(place) for _, place in _searched(path))
-    reasons = "".join(f"; {line}" for line in unique(problems))
-    raise ModelNotFound(
-        f"there is no trained model in {searched}{reasons}; `nanoconf train` creates one"
-    )
+    searched = ", ".join(shown(str(place)) for _, place in _searched(path))
+    line = f"there is no trained model in {searched}{_reasons(problems)}"
+    raise ModelNotFound(f"{line}; `nanoconf train` creates one")
 
 
 def _candidates(path: str | Path | None, problems: list[str]) -> Iterator[FoundModel]:
@@ -208,8 +208,8 @@ def promote(name: str) -> FoundModel:
     model = _usable(name, problems)
     if model is None:
         known = ", ".join(sorted({found.name for found in _at_home(problems)}))
-        reasons = "".join(f"; {line}" for line in unique(problems))
-        raise ModelNotFound(f"there is no model {name}; known: {known or 'none'}{reasons}")
+        line = f"there is no model {shown(name)}; known: {known or 'none'}{_reasons(problems)}"
+        raise ModelNotFound(line)
     before = Choice.load_or_note(home_models(), problems).before
     with suppress(ModelNotFound):  # no model was in use
         before = (*before, load_current().model.name)
@@ -232,8 +232,11 @@ def roll_back() -> FoundModel:
             warn_of(problems)
             Choice(model.name, before[:index]).save(home_models())
             return model
-    reasons = "".join(f"; {line}" for line in unique(problems))
-    raise ModelNotFound(f"there is no previous model{reasons}")
+    raise ModelNotFound(f"there is no previous model{_reasons(problems)}")
+
+
+def _reasons(problems: list[str]) -> str:
+    return "".join(f"; {shortened(line, LONGEST_MESSAGE)}" for line in unique(problems))
 
 
 def _usable(name: str, problems: list[str]) -> FoundModel | None:
@@ -287,10 +290,10 @@ def model_folders(place: Path) -> list[Path]:
 def _places(path: str | Path | None) -> list[tuple[str, Path]]:
     """Return the source and the path of the folders to list."""
     if path is not None:
-        return [("argument", Path(path).expanduser())]
+        return [("argument", user_path("model", path))]
     places = [("home", home_models()), ("package", package_models())]
     if chosen := os.environ.get("NANOCONF_MODELS"):
-        places.insert(0, ("NANOCONF_MODELS", Path(chosen).expanduser()))
+        places.insert(0, ("NANOCONF_MODELS", user_path("NANOCONF_MODELS", chosen)))
     return places
 
 
@@ -325,4 +328,4 @@ def _is_called(model: FoundModel, name: str) -> bool:
 
 
 def _unusable(folder: Path, problem: object) -> str:
-    return f"{folder} holds no usable model: {problem}"
+    return f"{shown(str(folder))} holds no usable model: {problem}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -66,7 +67,7 @@ def test_the_example_is_valid_and_shows_every_default():
         ('setup = "module load x"', "must be a list"),
         ('work_dir = " "', "must name a folder"),
         ('work_dir = "a:b"', "must not contain a colon"),
-        ('account = "a\\u0000b"', "must not contain a null byte"),
+        ('account = "a\\u0000b"', "must not contain line breaks or control"),
         ("shared = true", "clusters.one.max_runs = 0: must be 1 or more if shared = true"),
     ],
 )
@@ -299,6 +300,15 @@ def test_jobs_belong_to_the_file_that_describes_their_cluster(tmp_path):
     assert jobs.load(tmp_path, "one", Path("/mine.toml")) == [job]
     assert jobs.load(tmp_path, "one", Path("/another.toml")) == []
     assert jobs.load(tmp_path, "two", Path("/mine.toml")) == []
+
+
+@pytest.mark.parametrize("name", ["tasks", "cores"])
+def test_a_job_file_without_tasks_or_cores_is_ignored(tmp_path, name):
+    job = Job("nanoconf-x", "one", "/mine.toml", ["a"], tasks=1, cores=1, minutes=1)
+    job.save(tmp_path)
+    path = tmp_path / "jobs" / "nanoconf-x.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: 0}))
+    assert jobs.load(tmp_path, "one", Path("/mine.toml")) == []
 
 
 def test_the_log_is_written_before_the_profiles(home, monkeypatch):

@@ -153,6 +153,7 @@ def test_a_frozen_connection_is_abandoned(desk, cluster, monkeypatch):
 # --- Slurm does not answer ------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_job_is_submitted_only_once_to_a_hung_controller(desk, cluster):
     cluster.hang_controller()
     run = desk.submit(QUICK)
@@ -194,6 +195,7 @@ def test_a_lost_response_does_not_cause_a_second_submission(desk, cluster):
     assert submitted_once(desk, run)
 
 
+@pytest.mark.long
 def test_a_stopped_controller_is_polled_again(desk, cluster):
     cluster.stop_controller()
     run = desk.submit(QUICK)
@@ -204,6 +206,7 @@ def test_a_stopped_controller_is_polled_again(desk, cluster):
     assert submitted_once(desk, run)
 
 
+@pytest.mark.long
 def test_a_restarted_controller_still_knows_the_job(desk, cluster):
     run = desk.submit(STEADY)
     desk.running(run)
@@ -249,6 +252,7 @@ def test_of_two_jobs_with_the_same_name_the_one_that_claimed_the_run_is_followed
 # --- how jobs end ---------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_next_run_resumes_from_the_checkpoint_left_at_a_time_limit(desk, cluster):
     run = desk.submit(LONG_ENOUGH)
     desk.running(run)
@@ -301,6 +305,7 @@ def test_a_run_resumes_on_another_node_after_a_failure(home, two_nodes, monkeypa
     desk.close()
 
 
+@pytest.mark.long
 def test_a_task_waits_for_a_worker_left_on_a_failed_node(desk):
     run = desk.submit(QUICK)
     folder = desk.work / "runs" / run.id
@@ -440,8 +445,8 @@ def test_an_account_without_access_is_refused(make_desk):
 # --- values that are no words ---------------------------------------------------------------
 
 
-HOSTILE = """it's "a" name; touch pwned $(touch pwned) `touch pwned` \\ %j &
-JobId=99999 JobState=COMPLETED Reason=None"""
+HOSTILE = """it's "a" name; touch pwned $(touch pwned) `touch pwned` \\ %j & """
+HOSTILE += "JobId=99999 JobState=COMPLETED Reason=None"
 
 
 def test_hostile_values_are_passed_as_data_and_never_executed(make_desk, cluster):
@@ -460,6 +465,7 @@ def test_hostile_values_are_passed_as_data_and_never_executed(make_desk, cluster
     assert (cluster.home / HOSTILE / "runs").is_dir()
 
 
+@pytest.mark.long
 def test_a_name_that_looks_like_a_job_state_is_not_parsed(make_desk, cluster):
     """For longer than it takes to believe in an end."""
     desk = make_desk(work_dir=HOSTILE, account=HOSTILE, max_tasks=2)

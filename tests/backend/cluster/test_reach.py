@@ -323,6 +323,7 @@ def goes_on(desk, run):
     assert desk.finish(again) == RunState.CANCELLED
 
 
+@pytest.mark.long
 def test_the_slurm_warning_before_the_time_limit_ends_a_run_cleanly(limited, cluster):
     """Slurm looks every 30 s, and gives two minutes' notice."""
     desk, run = limited

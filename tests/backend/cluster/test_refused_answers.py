@@ -21,7 +21,7 @@ import pytest
 
 from backend.cluster import wire
 from backend.cluster.config import VARIABLE, get
-from backend.cluster.here import install, poll, replies, submit
+from backend.cluster.here import endings, install, poll, replies, submit
 from backend.cluster.here.agent_client import AgentClient
 from backend.cluster.here.dispatch_state import State
 from backend.cluster.here.install import Site
@@ -297,6 +297,15 @@ def test_the_agents_own_answers_are_accepted():
     assert replies.reply_to("cancel", {}, {"reply": None}) is None
 
 
+@pytest.mark.parametrize("ranges", ["1", "0-3", "[0,1]", "[0-3%2]", "0-1,7"])
+def test_a_task_is_found_in_slurms_ranges(ranges):
+    reports = [{**TASK, "task": ranges}]
+    reply = {**POLLED, "tasks": {JOB: reports}}
+    found = replies.reply_to("poll", ASKED["poll"], {"reply": reply})
+    assert endings.of_task(found["tasks"][JOB], 1) == reports[0]
+    assert endings.of_task(found["tasks"][JOB], 5) == {}
+
+
 def polled(**changes: Any) -> tuple[str, Any]:
     return "poll", {**POLLED, **changes}
 
@@ -406,7 +415,7 @@ FOUND = {
     "machine": "x86_64",
     "glibc": "2.34",
     "missing": ["numba"],
-    "work_dir": "/home/me/work",
+    "work_dir": "/cluster/me/work",
     "there": [],
     "package": "",
 }

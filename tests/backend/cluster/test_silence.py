@@ -78,7 +78,7 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("verb", COMMANDS)
+@pytest.mark.parametrize("verb", ["simulate", pytest.param("sweep", marks=pytest.mark.long)])
 def test_a_slow_shell_is_reported_even_without_a_terminal(describe, bashrc, tmp_path, verb):
     bashrc(slow_once(tmp_path))
     words = [verb, "--cluster", NAME, *COMMANDS[verb], "-o", str(tmp_path / "out")]

@@ -94,6 +94,7 @@ def test_a_job_array_is_submitted_with_one_command(cluster):
     assert cluster.submissions("never") == 0
 
 
+@pytest.mark.long
 def test_a_hung_controller_carries_out_requests_later(cluster):
     cluster.hang_controller()
     with pytest.raises(ClusterError, match="timed out"):

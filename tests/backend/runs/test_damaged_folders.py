@@ -478,6 +478,16 @@ def test_folders_without_permission_are_set_aside(home):
     assert all("Permission denied" in reason for reason in damaged.values())
 
 
+def test_a_damaged_run_is_removed_or_names_the_folder_to_delete(home, capsys):
+    removable, locked = (submit(home, replace(QUICK, seed=seed)) for seed in (1, 2))
+    (removable.folder / "attempts.json").write_text("[5]")
+    assert main(["runs", "remove", removable.id]) == 0
+    assert not removable.folder.exists()
+    (locked.folder / "worker.lock").mkdir()
+    assert main(["runs", "remove", locked.id]) == 1
+    assert f"delete {locked.folder}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("kind", ["folder", "pipe", "broken link"])
 def test_a_mark_counts_whatever_it_is(home, kind):
     run = submit(home)
@@ -487,7 +497,8 @@ def test_a_mark_counts_whatever_it_is(home, kind):
 
 
 def test_names_and_reasons_cannot_control_the_terminal(home, capsys):
-    run = submit(home, name="\x1b[2Jmine\n\n", reuse=False)
+    run = submit(home, reuse=False)
+    (run.folder / "name").write_text("\x1b[2Jmine\n\n")
     failed = submit(home, replace(QUICK, seed=2))
     failure = {"state": "failed", "reason": "\x1b[2Jtwo\nlines"}
     write_json(failed.folder / "failure.json", failure)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +31,8 @@ from tests.support.homes import (
     submit,
     until,
 )
+
+REPOSITORY = Path(__file__).parents[3]
 
 RESULT = {
     "positive_density.csv",
@@ -209,9 +212,12 @@ def test_a_request_from_another_version_is_refused(home):
     assert "requested by nanoconf 0.0.0" in run.reason and "repeat it" in run.reason
 
 
-def test_an_unexpected_error_is_reported_in_detail(home):
+def test_an_unexpected_error_is_reported_in_detail(home, tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text("import backend.system as s; s.SPECIES = None\n")
+    before = os.environ.get("PYTHONPATH", "")
+    path = os.pathsep.join(filter(None, [str(tmp_path), str(REPOSITORY), before]))
+    monkeypatch.setenv("PYTHONPATH", path)
     run = submit(home)
-    rewrite(run, settings=None)
     assert work(run).wait() == 1
     assert run.error == "unexpected"
     assert run.reason.startswith("unexpected ") and "\n" not in run.reason

@@ -68,7 +68,7 @@ def test_without_a_usable_model_one_line_names_all(
     monkeypatch.setattr(registry, "package_models", lambda: tmp_path / "none")
     for name in ("model-4", "model-5"):
         (place / name / "profiles.tflite").write_bytes(b"")
-    assert main(command.format(out=tmp_path / "out", data=data).split()) == 1
+    assert main(command.format(out=tmp_path / "out", data=data).split()) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert DAMAGED in line and "model-4" in line and "nanoconf train" in line
     assert not (tmp_path / "out").exists()
@@ -77,7 +77,7 @@ def test_without_a_usable_model_one_line_names_all(
 
 def test_a_damaged_model_is_not_promoted(place, capsys):
     (place / "model-4" / "profiles.tflite").write_bytes(b"")
-    assert main(["models", "promote", "model-4"]) == 1
+    assert main(["models", "promote", "model-4"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "model-4 holds no usable model" in line
 

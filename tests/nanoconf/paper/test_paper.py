@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas
 import pytest
 
+from backend.files import write_json
 from backend.profiles.bins import HALF, bin_centres
 from backend.profiles.bins import HALF as FULL_BINS
 from backend.system import SPECIES, InvalidInput, SlitSystem
@@ -92,6 +94,7 @@ def save(folder: Path, systems: list[SlitSystem], relative_error: float = 0.005)
                     "system": number,
                     "species": species,
                     "seed": 1,
+                    "inputs_hash": "",
                     "seconds": SECONDS,
                     "simulated_ns": 5.0,
                     "density": density + error * random.normal(size=HALF),
@@ -113,7 +116,15 @@ def add_histograms(folder: Path, blocks: int = BLOCKS) -> None:
         histograms.append(block.mean(axis=0))
         errors.append(block.std(axis=0, ddof=1) / np.sqrt(blocks))
     frame["histogram"], frame["histogram_error"], frame["blocks"] = histograms, errors, blocks
+    rewrite(folder, frame)
+
+
+def rewrite(folder: Path, frame: pandas.DataFrame) -> None:
+    """Replace the rows of a data set."""
     frame.to_parquet(folder / dataset.FILE)
+    digest = hashlib.sha256((folder / dataset.FILE).read_bytes()).hexdigest()
+    card = dataset.load_card(folder) | {"sha256": {dataset.FILE: digest}}
+    write_json(folder / dataset.CARD, card)
 
 
 @pytest.fixture(scope="module")
@@ -420,7 +431,7 @@ def test_data_without_histograms_are_refused(grid, tmp_path):
     frame = pandas.read_parquet(folder / dataset.FILE)
     for name in ("histogram", "histogram_error", "blocks"):
         frame[name] = None
-    frame.to_parquet(folder / dataset.FILE)
+    rewrite(folder, frame)
     with pytest.raises(InvalidInput, match="no histograms"):
         Histograms.load(folder)
 

@@ -210,7 +210,7 @@ def page(state, home):
 @pytest.fixture
 def no_keeper(monkeypatch):
     """Keep queued runs from starting."""
-    monkeypatch.setattr("backend.keeper.election.ensure_keeper", lambda _home: None)
+    monkeypatch.setattr("backend.keeper.election.ensure_keeper", lambda _home, **_: None)
 
 
 def test_a_stored_result_is_shown_again_after_a_run_without_a_result(state, page):

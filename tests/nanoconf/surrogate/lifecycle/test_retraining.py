@@ -187,7 +187,7 @@ def test_an_invalid_number_of_runs_gives_a_one_line_error(home, monkeypatch, cap
     for command in (["train", "--if-due"], ["app", "--no-browser"]):
         assert main(command) == 2
         line = capsys.readouterr().err
-        assert f"NANOCONF_RETRAIN_AFTER = {text}: must be a whole number" in line
+        assert f"NANOCONF_RETRAIN_AFTER = {text or repr('')}: must be a whole number" in line
         assert line.count("\n") == 1
 
 
@@ -234,10 +234,10 @@ def test_training_runs_in_a_separate_process_at_low_priority(tmp_path, monkeypat
     (started,) = starting.results
     trainer = psutil.Process(started.pid)
     try:
-        until(lambda: trainer.nice() == NICENESS, "the training to begin")
+        until(lambda: len(Learning.load(tmp_path).fresh) == 5, "the training to begin")
+        until(lambda: is_locked(tmp_path / "models" / "training.lock"), "its lock")
+        until(lambda: trainer.nice() >= NICENESS, "its lower priority")
         assert os.getsid(trainer.pid) == trainer.pid
-        assert len(Learning.load(tmp_path).fresh) == 5
-        assert is_locked(tmp_path / "models" / "training.lock")
     finally:
         started.kill()
         started.wait()
