@@ -58,7 +58,7 @@ def fill(home: Path) -> None:
     for i in range(WAITING):
         owner = Identity.of_browser({"key": f"browser {i}"}).owner
         archive.submit(SlitSystem(), replace(LONG, seed=i), owner=owner)
-    archive.submit(SlitSystem(), LONG)
+    archive.submit(SlitSystem(), LONG, reuse=False)
 
 
 def check(window: Window, name: str) -> None:

@@ -71,6 +71,14 @@ class Classroom:
         threading.Thread(target=self._clear, args=(tuple(run_ids), report), daemon=True).start()
 
     def _clear(self, run_ids: tuple[str, ...], report: Callable[[str], None]) -> None:
+        try:
+            outcome = self._deleted(run_ids)
+        except Exception as error:
+            outcome = words.one_line(error)
+        self._session.post(report, outcome)
+
+    def _deleted(self, run_ids: tuple[str, ...]) -> str:
+        """Cancel and delete runs; return the outcome in one line."""
         problems: list[str] = []
         pending = self._cancelled(run_ids, problems)
         asked = len(pending) + len(problems)
@@ -82,7 +90,7 @@ class Classroom:
         text = f"{words.plural(asked - len(problems), 'run')} deleted."
         if problems:
             text += f" {words.plural(len(problems), 'run')} not deleted: {problems[0]}."
-        self._session.post(report, text)
+        return text
 
     def _cancelled(self, run_ids: tuple[str, ...], problems: list[str]) -> list[Run]:
         """Cancel runs, and return them."""

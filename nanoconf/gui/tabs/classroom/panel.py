@@ -22,7 +22,7 @@ EXPLAINED = "Cancel and delete the runs of this table, after a confirmation"
 
 HEADS = ("Browser", "Inputs", "Length", "State")
 
-AROUND_HEIGHT, LOWEST = 300, 360
+AROUND_HEIGHT, LOWEST = 300, 300
 """Height of everything above and below the figure, in a tab that is not narrow, and lowest figure
 with its tools (CSS pixels). The tab scrolls if it is too low for both."""
 
