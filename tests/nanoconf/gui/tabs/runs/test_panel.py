@@ -72,6 +72,7 @@ def test_the_list_is_limited_to_the_runs_of_this_browser(state, work):
         await soon(lambda: [row["id"] for row in panel.table.rows] == [mine.id])
         assert state.whose_runs == "Mine" and panel.table.chosen == (mine.id,)
         mine.remove()
+        panel.history.refresh()
         await soon(lambda: not panel.table.rows)
         assert panel.table.note == "No runs from this browser yet: press Run, or choose Everyone."
         state.restore_view({"whose_runs": "Everyone"})
