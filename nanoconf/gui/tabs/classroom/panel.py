@@ -18,7 +18,7 @@ from nanoconf.gui.widgets.controls import small_button
 from nanoconf.gui.widgets.figure import CONTROL_ROW, NARROW, Canvas
 
 CLEAR = "Clear the class's runs"
-EXPLAINED = "Cancel and delete the runs of this table, after a confirmation"
+EXPLAINED = "Cancel and delete all these runs, after a confirmation"
 
 HEADS = ("Browser", "Inputs", "Length", "State")
 
