@@ -5,11 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import re
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,15 @@ class Answer:
         return self.headers.get("Set-Cookie", "").partition(";")[0]
 
 
+def free_port() -> int:
+    """Return a port below those that the system gives to connections, of which kernels have many."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 @dataclass
 class WebServer:
     """A server of the page in its own process.
@@ -73,9 +83,7 @@ class WebServer:
     folder: Path = ROOT
 
     def __post_init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://localhost:{self.port}/"
         self.home.mkdir(parents=True, exist_ok=True)
         self.log = self.home / "server.log"
@@ -104,7 +112,7 @@ class WebServer:
         assert self.process.poll() is None, self.output
         try:
             return self.get(ASSET).status == 200
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     @property
@@ -129,12 +137,15 @@ class WebServer:
         path: str,
         method: str = "GET",
         body: str | None = None,
-        source: str = "127.0.0.1",
+        source: str = "",
         **headers: str,
     ):
         """Send a request from an address; header names have underscores for hyphens."""
         connection = http.client.HTTPConnection(
-            "127.0.0.1", self.port, timeout=homes.PATIENCE, source_address=(source, 0)
+            "127.0.0.1",
+            self.port,
+            timeout=homes.PATIENCE,
+            source_address=(source, 0) if source else None,
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
