@@ -50,7 +50,7 @@ class Answer:
 
 
 def free_port() -> int:
-    """Return a port below those that the system gives to connections, of which kernels have many."""
+    """Return a free port below those that the system gives to the connections of kernels."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as probe, suppress(OSError):
