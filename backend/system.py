@@ -260,9 +260,9 @@ class SlitSystem:
     def key(self) -> dict[str, Any]:
         """Return the part of a cache key that identifies this system.
 
-        It holds the inputs and, for unequal ions, the ion that sets τ. An earlier version used the
-        positive ion; its results for unequal ions must not be reused or resumed. With equal ions
-        τ is the same either way.
+        It holds the inputs and, for ions of unequal size, the ion that sets τ. An earlier version
+        used the positive ion; its results for ions of unequal size must not be reused or resumed.
+        With ions of equal size, τ is the same either way.
         """
         values = self.to_dict()
         return values | {"time_unit": "smaller ion"} if self.diameter_ratio > 1 else values
@@ -287,6 +287,6 @@ def _whole_multiple(number: float, multiple: int) -> int:
 
 
 def canonical_hash(values: dict[str, Any]) -> str:
-    """Return the SHA-256 of sorted JSON: a key for equal inputs, never an id."""
+    """Return the SHA-256 of sorted JSON: a key that equal inputs share, not an ID."""
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -222,7 +222,7 @@ def _scalar(kind: Any, value: Any, name: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
         raise _wrong(value, name, "a whole number" if kind is int else "a number")
     if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
-        raise _wrong(value, name, "a smaller number")
+        raise _wrong(value, name, "in the supported range")
     return value
 
 

@@ -39,8 +39,8 @@ def simulate(
 ) -> SimulationResult:
     """Simulate a system by molecular dynamics and wait for the result.
 
-    A separate process executes the run and the archive stores it. The run continues if this process
-    dies; the same call attaches to it again. Ctrl-C cancels it.
+    A separate process executes the run, and the archive stores it. The run continues if this
+    process dies; the same call attaches to it again. Ctrl-C cancels it.
 
     Parameters
     ----------

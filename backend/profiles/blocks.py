@@ -135,5 +135,5 @@ def _header(content: BytesIO) -> tuple[tuple[int, ...], np.dtype]:
     }[version]
     shape, in_columns, dtype = read(content)
     if in_columns or dtype.kind != "f":
-        raise Damaged("has an array of another type")
+        raise Damaged("has an array of the wrong type")
     return shape, dtype

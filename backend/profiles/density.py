@@ -177,7 +177,7 @@ def _columns(text: str, header: tuple[str, ...]) -> np.ndarray:
     if found != header:
         raise ValueError(f"not a density profile: header {list(found)} is not {list(header)}")
     if not values.size or not np.isfinite(values).all():
-        raise ValueError("not a density profile: it has no or non-finite values")
+        raise ValueError("not a density profile: it has no values, or non-finite ones")
     return values
 
 

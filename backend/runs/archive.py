@@ -185,7 +185,7 @@ class Archive:
             raise self._unknown(run_id)
         found = [run for run in self.runs() if run.id.startswith(run_id)]
         if len(found) > 1:
-            raise UnknownRun(f"{len(found)} runs start with {run_id} in {self.home}")
+            raise UnknownRun(f"{len(found)} run IDs start with {run_id} in {self.home}")
         if not found:
             raise self._unknown(run_id)
         return found[0]

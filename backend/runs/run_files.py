@@ -173,7 +173,7 @@ def request(content: bytes) -> dict[str, Any]:
         if not getattr(read, name).isprintable():
             raise Damaged(f"has {name} with control characters")
     if (read.where == LOCAL) != (read.cluster is None) or not read.where:
-        raise Damaged(f"has where = {read.where!r}, which does not fit its cluster")
+        raise Damaged(f"has where = {read.where!r}, which does not match its cluster")
     if read.cluster is not None:
         resources: Resources = checked(Resources, known(Resources, read.cluster), "cluster")
         if min(resources.cores, resources.minutes) < 1:

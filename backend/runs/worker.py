@@ -178,7 +178,7 @@ class Worker:
         if self.run.version != __version__:
             raise Refused(
                 f"the run was requested by nanoconf {self.run.version or '(unknown)'}, but this is "
-                f"version {__version__}: repeat it"
+                f"version {__version__}: repeat the run"
             )
         self._write_progress({"phase": "compiling", "fraction": self._fraction_so_far()})
 
@@ -408,7 +408,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="backend.worker", description="Execute a run.")
     parser.add_argument("run_dir", type=Path, help="the run folder")
     parser.add_argument("--threads", type=int, default=1, help="number of simultaneous replicas")
-    parser.add_argument("--nice", type=int, default=0, help="number of levels of lower priority")
+    parser.add_argument("--nice", type=int, default=0, help="how much to increase the niceness")
     options = parser.parse_args(arguments)
     faulthandler.enable()
     folder = options.run_dir.absolute()

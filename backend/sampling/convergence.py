@@ -104,7 +104,7 @@ def evaluate(
     if rows < TIMES_PER_BLOCK * slowest * BLOCKS_PER_REPLICA:
         reasons.append(f"the run spans only {rows / slowest:.0f} autocorrelation times")
     reasons += [
-        f"{what} differ by {abs(by):.1f} standard errors"
+        f"{what}: difference of {abs(by):.1f} standard errors"
         for what, by in differences.items()
         if abs(by) > AGREEMENT
     ]

@@ -177,9 +177,9 @@ class SimulationResult:
         """Raise `ValueError` if a file has another number of bins than the profiles."""
         bins, residuals, histogram = len(self.positive.z), self.residuals, self.histogram
         if residuals is not None and 2 * residuals.left.shape[-1] != bins:
-            raise ValueError(f"{residuals.FILE} has another number of bins")
+            raise ValueError(f"{residuals.FILE} has a different number of bins")
         if histogram is not None and len(histogram.positive.z) != bins:
-            raise ValueError(f"{self.HISTOGRAM} has another number of bins")
+            raise ValueError(f"{self.HISTOGRAM} has a different number of bins")
 
     @classmethod
     def _load_histogram(cls, folder: Path) -> SlitProfiles | None:

@@ -62,7 +62,9 @@ def _train_if_due(options: Namespace) -> int:
 
     for name, default in UNUSED.items():
         if (value := getattr(options, name)) != default:
-            raise InvalidInput(name, str(value), "cannot be combined with --if-due; omit it")
+            raise InvalidInput(
+                name, str(value), "cannot be combined with --if-due; omit one of them"
+            )
     print(train_if_due())
     return 0
 

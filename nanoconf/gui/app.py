@@ -14,7 +14,8 @@ from IPython import get_ipython
 from IPython.display import display
 from traitlets import dlink
 
-from nanoconf.gui import words
+from nanoconf.gui import links, words
+from nanoconf.gui.links import Link
 from nanoconf.gui.server.notice import print_if_unprotected
 from nanoconf.gui.services import clusters
 from nanoconf.gui.services.debounce import Debounced
@@ -62,6 +63,7 @@ class App:
         self.lessons = Lessons(self.state)
         self.browser = Browser(self._opened, self.lessons.follow)
         self.widget = self._layout()
+        self._linked = False
         self._connect()
 
     def _layout(self) -> widgets.Widget:
@@ -103,20 +105,33 @@ class App:
     # --- messages from the browser ----------------------------------------------------------
 
     def _opened(self, memory: dict[str, Any]) -> None:
-        """Restore what this browser stored, once the page has loaded."""
+        """Restore what this browser stored, once the page has loaded, and follow the address."""
         self.work.identify(memory)
         self.state.restore(memory.get("texts"))
         self.state.whose_runs = MINE if clusters.shared() else EVERYONE
         self.state.restore_view(memory)
         self.lessons.follow(str(memory.get("fragment", "")))
+        link = self._follow_link(memory)
         self.work.answers.preload()
         self.work.answers.refresh()  # predicts as soon as the model is loaded
-        self.work.resume(str(memory.get("run", "")))
+        self.work.resume(str(memory.get("run", "")) if not link.given else "", link.run)
         self.work.calibrate()
         if self.work.identity.teacher:
             self.state.tab = CLASS  # it lists what others would be offered to watch
         else:
             self.work.watch_archive()
+
+    def _follow_link(self, memory: dict[str, Any]) -> Link:
+        """Follow the query of the address; only once, so that what it fixes stays fixed."""
+        if self._linked:
+            return Link()
+        self._linked = True
+        link = links.parse(memory.get("search"), self.state.tabs.values())
+        if link.given:
+            self.state.open_link(link, keep="fragment" not in memory)
+        else:
+            self.state.report_link(*link.problems)
+        return link
 
     def _paint(self, _change: Any) -> None:
         (self.widget.add_class if self.state.dark else self.widget.remove_class)("nc-dark")

@@ -35,6 +35,6 @@ def _check(variable: str, folder: Path) -> None:
     except OSError as error:
         allowed = (
             f"the page cannot write to this folder ({error.strerror or error}): "
-            f"set {variable} to a folder that can be written"
+            f"set {variable} to a writable folder"
         )
         raise InvalidInput(variable, str(folder), allowed) from error

@@ -2,7 +2,7 @@
 
 The error has two parts: the spread of the ensemble, which grows where training data are sparse, and
 a share of the density for the errors that all members have in common. Both are calibrated on
-systems outside the training set, for each ion, pair of valencies and region of the slit.
+systems outside the training set, for each ion species, pair of valencies and region of the slit.
 """
 
 from __future__ import annotations

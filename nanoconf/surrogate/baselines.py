@@ -275,8 +275,8 @@ class GaussianProcess(_ByValencies):
     def fit(cls, simulations: Simulations, seed: int = 1) -> Self:
         """Fit simulations, which need not lie on a grid.
 
-        ln y of each ion is reduced to ten principal components. Each component has a process of its
-        own, with an anisotropic Matérn kernel (ν = 5/2) and white noise.
+        ln y of each ion species is reduced to ten principal components. Each component has a
+        process of its own, with an anisotropic Matérn kernel (ν = 5/2) and white noise.
 
         Parameters
         ----------

@@ -46,7 +46,7 @@ class Data:
     ----------
     training, validation : DataSet
     archive_runs : int or None
-        Runs of the archive in the training set of a retrained model.
+        Archive runs in the training set of a retrained model.
     """
 
     training: DataSet = DataSet()
@@ -174,7 +174,7 @@ class Metrics:
     typical_error, worst_error : float
         Median and maximum relative L2 error of the profiles.
     positive, negative, both : dict of str to Scores
-        By ion; the keys are ``all`` and the pairs of valencies. Early cards lack `both`.
+        By ion species; the keys are ``all`` and the pairs of valencies. Early cards lack `both`.
     """
 
     model: str
@@ -197,10 +197,10 @@ class Metrics:
         return cls(**(known(cls, values) | scores))
 
     def check_groups(self) -> None:
-        """Raise `ValueError` if there are no scores of all systems, which tables show."""
+        """Raise `ValueError` if the scores for all systems together are missing."""
         for species, groups in (("positive", self.positive), ("negative", self.negative)):
             if "all" not in groups or groups["all"].coverage.get("all") is None:
-                raise ValueError(f"metrics.{species} lacks the scores of all systems")
+                raise ValueError(f"metrics.{species} lacks the scores for all systems together")
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,8 @@ class Card:
     sha256 : dict of str to str
         SHA-256 checksum of each file of the network; empty in cards of version 0.1.0.
     checksum : str
-        SHA-256 checksum of `domain` and `band`, which predictions depend on; likewise.
+        SHA-256 checksum of `domain` and `band`, which predictions depend on; empty in the same
+        cards.
     other : dict
         Unknown keys of the file, which are kept. Unknown keys inside a section are dropped.
     """
@@ -269,7 +270,7 @@ class Card:
         OSError
             If the card cannot be read.
         ValueError
-            If it is not a card, lacks required keys, or has values of another type.
+            If it is not a card, lacks required keys, or has values of the wrong type.
         """
         try:
             values = read_json(folder / CARD)
@@ -284,7 +285,7 @@ class Card:
         Raises
         ------
         ValueError
-            If required keys are missing, or values have another type.
+            If required keys are missing, or values have the wrong type.
         """
         try:
             card = cls._read(values)

@@ -1,7 +1,7 @@
 """Fit of the network to simulated profiles.
 
 The loss compares densities, not coefficients: squared deviations in units of their standard errors,
-averaged over bins and ions. More precise runs therefore have a larger weight.
+averaged over bins and species. More precise runs therefore have a larger weight.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ tiny errors do not dominate the loss."""
 
 TRAINING = {
     "loss": "squared deviation of the densities in units of their standard errors (in quadrature "
-    f"with {ERROR_FLOOR} of the mean density), mean over bins and ions",
+    f"with {ERROR_FLOOR} of the mean density), mean over bins and ion species",
     "optimiser": "Adam",
     "learning_rate": [LEARNING_RATE, LAST_LEARNING_RATE],
     "schedule": "cosine",

@@ -49,7 +49,7 @@ class Architecture:
         return asdict(self) | {
             "hidden_units": list(self.hidden_units),
             "outputs": f"{self.terms} coefficients of even Chebyshev polynomials, whose sum is the "
-            "logarithm of density · exp(βU_wall), for each ion",
+            "logarithm of density · exp(βU_wall), for each ion species",
         }
 
 

@@ -79,7 +79,7 @@ def _check_without_checksum(folder: Path, file: str, content: bytes) -> None:
 
 
 def check_archive(content: bytes) -> None:
-    """Raise an exception if a ``.keras`` file, a zip archive, is not whole."""
+    """Raise an exception if a ``.keras`` file, a zip archive, is not intact."""
     with ZipFile(BytesIO(content)) as archive:
         damaged = archive.testzip()
     if damaged is not None:

@@ -1,8 +1,8 @@
 """Density profiles from a few coefficients.
 
-The density of an ion is written as ρ(z) = ρ̄ y(z) exp(−βU_wall(z)) / ⟨y exp(−βU_wall)⟩. At the soft
-wall ρ halves within 0.01 nm, but y is smooth through the wall, and ln y is a short sum of even
-Chebyshev polynomials of z. For any coefficients, the profile
+The density of an ion species is written as ρ(z) = ρ̄ y(z) exp(−βU_wall(z)) / ⟨y exp(−βU_wall)⟩. At
+the soft wall ρ halves within 0.01 nm, but y is smooth through the wall, and ln y is a short sum of
+even Chebyshev polynomials of z. For any coefficients, the profile
 
 - is mirror symmetric, never negative, and zero where the walls exclude ions,
 - has the mean ρ̄ given by the inputs, so that the slit as a whole is electroneutral.
@@ -24,7 +24,7 @@ from backend.system import SPECIES, SlitSystem
 from backend.walls import WCA_RANGE, wall_geometry
 
 TERMS = 14
-"""Number of coefficients of each ion. Ten fit the training profiles to within 0.15 %."""
+"""Number of coefficients of each species. Ten fit the training profiles to within 0.15 %."""
 
 REACH = 0.88
 """End of the domain of the polynomials: distance from the repelling plane in units of the WCA size.

@@ -48,7 +48,7 @@ class Simulations:
         ------
         InvalidInput
             If the folder holds no dataset or a damaged one, or a simulation lacks the profile of
-            one ion.
+            one ion species.
         """
         folder = Path(folder)
         # the box size does not affect the profile
@@ -58,7 +58,9 @@ class Simulations:
             inputs = tuple(row[name] for name in names)
             pairs.setdefault((*inputs, row["seed"]), {})[row["species"]] = row
         if not all(set(pair) == set(SPECIES) for pair in pairs.values()):
-            raise InvalidInput("data", str(folder), "a simulation lacks the profile of one ion")
+            raise InvalidInput(
+                "data", str(folder), "a simulation lacks the profile of one ion species"
+            )
         if not pairs:
             raise InvalidInput("data", str(folder), "holds no simulations")
         try:

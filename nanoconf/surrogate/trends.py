@@ -45,7 +45,7 @@ class Trend:
     profiles: list[SlitProfiles]
 
     def densities(self, quantity: str, species: str) -> np.ndarray:
-        """Return one of `QUANTITIES` (M) of one ion at each point, shape (points,)."""
+        """Return one of `QUANTITIES` (M) of one species at each point, shape (points,)."""
         found = []
         for system, profiles in zip(self.systems, self.profiles, strict=True):
             profile = profiles.by_species()[species]

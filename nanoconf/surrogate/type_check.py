@@ -39,7 +39,7 @@ def check_types(record: Any, name: str = "") -> None:
     Raises
     ------
     ValueError
-        If a value has another type or is not finite. The message names it, as in
+        If a value has the wrong type or is not finite. The message names it, as in
         ``metrics.typical_error``.
     """
     for key, hint in _hints(record.__class__).items():

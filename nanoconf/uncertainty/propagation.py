@@ -317,8 +317,8 @@ def propagate(
     Raises
     ------
     InvalidInput
-        If an input cannot be uncertain, or extends beyond the training range. The one-line message
-        gives the parameter, its distribution and what is allowed. Nothing is predicted.
+        If an input cannot be uncertain, or its distribution leaves the training range. The one-line
+        message gives the parameter, its distribution and what is allowed. Nothing is predicted.
     """
     samples, seed = _checked_numbers(samples, seed)
     limits = surrogate.domain.ranges

@@ -54,7 +54,7 @@ class Uniform:
         return 0.0
 
     def salib(self, limits: Range) -> tuple[str, list[float]]:
-        """Return SALib's name and parameters of the distribution."""
+        """Return SALib's name and parameters for the distribution."""
         return "unif", [self.low, self.high]
 
     def __str__(self) -> str:
@@ -81,7 +81,7 @@ class Gaussian:
         return sum(math.erfc(-bound / math.sqrt(2)) / 2 for bound in bounds)
 
     def salib(self, limits: Range) -> tuple[str, list[float]]:
-        """Return SALib's name and parameters of the distribution."""
+        """Return SALib's name and parameters for the distribution."""
         return "truncnorm", [limits.low, limits.high, self.mean, self.std]
 
     def __str__(self) -> str:

@@ -48,7 +48,7 @@ def test_a_user_without_a_home_folder_is_asked_for_one(monkeypatch):
 
 
 @pytest.mark.parametrize("home", ["", "a\nb", "~nobody-of-that-name/x"])
-def test_an_archive_folder_that_cannot_be_meant_is_refused(home):
+def test_an_implausible_archive_folder_is_refused(home):
     with pytest.raises(InvalidInput, match="home = "):
         Archive(home)
 
@@ -58,7 +58,7 @@ def test_paths_may_begin_with_the_home_folder(monkeypatch, tmp_path):
     assert user_path("home", "~/runs") == tmp_path / "runs"
 
 
-def test_the_fingerprint_depends_on_what_decides_how_a_keeper_works(monkeypatch):
+def test_the_fingerprint_depends_on_everything_that_affects_a_keeper(monkeypatch):
     for name in ("NANOCONF_CORES", "NANOCONF_CLUSTER_CONFIG", "PYTHONPATH"):
         before = fingerprint()
         monkeypatch.setenv(name, "/another/value")

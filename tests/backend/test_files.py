@@ -9,7 +9,7 @@ from backend.files import check_room, read_json
 from tests.support.disks import small_disk
 
 
-def test_what_never_ends_is_not_read(tmp_path):
+def test_pipes_and_endless_devices_are_not_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
         with pytest.raises(ValueError, match="not a regular file"):

@@ -8,12 +8,12 @@ from playwright.sync_api import expect
 
 from nanoconf.gui.tabs.registry import POSITIVE, SNAPSHOTS, TABS
 from tests.support.accessibility import violations
-from tests.support.browser import PICTURES, predict, simulate
+from tests.support.browser import PICTURES, Window, predict, simulate
 from tests.support.homes import until
-from tests.support.web import StrictWindow, WebServer
+from tests.support.web import WebServer
 
 
-def show_every_tab(window: StrictWindow) -> None:
+def show_every_tab(window: Window) -> None:
     """Show everything that the page can show; its policy forbids what it does not list."""
     predict(window)
     simulate(window)
@@ -33,13 +33,13 @@ def test_the_token_leaves_the_address_and_the_queue_opens_the_page(browser, tmp_
         until(lambda: "?token=" in server.output, "the address")
         token = re.search(r"\?token=(\w+)", server.output)[1]
 
-        first = StrictWindow(browser, server)
+        first = Window(browser, server)
         first.page.goto(f"{server.url}?token={token}#lesson-3")
         first.field("Confinement length h (nm)").wait_for()
         assert first.page.url == f"{server.url}#lesson-3"
         show_every_tab(first)
 
-        second = StrictWindow(browser, server, (390, 844))
+        second = Window(browser, server, (390, 844))
         second.page.goto(server.url)
         second.page.get_by_label("Token").fill("wrong")
         assert violations(second) == []
@@ -53,7 +53,7 @@ def test_the_token_leaves_the_address_and_the_queue_opens_the_page(browser, tmp_
         status = second.page.get_by_role("status")
         expect(status).to_have_text("You are next.")
         assert violations(second) == []
-        third = StrictWindow(browser, server)
+        third = Window(browser, server)
         third.page.emulate_media(color_scheme="dark")
         third.page.goto(f"{server.url}?token={token}")
         expect(third.page.get_by_role("status")).to_have_text("1 ahead of you.")

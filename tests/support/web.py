@@ -20,7 +20,7 @@ import psutil
 import websocket
 
 from tests.support import homes
-from tests.support.browser import ROOT, Window, cmdline, processes_of
+from tests.support.browser import ROOT, cmdline, processes_of
 from tests.support.homes import until
 
 PROTOCOL = "v1.kernel.websocket.jupyter.org"
@@ -183,13 +183,6 @@ class WebServer:
             subprotocols=[protocol] if protocol else None,
             **options,
         )
-
-
-class StrictWindow(Window):
-    """Window with a page whose policy forbids to evaluate text later, as Playwright's wait does."""
-
-    def wait(self, condition: str) -> None:
-        until(lambda: self.page.evaluate(condition), condition)
 
 
 def frame(kind: str, content: dict[str, Any] | None = None, channel: str = "shell") -> bytes:

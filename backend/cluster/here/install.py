@@ -186,7 +186,7 @@ def _found(answer: bytes) -> dict[str, Any]:
         found: Found = checked(Found, parse(answer))
         for path in (found.python, found.work_dir):
             if not (path.startswith("/") and path.isprintable()):
-                raise Damaged(f"has a path {one_line(path)[:80]!r}")
+                raise Damaged(f"has an invalid path {one_line(path)[:80]!r}")
         if len(found.version) != 2 or not set(found.missing) <= set(package.needed()):
             raise Damaged("has an unknown version or module")
         if not re.fullmatch(r"\w{0,40}", found.machine, re.ASCII):

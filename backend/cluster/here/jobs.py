@@ -56,7 +56,7 @@ class Job:
 
     def __post_init__(self) -> None:
         if min(self.tasks, self.cores) < 1:
-            raise ValueError("a job has at least one task and one core")
+            raise ValueError("a job needs at least one task and one core")
 
     @classmethod
     def of(cls, cluster: Cluster, runs: Sequence[Run]) -> Job:

@@ -161,7 +161,7 @@ def _check_submission(found: Submitted | NotSubmitted) -> None:
 
 def _check_job_id(number: int) -> None:
     if number < 1:
-        raise Damaged(f"has a Slurm job {number}")
+        raise Damaged(f"has an invalid Slurm job ID, {number}")
 
 
 def _check_words(words: list[str], *others: str) -> None:
@@ -218,7 +218,7 @@ def _report(report: RunReport) -> dict[str, Any]:
     partial = {}
     for name, text in report.partial.items():
         if name not in run_files.PARTIAL:
-            raise Damaged(f"has a profile {one_line(name)[:80]!r}")
+            raise Damaged(f"has an unknown profile {one_line(name)[:80]!r}")
         content = _decoded(text, name)
         if not run_files.content_problem(name, content):
             partial[name] = content

@@ -28,7 +28,7 @@ def refuse_other_versions(state: State) -> None:
             asked_by = remote.run.version or "(unknown)"
             line = (
                 f"the run was requested by nanoconf {asked_by}, but version {__version__} is "
-                "installed: repeat it"
+                "installed: repeat the run"
             )
             state.settle(remote, RunState.FAILED, line, "other-version")
 

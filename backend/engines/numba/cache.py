@@ -34,6 +34,6 @@ def check_cache() -> None:
     except OSError as error:
         allowed = (
             f"the compiled engine cannot be written to this folder ({error.strerror or error}): "
-            f"set {VARIABLE} to a folder that can be written"
+            f"set {VARIABLE} to a writable folder"
         )
         raise InvalidInput(VARIABLE, str(folder), allowed) from error

@@ -46,7 +46,7 @@ class LoginHandler(PlainErrors, LoginFormHandler):
             self,
             "login.html",
             action=f"{self.base_url}login?{urlencode({'next': self._next_address()})}",
-            title="Ions in Nanoconfinement",
+            title="A token is needed",
             words="Open the address that the server has printed, or enter its token.",
             label="Token",
             button="Open the page",
@@ -146,13 +146,12 @@ class Gate(IdentityProvider):
     @property
     def is_public(self) -> bool:
         """True if others than the user of this computer may reach the page."""
-        others = bool(self.allowed_hosts or self.trusted_proxies)
-        return others or not is_loopback(self._voila.ip)
+        return not is_loopback(self._voila.ip) or self.behind_proxy
 
     @property
     def behind_proxy(self) -> bool:
         """True if a proxy or gateway on the way knows the visitor's protocol and address."""
-        return bool(self.allowed_hosts) or self.no_token
+        return self.no_token or bool(self.allowed_hosts or self.trusted_proxies)
 
     def _choose_token(self, voila_token: str) -> None:
         """Use the configured token, or Voila's, or a new one if one is needed."""

@@ -15,7 +15,7 @@ PAGE = {
     # 'nonce-…'  Voila's template has inline scripts; each gets the nonce of its answer.
     # blob:      anywidget imports the JavaScript of a widget from a blob.
     "script-src": "'self' blob: 'nonce-{nonce}'",
-    # 'unsafe-inline'  JupyterLab, ipywidgets and k3d add style elements; figures have a size.
+    # 'unsafe-inline'  JupyterLab, ipywidgets and K3D add style elements; figures have a size.
     "style-src": "'self' 'unsafe-inline'",
     # data: and blob:  icons of JupyterLab; images of ipympl.
     "img-src": "'self' data: blob:",
@@ -25,10 +25,6 @@ PAGE = {
     "base-uri": "'none'",
 }
 """Content-Security-Policy of the page. Every exception is listed in docs/security.md."""
-
-AUTOMATED = {**PAGE, "script-src": PAGE["script-src"] + " 'unsafe-eval'"}
-"""Policy of the page if only this computer can open it, without a token. Tools that automate a
-browser evaluate text in the page (``wait_for_function`` of Playwright)."""
 
 PLAIN = {
     "default-src": "'none'",

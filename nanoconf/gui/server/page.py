@@ -11,6 +11,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import HTTPError, authenticated
 from voila.tornado.handler import TornadoVoilaHandler
 
+from nanoconf.gui.server import headers
 from nanoconf.gui.server.places import POLL_SECONDS, RESERVED_SECONDS
 from nanoconf.gui.server.plain import PlainErrors, answer_page, set_policy
 from nanoconf.gui.server.teacher import QUERY, ask
@@ -54,7 +55,7 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
         if self.get_cookie(TICKET):
             self.clear_cookie(TICKET, path=self.base_url)
         self.nonce = secrets.token_urlsafe(16)
-        set_policy(self, self.settings["page_policy"], self.nonce)
+        set_policy(self, headers.PAGE, self.nonce)
         async with kernels.loading(self):
             await super().get()
 

@@ -10,12 +10,14 @@ from jupyter_server import DEFAULT_STATIC_FILES_PATH
 from jupyter_server.log import log_request
 from jupyter_server.services.kernels.handlers import KernelHandler
 from jupyter_server.utils import url_path_join
+from tornado.routing import HostMatches, Rule
 
 from nanoconf.gui.server import headers
 from nanoconf.gui.server.frames import MAX_BYTES
 from nanoconf.gui.server.hosts import ForeignHost, foreign_hosts, is_loopback, is_wildcard
 from nanoconf.gui.server.page import PageHandler, QueueHandler
 from nanoconf.gui.server.plain import PlainHandler
+from nanoconf.gui.server.queries import MAX_HEADER_BYTES, accept_any_query
 from nanoconf.gui.server.socket import PageSocket
 from nanoconf.gui.server.teacher import TeacherHandler
 
@@ -35,7 +37,7 @@ OF_VOILA = (
 
 LISTEN = {
     "max_body_size": 2**20,  # the page uploads nothing
-    "max_header_size": 2**16,
+    "max_header_size": MAX_HEADER_BYTES,
     "idle_connection_timeout": 120.0,
     "body_timeout": 30.0,
 }
@@ -72,14 +74,15 @@ def put_before_voila(voila: Any, gate: Gate) -> None:
         frame_ancestors=gate.frame_ancestors,
         headers=common,
         log_function=log_unexpected,
-        page_policy=headers.PAGE if gate.token or gate.is_public else headers.AUTOMATED,
         login_url=url_path_join(voila.base_url, "login"),
         static_path=DEFAULT_STATIC_FILES_PATH,  # of jupyter_server's error pages
         websocket_max_message_size=MAX_BYTES,
     )
     app.add_transform(functools.partial(headers.SecurityHeaders, common))
-    app.add_handlers(_refused_hosts(voila.ip, gate.allowed_hosts), [(r".*", ForeignHost)])
     app.add_handlers(r".*$", _handlers(voila, gate))
+    accept_any_query(app)
+    refused = HostMatches(_refused_hosts(voila.ip, gate.allowed_hosts))
+    app.default_router.rules.insert(0, Rule(refused, ForeignHost))
     # Voila starts the HTTP server without limits.
     app.listen = functools.partial(app.listen, **LISTEN, xheaders=gate.behind_proxy)
 

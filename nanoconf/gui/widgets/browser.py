@@ -33,8 +33,8 @@ class Browser(AnyWidget):
     Parameters
     ----------
     on_open : callable
-        Receives the stored memory when the page has loaded. In it, ``fragment`` is that of the
-        address; it is missing if the page was reloaded.
+        Receives the stored memory when the page has loaded. In it, ``search`` is the query of the
+        address, and ``fragment`` its fragment, which is missing if the page was reloaded.
     on_navigate : callable
         Receives the fragment of the address when the user follows a link or goes back.
     """

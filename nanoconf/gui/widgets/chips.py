@@ -51,5 +51,5 @@ def _chip(name: str, kind: str, text: str, marks: list[str]) -> str:
 
 
 def _whole(part: str) -> str:
-    """Return a part that is either shown whole or not at all."""
+    """Return a part that is shown either whole or not at all."""
     return f"<span>{escape(part)}</span>"

@@ -16,7 +16,7 @@ class SteadyButton(widgets.Button):
 
     Browsers take the focus from a button that is disabled, and Tab skips it, even if it is disabled
     only for a moment: while a number is being typed, or while a run starts. This one is marked as
-    off instead, see `browser.js`, and ignores clicks.
+    off instead (see `browser.js`) and ignores clicks.
 
     Attributes
     ----------

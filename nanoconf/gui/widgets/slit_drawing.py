@@ -81,7 +81,7 @@ def slit_svg(system: SlitSystem) -> str:
 
 
 def sizes(system: SlitSystem) -> tuple[float, tuple[float, float]]:
-    """Return the gap between the walls and the diameters of both ions (px).
+    """Return the gap between the walls and the diameters of both ion species (px).
 
     All have the same scale, unless the ions or the gap would be too small to see.
     """

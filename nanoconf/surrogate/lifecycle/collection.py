@@ -25,7 +25,7 @@ wrong."""
 def eligible(run: Run, domain: Domain, excluded: Collection[str]) -> bool:
     """Return True if a run is eligible for training a model with this domain.
 
-    The run has converged, passes its checks and lies inside the domain, and its system is not
+    It must have converged, pass its checks and lie inside the domain, and its system must not be
     excluded.
 
     Parameters

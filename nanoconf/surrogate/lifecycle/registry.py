@@ -86,7 +86,7 @@ class FoundModel:
 
     def _check_kind(self) -> None:
         if self.card.kind != KIND:
-            raise ValueError(f"the model has the unknown kind {self.card.kind!r}; known: {KIND!r}")
+            raise ValueError(f"the model is of unknown kind {self.card.kind!r}; known: {KIND!r}")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Retraining of the surrogate with the runs of the archive: ``nanoconf train --if-due``.
+"""Retraining of the surrogate on the runs in the archive: ``nanoconf train --if-due``.
 
 The keeper starts it in a separate process at low priority when the archive has enough new runs. The
 current model stays in use until a better one is complete. If the training is killed, its runs are

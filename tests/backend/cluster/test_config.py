@@ -285,7 +285,7 @@ def test_array_tasks_are_found_in_ranges_of_task_ids():
     assert endings.of_task([{"task": "", "state": "RUNNING"}], 0)["state"] == "RUNNING"
 
 
-def test_an_unrecognized_response_is_not_mistaken_for_a_lost_job():
+def test_an_unrecognised_response_is_not_mistaken_for_a_lost_job():
     with pytest.raises(ClusterProblem) as problem:
         _task("JobId=7 JobName=x State=RUNNING")
     assert problem.value.passing

@@ -369,7 +369,7 @@ def task(**changes: Any) -> tuple[str, Any]:
         ("clear", 5),
     ],
 )
-def test_an_answer_with_other_types_ranges_or_keys_is_refused(action, reply):
+def test_an_answer_with_unexpected_types_ranges_or_keys_is_refused(action, reply):
     with pytest.raises(ClusterProblem) as refused:
         replies.reply_to(action, ASKED.get(action, {}), {"reply": reply})
     assert refused.value.name == REFUSED

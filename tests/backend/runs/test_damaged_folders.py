@@ -478,7 +478,7 @@ def test_folders_without_permission_are_set_aside(home):
     assert all("Permission denied" in reason for reason in damaged.values())
 
 
-def test_a_damaged_run_is_removed_or_names_the_folder_to_delete(home, capsys):
+def test_removing_a_damaged_run_succeeds_or_names_the_folder_to_delete(home, capsys):
     removable, locked = (submit(home, replace(QUICK, seed=seed)) for seed in (1, 2))
     (removable.folder / "attempts.json").write_text("[5]")
     assert main(["runs", "remove", removable.id]) == 0
@@ -489,7 +489,7 @@ def test_a_damaged_run_is_removed_or_names_the_folder_to_delete(home, capsys):
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "broken link"])
-def test_a_mark_counts_whatever_it_is(home, kind):
+def test_a_cancel_file_of_any_kind_cancels_the_run(home, kind):
     run = submit(home)
     ANY_FILE[kind](run.folder / "cancel")
     ensure_keeper(home)
@@ -518,7 +518,7 @@ def test_a_table_that_lacks_rows_is_not_used(home):
         assert not Archive(home).get(folder.name).has_intact_result()
 
 
-def test_an_array_that_asks_for_more_memory_than_there_is_is_refused(home):
+def test_an_array_that_needs_more_memory_than_is_available_is_refused(home):
     folder = home / "runs" / DONE
     shutil.copytree(FIXTURE / DONE, folder)
     header = BytesIO()

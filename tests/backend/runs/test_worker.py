@@ -90,7 +90,7 @@ def test_a_result_from_a_version_without_blocks_can_be_read(home):
 
 
 def test_progress_and_profiles_can_be_read_during_a_run(home):
-    run = submit(home, replace(STEADY, duration_ns=20.0))
+    run = submit(home, replace(STEADY, duration_ns=100.0))
     worker = work(run)
     until(lambda: run.partial_profiles() and run.progress().phase == "sampling")
     progress = run.progress()
@@ -147,7 +147,7 @@ def test_a_terminated_worker_leaves_a_queued_run_that_the_next_resumes(home):
 
 
 def test_a_killed_worker_leaves_a_run_that_the_next_finishes(home):
-    run = submit(home)
+    run = submit(home, STEADY)
     worker = work(run)
     until(lambda: run.progress() is not None)
     worker.kill()
@@ -209,7 +209,7 @@ def test_a_request_from_another_version_is_refused(home):
     rewrite(run, version="0.0.0")
     assert work(run).wait() == 1
     assert run.error == "other-version"
-    assert "requested by nanoconf 0.0.0" in run.reason and "repeat it" in run.reason
+    assert "requested by nanoconf 0.0.0" in run.reason and "repeat the run" in run.reason
 
 
 def test_an_unexpected_error_is_reported_in_detail(home, tmp_path, monkeypatch):
@@ -275,12 +275,14 @@ def test_removing_a_run_stops_its_worker(home):
 
 
 def test_the_lock_is_held_for_the_lifetime_of_a_worker(home):
-    run = submit(home)
+    run = submit(home, LONG)
     worker = work(run)
-    until(lambda: is_locked(run.folder / "worker.lock"))
+    until(lambda: begun(run))
+    assert is_locked(run.folder / "worker.lock")
+    run.cancel()
     until(lambda: not is_locked(run.folder / "worker.lock"))
-    assert run.state == RunState.DONE
-    assert worker.wait(5) == 0
+    assert run.state == RunState.CANCELLED
+    assert worker.wait(PATIENCE) == 0
 
 
 def test_testing_the_lock_does_not_stop_a_worker(home):

@@ -95,7 +95,7 @@ def test_empty_text_is_not_taken_for_the_default(refused, command, parameter):
 
 
 @pytest.mark.parametrize("option", ["--data", "--model"])
-def test_a_separator_is_no_value(refused, option):
+def test_a_separator_is_not_a_value(refused, option):
     assert f"{option.strip('-')} = --: is missing" in refused("evaluate", f"{option}=--")
 
 
@@ -135,7 +135,7 @@ def test_invalid_utf8_on_a_real_command_line_is_refused(home):
     "command",
     [("predict", "-o", "output", "--batch"), ("sweep", "-o", "output", "--plan"), "cluster list"],
 )
-def test_what_is_no_regular_file_is_not_read(home, tmp_path, monkeypatch, capsys, command, file):
+def test_only_regular_files_are_read(home, tmp_path, monkeypatch, capsys, command, file):
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
     os.mkdir("folder")
@@ -149,7 +149,7 @@ def test_what_is_no_regular_file_is_not_read(home, tmp_path, monkeypatch, capsys
 
 
 @pytest.mark.parametrize("number", ["-1", "0", "x", "1.5"])
-def test_a_number_of_runs_to_list_is_1_or_more(refused, number):
+def test_the_number_of_runs_to_list_is_at_least_1(refused, number):
     assert f"newest = {number}: must be a whole number" in refused("runs", "--newest", number)
 
 
@@ -167,7 +167,9 @@ def test_a_number_of_runs_to_list_is_1_or_more(refused, number):
         (("simulate", "-o", "a" * 300), "output = a.*: cannot be written"),
     ],
 )
-def test_what_does_not_exist_is_refused_before_anything_is_written(refused, command, words):
+def test_missing_models_and_unusable_paths_are_refused_before_anything_is_written(
+    refused, command, words
+):
     assert re.search(words, refused(*command))
 
 
@@ -186,18 +188,20 @@ def shell(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_a_full_standard_output_is_reported_in_one_line(home):
+def test_a_write_error_on_standard_output_is_reported_in_one_line(home):
     done = shell("nanoconf runs > /dev/full")
     assert done.returncode == 1
     assert os.strerror(errno.ENOSPC) in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_a_closed_pipe_is_no_error(home):
+def test_a_closed_pipe_is_not_an_error(home):
     done = shell("{ nanoconf simulate --help; echo $? >&2; } | head -1")
     assert done.stderr == "0\n" and done.stdout.count("\n") == 1
 
 
-def test_characters_that_the_terminal_lacks_are_printed_as_escapes(home, tmp_path, monkeypatch):
+def test_characters_that_the_terminal_cannot_show_are_printed_as_escapes(
+    home, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     done = shell("nanoconf simulate -Z é -o x", PYTHONIOENCODING="ascii:strict")
     assert done.returncode == 2 and r"\xe9" in done.stderr
@@ -249,5 +253,5 @@ def test_a_home_folder_that_cannot_be_written_is_reported_before_anything_starts
 )
 def test_options_that_retraining_does_not_use_are_refused(refused, option):
     assert refused("train", "--if-due", *option.split()).endswith(
-        "cannot be combined with --if-due; omit it"
+        "cannot be combined with --if-due; omit one of them"
     )

@@ -40,7 +40,7 @@ def test_damaged_profiles_are_named(data):
     assert refusal(data) == ""
 
 
-def test_a_sweep_that_was_killed_before_it_wrote_the_card_still_recognizes_damage(data):
+def test_a_sweep_that_was_killed_before_it_wrote_the_card_still_recognises_damage(data):
     """Without the checksum of the file, there are those of its pages."""
     expected = [profiles_of(row) for row in dataset.read_rows(data)]
     for name in damaged(data / dataset.FILE, flips(300)):
@@ -75,7 +75,7 @@ def changed(name: str, values) -> list[dict]:
         (changed("confinement_length", None), "row 3 lacks confinement_length"),
         (changed("confinement_length", 0.1), "holds an invalid system: confinement_length"),
         (changed("positive_diameter", float("nan")), "row 3 lacks positive_diameter"),
-        (synthetic_rows(3)[:5], "a simulation lacks the profile of one ion"),
+        (synthetic_rows(3)[:5], "a simulation lacks the profile of one ion species"),
         ([], "holds no simulations"),
     ],
 )
@@ -85,7 +85,7 @@ def test_unusable_rows_are_named(tmp_path, rows, named):
         Simulations.load(tmp_path)
 
 
-def test_missing_columns_and_columns_of_other_types_are_named(data):
+def test_missing_columns_and_columns_of_the_wrong_type_are_named(data):
     file = data / dataset.FILE
     (data / dataset.CARD).unlink()
     table = pyarrow.parquet.read_table(file)

@@ -11,19 +11,19 @@ from nanoconf.data.parsing import parsed, system_of, table, whole_number
 
 @pytest.mark.parametrize("text", ["9" * 400, "-" + "9" * 400, "9" * 5000, "1e999", "1_0", "٣"])
 @pytest.mark.parametrize("name", ["salt_concentration", "positive_valency", "seed"])
-def test_a_text_that_is_no_usable_number_is_refused(name, text):
+def test_text_that_is_not_a_usable_number_is_refused(name, text):
     with pytest.raises(InvalidInput, match=name):
         (SYSTEM | SETTINGS)[name].check(parsed(name, text))
 
 
 @pytest.mark.parametrize("text", ["9" * 400 + "%", "nan%", "%", "1%%"])
-def test_a_percentage_that_is_no_usable_number_is_refused(text):
+def test_a_percentage_that_is_not_a_usable_number_is_refused(text):
     with pytest.raises(InvalidInput, match="target_error"):
         SETTINGS["target_error"].check(parsed("target_error", text))
 
 
 @pytest.mark.parametrize("text", ["9" * 400, "9" * 5000, "-1", "1.0", "1_0", "٣", "", "0x1"])
-def test_a_text_that_is_no_whole_number_in_the_range_is_refused(text):
+def test_text_that_is_not_a_whole_number_in_the_range_is_refused(text):
     with pytest.raises(InvalidInput, match="cores = "):
         whole_number("cores", text, 1, 100)
 
@@ -62,7 +62,7 @@ def test_a_table_that_is_not_understood_is_refused(tmp_path, content, problem):
     assert str(refused.value).isprintable()
 
 
-def test_what_is_no_regular_file_is_no_table(tmp_path):
+def test_a_file_that_is_not_regular_is_not_a_table(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path / "nowhere", "/dev/zero", tmp_path):
         with pytest.raises(InvalidInput, match=r"batch = .* cannot be read"):

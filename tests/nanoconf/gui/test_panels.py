@@ -278,7 +278,7 @@ def test_trends_are_recomputed_for_a_new_result_but_not_for_each_progress_update
     assert len(asked) == 1
 
 
-def test_a_trend_for_other_inputs_is_marked(state, work):
+def test_a_trend_for_different_inputs_is_marked(state, work):
     state.tab = TRENDS
     trends = Trends(state, work)
     state.model = Surrogate.load().card

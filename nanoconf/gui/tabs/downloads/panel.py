@@ -28,7 +28,7 @@ DESCRIPTIONS = {
     "n_density_profile.dat": "Negative ions, tab-separated, in the format of the published tool",
     "charge.csv": "Net charge density, integrated charge and potential, CSV",
     "histogram.csv": "Both ion species, histogram estimate without force sampling, CSV",
-    "run.json": "Inputs, seed, versions, timings, contact, peak and midplane densities, checks",
+    "run.json": "Inputs, seed, versions, timings; contact, peak and midplane densities; checks",
     "trajectory.xyz": "Snapshots of the ions, extended XYZ (OVITO, VMD, ASE)",
     "trajectory.lammpstrj": "Snapshots of the ions, LAMMPS dump format",
 }

@@ -137,11 +137,11 @@ SIZE = Task(
     ),
     look=(
         "The peak, the midplane, and the distance of the peak from the wall.",
-        "With unequal ions: the sign of the charge density next to a wall, and farther away.",
+        "With ions of unequal size: the sign of the charge next to a wall, and farther away.",
     ),
     question=(
-        "By what factors do the peak, the midplane density and the ion volume change? With unequal "
-        "ions, why is there a charge near walls that carry none?"
+        "By what factors do the peak, the midplane density and the ion volume change? With ions of "
+        "unequal size, why is there a charge near walls that carry none?"
     ),
     answer=(
         "The predicted peak grows from 1.31 M to 2.57 M, by a factor of 2.0; the midplane density "

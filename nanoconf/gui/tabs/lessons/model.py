@@ -117,7 +117,7 @@ class Lessons:
 
     @property
     def address(self) -> str:
-        """Fragment of the page's address that opens the current lesson; empty if it is closed."""
+        """Fragment of the page's address that opens the current lesson, if one is open."""
         return address(self.number) if self.is_open else ""
 
     @property

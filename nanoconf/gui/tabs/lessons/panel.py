@@ -21,7 +21,7 @@ HTML_FILE = "text/html"
 
 
 class LessonsPanel(widgets.VBox):
-    """List of the lessons with the progress, the current lesson, and the downloads."""
+    """List of the lessons with their progress, the current lesson, and the downloads."""
 
     def __init__(self, state: AppState, work: Work):
         self._state, self._work = state, work
@@ -212,7 +212,7 @@ class DocumentsPanel(widgets.VBox):
         self._lessons.name = change["new"]
 
     def _clear(self) -> None:
-        """Delete all answers, when pressed twice."""
+        """Delete all answers when the button is pressed twice."""
         confirmed = self._confirming
         self._confirm(not confirmed)
         if confirmed:

@@ -122,7 +122,7 @@ def _shown(state: AppState) -> Iterator[str]:
 
 
 def _outcome(state: AppState, run: Simulation) -> str:
-    """Return the status of a run; that of a result without what to do next on the page."""
+    """Return the status of a run; for a finished run, omit the advice on what to do next."""
     text = words.status(run, stale=state.is_stale(run))
     return text.partition(". ")[0] + "." if run.state == RunState.DONE else text
 

@@ -115,7 +115,7 @@ def simulation_label(run: Simulation) -> str:
 
 
 def density_plot(state: AppState, species: str) -> Plot:
-    """Plot the density of one ion from all sources."""
+    """Plot the density of one ion species from all sources."""
     sources = shown(state)
     curves = [_density(each, species, each.label) for each in sources]
     title = POSITIVE if species == "positive" else NEGATIVE
@@ -124,7 +124,7 @@ def density_plot(state: AppState, species: str) -> Plot:
 
 
 def prediction_plot(state: AppState) -> Plot:
-    """Plot the predicted densities of both ions."""
+    """Plot the predicted densities of both ion species."""
     sources = shown(state, ML, PB)
     curves = [
         _density(each, species, f"{each.source}, {ions}")

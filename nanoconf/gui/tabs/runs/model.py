@@ -372,7 +372,7 @@ def _set_aside(damaged: int) -> str:
     if not damaged:
         return ""
     folders = "1 damaged folder is" if damaged == 1 else f"{damaged} damaged folders are"
-    return f"{folders} not shown: nanoconf runs lists what is wrong."
+    return f"{folders} not shown; for the reasons, use the command nanoconf runs."
 
 
 def _key(simulation: Simulation) -> tuple[str, RunState]:

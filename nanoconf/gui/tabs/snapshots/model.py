@@ -1,4 +1,4 @@
-"""Model of the Snapshots tab: the trajectory of the run on screen."""
+"""Model of the 3D tab: the trajectory of the run on screen."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Trends(HasTraits):
     low, high : float
         Range of the varied input.
     species : str
-        The displayed ion.
+        The displayed ion species.
     trend : Trend or None
         The predictions.
     points : tuple of SimulatedPoint
@@ -217,7 +217,7 @@ def _points(
 
 
 def rounded(name: str, value: float) -> str:
-    """Format a value of an input for a legend: at most its usual decimal places, with its unit."""
+    """Format a value of an input for a legend: at most its usual number of decimals, and a unit."""
     field = FIELDS[name]
     text = f"{value:.{field.decimals}f}" if field.decimals else f"{value:.3g}"
     if field.decimals and value and abs(value) < 10**-field.decimals:

@@ -23,7 +23,7 @@ def controls_height(width: int) -> int:
 
 
 class TrendsPanel(widgets.VBox):
-    """Controls for the varied input, its range and the ion, with the figure."""
+    """Controls for the varied input, its range and the ion species, with the figure."""
 
     def __init__(self, state: AppState, work: Work):
         self.trends = Trends(state, work)

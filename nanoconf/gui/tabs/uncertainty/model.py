@@ -268,7 +268,7 @@ def _bars(label: str, x: Any, shares: Any, confidence: Any, shade: float) -> Cur
 def distributions(
     system: SlitSystem, kinds: dict[str, str], widths: dict[str, str]
 ) -> dict[str, Any]:
-    """Return the distributions of the uncertain inputs around those of a system.
+    """Return the distributions of the uncertain inputs, centred on their values in a system.
 
     Raises
     ------

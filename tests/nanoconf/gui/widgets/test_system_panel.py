@@ -94,7 +94,7 @@ def test_the_training_range_is_given_in_words(state, card):
         "positive_valency": "ML model trained for 1 to 3",
         "negative_valency": "ML model trained for −1 only",
         "positive_diameter": "ML model trained for 0.5 to 0.75 nm",
-        "negative_diameter": "ML model trained for 0.5 to 0.75 nm, only if equal to d",
+        "negative_diameter": "ML model trained for 0.5 to 0.75 nm, with d₋ = d only",
         "surface_charge_density": "ML model trained for 0.0 C/m² only",
     }
     for name, words in expected.items():

@@ -24,7 +24,7 @@ from nanoconf.gui.tabs.profiles.model import (
 from tests.support.profiles import prediction, profiles
 
 
-def test_density_tabs_show_both_sources_and_the_prediction_graph_shows_both_ions(state):
+def test_density_tabs_show_both_sources_and_the_prediction_graph_shows_both_species(state):
     system = SlitSystem()
     for plot in (density_plot(state, "positive"), prediction_plot(state)):
         assert not plot.curves and plot.hint
