@@ -3,6 +3,7 @@
 
 HOST ?= 127.0.0.1
 PORT ?= 8866
+APP_FLAGS ?=
 PYTHON ?=
 PYTEST_FLAGS ?=
 
@@ -22,8 +23,8 @@ $(READY): requirements.lock pyproject.toml $(shell find share -type f)
 	@PYTHON='$(PYTHON)' sh scripts/setup.sh
 	@touch $@
 
-app: setup  ## Open the page (PORT=8866 HOST=127.0.0.1)
-	@$(BIN)/nanoconf app --host '$(HOST)' --port '$(PORT)'
+app: setup  ## Open the page (PORT=8866 HOST=127.0.0.1 APP_FLAGS=--token)
+	@$(BIN)/nanoconf app --host '$(HOST)' --port '$(PORT)' $(APP_FLAGS)
 
 test: setup  ## Run all tests, including the browser tests (PYTEST_FLAGS='-k name')
 	@sh scripts/test_tools.sh

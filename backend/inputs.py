@@ -1,4 +1,4 @@
-"""Table of inputs: the single source of their names, symbols, units, ranges, defaults and flags.
+"""Table of inputs: the source of their names, symbols, units, ranges, defaults, flags and keys.
 
 `SYSTEM` lists the inputs of a physical system, in the order of the fields of
 `backend.system.SlitSystem`. Validation, the command line, the page, datasets and the surrogate
@@ -141,6 +141,8 @@ class Input:
         Allow only whole numbers.
     choices : collection of str
         Allowed words; empty for numbers. Pass the keys of a dict to include later additions.
+    key : str
+        Short name in links to the page; by default `name`.
     flags : tuple of str
         Command-line options; by default ``--name``, with hyphens.
     metavar : str
@@ -158,6 +160,7 @@ class Input:
     high: float = math.inf
     whole: bool = False
     choices: Collection[str] = ()
+    key: str = ""
     flags: tuple[str, ...] = ()
     metavar: str = ""
 
@@ -182,6 +185,11 @@ class Input:
         if self.default is None:
             return self.unset
         return self.default if isinstance(self.default, str) else f"{self.default:g}"
+
+    @property
+    def link_key(self) -> str:
+        """Short name in links to the page."""
+        return self.key or self.name
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -219,6 +227,7 @@ SYSTEM = by_name(
         unit="nm",
         low=0.6,
         high=30.0,
+        key="h",
         flags=("-Z", "--confinement-length"),
         metavar="NM",
     ),
@@ -232,6 +241,7 @@ SYSTEM = by_name(
         low=1,
         high=3,
         whole=True,
+        key="zp",
         flags=("-p", "--positive-valency"),
         metavar="N",
     ),
@@ -245,6 +255,7 @@ SYSTEM = by_name(
         low=-3,
         high=-1,
         whole=True,
+        key="zn",
         flags=("-n", "--negative-valency"),
         metavar="N",
     ),
@@ -257,6 +268,7 @@ SYSTEM = by_name(
         unit="M",
         low=0.001,
         high=5.0,
+        key="c",
         flags=("-c", "--salt-concentration"),
         metavar="M",
     ),
@@ -269,6 +281,7 @@ SYSTEM = by_name(
         unit="nm",
         low=0.1,
         high=2.0,
+        key="d",
         flags=("-d", "--positive-diameter", "--ion-diameter"),
         metavar="NM",
     ),
@@ -281,6 +294,7 @@ SYSTEM = by_name(
         unit="nm",
         low=0.1,
         high=2.0,
+        key="dn",
         flags=("-a", "--negative-diameter"),
         metavar="NM",
     ),
@@ -300,6 +314,7 @@ SYSTEM = by_name(
         unit="C/m²",
         low=-0.2,
         high=0.0,
+        key="sigma",
         flags=("-i", "--surface-charge", "--surface-charge-density"),
         metavar="C/m^2",
     ),

@@ -27,6 +27,7 @@ SETTINGS = by_name(
         unit="ns",
         low=0.001,
         high=1000.0,
+        key="ns",
         metavar="NS",
     ),
     Input(
@@ -37,6 +38,7 @@ SETTINGS = by_name(
         unset="none",
         low=0.0002,
         high=0.5,
+        key="error",
         metavar="FRACTION",
     ),
     Input(

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -79,8 +80,14 @@ def single_runs(home: Path) -> list[list[str]]:
 # --- a sweep --------------------------------------------------------------------------------
 
 
-def sweep(cluster: SlurmCluster, home: Path, folder: Path, systems: int) -> dict[str, float]:
-    """Run a sweep of very short simulations and kill its connection twice.
+def sweep(
+    cluster: SlurmCluster,
+    home: Path,
+    folder: Path,
+    systems: int,
+    killed_at: Sequence[float] = KILLED_AT,
+) -> dict[str, float]:
+    """Run a sweep of very short simulations and kill its connection now and then.
 
     Parameters
     ----------
@@ -92,6 +99,8 @@ def sweep(cluster: SlurmCluster, home: Path, folder: Path, systems: int) -> dict
         Folder of the dataset.
     systems : int
         Number of systems.
+    killed_at : sequence of float
+        Fractions of the sweep after which the connection is killed.
 
     Returns
     -------
@@ -105,7 +114,7 @@ def sweep(cluster: SlurmCluster, home: Path, folder: Path, systems: int) -> dict
     polled, began = cluster.answered("REQUEST_JOB_INFO_SINGLE"), time.time()
     process = subprocess.Popen([sys.executable, "-m", "nanoconf", *arguments], env=environment)
     killed = 0
-    for fraction in KILLED_AT:
+    for fraction in killed_at:
         enough = partial(_has_progressed, process, home, fraction * systems)
         until(enough, f"{fraction:.0%} of the sweep", patience=100 + 10 * systems)
         killed += bool(cluster.kill_connections())

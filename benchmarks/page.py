@@ -67,6 +67,15 @@ MOVE = """async key => {
 """Move the slider by a step; return the seconds until the figure of its prediction is painted."""
 
 
+SHOWN = """async source => {
+    const shown = () => [...document.querySelectorAll('[data-curves]')].some(figure =>
+        figure.offsetParent !== null && JSON.parse(figure.dataset.curves).some(curve =>
+            curve.source === source && !curve.stale && !curve.label.includes('so far')));
+    while (!shown()) await new Promise(requestAnimationFrame);
+}"""
+"""Wait until the visible figure shows a final curve of MD or ML for the current inputs."""
+
+
 def full_redraw() -> float:
     """Measure the median time (s) that matplotlib takes to redraw a figure of one ML curve."""
     figure = Figure((8.0, 5.6), dpi=100)
@@ -91,13 +100,7 @@ def free_port() -> int:
 
 def wait_for_curve(page: Page, source: str) -> None:
     """Wait until the visible figure shows a final curve of MD or ML for the current inputs."""
-    page.wait_for_function(
-        """source => [...document.querySelectorAll('[data-curves]')].some(figure =>
-            figure.offsetParent !== null && JSON.parse(figure.dataset.curves).some(curve =>
-                curve.source === source && !curve.stale && !curve.label.includes('so far')))""",
-        arg=source,
-        timeout=10 * MINUTE,
-    )
+    page.evaluate(SHOWN, source)
 
 
 def measure(page: Page, url: str, started: float, picture: Path | None) -> dict[str, float]:
@@ -174,6 +177,7 @@ def main() -> int:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         started = time.perf_counter()
         command = [sys.executable, "-m", "nanoconf", "app", "--port", str(port)]
+        command += ["--max-pages", str(options.students or 1)]
         server = subprocess.Popen(
             command,
             env=os.environ | {"NANOCONF_HOME": home},

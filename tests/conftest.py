@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
@@ -23,6 +25,17 @@ def pytest_configure() -> None:
     if os.geteuid() == 0:
         os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
         os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the engine once before several processes would, each for itself."""
+    if session.config.getoption("numprocesses", None):
+        code = (
+            "from backend.engines.numba.engine import run;"
+            "from tests.support.homes import QUICK, SYSTEM;"
+            "run(SYSTEM, QUICK)"
+        )
+        subprocess.run([sys.executable, "-c", code], cwd=session.config.rootpath, check=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
 
 NAME, HELP = "app", "open the page in a browser"
 
 DESCRIPTION = """\
 Serve the page and open it in a browser.
 
-Simulations continue when the page is closed or this command ends."""
+Only this computer can open the page unless --host says otherwise. On other interfaces a token is
+needed: that in the file NANOCONF_TOKEN_FILE or in the variable NANOCONF_TOKEN, or a new one, which
+is printed with the address. Simulations continue when the page is closed or this command ends."""
 
 EXAMPLES = """\
 examples:
   nanoconf app
   nanoconf app --port 9000 --no-browser
-  nanoconf app --max-length 10 --max-runs 3      for a class"""
+  nanoconf app --host 0.0.0.0                         for others; with a token
+  nanoconf app --allowed-host nanoconf.example.org    behind a proxy on this computer
+  nanoconf app --max-length 10 --max-runs 3           for a class
+
+See docs/security.md."""
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -29,23 +35,95 @@ def add_options(parser: ArgumentParser) -> None:
         "--no-browser", action="store_true", help="print the address; do not open a browser"
     )
     parser.add_argument(
+        "--max-pages",
+        type=_pages,
+        metavar="N",
+        help="pages that may be open at the same time; others wait "
+        "(default: NANOCONF_MAX_PAGES, or what half of the memory allows)",
+    )
+    _add_limits(parser.add_argument_group("limits for those who open it"))
+    _add_access(parser.add_argument_group("who may open the page"))
+
+
+def _add_limits(group: _ArgumentGroup) -> None:
+    group.add_argument(
         "--max-length",
         metavar="NS",
         help="longest simulation that the page accepts (default: NANOCONF_MAX_LENGTH, or 100)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--max-runs",
         metavar="N",
         help="unfinished runs that one browser may have (default: NANOCONF_MAX_RUNS, or any)",
     )
 
 
+def _add_access(group: _ArgumentGroup) -> None:
+    group.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        type=_host,
+        metavar="NAME",
+        help="serve the page under this host name, too; can be repeated",
+    )
+    tokens = group.add_mutually_exclusive_group()
+    tokens.add_argument(
+        "--token", action="store_true", help="ask for a token on this computer, too"
+    )
+    tokens.add_argument(
+        "--no-token",
+        action="store_true",
+        help="never ask for a token: only behind a gateway that logs users in",
+    )
+    group.add_argument(
+        "--frame-ancestors",
+        action="append",
+        default=[],
+        type=_ancestor,
+        metavar="ORIGIN",
+        help="let pages of this origin show the page in a frame, e.g. https://course.example.org; "
+        "can be repeated (default: self)",
+    )
+
+
+def _pages(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
+    return int(text)
+
+
+def _host(text: str) -> str:
+    from nanoconf.gui.server.hosts import check_name
+
+    try:
+        return check_name(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def _ancestor(text: str) -> str:
+    from nanoconf.gui.server.headers import check_ancestor
+
+    try:
+        return check_ancestor(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
 def execute(options: Namespace) -> int:
     """Serve the page until interrupted."""
-    from nanoconf.gui.serve import serve
+    from nanoconf.gui.serve import Access, serve
 
     _set_limits(options)
-    serve(options.host, options.port, not options.no_browser)
+    access = Access(
+        allowed_hosts=tuple(options.allowed_host),
+        frame_ancestors=tuple(options.frame_ancestors),
+        token=options.token,
+        no_token=options.no_token,
+        max_pages=options.max_pages,
+    )
+    serve(options.host, options.port, not options.no_browser, access)
     return 0
 
 

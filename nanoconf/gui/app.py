@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +14,9 @@ from IPython import get_ipython
 from IPython.display import display
 from traitlets import dlink
 
-from nanoconf.gui import words
+from nanoconf.gui import links, words
+from nanoconf.gui.links import Link
+from nanoconf.gui.server.notice import print_if_unprotected
 from nanoconf.gui.services import clusters
 from nanoconf.gui.services.debounce import Debounced
 from nanoconf.gui.services.identity import Identity
@@ -26,12 +27,7 @@ from nanoconf.gui.tabs.lessons.model import Lessons
 from nanoconf.gui.tabs.lessons.strip import LessonStrip
 from nanoconf.gui.tabs.registry import TABS, Tab
 from nanoconf.gui.widgets.actions import ActionsPanel
-from nanoconf.gui.widgets.browser import (
-    SILENCE_SECONDS,
-    Browser,
-    ask_voila_to_end_this_kernel,
-    under_voila,
-)
+from nanoconf.gui.widgets.browser import Browser
 from nanoconf.gui.widgets.computing import ComputingPanel
 from nanoconf.gui.widgets.header import HeaderPanel
 from nanoconf.gui.widgets.offers_panel import OffersPanel
@@ -66,9 +62,8 @@ class App:
         self.lessons = Lessons(self.state)
         self.browser = Browser(self._opened, self.lessons.follow)
         self.widget = self._layout()
+        self._linked = False
         self._connect()
-        if under_voila():
-            self._watchdog = self._loop.create_task(self._end_when_abandoned())
 
     def _layout(self) -> widgets.Widget:
         style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
@@ -109,17 +104,30 @@ class App:
     # --- messages from the browser ----------------------------------------------------------
 
     def _opened(self, memory: dict[str, Any]) -> None:
-        """Restore what this browser stored, once the page has loaded."""
+        """Restore what this browser stored, once the page has loaded, and follow the address."""
         self.work.identity = Identity.of_browser(memory)
         self.state.restore(memory.get("texts"))
         self.state.whose_runs = MINE if clusters.shared() else EVERYONE
         self.state.restore_view(memory)
         self.lessons.follow(str(memory.get("fragment", "")))
+        link = self._follow_link(memory)
         self.work.answers.preload()
         self.work.answers.refresh()  # predicts as soon as the model is loaded
-        self.work.resume(str(memory.get("run", "")))
+        self.work.resume(str(memory.get("run", "")) if not link.given else "", link.run)
         self.work.calibrate()
         self.work.watch_archive()
+
+    def _follow_link(self, memory: dict[str, Any]) -> Link:
+        """Follow the query of the address; only once, so that what it fixes stays fixed."""
+        if self._linked:
+            return Link()
+        self._linked = True
+        link = links.parse(memory.get("search"), self.state.tabs.values())
+        if link.given:
+            self.state.open_link(link, keep="fragment" not in memory)
+        else:
+            self.state.report_link(*link.problems)
+        return link
 
     def _paint(self, _change: Any) -> None:
         (self.widget.add_class if self.state.dark else self.widget.remove_class)("nc-dark")
@@ -139,17 +147,10 @@ class App:
         if memory != self.browser.memory:
             self.browser.memory = memory
 
-    async def _end_when_abandoned(self) -> None:
-        """End this kernel when its page is gone; abandoned kernels would exhaust the memory."""
-        opened = time.monotonic()
-        while self.browser.silent_for(opened) < SILENCE_SECONDS:
-            await asyncio.sleep(SILENCE_SECONDS / 10)
-        self.work.close()
-        await asyncio.to_thread(ask_voila_to_end_this_kernel)
-
 
 def show() -> App:
     """Display the page; called by the notebook's only cell."""
+    print_if_unprotected()
     app = App()
     display(app.widget)
     _report_errors(app.state)

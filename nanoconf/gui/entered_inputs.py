@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from traitlets import Bool, Dict, HasTraits
+from traitlets import Bool, Dict, HasTraits, Tuple
 
 from backend.sampling.trajectory import affordable_snapshots
 from backend.settings import RunSettings
@@ -32,12 +32,16 @@ class Inputs(HasTraits):
         Error message of each invalid field.
     valid : bool
         True if there are no problems.
+    fixed, hidden : tuple of str
+        Names of the inputs that a link fixes or hides. They keep their texts: see `hold`.
     """
 
     texts = Dict()
     values = Dict()
     problems = Dict()
     valid = Bool(True)
+    fixed = Tuple()
+    hidden = Tuple()
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -46,17 +50,52 @@ class Inputs(HasTraits):
     def type(self, name: str, text: str) -> None:
         """Set the text of a field."""
         if self.texts[name] != text:
-            self._read({**self.texts, name: text})
+            self._read(self._keep_held({**self.texts, name: text}))
 
     def choose(self, system: SlitSystem) -> None:
         """Set the inputs to those of a system."""
-        self._read({**self.texts, **texts_of(system)})
+        self._set(texts_of(system))
 
     def restore(self, texts: Any) -> None:
         """Restore the texts that the browser stored; ignore unknown names and wrong types."""
         stored = texts if isinstance(texts, dict) else {}
-        known = {name: str(text) for name, text in stored.items() if name in FIELDS}
-        self._read({**self.texts, **known})
+        self._set({name: str(text) for name, text in stored.items() if name in FIELDS})
+
+    def _set(self, texts: dict[str, str]) -> None:
+        kept = [name for name in self.held if name in texts and self._differs(name, texts[name])]
+        self._read(self._keep_held({**self.texts, **texts}))
+        if kept:
+            self.report_kept(kept)
+
+    # --- inputs that a link fixes or hides --------------------------------------------------
+
+    def hold(self, fixed: tuple[str, ...], hidden: tuple[str, ...]) -> None:
+        """Keep the present texts of some inputs, whatever sets the others from now on."""
+        with self.hold_trait_notifications():
+            self.fixed, self.hidden = fixed, hidden
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Names of the inputs that keep their texts."""
+        return tuple(name for name in FIELDS if name in self.fixed or name in self.hidden)
+
+    def replace_all(self, texts: dict[str, str]) -> None:
+        """Set inputs, also those that are held: for the link that holds them."""
+        self._read({**self.texts, **texts})
+
+    def report_kept(self, names: list[str]) -> None:
+        """Report the held inputs that a preset, a lesson or a run would have changed."""
+
+    def _differs(self, name: str, text: str) -> bool:
+        try:
+            return FIELDS[name].parse(text) != self.values[name]
+        except Refused:
+            return True
+
+    # --- reading ----------------------------------------------------------------------------
+
+    def _keep_held(self, texts: dict[str, str]) -> dict[str, str]:
+        return {**texts, **{name: self.texts[name] for name in self.held}}
 
     def _read(self, texts: dict[str, str]) -> None:
         values: dict[str, float | None] = {}

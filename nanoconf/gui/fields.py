@@ -100,9 +100,9 @@ class Field(Input):
                 return None
             raise Refused(f"{self.title} is empty: it {self.allowed}")
         if not NUMBER.fullmatch(text):
-            raise Refused(f"{self.title} = “{_clipped(typed)}”: {self.allowed}")
+            raise Refused(f"{self.title} = “{clipped(typed)}”: {self.allowed}")
         value = float(text.replace(",", "."))
-        refused = Refused(f"{self.title} = {_clipped(typed)}: {self.allowed}")
+        refused = Refused(f"{self.title} = {clipped(typed)}: {self.allowed}")
         if not math.isfinite(value) or not self.low <= value <= self.high:
             raise refused
         if self.whole and value != int(value):
@@ -116,7 +116,8 @@ def _short(value: float) -> str:
     return text.replace("-", "−")
 
 
-def _clipped(typed: str) -> str:
+def clipped(typed: str) -> str:
+    """Return typed text for a message, shortened if it is long."""
     text = typed.strip()
     return text if len(text) <= LONGEST_ECHO else text[: LONGEST_ECHO - 1] + "…"
 

@@ -3,51 +3,102 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 import sys
-import threading
-import time
 import webbrowser
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+from typing import Any
 
 from backend.keeper.learning import retrain_after
 from nanoconf.gui.folders import check_folders
-from nanoconf.gui.services.clusters import SHARED
+from nanoconf.gui.server.hosts import address
 
-START_SECONDS = 60.0
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PROTECTED = {
+    "Voila": {"identity_provider_class": "nanoconf.gui.server.gate.Gate"},
+    "VoilaConfiguration": {
+        "multi_kernel_manager_class": "nanoconf.gui.server.kernels.PageKernels",
+        "allow_template_override": "NOTEBOOK",
+        "allow_theme_override": "NOTEBOOK",
+    },
+}
+"""Configuration that protects the page; ``voila.json`` gives it to plain ``voila app.ipynb``."""
 
 
-def serve(host: str = "127.0.0.1", port: int = 8866, open_browser: bool = True) -> None:
+@dataclass(frozen=True)
+class Access:
+    """Who may open the page, and how many pages at the same time.
+
+    Attributes
+    ----------
+    allowed_hosts : tuple of str
+        Host names under which the page is served, besides those of this computer.
+    frame_ancestors : tuple of str
+        Origins of pages that may show this one in a frame.
+    token : bool
+        Ask for a token on this computer, too; other interfaces always ask for one.
+    no_token : bool
+        Never ask for a token.
+    max_pages : int, optional
+        Number of pages; by default half of the memory is used.
+    """
+
+    allowed_hosts: tuple[str, ...] = ()
+    frame_ancestors: tuple[str, ...] = ()
+    token: bool = False
+    no_token: bool = False
+    max_pages: int | None = None
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Return these options as a configuration of Voila; what is not given stays open."""
+        gate = {
+            "allowed_hosts": list(self.allowed_hosts),
+            "frame_ancestors": list(self.frame_ancestors),
+            "ask_token": self.token,
+            "no_token": self.no_token,
+        }
+        kernels = {"max_pages": self.max_pages}
+        return {"Gate": _given(gate), "PageKernels": _given(kernels)}
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 8866,
+    open_browser: bool = True,
+    access: Access = Access(),
+) -> None:
     """Serve the page until interrupted.
 
     Parameters
     ----------
     host : str
-        Address to listen on.
+        Address to listen on; empty for this computer only.
     port : int
         Port to listen on.
     open_browser : bool
         Open the page in a browser if a display is available.
+    access : Access
+        Who may open the page.
 
     Raises
     ------
     SystemExit
-        If the port cannot be used; the message says what to do.
+        If the port or an option cannot be used; the message says what to do.
     InvalidInput, UnusableHome
         If a folder cannot be written; see `check_folders`.
     """
     retrain_after()  # reports an invalid setting here; the keeper could only log it
+    host = host or "127.0.0.1"
     _check_port(host, port)
     check_folders()
-    if host not in LOOPBACK:
-        os.environ.setdefault(SHARED, "1")  # inherited by the kernels
     print("Starting the page …", flush=True)
-    threading.Thread(target=_announce, args=(host, port, open_browser), daemon=True).start()
-    _run_voila(host, port)
+    _run_voila(host, port, access, webbrowser.open if open_browser and _has_display() else None)
     print("Stopped. Running simulations continue; the page shows them when it is restarted.")
 
 
@@ -58,12 +109,17 @@ def notebook() -> Path:
     return packaged if packaged.exists() else package.parent / "app.ipynb"
 
 
-def _run_voila(host: str, port: int) -> None:
+def _run_voila(host: str, port: int, access: Access, on_start: Any) -> None:
     # Voila imports a validator of internationalized addresses in JSON schemas, which takes two
     # seconds to build its grammar and is never used here. Without the module it is skipped.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    from traitlets.config import Config
     from voila.app import Voila
 
+    logging.getLogger("tornado").setLevel(logging.ERROR)  # as Voila below
+    config = Config(access.settings())
+    config.merge(Config(PROTECTED))
+    config.Gate.on_start = on_start
     Voila.launch_instance(
         [
             str(notebook()),
@@ -72,7 +128,8 @@ def _run_voila(host: str, port: int) -> None:
             "--Voila.port_retries=0",
             "--Voila.log_level=ERROR",
             "--no-browser",
-        ]
+        ],
+        config=config,
     )
 
 
@@ -98,40 +155,6 @@ def _port_trouble(host: str, port: int, error: Exception) -> str:
     if number == errno.EACCES:
         return f"You may not use port {port}: choose one above 1023."
     return f"Cannot listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}."
-
-
-def address(host: str, port: int) -> str:
-    """Return the address of the page for a browser."""
-    if host in ("127.0.0.1", "::1", "localhost"):
-        name = "localhost"
-    elif host in ("", "0.0.0.0", "::"):
-        name = socket.gethostname()
-    else:
-        name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{port}"
-
-
-def _announce(host: str, port: int, open_browser: bool) -> None:
-    """Print the address when the server responds, and open it."""
-    local = "localhost" if host in ("", "0.0.0.0", "::") else host
-    local = f"[{local}]" if ":" in local else local
-    if not _answers(f"http://{local}:{port}/voila/static/voila.js"):
-        return
-    print(f"The page is at {address(host, port)} (press Ctrl-C to stop it).", flush=True)
-    if open_browser and _has_display():
-        webbrowser.open(address(host, port))
-
-
-def _answers(url: str) -> bool:
-    # Request a static file: a request for the page would start a kernel.
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            urlopen(url, timeout=5).close()
-            return True
-        except (URLError, OSError):
-            time.sleep(0.1)
-    return False
 
 
 def _has_display() -> bool:

@@ -17,7 +17,8 @@ from traitlets import Bool, Dict, Enum, Float, TraitError, Tuple, Unicode, UseEn
 from backend.engines import registry
 from backend.runs.run_state import RunState
 from nanoconf.gui import words
-from nanoconf.gui.entered_inputs import Inputs
+from nanoconf.gui.entered_inputs import Inputs, texts_of
+from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.phase import RunPhase
 from nanoconf.gui.services.identity import Submitter
 from nanoconf.gui.status import Status, current_status, outcome
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from backend.sampling.result import Progress, SimulationResult
     from backend.settings import RunSettings
     from backend.system import SlitSystem
+    from nanoconf.gui.links import Link
 
 LOG_LINES = 200
 
@@ -53,6 +55,8 @@ class Simulation:
         State of the run.
     submitter : Submitter
         Its submitter.
+    read_only : bool
+        True if a link opened it, so that it can only be watched.
     joined : bool
         True if the request joined an identical run that already existed.
     stored : bool
@@ -84,6 +88,7 @@ class Simulation:
     settings: RunSettings
     state: RunState = RunState.QUEUED
     submitter: Submitter = Submitter.HERE
+    read_only: bool = False
     joined: bool = False
     stored: bool = False
     progress: Progress | None = None
@@ -214,6 +219,8 @@ class AppState(Inputs):
     whose_runs = Enum((MINE, EVERYONE), EVERYONE)
     # The outcome of the last request, until the inputs or the run change: a `Status` or None.
     notice = AnyTrait(None, allow_none=True)
+    # One line for each part of the link that was ignored, until the inputs or the run change.
+    link_problems = Tuple()
     log = Tuple()
     worker_log = Tuple()
     offers = Tuple()
@@ -247,6 +254,12 @@ class AppState(Inputs):
         """Title of the figure on the selected tab."""
         return self.figures.get(self.tab, self.tab)
 
+    @property
+    def linked_view(self) -> str:
+        """Title of the selected tab for a link, or of its figure unless that is the first."""
+        figures = self.shown_tab.figures
+        return self.shown_figure if self.shown_figure in figures[1:] else self.tab
+
     def choose_figure(self, title: str) -> None:
         """Choose a figure of a tab that has several; other titles are ignored."""
         for tab in self.tabs.values():
@@ -265,6 +278,32 @@ class AppState(Inputs):
         self.mean_field_wanted = bool(memory.get("mean_field_wanted"))
         if isinstance(memory.get("lessons"), dict):
             self.lessons = memory["lessons"]
+
+    def open_link(self, link: Link, *, keep: bool = False) -> None:
+        """Set the inputs and the tab to those of a link.
+
+        Parameters
+        ----------
+        link : Link
+            The link.
+        keep : bool
+            Keep the inputs that it does not give; otherwise they get their defaults.
+        """
+        defaults = {name: each.text(each.default) for name, each in FIELDS.items()}
+        held = {name: defaults[name] for name in (*link.fixed, *link.hidden)}
+        self.replace_all({**(held if keep else defaults), **link.texts})
+        self.hold(link.fixed, link.hidden)
+        if link.tab:
+            self.open_tab(link.tab)
+        elif link.run:
+            self.show_simulation_tab()
+        self.report_link(*link.problems)
+
+    def choose_linked(self, system: SlitSystem) -> None:
+        """Set the inputs to those of the run of a link, also those that the link fixes."""
+        problems = self.link_problems
+        self.replace_all(texts_of(system))
+        self.link_problems = problems
 
     def open_tab(self, title: str) -> None:
         """Select a tab by its title, its former title, or the title of one of its figures."""
@@ -338,7 +377,7 @@ class AppState(Inputs):
         """Enter the starting phase: Run was pressed."""
         with self.hold_trait_notifications():
             self.phase, self.worker_log = RunPhase.STARTING, ()
-            self.notice = None
+            self.notice, self.link_problems = None, ()
             self.show_simulation_tab()
         self.append_log(f"Run: {words.describe(self.system)}, {words.length(self.settings)}")
 
@@ -381,7 +420,8 @@ class AppState(Inputs):
     def prediction_requested(self) -> None:
         """Select a tab with predictions: Predict using ML was pressed."""
         with self.hold_trait_notifications():
-            self.predicting, self.prediction_asked, self.notice = True, self.system, None
+            self.predicting, self.prediction_asked = True, self.system
+            self.notice, self.link_problems = None, ()
         self.show_prediction_tab()
         self.append_log(f"Predict using ML: {words.describe(self.system)}")
 
@@ -424,11 +464,22 @@ class AppState(Inputs):
         return current_status(self).mood
 
     def _inputs_changed(self, _change: Any) -> None:
-        self.notice = None
+        self.notice, self.link_problems = None, ()
 
     def append_log(self, line: str) -> None:
         """Add a line to the log."""
         self.log = (*self.log, f"{time.strftime('%H:%M:%S')}  {line}")[-LOG_LINES:]
+
+    def report_link(self, *problems: str) -> None:
+        """Report parts of the link that were ignored."""
+        self.link_problems = (*self.link_problems, *problems)
+        for problem in problems:
+            self.append_log(problem)
+
+    def report_kept(self, names: list[str]) -> None:
+        """Report the inputs that were to be changed, but are fixed or hidden by the link."""
+        self.notice = Status(words.kept(names))
+        self.append_log(words.kept(names))
 
     def report_problem(self, problem: str) -> None:
         """Report a problem in the log and, until the inputs change, on the status line.

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from nanoconf.gui.state import AppState
 
 TRAITS = (
-    *("values", "problems", "valid", "simulation", "phase", "notice"),
+    *("values", "problems", "valid", "simulation", "phase", "notice", "link_problems"),
     *("predicting", "prediction", "prediction_asked", "cluster_mode", "cluster_problem"),
 )
 """Traits of the state that the status depends on."""
 
 STARTING = "Starting the simulation …"
 RESOURCES = "Correct the number of cores or the time limit to run."
+LINK_LINES = 3
 PREDICTING = "Predicting the profiles …"
 
 
@@ -49,7 +50,7 @@ def current_status(state: AppState) -> Status:
     A simulation in progress comes first, then a failure (until the inputs or the run change), then
     invalid inputs, then the prediction or the result on screen.
     """
-    notice = state.notice
+    notice = _notice(state)
     if state.simulating:
         return _with_failure(notice, _in_progress(state))
     if notice is not None and (state.valid or notice.mood == "bad"):
@@ -59,6 +60,17 @@ def current_status(state: AppState) -> Status:
     if not state.valid:
         return Status(words.correct(state.problems), "bad")
     return _shown(state)
+
+
+def _notice(state: AppState) -> Status | None:
+    """Return the notice, followed by the first problems of a link; the log has all of them."""
+    notice, problems = state.notice, state.link_problems
+    if not problems:
+        return notice
+    shown = [*([notice.text] if notice else []), *problems[:LINK_LINES]]
+    if len(problems) > LINK_LINES:
+        shown.append(f"{len(problems) - LINK_LINES} more in the log.")
+    return Status("\n".join(shown), "bad")
 
 
 def outcome(state: AppState) -> Status | None:

@@ -335,6 +335,12 @@ def correct(names: Iterable[str]) -> str:
     return f"Correct the {' and the '.join(nouns)} to run or predict."
 
 
+def kept(names: Iterable[str]) -> str:
+    """Return the status line after a change to inputs that a link fixes or hides."""
+    titles = [_lower_first(FIELDS[name].title) for name in names]
+    return f"The link fixes the {' and the '.join(titles)}: unchanged."
+
+
 def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -51,8 +51,9 @@ def server_with_a_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
 
 
 @pytest.fixture
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """Return a server: of its own, with a run, or with an empty archive, as the test is marked."""
+    monkeypatch.setenv("NANOCONF_CORES", "1")  # the other core is for the page and other tests
     if request.node.get_closest_marker("own_server"):
         server = Server(request.getfixturevalue("home"))
         yield server
@@ -63,6 +64,36 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
         server = request.getfixturevalue("shared_server")
         yield server
         assert not Archive(server.home).runs(), "a test that submits runs needs its own server"
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser) -> Iterator[Callable[[Server], Window]]:
+    """Return a function that opens the page of a server once for a file."""
+    windows: dict[Server, Window] = {}
+
+    def window_of(server: Server) -> Window:
+        if server not in windows:
+            server.start()
+            windows[server] = Window(browser, server).open()
+        return windows[server]
+
+    yield window_of
+    for window in windows.values():
+        window.close()
+
+
+@pytest.fixture
+def open_window(opened: Callable[[Server], Window], server: Server) -> Iterator[Window]:
+    """Return a window that tests of a file share, with the default inputs and the first figure.
+
+    To open the page takes a test of a second much longer. Tests that change more than the inputs
+    and the tab restore it.
+    """
+    window = opened(server)
+    window.reset()
+    yield window
+    trouble, window.trouble = window.trouble, []
+    assert trouble == []
 
 
 @pytest.fixture

@@ -19,9 +19,8 @@ def saved(window: Window, press) -> tuple[str, bytes]:
     return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
 
 
-def test_a_saved_figure_is_named_after_its_inputs_and_its_model(server, window):
-    server.start()
-    window.open()
+def test_a_saved_figure_is_named_after_its_inputs_and_its_model(open_window):
+    window = open_window
     predict(window)
     for kind, start in (("PNG", b"\x89PNG"), ("SVG", b"<?xml"), ("PDF", b"%PDF"), ("CSV", b"# ")):
         window.page.get_by_role("combobox", name="Format of the file").select_option(label=kind)
@@ -34,9 +33,8 @@ def test_a_saved_figure_is_named_after_its_inputs_and_its_model(server, window):
     assert re.fullmatch(f"{NAME}png", name) and b"Inputs: h 3 nm" in content
 
 
-def test_the_keyboard_opens_a_table_of_the_data_in_a_figure(server, window):
-    server.start()
-    window.open()
+def test_the_keyboard_opens_a_table_of_the_data_in_a_figure(open_window):
+    window = open_window
     predict(window)
     window.settle()
     button = window.button("Data table")
@@ -66,9 +64,8 @@ INSIDE = """(() => {
 })()"""
 
 
-def test_the_tools_of_a_figure_are_visible_on_small_and_large_windows(server, window):
-    server.start()
-    window.open()
+def test_the_tools_of_a_figure_are_visible_on_small_and_large_windows(open_window):
+    window = open_window
     predict(window)
     for width, height in ((1280, 800), (390, 844)):
         window.page.set_viewport_size({"width": width, "height": height})

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from backend.runs.run_state import RunState
 from nanoconf.gui.tabs.lessons.content import TASKS
 from nanoconf.gui.tabs.registry import (
     ABOUT,
@@ -20,7 +21,7 @@ from nanoconf.gui.tabs.registry import (
     UNCERTAINTY,
 )
 from tests.support.accessibility import Keyboard
-from tests.support.browser import SEEN, Window, predict, simulate
+from tests.support.browser import SEEN, Window, predict, simulate, submit_another
 from tests.support.homes import until
 
 WITHOUT_FIGURE = {SNAPSHOTS, DOWNLOADS, LESSONS, ABOUT}
@@ -46,17 +47,19 @@ def walk(window: Window, key: str, end: str) -> bool:
     passed = False
     for _ in range(MOST_STOPS):
         window.page.keyboard.press(key)
-        if focused(window, end):
+        at_end, in_figure = window.page.evaluate(
+            "all => all.map(css => document.activeElement.matches(css))", [end, FIGURE]
+        )
+        if at_end:
             return passed
-        passed = passed or focused(window, FIGURE)
+        passed = passed or in_figure
     where = window.page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
     raise AssertionError(f"{key} does not reach {end}, the focus stays on {where}")
 
 
 @pytest.mark.stored_run
-def test_every_control_is_reachable_by_keyboard_and_no_figure_traps_the_focus(server, window):
-    server.start()
-    window.open()
+def test_every_control_is_reachable_by_keyboard_and_no_figure_traps_the_focus(open_window):
+    window = open_window
     window.wait_for_status("Stored result")
     for title in (tab.title for tab in TABS):
         window.tab(title)
@@ -78,9 +81,8 @@ def test_every_control_is_reachable_by_keyboard_and_no_figure_traps_the_focus(se
             expect(tab).to_be_focused()
 
 
-def test_matplotlib_receives_key_presses_and_no_key_remains_pressed(server, window):
-    server.start()
-    window.open()
+def test_matplotlib_receives_key_presses_and_no_key_remains_pressed(open_window):
+    window = open_window
     predict(window)
     window.settle()
     left, top, width, height = window.figure_box()
@@ -119,9 +121,8 @@ def test_matplotlib_receives_key_presses_and_no_key_remains_pressed(server, wind
     expect(reading).to_have_text(whole)
 
 
-def test_browser_shortcuts_work_in_a_figure(server, window):
-    server.start()
-    window.open()
+def test_browser_shortcuts_work_in_a_figure(open_window):
+    window = open_window
     figure = window.page.locator(f"{FIGURE}:visible")
     prevented = """(e, [key, keys]) => !e.dispatchEvent(
       new KeyboardEvent('keydown', { key, ...keys, bubbles: true, cancelable: true }))"""
@@ -156,7 +157,7 @@ def test_inputs_predictions_and_simulations_need_no_mouse(server, window):
     keyboard.press("Enter")
     keyboard.reach("textbox", "Simulation length (ns)", "Shift+Tab")
     keyboard.press("ControlOrMeta+a")
-    window.page.keyboard.type("040")
+    window.page.keyboard.type("020")
     keyboard.press(*["Tab"] * 4, "Enter")  # past the slider, Stop at error and Predict, at once
     window.wait_for_status("Simulating:")
     expect(window.button("Cancel")).to_be_focused()
@@ -179,9 +180,8 @@ def test_inputs_predictions_and_simulations_need_no_mouse(server, window):
 
 
 @pytest.mark.stored_run
-def test_every_tab_and_its_controls_need_no_mouse(server, window):
-    server.start()
-    window.open()
+def test_every_tab_and_its_controls_need_no_mouse(open_window):
+    window = open_window
     window.wait_for_status("Stored result")
     keyboard = Keyboard(window)
     for title in (tab.title for tab in TABS):
@@ -212,9 +212,8 @@ def test_every_tab_and_its_controls_need_no_mouse(server, window):
 
 
 @pytest.mark.stored_run
-def test_the_trajectory_is_played_without_a_mouse(server, window):
-    server.start()
-    window.open()
+def test_the_trajectory_is_played_without_a_mouse(open_window):
+    window = open_window
     window.wait_for_status("Stored result")
     keyboard = Keyboard(window)
     keyboard.tab(SNAPSHOTS)
@@ -255,9 +254,8 @@ def test_a_lesson_needs_no_mouse(server, window):
 
 
 @pytest.mark.stored_run
-def test_files_are_downloaded_without_a_mouse(server, window):
-    server.start()
-    window.open()
+def test_files_are_downloaded_without_a_mouse(open_window):
+    window = open_window
     window.wait_for_status("Stored result")
     keyboard = Keyboard(window)
     keyboard.tab(DOWNLOADS)
@@ -273,11 +271,12 @@ def test_files_are_downloaded_without_a_mouse(server, window):
 
 @pytest.mark.own_server
 def test_runs_can_be_found_compared_renamed_and_deleted_without_a_mouse(server, window):
+    other = submit_another(server, 0.5)
     server.start()
     window.open()
-    simulate(window)
     window.paste("Salt concentration c (M)", "0.77")
     simulate(window)
+    until(lambda: other.state == RunState.DONE)
     keyboard = Keyboard(window)
     keyboard.tab(RUNS)
     boxes = window.page.get_by_role("checkbox", name=re.compile("^Select (?!all)"))
@@ -308,9 +307,8 @@ def test_runs_can_be_found_compared_renamed_and_deleted_without_a_mouse(server, 
     expect(boxes).to_have_count(0)
 
 
-def test_the_tools_of_a_figure_need_no_mouse(server, window):
-    server.start()
-    window.open()
+def test_the_tools_of_a_figure_need_no_mouse(open_window):
+    window = open_window
     predict(window)
     window.settle()
     keyboard = Keyboard(window)

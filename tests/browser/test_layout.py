@@ -12,6 +12,7 @@ from nanoconf.gui.tabs.registry import (
     CHARGE,
     DOWNLOADS,
     POSITIVE,
+    PREDICTION,
     RUNS,
     TABS,
     TRENDS,
@@ -95,9 +96,8 @@ def test_the_first_screen_shows_the_prediction_for_the_default_inputs(server, wi
     window.picture("first-screen")
 
 
-def test_everything_on_the_left_fits_into_a_typical_window(server, window):
-    server.start()
-    window.open()
+def test_everything_on_the_left_fits_into_a_typical_window(open_window):
+    window = open_window
     window.page.get_by_text("Shaded: range the ML model was trained on").wait_for()
     inputs = window.page.locator(".nc-inputs")
     assert inputs.evaluate("e => e.scrollHeight <= e.clientHeight")
@@ -108,9 +108,13 @@ def test_everything_on_the_left_fits_into_a_typical_window(server, window):
 
 
 def test_a_phone_shows_the_curve_and_the_buttons_without_horizontal_scrolling(sized):
+    window = sized(PHONE)
+    predict(window)
     for size in (PHONE, TABLET):
-        window = sized(size)
-        predict(window)
+        window.page.set_viewport_size({"width": size[0], "height": size[1]})
+        window.paste("Confinement length h (nm)", "3")
+        window.tab(PREDICTION)
+        window.wait_for_curves("ML", "ML")
         in_view(window, window.page.locator(FIGURE))
         for name in ("Predict using ML", "Run"):
             in_view(window, window.button(name))
@@ -142,9 +146,8 @@ def test_a_phone_shows_the_curve_and_the_buttons_without_horizontal_scrolling(si
         assert log.evaluate("e => e.scrollWidth <= e.clientWidth")
 
 
-def test_the_tab_bar_is_one_tab_stop_and_is_operated_by_arrow_keys(server, window):
-    server.start()
-    window.open()
+def test_the_tab_bar_is_one_tab_stop_and_is_operated_by_arrow_keys(open_window):
+    window = open_window
     titles = [tab.title for tab in TABS]
     page, press = window.page, window.page.keyboard.press
 
@@ -181,9 +184,8 @@ def test_the_tab_bar_is_one_tab_stop_and_is_operated_by_arrow_keys(server, windo
     expect(tab(titles[0])).to_be_focused()
 
 
-def test_the_figures_of_the_charge_tab_are_switched_by_arrow_keys(server, window):
-    server.start()
-    window.open()
+def test_the_figures_of_the_charge_tab_are_switched_by_arrow_keys(open_window):
+    window = open_window
     window.tab(CHARGE)
     group = window.page.get_by_role("radiogroup", name="Figure")
     chosen = group.get_by_role("radio", checked=True)
@@ -197,9 +199,8 @@ def test_the_figures_of_the_charge_tab_are_switched_by_arrow_keys(server, window
     expect(chosen).to_have_text("Integrated Charge")
 
 
-def test_a_stored_former_tab_title_opens_the_tab_that_replaced_it(server, window):
-    server.start()
-    window.open()
+def test_a_stored_former_tab_title_opens_the_tab_that_replaced_it(open_window):
+    window = open_window
     for former, tab in (("Snapshots", "3D"), ("Potential", CHARGE)):
         window.page.evaluate(
             "text => localStorage.setItem('nanoconf', text)", json.dumps({"tab": former})
@@ -209,18 +210,16 @@ def test_a_stored_former_tab_title_opens_the_tab_that_replaced_it(server, window
     expect(window.page.get_by_role("radio", checked=True)).to_have_text("Potential")
 
 
-def test_descriptions_of_sliders_and_fields_give_the_training_range(server, window):
-    server.start()
-    window.open()
+def test_descriptions_of_sliders_and_fields_give_the_training_range(open_window):
+    window = open_window
     words = "ML model trained for 3.0 to 4.0 nm"
     label = "Confinement length h (nm)"
     for control in (window.slider(label), window.field(label)):
         expect(control).to_have_accessible_description(words)
 
 
-def test_the_page_has_landmarks(server, window):
-    server.start()
-    window.open()
+def test_the_page_has_landmarks(open_window):
+    window = open_window
     page = window.page
     expect(page.get_by_role("banner").get_by_role("heading", level=1)).to_be_visible()
     expect(page.get_by_role("region", name="Inputs").get_by_label("Ion diameter")).to_have_count(2)

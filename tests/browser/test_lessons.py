@@ -54,7 +54,7 @@ def test_a_lesson_leads_from_the_prediction_to_the_lab_record(server, window, tm
     same(curves[0], Surrogate.load().predict(CROWDING.setups[1].system).positive)
     strip = page.get_by_role("region", name="Lesson", exact=True)
     expect(strip).to_contain_text("Lesson 1 · Note the same two densities.")
-    assert page.url.endswith("#lesson-1")
+    expect(page).to_have_url(re.compile("#lesson-1$"))
     window.picture("lesson-strip")
     window.button("Back to the lesson").click()
     expect(strip).to_be_hidden()
@@ -98,7 +98,7 @@ def test_a_link_opens_its_lesson_and_a_reload_keeps_the_answers(server, window):
     window.button("Set the inputs: c = 0.2 M").click()
     expect(page.get_by_role("region", name="Lesson", exact=True)).to_contain_text("Press Run (≈ ")
     window.wait_for_curves("PB")
-    page.wait_for_function(
+    window.wait(
         "JSON.parse(localStorage.nanoconf).lessons?.answers?.screening?.answer === 'It shrinks.'"
         " && JSON.parse(localStorage.nanoconf).tab === 'Charge'"
     )
@@ -111,14 +111,16 @@ def test_a_link_opens_its_lesson_and_a_reload_keeps_the_answers(server, window):
 
     page.get_by_role("link", name="← Previous lesson").click()
     heading(window, "Lesson 3: Confinement").wait_for()
-    assert page.url.endswith("#lesson-3")
+    expect(page).to_have_url(re.compile("#lesson-3$"))
     expect(heading(window, "Lesson 3: Confinement")).to_be_in_viewport()
     expect(page.get_by_role("region", name="Lessons", exact=True)).to_be_focused()
     page.go_back()
     heading(window, f"Lesson 4: {SCREENING.title}").wait_for()
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    "dark", [pytest.param(False, marks=pytest.mark.long), True], ids=["light", "dark"]
+)
 def test_a_lesson_fits_into_a_narrow_window(server, browser, dark):
     server.start()
     window = Window(browser, server, (390, 844))

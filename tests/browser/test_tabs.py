@@ -36,7 +36,15 @@ from nanoconf.gui.tabs.registry import (
     TRENDS,
     UNCERTAINTY,
 )
-from tests.support.browser import PICTURES, SEEN, Window, predict, same, simulate
+from tests.support.browser import (
+    PICTURES,
+    SEEN,
+    Window,
+    predict,
+    same,
+    simulate,
+    submit_another,
+)
 from tests.support.homes import LONG, SYSTEM, UNSTABLE, until
 
 
@@ -47,9 +55,8 @@ def download(window: Window, name: str, press: str) -> bytes:
     return Path(waiting.value.path()).read_bytes()
 
 
-def test_the_prediction_is_updated_when_a_slider_moves(server, window):
-    server.start()
-    window.open()
+def test_the_prediction_is_updated_when_a_slider_moves(open_window):
+    window = open_window
     handle = window.slider("Salt concentration c (M)")
     expect(handle).to_have_attribute("aria-valuetext", "0.50 M")
     handle.focus()
@@ -63,9 +70,8 @@ def test_the_prediction_is_updated_when_a_slider_moves(server, window):
     window.picture("updated")
 
 
-def test_a_slider_is_dragged_with_the_mouse(server, window):
-    server.start()
-    window.open()
+def test_a_slider_is_dragged_with_the_mouse(open_window):
+    window = open_window
     field, mouse = window.field("Salt concentration c (M)"), window.page.mouse
     box = window.slider("Salt concentration c (M)").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -89,9 +95,8 @@ def test_a_slider_is_dragged_with_the_mouse(server, window):
     assert float(field.input_value()) <= 0.9
 
 
-def test_hovering_shows_values_and_the_figure_can_be_zoomed(server, window):
-    server.start()
-    window.open()
+def test_hovering_shows_values_and_the_figure_can_be_zoomed(open_window):
+    window = open_window
     predict(window)
     window.settle()
     left, top, width, height = window.figure_box()
@@ -123,9 +128,8 @@ def test_hovering_shows_values_and_the_figure_can_be_zoomed(server, window):
     expect(reading).to_have_text(whole)
 
 
-def test_a_printed_page_shows_a_full_width_figure_without_controls(server, window):
-    server.start()
-    window.open()
+def test_a_printed_page_shows_a_full_width_figure_without_controls(open_window):
+    window = open_window
     predict(window)
     window.settle()
     window.page.emulate_media(media="print")
@@ -139,9 +143,8 @@ def test_a_printed_page_shows_a_full_width_figure_without_controls(server, windo
     window.page.screenshot(path=PICTURES / "paper.png")
 
 
-def test_inputs_outside_the_training_range_are_explained_and_can_be_simulated(server, window):
-    server.start()
-    window.open()
+def test_inputs_outside_the_training_range_are_explained_and_can_be_simulated(open_window):
+    window = open_window
     window.page.locator(".nc-training i").nth(4).wait_for(state="attached")  # five or more
     window.paste("Confinement length h (nm)", "2.0")
     window.page.get_by_role("note").filter(has_text="it needs h of 3-4 nm").wait_for()
@@ -210,11 +213,11 @@ def test_charged_walls_show_charge_potential_and_screening(server, window):
     window.wait_for_curves("MD", "PB")
 
 
-@pytest.mark.own_server
+@pytest.mark.stored_run
 def test_the_trends_uncertainty_runs_and_about_tabs_show_their_contents(server, window):
     server.start()
     window.open()
-    simulate(window)
+    window.wait_for_status("Stored result")
 
     window.tab(TRENDS)
     window.wait(f"JSON.parse({SEEN}?.dataset.curves ?? '[]').some(c => c.source === 'MD')")
@@ -271,11 +274,11 @@ def choose(window: Window, *runs: str) -> None:
 
 @pytest.mark.own_server
 def test_runs_can_be_found_named_compared_opened_and_deleted(server, window):
+    other = submit_another(server, 0.7)
     server.start()
     window.open()
     simulate(window)
-    window.paste("Salt concentration c (M)", "0.7")
-    simulate(window)
+    until(lambda: other.state == RunState.DONE)
     window.tab(RUNS)
     lines = listed(window)
     expect(lines.filter(has_text="done")).to_have_count(2)
@@ -337,12 +340,12 @@ def test_an_identical_request_joins_the_run_in_progress(browser, server, window)
     assert other.trouble == []
 
 
-@pytest.mark.own_server
+@pytest.mark.stored_run
 def test_everything_can_be_downloaded_in_one_file(server, window):
     server.start()
     window.open()
-    predict(window)
-    simulate(window)
+    window.wait_for_status("Stored result")
+    window.tab(POSITIVE)
     window.wait_for_curves("MD", "ML")
     window.tab(DOWNLOADS)
     (run,) = Archive(server.home).runs()
@@ -453,13 +456,12 @@ def test_the_dark_theme_persists(server, window):
     window.picture("dark")
 
 
-@pytest.mark.own_server
+@pytest.mark.stored_run
 def test_snapshots_show_the_ions_and_can_be_played(server, window):
     server.start()
     window.open()
+    window.wait_for_status("Stored result")
     window.tab(SNAPSHOTS)
-    window.page.get_by_text("its ions appear here").wait_for()
-    simulate(window)
     picture = window.page.locator("[data-snapshots]")
     picture.wait_for(state="attached")
     data = json.loads(picture.get_attribute("data-snapshots"))

@@ -1,8 +1,8 @@
 """Malformed input for the program, made at random but reproducible from its kind and number.
 
-A kind is a function that makes a case from a random generator and an empty folder. To add a kind
-(frames of a web socket, say, or damaged folders), write such a function with the decorator `kind`
-in a module of this folder, and import the module in ``test_fuzz.py``.
+A kind is a function that makes a case from a random generator and an empty folder. To add a kind,
+write such a function with the decorator `kind` in a module of this folder, and import the module in
+``test_fuzz.py``.
 """
 
 from __future__ import annotations

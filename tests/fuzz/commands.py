@@ -32,11 +32,14 @@ class Command:
         Working folder, which holds the input files. The archive is ``home`` in this folder.
     variables : mapping of str to str
         Environment variables.
+    statuses : tuple of int
+        Allowed exit statuses.
     """
 
     arguments: list[str]
     folder: Path
     variables: Mapping[str, str] = field(default_factory=dict)
+    statuses: tuple[int, ...] = (0, 2)
 
     def problems(self) -> list[str]:
         """Execute the command; return what it should not have done."""
@@ -51,6 +54,8 @@ class Command:
             return [traceback.format_exc()]
         said, complaint = (_text(stream) for stream in (output, errors))
         found = _complaints(status, said, complaint)
+        if status not in self.statuses:
+            found.append(f"its exit status is {status}: {complaint[:1000]}")
         if status == 2 and _files(self.folder) != before:
             found.append(f"it left {_files(self.folder) - before}")
         return found + _started(self.folder, others)
@@ -87,11 +92,9 @@ def _files(folder: Path) -> set[str]:
 def _complaints(status: int, said: str, complaint: str) -> list[str]:
     """Return what is wrong with the exit status and the messages."""
     found = []
-    if status not in (0, 2):
-        found.append(f"its exit status is {status}: {complaint[:1000]}")
     if "Traceback" in said + complaint:
         found.append(f"it prints a traceback: {complaint[-1000:]}")
-    if status == 2:
+    if status:
         lines = complaint.removesuffix("\n").split("\n")
         line = "\n".join(each for each in lines if not each.startswith("warning: "))
         if not (line.startswith("nanoconf") and line.isprintable() and len(line) < LONGEST_LINE):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import arguments, files  # noqa: F401  (they register their kinds)
+from tests.fuzz import arguments, files, folders, frames  # noqa: F401  (they register their kinds)
 from tests.fuzz.cases import KINDS
 
 CASES = 500

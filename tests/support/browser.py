@@ -16,8 +16,21 @@ from urllib.request import urlopen
 
 import numpy as np
 import psutil
-from playwright.sync_api import Browser, Locator, Page, Playwright, ViewportSize, expect
+from playwright.sync_api import (
+    Browser,
+    Error,
+    Locator,
+    Page,
+    Playwright,
+    ViewportSize,
+    expect,
+)
 
+from backend.keeper.election import ensure_keeper
+from backend.runs.archive import Archive
+from backend.runs.run import Run
+from backend.settings import RunSettings
+from backend.system import SlitSystem
 from tests.support import homes
 from tests.support.homes import clean_up, until
 
@@ -30,6 +43,12 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SERVE = "from nanoconf.gui.serve import serve; serve('127.0.0.1', {port}, False)"
 
 expect.set_options(timeout=PATIENCE)  # five seconds by default
+
+DEFAULTS = {
+    "Confinement length h (nm)": ("3.00", "3.00 nm"),
+    "Salt concentration c (M)": ("0.50", "0.50 M"),
+}
+"""Inputs that tests in a shared window change: the texts of their fields and sliders."""
 
 SHORT = "0.02"
 """Length of a short simulation (ns)."""
@@ -135,6 +154,7 @@ class Window:
             viewport=viewport, accept_downloads=True, reduced_motion="reduce"
         )
         self.trouble: list[str] = []
+        self._highest: float | None = None
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.page.on("request", self._requested)
@@ -164,6 +184,19 @@ class Window:
         self.wait("document.querySelector('.nc-figure canvas')")
         return self
 
+    def reset(self) -> None:
+        """Return to the default inputs, the first figure and the usual size."""
+        self.page.emulate_media(media="screen", reduced_motion="reduce")
+        self.page.set_viewport_size(ViewportSize(width=1280, height=800))
+        self.tab("Prediction Graph")
+        for label, (text, shown) in DEFAULTS.items():
+            if self.field(label).input_value() != text:
+                self.paste(label, text)
+            expect(self.slider(label)).to_have_attribute("aria-valuetext", shown)
+        self.wait(f"{HIGHEST} > 0")
+        self._highest = self._highest or self.page.evaluate(HIGHEST)
+        self.wait(f"{HIGHEST} === {self._highest}")  # the prediction for these inputs
+
     def close(self) -> None:
         self.page.close(run_before_unload=False)
         self.context.close()
@@ -171,8 +204,20 @@ class Window:
     # --- reading ----------------------------------------------------------------------------
 
     def wait(self, condition: str) -> None:
-        """Wait until a JavaScript expression holds."""
-        self.page.wait_for_function(condition)
+        """Wait until a JavaScript expression holds.
+
+        The page's Content-Security-Policy forbids Playwright's `wait_for_function`, which evaluates
+        text in the page.
+        """
+        until(lambda: self._holds(condition), condition)
+
+    def _holds(self, condition: str) -> bool:
+        try:
+            return bool(self.page.evaluate(condition))
+        except Error as error:
+            if "context was destroyed" in error.message:  # the page is being reloaded
+                return False
+            raise
 
     def field(self, label: str) -> Locator:
         return self.page.get_by_role("textbox", name=label, exact=True)
@@ -214,12 +259,13 @@ class Window:
         first = f"JSON.parse({SEEN}?.dataset.curves ?? '[]')[0]"
         self.wait(f"Math.abs(Math.max(...({first}?.density_M ?? [0])) - {density}) < 1e-4")
 
-    def settle(self) -> None:
+    def settle(self, interval_ms: int = 300) -> None:
         """Wait until the figure is painted and no longer changes."""
         self.wait(f"{PAINTED} > 100")
         self.page.evaluate("window.paint = null")
-        same = f"(now => window.paint === (window.paint = now))({PAINTED})"
-        self.page.wait_for_function(same, polling=300)
+        pause = f"await new Promise(done => setTimeout(done, {interval_ms}))"
+        now = f"window.paint === (window.paint = {PAINTED})"
+        self.wait(f"(async () => {{ {pause}; return {now}; }})()")
 
     def figure_box(self) -> tuple[float, float, float, float]:
         """Return the left, top, width and height of the visible figure."""
@@ -229,7 +275,7 @@ class Window:
 
     def picture(self, name: str) -> None:
         """Save a screenshot."""
-        self.settle()
+        self.settle(interval_ms=100)
         PICTURES.mkdir(exist_ok=True)
         self.page.screenshot(path=PICTURES / f"{name}.png")
 
@@ -267,6 +313,11 @@ SEEN = (
     ".find(e => e.closest('.nc-figure').offsetParent)"
 )
 
+HIGHEST = (
+    f"Math.max(...JSON.parse({SEEN}?.dataset.curves ?? '[]')"
+    ".filter(c => c.source === 'ML').flatMap(c => c.density_M), 0)"
+)
+
 PAINTED = """(() => {
   const canvas = [...document.querySelectorAll('.nc-figure canvas')].find(e => e.offsetParent);
   if (!canvas || !canvas.width) return 0;
@@ -288,6 +339,14 @@ def predict(window: Window) -> None:
     """Press Predict using ML, and wait for the curves of both ions."""
     window.button("Predict using ML").click()
     window.wait_for_curves("ML", "ML")
+
+
+def submit_another(server: Server, concentration: float) -> Run:
+    """Submit a short run that does not belong to the page."""
+    system = SlitSystem(salt_concentration=concentration)
+    run = Archive(server.home).submit(system, RunSettings(duration_ns=float(SHORT)))
+    ensure_keeper(server.home)
+    return run
 
 
 def simulate(window: Window) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,12 +28,15 @@ if TYPE_CHECKING:
     from tests.support.slurm import SlurmCluster
 
 NAME = "test"
+
+PAUSE_SECONDS = 0.2
+"""Pause between polls, which take a processor from the runs."""
+
 ROOT = Path(backend.__file__).parents[1]
 
 
 def write_config(path: Path, slurm: SlurmCluster, **changes: Any) -> Path:
     """Describe the tests' Slurm in a file; its Python is the one of these tests."""
-    cache = Path(platformdirs.user_cache_dir()).absolute()
     entry = {
         "host": slurm.host,
         "port": slurm.port,
@@ -42,16 +46,28 @@ def write_config(path: Path, slurm: SlurmCluster, **changes: Any) -> Path:
         "work_dir": "work",
         "max_walltime_minutes": 60,
         "python": sys.executable,
-        # the engine as compiled here, and this checkout even if another one is installed
-        "setup": [
-            f"export XDG_CACHE_HOME={shlex.quote(str(cache))}",
-            f"export PYTHONPATH={shlex.quote(str(ROOT))}",
-            *root_setup(),
-        ],
+        "setup": setup(),
     }
     lines = [f"{key} = {_toml(value)}" for key, value in {**entry, **changes}.items()]
     path.write_text("\n".join([f"[clusters.{NAME}]", *lines, ""]))
     return path
+
+
+def setup() -> list[str]:
+    """Set-up lines: the engine as compiled here, this checkout even if another is installed."""
+    cache = Path(platformdirs.user_cache_dir()).absolute()
+    return [
+        f"export XDG_CACHE_HOME={shlex.quote(str(cache))}",
+        f"export PYTHONPATH={shlex.quote(str(ROOT))}",
+        *root_setup(),
+    ]
+
+
+def held_by(file: Path) -> list[str]:
+    """Set-up lines with which a job waits before its first run while a file exists."""
+    file.touch()
+    hold = f"while [ -e {shlex.quote(str(file))} ]; do sleep 0.05; done"
+    return [*setup(), f'test -z "$SLURM_JOB_ID" || {hold}']
 
 
 def root_setup() -> list[str]:
@@ -120,7 +136,10 @@ class Desk:
 
         def so() -> object:
             self.step()
-            return condition()
+            met = condition()
+            if not met:
+                time.sleep(PAUSE_SECONDS)
+            return met
 
         until(so, what or "; ".join(self.said[-3:]), patience)
 
@@ -131,8 +150,18 @@ class Desk:
         return run.state
 
     def running(self, run: Run) -> None:
-        """Let the dispatcher work until a run has shown progress."""
+        """Let the dispatcher work until a run has shown progress; a short one may end unseen."""
         self.until(lambda: run.state == RunState.RUNNING and run.progress() is not None)
+
+    def hold(self) -> Path:
+        """Let jobs submitted from now on wait before their first run while a file exists."""
+        file = self.slurm.home / "held"
+        self.change(setup=held_by(file))
+        return file
+
+    def job_runs(self, *runs: Run) -> None:
+        """Let the dispatcher work until it has seen that the jobs of runs are running."""
+        self.until(lambda: all(self.status(run).get("slurm") == "RUNNING" for run in runs))
 
     def status(self, run: Run) -> dict[str, Any]:
         """Content of a run's ``cluster.json``."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from backend.runs.archive import Archive
     from backend.runs.run import Run
     from backend.settings import RunSettings
+    from nanoconf.gui.state import Simulation
 
 LONGEST_NAME = 120
 """Maximum number of characters in the name of a run."""
@@ -68,6 +69,13 @@ def refusal(action: Action, run_id: str, submitter: Submitter) -> str:
     command = COMMANDS.get(action)
     instead = f": use {command} {run_id[:8]}." if command else f": it cannot be {action} here."
     return f"Run {run_id[:8]} was started from the command line{instead}"
+
+
+def refusal_on_screen(action: Action, shown: Simulation) -> str:
+    """Return the reason why an action on the run on screen is refused; empty if it is allowed."""
+    if shown.read_only and action not in FOR_EVERYONE:
+        return f"Run {shown.run_id[:8]} was opened by a link and cannot be {action} on this page."
+    return refusal(action, shown.run_id, shown.submitter)
 
 
 def permitted(archive: Archive, identity: Identity, action: Action, run_id: str) -> Run:

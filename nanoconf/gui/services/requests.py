@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nanoconf.gui import words
 from nanoconf.gui.phase import RunPhase
-from nanoconf.gui.services import clusters, permissions
+from nanoconf.gui.services import clusters, linked_run, permissions
 from nanoconf.gui.services.permissions import Action, NotAllowed
 
 if TYPE_CHECKING:
@@ -82,8 +82,7 @@ class RunRequests:
     def _may(self, action: Action) -> bool:
         """Return True if this page may act on the run on screen; otherwise report the reason."""
         state = self._session.state
-        shown = state.simulation
-        reason = permissions.refusal(action, shown.run_id, shown.submitter)
+        reason = permissions.refusal_on_screen(action, state.simulation)
         if reason:
             state.report_problem(reason)
         return not reason
@@ -112,6 +111,34 @@ class RunRequests:
             self._watch.begin(self._session.permitted(Action.OPEN, run_id))
         except (OSError, KeyError, ValueError) as error:
             self._fail("The run cannot be opened", error)
+
+    def follow(self, linked: str, last_run: str) -> None:
+        """Display the run of a link, read-only; without it, restore the last run.
+
+        Parameters
+        ----------
+        linked : str
+            Id of the run in the link, or its beginning.
+        last_run : str
+            As in `resume`.
+        """
+        self._session.runner.submit(self._follow, linked, last_run)
+
+    def _follow(self, linked: str, last_run: str) -> None:
+        session = self._session
+        try:
+            run = linked_run.find(session.archive, linked)
+        except (linked_run.NoLinkedRun, OSError) as error:
+            session.post(session.state.report_link, words.one_line(error))
+            self._resume(last_run)
+            return
+        session.post(self._show_linked, run)
+
+    def _show_linked(self, run: Run) -> None:
+        session = self._session
+        session.state.choose_linked(run.system)
+        # After the search for a stored result, which the new inputs have started in this thread.
+        session.runner.submit(self._watch.begin, run, read_only=True)
 
     def resume(self, last_run: str) -> None:
         """Display a run from this browser: an active one if possible, else the last one on screen.

@@ -39,7 +39,7 @@ class Watch:
         self._session = session
         self._number = 0
 
-    def begin(self, run: Run, *, new: bool = False) -> None:
+    def begin(self, run: Run, *, new: bool = False, read_only: bool = False) -> None:
         """Watch a run instead of the previous one.
 
         Parameters
@@ -48,12 +48,15 @@ class Watch:
             The run.
         new : bool
             True if the request has just created it, so its result is not a stored one.
+        read_only : bool
+            True if a link opened it.
         """
         first = Simulation(
             run.id,
             run.system,
             run.settings,
             submitter=self._session.identity.submitter(run),
+            read_only=read_only,
             joined=run.joined,
             stored=not new and run.state == RunState.DONE,
             where="" if run.where == LOCAL else run.where,

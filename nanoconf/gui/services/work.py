@@ -53,10 +53,13 @@ class Work(Session):
         self.answers.close()
         super().close()
 
-    def resume(self, last_run: str) -> None:
-        """Restore the simulation that this browser showed last."""
+    def resume(self, last_run: str, linked: str = "") -> None:
+        """Restore the simulation that this browser showed last, or show the one of a link."""
         self._stored.refresh()
-        self._requests.resume(last_run)
+        if linked:
+            self._requests.follow(linked, last_run)
+        else:
+            self._requests.resume(last_run)
 
     # --- the simulation ---------------------------------------------------------------------
 

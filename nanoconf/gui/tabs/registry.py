@@ -6,6 +6,7 @@ Tabs do not depend on each other. A panel is imported and built when its tab is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -57,6 +58,16 @@ class Tab:
     with_simulation: bool = False
     with_prediction: bool = False
     figures: tuple[str, ...] = ()
+
+    @property
+    def slug(self) -> str:
+        """Its name in links: ``positive-ion-density``."""
+        return slug(self.title)
+
+
+def slug(title: str) -> str:
+    """Return a title in lower case, with hyphens between words."""
+    return re.sub("[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
 def grouped(tabs: Iterable[Tab]) -> list[list[str]]:

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.phase import RunPhase
-from nanoconf.gui.services.permissions import Action, refusal
+from nanoconf.gui.services.permissions import Action, refusal_on_screen
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
 from nanoconf.gui.widgets.controls import SteadyButton, offer, small_button
@@ -88,7 +88,7 @@ class ActionsPanel(widgets.VBox):
         shown = self._state.simulation
         if not self._state.simulating or shown is None:
             return ""
-        return refusal(action, shown.run_id, shown.submitter)
+        return refusal_on_screen(action, shown)
 
     def _show_run_buttons(self) -> None:
         """Show the buttons for a submitted simulation, and enable those that apply."""

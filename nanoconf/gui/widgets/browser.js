@@ -3,6 +3,7 @@
 // keep messages in order, detect a lost kernel, and shut the kernel down with the page. See browser.py.
 
 const KEY = "nanoconf";
+const ADDRESS_KEY = "nanoconf-address";
 const PULSE_MS = 2000;
 const PATIENCE_MS = 5000;
 const ANSWER_MS = 4000;
@@ -84,9 +85,26 @@ function open(model) {
   remember(memory);
   model.on("change:memory", () => remember({ ...recall(), ...model.get("memory") }));
   memory.dark ??= matchMedia("(prefers-color-scheme: dark)").matches;
-  // A reloaded page keeps its tab, whatever its address.
-  if (performance.getEntriesByType("navigation")[0]?.type !== "reload") memory.fragment = location.hash;
+  // A reloaded page keeps its tab, whatever the fragment of its address.
+  delete memory.fragment;
+  if (!isReloaded()) memory.fragment = location.hash;
+  // The query of another application, such as JupyterLab, is not a link to this page.
+  memory.search = document.body.dataset.voila ? location.search : "";
   model.send({ type: "opened", memory });
+}
+
+// Return true if this page was shown here before; a server that makes visitors wait reloads a page of
+// its own at the same address.
+function isReloaded() {
+  const address = location.pathname + location.search;
+  try {
+    const before = sessionStorage.getItem(ADDRESS_KEY);
+    sessionStorage.setItem(ADDRESS_KEY, address);
+    if (before !== address) return false;
+  } catch {
+    // storage is disabled
+  }
+  return performance.getEntriesByType("navigation")[0]?.type === "reload";
 }
 
 // Report the fragment of the address when it changes, and show the fragment that the kernel sets.
@@ -287,7 +305,10 @@ function describeNumber(field) {
   const refused = message && field.closest(".nc-refused");
   if (refused) message.id ||= `${field.id}-message`;
   set(field, "aria-invalid", refused ? "true" : null);
-  const notes = [refused && message.id, trainingRange(field)].filter(Boolean);
+  const fixed = panel.querySelector(".nc-fixed-note");
+  if (fixed) fixed.id ||= `${field.id}-fixed`;
+  set(field, "aria-readonly", fixed ? "true" : null);
+  const notes = [refused && message.id, fixed?.id, trainingRange(field)].filter(Boolean);
   set(field, "aria-describedby", notes.join(" "));
 }
 

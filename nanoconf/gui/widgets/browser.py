@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 from anywidget import AnyWidget
 from traitlets import Dict, Int, Tuple, Unicode
-
-SILENCE_SECONDS = 300.0
-"""Silence after which a page counts as closed; even a hidden page sends a pulse every minute."""
 
 
 class _Pixels(Int):
@@ -41,8 +33,8 @@ class Browser(AnyWidget):
     Parameters
     ----------
     on_open : callable
-        Receives the stored memory when the page has loaded. In it, ``fragment`` is that of the
-        address; it is missing if the page was reloaded.
+        Receives the stored memory when the page has loaded. In it, ``search`` is the query of the
+        address, and ``fragment`` its fragment, which is missing if the page was reloaded.
     on_navigate : callable
         Receives the fragment of the address when the user follows a link or goes back.
     """
@@ -57,12 +49,10 @@ class Browser(AnyWidget):
         self, on_open: Callable[[dict[str, Any]], None], on_navigate: Callable[[str], None]
     ):
         super().__init__()
-        self.last_heard: float | None = None
         self._on_open, self._on_navigate = on_open, on_navigate
         self.on_msg(self._receive)
 
     def _receive(self, _widget: Any, message: Any, _buffers: Any) -> None:
-        self.last_heard = time.monotonic()
         if not isinstance(message, dict):
             return
         if message.get("type") == "pulse":
@@ -76,31 +66,3 @@ class Browser(AnyWidget):
     def deliver(self, name: str, content: bytes, kind: str = "application/octet-stream") -> None:
         """Download a file of the given media type in the browser."""
         self.send({"type": "file", "name": name, "kind": kind}, [content])
-
-    def silent_for(self, since: float) -> float:
-        """Return the seconds since the last message, or since a given time if there was none."""
-        return time.monotonic() - (self.last_heard or since)
-
-
-def under_voila() -> bool:
-    """Return True if Voila started this kernel for a page, not as a preheated one."""
-    return "VOILA_KERNEL_ID" in os.environ and os.environ.get("VOILA_PREHEAT") != "True"
-
-
-def ask_voila_to_end_this_kernel() -> None:
-    """Ask the server to shut this kernel down; it would restart a kernel that exits by itself.
-
-    A page that closes sends this request itself; this function is for pages that disappear.
-    """
-    host, port = os.environ.get("SERVER_NAME"), os.environ.get("SERVER_PORT")
-    path = os.environ.get("VOILA_SERVER_URL", "/")
-    kernel = os.environ.get("VOILA_KERNEL_ID")
-    token = secrets.token_hex(16)
-    request = Request(
-        f"http://{host}:{port}{path}voila/api/shutdown/{kernel}",
-        data=f"_xsrf={token}".encode(),
-        headers={"Cookie": f"_xsrf={token}"},
-    )
-    # This fails behind a proxy with a password; such hosts shut down idle servers themselves.
-    with contextlib.suppress(OSError):
-        urlopen(request, timeout=10).close()

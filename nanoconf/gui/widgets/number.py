@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Positions of the slider (ns); other values may be typed.
 DURATIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
+FIXED = "Fixed by the link"
+
 PLACEHOLDERS = {"negative_diameter": "same as d", "target_error": "none"}
 
 
@@ -39,13 +41,26 @@ class NumberInput(widgets.VBox):
         )
         self.slider, self._position, self._number = _slider(field)
         self.refusal = widgets.HTML()
-        super().__init__([self.text, *self._track(), self.refusal])
+        self.note = widgets.HTML(f"<span class='nc-fixed-note'>{FIXED}</span>")
+        self._tracks = self._track()
+        super().__init__()
         self.add_class("nc-number")
         self.text.observe(self._typed, "value")
         if self.slider:
             self.slider.observe(self._moved, "value")
         state.observe(self._show, ["texts", "problems"])
+        state.observe(self._show_held, ["fixed", "hidden"])
         self._show()
+        self._show_held()
+
+    def _show_held(self, _change: Any = None) -> None:
+        """Make the field read-only, or hide it, as a link wants."""
+        name = self._field.name
+        fixed = name in self._state.fixed
+        self.text.disabled = fixed
+        self.children = (self.text, *([self.note] if fixed else self._tracks), self.refusal)
+        (self.add_class if fixed else self.remove_class)("nc-fixed")
+        self.layout.display = "none" if name in self._state.hidden else None
 
     def _track(self) -> list[widgets.Widget]:
         """Return the slider with the ends of its range labelled and the training range shaded."""
@@ -58,6 +73,7 @@ class NumberInput(widgets.VBox):
 
     def _typed(self, change: dict[str, Any]) -> None:
         self._state.type(self._field.name, change["new"])
+        self.text.value = self._state.texts[self._field.name]  # differs if a link fixes it
 
     def _moved(self, change: dict[str, Any]) -> None:
         if not self._moving:

@@ -27,7 +27,7 @@ class OffersPanel(Rows):
         """Show the offers, or who started the simulation that is watched."""
         state, shown = self._state, self._state.simulation
         if state.simulating:
-            self.show([] if shown is None or shown.mine else [_watching(shown)])
+            self.show([_watching(shown)] if shown and (shown.read_only or not shown.mine) else [])
             return
         self.show(offer.run_id for offer in state.offers)
         for offer, row in zip(state.offers, self.children, strict=True):
@@ -43,6 +43,8 @@ class OffersPanel(Rows):
 
 
 def _watching(shown: Simulation) -> str:
+    if shown.read_only:
+        return "Watching a simulation that a link opened; it cannot be stopped here."
     return (
         f"Watching a simulation that was started {words.origin(shown)}; it cannot be stopped here."
     )

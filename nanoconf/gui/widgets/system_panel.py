@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
+from nanoconf.gui import links
 from nanoconf.gui.fields import system_fields
 from nanoconf.gui.presets import presets
 from nanoconf.gui.state import AppState
+from nanoconf.gui.widgets.copyable import CopyLink
 from nanoconf.gui.widgets.number import NumberInput
 from nanoconf.gui.widgets.slit_drawing import SlitDrawing
 
@@ -73,7 +75,8 @@ class SystemPanel(widgets.VBox):
 
     def __init__(self, state: AppState):
         title = widgets.HTML("<h2>System</h2>")
-        head = widgets.HBox([title, PresetChooser(state)]).add_class("nc-row")
+        self.link = CopyLink(label="Copy a link that opens the page with these inputs")
+        head = widgets.HBox([title, PresetChooser(state), self.link]).add_class("nc-row")
         self.legend = widgets.HTML().add_class("nc-legend")
         self.fields = [NumberInput(state, field) for field in system_fields()]
         super().__init__(
@@ -86,7 +89,14 @@ class SystemPanel(widgets.VBox):
         )
         self._state = state
         state.observe(self._explain_shading, "model")
+        state.observe(self._show_link, ["values", "valid", "fixed", "hidden", "tab", "figures"])
         self._explain_shading()
+        self._show_link()
+
+    def _show_link(self, _change: Any = None) -> None:
+        """Update the link; there is none for inputs that are invalid."""
+        state = self._state
+        self.link.text = links.inputs_link(state, state.linked_view) if state.valid else ""
 
     def _explain_shading(self, _change: Any = None) -> None:
         """Explain the shaded parts of the sliders once there are any."""

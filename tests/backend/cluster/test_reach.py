@@ -25,7 +25,7 @@ from nanoconf.cli.main import main
 from nanoconf.gui.services.identity import Identity
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
-from tests.support.desk import NAME, write_config
+from tests.support.desk import NAME, held_by, write_config
 from tests.support.homes import LONG, QUICK, kill, processes, python, until
 from tests.support.slurm import PATH, make_key
 
@@ -336,6 +336,7 @@ def test_the_slurm_warning_before_the_time_limit_ends_a_run_cleanly(limited, clu
     goes_on(desk, run)
 
 
+@pytest.mark.long
 def test_a_job_killed_at_its_time_limit_resumes_from_its_checkpoint(limited, cluster):
     desk, run = limited
     cluster.force_time_limit(desk.status(run)["job_id"])
@@ -351,8 +352,8 @@ import sys, threading
 from nanoconf.gui.state import AppState
 from nanoconf.gui.services.identity import Identity
 from nanoconf.gui.services.work import Work
-from tests.support.homes import STEADY, SYSTEM
-AppState.system, AppState.settings = SYSTEM, STEADY
+from tests.support.homes import QUICK, SYSTEM
+AppState.system, AppState.settings = SYSTEM, QUICK
 state = AppState()
 work = Work(state)
 work.identity = Identity.of_browser({"key": "me"})
@@ -363,7 +364,8 @@ threading.Event().wait()
 
 
 def test_a_run_on_the_cluster_outlives_its_kernel(describe, home, cluster):
-    describe()
+    held = cluster.home / "held"
+    describe(setup=held_by(held))
     archive = Archive(home)
     with python(KERNEL, start_new_session=True) as kernel:
         try:
@@ -372,6 +374,7 @@ def test_a_run_on_the_cluster_outlives_its_kernel(describe, home, cluster):
         finally:
             os.killpg(kernel.pid, signal.SIGKILL)
     assert kernel.returncode == -signal.SIGKILL and not run.finished
+    held.unlink()
     state = AppState()
     work = Work(state, archive)
     work.identity = Identity.of_browser({"key": "me"})

@@ -1,5 +1,6 @@
 """The Slurm and the SSH server that other tests disturb: what they are told to do, they do."""
 
+import os
 import re
 import socket
 import tempfile
@@ -12,7 +13,7 @@ import pytest
 
 from tests.support.homes import PATIENCE, until
 from tests.support.relay import HOST, Relay
-from tests.support.slurm import ClusterError, SlurmCluster, require_slurm
+from tests.support.slurm import ClusterError, SlurmCluster
 
 
 def submit(cluster, command="sleep 3600", *options):
@@ -23,7 +24,7 @@ def submit(cluster, command="sleep 3600", *options):
 
 def until_state(cluster, job_id, state):
     """Wait for a job to be in a state."""
-    until(lambda: cluster.job(job_id)["JobState"] == state, f"job {job_id} to be {state}", 60)
+    until(lambda: cluster.job(job_id)["JobState"] == state, f"job {job_id} to be {state}")
 
 
 def running(words):
@@ -34,17 +35,6 @@ def running(words):
         if words in line or words == process.info["cwd"]:
             found.append(process)
     return found
-
-
-@pytest.fixture(scope="module", autouse=True)
-def overdue():
-    """A job past its time. Slurm is slow to notice, so it begins first and is looked at last."""
-    require_slurm()
-    with tempfile.TemporaryDirectory(prefix="slurm-") as name, SlurmCluster(Path(name)) as another:
-        job_id = submit(another)
-        until_state(another, job_id, "RUNNING")
-        another.force_time_limit(job_id)
-        yield another, job_id
 
 
 @pytest.fixture
@@ -89,7 +79,12 @@ def test_a_job_runs_over_ssh(cluster, connect):
 def test_a_job_array_is_submitted_with_one_command(cluster):
     submit(cluster, "true", "--job-name=twice", "--array=1-3")
     submit(cluster, "true", "--job-name=twice", "--array=1-3")
-    until(lambda: {job["JobState"] for job in cluster.jobs()} == {"COMPLETED"})
+
+    def ended():
+        states = {job["JobState"] for job in cluster.jobs() if job["JobName"] == "twice"}
+        return states == {"COMPLETED"}
+
+    until(ended)
     assert cluster.submissions("twice") == 2
     assert cluster.submissions("never") == 0
 
@@ -231,14 +226,15 @@ def folder():
 
 
 def test_nothing_is_left_behind(folder):
+    command = f"sleep 1{os.getpid()}"  # no other process has it
     with SlurmCluster(folder, nodes=2, MinJobAge=7) as cluster:
-        job_id = submit(cluster, "env -i sleep 4321", "--nodes=2")
+        job_id = submit(cluster, f"env -i {command}", "--nodes=2")
         until_state(cluster, job_id, "RUNNING")
-        until(lambda: running("sleep 4321"))
+        until(lambda: running(command))
         assert running(str(cluster.folder))
         assert re.search(r"MinJobAge *= 7 ", cluster.slurm("scontrol", "show", "config"))
         cluster.hang_controller()
-    assert not running("sleep 4321")
+    assert not running(command)
     assert not running(str(cluster.folder))
 
 
@@ -248,6 +244,9 @@ def test_a_cluster_that_does_not_start_gives_a_reason(folder):
     assert not running(str(folder))
 
 
-def test_a_job_ends_at_its_time_limit(overdue):
-    another, job_id = overdue
-    until_state(another, job_id, "TIMEOUT")
+@pytest.mark.long
+def test_a_job_ends_at_its_time_limit(cluster):
+    job_id = submit(cluster)
+    until_state(cluster, job_id, "RUNNING")
+    cluster.force_time_limit(job_id)
+    until_state(cluster, job_id, "TIMEOUT")

@@ -91,7 +91,7 @@ def test_a_result_from_a_version_without_blocks_can_be_read(home):
 
 
 def test_progress_and_profiles_can_be_read_during_a_run(home):
-    run = submit(home, replace(STEADY, duration_ns=20.0))
+    run = submit(home, replace(STEADY, duration_ns=100.0))
     worker = work(run)
     until(lambda: run.partial_profiles() and run.progress().phase == "sampling")
     progress = run.progress()
@@ -164,7 +164,7 @@ def test_a_paused_worker_leaves_a_queued_run_that_the_next_resumes(home):
 
 
 def test_a_killed_worker_leaves_a_run_that_the_next_finishes(home):
-    run = submit(home)
+    run = submit(home, STEADY)
     worker = work(run)
     until(lambda: run.progress() is not None)
     worker.kill()
@@ -292,12 +292,14 @@ def test_removing_a_run_stops_its_worker(home):
 
 
 def test_the_lock_is_held_for_the_lifetime_of_a_worker(home):
-    run = submit(home)
+    run = submit(home, LONG)
     worker = work(run)
-    until(lambda: is_locked(run.folder / "worker.lock"))
+    until(lambda: begun(run))
+    assert is_locked(run.folder / "worker.lock")
+    run.cancel()
     until(lambda: not is_locked(run.folder / "worker.lock"))
-    assert run.state == RunState.DONE
-    assert worker.wait(5) == 0
+    assert run.state == RunState.CANCELLED
+    assert worker.wait(PATIENCE) == 0
 
 
 def test_testing_the_lock_does_not_stop_a_worker(home):

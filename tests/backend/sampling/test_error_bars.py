@@ -15,7 +15,8 @@ def test_the_spread_of_independent_runs_agrees_with_their_error_bars(seeds, low,
     """The statistical error of the ratio is 8 % with forty seeds, and 13 % with sixteen."""
     profiles = []
     for seed in range(301, 301 + seeds):
-        result = run(SlitSystem(), RunSettings(duration_ns=0.5, seed=seed), threads=2)
+        settings = RunSettings(duration_ns=0.5, time_step=0.01, seed=seed)
+        result = run(SlitSystem(), settings, threads=2)
         profiles.append(result.profiles.by_species())
     for species in SPECIES:
         density = np.array([each[species].density for each in profiles])

@@ -143,11 +143,12 @@ def test_files_are_smaller_than_the_limit(trajectory):
 
 def test_the_command_line_copies_the_trajectory(home, tmp_path):
     folder = tmp_path / "result"
-    typed = ["simulate", "--duration-ns", "0.01", "--set", "time_step=0.02", "-o", str(folder)]
+    typed = ["simulate", "-p", "3", "-d", "0.5", "--duration-ns", "0.01", "--replicas", "1"]
+    typed += ["--set", "time_step=0.02", "-o", str(folder)]
     assert main([*typed, "--snapshots", "3"]) == 0
     assert {*FILES} <= set(os.listdir(folder))
     universe = MDAnalysis.Universe(str(folder / "trajectory.xyz"))
-    assert universe.atoms.n_atoms == SlitSystem().ion_count and len(universe.trajectory) == 3
+    assert universe.atoms.n_atoms == SYSTEM.ion_count and len(universe.trajectory) == 3
     assert main(typed) == 0
     assert not {*FILES} & set(os.listdir(folder))
 

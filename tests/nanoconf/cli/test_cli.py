@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from tests.support.homes import (
     PATIENCE,
     STEADY,
     begun,
+    clean_up,
     interruptible,
     python,
     simulated,
@@ -253,6 +255,23 @@ def test_without_a_command_nanoconf_prints_the_usage(capsys):
 # --- simulate -------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def archive_with_a_result(tmp_path_factory):
+    home = tmp_path_factory.mktemp("simulated") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NANOCONF_HOME", str(home))
+        assert nanoconf("simulate", *QUICK, "-o", home / "output") == 0
+    clean_up(home)
+    return home
+
+
+@pytest.fixture
+def stored(home, archive_with_a_result):
+    """A home with the result of `QUICK`, and the files that the command wrote."""
+    shutil.copytree(archive_with_a_result / "runs", home / "runs")
+    return archive_with_a_result / "output"
+
+
 def test_simulate_writes_all_files_of_the_result(home, tmp_path, capsys):
     output = tmp_path / "new" / "folder"
     assert nanoconf("simulate", *QUICK, "-o", output) == 0
@@ -276,13 +295,13 @@ def test_simulate_writes_all_files_of_the_result(home, tmp_path, capsys):
     assert "contact" in capsys.readouterr().out
 
 
-def test_repeating_the_command_reuses_the_stored_result(home, tmp_path):
-    assert nanoconf("simulate", *QUICK, "-o", tmp_path / "1") == 0
+def test_repeating_the_command_reuses_the_stored_result(home, stored, tmp_path):
     assert nanoconf("simulate", *QUICK, "-o", tmp_path / "2") == 0
     assert len(Archive(home).runs()) == 1
     assert nanoconf("simulate", *QUICK, "--again", "-o", tmp_path / "3") == 0
     assert len(Archive(home).runs()) == 2
-    texts = {(tmp_path / n / "negative_density.csv").read_text() for n in "123"}
+    folders = (stored, tmp_path / "2", tmp_path / "3")
+    texts = {(folder / "negative_density.csv").read_text() for folder in folders}
     assert len(texts) == 1
 
 
@@ -301,8 +320,8 @@ def test_step_counts_are_in_units_of_the_published_time_step(home, tmp_path):
     assert run.settings.duration_ns == pytest.approx(run.system.time_unit_ns)
 
 
-def test_a_failed_run_prints_the_reason_and_leaves_no_older_profile(home, tmp_path, capsys):
-    assert nanoconf("simulate", *QUICK, "-o", tmp_path / "o") == 0
+def test_a_failed_run_prints_the_reason_and_leaves_no_older_profile(stored, tmp_path, capsys):
+    shutil.copytree(stored, tmp_path / "o")
     unstable = [
         "-p",
         "3",
@@ -431,8 +450,7 @@ def test_runs_can_be_shown_and_cancelled_and_removed(home, tmp_path, capsys):
     assert nanoconf("runs", "show") == 2
 
 
-def test_the_files_of_an_archived_run_can_be_written_again(home, tmp_path):
-    assert nanoconf("simulate", *QUICK, "-o", tmp_path / "1") == 0
+def test_the_files_of_an_archived_run_can_be_written_again(home, stored, tmp_path):
     run = Archive(home).runs()[0]
     assert nanoconf("runs", "show", run.id, "-o", tmp_path / "2") == 0
     assert set(os.listdir(tmp_path / "2")) == SYSTEM_FILES
@@ -473,7 +491,7 @@ def test_a_long_simulation_shows_its_progress(home, tmp_path):
     shown = re.compile(r"(equilibrating|sampling) +\d+ %.*s left")
     until(lambda: shown.search(said.read_text()), "a progress bar")
     Archive(home).runs()[0].cancel()
-    assert process.wait(20) == 1
+    assert process.wait(PATIENCE) == 1
 
 
 @pytest.mark.parametrize(

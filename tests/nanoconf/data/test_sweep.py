@@ -25,7 +25,7 @@ from nanoconf.data.plans import (
     varied_plan,
 )
 from nanoconf.data.published import KEPT_OUT
-from tests.support.homes import interruptible, until, workers
+from tests.support.homes import PATIENCE, interruptible, until, workers
 
 FEW = ["--duration-ns", "0.001", "--set", "time_step=0.02"]
 """Settings with which a system takes two or three seconds."""
@@ -138,8 +138,8 @@ def test_the_grid_is_that_of_the_paper():
 
 
 def test_runs_that_do_not_converge_are_tried_again_and_reported(home, tmp_path, capsys):
-    plan = plan_file(tmp_path, ["3"], columns="confinement_length")
-    command = ["sweep", "--plan", str(plan), "--duration-ns", "0.005", "-o", str(tmp_path / "out")]
+    plan = plan_file(tmp_path, ["3,0.5"], columns="positive_valency,positive_diameter")
+    command = ["sweep", "--plan", str(plan), *FEW, "-o", str(tmp_path / "out")]
     assert main([*command, "--set", "target_error=0.001"]) == 1
     assert "failed 3 times: the median error is" in capsys.readouterr().err
     assert len({run.settings.seed for run in Archive(home).runs()}) == 3
@@ -228,8 +228,8 @@ def test_an_interrupted_sweep_stops_its_runs_and_keeps_its_results(home, tmp_pat
     )
     until(lambda: any(run.state == RunState.DONE for run in Archive(home).runs()))
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 1
-    until(lambda: all(run.finished for run in Archive(home).runs()), "all runs to end", 10)
+    assert process.wait(PATIENCE) == 1
+    until(lambda: all(run.finished for run in Archive(home).runs()), "all runs to end")
     until(lambda: not workers(home))
     assert len(dataset.load(folder)) == 2
     assert dataset.load_card(folder)["made"]["complete"] is False

@@ -20,6 +20,7 @@ PAIRS = (
     *(("orange-dark", ground, TEXT) for ground in ("ground", "warn")),
     *(("red", ground, TEXT) for ground in ("paper", "wrong")),
     ("warn-ink", "warn", TEXT),
+    ("green", "paper", TEXT),
     *(("paper", ion, TEXT) for ion in ("positive", "negative")),
     *(("white", button, TEXT) for button in ("orange", "orange-hover", "run", "run-hover")),
     *(("edge", ground, CONTROL) for ground in ("paper", "ground")),

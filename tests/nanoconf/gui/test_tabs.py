@@ -279,7 +279,7 @@ def test_runs_can_be_searched_named_compared_cited_opened_and_deleted(state, wor
     state.tab = RUNS
     history.chosen = (theirs.id,)
     history.delete()
-    assert "another browser" in history.message and theirs.folder.exists()
+    assert "in the browser that started it" in history.message and theirs.folder.exists()
     history.chosen = (mine.id,)
     history.delete()
     assert "1 run deleted" in history.message

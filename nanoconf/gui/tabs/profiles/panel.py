@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from nanoconf.gui.figures.plots import Plot
+from nanoconf.gui.links import run_link
 from nanoconf.gui.services.debounce import Debounced
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
@@ -25,6 +26,7 @@ from nanoconf.gui.tabs.registry import (
 )
 from nanoconf.gui.widgets.chips import prediction_chip, refusal_chip, simulation_chip
 from nanoconf.gui.widgets.choice import Choice
+from nanoconf.gui.widgets.copyable import CopyLink
 from nanoconf.gui.widgets.figure import AROUND, Canvas, is_urgent
 
 Plots = Mapping[str, Callable[[AppState], Plot]]
@@ -58,7 +60,8 @@ class SlitPanel(widgets.VBox):
             description="Poisson-Boltzmann",
             tooltip="Overlay Poisson-Boltzmann theory: point ions in their mean field",
         ).add_class("nc-theory")
-        top = widgets.HBox([self.caption, self.theory]).add_class("nc-top")
+        self.link = CopyLink(label="Copy a link to this simulation", hides=True)
+        top = widgets.HBox([self.caption, self.link, self.theory]).add_class("nc-top")
         switches = [self._make_switch()] if tab in state.figures else []
         reserved = CAPTION_HEIGHT + SWITCH_HEIGHT * len(switches)
         self.canvases = {
@@ -90,7 +93,9 @@ class SlitPanel(widgets.VBox):
 
     def _show(self) -> None:
         self.theory.value = self._state.mean_field_wanted
-        self.caption.value = _caption(self._state, self._state.tabs[self._tab])
+        tab, simulation = self._state.tabs[self._tab], self._state.simulation
+        self.caption.value = _caption(self._state, tab)
+        self.link.text = run_link(simulation.run_id) if tab.with_simulation and simulation else ""
         chosen = self._state.figures.get(self._tab, self._tab)
         for title, canvas in self.canvases.items():
             canvas.layout.display = None if title == chosen else "none"

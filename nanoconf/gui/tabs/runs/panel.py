@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 from traitlets import link
 
+from nanoconf.gui.links import run_link
 from nanoconf.gui.services.permissions import Action
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import EVERYONE, MINE, AppState
@@ -16,7 +17,7 @@ from nanoconf.gui.tabs.runs.model import History
 from nanoconf.gui.tabs.runs.runs_table import RunsTable
 from nanoconf.gui.widgets.choice import Choice
 from nanoconf.gui.widgets.controls import ion_chooser, offer, small_button
-from nanoconf.gui.widgets.copyable import Copyable
+from nanoconf.gui.widgets.copyable import Copyable, CopyLink
 from nanoconf.gui.widgets.figure import Canvas
 
 RENAME = "Rename the selected run (only a run started in this browser)"
@@ -69,10 +70,11 @@ class RunsPanel(widgets.VBox):
         )
         self._rename = small_button("Rename", RENAME, lambda: history.rename(self.name.value))
         self._cite = small_button("Cite", "Show citations for the selected runs", history.cite)
+        self.link = CopyLink(label="Copy a link to the selected run")
         self._cancel = small_button("Cancel run", CANCEL, history.cancel)
         self._delete = small_button("Delete", DELETE, self._delete_pressed)
         buttons = [self._open, self.name, self._rename, self._cite, self._cancel, self._delete]
-        return widgets.HBox([*buttons, self.species])
+        return widgets.HBox([*buttons, self.link, self.species])
 
     def _connect(self) -> None:
         self.search.observe(self._searched, "value")
@@ -107,6 +109,7 @@ class RunsPanel(widgets.VBox):
         self._open.disabled = count != 1
         self._rename.disabled = not history.renamable
         self._cite.disabled = count == 0
+        self.link.text = run_link(history.selected[0].run_id) if count == 1 else ""
         self._cancel.disabled = not history.cancellable
         self._delete.disabled = not history.deletable
         offer(self._rename, not history.refusal(Action.RENAME))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 import numpy as np
+from traitlets import Any as AnyTrait
 from traitlets import Bool, Int, link, observe
 
 from backend.system import SPECIES
@@ -195,6 +196,7 @@ class TrajectoryView(widgets.VBox):
                 height=self._height,
                 axes_helper=0.0,
             )
+            _evaluate_nothing(self.plot)
             self.plot.add_class("nc-ions-view")
             self.plot.layout = widgets.Layout(height=f"{self._height}px", width="100%")
             self._links.append(widgets.jslink((self.slider, "index"), (self.plot, "time")))
@@ -225,6 +227,16 @@ class TrajectoryView(widgets.VBox):
         self.slider.options = [(f"{time:.{decimals}f} ps", k) for k, time in enumerate(times)]
         self.player.max = len(times) - 1
         self.player.interval = int(np.clip(1000 * PLAY_SECONDS / len(times), *FRAME_MS))
+
+
+def _evaluate_nothing(plot: Any) -> None:
+    """Set the JavaScript that K3D evaluates to null.
+
+    It evaluates even an empty text, which the page's Content-Security-Policy forbids.
+    """
+    plot.add_traits(additional_js_code=AnyTrait(allow_none=True).tag(sync=True))
+    plot.additional_js_code = None
+    plot.send_state("additional_js_code")
 
 
 def camera(system: SlitSystem, yaw: float = YAW) -> list[float]:

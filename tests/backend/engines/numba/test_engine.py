@@ -8,6 +8,7 @@ import pytest
 from backend import constants
 from backend.engines.numba import engine
 from backend.engines.numba.engine import run
+from backend.sampling import schedule
 from backend.sampling.lattice import lattice
 from backend.sampling.result import Cancelled, SimulationError
 from backend.sampling.samples import SERIES
@@ -41,6 +42,12 @@ def test_a_run_is_cancelled_on_request():
         run(SlitSystem(), RunSettings(duration_ns=100), should_stop=lambda: True)
 
 
+@pytest.fixture
+def hasty(monkeypatch):
+    """Shorten the equilibration, for tests that do not depend on the physics."""
+    monkeypatch.setattr(schedule, "EQUILIBRATION_TIME", 5.0)
+
+
 def of_tallies(*tallies, **settings):
     """Return a run whose replicas have the given numbers of tallies."""
     job = engine._Run(SlitSystem(), RunSettings(replicas=len(tallies), **settings))
@@ -52,7 +59,7 @@ def of_tallies(*tallies, **settings):
 
 @pytest.mark.parametrize("target", [None, 0.001])
 @pytest.mark.parametrize("tallies", [(20, 67), (71, 39), (20, 61, 44)])
-def test_a_run_with_replicas_of_unequal_lengths_has_a_result(tallies, target):
+def test_a_run_with_replicas_of_unequal_lengths_has_a_result(hasty, tallies, target):
     job = of_tallies(*tallies, duration_ns=0.2, target_error=target)
     result = job.result()
     length = sum(tallies) // (20 * len(tallies))
@@ -77,7 +84,7 @@ def test_a_run_with_replicas_of_unequal_lengths_has_a_result(tallies, target):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_run_finished_early_keeps_all_samples_of_its_replicas(monkeypatch, threads):
+def test_a_run_finished_early_keeps_all_samples_of_its_replicas(hasty, monkeypatch, threads):
     monkeypatch.setattr(engine, "REPORT_SECONDS", 0.0)
     settings = RunSettings(duration_ns=4.0, replicas=2)
     seen = []
@@ -146,9 +153,13 @@ def test_initial_positions_keep_ions_apart_and_away_from_the_walls(system):
     assert distance.min() > 0.6 * np.mean(system.diameters)
 
 
+@pytest.fixture(scope="module")
+def usual():
+    return run(SlitSystem(), RunSettings(duration_ns=0.5, seed=5), threads=2)
+
+
 @pytest.mark.parametrize("changes", [{"electrostatics": "sheets"}, {"thermostat": "nose-hoover"}])
-def test_other_electrostatics_and_thermostats_give_the_same_midplane_density(changes):
-    usual = run(SlitSystem(), RunSettings(duration_ns=0.5, seed=5), threads=2)
+def test_other_electrostatics_and_thermostats_give_the_same_midplane_density(usual, changes):
     # long enough to determine the temperature to 0.3 %
     other = run(SlitSystem(), RunSettings(duration_ns=1.2, seed=6, **changes), threads=2)
     assert other.summary.checks.temperature == pytest.approx(1, abs=0.01)

@@ -1,0 +1,73 @@
+"""Names under which the page may be addressed."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Iterable
+
+from nanoconf.gui.server.plain import PlainHandler
+
+LOOPBACK_NAMES = r"localhost|127(\.\d{1,3}){3}|\[::1\]|::1"
+
+NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?", re.IGNORECASE)
+
+
+def is_loopback(address: str) -> bool:
+    """Return True if only this computer reaches an address; an empty one means this computer."""
+    if address in ("", "localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def is_wildcard(address: str) -> bool:
+    """Return True for the addresses that mean every interface."""
+    return address in ("0.0.0.0", "::")
+
+
+def address(host: str, port: int) -> str:
+    """Return the address of the page for a browser."""
+    if is_loopback(host):
+        name = "localhost"
+    elif is_wildcard(host):
+        name = socket.gethostname()
+    else:
+        name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}"
+
+
+def check_name(name: str) -> str:
+    """Return a host name in lower case.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else, such as an address with a port.
+    """
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f"allowed host {name!r} must be a name without scheme and port, "
+            "such as nanoconf.example.org"
+        )
+    return name.lower()
+
+
+def foreign_hosts(names: Iterable[str]) -> str:
+    """Return a pattern of all hosts except this computer's own names and the given ones."""
+    allowed = "|".join([LOOPBACK_NAMES, *(re.escape(name.lower()) for name in names)])
+    return rf"(?!(?:{allowed})\Z).*$"
+
+
+class ForeignHost(PlainHandler):
+    """Refuses requests for another host: a page elsewhere may point its own name here."""
+
+    # The name is not repeated, because it may be anything.
+    status, words = (
+        421,
+        "This server does not serve this host name. Open http://localhost:PORT/ on the computer "
+        "itself, or start the server with --allowed-host NAME.",
+    )

@@ -1,0 +1,186 @@
+"""Kernels of open pages: how many there may be, and when they end."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+from jupyter_server import CallContext
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from tornado.web import Finish
+from traitlets import Float, Integer, default
+
+from nanoconf.gui.server.places import Places
+
+MAX_PAGES = "NANOCONF_MAX_PAGES"
+
+PAGE_BYTES = 200e6
+"""Memory of a page (bytes), for the default number of pages.
+
+Measured (proportional set size of its kernel): 102 MB when it opens, 157 MB once it has shown a
+simulation, the profiles and Trends, and 352 MB after Uncertainty and the 3D view. With `SHARE`, all
+pages together take 88 % of the memory even if each has shown everything.
+"""
+
+SHARE = 0.5
+"""Share of the memory that pages may use by default; simulations need the rest."""
+
+FEWEST = 2
+"""A reloaded page needs a second place for a moment."""
+
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+class Load(Protocol):
+    """Request that loads a page.
+
+    Attributes
+    ----------
+    kernel_id : str
+        Its kernel; empty until one is started.
+    gone : bool
+        True once the browser has closed the connection.
+    """
+
+    kernel_id: str
+    gone: bool
+
+
+def memory() -> float:
+    """Return the memory of this computer or, if it is less, of this container (bytes)."""
+    total = float(psutil.virtual_memory().total)
+    with suppress(OSError, ValueError):
+        total = min(total, float(CGROUP_LIMIT.read_text(encoding="ascii")))
+    return total
+
+
+def default_pages() -> int:
+    """Return the number of pages that may be open at the same time.
+
+    Raises
+    ------
+    ValueError
+        If ``NANOCONF_MAX_PAGES`` is not a positive number.
+    """
+    text = os.environ.get(MAX_PAGES, "").strip()
+    if not text:
+        return max(FEWEST, int(SHARE * memory() / PAGE_BYTES))
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ValueError(f"{MAX_PAGES}={text!r} must be a whole number of at least 1.")
+    return int(text)
+
+
+class PageKernels(AsyncMappingKernelManager):
+    """Kernel manager that knows which page each kernel belongs to.
+
+    Attributes
+    ----------
+    max_pages : int
+        Pages that may be open at the same time.
+    unopened_seconds : float
+        Time for the browser to connect to the kernel after it has received the page.
+    disconnected_seconds : float
+        Time for it to connect again after the connection was lost.
+    places : Places
+        The places for pages, and the queue.
+    """
+
+    max_pages = Integer(min=1, config=True)
+    unopened_seconds = Float(45.0, config=True)
+    disconnected_seconds = Float(120.0, config=True)
+
+    # Jupyter's own timer looks for kernels to end, `cull_kernel_if_idle` decides.
+    cull_interval = Integer(2, config=True)
+    cull_idle_timeout = Integer(1, config=True)
+
+    @default("max_pages")
+    def _default_max_pages(self) -> int:
+        try:
+            return default_pages()
+        except ValueError as error:
+            raise SystemExit(str(error)) from None
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self.places = Places(self.max_pages, self.open_pages)
+        self._loads: set[Load] = set()
+        self._ending: set[str] = set()
+        self._deadlines: dict[str, float] = {}
+
+    def open_pages(self) -> int:
+        """Return the number of pages that are open or loading."""
+        loading = {load.kernel_id for load in self._loads}
+        others = set(self.list_kernel_ids()) - loading - self._ending
+        return len(self._loads) + len(others)
+
+    @asynccontextmanager
+    async def loading(self, load: Load) -> AsyncIterator[None]:
+        """Keep a place for a page while it loads; then wait for its browser to connect."""
+        self._loads.add(load)
+        try:
+            yield
+        finally:
+            self._loads.discard(load)
+            if load.gone and load.kernel_id in self:
+                await self.shutdown_kernel(load.kernel_id, now=True)  # it holds nothing yet
+            self._expect_connection(load.kernel_id, self.unopened_seconds)
+
+    async def start_kernel(self, **options: Any) -> str:  # type: ignore[override]
+        """Start the kernel of the page that is loading, unless its browser has left."""
+        load = CallContext.get(CallContext.JUPYTER_HANDLER)
+        if load not in self._loads:  # Voila starts a kernel in advance
+            return await super().start_kernel(**options)
+        if load.gone:
+            raise Finish
+        load.kernel_id = options["kernel_id"] = str(uuid.uuid4())
+        await super().start_kernel(**options)
+        if load.gone:
+            raise Finish
+        return load.kernel_id
+
+    async def shutdown_kernel(  # type: ignore[override]
+        self, kernel_id: str, now: bool = False, restart: bool = False
+    ) -> None:
+        """End a kernel. Its place is free at once, for the page that is being reloaded."""
+        if kernel_id in self._ending:
+            return
+        if kernel_id in self:
+            self._ending.add(kernel_id)
+        try:
+            await super().shutdown_kernel(kernel_id, now=now, restart=restart)
+        finally:
+            self._ending.discard(kernel_id)
+            self._deadlines.pop(kernel_id, None)
+
+    def notify_connect(self, kernel_id: str) -> None:
+        """Note that a browser has connected."""
+        super().notify_connect(kernel_id)
+        self._deadlines.pop(kernel_id, None)
+
+    def notify_disconnect(self, kernel_id: str) -> None:
+        """Note that a browser has disconnected; it may return."""
+        super().notify_disconnect(kernel_id)
+        self._expect_connection(kernel_id, self.disconnected_seconds)
+
+    async def cull_kernel_if_idle(self, kernel_id: str) -> None:
+        """End a kernel whose browser has not connected in time."""
+        if self.connections(kernel_id) or any(load.kernel_id == kernel_id for load in self._loads):
+            return
+        # A kernel that Voila started in advance has no deadline until its page was opened.
+        self._expect_connection(kernel_id, self.unopened_seconds)
+        if time.monotonic() > self._deadlines[kernel_id]:
+            await self.shutdown_kernel(kernel_id)
+
+    def connections(self, kernel_id: str) -> int:
+        """Return the number of websockets that are connected to a kernel."""
+        return self._kernel_connections.get(kernel_id, 0)
+
+    def _expect_connection(self, kernel_id: str, seconds: float) -> None:
+        if kernel_id in self and not self.connections(kernel_id):
+            self._deadlines.setdefault(kernel_id, time.monotonic() + seconds)

@@ -1,0 +1,99 @@
+"""The page, and the queue for it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from jupyter_server.base.handlers import JupyterHandler
+from tornado.web import HTTPError, authenticated
+from voila.tornado.handler import TornadoVoilaHandler
+
+from nanoconf.gui.server import headers
+from nanoconf.gui.server.places import POLL_SECONDS, RESERVED_SECONDS
+from nanoconf.gui.server.plain import PlainErrors, answer_page, set_policy
+
+TICKET = "nanoconf-place"
+LONGEST_TICKET = 64
+SCRIPT = re.compile(r"<script\b")
+
+
+def without_token(address: str) -> str:
+    """Return an address without the parameter ``token``."""
+    parts = urlsplit(address)
+    query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "token"]
+    # Only path and query, so that the redirection stays on this server.
+    return urlunsplit(("", "", "/" + parts.path.lstrip("/"), urlencode(query), ""))
+
+
+class PageHandler(PlainErrors, TornadoVoilaHandler):
+    """Voila's page, if there is a place for it."""
+
+    kernel_id = ""
+    gone = False
+
+    @authenticated
+    async def get(self) -> None:
+        """Show the page or the queue; remove the token from the address first."""
+        if "token" in self.request.query_arguments:
+            self.redirect(without_token(self.request.uri or "/"))
+            return
+        kernels: Any = self.kernel_manager
+        if not kernels.places.enter(self.get_cookie(TICKET)):
+            self._show_queue()
+            return
+        if self.get_cookie(TICKET):
+            self.clear_cookie(TICKET, path=self.base_url)
+        self.nonce = secrets.token_urlsafe(16)
+        set_policy(self, headers.PAGE, self.nonce)
+        async with kernels.loading(self):
+            await super().get()
+
+    def _show_queue(self) -> None:
+        ticket = secrets.token_urlsafe(16)
+        kernels: Any = self.kernel_manager
+        ahead = kernels.places.ask(ticket) or 0
+        self.set_status(503)
+        self.set_header("Retry-After", str(POLL_SECONDS))
+        answer_page(self, "queue.html", ticket=ticket, ahead=ahead, poll_seconds=POLL_SECONDS)
+
+    def write(self, chunk: Any) -> None:
+        """Write a piece of the page, with the nonce in its scripts.
+
+        All of them are Voila's: it embeds the output of cells as escaped JSON.
+        """
+        nonce = getattr(self, "nonce", None)
+        if nonce and isinstance(chunk, str):
+            chunk = SCRIPT.sub(f'<script nonce="{nonce}"', chunk)
+        super().write(chunk)
+
+    def on_connection_close(self) -> None:
+        """Note that nobody waits for the page; its kernel ends once its cell has been executed."""
+        super().on_connection_close()
+        self.gone = True
+
+
+class QueueHandler(PlainErrors, JupyterHandler):
+    """Tells a waiting page how many are ahead of it."""
+
+    @authenticated
+    async def get(self) -> None:
+        """Answer as JSON; a reserved place is handed over as a cookie."""
+        ticket = self.get_query_argument("ticket", "")
+        if not 0 < len(ticket) <= LONGEST_TICKET:
+            raise HTTPError(400)
+        kernels: Any = self.kernel_manager
+        ahead = kernels.places.ask(ticket)
+        if ahead is None:
+            self.set_cookie(
+                TICKET,
+                ticket,
+                path=self.base_url,
+                max_age=RESERVED_SECONDS,
+                httponly=True,
+                samesite="Lax",
+            )
+        self.set_header("Cache-Control", "no-store")
+        self.finish({"ahead": ahead})

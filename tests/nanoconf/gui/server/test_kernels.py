@@ -1,0 +1,35 @@
+"""Default number of open pages."""
+
+from __future__ import annotations
+
+import pytest
+
+from nanoconf.gui.server import kernels
+from nanoconf.gui.server.kernels import MAX_PAGES, PAGE_BYTES, default_pages, memory
+
+
+def test_half_of_the_memory_is_for_pages(monkeypatch):
+    monkeypatch.delenv(MAX_PAGES, raising=False)
+    monkeypatch.setattr(kernels, "memory", lambda: 20 * PAGE_BYTES)
+    assert default_pages() == 10
+    monkeypatch.setattr(kernels, "memory", lambda: PAGE_BYTES)
+    assert default_pages() == 2, "a reloaded page needs a second place for a moment"
+
+
+def test_the_limit_of_a_container_counts(monkeypatch, tmp_path):
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(kernels, "CGROUP_LIMIT", limit)
+    everything = memory()
+    limit.write_text("1000000000\n")
+    assert memory() == min(1e9, everything)
+    limit.write_text("max\n")
+    assert memory() == everything
+
+
+def test_the_variable_sets_the_number_of_pages(monkeypatch):
+    monkeypatch.setenv(MAX_PAGES, "7")
+    assert default_pages() == 7
+    for text in ("0", "-1", "many", "1.5"):
+        monkeypatch.setenv(MAX_PAGES, text)
+        with pytest.raises(ValueError, match=r"NANOCONF_MAX_PAGES=.* must be a whole number"):
+            default_pages()
