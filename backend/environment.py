@@ -31,8 +31,8 @@ FOLDERS = ("NANOCONF_HOME", "NANOCONF_MODELS", "NANOCONF_CLUSTER_CONFIG")
 
 SECONDS, COMMAND = "NANOCONF_CHECKPOINT_SECONDS", "NANOCONF_MPI"
 
-UNRELATED = ("NANOCONF_HOME", "NANOCONF_SHARED", MAX_LENGTH, MAX_RUNS)
-"""Variables that do not affect the keeper of a home."""
+UNRELATED = ("NANOCONF_HOME", MAX_LENGTH, MAX_RUNS)
+"""Variables of `CHECKS` that do not affect the keeper of a home."""
 
 
 def whole_number(name: str) -> int | None:
@@ -179,13 +179,9 @@ def fingerprint() -> str:
     """Return a hash of what decides how a keeper started here would work.
 
     It covers the version and the location of this package, the Python installation, ``PYTHONPATH``
-    and the variables of this program.
+    and the variables of `CHECKS` that affect a keeper.
     """
-    chosen = {
-        name: value
-        for name, value in os.environ.items()
-        if name in ("PYTHONPATH", "NUMBA_CACHE_DIR") or name.startswith("NANOCONF_")
-        if value and name not in UNRELATED
-    }
+    relevant = {"PYTHONPATH", "NUMBA_CACHE_DIR", *CHECKS}.difference(UNRELATED)
+    chosen = {name: value for name, value in os.environ.items() if value and name in relevant}
     about = [__version__, str(Path(__file__).resolve().parent), sys.prefix, sys.version, chosen]
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

@@ -70,6 +70,8 @@ def test_the_fingerprint_depends_on_everything_that_affects_a_keeper(monkeypatch
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setenv("NANOCONF_MAX_LENGTH", "10")  # these concern the page only
     monkeypatch.setenv("NANOCONF_MAX_RUNS", "2")
+    monkeypatch.setenv("NANOCONF_GATE", "1")  # set in the kernels of the page
+    monkeypatch.setenv("NANOCONF_TOKEN", "secret")
     assert fingerprint() == before
     monkeypatch.setattr("sys.prefix", "/another/python")
     assert fingerprint() != before
