@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
 
 from backend.system import InvalidInput
@@ -22,6 +23,7 @@ examples:
   nanoconf app --host 0.0.0.0                         for others; with a token
   nanoconf app --allowed-host nanoconf.example.org    behind a proxy on this computer
   nanoconf app --host 0.0.0.0 --teacher-token-file ~/teacher.txt    for a class
+  nanoconf app --max-length 10 --max-runs 3           for a class
 
 See docs/security.md."""
 
@@ -42,8 +44,22 @@ def add_options(parser: ArgumentParser) -> None:
         help="pages that may be open at the same time; others wait "
         "(default: NANOCONF_MAX_PAGES, or what half of the memory allows)",
     )
+    _add_limits(parser.add_argument_group("limits for those who open it"))
     _add_access(parser.add_argument_group("who may open the page"))
     _add_people(parser.add_argument_group("who is at the page"))
+
+
+def _add_limits(group: _ArgumentGroup) -> None:
+    group.add_argument(
+        "--max-length",
+        metavar="NS",
+        help="longest simulation that the page accepts (default: NANOCONF_MAX_LENGTH, or 100)",
+    )
+    group.add_argument(
+        "--max-runs",
+        metavar="N",
+        help="unfinished runs that one browser may have (default: NANOCONF_MAX_RUNS, or any)",
+    )
 
 
 def _add_access(group: _ArgumentGroup) -> None:
@@ -159,6 +175,7 @@ def execute(options: Namespace) -> int:
 
     if options.user_header and not options.trusted_proxy:
         raise InvalidInput("user_header", options.user_header, "needs --trusted-proxy ADDRESS")
+    _set_limits(options)
     access = Access(
         allowed_hosts=tuple(options.allowed_host),
         frame_ancestors=tuple(options.frame_ancestors),
@@ -171,3 +188,19 @@ def execute(options: Namespace) -> int:
     )
     serve(options.host, options.port, not options.no_browser, access)
     return 0
+
+
+def _set_limits(options: Namespace) -> None:
+    """Pass the limits to the kernels of the page, which inherit the environment."""
+    from backend.environment import MAX_LENGTH, MAX_RUNS, check_variable
+    from backend.system import InvalidInput
+
+    for name, variable in (("max_length", MAX_LENGTH), ("max_runs", MAX_RUNS)):
+        text = getattr(options, name)
+        if text is None:
+            continue
+        try:
+            check_variable(variable, text)
+        except InvalidInput as error:
+            raise InvalidInput(name, text, error.allowed) from None
+        os.environ[variable] = text

@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from backend import environment
 from backend.runs.archive import RUN_ID, UnknownRun
 from backend.system import InvalidInput
 from nanoconf.gui.services import clusters
@@ -17,6 +18,7 @@ from nanoconf.gui.services.identity import Identity, Submitter
 if TYPE_CHECKING:
     from backend.runs.archive import Archive
     from backend.runs.run import Run
+    from backend.settings import RunSettings
     from nanoconf.gui.state import Simulation
 
 LONGEST_NAME = 120
@@ -144,6 +146,37 @@ def checked_name(name: str) -> str:
         allowed = f"must have at most {LONGEST_NAME} characters"
         raise InvalidInput("name", f"{name[:20]}…", allowed)
     return name
+
+
+def check_length(settings: RunSettings) -> None:
+    """Check that a simulation is not too long for this page.
+
+    Raises
+    ------
+    InvalidInput
+        It is longer than ``NANOCONF_MAX_LENGTH``, or that variable is invalid.
+    """
+    maximum = environment.maximum_length()
+    if maximum is not None and settings.duration_ns > maximum:
+        allowed = f"must be at most {maximum:g} ns on this page"
+        raise InvalidInput("simulation length", settings.duration_ns, allowed)
+
+
+def check_unfinished(identity: Identity, archive: Archive) -> None:
+    """Check that the person at the page may submit one more run.
+
+    Raises
+    ------
+    InvalidInput
+        ``NANOCONF_MAX_RUNS`` runs of this browser are unfinished, or that variable is invalid.
+    """
+    maximum = environment.whole_number(environment.MAX_RUNS)
+    if maximum is None:
+        return
+    unfinished = sum(identity.owns(run) and not run.finished for run in archive.runs())
+    if unfinished >= maximum:
+        allowed = f"the limit is {maximum}; wait until one has finished, or cancel one in Runs"
+        raise InvalidInput("unfinished runs of this browser", unfinished, allowed)
 
 
 def check_cluster(place: clusters.Place, archive: Archive) -> None:
