@@ -22,7 +22,7 @@ examples:
   nanoconf app --port 9000 --no-browser
   nanoconf app --host 0.0.0.0                         for others; with a token
   nanoconf app --allowed-host nanoconf.example.org    behind a proxy on this computer
-  nanoconf app --max-length 10 --max-runs 3 --teacher-token-file ~/teacher.txt    for a class
+  nanoconf app --host 0.0.0.0 --teacher-token-file teacher.txt --max-length 10    for a class
 
 See docs/security.md."""
 
@@ -43,18 +43,22 @@ def add_options(parser: ArgumentParser) -> None:
         help="pages that may be open at the same time; others wait "
         "(default: NANOCONF_MAX_PAGES, or what half of the memory allows)",
     )
-    parser.add_argument(
+    _add_limits(parser.add_argument_group("limits for those who open it"))
+    _add_access(parser.add_argument_group("who may open the page"))
+    _add_people(parser.add_argument_group("who is at the page"))
+
+
+def _add_limits(group: _ArgumentGroup) -> None:
+    group.add_argument(
         "--max-length",
         metavar="NS",
         help="longest simulation that the page accepts (default: NANOCONF_MAX_LENGTH, or 100)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--max-runs",
         metavar="N",
         help="unfinished runs that one browser may have (default: NANOCONF_MAX_RUNS, or any)",
     )
-    _add_access(parser.add_argument_group("who may open the page"))
-    _add_people(parser.add_argument_group("who is at the page"))
 
 
 def _add_access(group: _ArgumentGroup) -> None:

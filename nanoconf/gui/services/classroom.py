@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from backend.keeper.open_runs import Wait, waits
 from backend.runs.archive import UnknownRun
-from backend.runs.run import LOCAL, QUEUES
-from backend.runs.run_state import RunState
+from backend.runs.run import LOCAL
 from nanoconf.gui import words
 from nanoconf.gui.services import permissions
 
@@ -49,15 +49,9 @@ class Classroom:
         permissions.check_teacher(self._session.identity)
         return [run for run in self._session.archive.runs() if permissions.of_class(run)]
 
-    def places(self) -> dict[str, int]:
-        """Return the number of runs ahead of each run in the queue of this computer, by id."""
-        waiting = [
-            run
-            for run in self._session.archive.runs()
-            if run.state == RunState.QUEUED and run.where == LOCAL and run.queue == QUEUES[0]
-        ]
-        waiting.sort(key=lambda run: (run.created, run.id))
-        return {run.id: place for place, run in enumerate(waiting)}
+    def waits(self) -> dict[str, Wait]:
+        """Return the place of each queued run in the line of this computer, by id."""
+        return {wait.run.id: wait for wait in waits(self._session.archive)}
 
     def clear(self, run_ids: Iterable[str], report: Callable[[str], None]) -> None:
         """Cancel and delete runs of the class in a thread, then report the outcome in one line.

@@ -22,6 +22,7 @@ from nanoconf.gui.services.permissions import NotAllowed
 from nanoconf.gui.tabs.registry import CLASS
 
 if TYPE_CHECKING:
+    from backend.keeper.open_runs import Wait
     from backend.profiles.density import DensityProfile
     from backend.runs.run import Run
     from backend.system import SlitSystem
@@ -171,20 +172,20 @@ class ClassRuns(HasTraits):
             numbers.setdefault(run.request["owner"], len(numbers) + 1)
         begin = (datetime.now(UTC) - DAY).isoformat() if since == TODAY else ""
         chosen = [run for run in runs if run.created >= begin]
-        places = self._class.places()
-        chosen.sort(key=lambda run: _position(run, places))
-        rows = [self._row(run, numbers, places) for run in chosen[:MAXIMUM_ROWS]]
+        waits = self._class.waits()
+        chosen.sort(key=lambda run: _position(run, waits))
+        rows = [self._row(run, numbers, waits) for run in chosen[:MAXIMUM_ROWS]]
         found = self._results([run for run in chosen if run.state == RunState.DONE])
         summary = _summary(chosen)
         self._work.post(self._found, since, chosen, rows, found, summary)
 
-    def _row(self, run: Run, numbers: dict[str, int], places: dict[str, int]) -> Row:
+    def _row(self, run: Run, numbers: dict[str, int], waits: dict[str, Wait]) -> Row:
         progress = run.progress() if run.state == RunState.RUNNING else None
         return Row(
             numbers[run.request["owner"]],
             words.describe(run.system),
             words.run_length(run),
-            _state(run, progress, places.get(run.id)),
+            _state(run, progress, waits.get(run.id)),
             None if progress is None else progress.fraction,
         )
 
@@ -276,18 +277,18 @@ class ClassRuns(HasTraits):
         return Plot(CLASS, (chart,), origin=Origin(tuple(sources)))
 
 
-def _position(run: Run, places: dict[str, int]) -> tuple[int, int]:
+def _position(run: Run, waits: dict[str, Wait]) -> tuple[int, int]:
     """Return the position of a run in the table: running, queued, then the newest others."""
     state = run.state
     active = ORDER.index(state) if state in ORDER else len(ORDER)
-    return active, places.get(run.id, len(places))
+    return active, waits[run.id].ahead if run.id in waits else len(waits)
 
 
-def _state(run: Run, progress: Any, place: int | None) -> str:
+def _state(run: Run, progress: Any, wait: Wait | None) -> str:
     state = run.state
     text = state if run.where == LOCAL else f"{state} on {run.where}"
-    if state == RunState.QUEUED and place is not None:
-        return f"{text}, {place} ahead" if place else f"{text}, next in line"
+    if state == RunState.QUEUED and wait is not None:
+        return f"{text}, {wait.in_words()}"
     if state == RunState.DONE and run.outcome is not None:
         error = run.outcome.median_relative_error
         text += "" if error is None else f", error {words.percent(error)}"

@@ -92,10 +92,13 @@ def test_the_table_shows_queue_and_progress_without_names(state, teacher):
     async def page() -> None:
         panel = await opened(state, teacher, 3)
         table = panel.table.value
-        rows = [(row.browser, row.system[14:19], row.state) for row in panel.runs.rows]
+        rows = [
+            (row.browser, row.system[14:19], row.state.partition(", about")[0])
+            for row in panel.runs.rows
+        ]
         assert rows == [
-            (2, "0.5 M", "queued, 1 ahead"),
-            (1, "0.6 M", "queued, 2 ahead"),
+            (2, "0.5 M", "queued, 1 run ahead"),
+            (1, "0.6 M", "queued, 2 runs ahead"),
             (1, "0.3 M", "done"),
         ]
         assert panel.summary.value == "3 runs of 2 browsers: 2 queued, 1 done."
