@@ -55,7 +55,7 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
         if self.get_cookie(TICKET):
             self.clear_cookie(TICKET, path=self.base_url)
         self.nonce = secrets.token_urlsafe(16)
-        set_policy(self, headers.PAGE, self.nonce)
+        set_policy(self, self.settings["page_policy"], self.nonce)
         async with kernels.loading(self):
             await super().get()
 

@@ -74,6 +74,7 @@ def put_before_voila(voila: Any, gate: Gate) -> None:
         frame_ancestors=gate.frame_ancestors,
         headers=common,
         log_function=log_unexpected,
+        page_policy=headers.PAGE if gate.token or gate.is_public else headers.AUTOMATED,
         login_url=url_path_join(voila.base_url, "login"),
         static_path=DEFAULT_STATIC_FILES_PATH,  # of jupyter_server's error pages
         websocket_max_message_size=MAX_BYTES,
