@@ -11,7 +11,6 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import HTTPError, authenticated
 from voila.tornado.handler import TornadoVoilaHandler
 
-from nanoconf.gui.server import headers
 from nanoconf.gui.server.places import POLL_SECONDS, RESERVED_SECONDS
 from nanoconf.gui.server.plain import PlainErrors, answer_page, set_policy
 from nanoconf.gui.server.teacher import QUERY, ask
