@@ -61,8 +61,16 @@ def fill(home: Path) -> None:
     archive.submit(SlitSystem(), LONG, reuse=False)
 
 
+PAINTED = (
+    "[...document.querySelectorAll('.nc-class .nc-figure')].every("
+    "e => e.classList.contains('nc-painted-dark') === !!e.closest('.nc-dark'))"
+)
+"""True if the figure is painted for the theme of the page."""
+
+
 def check(window: Window, name: str) -> None:
     """Check the layout and the accessibility of what is on screen, and save a screenshot."""
+    window.wait(PAINTED)
     window.picture(name)
     assert not window.page.evaluate(SIDEWAYS)
     assert violations(window) == [] == small_targets(window)

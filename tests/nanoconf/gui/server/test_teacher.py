@@ -215,3 +215,5 @@ def test_a_page_that_asks_for_its_own_token_asks_the_teacher_for_both(tmp_path):
             assert server.get(path).headers["Location"].startswith("/login?")
         cookie = server.get("/?token=of-the-page").cookie
         assert 'type="password"' in server.get("/?teacher", Cookie=cookie).body
+        page = server.get("/", Cookie=cookie)
+        assert TOKEN not in str(server.environment_of(page.kernel)), "nor do kernels know it"
