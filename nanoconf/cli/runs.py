@@ -6,7 +6,6 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nanoconf.cli.options import add_json, add_output, print_json
@@ -19,7 +18,7 @@ NAME, HELP = "runs", "list simulations; show, cancel or remove one"
 
 DESCRIPTION = """\
 List the runs in the archive (NANOCONF_HOME), newest first, or show, cancel or remove individual
-runs. Listing them resumes runs that a crash or a restart of the computer has interrupted."""
+runs."""
 
 EXAMPLES = """\
 examples:
@@ -50,7 +49,6 @@ def add_options(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Carry out the action on each of the given runs."""
-    from backend.keeper.election import resume_runs
     from backend.runs.archive import Archive
     from backend.system import InvalidInput
 
@@ -59,8 +57,6 @@ def execute(options: Namespace) -> int:
         if options.ids:
             raise InvalidInput("runs", options.ids[0], "must be list, show, cancel or remove")
         _list(archive, options)
-        with suppress(InvalidInput, OSError):  # an archive that is only read has no keeper
-            resume_runs(archive)
         return 0
     if not options.ids:
         raise InvalidInput("id", "", "is missing: `nanoconf runs` lists the runs")

@@ -309,6 +309,7 @@ from IPython.core.interactiveshell import InteractiveShell
 InteractiveShell.instance()
 from ipywidgets import Layout, Style
 from ipywidgets.widgets.widget import _instances
+from backend.keeper import election
 from nanoconf.gui.app import show
 from nanoconf.gui.tabs.registry import LESSONS, RUNS
 from tests.support.comm import custom, update
@@ -316,6 +317,8 @@ from tests.support.homes import SYSTEM
 
 WRONG = (None, -1, 1e308, "../..", True, ["../.."], [[1]], {"a": [1]}, [0, 1e12])
 WRITABLE = ("value", "index", "min", "max", "chosen", "memory", "stage", "fragment", "groups")
+
+election.resume_runs = lambda archive: None  # the runs stay queued
 
 async def page():
     app = show()
