@@ -122,7 +122,7 @@ def _pages(text: str) -> int:
 
 
 def _host(text: str) -> str:
-    from nanoconf.gui.server.hosts import check_name
+    from nanoconf.gui.server.host_names import check_name
 
     try:
         return check_name(text)

@@ -14,7 +14,7 @@ from typing import Any
 
 from backend.keeper.learning import retrain_after
 from nanoconf.gui.folders import check_folders
-from nanoconf.gui.server.hosts import address
+from nanoconf.gui.server.host_names import address
 
 PROTECTED = {
     "Voila": {"identity_provider_class": "nanoconf.gui.server.gate.Gate"},

@@ -15,7 +15,7 @@ from tornado.web import RequestHandler
 from traitlets import Bool, Callable, List, TraitError, Unicode, default, validate
 
 from nanoconf.gui.server import headers, routes, tokens
-from nanoconf.gui.server.hosts import (
+from nanoconf.gui.server.host_names import (
     address,
     check_name,
     is_loopback,

@@ -14,7 +14,7 @@ from tornado.routing import HostMatches, Rule
 
 from nanoconf.gui.server import headers
 from nanoconf.gui.server.frames import MAX_BYTES
-from nanoconf.gui.server.hosts import ForeignHost, foreign_hosts, is_loopback, is_wildcard
+from nanoconf.gui.server.host_names import ForeignHost, foreign_hosts, is_loopback, is_wildcard
 from nanoconf.gui.server.page import PageHandler, QueueHandler
 from nanoconf.gui.server.plain import PlainHandler
 from nanoconf.gui.server.queries import MAX_HEADER_BYTES, accept_any_query
