@@ -1,7 +1,7 @@
-"""``python -m benchmarks.page --students 30``: a class that uses the page at the same time.
+"""``python -m benchmarks.page --students 30``: a class of students who use the page at once.
 
 Students arrive at equal intervals. Each waits for the first curve and moves a slider twice a second
-while the others arrive; then all move their sliders at once. Two of them use Chromium, the others
+while the others arrive; then all move their sliders at once. Two of them use Chromium; the others
 send the same messages without a browser. A simulation runs meanwhile, at the low priority that the
 keeper gives it. Students without a place wait in the queue until the others leave.
 """
@@ -43,7 +43,7 @@ ARRIVING = "last move to its curve, others arriving"
 TOGETHER = "last move to its curve, all moving"
 LEAVING = "queue: first place free to page"
 TARGETS = {PAGE: 15.0, ARRIVING: 1.0, TOGETHER: 1.0, LEAVING: None, CURVE: None}
-"""Upper limits (s): of the page for everyone, of the others for 95 % of the students."""
+"""Upper limits (s): for the page, met by all students; for the others, by 95 % of them."""
 
 MEMORY_TARGET = 120.0
 """Upper limit of the memory of a session (MB)."""
@@ -76,7 +76,7 @@ MOVE = """async ([label, moves, pause]) => {
     while (window.painted < moved || performance.now() - window.painted < 3000) await wait(50);
     return (window.painted - moved) / 1000;
 }"""
-"""Move a slider; return the seconds from the last move to the last image, 3 s before the end."""
+"""Move a slider; return the seconds from the last move to the last image before a 3 s pause."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Lesson:
         Where the students and the measurement wait for each other: when all have arrived, when
         they have moved their sliders, and when that has been measured.
     waiting : list of str
-        What the queue said to those who had no place on arrival.
+        Messages of the queue to those who had no place on arrival.
     """
 
     url: str
@@ -124,7 +124,7 @@ class Lesson:
 
 @dataclass
 class Visit:
-    """What a student experienced.
+    """Waiting times and images of one student.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ class Visit:
     seconds : dict of str to float
         Waiting times.
     place : str
-        What the queue said on arrival; empty if there was a place.
+        Message of the queue on arrival; empty if there was a place.
     images : int
         Images that arrived while all moved.
     """
@@ -199,7 +199,7 @@ async def take_part(lesson: Lesson, page: HeadlessPage, seen: Visit) -> None:
 
 
 async def wait_in_queue(lesson: Lesson, page: HeadlessPage, seen: Visit) -> None:
-    """Keep asking for a place, which is free when others leave, and open the page."""
+    """Keep asking for a place until others leave and one is free, and open the page."""
     lesson.waiting.append(seen.place)
     place = asyncio.create_task(page.wait_for_place())
     for _ in range(3):
@@ -431,12 +431,12 @@ def lines(found: dict[str, Any]) -> list[str]:
     for phase, spent in found["cpu_seconds"].items():
         elapsed = spent["elapsed"]
         used = ", ".join(f"{kind} {spent[kind]:.1f}" for kind in spent if kind != "elapsed")
-        said.append(f"Processor time while {phase} ({elapsed:.0f} s), s: {used}")
+        said.append(f"Processor time, {phase} ({elapsed:.0f} s), s: {used}")
     return said
 
 
 def as_json(found: dict[str, Any], options: argparse.Namespace, load: float) -> dict[str, Any]:
-    """Return the measurements and their circumstances."""
+    """Return the measurements and their conditions."""
     plan = ("students", "browsers", "within", "moving", "max_pages")
     return {
         "date": time.strftime("%Y-%m-%d"),

@@ -27,7 +27,7 @@ LONG_AGO = 0.0
 """A time (s since 1970) before all turns."""
 
 SHORTEST_SECONDS = 1.5
-"""Expected waits below this (s) are not announced."""
+"""Expected waits below this (s) are not reported."""
 
 COMMANDS = "command line"
 """Owner of all runs that were submitted from the command line."""
@@ -35,7 +35,7 @@ COMMANDS = "command line"
 
 @dataclass(frozen=True)
 class Wait:
-    """Place of a queued run in the line of this computer.
+    """Place of a queued run in the queue of this computer.
 
     Attributes
     ----------

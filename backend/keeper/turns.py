@@ -1,14 +1,14 @@
 """Fair turns: which runs on this computer start next, and which make room for them.
 
 Pure functions of the open runs, without processes or files. The keeper follows `next_turns`;
-`forecast` repeats it into the future, so the announced waits agree with what the keeper does.
+`forecast` applies it to the future, so the reported waits agree with what the keeper does.
 
 The rules:
 
-- The next turn belongs to the owner whose runs use the fewest cores, then to the owner whose last
+- The next turn goes to the owner whose runs use the fewest cores; in a tie, to the one whose last
   turn began earliest; within one owner, first come, first served.
-- An owner without a run in progress does not wait until those of others end: one of these makes
-  room after `TURN_SECONDS`, or after `SHORT_TURN_SECONDS` for a run that has never started. It
+- An owner without a run in progress does not wait for those of others to end: one of these makes
+  room after `TURN_SECONDS`, or after `SHORT_TURN_SECONDS` for a run that has never started, and
   resumes from its checkpoint at its owner's next turn.
 - Runs of a sweep come last, start only on free cores and never make room: their priority is low.
 """
@@ -112,7 +112,7 @@ def next_turns(
     now : float
         The time (s), on the same clock as `Job.turn_began`.
     last_turns : mapping of str to float, optional
-        Times when the last turn of owners began whose runs may have ended since.
+        Start times of the last turns of owners whose runs may have ended since.
 
     Returns
     -------
@@ -179,7 +179,7 @@ def _occupied(job: Job, working: list[Job], now: float) -> int:
     """Return the number of cores that a run cannot have.
 
     Sweeps do not count for others, because of their low priority. A run that cannot make room does
-    not count either once it has had its turn: the next owner's run starts beside it.
+    not count either once it has had its turn: the next owner's run starts alongside it.
     """
     if job.sweep:
         return sum(other.cores for other in working)
@@ -192,7 +192,7 @@ def _occupied(job: Job, working: list[Job], now: float) -> int:
 def _to_pause(job: Job, working: list[Job], cores: int, now: float) -> list[Job]:
     """Return the runs that make room for a run, those with the largest share first.
 
-    None makes room if all of them together do not free enough cores.
+    None makes room unless all of them together free enough cores.
     """
     others = [other for other in working if not other.sweep]
     if job.sweep or not _has_nothing(job.owner, others):
@@ -244,7 +244,7 @@ def forecast(
     Parameters
     ----------
     jobs : iterable of Job
-        All open runs, with `Job.seconds_left` also for those that wait.
+        All open runs, with `Job.seconds_left` set for those that wait, too.
     cores, now, last_turns
         As for `next_turns`.
     until : str

@@ -12,8 +12,8 @@ NAME, HELP = "app", "open the page in a browser"
 DESCRIPTION = """\
 Serve the page and open it in a browser.
 
-Only this computer can open the page unless --host says otherwise. On other interfaces a token is
-needed: that in the file NANOCONF_TOKEN_FILE or in the variable NANOCONF_TOKEN, or a new one, which
+Only this computer can open the page unless --host says otherwise. On other interfaces, a token is
+needed: from the file named in NANOCONF_TOKEN_FILE, from NANOCONF_TOKEN, or a new one, which
 is printed with the address. Simulations continue when the page is closed or this command ends."""
 
 EXAMPLES = """\
@@ -43,7 +43,7 @@ def add_options(parser: ArgumentParser) -> None:
         help="pages that may be open at the same time; others wait "
         "(default: NANOCONF_MAX_PAGES, or what half of the memory allows)",
     )
-    _add_limits(parser.add_argument_group("limits for those who open it"))
+    _add_limits(parser.add_argument_group("limits for users of the page"))
     _add_access(parser.add_argument_group("who may open the page"))
     _add_people(parser.add_argument_group("who is at the page"))
 
@@ -57,7 +57,7 @@ def _add_limits(group: _ArgumentGroup) -> None:
     group.add_argument(
         "--max-runs",
         metavar="N",
-        help="unfinished runs that one browser may have (default: NANOCONF_MAX_RUNS, or any)",
+        help="unfinished runs that one browser may have (default: NANOCONF_MAX_RUNS, or no limit)",
     )
 
 
@@ -104,14 +104,14 @@ def _add_people(group: _ArgumentGroup) -> None:
         default=[],
         type=_proxies,
         metavar="ADDRESS[,...]",
-        help="believe the names of users that proxies with these addresses pass in a header, e.g. "
+        help="trust the names of users that proxies with these addresses pass in a header, e.g. "
         "192.0.2.7 or 10.1.0.0/16",
     )
     group.add_argument(
         "--user-header",
         type=_header,
         metavar="NAME",
-        help="the header (default: X-Forwarded-User); only with --trusted-proxy",
+        help="header with the user's name (default: X-Forwarded-User); only with --trusted-proxy",
     )
 
 

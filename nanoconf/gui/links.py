@@ -1,6 +1,6 @@
 """Links that open the page with inputs, a tab or a run: their parsing and formatting.
 
-A link is untrusted text from outside. Each part that cannot be used gives one line, and the rest
+A link is untrusted text from outside. Each part that cannot be used is reported, and the rest
 applies all the same.
 """
 
@@ -76,7 +76,7 @@ def run_link(run_id: str) -> str:
 
 
 def inputs_link(inputs: Inputs, tab: str) -> str:
-    """Return the query that opens the inputs that differ from the defaults, and a tab.
+    """Return the query that sets the inputs that differ from the defaults and opens a tab.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ class _Reader:
         }
 
     def read(self, key: str, value: str) -> None:
-        """Read a pair; the first of several with the same key counts."""
+        """Read a pair; only the first of several with the same key is used."""
         key, value = _printable(key), _printable(value).strip()
         known = (*self._inputs, *self._parsers)
         if key not in known:

@@ -27,7 +27,7 @@ FEWEST, MOST = 6, 256
 def is_well_formed(frame: str | bytes) -> bool:
     """Return True for a complete kernel message.
 
-    jupyter_server 2.21 believes the numbers in a frame. It loops over a count of up to 2^64,
+    jupyter_server 2.21 trusts the numbers in a frame. It loops over a count of up to 2^64,
     blocking every page, so the frame is checked first.
     """
     parts = _parts(frame) if isinstance(frame, bytes) else None
@@ -78,7 +78,7 @@ class Allowance:
         self._paid_until = clock() - self.BURST_SECONDS
 
     def delay(self, size: int) -> float:
-        """Count a message of some bytes; return the seconds to wait before it is handled."""
+        """Count a message of a given size; return the seconds to wait before it is handled."""
         now = self._clock()
         cost = max(1 / self._messages, size / self._size)
         self._paid_until = max(self._paid_until, now - self.BURST_SECONDS) + cost

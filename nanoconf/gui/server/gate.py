@@ -30,7 +30,7 @@ from nanoconf.gui.services.visitor import Role, Visitor
 ALLOWED_HOSTS, FRAME_ANCESTORS = "NANOCONF_ALLOWED_HOSTS", "NANOCONF_FRAME_ANCESTORS"
 
 FAILURE_SECONDS = 1.0
-"""Delay of the answer to a wrong token."""
+"""Delay of the response to a wrong token."""
 
 NO_TOKEN = (
     "No token: everyone who reaches this port can use the page, start simulations on this "
@@ -75,16 +75,16 @@ class Gate(IdentityProvider):
     frame_ancestors : list of str
         Origins of pages that may show this one in a frame.
     ask_token, no_token : bool
-        Ask for a token on this computer, too; never ask for one.
+        True to ask for a token on this computer, too, and True never to ask for one.
     teacher_token_file : str
-        File with the teacher's token; by default as in the environment. Without a token there is no
+        File with the teacher's token; default: from the environment. Without a token, there is no
         teacher's view.
     trusted_proxies : list of str
         Addresses of proxies that pass the name of the user, and networks of such addresses.
     user_header : str
         Header in which they pass it.
     on_start : callable, optional
-        Receives the address of the page when the server listens.
+        Receives the address of the page once the server is listening.
     """
 
     allowed_hosts = List(Unicode(), config=True)
@@ -145,12 +145,12 @@ class Gate(IdentityProvider):
 
     @property
     def is_public(self) -> bool:
-        """True if others than the user of this computer may reach the page."""
+        """True if anyone other than the user of this computer may reach the page."""
         return not is_loopback(self._voila.ip) or self.behind_proxy
 
     @property
     def behind_proxy(self) -> bool:
-        """True if a proxy or gateway on the way knows the visitor's protocol and address."""
+        """True if a proxy or gateway in between knows the visitor's protocol and address."""
         return self.no_token or bool(self.allowed_hosts or self.trusted_proxies)
 
     def _choose_token(self, voila_token: str) -> None:
@@ -193,7 +193,7 @@ class Gate(IdentityProvider):
         return bool(self.token)
 
     def get_user(self, handler: RequestHandler) -> Any:
-        """Return the user of a request; everyone if there is no token."""
+        """Return the user of a request; a generic visitor if there is no token."""
         return self._get_user(handler) if self.token else User("visitor")
 
     async def get_user_token(self, handler: RequestHandler) -> User | None:

@@ -1,4 +1,4 @@
-"""Security headers of every answer."""
+"""Security headers of every response."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COMMON = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 
 PAGE = {
     "default-src": "'none'",
-    # 'nonce-…'  Voila's template has inline scripts; each gets the nonce of its answer.
+    # 'nonce-…'  Voila's template has inline scripts; each gets the nonce of its response.
     # blob:      anywidget imports the JavaScript of a widget from a blob.
     "script-src": "'self' blob: 'nonce-{nonce}'",
     # 'unsafe-inline'  JupyterLab, ipywidgets and K3D add style elements; figures have a size.
@@ -42,7 +42,7 @@ PLAIN = {
 """Policy of the login page and the queue."""
 
 OTHERS = {"default-src": "'none'"}
-"""Policy of all other answers: files and data, which are never shown by themselves."""
+"""Policy of all other responses: files and data, which are never shown on their own."""
 
 ANCESTOR = re.compile(r"'self'|'none'|https?://(\*\.)?[\w.-]+(:(\d+|\*))?", re.ASCII)
 
@@ -71,7 +71,7 @@ def policy(sources: dict[str, str], ancestors: Iterable[str], nonce: str = "") -
 
 
 class SecurityHeaders(OutputTransform):
-    """Adds headers to every answer that lacks them, of whatever handler."""
+    """Adds headers to every response that lacks them, from whatever handler."""
 
     def __init__(self, added: dict[str, str], request: HTTPServerRequest):
         super().__init__(request)

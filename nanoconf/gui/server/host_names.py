@@ -15,7 +15,7 @@ NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?", re.IGNORECASE)
 
 
 def is_loopback(address: str) -> bool:
-    """Return True if only this computer reaches an address; an empty one means this computer."""
+    """Return True if only this computer can reach an address; if empty, it means this computer."""
     if address in ("", "localhost"):
         return True
     try:

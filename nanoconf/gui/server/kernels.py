@@ -99,7 +99,7 @@ class PageKernels(AsyncMappingKernelManager):
     unopened_seconds = Float(45.0, config=True)
     disconnected_seconds = Float(120.0, config=True)
 
-    # Jupyter's own timer looks for kernels to end, `cull_kernel_if_idle` decides.
+    # Jupyter's own timer checks for kernels to end; `cull_kernel_if_idle` decides.
     cull_interval = Integer(2, config=True)
     cull_idle_timeout = Integer(1, config=True)
 
@@ -177,7 +177,7 @@ class PageKernels(AsyncMappingKernelManager):
         """End a kernel whose browser has not connected in time."""
         if self.connections(kernel_id) or any(load.kernel_id == kernel_id for load in self._loads):
             return
-        # A kernel that Voila started in advance has no deadline until its page was opened.
+        # A kernel that Voila started in advance has no deadline until its page is opened.
         self._expect_connection(kernel_id, self.unopened_seconds)
         if time.monotonic() > self._deadlines[kernel_id]:
             await self.shutdown_kernel(kernel_id)

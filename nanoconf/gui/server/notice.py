@@ -10,7 +10,7 @@ GATE = "NANOCONF_GATE"
 
 NOTICE = (
     "nanoconf: this server lacks the protection of the page: no check of host names and messages, "
-    "no limit to the number of pages, and kernels of lost pages stay. Use nanoconf app, or start "
+    "no limit on the number of pages, and kernels of lost pages remain. Use nanoconf app, or start "
     "voila app.ipynb in a folder with the file voila.json of nanoconf."
 )
 

@@ -67,7 +67,7 @@ class Places:
         return self.limit - self._taken() - len(self._reserved)
 
     def _ahead_of(self, ticket: str | None) -> int:
-        """Return how many pages that are still there wait before a ticket, or at all."""
+        """Return how many pages that are still there wait ahead of a ticket; in total if None."""
         present = self._clock() - PRESENT_SECONDS
         ahead = 0
         for other, seen in self._waiting.items():

@@ -1,4 +1,4 @@
-"""Plain answers: one line of text, or one of the HTML files of this folder."""
+"""Plain responses: one line of text, or one of the HTML files of this folder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def answer_page(handler: Any, name: str, **values: Any) -> None:
 
 
 def set_policy(handler: RequestHandler, sources: dict[str, str], nonce: str) -> None:
-    """Set the Content-Security-Policy of an answer."""
+    """Set the Content-Security-Policy of a response."""
     ancestors = handler.settings["frame_ancestors"]
     handler.set_header("Content-Security-Policy", headers.policy(sources, ancestors, nonce))
 
@@ -54,9 +54,9 @@ class PlainHandler(RequestHandler):
 
 
 class PlainErrors:
-    """Reports errors in one line; the pages of jupyter_server need files that Voila lacks."""
+    """Reports errors in one line; jupyter_server's error pages need files that Voila lacks."""
 
     def write_error(self: Any, status_code: int, **_details: Any) -> None:
-        """Answer with the reason; an error that was not foreseen is logged."""
+        """Answer with the reason; an unexpected error is logged."""
         reason = self._reason or responses.get(status_code, "Unknown error")
         answer_line(self, status_code, f"{reason}. Reload the page.")

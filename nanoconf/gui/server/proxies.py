@@ -1,4 +1,4 @@
-"""Names of users that a gateway passes in a header, believed only if a trusted proxy sends them."""
+"""Names of users that a gateway passes in a header, accepted only from a trusted proxy."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def check_header(name: str) -> str:
 
 
 class TrustedProxies:
-    """Proxies that are believed, and the header in which they pass the name of the user.
+    """Trusted proxies, and the header in which they pass the name of the user.
 
     Parameters
     ----------
@@ -71,18 +71,18 @@ class TrustedProxies:
     def user_of(self, request: HTTPServerRequest) -> str:
         """Return the name of the user; empty if no trusted proxy has passed one.
 
-        The header of any other sender is removed.
+        A header from any other sender is removed.
 
         Raises
         ------
         HTTPError
-            The proxy has passed on a header of the browser besides its own, or an endless name.
+            The proxy has passed on a header from the browser besides its own, or an overlong name.
         """
         names = request.headers.get_list(self._header)
         if names and not self._trusts(peer_of(request)):
             del request.headers[self._header]
             return ""
-        # Tornado joins the values of equal headers with a comma.
+        # Tornado joins the values of repeated headers with a comma.
         if len(names) > 1 or any("," in name or len(name) > LONGEST_NAME for name in names):
             raise HTTPError(400, reason=f"The proxy must replace {self._header} with one name")
         return names[0].strip() if names else ""

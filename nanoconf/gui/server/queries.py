@@ -54,5 +54,5 @@ class _Replace(RequestHandler):
 
 
 def accept_any_query(app: Application) -> None:
-    """Make an application serve the page whatever its query, if it has `MAX_HEADER_BYTES`."""
+    """Make an application serve the page whatever its query, up to `MAX_HEADER_BYTES`."""
     app.default_router.rules.insert(0, Rule(_Unusable(), _Replace))

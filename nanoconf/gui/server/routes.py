@@ -33,7 +33,7 @@ OF_VOILA = (
     r"voila/api/themes/.",
     r"voila/api/shutdown/[\w-]+$",
 )
-"""Addresses of Voila that the page needs. The others are not found."""
+"""Addresses of Voila that the page needs. All others get status 404."""
 
 LISTEN = {
     "max_body_size": 2**20,  # the page uploads nothing
@@ -51,7 +51,7 @@ class KernelModel(KernelHandler):
 
 
 def log_unexpected(handler: Any) -> None:
-    """Log a request with Jupyter's function, which hides tokens; a full house is no error."""
+    """Log a request with Jupyter's function, which hides tokens; a full server is no error."""
     if handler.get_status() != 503:
         log_request(handler, record_prometheus_metrics=False)
 

@@ -26,7 +26,7 @@ SHORTEST = 8
 
 
 def configured(path: str = "") -> str | None:
-    """Return the token in a file, by default as in the environment; None if there is none.
+    """Return the token in a file, by default from the environment; None if there is none.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def take_token(path: str = "") -> str | None:
 
 
 class Attempts:
-    """Limit to the rate of attempts: a few at once, then one per interval, for each address and in
+    """Limit on the rate of attempts: a few at once, then one per interval, for each address and in
     total.
 
     Parameters
@@ -142,7 +142,7 @@ class TeacherHandler(PlainErrors, JupyterHandler):
 
     @authenticated
     async def get(self) -> None:
-        """End the teacher's view in this browser; the address without ``leave`` asks for it."""
+        """End the teacher's view in this browser; without ``leave``, redirect to its form."""
         if "leave" in self.request.query_arguments:
             self.clear_cookie(COOKIE, path=self.base_url)
             self.redirect(self.base_url)

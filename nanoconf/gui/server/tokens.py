@@ -16,12 +16,12 @@ class TokenError(ValueError):
 
 
 def configured_token(variable: str = TOKEN, path: str = "", shortest: int = 1) -> str | None:
-    """Return a token of the environment, or of a file; None if there is none.
+    """Return a token from the environment, or from a file; None if there is none.
 
     Parameters
     ----------
     variable : str
-        Environment variable with the token; with ``_FILE`` appended, that with the file.
+        Environment variable with the token; with ``_FILE`` appended, the one that names a file.
     path : str
         The file, instead of that in the environment.
     shortest : int

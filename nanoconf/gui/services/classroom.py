@@ -50,7 +50,7 @@ class Classroom:
         return [run for run in self._session.archive.runs() if permissions.of_class(run)]
 
     def waits(self) -> dict[str, Wait]:
-        """Return the place of each queued run in the line of this computer, by id."""
+        """Return the place of each queued run in the queue of this computer, by id."""
         return {wait.run.id: wait for wait in waits(self._session.archive)}
 
     def clear(self, run_ids: Iterable[str], report: Callable[[str], None]) -> None:

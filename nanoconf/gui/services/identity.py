@@ -1,4 +1,4 @@
-"""Identity of the person at a page: the only place where the owner of a run comes from.
+"""Identity of the person at a page: the only place that determines the owner of a run.
 
 A browser keeps a random key of 128 bits. Whoever knows it can act as that browser, so runs store
 only its hash, which is of no use to others: `Identity.owns` compares hashes of keys. Behind a
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from backend.runs.run import Run
 
 HASHED = "sha256:"
-"""Prefix of a hash. It keeps a hash apart from a plain key, so that no hash passes for a key."""
+"""Prefix of a hash. It distinguishes a hash from a plain key, so that no hash passes for a key."""
 
 USER = b"\xff"
 """Byte before the name of a user. UTF-8 never contains it, so that no key of a browser has the hash

@@ -112,7 +112,7 @@ def check_teacher(identity: Identity) -> None:
 
 
 def of_class(run: Run) -> bool:
-    """Return True if a run belongs to the class: if a browser submitted it, and not a command."""
+    """Return True if a run belongs to the class: if a browser, not a command, submitted it."""
     return bool(run.request.get("owner"))
 
 
@@ -185,7 +185,7 @@ def check_cluster(place: clusters.Place, archive: Archive) -> None:
     Raises
     ------
     InvalidInput
-        The cluster is not for this page, or it has reached its limit of active runs.
+        This page may not use the cluster, or the cluster has reached its limit of active runs.
     """
     names, note = clusters.usable()
     if place.cluster not in names:

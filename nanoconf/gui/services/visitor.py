@@ -1,6 +1,6 @@
 """Person at a page, as verified by the server: the name of the user, and the role.
 
-The server passes both to the kernel of a page when it starts it. Messages from the browser change
+The server passes both to the kernel of a page when starting it. Messages from the browser change
 neither.
 """
 

@@ -1,1 +1,1 @@
-"""The Class tab, of the teacher's view."""
+"""The Class tab of the teacher's view."""

@@ -33,13 +33,13 @@ TICK_SECONDS = 2.0
 """Interval at which the archive is read while the tab is selected."""
 
 MAXIMUM_ROWS = 200
-"""Maximum number of runs in the table: those in progress, and the newest others."""
+"""Maximum number of runs in the table: those in progress, and the newest of the others."""
 
 MAXIMUM_CURVES = 200
 """Maximum number of results in the figure, the newest ones."""
 
 LEGEND, NARROW_LEGEND = 8, 3
-"""Maximum number of legend entries, the inputs with the most results; and that in a narrow tab."""
+"""Maximum number of legend entries (the inputs with the most results), and that in a narrow tab."""
 
 TODAY, ALL = "Last 24 hours", "All"
 
@@ -49,7 +49,7 @@ ORDER = (RunState.RUNNING, RunState.QUEUED)
 
 NO_RUNS = "No runs yet: simulations appear here when students press Run."
 
-ASKED = "Queued and running simulations are cancelled, and all results are deleted."
+ASKED = "Queued and running simulations will be cancelled, and all results deleted."
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ class ClassRuns(HasTraits):
             return self._known[run.id]
         try:
             result = run.result()
-        except RUN_ERRORS:  # a damaged result is no reason to show none
+        except RUN_ERRORS:  # one damaged result does not hide the others
             return None
         profile = result.profiles.by_species()["positive"]
         return Result(run.id, run.system, profile, not result.summary.unconverged)
@@ -234,7 +234,7 @@ class ClassRuns(HasTraits):
             self.asked, self.message = (), ""
 
     def clear(self) -> None:
-        """Cancel and delete the runs that were listed when it was asked."""
+        """Cancel and delete the runs that were listed when the question was asked."""
         asked, self.asked = self.asked, ()
         if not asked or self.clearing:
             return
@@ -257,7 +257,7 @@ class ClassRuns(HasTraits):
     # --- the figure -------------------------------------------------------------------------
 
     def plot(self) -> Plot:
-        """Plot all results in one chart: a colour and a legend entry for equal inputs."""
+        """Plot all results in one chart: one colour and one legend entry for each set of inputs."""
         results = sorted(self.results.values(), key=lambda each: _inputs(each.system))
         if not results:
             return Plot(CLASS, (), "The results of the class appear here, one line each.")
@@ -278,7 +278,7 @@ class ClassRuns(HasTraits):
 
 
 def _position(run: Run, waits: dict[str, Wait]) -> tuple[int, int]:
-    """Return the position of a run in the table: running, queued, then the newest others."""
+    """Return the position of a run in the table: running, queued, then the others, newest first."""
     state = run.state
     active = ORDER.index(state) if state in ORDER else len(ORDER)
     return active, waits[run.id].ahead if run.id in waits else len(waits)
@@ -306,7 +306,7 @@ def _summary(runs: list[Run]) -> str:
     states = Counter(run.state for run in runs)
     counts = [f"{states[state]} {state}" for state in RunState if states[state]]
     browsers = words.plural(len({run.request["owner"] for run in runs}), "browser")
-    text = f"{words.plural(len(runs), 'run')} of {browsers}: {', '.join(counts)}."
+    text = f"{words.plural(len(runs), 'run')} from {browsers}: {', '.join(counts)}."
     if len(runs) > MAXIMUM_ROWS:
         text += f" The table shows {MAXIMUM_ROWS} of them."
     if states[RunState.DONE] > MAXIMUM_CURVES:

@@ -23,8 +23,8 @@ EXPLAINED = "Cancel and delete all these runs, after a confirmation"
 HEADS = ("Browser", "Inputs", "Length", "State")
 
 AROUND_HEIGHT, LOWEST = 300, 300
-"""Height of everything above and below the figure, in a tab that is not narrow, and lowest figure
-with its tools (CSS pixels). The tab scrolls if it is too low for both."""
+"""Height of everything above and below the figure in a wide tab, and minimum height of the figure
+with its tools (CSS pixels). The tab scrolls if it is too short for both."""
 
 LEAVE = "<a href='teacher?leave'>Leave the teacher's view</a>"
 

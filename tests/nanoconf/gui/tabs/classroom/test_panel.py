@@ -101,7 +101,7 @@ def test_the_table_shows_queue_and_progress_without_names(state, teacher):
             (1, "0.6 M", "queued, 2 runs ahead"),
             (1, "0.3 M", "done"),
         ]
-        assert panel.summary.value == "3 runs of 2 browsers: 2 queued, 1 done."
+        assert panel.summary.value == "3 runs from 2 browsers: 2 queued, 1 done."
         for private in ("Anne", "Bob", ANNE, BOB, first.id[:8]):
             assert private not in table
         assert table.count("Browser 1") == 2 and "0.4 M" not in table
