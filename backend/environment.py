@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from backend import __version__
 from backend.inputs import InvalidInput, check_text
 
+MAX_LENGTH, MAX_RUNS = "NANOCONF_MAX_LENGTH", "NANOCONF_MAX_RUNS"
+"""Limits of the page: the length of a simulation (ns) and the unfinished runs of one browser."""
+
 WHOLE_NUMBERS = {
     "NANOCONF_CORES": (1, "must be a whole number of cores, 1 or more"),
     "NANOCONF_RETRAIN_AFTER": (0, "must be a whole number of runs; 0 means never"),
+    MAX_RUNS: (1, "must be a whole number of runs, 1 or more"),
 }
 """Variables that hold whole numbers: the least one, and what is allowed in words."""
 
@@ -25,8 +31,8 @@ FOLDERS = ("NANOCONF_HOME", "NANOCONF_MODELS", "NANOCONF_CLUSTER_CONFIG")
 
 SECONDS, COMMAND = "NANOCONF_CHECKPOINT_SECONDS", "NANOCONF_MPI"
 
-UNRELATED = ("NANOCONF_HOME", "NANOCONF_SHARED")
-"""Variables that do not affect the keeper of a home."""
+UNRELATED = ("NANOCONF_HOME", MAX_LENGTH, MAX_RUNS)
+"""Variables of `CHECKS` that do not affect the keeper of a home."""
 
 
 def whole_number(name: str) -> int | None:
@@ -38,13 +44,40 @@ def whole_number(name: str) -> int | None:
         The value is not such a number.
     """
     text = os.environ.get(name)
-    if text is None:
-        return None
+    return None if text is None else _whole_number(name, text)
+
+
+def _whole_number(name: str, text: str) -> int:
     least, allowed = WHOLE_NUMBERS[name]
     usual = text.isascii() and text.isdigit() and len(text) <= MAXIMUM_DIGITS
     if not (usual and int(text) >= least):
         raise InvalidInput(name, text, allowed)
     return int(text)
+
+
+def maximum_length() -> float | None:
+    """Return ``NANOCONF_MAX_LENGTH``, the maximum length of the page's simulations (ns).
+
+    Raises
+    ------
+    InvalidInput
+        The value is not a length that a simulation may have.
+    """
+    text = os.environ.get(MAX_LENGTH)
+    return None if text is None else _length(MAX_LENGTH, text)
+
+
+def _length(name: str, text: str) -> float:
+    from backend.settings import SETTINGS
+
+    allowed = SETTINGS["duration_ns"].range
+    try:
+        length = float(text)
+    except ValueError:
+        length = math.nan
+    if length not in allowed:
+        raise InvalidInput(name, text, str(allowed))
+    return length
 
 
 def user_path(name: str, text: str | Path) -> Path:
@@ -98,13 +131,21 @@ def check_environment() -> None:
     InvalidInput
         The value of a variable is not allowed.
     """
-    for name in WHOLE_NUMBERS:
-        whole_number(name)
-    checks = {**dict.fromkeys(FOLDERS, user_path), SECONDS: _check_seconds, COMMAND: _check_command}
-    for name, check in checks.items():
+    for name in CHECKS:
         text = os.environ.get(name)
         if text is not None:
-            check(name, text)
+            check_variable(name, text)
+
+
+def check_variable(name: str, text: str) -> None:
+    """Check a value of one of the variables of this program.
+
+    Raises
+    ------
+    InvalidInput
+        The value is not allowed.
+    """
+    CHECKS[name](name, text)
 
 
 def _check_seconds(name: str, text: str) -> None:
@@ -124,17 +165,23 @@ def _check_command(name: str, text: str) -> None:
         raise InvalidInput(name, text, "must be a command with matching quotes") from error
 
 
+CHECKS: dict[str, Callable[[str, str], object]] = {
+    **dict.fromkeys(WHOLE_NUMBERS, _whole_number),
+    **dict.fromkeys(FOLDERS, user_path),
+    MAX_LENGTH: _length,
+    SECONDS: _check_seconds,
+    COMMAND: _check_command,
+}
+"""Functions that check the variables of this program, by name."""
+
+
 def fingerprint() -> str:
     """Return a hash of what decides how a keeper started here would work.
 
     It covers the version and the location of this package, the Python installation, ``PYTHONPATH``
-    and the variables of this program.
+    and the variables of `CHECKS` that affect a keeper.
     """
-    chosen = {
-        name: value
-        for name, value in os.environ.items()
-        if name in ("PYTHONPATH", "NUMBA_CACHE_DIR") or name.startswith("NANOCONF_")
-        if value and name not in UNRELATED
-    }
+    relevant = {"PYTHONPATH", "NUMBA_CACHE_DIR", *CHECKS}.difference(UNRELATED)
+    chosen = {name: value for name, value in os.environ.items() if value and name in relevant}
     about = [__version__, str(Path(__file__).resolve().parent), sys.prefix, sys.version, chosen]
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

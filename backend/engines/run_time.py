@@ -35,3 +35,32 @@ def estimated_seconds(
 def seconds_per_step(system: SlitSystem, settings: RunSettings) -> float:
     """Estimate the duration of one time step of one replica (s)."""
     return registry.get(settings.engine).seconds_per_step(system, settings)
+
+
+def in_words(seconds: float) -> str:
+    """Format an estimated time, rounded to its accuracy."""
+    if seconds < 1.5:
+        return "1 s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def slowdown(
+    system: SlitSystem, settings: RunSettings, cores: int, steps_per_second: float
+) -> float:
+    """Return the ratio of measured to estimated time per step.
+
+    Parameters
+    ----------
+    system, settings
+        The simulated system and the settings of the run.
+    cores : int
+        Number of available processor cores.
+    steps_per_second : float
+        Measured time steps per second, summed over the replicas.
+    """
+    parallel = min(settings.replicas, cores)
+    return parallel / steps_per_second / seconds_per_step(system, settings)

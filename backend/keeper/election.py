@@ -88,8 +88,7 @@ def ensure_keeper(
 def resume_runs(archive: Archive) -> None:
     """Start a keeper if there is none and runs are not finished, whoever submitted them.
 
-    Pages and `nanoconf runs` call it: after a crash or a restart of the computer, nobody else may
-    wait for these runs.
+    Pages call it: after a crash or a restart of the computer, nobody else may wait for these runs.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Runs on this computer: start their workers in order as cores allow, and restart crashed ones."""
+"""Runs on this computer: start and pause their workers in turn, and restart crashed ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from backend.files import check_room
+from backend.keeper import turns
 from backend.keeper.log import log
+from backend.keeper.open_runs import job_of
 from backend.runs import local
 from backend.runs.archive import QUIET_SECONDS
 from backend.runs.run import CANCELLED_REASON, DAMAGED, QUEUES, Run
@@ -53,12 +55,14 @@ class LocalRuns:
     any_finished: bool = False
     _full_until: float = 0.0
     _unchanged_since: dict[str, int] = field(default_factory=dict)
+    _last_turns: dict[str, float] = field(default_factory=dict)
 
     def poll(self) -> bool:
         """Check every open run once and start what can be started; return True if any is open."""
         self._reap_workers()
         running, waiting = self._sort()
-        self._start_waiting(running, waiting)
+        if waiting:
+            self._take_turns(running, waiting)
         return bool(running or waiting)
 
     def _reap_workers(self) -> None:
@@ -76,7 +80,7 @@ class LocalRuns:
                 self._count_failed_start(run)
 
     def _sort(self) -> tuple[list[Run], list[Run]]:
-        """Return the running runs, and the waiting ones in the order in which they will start."""
+        """Return the running runs and the waiting ones."""
         running, waiting = [], []
         for run in list(self.open.values()):
             try:
@@ -93,7 +97,6 @@ class LocalRuns:
                 self.any_finished = True
             elif run.id not in self.unwritable:
                 waiting.append(run)
-        waiting.sort(key=lambda run: (QUEUES.index(run.queue), run.created, run.id))
         return running, waiting
 
     def _state(self, run: Run) -> RunState:
@@ -109,21 +112,29 @@ class LocalRuns:
             self._unchanged_since[run.id] = stamp
         return state
 
-    def _start_waiting(self, running: list[Run], waiting: list[Run]) -> None:
-        """Start the waiting runs, interactive ones first, while cores are free.
+    def _take_turns(self, running: list[Run], waiting: list[Run]) -> None:
+        """Start the waiting runs whose turn it is, and pause the running ones that make room."""
+        at, runs = time.time(), {run.id: run for run in (*running, *waiting)}
+        jobs = [job_of(run, running=True, at=at) for run in running]
+        jobs += [job_of(run, running=False, at=at) for run in waiting]
+        due = turns.next_turns(jobs, local.cores(), at, self._last_turns)
+        by_id = {job.id: job for job in jobs}
+        for run_id in due.start:
+            if not self._has_room(runs[run_id]):
+                return
+            if self._start(runs[run_id], by_id[run_id].cores):
+                self._last_turns[by_id[run_id].owner] = at
+        for run_id in due.pause:
+            if self._has_room(runs[run_id]):
+                self._pause(runs[run_id])
 
-        Workers of a sweep have low priority, so only interactive runs delay an interactive one.
-        """
-        taken = {queue: 0 for queue in QUEUES}
-        for run in running:
-            taken[run.queue] += local.cores_of(run.request["settings"])
-        for run in waiting:
-            needed = local.cores_of(run.request["settings"])
-            occupied = taken[QUEUES[0]] if run.queue == QUEUES[0] else sum(taken.values())
-            if occupied + needed > local.cores() or not self._has_room(run):
-                break
-            if self._start(run, needed):
-                taken[run.queue] += needed
+    def _pause(self, run: Run) -> None:
+        try:
+            run.pause()
+        except OSError as error:
+            self.log_once(f"{run.id}: cannot be paused: {error}")
+            return
+        log(f"{run.id}: asked to make room for another run")
 
     def _has_room(self, run: Run) -> bool:
         """Return True if the disk has room for a run; on a full disk no run starts."""

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -238,16 +238,6 @@ class Archive:
         )
         return next((run for run in done if run.has_intact_result()), None)
 
-    def ahead_of(self, run: Run) -> int:
-        """Return the number of runs ahead of a run in this computer's queue."""
-        return sum(
-            other.where == LOCAL
-            and other.created < run.created
-            and other.queue == QUEUES[0]
-            and other.state == RunState.QUEUED
-            for other in self.runs()
-        )
-
     def _with_hash(self, key: str) -> list[Run]:
         with self._guard:
             self._refresh()
@@ -330,6 +320,7 @@ class Archive:
         where: str = LOCAL,
         cluster: Mapping[str, Any] | None = None,
         reuse: bool = True,
+        admit: Callable[[], object] = lambda: None,
     ) -> Run:
         """Submit a run. The keeper starts it: see `backend.keeper.election.ensure_keeper`.
 
@@ -379,7 +370,8 @@ class Archive:
         with self.submission_lock():
             same = self.find(key, where) if reuse else None
             if same is not None:
-                return self._join(same, queue)
+                return self._join(same, queue, owner)
+            admit()
             request = {
                 "id": secrets.token_hex(16),
                 "created": now(),
@@ -399,9 +391,11 @@ class Archive:
                 registry.get(settings.engine).check()
             return Run(self._make_folder(request))
 
-    def _join(self, run: Run, queue: str) -> Run:
+    def _join(self, run: Run, queue: str, owner: str) -> Run:
         if queue == QUEUES[0] and not run.finished:
             run.prioritise()
+            if owner != run.owner:
+                run.share()
         joined = Run(run.folder)
         joined.joined = True
         return joined

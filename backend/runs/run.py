@@ -95,6 +95,16 @@ class Run:
             return QUEUES[0]
         return self.request.get("queue", QUEUES[0])
 
+    @property
+    def owner(self) -> str:
+        """Hash that identifies the browser that submitted the run; empty for commands."""
+        return self.request.get("owner", "")
+
+    @property
+    def shared(self) -> bool:
+        """True if somebody other than its owner also waits for the run."""
+        return os.path.lexists(self.folder / "shared")
+
     # --- state and progress -----------------------------------------------------------------
 
     @property
@@ -160,6 +170,11 @@ class Run:
     def finish_requested(self) -> bool:
         """True if the run was asked to end early with a result."""
         return os.path.lexists(self.folder / "finish")
+
+    @property
+    def pause_requested(self) -> bool:
+        """True if the run was asked to make room for others."""
+        return os.path.lexists(self.folder / "pause")
 
     @property
     def interrupted(self) -> bool:
@@ -327,6 +342,14 @@ class Run:
         """Request an early end with a result, as soon as there are enough blocks for error bars."""
         if not self.finished:
             (self.folder / "finish").touch()
+
+    def pause(self) -> None:
+        """Ask the worker to save a checkpoint and exit; the run is queued again."""
+        (self.folder / "pause").touch()
+
+    def share(self) -> None:
+        """Record that somebody other than its owner also waits for the run."""
+        (self.folder / "shared").touch()
 
     def rename(self, name: str) -> None:
         """Change the display name of the run."""

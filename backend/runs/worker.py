@@ -5,7 +5,8 @@ All simulations are executed by workers, on this computer and on clusters. A wor
 
 - 0: the run has finished (done or cancelled), or it has another worker;
 - 1: the run failed, and ``failure.json`` gives the reason;
-- 75: the worker was interrupted (SIGTERM, as at shutdown), and the run is queued again.
+- 75: the worker was interrupted (SIGTERM, as at shutdown) or paused (by the file ``pause``), and
+  the run is queued again.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ class Watch(threading.Thread):
         """Wait for a request, give the engine time to stop, then end the process."""
         while self.request is None:
             signalled, _, _ = select.select([self._pipe], [], [], WATCH_SECONDS)
-            if signalled:
+            if signalled or self.worker.run.pause_requested:
                 self.request = "interrupt"
             elif self.worker.run.cancel_requested:
                 self.request = "cancel"
@@ -152,6 +153,7 @@ class Worker:
         if self.run.cancel_requested:
             return self.end_early("cancel")
         try:
+            (self.run.folder / "pause").unlink(missing_ok=True)  # it was for the last worker
             self.watch.start()
             self._begin()
             result = self._simulate()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
+
+from backend.system import InvalidInput
 
 NAME, HELP = "app", "open the page in a browser"
 
@@ -19,6 +22,7 @@ examples:
   nanoconf app --port 9000 --no-browser
   nanoconf app --host 0.0.0.0                         for others; with a token
   nanoconf app --allowed-host nanoconf.example.org    behind a proxy on this computer
+  nanoconf app --host 0.0.0.0 --teacher-token-file teacher.txt --max-length 10    for a class
 
 See docs/security.md."""
 
@@ -39,7 +43,22 @@ def add_options(parser: ArgumentParser) -> None:
         help="pages that may be open at the same time; others wait "
         "(default: NANOCONF_MAX_PAGES, or what half of the memory allows)",
     )
+    _add_limits(parser.add_argument_group("limits for those who open it"))
     _add_access(parser.add_argument_group("who may open the page"))
+    _add_people(parser.add_argument_group("who is at the page"))
+
+
+def _add_limits(group: _ArgumentGroup) -> None:
+    group.add_argument(
+        "--max-length",
+        metavar="NS",
+        help="longest simulation that the page accepts (default: NANOCONF_MAX_LENGTH, or 100)",
+    )
+    group.add_argument(
+        "--max-runs",
+        metavar="N",
+        help="unfinished runs that one browser may have (default: NANOCONF_MAX_RUNS, or any)",
+    )
 
 
 def _add_access(group: _ArgumentGroup) -> None:
@@ -71,6 +90,31 @@ def _add_access(group: _ArgumentGroup) -> None:
     )
 
 
+def _add_people(group: _ArgumentGroup) -> None:
+    group.add_argument(
+        "--teacher-token-file",
+        type=_token_file,
+        metavar="FILE",
+        help="offer the teacher's view of the class to those who enter the token or password in "
+        "this file (default: NANOCONF_TEACHER_TOKEN_FILE, or the token in NANOCONF_TEACHER_TOKEN)",
+    )
+    group.add_argument(
+        "--trusted-proxy",
+        action="extend",
+        default=[],
+        type=_proxies,
+        metavar="ADDRESS[,...]",
+        help="believe the names of users that proxies with these addresses pass in a header, e.g. "
+        "192.0.2.7 or 10.1.0.0/16",
+    )
+    group.add_argument(
+        "--user-header",
+        type=_header,
+        metavar="NAME",
+        help="the header (default: X-Forwarded-User); only with --trusted-proxy",
+    )
+
+
 def _pages(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
@@ -78,7 +122,7 @@ def _pages(text: str) -> int:
 
 
 def _host(text: str) -> str:
-    from nanoconf.gui.server.hosts import check_name
+    from nanoconf.gui.server.host_names import check_name
 
     try:
         return check_name(text)
@@ -95,16 +139,67 @@ def _ancestor(text: str) -> str:
         raise ArgumentTypeError(str(error)) from None
 
 
+def _token_file(path: str) -> str:
+    from nanoconf.gui.server.teacher import configured
+    from nanoconf.gui.server.tokens import TokenError
+
+    try:
+        configured(path)
+    except TokenError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return path
+
+
+def _proxies(text: str) -> list[str]:
+    from nanoconf.gui.server.proxies import check_proxy
+
+    try:
+        return [check_proxy(each.strip()) for each in text.split(",")]
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def _header(text: str) -> str:
+    from nanoconf.gui.server.proxies import check_header
+
+    try:
+        return check_header(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
 def execute(options: Namespace) -> int:
     """Serve the page until interrupted."""
     from nanoconf.gui.serve import Access, serve
 
+    if options.user_header and not options.trusted_proxy:
+        raise InvalidInput("user_header", options.user_header, "needs --trusted-proxy ADDRESS")
+    _set_limits(options)
     access = Access(
         allowed_hosts=tuple(options.allowed_host),
         frame_ancestors=tuple(options.frame_ancestors),
         token=options.token,
         no_token=options.no_token,
         max_pages=options.max_pages,
+        teacher_token_file=options.teacher_token_file or "",
+        trusted_proxies=tuple(options.trusted_proxy),
+        user_header=options.user_header or "",
     )
     serve(options.host, options.port, not options.no_browser, access)
     return 0
+
+
+def _set_limits(options: Namespace) -> None:
+    """Pass the limits to the kernels of the page, which inherit the environment."""
+    from backend.environment import MAX_LENGTH, MAX_RUNS, check_variable
+    from backend.system import InvalidInput
+
+    for name, variable in (("max_length", MAX_LENGTH), ("max_runs", MAX_RUNS)):
+        text = getattr(options, name)
+        if text is None:
+            continue
+        try:
+            check_variable(variable, text)
+        except InvalidInput as error:
+            raise InvalidInput(name, text, error.allowed) from None
+        os.environ[variable] = text

@@ -6,7 +6,6 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nanoconf.cli.options import add_json, add_output, print_json
@@ -19,7 +18,7 @@ NAME, HELP = "runs", "list simulations; show, cancel or remove one"
 
 DESCRIPTION = """\
 List the runs in the archive (NANOCONF_HOME), newest first, or show, cancel or remove individual
-runs. Listing them resumes runs that a crash or a restart of the computer has interrupted."""
+runs."""
 
 EXAMPLES = """\
 examples:
@@ -50,7 +49,6 @@ def add_options(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Carry out the action on each of the given runs."""
-    from backend.keeper.election import resume_runs
     from backend.runs.archive import Archive
     from backend.system import InvalidInput
 
@@ -59,8 +57,6 @@ def execute(options: Namespace) -> int:
         if options.ids:
             raise InvalidInput("runs", options.ids[0], "must be list, show, cancel or remove")
         _list(archive, options)
-        with suppress(InvalidInput, OSError):  # an archive that is only read has no keeper
-            resume_runs(archive)
         return 0
     if not options.ids:
         raise InvalidInput("id", "", "is missing: `nanoconf runs` lists the runs")
@@ -79,7 +75,9 @@ def _list(archive: Archive, options: Namespace) -> None:
         print_json([*map(as_json, found), *map(_damaged_as_json, damaged)])
         return
     if found:
-        print(aligned([COLUMNS, *(_row(run) for run in found)], left=len(COLUMNS)))
+        waiting = _waiting(archive, found)
+        rows = [_row(run, waiting.get(run.id, "")) for run in found]
+        print(aligned([COLUMNS, *rows], left=len(COLUMNS)))
     else:
         print(f"no runs in {archive.home}")
     for folder in damaged:
@@ -127,8 +125,18 @@ def _damaged_as_json(folder: DamagedFolder) -> dict[str, Any]:
     }
 
 
-def _row(run: Run) -> list[str]:
-    from backend.cluster.destination import status_in_words
+def _waiting(archive: Archive, found: list[Run]) -> dict[str, str]:
+    """Return the place of each run that is queued on this computer, by id."""
+    from backend.keeper.open_runs import waits
+    from backend.runs.run import LOCAL
+    from backend.runs.run_state import RunState
+
+    if not any(run.where == LOCAL and run.state == RunState.QUEUED for run in found):
+        return {}
+    return {wait.run.id: f"waiting: {wait.in_words()}" for wait in waits(archive)}
+
+
+def _row(run: Run, waiting: str) -> list[str]:
     from backend.runs.run_state import RunState
 
     state = run.state
@@ -139,8 +147,15 @@ def _row(run: Run) -> list[str]:
         run.created[:16].replace("T", " "),
         _system_in_words(run.system.to_dict()),
         _length(run),
-        _reason(run) or (status_in_words(run) if not run.finished else "") or run.name,
+        _reason(run) or (_place(run, waiting) if not run.finished else "") or run.name,
     ]
+
+
+def _place(run: Run, waiting: str) -> str:
+    """Status on a cluster, or the place in the line of this computer and the name."""
+    from backend.cluster.destination import status_in_words
+
+    return status_in_words(run) or ", ".join(filter(None, (waiting, run.name)))
 
 
 def _reason(run: Run) -> str:

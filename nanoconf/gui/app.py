@@ -19,13 +19,13 @@ from nanoconf.gui.links import Link
 from nanoconf.gui.server.notice import print_if_unprotected
 from nanoconf.gui.services import clusters
 from nanoconf.gui.services.debounce import Debounced
-from nanoconf.gui.services.identity import Identity
+from nanoconf.gui.services.visitor import Role, Visitor
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import EVERYONE, MINE, AppState
 from nanoconf.gui.tabs.bar import TabsPanel
 from nanoconf.gui.tabs.lessons.model import Lessons
 from nanoconf.gui.tabs.lessons.strip import LessonStrip
-from nanoconf.gui.tabs.registry import TABS, Tab
+from nanoconf.gui.tabs.registry import CLASS, TABS, Tab, with_class
 from nanoconf.gui.widgets.actions import ActionsPanel
 from nanoconf.gui.widgets.browser import Browser
 from nanoconf.gui.widgets.computing import ComputingPanel
@@ -56,9 +56,10 @@ class App:
     """
 
     def __init__(self, tabs: Iterable[Tab] = TABS) -> None:
-        self.state = AppState(tabs)
+        visitor = Visitor.of_process()
+        self.state = AppState(with_class(tabs) if visitor.role is Role.TEACHER else tabs)
         self._loop = asyncio.get_running_loop()
-        self.work = Work(self.state, post=self._post)
+        self.work = Work(self.state, post=self._post, visitor=visitor)
         self.lessons = Lessons(self.state)
         self.browser = Browser(self._opened, self.lessons.follow)
         self.widget = self._layout()
@@ -105,7 +106,7 @@ class App:
 
     def _opened(self, memory: dict[str, Any]) -> None:
         """Restore what this browser stored, once the page has loaded, and follow the address."""
-        self.work.identity = Identity.of_browser(memory)
+        self.work.identify(memory)
         self.state.restore(memory.get("texts"))
         self.state.whose_runs = MINE if clusters.shared() else EVERYONE
         self.state.restore_view(memory)
@@ -115,7 +116,10 @@ class App:
         self.work.answers.refresh()  # predicts as soon as the model is loaded
         self.work.resume(str(memory.get("run", "")) if not link.given else "", link.run)
         self.work.calibrate()
-        self.work.watch_archive()
+        if self.work.identity.teacher:
+            self.state.tab = CLASS  # it lists what others would be offered to watch
+        else:
+            self.work.watch_archive()
 
     def _follow_link(self, memory: dict[str, Any]) -> Link:
         """Follow the query of the address; only once, so that what it fixes stays fixed."""

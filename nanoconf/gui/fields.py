@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from bisect import bisect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
-from backend.inputs import SYSTEM, Input
+from backend.environment import maximum_length
+from backend.inputs import SYSTEM, Input, InvalidInput
 from backend.settings import SETTINGS
 
 NUMBER = re.compile(r"[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?")
@@ -159,6 +161,17 @@ TARGET = _field(SETTINGS["target_error"], unit="%", low=0.02, high=50.0)
 """Fields of the run settings; the error is in percent."""
 
 
+def duration_field() -> Field:
+    """Return the field of the simulation length, up to the maximum of this page."""
+    maximum = None
+    with contextlib.suppress(InvalidInput):  # reported when a simulation is submitted
+        maximum = maximum_length()
+    if maximum is None or maximum >= DURATION.high:
+        return DURATION
+    low, default = (min(each, maximum) for each in (DURATION.low, DURATION.default or maximum))
+    return replace(DURATION, low=low, default=default, high=maximum)
+
+
 def system_fields() -> tuple[Field, ...]:
     """Return the fields of the physical system."""
     return _system_fields(tuple(SYSTEM.values()))
@@ -186,7 +199,7 @@ class Fields(Mapping[str, Field]):
         return len(self._all())
 
     def _all(self) -> tuple[Field, ...]:
-        return (*system_fields(), DURATION, TARGET)
+        return (*system_fields(), duration_field(), TARGET)
 
 
 FIELDS = Fields()

@@ -18,7 +18,7 @@ from nanoconf.gui.tabs.registry import RENAMED, TABS, Tab, slug
 
 TAB, RUN, FIX, HIDE = "tab", "run", "fix", "hide"
 
-NOT_OURS = ("token", "ticket", "template", "theme")
+NOT_OURS = ("token", "ticket", "teacher", "template", "theme")
 """Keys of the server and of Voila; they may be secret and are never repeated."""
 
 LONGEST = 2000

@@ -14,7 +14,7 @@ from typing import Any
 
 from backend.keeper.learning import retrain_after
 from nanoconf.gui.folders import check_folders
-from nanoconf.gui.server.hosts import address
+from nanoconf.gui.server.host_names import address
 
 PROTECTED = {
     "Voila": {"identity_provider_class": "nanoconf.gui.server.gate.Gate"},
@@ -43,6 +43,12 @@ class Access:
         Never ask for a token.
     max_pages : int, optional
         Number of pages; by default half of the memory is used.
+    teacher_token_file : str
+        File with the token of the teacher's view.
+    trusted_proxies : tuple of str
+        Addresses of proxies that pass the name of the user.
+    user_header : str
+        Header in which they pass it.
     """
 
     allowed_hosts: tuple[str, ...] = ()
@@ -50,6 +56,9 @@ class Access:
     token: bool = False
     no_token: bool = False
     max_pages: int | None = None
+    teacher_token_file: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    user_header: str = ""
 
     def settings(self) -> dict[str, dict[str, Any]]:
         """Return these options as a configuration of Voila; what is not given stays open."""
@@ -58,6 +67,9 @@ class Access:
             "frame_ancestors": list(self.frame_ancestors),
             "ask_token": self.token,
             "no_token": self.no_token,
+            "teacher_token_file": self.teacher_token_file,
+            "trusted_proxies": list(self.trusted_proxies),
+            "user_header": self.user_header,
         }
         kernels = {"max_pages": self.max_pages}
         return {"Gate": _given(gate), "PageKernels": _given(kernels)}

@@ -25,6 +25,7 @@ from nanoconf.gui.status import Status, current_status, outcome
 from nanoconf.gui.tabs.registry import POSITIVE, PREDICTION, RENAMED, TABS, Tab
 
 if TYPE_CHECKING:
+    from backend.keeper.open_runs import Wait
     from backend.profiles.charge import ChargeProfile
     from backend.profiles.density import SlitProfiles
     from backend.sampling.result import Progress, SimulationResult
@@ -62,8 +63,8 @@ class Simulation:
         True if it was done before it was requested on this page.
     progress : Progress or None
         Its progress; None before it starts and when it is done.
-    ahead : int
-        Number of runs ahead of it in the queue for a free processor.
+    wait : Wait or None
+        Its place in the line for a free processor; None if it is not queued, or not known yet.
     profiles : SlitProfiles or None
         The profiles so far, or those of the result.
     charge : ChargeProfile or None
@@ -91,7 +92,7 @@ class Simulation:
     joined: bool = False
     stored: bool = False
     progress: Progress | None = None
-    ahead: int = 0
+    wait: Wait | None = None
     profiles: SlitProfiles | None = None
     charge: ChargeProfile | None = None
     result: SimulationResult | None = None

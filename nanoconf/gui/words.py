@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from backend.engines.run_time import in_words as duration
 from backend.inputs import SYSTEM
 from backend.runs.run_state import RunState
 from nanoconf.gui.fields import FIELDS, WITHOUT_FIELD
@@ -13,6 +14,7 @@ from nanoconf.gui.services.identity import Submitter
 
 if TYPE_CHECKING:
     from backend.inputs import Range
+    from backend.keeper.open_runs import Wait
     from backend.runs.run import Run
     from backend.settings import RunSettings
     from backend.system import InvalidInput, SlitSystem
@@ -65,17 +67,6 @@ def nanoseconds(time: float) -> str:
     return f"{float(f'{time:.3g}'):g} ns"
 
 
-def duration(seconds: float) -> str:
-    """Format an estimated time, rounded to its accuracy."""
-    if seconds < 1.5:
-        return "1 s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
 def percent(share: float) -> str:
     """Format a relative error with two significant digits."""
     return f"{100 * share:.2g} %"
@@ -121,7 +112,7 @@ def _status(simulation: Simulation, phase: RunPhase, stale: bool) -> str:
     if simulation.where:
         return _on_cluster(simulation)
     if simulation.state == RunState.QUEUED:
-        return _waiting(simulation.ahead)
+        return _waiting(simulation.wait, simulation.progress)
     return _running(simulation.progress)
 
 
@@ -160,9 +151,12 @@ def _cancelled(simulation: Simulation, stale: bool) -> str:
     return "Cancelled. The partial profile stays on screen; press Run to start over."
 
 
-def _waiting(ahead: int) -> str:
-    place = f"{plural(ahead, 'run')} ahead" if ahead else "next in line"
-    return f"Waiting for a free processor: {place} …"
+def _waiting(wait: Wait | None, progress: Any) -> str:
+    place = "next in line" if wait is None else wait.in_words()
+    text = f"Waiting for a free processor: {place}"
+    if progress is not None and progress.fraction >= 0.005:
+        text += f"; {100 * progress.fraction:.0f} % simulated so far"
+    return f"{text} …"
 
 
 def _on_cluster(simulation: Simulation) -> str:

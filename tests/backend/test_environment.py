@@ -14,6 +14,8 @@ from backend.runs.archive import Archive, default_home
     [
         ("NANOCONF_CORES", ("", "0", "-1", "two", "1.5", "²", "9" * 400, "9" * 5000, " ")),
         ("NANOCONF_RETRAIN_AFTER", ("", "-1", "x", "9" * 5000)),
+        ("NANOCONF_MAX_LENGTH", ("", "0", "-1", "nan", "inf", "1001", "ten", "9" * 400)),
+        ("NANOCONF_MAX_RUNS", ("", "0", "-1", "1.5", "x", "9" * 5000)),
         ("NANOCONF_CHECKPOINT_SECONDS", ("", "-1", "nan", "inf", "soon")),
         ("NANOCONF_HOME", ("", "a\nb", "\x1b[31m", "\udcff", "~nobody-of-that-name/x")),
         ("NANOCONF_MODELS", ("", "a\rb", "~nobody-of-that-name/x")),
@@ -66,6 +68,10 @@ def test_the_fingerprint_depends_on_everything_that_affects_a_keeper(monkeypatch
     before = fingerprint()
     monkeypatch.setenv("NANOCONF_HOME", "/another/value")
     monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("NANOCONF_MAX_LENGTH", "10")  # these concern the page only
+    monkeypatch.setenv("NANOCONF_MAX_RUNS", "2")
+    monkeypatch.setenv("NANOCONF_GATE", "1")  # set in the kernels of the page
+    monkeypatch.setenv("NANOCONF_TOKEN", "secret")
     assert fingerprint() == before
     monkeypatch.setattr("sys.prefix", "/another/python")
     assert fingerprint() != before

@@ -17,7 +17,7 @@ from nanoconf.gui.services.identity import Identity
 from nanoconf.gui.tabs.registry import CHARGE, NEGATIVE, POSITIVE, TABS
 from tests.support.browser import SEEN, SHORT, Window, same
 from tests.support.desk import held_by, write_config
-from tests.support.homes import until
+from tests.support.homes import PATIENCE, until
 
 NUMBERS = {
     "Confinement length h (nm)": ("3.00", "must be a number between 0.6 and 30 nm"),
@@ -362,3 +362,9 @@ def test_another_browser_can_watch_the_run_but_not_take_it_over(browser, server,
     stored = Archive(server.home).get(run_id)
     assert Identity.of_browser({"key": key}).owns(stored) and key not in str(stored.request)
     until(lambda: len(server.kernels()) == 1, "the closed page's kernel to end")
+
+
+def test_tools_that_automate_a_browser_may_evaluate_text_on_this_computer(server, window):
+    server.start()
+    window.open()
+    window.page.wait_for_function("document.title.length > 0", timeout=1000 * PATIENCE)

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from backend.keeper.election import ensure_keeper
+from backend.locks import Lock
 from backend.poisson_boltzmann import poisson_boltzmann
 from backend.profiles.charge import ChargeProfile
 from backend.runs.archive import Archive
@@ -397,25 +398,28 @@ def test_a_simulation_ends_at_the_target_error(server, window):
 
 @pytest.mark.long
 @pytest.mark.own_server
-def test_queued_simulations_show_their_position(browser, server, window, monkeypatch):
+def test_queued_simulations_show_their_position_and_take_turns(
+    browser, server, window, monkeypatch
+):
     monkeypatch.setenv("NANOCONF_CORES", "1")
     server.start()
     first = Archive(server.home).submit(SlitSystem(salt_concentration=0.4), LONG)
-    ensure_keeper(server.home)
-    second, third = pages = [window.open(), Window(browser, server).open()]
-    waiting = "Waiting for a free processor: "
-    places = (waiting + "next in line", waiting + "1 run ahead")
-    for page, concentration, place in zip(pages, ("0.6", "0.7"), places, strict=True):
-        page.paste("Salt concentration c (M)", concentration)
-        page.paste("Simulation length (ns)", "100")
-        page.button("Run").click()
-        page.wait_for_status(place)
-    second.picture("queued")
-    first.cancel()
+    with Lock(first.folder / "worker.lock"):  # a worker that does not make room
+        ensure_keeper(server.home)
+        second, third = pages = [window.open(), Window(browser, server).open()]
+        waiting = "Waiting for a free processor: "
+        places = (waiting + "next in line, about", waiting + "1 run ahead, about")
+        for page, concentration, place in zip(pages, ("0.6", "0.7"), places, strict=True):
+            page.paste("Salt concentration c (M)", concentration)
+            page.paste("Simulation length (ns)", "100")
+            page.button("Run").click()
+            page.wait_for_status(place)
+        second.picture("queued")
+        first.cancel()
     second.wait_for_status("Simulating:")
-    third.wait_for_status(waiting + "next in line")
-    second.button("Cancel").click()
     third.wait_for_status("Simulating:")
+    second.wait_for_status(waiting + "next in line")
+    second.wait("/% simulated so far/.test(document.querySelector('.nc-status').innerText)")
     third.close()
     assert third.trouble == []
 

@@ -206,8 +206,8 @@ class Window:
     def wait(self, condition: str) -> None:
         """Wait until a JavaScript expression holds.
 
-        The page's Content-Security-Policy forbids Playwright's `wait_for_function`, which evaluates
-        text in the page.
+        With a token, the page's Content-Security-Policy forbids Playwright's `wait_for_function`,
+        which evaluates text in the page.
         """
         until(lambda: self._holds(condition), condition)
 

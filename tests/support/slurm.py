@@ -324,12 +324,14 @@ class SlurmCluster:
     def freeze_connections(self) -> None:
         """All connections stay open and silent. New ones are not concerned."""
         for process in self._connections():
-            process.suspend()
+            with suppress(psutil.NoSuchProcess):  # one that has just logged in ends
+                process.suspend()
 
     def thaw_connections(self) -> None:
         """Frozen connections go on."""
         for process in self._connections():
-            process.resume()
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
     def stop_sshd(self) -> None:
         """New connections are refused. Those that are open stay."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import re
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,15 @@ class Answer:
         return self.headers.get("Set-Cookie", "").partition(";")[0]
 
 
+def free_port() -> int:
+    """Return a free port below those that the system gives to the connections of kernels."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 @dataclass
 class WebServer:
     """A server of the page in its own process.
@@ -73,9 +83,7 @@ class WebServer:
     folder: Path = ROOT
 
     def __post_init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://localhost:{self.port}/"
         self.home.mkdir(parents=True, exist_ok=True)
         self.log = self.home / "server.log"
@@ -112,7 +120,7 @@ class WebServer:
         assert self.process.poll() is None, self.output
         try:
             return self.get(ASSET).status == 200
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     @property
@@ -124,12 +132,29 @@ class WebServer:
     def kernels(self) -> list[psutil.Process]:
         return [each for each in processes_of(self.home) if "ipykernel_launcher" in cmdline(each)]
 
+    def environment_of(self, kernel: str) -> dict[str, str]:
+        """Return the environment with which a kernel was started."""
+        (process,) = [each for each in self.kernels if kernel in cmdline(each)]
+        return process.environ()
+
     # --- requests ---------------------------------------------------------------------------
 
     @contextmanager
-    def asking(self, path: str, method: str = "GET", body: str | None = None, **headers: str):
-        """Send a request; header names have underscores for hyphens."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=homes.PATIENCE)
+    def asking(
+        self,
+        path: str,
+        method: str = "GET",
+        body: str | None = None,
+        source: str = "",
+        **headers: str,
+    ):
+        """Send a request from an address; header names have underscores for hyphens."""
+        connection = http.client.HTTPConnection(
+            "127.0.0.1",
+            self.port,
+            timeout=homes.PATIENCE,
+            source_address=(source, 0) if source else None,
+        )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             connection.request(method, path, body, named)
@@ -137,8 +162,8 @@ class WebServer:
         finally:
             connection.close()
 
-    def get(self, path: str = "/", method: str = "GET", body: str | None = None, **headers: str):
-        with self.asking(path, method, body, **headers) as connection:
+    def get(self, path: str = "/", method: str = "GET", body: str | None = None, **options: str):
+        with self.asking(path, method, body, **options) as connection:
             answer = connection.getresponse()
             text = answer.read().decode("utf-8", "replace")
             return Answer(answer.status, dict(answer.getheaders()), text)

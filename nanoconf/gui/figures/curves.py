@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nanoconf.gui.figures.plots import MD, Chart, Curve
+from nanoconf.gui.figures.plots import Chart, Curve
 from nanoconf.gui.figures.theme import FAMILY_LINES, FAMILY_POINTS, LINES, POINTS, Theme
 from nanoconf.surrogate.band import HALF_WIDTH
 
@@ -30,7 +30,7 @@ def _curve(axes: Axes, curve: Curve, theme: Theme, shades: list[float]) -> list[
     if curve.kind == "bars":
         return _bars(axes, curve, theme)
     member = None if curve.shade is None else shades.index(curve.shade)
-    if curve.source == MD:
+    if curve.as_points:
         marker = POINTS[curve.species] if member is None else _nth(FAMILY_POINTS, member)
         return _points(axes, curve, theme, marker)
     style = LINES[curve.source, curve.species] if member is None else _nth(FAMILY_LINES, member)
@@ -39,6 +39,8 @@ def _curve(axes: Axes, curve: Curve, theme: Theme, shades: list[float]) -> list[
 
 def _name(curve: Curve) -> str:
     """Return the label of a curve; matplotlib hides labels that start with an underscore."""
+    if not curve.listed:
+        return "_"
     return f" {curve.label}" if curve.label.startswith("_") else curve.label
 
 
@@ -91,7 +93,7 @@ def _line(axes: Axes, curve: Curve, theme: Theme, style: Any) -> list[Artist]:
         curve.y,
         color=colour,
         linestyle=style,
-        lw=2,
+        lw=1 if curve.kind == "line" else 2,
         marker="o" if curve.second else "",
         markevery=max(1, len(curve.x) // DOTS),
         alpha=alpha,

@@ -46,7 +46,9 @@ def note(chart: Chart) -> str:
 
 def _chart(chart: Chart) -> str:
     axes = f"{_axis(chart.y_label)} against {_lower_first(_axis(chart.x_label))}"
-    curves = [f"{curve.label}: {_curve(chart, curve)}" for curve in chart.curves]
+    curves = [f"{curve.label}: {_curve(chart, curve)}" for curve in chart.curves if curve.listed]
+    more = len(chart.curves) - len(curves)
+    curves += [f"{more} more curves"] if more else []
     lines = [_line(chart, line) for line in chart.lines]
     return ". ".join([axes, "; ".join([*curves, *lines])])
 

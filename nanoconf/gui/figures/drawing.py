@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nanoconf.gui.figures.curves import draw_curves, remove
 from nanoconf.gui.figures.limits import Limits, kept_limits, set_limits
-from nanoconf.gui.figures.plots import MD, Chart, Curve, Plot
+from nanoconf.gui.figures.plots import Chart, Curve, Plot
 from nanoconf.gui.figures.room import EDGE, Cell, arrange, cells
 from nanoconf.gui.figures.slit import draw_markers, draw_note, draw_walls, draw_zero
 from nanoconf.gui.figures.text import POINT, widest, wrapped
@@ -63,7 +63,7 @@ def _entry(curve: Curve) -> tuple[Any, ...]:
     banded = curve.error is not None
     return (
         *(curve.label, curve.source, curve.species, curve.stale, curve.shade),
-        *(curve.kind, curve.second, curve.converged, banded),
+        *(curve.kind, curve.listed, curve.second, curve.converged, banded),
     )
 
 
@@ -189,7 +189,7 @@ def _family_entries(
     """Shorten the legend of a family of simulations: remarks explain bars and hollow points."""
     from matplotlib.lines import Line2D
 
-    family = [curve for curve in chart.curves if curve.source == MD and curve.shade is not None]
+    family = [curve for curve in chart.curves if curve.as_points and curve.shade is not None]
     if not family:
         return handles, names
     shades = {curve.shade for curve in family if curve.converged}

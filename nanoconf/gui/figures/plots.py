@@ -55,8 +55,11 @@ class Curve:
         True for the second curve of a pair, which is drawn like the first but with markers.
     converged : bool
         False for simulations that have not converged, which are drawn as hollow points.
-    kind : {"", "bars"}
-        Bars start at zero and are centred on x.
+    kind : {"", "bars", "line"}
+        Bars start at zero and are centred on x. A thin line replaces the points of one result among
+        many.
+    listed : bool
+        False if the legend and the description omit the curve.
     bar_width : float
         Width of the bars, in the units of x.
     """
@@ -72,7 +75,13 @@ class Curve:
     second: bool = False
     converged: bool = True
     kind: str = ""
+    listed: bool = True
     bar_width: float = 1.0
+
+    @property
+    def as_points(self) -> bool:
+        """True if the curve is drawn as points."""
+        return self.source == MD and not self.kind
 
     def marked_stale(self) -> Curve:
         """Return the curve, marked as belonging to different inputs."""

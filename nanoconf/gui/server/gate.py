@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from typing import Any
+from urllib.parse import urlencode
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import IdentityProvider, User
@@ -14,14 +15,17 @@ from tornado.web import RequestHandler
 from traitlets import Bool, Callable, List, TraitError, Unicode, default, validate
 
 from nanoconf.gui.server import headers, routes, tokens
-from nanoconf.gui.server.hosts import (
+from nanoconf.gui.server.host_names import (
     address,
     check_name,
     is_loopback,
 )
 from nanoconf.gui.server.notice import GATE
 from nanoconf.gui.server.plain import PlainErrors, answer_page
+from nanoconf.gui.server.proxies import USER_HEADER, TrustedProxies, check_header, check_proxy
+from nanoconf.gui.server.teacher import Teacher, take_token
 from nanoconf.gui.services.clusters import SHARED
+from nanoconf.gui.services.visitor import Role, Visitor
 
 ALLOWED_HOSTS, FRAME_ANCESTORS = "NANOCONF_ALLOWED_HOSTS", "NANOCONF_FRAME_ANCESTORS"
 
@@ -41,10 +45,17 @@ class LoginHandler(PlainErrors, LoginFormHandler):
         answer_page(
             self,
             "login.html",
-            next_address=self.get_argument("next", self.base_url),
-            refused=message is not None,
+            action=f"{self.base_url}login?{urlencode({'next': self._next_address()})}",
+            title="A token is needed",
+            words="Open the address that the server has printed, or enter its token.",
+            label="Token",
+            button="Open the page",
+            refused="" if message is None else "This is not the token of this server.",
             xsrf=self.xsrf_form_html(),
         )
+
+    def _next_address(self) -> str:
+        return self.get_argument("next", self.base_url)
 
     @allow_unauthenticated
     async def post(self) -> None:
@@ -65,6 +76,13 @@ class Gate(IdentityProvider):
         Origins of pages that may show this one in a frame.
     ask_token, no_token : bool
         Ask for a token on this computer, too; never ask for one.
+    teacher_token_file : str
+        File with the teacher's token; by default as in the environment. Without a token there is no
+        teacher's view.
+    trusted_proxies : list of str
+        Addresses of proxies that pass the name of the user, and networks of such addresses.
+    user_header : str
+        Header in which they pass it.
     on_start : callable, optional
         Receives the address of the page when the server listens.
     """
@@ -73,6 +91,9 @@ class Gate(IdentityProvider):
     frame_ancestors = List(Unicode(), config=True)
     ask_token = Bool(False, config=True)
     no_token = Bool(False, config=True)
+    teacher_token_file = Unicode(config=True)
+    trusted_proxies = List(Unicode(), config=True)
+    user_header = Unicode(USER_HEADER, config=True)
     on_start = Callable(None, allow_none=True, config=True)
 
     def __init__(self, **options: Any):
@@ -81,9 +102,12 @@ class Gate(IdentityProvider):
         try:
             super().__init__(**options)
             self._choose_token(voila_token)
+            self.teacher = self._make_teacher()
             _ = self.allowed_hosts, self.frame_ancestors  # checks the variables now
         except (TraitError, tokens.TokenError) as error:
             raise SystemExit(str(error)) from None
+        self._proxies = TrustedProxies(self.trusted_proxies, self.user_header)
+        Visitor.of_process()  # no kernel inherits the visitor of this process
         self.cookie_options = {"samesite": "Lax", **self.cookie_options}
         os.environ[GATE] = "1"  # inherited by the kernels
         if self.is_public:
@@ -105,6 +129,14 @@ class Gate(IdentityProvider):
     def _check_ancestors(self, proposal: Any) -> list[str]:
         return _each(headers.check_ancestor, proposal["value"])
 
+    @validate("trusted_proxies")
+    def _check_proxies(self, proposal: Any) -> list[str]:
+        return _each(check_proxy, proposal["value"])
+
+    @validate("user_header")
+    def _check_header(self, proposal: Any) -> str:
+        return _each(check_header, [proposal["value"]])[0]
+
     # --- who may open the page ----------------------------------------------------------------
 
     @property
@@ -119,7 +151,7 @@ class Gate(IdentityProvider):
     @property
     def behind_proxy(self) -> bool:
         """True if a proxy or gateway on the way knows the visitor's protocol and address."""
-        return bool(self.allowed_hosts) or self.no_token
+        return self.no_token or bool(self.allowed_hosts or self.trusted_proxies)
 
     def _choose_token(self, voila_token: str) -> None:
         """Use the configured token, or Voila's, or a new one if one is needed."""
@@ -129,6 +161,19 @@ class Gate(IdentityProvider):
         if self._is_new:
             token = tokens.new_token()
         self.token = "" if self.no_token else token
+
+    def _make_teacher(self) -> Teacher | None:
+        token = take_token(self.teacher_token_file)
+        if token and token == self.token:
+            raise tokens.TokenError("The token of the teacher must differ from that of the page.")
+        return Teacher(token) if token else None
+
+    def visitor(self, handler: RequestHandler) -> Visitor:
+        """Return the person whose browser sends a request, as far as this server knows."""
+        role = Role.NONE
+        if self.teacher is not None:
+            role = Role.TEACHER if self.teacher.is_at(handler) else Role.STUDENT
+        return Visitor(self._proxies.user_of(handler.request), role)
 
     def _announce(self) -> None:
         """Print the address, with the token if it is new."""

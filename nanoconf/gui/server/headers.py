@@ -26,6 +26,10 @@ PAGE = {
 }
 """Content-Security-Policy of the page. Every exception is listed in docs/security.md."""
 
+AUTOMATED = {**PAGE, "script-src": PAGE["script-src"] + " 'unsafe-eval'"}
+"""Policy of the page if only this computer can open it, without a token. Tools that automate a
+browser evaluate text in the page (``wait_for_function`` of Playwright)."""
+
 PLAIN = {
     "default-src": "'none'",
     "script-src": "'nonce-{nonce}'",

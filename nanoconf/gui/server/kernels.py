@@ -18,6 +18,7 @@ from tornado.web import Finish
 from traitlets import Float, Integer, default
 
 from nanoconf.gui.server.places import Places
+from nanoconf.gui.services.visitor import Visitor
 
 MAX_PAGES = "NANOCONF_MAX_PAGES"
 
@@ -52,11 +53,14 @@ class Load(Protocol):
         True once the browser has closed the connection.
     died : asyncio.Event
         To be set when the kernel has died.
+    visitor : Visitor
+        Whose browser it is.
     """
 
     kernel_id: str
     gone: bool
     died: asyncio.Event
+    visitor: Visitor
 
 
 def memory() -> float:
@@ -147,6 +151,7 @@ class PageKernels(AsyncMappingKernelManager):
         if load.gone:
             raise Finish
         load.kernel_id = options["kernel_id"] = str(uuid.uuid4())
+        options["env"] = {**options["env"], **load.visitor.environment()}
         await super().start_kernel(**options)
         if load.gone:
             raise Finish

@@ -12,9 +12,10 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import HTTPError, authenticated
 from voila.tornado.handler import TornadoVoilaHandler
 
-from nanoconf.gui.server import headers
 from nanoconf.gui.server.places import POLL_SECONDS, RESERVED_SECONDS
 from nanoconf.gui.server.plain import PlainErrors, answer_page, set_policy
+from nanoconf.gui.server.teacher import QUERY, ask
+from nanoconf.gui.services.visitor import NOBODY, Role
 
 TICKET = "nanoconf-place"
 LONGEST_TICKET = 64
@@ -39,6 +40,7 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
 
     kernel_id = ""
     gone = False
+    visitor = NOBODY
 
     def initialize(self, **options: Any) -> None:
         """Start without a kernel."""
@@ -51,6 +53,11 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
         if "token" in self.request.query_arguments:
             self.redirect(without_token(self.request.uri or "/"))
             return
+        gate: Any = self.identity_provider
+        self.visitor = gate.visitor(self)
+        if QUERY in self.request.query_arguments and self.visitor.role is Role.STUDENT:
+            ask(self)
+            return
         kernels: Any = self.kernel_manager
         if not kernels.places.enter(self.get_cookie(TICKET)):
             self._show_queue()
@@ -58,7 +65,7 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
         if self.get_cookie(TICKET):
             self.clear_cookie(TICKET, path=self.base_url)
         self.nonce = secrets.token_urlsafe(16)
-        set_policy(self, headers.PAGE, self.nonce)
+        set_policy(self, self.settings["page_policy"], self.nonce)
         async with kernels.loading(self):
             await self._load()
 
@@ -91,6 +98,10 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
         if nonce and isinstance(chunk, str):
             chunk = SCRIPT.sub(f'<script nonce="{nonce}"', chunk)
         super().write(chunk)
+
+    def should_use_rendered_notebook(self, *arguments: Any) -> bool:
+        """Return True if a kernel that was started in advance will do: it knows no visitor."""
+        return self.visitor == NOBODY and super().should_use_rendered_notebook(*arguments)
 
     def on_connection_close(self) -> None:
         """Note that nobody waits for the page; its kernel ends once its cell has been executed."""

@@ -14,11 +14,12 @@ from tornado.routing import HostMatches, Rule
 
 from nanoconf.gui.server import headers
 from nanoconf.gui.server.frames import MAX_BYTES
-from nanoconf.gui.server.hosts import ForeignHost, foreign_hosts, is_loopback, is_wildcard
+from nanoconf.gui.server.host_names import ForeignHost, foreign_hosts, is_loopback, is_wildcard
 from nanoconf.gui.server.page import PageHandler, QueueHandler
 from nanoconf.gui.server.plain import PlainHandler
 from nanoconf.gui.server.queries import MAX_HEADER_BYTES, accept_any_query
 from nanoconf.gui.server.socket import PageSocket
+from nanoconf.gui.server.teacher import TeacherHandler
 
 if TYPE_CHECKING:
     from nanoconf.gui.server.gate import Gate
@@ -73,6 +74,7 @@ def put_before_voila(voila: Any, gate: Gate) -> None:
         frame_ancestors=gate.frame_ancestors,
         headers=common,
         log_function=log_unexpected,
+        page_policy=headers.PAGE if gate.token or gate.is_public else headers.AUTOMATED,
         login_url=url_path_join(voila.base_url, "login"),
         static_path=DEFAULT_STATIC_FILES_PATH,  # of jupyter_server's error pages
         websocket_max_message_size=MAX_BYTES,
@@ -100,7 +102,9 @@ def _handlers(voila: Any, gate: Gate) -> list[tuple[Any, ...]]:
         "voila_configuration": voila.voila_configuration,
     }
     here = functools.partial(url_path_join, voila.server_url)
+    teacher = {"teacher": gate.teacher}
     return [
+        *([(here("/teacher"), TeacherHandler, teacher)] if gate.teacher else []),
         (here("/"), PageHandler, page),
         (here("/queue"), QueueHandler),
         (here("/login"), gate.login_handler_class),

@@ -58,10 +58,9 @@ class TimeEstimate:
 
 def _slowdown(run: Run) -> float | None:
     """Return the ratio of measured to estimated time per step; None if not recorded."""
-    from backend.engines.run_time import seconds_per_step
+    from backend.engines.run_time import slowdown
 
     timings = run.result().summary.timings
     if timings is None or not timings.steps_per_second:
         return None
-    parallel = min(run.settings.replicas, cores())
-    return parallel / timings.steps_per_second / seconds_per_step(run.system, run.settings)
+    return slowdown(run.system, run.settings, cores(), timings.steps_per_second)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from backend import environment
 from backend.runs.archive import RUN_ID, UnknownRun
 from backend.system import InvalidInput
 from nanoconf.gui.services import clusters
@@ -17,6 +18,7 @@ from nanoconf.gui.services.identity import Identity, Submitter
 if TYPE_CHECKING:
     from backend.runs.archive import Archive
     from backend.runs.run import Run
+    from backend.settings import RunSettings
     from nanoconf.gui.state import Simulation
 
 LONGEST_NAME = 120
@@ -39,6 +41,8 @@ class Action(StrEnum):
 
 FOR_EVERYONE = frozenset({Action.OPEN, Action.CITE})
 """Actions that do not change a run; all others are for its owner."""
+
+TEACHERS_ONLY = "Only the teacher may see and clear the runs of the class."
 
 COMMANDS = {Action.CANCEL: "nanoconf runs cancel", Action.DELETE: "nanoconf runs remove"}
 """Commands for the actions on runs that were submitted from the command line."""
@@ -95,6 +99,40 @@ def permitted(archive: Archive, identity: Identity, action: Action, run_id: str)
     return run
 
 
+def check_teacher(identity: Identity) -> None:
+    """Check that the person at the page is a teacher.
+
+    Raises
+    ------
+    NotAllowed
+        It is anyone else.
+    """
+    if not identity.teacher:
+        raise NotAllowed(TEACHERS_ONLY)
+
+
+def of_class(run: Run) -> bool:
+    """Return True if a run belongs to the class: if a browser submitted it, and not a command."""
+    return bool(run.request.get("owner"))
+
+
+def clearable(archive: Archive, identity: Identity, run_id: str) -> Run:
+    """Return a run of the class, which a teacher may cancel and delete.
+
+    Raises
+    ------
+    NotAllowed
+        The person at the page is not a teacher, or the run does not belong to the class.
+    UnknownRun
+        There is no such run.
+    """
+    check_teacher(identity)
+    run = archive.get(run_id)
+    if not of_class(run):
+        raise NotAllowed(refusal(Action.DELETE, run.id, Submitter.COMMAND))
+    return run
+
+
 def checked_name(name: str) -> str:
     """Return the name of a run on one line.
 
@@ -108,6 +146,37 @@ def checked_name(name: str) -> str:
         allowed = f"must have at most {LONGEST_NAME} characters"
         raise InvalidInput("name", f"{name[:20]}…", allowed)
     return name
+
+
+def check_length(settings: RunSettings) -> None:
+    """Check that a simulation is not too long for this page.
+
+    Raises
+    ------
+    InvalidInput
+        It is longer than ``NANOCONF_MAX_LENGTH``, or that variable is invalid.
+    """
+    maximum = environment.maximum_length()
+    if maximum is not None and settings.duration_ns > maximum:
+        allowed = f"must be at most {maximum:g} ns on this page"
+        raise InvalidInput("simulation length", settings.duration_ns, allowed)
+
+
+def check_unfinished(identity: Identity, archive: Archive) -> None:
+    """Check that the person at the page may submit one more run.
+
+    Raises
+    ------
+    InvalidInput
+        ``NANOCONF_MAX_RUNS`` runs of this browser are unfinished, or that variable is invalid.
+    """
+    maximum = environment.whole_number(environment.MAX_RUNS)
+    if maximum is None:
+        return
+    unfinished = sum(identity.owns(run) and not run.finished for run in archive.runs())
+    if unfinished >= maximum:
+        allowed = f"the limit is {maximum}; wait until one has finished, or cancel one in Runs"
+        raise InvalidInput("unfinished runs of this browser", unfinished, allowed)
 
 
 def check_cluster(place: clusters.Place, archive: Archive) -> None:

@@ -46,10 +46,17 @@ class RunRequests:
         session = self._session
         try:
             where: dict[str, Any] = {}
+            permissions.check_length(settings)
             if place is not None:
                 permissions.check_cluster(place, session.archive)
                 settings, where = place.applied(system, settings)
-            run = session.archive.submit(system, settings, owner=session.identity.owner, **where)
+            run = session.archive.submit(
+                system,
+                settings,
+                owner=session.identity.owner,
+                admit=lambda: permissions.check_unfinished(session.identity, session.archive),
+                **where,
+            )
             ensure_keeper(session.archive.home)
         except Exception as error:
             self._fail("The simulation could not be started", error)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from backend.runs.archive import Archive
 from nanoconf.gui.services import permissions
-from nanoconf.gui.services.identity import Identity
+from nanoconf.gui.services.visitor import NOBODY, Visitor
 
 if TYPE_CHECKING:
     from backend.runs.run import Run
@@ -35,9 +35,13 @@ class Session:
         The archive of runs; by default that of ``NANOCONF_HOME``.
     post : callable
         Schedules a function on the main thread.
+    visitor : Visitor
+        Person at the page, as verified by the server.
 
     Attributes
     ----------
+    visitor : Visitor
+        As above.
     identity : Identity
         Identity of the person at the page; a temporary one until the browser has sent its key.
     runner, background : ThreadPoolExecutor
@@ -51,10 +55,12 @@ class Session:
         state: AppState,
         archive: Archive | None = None,
         post: Post = on_this_thread,
+        visitor: Visitor = NOBODY,
     ):
         self.state = state
+        self.visitor = visitor
         self.archive = archive or Archive()
-        self.identity = Identity.of_browser({})
+        self.identify({})
         self.runner = ThreadPoolExecutor(1, "nanoconf-run")
         self.background = ThreadPoolExecutor(1, "nanoconf-background")
         self.closed = threading.Event()
@@ -70,6 +76,10 @@ class Session:
         """Call a function on the main thread, unless the page is closed."""
         if not self.closed.is_set():
             self._post(lambda: action(*arguments, **options))
+
+    def identify(self, memory: Mapping[str, Any]) -> None:
+        """Set the identity of the person at the page, given what the browser has stored."""
+        self.identity = self.visitor.identity(memory)
 
     def owns(self, run: Run) -> bool:
         """Return True if this browser submitted a run."""

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from backend.keeper.open_runs import Wait, wait_of
 from backend.runs.archive import UnusableHome
 from backend.runs.run import LOCAL
 from backend.runs.run_state import RunState
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.4
 PROFILE_SECONDS = 1.0
+WAIT_SECONDS = 2.0
 KEEPER_SECONDS = 5.0
 LOG_TAIL = 60
 
@@ -100,12 +102,12 @@ class Watch:
 
 
 class _Report:
-    """Reader of a watched run; it reads the profiles and checks the keeper at longer intervals."""
+    """Reader of a watched run; it reads profiles and waits, and checks the keeper, less often."""
 
     def __init__(self, session: Session, run: Run, simulation: Simulation):
         self._archive = session.archive
         self.run, self.simulation = run, simulation
-        self._profiles_read = self._keeper_checked = float("-inf")
+        self._profiles_read = self._wait_read = self._keeper_checked = float("-inf")
 
     def update(self) -> None:
         """Read the run again, and ensure that a keeper is running."""
@@ -114,7 +116,9 @@ class _Report:
         self.simulation = read(self.run, self.simulation, profiles=profiles)
         if profiles:
             self._profiles_read = now
-            self.simulation = replace(self.simulation, ahead=self._ahead())
+        if now - self._wait_read >= WAIT_SECONDS:
+            self.simulation = replace(self.simulation, wait=self._wait())
+            self._wait_read = now
         if self.simulation.active and now - self._keeper_checked >= KEEPER_SECONDS:
             self.simulation = replace(self.simulation, obstacle=self._ensure_keeper())
             self._keeper_checked = now
@@ -130,8 +134,8 @@ class _Report:
             return str(error)
         return ""
 
-    def _ahead(self) -> int:
-        """Return the number of runs ahead of it in the queue of this computer."""
+    def _wait(self) -> Wait | None:
+        """Return its place in the line of this computer; None if it is not queued there."""
         if self.simulation.state != RunState.QUEUED or self.simulation.where:
-            return 0
-        return self._archive.ahead_of(self.run)
+            return None
+        return wait_of(self._archive, self.run)

@@ -16,6 +16,7 @@ from nanoconf.gui.services.offers import Offers
 from nanoconf.gui.services.requests import RunRequests
 from nanoconf.gui.services.session import Post, Session, on_this_thread
 from nanoconf.gui.services.stored import StoredResults
+from nanoconf.gui.services.visitor import NOBODY, Visitor
 from nanoconf.gui.services.watch import Watch
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ class Work(Session):
         state: AppState,
         archive: Archive | None = None,
         post: Post = on_this_thread,
+        visitor: Visitor = NOBODY,
     ):
-        super().__init__(state, archive, post)
+        super().__init__(state, archive, post, visitor)
         self.answers = Answers(state, self.post)
         self._watch = Watch(self)
         self._requests = RunRequests(self, self._watch)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 POSITIVE, NEGATIVE, CHARGE = "Positive Ion Density", "Negative Ion Density", "Charge"
 PREDICTION, TRENDS, UNCERTAINTY = "Prediction Graph", "Trends", "Uncertainty"
 SNAPSHOTS, RUNS, DOWNLOADS, ABOUT = "3D", "Runs", "Downloads", "About"
-LESSONS = "Lessons"
+LESSONS, CLASS = "Lessons", "Class"
 
 CHARGE_DENSITY, INTEGRATED, POTENTIAL = "Charge Density", "Integrated Charge", "Potential"
 """Figures of the Charge tab."""
@@ -103,3 +103,14 @@ TABS = (
     Tab(LESSONS, panel("lessons", "LessonsPanel"), HELP),
     Tab(ABOUT, panel("about", "AboutPanel"), HELP),
 )
+
+CLASS_TAB = Tab(CLASS, panel("classroom", "ClassPanel"), FILES)
+"""Tab of the teacher's view."""
+
+
+def with_class(tabs: Iterable[Tab]) -> list[Tab]:
+    """Return the tabs of a teacher's page: the runs of the class come before all runs."""
+    found = list(tabs)
+    titles = [tab.title for tab in found]
+    found.insert(titles.index(RUNS) if RUNS in titles else len(found), CLASS_TAB)
+    return found

@@ -33,6 +33,7 @@ const ATTRIBUTES = [
   [".jupyter-matplotlib-button:has(> .fa-floppy-o)", { "aria-label": "Download plot" }],
   [".nc-page-log", { role: "region", tabindex: "0", "aria-label": "Log of this page" }],
   [".nc-run-log", { role: "region", tabindex: "0", "aria-label": "Log of the simulation" }],
+  [".nc-class-table", { role: "region", tabindex: "0", "aria-label": "Runs of the class" }],
   [".nc-copyable pre", { role: "region", tabindex: "0" }],
   [".nc-lessons", { role: "region", tabindex: "-1", "aria-label": "Lessons" }],
   [".nc-lesson .widget-radio-box", { role: "radiogroup", "aria-label": "Your prediction" }],
@@ -47,6 +48,7 @@ const STEADY = ".nc-predict, .nc-run";
 // What receives the focus when the focused control disappears, by the surroundings of that control.
 const SUCCESSORS = [
   [".nc-actions", ".nc-run"],
+  [".nc-class", ".nc-clear"],
   [".nc-lesson-strip", ".nc-lessons"],
   [".nc-lessons", ".nc-lesson-strip .jupyter-button"],
 ];

@@ -6,7 +6,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from nanoconf.gui.fields import DURATION, TARGET
+from nanoconf.gui.fields import TARGET, duration_field
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
 from nanoconf.gui.widgets.cluster_fields import ClusterFields
@@ -22,7 +22,7 @@ class ComputingPanel(widgets.VBox):
             description="Cluster mode", tooltip="Simulate on a Slurm cluster"
         ).add_class("nc-cluster")
         head = widgets.HBox([widgets.HTML("<h2>Computing</h2>"), self.cluster]).add_class("nc-row")
-        fields = widgets.VBox([NumberInput(state, DURATION), NumberInput(state, TARGET)])
+        fields = widgets.VBox([NumberInput(state, duration_field()), NumberInput(state, TARGET)])
         super().__init__([head, fields.add_class("nc-fields"), ClusterFields(state)])
         self.cluster.observe(self._toggled, "value")
         state.observe(self._show_cluster, ["cluster_mode", "cluster_note"])

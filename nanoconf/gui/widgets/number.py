@@ -156,9 +156,8 @@ Convert = Callable[[Any], Any]
 
 def _slider(field: Field) -> tuple[Any, Convert, Convert]:
     """Return a slider, the conversion from number to position, and the inverse conversion."""
-    if field is DURATION:
-        slider = widgets.SelectionSlider(options=DURATIONS, value=field.default, readout=False)
-        return slider, _nearest_duration, float
+    if field.name == DURATION.name:
+        return _duration_slider(field)
     if not field.ladder:
         return None, float, float
     last = len(field.positions) - 1
@@ -167,8 +166,14 @@ def _slider(field: Field) -> tuple[Any, Convert, Convert]:
     return slider, field.position, lambda position: field.positions[position]
 
 
-def _nearest_duration(value: float) -> float:
-    return min(DURATIONS, key=lambda offered: abs(math.log(offered / value)))
+def _duration_slider(field: Field) -> tuple[Any, Convert, Convert]:
+    offered = (*(each for each in DURATIONS if each < field.high), field.high)
+
+    def nearest(value: float) -> float:
+        return min(offered, key=lambda each: abs(math.log(each / value)))
+
+    start = nearest(field.default or field.high)
+    return widgets.SelectionSlider(options=offered, value=start, readout=False), nearest, float
 
 
 def _end(text: str) -> widgets.Label:

@@ -18,6 +18,7 @@ from backend.profiles.charge import ChargeProfile
 from backend.runs import local
 from backend.runs.run import Run
 from backend.runs.run_state import RunState
+from backend.runs.worker import INTERRUPTED
 from backend.system import SPECIES
 from tests.support.homes import (
     LONG,
@@ -144,6 +145,22 @@ def test_a_terminated_worker_leaves_a_queued_run_that_the_next_resumes(home):
     until(lambda: run.state == RunState.RUNNING and len(run.attempts()) == 2)
     run.cancel()
     assert again.wait(PATIENCE) == 0
+
+
+def test_a_paused_worker_leaves_a_queued_run_that_the_next_resumes(home):
+    run = submit(home, STEADY)
+    run.pause()  # meant for an earlier worker
+    worker = work(run)
+    until(lambda: begun(run))
+    assert not run.pause_requested
+    run.pause()
+    assert worker.wait() == INTERRUPTED
+    assert run.state == RunState.QUEUED and run.attempts()[0]["ended"] == "interrupted"
+    assert work(run).wait() == 0
+    assert (
+        run.state == RunState.DONE
+        and "resumes from step" in (run.folder / "worker.log").read_text()
+    )
 
 
 def test_a_killed_worker_leaves_a_run_that_the_next_finishes(home):

@@ -413,12 +413,6 @@ def test_runs_are_listed_in_human_and_machine_readable_form(home, capsys):
     assert len(json.loads(capsys.readouterr().out)) == 1
 
 
-def test_listing_the_runs_starts_those_that_have_no_keeper(home):
-    run = submit(home)
-    assert nanoconf("runs") == 0
-    assert run.wait(PATIENCE) == RunState.DONE
-
-
 def test_finished_runs_are_listed_with_their_simulated_length(home, capsys):
     early = simulated(home, STEADY, early=True)
     waiting = submit(home, LONG)

@@ -38,6 +38,28 @@ def refused(home, tmp_path, capsys, monkeypatch):
     return line_of
 
 
+@pytest.mark.parametrize("option", ["max-length", "max-runs"])
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "many", "", LONG_NUMBER])
+def test_limits_of_the_page_are_refused_before_it_is_served(refused, option, text):
+    line = refused("app", "--no-browser", f"--{option}={text}")
+    name = option.replace("-", "_")
+    assert line.startswith(f"nanoconf: {name} = ") and "must" in line
+    assert f"NANOCONF_{name.upper()}" not in os.environ
+
+
+def test_the_page_inherits_its_limits(monkeypatch):
+    served = []
+
+    def serve(*_arguments):
+        served.extend((os.environ["NANOCONF_MAX_LENGTH"], os.environ["NANOCONF_MAX_RUNS"]))
+
+    monkeypatch.setattr("nanoconf.gui.serve.serve", serve)
+    for name in ("NANOCONF_MAX_LENGTH", "NANOCONF_MAX_RUNS"):
+        monkeypatch.setenv(name, "1")  # restored afterwards
+    assert main(["app", "--max-length", "2.5", "--max-runs", "3"]) == 0
+    assert served == ["2.5", "3"]
+
+
 @pytest.mark.parametrize("flag", ["-Z", "-p", "-n", "-c", "-d", "-a", "-i", "-S", "--duration-ns"])
 @pytest.mark.parametrize("number", [LONG_NUMBER, "-" + LONG_NUMBER, "9" * 5000])
 def test_numbers_of_any_length_are_refused_and_shortened(refused, flag, number):

@@ -9,7 +9,10 @@ from backend import inputs
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.data.plans import PAPER_GRID
 from nanoconf.gui.fields import DURATION, FIELDS, system_fields
+from nanoconf.gui.fields import _short as short
 from nanoconf.gui.presets import presets
+from nanoconf.gui.state import AppState
+from nanoconf.gui.widgets.number import NumberInput
 
 
 def test_the_page_opens_with_the_papers_defaults(state):
@@ -101,6 +104,30 @@ def test_numbers_the_page_writes_are_read_back_exactly():
         for value in np.linspace(field.low, field.high, 7):
             assert field.parse(field.text(value)) == pytest.approx(value, rel=1e-5)
     assert DURATION.text(0.02) == "0.02" and DURATION.text(5.0) == "5.0"
+
+
+@pytest.mark.parametrize("maximum", ["20", "2", "0.005"])
+def test_the_maximum_length_of_the_page_applies_to_the_field_and_its_slider(monkeypatch, maximum):
+    monkeypatch.setenv("NANOCONF_MAX_LENGTH", maximum)
+    state = AppState()
+    assert state.valid and state.settings.duration_ns == min(5.0, float(maximum))
+    state.restore({"duration_ns": "60"})
+    low = min(0.01, float(maximum))
+    allowed = f"must be a number between {low:g} and {short(float(maximum))} ns"
+    assert state.problems["duration_ns"] == f"Simulation length = 60: {allowed}"
+    field = NumberInput(state, FIELDS["duration_ns"])
+    assert field.text.tooltip == f"Simulation length {allowed}"
+    assert max(field.slider.options) == float(maximum)
+    state.type("duration_ns", maximum)
+    assert state.valid and state.settings.duration_ns == float(maximum)
+
+
+@pytest.mark.parametrize("maximum", ["500", "many"])
+def test_a_maximum_length_that_does_not_restrict_or_is_invalid_leaves_the_field(
+    monkeypatch, maximum
+):
+    monkeypatch.setenv("NANOCONF_MAX_LENGTH", maximum)
+    assert FIELDS["duration_ns"] is DURATION
 
 
 def test_long_text_is_truncated_in_the_message_but_not_in_the_field(state):

@@ -9,25 +9,31 @@ import asyncio
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from backend.cluster.config import LIMITS, VARIABLE
+from backend.environment import MAX_LENGTH, MAX_RUNS
 from backend.files import write_json
 from backend.locks import Lock
 from backend.runs.archive import Archive
 from backend.runs.run_state import RunState
+from backend.system import InvalidInput
+from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.services.clusters import SHARED
 from nanoconf.gui.services.identity import Identity, Submitter
-from nanoconf.gui.services.permissions import LONGEST_NAME, LONGEST_SELECTION
-from nanoconf.gui.state import Simulation
+from nanoconf.gui.services.permissions import LONGEST_NAME, LONGEST_SELECTION, check_unfinished
+from nanoconf.gui.state import AppState, Simulation
 from nanoconf.gui.tabs.registry import RUNS
 from nanoconf.gui.tabs.runs.panel import RunsPanel
 from nanoconf.gui.widgets.actions import ActionsPanel
 from nanoconf.gui.widgets.cluster_fields import ClusterFields
 from nanoconf.gui.widgets.computing import ComputingPanel
+from nanoconf.gui.widgets.number import NumberInput
 from tests.support.comm import click, update
 from tests.support.event_loop import on_a_page, soon
 from tests.support.homes import LONG, PATIENCE, QUICK, SYSTEM, until
@@ -220,12 +226,90 @@ def test_a_shared_page_uses_no_cluster_that_is_not_configured_for_it(state, work
     assert work.archive.runs() == []
 
 
+# --- limits of the page ---------------------------------------------------------------------
+
+
+def refusal_of(state, work, settings) -> str:
+    """Request a simulation past the checks of the field; return the line of its refusal."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AppState, "system", SYSTEM)
+        patch.setattr(AppState, "settings", settings)
+        work.run()
+        until(lambda: not state.simulating)
+    return state.status
+
+
+def test_longer_simulations_than_the_page_accepts_are_refused(state, work, monkeypatch):
+    monkeypatch.setenv(MAX_LENGTH, "20")
+    field = NumberInput(state, FIELDS["duration_ns"])
+    update(field.text, value="60")
+    panel = ActionsPanel(state, work)
+    update(panel.run, disabled=False)
+    click(panel.run)
+    assert not state.simulating and not state.valid
+    update(field.slider, _options_labels=["60"], index=0)
+    update(field.slider, index=50)
+    assert state.values["duration_ns"] in (None, *field.slider.options)
+    line = refusal_of(state, work, LONG)
+    assert "simulation length = 100.0: must be at most 20 ns on this page" in line
+    monkeypatch.setenv(MAX_LENGTH, "long")
+    assert f"{MAX_LENGTH} = 'long': must lie between" in refusal_of(state, work, LONG)
+    assert work.archive.runs() == []
+
+
+def test_a_browser_has_no_more_unfinished_runs_than_the_page_accepts(state, work, monkeypatch):
+    monkeypatch.setenv(MAX_RUNS, "2")
+    for seed in (1, 2, 3):
+        submitted(work, stranger(), seed)
+        submitted(work, "", seed + 3)
+    mine = [submitted(work, work.identity.owner, 7, done=True)]
+    mine += [submitted(work, work.identity.owner, seed) for seed in (8, 9)]
+    before = len(work.archive.runs())
+    line = refusal_of(state, work, replace(LONG, seed=10))
+    assert (
+        "unfinished runs of this browser = 2: the limit is 2; wait until one has finished" in line
+    )
+    assert len(work.archive.runs()) == before
+    assert work.archive.submit(SYSTEM, replace(LONG, seed=11)).owner == ""  # a command
+
+    mine[1].cancel()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AppState, "system", SYSTEM)
+        patch.setattr(AppState, "settings", replace(LONG, seed=10))
+        work.run()
+        until(lambda: state.simulation is not None)
+    assert len(work.archive.runs()) == before + 2
+    work.detach()
+
+
+def test_several_pages_of_one_browser_do_not_exceed_its_number_of_runs(work, monkeypatch):
+    """The runs are counted while nobody else can submit one."""
+    monkeypatch.setenv(MAX_RUNS, "3")
+
+    def submit(seed: int) -> bool:
+        archive = Archive(work.archive.home)
+        with suppress(InvalidInput):
+            archive.submit(
+                SYSTEM,
+                replace(LONG, seed=seed),
+                owner=work.identity.owner,
+                admit=lambda: check_unfinished(work.identity, archive),
+            )
+            return True
+        return False
+
+    with ThreadPoolExecutor(8) as pages:
+        assert sum(pages.map(submit, range(24))) == 3
+    assert len(Archive(work.archive.home).runs()) == 3
+
+
 WRONG_TYPES = """
 import asyncio, json, sys
 from IPython.core.interactiveshell import InteractiveShell
 InteractiveShell.instance()
 from ipywidgets import Layout, Style
 from ipywidgets.widgets.widget import _instances
+from backend.keeper import election
 from nanoconf.gui.app import show
 from nanoconf.gui.tabs.registry import LESSONS, RUNS
 from tests.support.comm import custom, update
@@ -233,6 +317,8 @@ from tests.support.homes import SYSTEM
 
 WRONG = (None, -1, 1e308, "../..", True, ["../.."], [[1]], {"a": [1]}, [0, 1e12])
 WRITABLE = ("value", "index", "min", "max", "chosen", "memory", "stage", "fragment", "groups")
+
+election.resume_runs = lambda archive: None  # the runs stay queued
 
 async def page():
     app = show()

@@ -155,6 +155,7 @@ def test_no_query_is_no_link(search):
 
 def test_keys_of_the_server_are_ignored_and_their_values_never_repeated():
     assert parse("?token=secret&ticket=other") == Link()
+    assert parse("?teacher") == Link() == parse("?teacher=")
     assert parse("?token=secret&h=3.4").problems == ()
 
 

@@ -10,6 +10,7 @@ from traitlets import link
 
 from nanoconf.gui.links import run_link
 from nanoconf.gui.services.permissions import Action
+from nanoconf.gui.services.visitor import Role
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import EVERYONE, MINE, AppState
 from nanoconf.gui.tabs.registry import RUNS
@@ -24,8 +25,11 @@ RENAME = "Rename the selected run (only a run started in this browser)"
 CANCEL = "Cancel the selected runs (only runs started in this browser)"
 DELETE = "Permanently delete the selected runs (only runs started in this browser)"
 
-LIST_HEIGHT = 366
-"""Height of everything above the figure (CSS pixels)."""
+LIST_HEIGHT, ENTRY_HEIGHT = 366, 24
+"""Height of everything above the figure, and of the entry below it (CSS pixels)."""
+
+TEACHER = "<a href='?teacher'>Teacher</a>"
+"""Entry to the teacher's view, on servers that have one."""
 
 
 class RunsPanel(widgets.VBox):
@@ -42,7 +46,9 @@ class RunsPanel(widgets.VBox):
         self.table = RunsTable()
         self.message = widgets.HTML().add_class("nc-note")
         self.citation = Copyable(label="Citation")
-        self.canvas = Canvas(state, RUNS, history.plot, lambda _width: LIST_HEIGHT)
+        entry = [TEACHER] if work.visitor.role is Role.STUDENT else []
+        reserved = LIST_HEIGHT + ENTRY_HEIGHT * len(entry)
+        self.canvas = Canvas(state, RUNS, history.plot, lambda _width: reserved)
         row = self._controls().add_class("nc-controls")
         outcome = widgets.VBox([self.message, self.citation]).add_class("nc-outcome")
         self.whose = Choice(
@@ -50,7 +56,8 @@ class RunsPanel(widgets.VBox):
         ).add_class("nc-switch")
         link((state, "whose_runs"), (self.whose, "value"))
         top = widgets.HBox([self.search, self.whose]).add_class("nc-runs-top")
-        super().__init__([top, self.table, row, outcome, self.canvas])
+        foot = [widgets.HTML(text).add_class("nc-entry") for text in entry]
+        super().__init__([top, self.table, row, outcome, self.canvas, *foot])
         self.add_class("nc-panel").add_class("nc-runs")
         self._connect()
         self._show()

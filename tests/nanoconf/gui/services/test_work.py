@@ -11,6 +11,7 @@ import pytest
 
 from backend.files import write_json
 from backend.keeper.election import ensure_keeper
+from backend.keeper.open_runs import wait_of
 from backend.runs.archive import Archive
 from backend.runs.run import Run
 from backend.runs.run_state import RunState
@@ -19,6 +20,7 @@ from backend.settings import RunSettings
 from nanoconf.gui import words
 from nanoconf.gui.entered_inputs import texts_of
 from nanoconf.gui.services.identity import Identity
+from nanoconf.gui.services.watch import Watch
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState, Simulation
 from tests.support.homes import LONG, PATIENCE, QUICK, SYSTEM, until
@@ -296,15 +298,35 @@ def test_finish_keeps_the_result_so_far(state, work, monkeypatch):
     assert not work.archive.submit(SYSTEM, LONG).joined
 
 
-def test_a_queued_run_shows_the_number_of_runs_ahead(state, work):
-    first = work.archive.submit(SYSTEM, replace(LONG, seed=11))
-    second = work.archive.submit(SYSTEM, replace(LONG, seed=12))
-    third = work.archive.submit(SYSTEM, replace(LONG, seed=13))
-    assert [work.archive.ahead_of(run) for run in (first, second, third)] == [0, 1, 2]
-    waiting = Simulation(third.id, SYSTEM, LONG, ahead=2)
-    assert words.status(waiting) == "Waiting for a free processor: 2 runs ahead …"
-    assert "1 run ahead" in words.status(replace(waiting, ahead=1))
-    assert "next in line" in words.status(replace(waiting, ahead=0))
+def test_a_queued_run_shows_the_number_of_runs_ahead_and_the_expected_wait(state, work, no_keeper):
+    runs = [work.archive.submit(SYSTEM, replace(LONG, seed=seed)) for seed in (11, 12, 13)]
+    places = [wait_of(work.archive, run) for run in runs]
+    assert [place.ahead for place in places] == [0, 1, 2]
+    first = "Waiting for a free processor: "
+    shown = Simulation(runs[2].id, SYSTEM, LONG)
+    for about, text in (
+        ({}, "2 runs ahead, about 2 min …"),
+        ({"ahead": 1}, "1 run ahead, about 2 min …"),
+        ({"ahead": 0, "seconds": 12.0}, "next in line, about 12 s …"),
+        ({"at_most": True}, "2 runs ahead, at most 2 min …"),
+        ({"seconds": None}, "2 runs ahead …"),
+        ({"ahead": 0, "seconds": 0.1}, "next in line …"),
+    ):
+        wait = replace(places[2], **{"seconds": 125.0, **about})
+        assert words.status(replace(shown, wait=wait)) == first + text
+        assert words.spoken(replace(shown, wait=wait)) == "Waiting for a free processor"
+    Watch(work).begin(runs[2])
+    until(lambda: state.simulation and state.simulation.wait)
+    assert state.status.startswith(f"{first}2 runs ahead, about ")
+
+
+def test_a_run_that_makes_room_says_how_much_of_it_is_simulated(state, work, no_keeper):
+    run = work.archive.submit(SYSTEM, LONG)
+    progress = {"phase": "sampling", "fraction": 0.4, "steps_per_second": 1e4, "seconds_left": 60.0}
+    write_json(run.folder / "progress.json", progress)
+    Watch(work).begin(run)
+    until(lambda: state.simulation and state.simulation.wait)
+    assert state.status == ("Waiting for a free processor: next in line; 40 % simulated so far …")
 
 
 def test_nothing_starts_while_an_input_is_invalid(state, work):

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from nanoconf.gui.server.headers import check_ancestor, policy
-from nanoconf.gui.server.hosts import address, check_name, foreign_hosts, is_loopback
+from nanoconf.gui.server.host_names import address, check_name, foreign_hosts, is_loopback
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]", "page.org"])

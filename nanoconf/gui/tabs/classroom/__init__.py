@@ -1,0 +1,1 @@
+"""The Class tab, of the teacher's view."""
