@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 import uuid
@@ -35,6 +36,9 @@ SHARE = 0.5
 FEWEST = 2
 """A reloaded page needs a second place for a moment."""
 
+DEATH_SECONDS = 1.0
+"""Interval at which the kernel of a loading page is checked."""
+
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -47,12 +51,15 @@ class Load(Protocol):
         Its kernel; empty until one is started.
     gone : bool
         True once the browser has closed the connection.
+    died : asyncio.Event
+        To be set when the kernel has died.
     visitor : Visitor
         Whose browser it is.
     """
 
     kernel_id: str
     gone: bool
+    died: asyncio.Event
     visitor: Visitor
 
 
@@ -115,6 +122,7 @@ class PageKernels(AsyncMappingKernelManager):
         self.places = Places(self.max_pages, self.open_pages)
         self._loads: set[Load] = set()
         self._ending: set[str] = set()
+        self._watching: set[asyncio.Future[None]] = set()
         self._deadlines: dict[str, float] = {}
 
     def open_pages(self) -> int:
@@ -131,7 +139,7 @@ class PageKernels(AsyncMappingKernelManager):
             yield
         finally:
             self._loads.discard(load)
-            if load.gone and load.kernel_id in self:
+            if (load.gone or load.died.is_set()) and load.kernel_id in self:
                 await self.shutdown_kernel(load.kernel_id, now=True)  # it holds nothing yet
             self._expect_connection(load.kernel_id, self.unopened_seconds)
 
@@ -147,7 +155,22 @@ class PageKernels(AsyncMappingKernelManager):
         await super().start_kernel(**options)
         if load.gone:
             raise Finish
+        for event in ("restart", "dead"):
+            self.add_restart_callback(load.kernel_id, load.died.set, event)
+        self._watch_death(load)
         return load.kernel_id
+
+    def _watch_death(self, load: Load) -> None:
+        """Notice the death of the kernel of a loading page, which nbclient does not restart."""
+
+        async def poll() -> None:
+            while load in self._loads and load.kernel_id in self:
+                if not await self.is_alive(load.kernel_id):
+                    load.died.set()
+                await asyncio.sleep(DEATH_SECONDS)
+
+        self._watching.add(task := asyncio.ensure_future(poll()))
+        task.add_done_callback(self._watching.discard)
 
     async def shutdown_kernel(  # type: ignore[override]
         self, kernel_id: str, now: bool = False, restart: bool = False

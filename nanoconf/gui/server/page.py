@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from typing import Any
@@ -18,6 +19,11 @@ from nanoconf.gui.services.visitor import NOBODY, Role
 
 TICKET = "nanoconf-place"
 LONGEST_TICKET = 64
+DIED = """<script>
+document.body.replaceChildren("The page could not be loaded: its process ended. Reload the page.");
+</script>"""
+"""End of a page whose kernel died while it was loading."""
+
 SCRIPT = re.compile(r"<script\b")
 
 
@@ -35,6 +41,11 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
     kernel_id = ""
     gone = False
     visitor = NOBODY
+
+    def initialize(self, **options: Any) -> None:
+        """Start without a kernel."""
+        super().initialize(**options)
+        self.died = asyncio.Event()
 
     @authenticated
     async def get(self) -> None:
@@ -56,7 +67,19 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
         self.nonce = secrets.token_urlsafe(16)
         set_policy(self, self.settings["page_policy"], self.nonce)
         async with kernels.loading(self):
-            await super().get()
+            await self._load()
+
+    async def _load(self) -> None:
+        """Write Voila's page; if its kernel dies meanwhile, say so: Voila would wait for ever."""
+        page = asyncio.ensure_future(super().get())
+        death = asyncio.ensure_future(self.died.wait())
+        await asyncio.wait({page, death}, return_when=asyncio.FIRST_COMPLETED)
+        death.cancel()
+        if not page.done():
+            page.cancel()
+            self.write(DIED)
+        else:
+            await page
 
     def _show_queue(self) -> None:
         ticket = secrets.token_urlsafe(16)

@@ -14,7 +14,7 @@ import websocket
 
 from nanoconf.gui.serve import PROTECTED
 from tests.support.browser import ROOT
-from tests.support.homes import until
+from tests.support.homes import kill, until
 from tests.support.web import ASSET, Answer, WebServer, closed_with, frame, received
 
 PLACES = 2
@@ -238,6 +238,17 @@ def test_more_pages_wait_in_a_queue_and_are_let_in(server, page):
     assert admitted.status == 200
     server.end(admitted.kernel)
     until(lambda: len(server.kernels) == 1, "the kernels to end")
+
+
+def test_a_page_whose_kernel_dies_while_it_loads_says_so_and_frees_its_place(server):
+    reserve(server, "doomed")
+    before = server.kernels
+    with server.asking("/", Cookie="nanoconf-place=doomed") as connection:
+        until(lambda: len(server.kernels) > len(before), "a kernel to start")
+        kill([kernel for kernel in server.kernels if kernel not in before])
+        text = connection.getresponse().read().decode()
+    assert "its process ended. Reload the page." in text
+    until(lambda: len(server.kernels) == len(before), "the restarted kernel to end")
 
 
 def test_loads_that_are_given_up_leave_no_kernel(server):
