@@ -98,6 +98,8 @@ def test_the_list_is_searched_and_limited_to_this_browser(many):
     expect(many.page.get_by_text("No run matches")).to_have_attribute("aria-live", "polite")
     many.field("Search").fill("run-319")
     expect(rows(many)).to_have_count(1)
+    for title in ("Mine", "Everyone"):
+        expect(many.page.get_by_role("radio", name=title)).to_be_in_viewport(ratio=1)
     many.page.get_by_role("radio", name="Mine").click()
     expect(rows(many)).to_have_count(0)
     many.field("Search").fill("run-299")

@@ -36,7 +36,7 @@ RUN_ERRORS = (OSError, RuntimeError, KeyError, ValueError)
 """Errors raised by a run that is damaged or has been deleted elsewhere."""
 
 NO_RUNS = "No runs yet: press Run to simulate a system."
-NO_RUNS_HERE = "No runs from this browser yet: press Run, or choose Everyone."
+NO_RUNS_HERE = "No runs from this browser yet: press Run."
 
 
 @dataclass(frozen=True)

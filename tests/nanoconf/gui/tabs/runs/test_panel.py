@@ -74,7 +74,7 @@ def test_the_list_is_limited_to_the_runs_of_this_browser(state, work):
         mine.remove()
         panel.history.refresh()
         await soon(lambda: not panel.table.rows)
-        assert panel.table.note == "No runs from this browser yet: press Run, or choose Everyone."
+        assert panel.table.note == "No runs from this browser yet: press Run."
         state.restore_view({"whose_runs": "Everyone"})
         await soon(lambda: [row["id"] for row in panel.table.rows] == [theirs.id])
         state.restore_view({"whose_runs": "Nobody"})
