@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 CANCELLED_REASON = "cancelled on request"
 
+LOOK_SECONDS = 0.2
+"""Time (s) to wait for others that test a lock, see `Lock.acquire`."""
+
 DAMAGED = "damaged"
 """Error of a run whose folder is damaged and was set aside."""
 
@@ -385,7 +388,7 @@ class Run:
     def settle(self, state: RunState, reason: str, detail: str = "", error: str = "") -> bool:
         """End a run without a worker; return False if it has a worker or has finished."""
         lock = Lock(self.folder / "worker.lock")
-        if not lock.acquire():
+        if not lock.acquire(LOOK_SECONDS):
             return False
         try:
             if self.finished:

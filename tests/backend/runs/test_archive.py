@@ -1,10 +1,12 @@
 """Archive: runs are stored, found again and never incomplete."""
 
+import fcntl
 import json
 import os
 import shutil
 import signal
 import subprocess
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -428,3 +430,14 @@ def test_a_writer_that_is_killed_leaves_the_old_file_or_the_new(tmp_path):
 def test_the_error_for_an_unusable_home_names_the_folder():
     with pytest.raises(UnusableHome, match="/dev/null/home"):
         Archive(Path("/dev/null/home")).prepare()
+
+
+def test_a_queued_run_is_cancelled_while_others_test_its_lock(home):
+    run = submit(home)
+    with open(run.folder / "worker.lock", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        release = threading.Timer(0.05, fcntl.flock, (held, fcntl.LOCK_UN))
+        release.start()
+        run.cancel()
+        release.join()
+    assert run.state == RunState.CANCELLED
