@@ -26,8 +26,9 @@ def folders(random: Random, folder: Path) -> Command:
     likely = [path for path in files if path.name in READ]
     for file in random.sample(likely, random.randint(1, min(2, len(likely)))):
         _damage(random, file)
-    if random.random() < 0.3:
-        _damage(random, random.choice(files))
+    intact = [path for path in files if path.is_file()]  # a damaged one may be a folder now
+    if intact and random.random() < 0.3:
+        _damage(random, random.choice(intact))
     verb = random.choice((["runs"], ["runs", "--json"], ["runs", "show", run.name]))
     return Command(verb, folder, {"NANOCONF_HOME": str(home)}, (0, 1, 2))
 
