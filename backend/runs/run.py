@@ -40,6 +40,10 @@ class DamagedRun(RuntimeError):
     """Raised if a run folder cannot be read, or if its state does not allow an operation."""
 
 
+RUN_ERRORS = (OSError, RuntimeError, LookupError, ValueError)
+"""Errors raised by a run that is damaged or has been deleted elsewhere."""
+
+
 class Run:
     """One run: its request, its progress and its result.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from backend.keeper.open_runs import Wait, waits
 from backend.runs.archive import UnknownRun
-from backend.runs.run import LOCAL
+from backend.runs.run import LOCAL, RUN_ERRORS
 from nanoconf.gui import words
 from nanoconf.gui.services import permissions
 
@@ -21,9 +21,6 @@ ENDING_SECONDS = 120.0
 """Time for cancelled runs to end. On a cluster, it takes the keeper a minute."""
 
 POLL_SECONDS = 0.2
-
-RUN_ERRORS = (OSError, RuntimeError, KeyError, ValueError)
-"""Errors raised by a run that is damaged or has been deleted elsewhere."""
 
 
 class Classroom:

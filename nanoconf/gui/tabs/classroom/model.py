@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from traitlets import Bool, Dict, Enum, HasTraits, Tuple, Unicode
 
-from backend.runs.run import LOCAL
+from backend.runs.run import LOCAL, RUN_ERRORS
 from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.figures.origin import MD, Origin, Source
 from nanoconf.gui.figures.plots import DENSITY, IONS, Z_AXIS, Chart, Curve, Plot
 from nanoconf.gui.figures.room import NARROW
-from nanoconf.gui.services.classroom import RUN_ERRORS, Classroom
+from nanoconf.gui.services.classroom import Classroom
 from nanoconf.gui.services.permissions import NotAllowed
 from nanoconf.gui.tabs.registry import CLASS
 

@@ -9,6 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from backend import __version__
+from backend.runs.run import RUN_ERRORS
 from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.fields import FIELDS
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 TITLE = "Lab record: ions in nanoconfinement"
 
 MAXIMUM_RUNS = 50
-
-RUN_ERRORS = (OSError, RuntimeError, LookupError, ValueError)
-"""Errors raised by a run that is damaged or has been deleted elsewhere."""
 
 RUN_HEAD = ("Run", "System", "Simulation")
 

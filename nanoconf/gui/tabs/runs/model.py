@@ -10,7 +10,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Dict, Enum, HasTraits, Tuple, Unicode
 
 from backend import __version__
-from backend.runs.run import LOCAL
+from backend.runs.run import LOCAL, RUN_ERRORS
 from backend.runs.run_state import RunState
 from nanoconf.gui import words
 from nanoconf.gui.figures.origin import MD, Origin, Source
@@ -31,9 +31,6 @@ MAXIMUM_ENTRIES = 1000
 
 MAXIMUM_CURVES = 12
 """Maximum number of runs that the figure compares."""
-
-RUN_ERRORS = (OSError, RuntimeError, KeyError, ValueError)
-"""Errors raised by a run that is damaged or has been deleted elsewhere."""
 
 NO_RUNS = "No runs yet: press Run to simulate a system."
 NO_RUNS_HERE = "No runs from this browser yet: press Run."
