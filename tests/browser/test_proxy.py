@@ -17,7 +17,7 @@ TOKEN = "a-token-of-my-own"
 @pytest.mark.parametrize("name", ["nginx", pytest.param("caddy", marks=pytest.mark.long)])
 def test_the_page_works_under_a_path_with_tls(browser, tmp_path, name):
     options = [f"--base-url={PREFIX}", "--allowed-host=localhost", "--max-pages=1"]
-    token = {"NANOCONF_TOKEN": TOKEN}
+    token = {"NANOCONF_TOKEN": TOKEN, "NANOCONF_CORES": "1"}
     with (
         WebServer(tmp_path / "home", options, token) as server,
         Proxy(name, tmp_path / "proxy", server.port) as proxy,
