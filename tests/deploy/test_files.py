@@ -15,7 +15,7 @@ import yaml
 from nanoconf.cli.main import parser
 from nanoconf.gui.launcher import settings
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 COMMAND = re.compile(r"\bnanoconf app( [^`\n]*)")
 
