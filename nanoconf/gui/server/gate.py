@@ -196,6 +196,12 @@ class Gate(IdentityProvider):
         """Return the user of a request; a generic visitor if there is no token."""
         return self._get_user(handler) if self.token else User("visitor")
 
+    def get_token(self, handler: RequestHandler) -> str | None:
+        """Return the token of a request; one in the address may be that of a proxy."""
+        header = handler.request.headers.get("Authorization", "")
+        found = self.auth_header_pat.match(header)
+        return found[2] if found else super().get_token(handler)
+
     async def get_user_token(self, handler: RequestHandler) -> User | None:
         """Return a user if the request has the token, compared in constant time."""
         if not tokens.same(self.get_token(handler) or "", self.token):

@@ -62,11 +62,20 @@ def test_the_printed_address_has_the_prefix(server, page):
 def test_the_token_leads_to_the_prefix_and_stays_there(server):
     for path in (PREFIX, "/"):
         answer = server.get(f"{path}?h=3.4&token={TOKEN}")
-        assert answer.status == 302 and answer.headers["Location"] == f"{PREFIX}?h=3.4"
+        assert answer.status == 302 and answer.headers["Location"] == "./?h=3.4"
         assert f"Path={PREFIX};" in f"{answer.headers['Set-Cookie']};"
         login = server.get(f"{path}?h=3.4")
         assert login.headers["Location"].startswith(f"{PREFIX}login?")
         assert query_of(login.headers["Location"]) == urlencode({"next": f"{PREFIX}?h=3.4"})
+
+
+def test_the_token_of_a_proxy_in_the_address_is_removed(server):
+    """Jupyter's token, if Jupyter adds that of the page to every request."""
+    header = {"Authorization": f"token {TOKEN}"}
+    answer = server.get(f"{PREFIX}?token=of-jupyter", **header)
+    assert answer.status == 302 and answer.headers["Location"] == "./"
+    assert server.get(f"{PREFIX}queue?ticket=1&token=of-jupyter", **header).status == 200
+    assert server.get(f"{PREFIX}queue?ticket=1", Authorization="token wrong").status == 302
 
 
 @pytest.mark.parametrize("path", [f"{PREFIX}login", "/login"])
