@@ -364,7 +364,7 @@ def test_another_browser_can_watch_the_run_but_not_take_it_over(browser, server,
     until(lambda: len(server.kernels()) == 1, "the closed page's kernel to end")
 
 
-def test_tools_that_automate_a_browser_may_evaluate_text_on_this_computer(server, window):
+def test_browser_automation_tools_may_evaluate_code_on_this_computer(server, window):
     server.start()
     window.open()
     window.page.wait_for_function("document.title.length > 0", timeout=1000 * PATIENCE)
