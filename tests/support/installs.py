@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -67,18 +68,21 @@ def _applies(requirement: Requirement, extra: str = "") -> bool:
 
 
 def _link(distribution: metadata.Distribution, folder: Path) -> None:
-    """Link the modules and the shared files of a package into an environment."""
+    """Link the modules and copy the shared files of a package into an environment."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = folder / "lib" / version / "site-packages"
     source = Path(str(distribution.locate_file("")))
     for file in distribution.files or ():
-        if file.parts[0] != "..":
-            _link_path(source / file.parts[0], packages / file.parts[0])
-        elif file.parts[3] != "bin":  # its commands would start the Python of this environment
-            _link_path(source / file, folder.joinpath(*file.parts[3:]))
+        name = file.parts[0]
+        if name == "..":
+            _copy_shared(source / file, folder.joinpath(*file.parts[3:]))
+        elif name != "__pycache__" and not os.path.lexists(packages / name):
+            (packages / name).symlink_to((source / name).resolve())
 
 
-def _link_path(source: Path, link: Path) -> None:
-    if link.name != "__pycache__" and not os.path.lexists(link):
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(source.resolve())
+def _copy_shared(source: Path, target: Path) -> None:
+    """Copy a file, because servers do not follow links."""
+    if target.parent.name == "bin":  # commands of the other Python
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
