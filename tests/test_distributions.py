@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+import yaml
 
-from tests.support.debian import STRANGER, USER, Debian
+from tests.support.debian import HOME, STRANGER, USER, Debian
 from tests.support.homes import until
 from tests.support.installs import ROOT, build_wheel
 from tests.support.web import free_port
@@ -66,6 +70,25 @@ def test_the_wheel_works_on_each_python(version, wheel, tmp_path, capsys):
     assert float(sizes.split()[-2]) <= 900, "MB of files"
 
 
+def test_conda_installs_the_project_in_one_step(tmp_path):
+    """A stand-in for conda: its call of pip, as in conda/env/installers/pip.py of conda."""
+    (entries,) = (
+        entry["pip"]
+        for entry in yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+        if isinstance(entry, dict)
+    )
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
+    with NamedTemporaryFile("w", prefix="condaenv.", suffix=".requirements.txt", dir=ROOT) as file:
+        file.write("\n".join(entries))
+        file.flush()
+        pip = [tmp_path / "env" / "bin" / "pip", "install", "-U", "-r", file.name]
+        done = subprocess.run(
+            [*pip, "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("Would install"))
+    assert {"nanoconf", "tensorflow"} <= {re.sub("(-cpu)?-[0-9.]+$", "", w) for w in line.split()}
+
+
 @pytest.mark.parametrize("release", ["bookworm", "trixie"])
 def test_the_wheel_works_in_debian(release, wheel, tmp_path, capsys):
     if os.geteuid() != 0 or not shutil.which("debootstrap"):
@@ -102,10 +125,10 @@ def as_root(debian: Debian) -> None:
 
 def as_a_user(debian: Debian) -> None:
     """In the C locale, in a folder whose name is not ASCII, without a network."""
-    given = {"HOME": "/home/student", "LC_ALL": "C"}
-    debian.succeed("mkdir /home/student/Übung", USER, **given)
+    given = {"HOME": HOME, "LC_ALL": "C"}
+    debian.succeed(f"mkdir {HOME}/Übung", USER, **given)
     for command in ("nanoconf predict -o run", SIMULATE, "nanoconf runs"):
-        debian.succeed(f"cd /home/student/Übung && {command}", USER, network=False, **given)
+        debian.succeed(f"cd {HOME}/Übung && {command}", USER, network=False, **given)
 
 
 def as_an_unknown_user(debian: Debian) -> None:
@@ -123,7 +146,7 @@ def shows_the_page(debian: Debian) -> None:
     port = free_port()
     script = f"cd && exec nanoconf app --no-browser --port {port}"
     inside = subprocess.Popen(
-        debian.command(script, USER, HOME="/home/student"),
+        debian.command(script, USER, HOME=HOME),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -16,6 +16,9 @@ import psutil
 USER, STRANGER = 1234, 4321
 """User IDs: of a user with a home folder, and of none."""
 
+HOME = "/opt/student"
+"""Home folder of the user."""
+
 PIP_FILES = ("/etc/resolv.conf", "/etc/pip.conf", "/etc/xdg/pip", "/etc/ssl/certs")
 """What pip needs in the folder to reach the package index as it does here."""
 
@@ -48,7 +51,9 @@ class Debian:
             elif source.exists():
                 shutil.copy(source, target)
         debian = cls(root)
-        debian.run(f"adduser --quiet --disabled-password --gecos '' --uid {USER} student")
+        debian.succeed(
+            f"adduser --quiet --home {HOME} --disabled-password --gecos '' --uid {USER} student"
+        )
         return debian
 
     def run(
