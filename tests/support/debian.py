@@ -19,7 +19,12 @@ USER, STRANGER = 1234, 4321
 HOME = "/opt/student"
 """Home folder of the user."""
 
-PIP_FILES = ("/etc/resolv.conf", "/etc/pip.conf", "/etc/xdg/pip", "/etc/ssl/certs")
+PIP_FILES = (
+    "/etc/resolv.conf",
+    "/etc/pip.conf",
+    "/etc/xdg/pip",
+    "/etc/ssl/certs/ca-certificates.crt",
+)
 """What pip needs in the folder to reach the package index as it does here."""
 
 
