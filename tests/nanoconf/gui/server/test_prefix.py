@@ -74,8 +74,8 @@ def test_the_token_of_a_proxy_in_the_address_is_removed(server):
     header = {"Authorization": f"token {TOKEN}"}
     answer = server.get(f"{PREFIX}?token=of-jupyter", **header)
     assert answer.status == 302 and answer.headers["Location"] == "./"
-    assert server.get(f"{PREFIX}queue?ticket=1&token=of-jupyter", **header).status == 200
-    assert server.get(f"{PREFIX}queue?ticket=1", Authorization="token wrong").status == 302
+    assert server.get(f"{PREFIX}queue?token=of-jupyter", **header).status == 400, "no ticket"
+    assert server.get(f"{PREFIX}queue", Authorization="token wrong").status == 302
 
 
 @pytest.mark.parametrize("path", [f"{PREFIX}login", "/login"])
