@@ -22,6 +22,7 @@ examples:
   nanoconf app --port 9000 --no-browser
   nanoconf app --host 0.0.0.0                         for others; with a token
   nanoconf app --allowed-host nanoconf.example.org    behind a proxy on this computer
+  nanoconf app --allowed-host example.org --base-url /nanoconf/    the same, under a path
   nanoconf app --host 0.0.0.0 --teacher-token-file teacher.txt --max-length 10    for a class
 
 See docs/security.md."""
@@ -69,6 +70,12 @@ def _add_access(group: _ArgumentGroup) -> None:
         type=_host,
         metavar="NAME",
         help="serve the page under this host name, too; can be repeated",
+    )
+    group.add_argument(
+        "--base-url",
+        type=_prefix,
+        metavar="/PATH/",
+        help="path under which a proxy serves the page (default: /)",
     )
     tokens = group.add_mutually_exclusive_group()
     tokens.add_argument(
@@ -130,6 +137,15 @@ def _host(text: str) -> str:
         raise ArgumentTypeError(str(error)) from None
 
 
+def _prefix(text: str) -> str:
+    from nanoconf.gui.server.prefix import check_prefix
+
+    try:
+        return check_prefix(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
 def _ancestor(text: str) -> str:
     from nanoconf.gui.server.headers import check_ancestor
 
@@ -184,6 +200,7 @@ def execute(options: Namespace) -> int:
         teacher_token_file=options.teacher_token_file or "",
         trusted_proxies=tuple(options.trusted_proxy),
         user_header=options.user_header or "",
+        base_url=options.base_url or "",
     )
     serve(options.host, options.port, not options.no_browser, access)
     return 0

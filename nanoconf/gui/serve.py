@@ -49,6 +49,8 @@ class Access:
         Addresses of proxies that pass the name of the user.
     user_header : str
         Header in which they pass it.
+    base_url : str
+        Path under which a proxy serves the page; see `check_prefix`.
     """
 
     allowed_hosts: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ class Access:
     teacher_token_file: str = ""
     trusted_proxies: tuple[str, ...] = ()
     user_header: str = ""
+    base_url: str = ""
 
     def settings(self) -> dict[str, dict[str, Any]]:
         """Return these options as a configuration of Voila; what is not given stays open."""
@@ -72,7 +75,8 @@ class Access:
             "user_header": self.user_header,
         }
         kernels = {"max_pages": self.max_pages}
-        return {"Gate": _given(gate), "PageKernels": _given(kernels)}
+        voila = {"base_url": self.base_url}
+        return {"Gate": _given(gate), "PageKernels": _given(kernels), "Voila": _given(voila)}
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

@@ -182,11 +182,11 @@ class WebServer:
         )
 
     def connect(
-        self, kernel: str, *, protocol: str | None = PROTOCOL, **options: Any
+        self, kernel: str, *, prefix: str = "", protocol: str | None = PROTOCOL, **options: Any
     ) -> websocket.WebSocket:
         """Open the websocket of a page."""
         return websocket.create_connection(
-            f"ws://127.0.0.1:{self.port}/api/kernels/{kernel}/channels",
+            f"ws://127.0.0.1:{self.port}{prefix}/api/kernels/{kernel}/channels",
             timeout=homes.PATIENCE,
             subprotocols=[protocol] if protocol else None,
             **options,

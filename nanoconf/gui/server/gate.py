@@ -177,15 +177,15 @@ class Gate(IdentityProvider):
 
     def _announce(self) -> None:
         """Print the address, with the token if it is new."""
-        query = f"/?token={self.token}" if self._is_new else "/?token=…" if self.token else ""
-        page = address(self._voila.ip, self._voila.port)
+        page = address(self._voila.ip, self._voila.port) + self._voila.base_url
+        query = f"?token={self.token}" if self._is_new else "?token=…" if self.token else ""
         print(f"The page is at {page}{query} (press Ctrl-C to stop it).", flush=True)
         if self.token and not self._is_new:
             print("Replace … with the configured token, or enter it on the page.", flush=True)
         if self.no_token:
             print(NO_TOKEN, flush=True)
         if self.on_start is not None:
-            self.on_start(f"{page}/?token={self.token}" if self.token else page)
+            self.on_start(f"{page}?token={self.token}" if self.token else page)
 
     @property
     def auth_enabled(self) -> bool:

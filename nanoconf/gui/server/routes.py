@@ -17,6 +17,7 @@ from nanoconf.gui.server.frames import MAX_BYTES
 from nanoconf.gui.server.host_names import ForeignHost, foreign_hosts, is_loopback, is_wildcard
 from nanoconf.gui.server.page import PageHandler, QueueHandler
 from nanoconf.gui.server.plain import PlainHandler
+from nanoconf.gui.server.prefix import serve_under
 from nanoconf.gui.server.queries import MAX_HEADER_BYTES, accept_any_query
 from nanoconf.gui.server.socket import PageSocket
 from nanoconf.gui.server.teacher import TeacherHandler
@@ -75,6 +76,7 @@ def put_before_voila(voila: Any, gate: Gate) -> None:
         headers=common,
         log_function=log_unexpected,
         page_policy=headers.PAGE if gate.token or gate.is_public else headers.AUTOMATED,
+        xsrf_cookie_kwargs={"path": voila.base_url},  # other servers may be beside it
         login_url=url_path_join(voila.base_url, "login"),
         static_path=DEFAULT_STATIC_FILES_PATH,  # of jupyter_server's error pages
         websocket_max_message_size=MAX_BYTES,
@@ -82,6 +84,7 @@ def put_before_voila(voila: Any, gate: Gate) -> None:
     app.add_transform(functools.partial(headers.SecurityHeaders, common))
     app.add_handlers(r".*$", _handlers(voila, gate))
     accept_any_query(app)
+    serve_under(app, voila.server_url)
     refused = HostMatches(_refused_hosts(voila.ip, gate.allowed_hosts))
     app.default_router.rules.insert(0, Rule(refused, ForeignHost))
     # Voila starts the HTTP server without limits.

@@ -1,0 +1,113 @@
+"""The page under a path of a proxy, which passes the path on or removes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+import pytest
+
+from nanoconf.cli.main import main
+from nanoconf.gui.server.prefix import check_prefix
+from tests.support.web import ASSET, Answer, WebServer, query_of
+
+PREFIX, TOKEN = "/user/jo%40example.org/nano-conf/", "a-token-of-my-own"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    options = [f"--base-url={PREFIX}", "--allowed-host=page.example.org", "--max-pages=1"]
+    home = tmp_path_factory.mktemp("prefix")
+    with WebServer(home, options, {"NANOCONF_TOKEN": TOKEN}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def cookie(server: WebServer) -> str:
+    return server.get(f"{PREFIX}?token={TOKEN}").cookie
+
+
+@pytest.fixture(scope="module")
+def page(server: WebServer, cookie: str) -> Answer:
+    page = server.get(PREFIX, Cookie=cookie)
+    assert page.status == 200
+    return page
+
+
+@pytest.mark.parametrize("text", ["/", "/nanoconf", "/a/b-c_d.e~f@g/%40h/"])
+def test_a_path_is_accepted_with_or_without_its_last_slash(text):
+    assert check_prefix(text) == text.rstrip("/") + "/"
+
+
+BAD = """
+nanoconf/ https://example.org/a/ //a/ /a//b/ /a?b=c /a#b/ /a/../b/ /./ /%4/ /(a)/ /ü/ /"/ /voila/
+/api/x
+"""
+
+
+@pytest.mark.parametrize("text", [*BAD.split(), "/a b/"])
+def test_anything_else_is_refused_on_one_line(capsys, text):
+    with pytest.raises(SystemExit) as ended:
+        main(["app", "--no-browser", f"--base-url={text}"])
+    assert ended.value.code == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "--base-url" in last and "such as /nanoconf/" in last
+
+
+def test_the_printed_address_has_the_prefix(server, page):
+    assert f"The page is at http://localhost:{server.port}{PREFIX}?token=…" in server.output
+
+
+def test_the_token_leads_to_the_prefix_and_stays_there(server):
+    for path in (PREFIX, "/"):
+        answer = server.get(f"{path}?h=3.4&token={TOKEN}")
+        assert answer.status == 302 and answer.headers["Location"] == f"{PREFIX}?h=3.4"
+        assert f"Path={PREFIX};" in f"{answer.headers['Set-Cookie']};"
+        login = server.get(f"{path}?h=3.4")
+        assert login.headers["Location"].startswith(f"{PREFIX}login?")
+        assert query_of(login.headers["Location"]) == urlencode({"next": f"{PREFIX}?h=3.4"})
+
+
+@pytest.mark.parametrize("path", [f"{PREFIX}login", "/login"])
+def test_the_form_for_the_token_leads_back_to_the_prefix(server, path):
+    form = server.get(path)
+    assert f'action="{PREFIX}login?next={urlencode({"": PREFIX})[1:]}"' in form.body
+    assert f"Path={PREFIX}" in form.headers["Set-Cookie"]
+
+
+def test_the_prefix_without_its_last_slash_leads_to_the_page(server):
+    answer = server.get(f"{PREFIX[:-1]}?run=0123abcd")
+    assert answer.status == 302 and answer.headers["Location"] == f"{PREFIX}?run=0123abcd"
+    assert server.get(PREFIX[:-1]).headers["Location"] == PREFIX
+    assert server.get(f"{PREFIX[:-1]}x").status == 404
+
+
+def test_everything_that_the_page_loads_is_under_the_prefix(server, cookie, page):
+    loaded = re.findall(r'(?:src|href)="(/[^"]*)"', page.body)
+    assert loaded and all(each.startswith(PREFIX) for each in loaded)
+    assert f'"baseUrl": "{PREFIX}"' in page.body
+    for address in loaded:
+        assert server.get(address).status == 200, address
+        assert server.get(address.removeprefix(PREFIX[:-1])).status == 200, address
+
+
+def test_websocket_queue_and_end_of_a_page_are_under_the_prefix(server, cookie, page):
+    inside = PREFIX.removesuffix("/")
+    for path in ("", inside):
+        server.connect(page.kernel, cookie=cookie, prefix=path).close()
+    waiting = server.get(PREFIX, Cookie=cookie)
+    assert waiting.status == 503
+    queue = re.search(r'"([^"]*queue\?ticket=[^"]*)"', waiting.body)[1]
+    assert queue.startswith(PREFIX)
+    assert server.get(queue, Cookie=cookie).body == '{"ahead": 0}'
+
+
+@pytest.mark.parametrize("path", ["/api/contents", f"{PREFIX}api/contents", "/tree", f"//x{ASSET}"])
+def test_what_the_page_does_not_need_is_not_there(server, path):
+    assert server.get(path).status == 404
+
+
+def test_a_foreign_host_name_is_refused(server):
+    for path in (PREFIX, PREFIX[:-1], "/"):
+        assert server.get(path, Host="evil.example.org").status == 421
