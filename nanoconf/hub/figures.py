@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from nanoconf.gui import words
 from nanoconf.gui.figures.origin import MD, Origin, Source
 from nanoconf.gui.figures.plots import DENSITY, IONS, Z_AXIS, Chart, Columns, Curve, Plot
 
@@ -28,6 +29,8 @@ class Profiles:
     system : SlitSystem
     profiles : SlitProfiles
     charge : ChargeProfile
+    converged : bool
+        False for a simulation that has not converged.
     """
 
     kind: str
@@ -35,11 +38,13 @@ class Profiles:
     system: SlitSystem
     profiles: SlitProfiles
     charge: ChargeProfile
+    converged: bool = True
 
     @property
     def label(self) -> str:
         """Label in the legend."""
-        return "MD simulation" if self.kind == MD else "ML prediction"
+        kind = "MD simulation" if self.kind == MD else "ML prediction"
+        return kind if self.converged else f"{kind} ({words.NOT_CONVERGED})"
 
 
 def plots(found: Sequence[Profiles]) -> list[Plot]:
@@ -57,12 +62,11 @@ def plots(found: Sequence[Profiles]) -> list[Plot]:
 
 
 def _densities(species: str, found: Sequence[Profiles]) -> Chart:
-    curves = []
-    for each in found:
-        profile = each.profiles.by_species()[species]
-        curves.append(
-            Curve(each.label, profile.z, profile.density, each.kind, profile.error, species)
-        )
+    curves = [
+        _curve(each, profile, profile.density, profile.error, species)
+        for each in found
+        for profile in [each.profiles.by_species()[species]]
+    ]
     label = f"{species.capitalize()} ion density (M)"
     return Chart(tuple(curves), Z_AXIS, label, DENSITY, _width(found))
 
@@ -70,11 +74,14 @@ def _densities(species: str, found: Sequence[Profiles]) -> Chart:
 def _charges(attribute: str, label: str, column: str, found: Sequence[Profiles]) -> Chart:
     curves = []
     for each in found:
-        charge = each.charge
-        error = getattr(charge, f"{attribute}_error") if each.kind == MD else None
-        curves.append(Curve(each.label, charge.z, getattr(charge, attribute), each.kind, error))
+        error = getattr(each.charge, f"{attribute}_error") if each.kind == MD else None
+        curves.append(_curve(each, each.charge, getattr(each.charge, attribute), error))
     columns = Columns("z_nm", column)
     return Chart(tuple(curves), Z_AXIS, label, columns, _width(found), from_zero=False)
+
+
+def _curve(each: Profiles, of: Any, y: Any, error: Any, species: str = "") -> Curve:
+    return Curve(each.label, of.z, y, each.kind, error, species, converged=each.converged)
 
 
 def _width(found: Sequence[Profiles]) -> float:

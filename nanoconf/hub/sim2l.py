@@ -253,7 +253,7 @@ def compute(values: Mapping[str, Any], folder: Path = Path()) -> dict[str, Any]:
     from backend.profiles.bins import bin_centres
     from backend.profiles.charge import ChargeProfile
     from backend.system import SlitSystem
-    from nanoconf.gui.figures.plots import MD, ML
+    from nanoconf.gui.figures.plots import ML
     from nanoconf.hub.figures import Profiles
 
     inputs = check(values)
@@ -263,8 +263,7 @@ def compute(values: Mapping[str, Any], folder: Path = Path()) -> dict[str, Any]:
     sources = []
     found: dict[str, Any] = {"version": __version__, "z": bin_centres(system)}
     if simulated is not None:
-        name = f"of this Sim2L, seed {simulated.settings.seed}"
-        sources.append(Profiles(MD, name, system, simulated.profiles, simulated.charge))
+        sources.append(_profiles_of(simulated))
         found |= _of_simulation(simulated)
     if predicted is not None:
         charge = ChargeProfile.of(system, predicted.profiles)
@@ -304,6 +303,20 @@ def _of_prediction(predicted: Prediction, charge: ChargeProfile) -> dict[str, An
         found[f"ml_{species}_peak"] = profile.peak_density
         found[f"ml_{species}_mid"] = profile.mid_density
     return found | {f"ml_{name}": getattr(charge, of) for name, (of, *_) in PROFILES.items()}
+
+
+def _profiles_of(simulated: SimulationResult) -> Profiles:
+    from nanoconf.gui.figures.plots import MD
+    from nanoconf.hub.figures import Profiles
+
+    return Profiles(
+        MD,
+        f"of this Sim2L, seed {simulated.settings.seed}",
+        simulated.system,
+        simulated.profiles,
+        simulated.charge,
+        simulated.summary.converged,
+    )
 
 
 def _of_simulation(result: SimulationResult) -> dict[str, Any]:
