@@ -87,7 +87,7 @@ def _with_error(name: str, output: Output) -> dict[str, Output]:
 
 
 def _densities() -> dict[str, Output]:
-    found = {}
+    found: dict[str, Output] = {}
     for species in ("positive", "negative"):
         ions, name = f"of the {species} ions", f"{species}_density"
         found |= _with_error(name, Output("Array", f"Simulated density {ions}", "M"))
@@ -117,7 +117,7 @@ WALL = {
 
 
 def _charges() -> dict[str, Output]:
-    found = {}
+    found: dict[str, Output] = {}
     for name, (_, words, unit) in PROFILES.items():
         found |= _with_error(name, Output("Array", f"Simulated {words}", unit))
         found[f"ml_{name}"] = Output("Array", f"Predicted {words}", unit)
@@ -384,12 +384,13 @@ def report_errors_in_one_line() -> None:
     from backend.sampling.result import SimulationError
     from nanoconf.surrogate.lifecycle.registry import ModelNotFound
 
-    def show(shell: Any, kind: Any, error: Any, trace: Any, tb_offset: Any = None) -> list[str]:
+    def show(_shell: Any, kind: Any, error: Any, trace: Any, tb_offset: Any = None) -> list[str]:
         line = [str(error)]
         shell._showtraceback(kind, error, line)
         return line
 
-    get_ipython().set_custom_exc((InvalidInput, SimulationError, ModelNotFound), show)
+    shell: Any = get_ipython()
+    shell.set_custom_exc((InvalidInput, SimulationError, ModelNotFound), show)
 
 
 if __name__ == "__main__":
