@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the programs that the tests need: Chromium, Slurm and an SSH server. Called by `make test`.
+# Installs the programs that the tests need: Chromium, Slurm, an SSH server and proxies. Called by
+# `make test`.
 # If it cannot, it prints a warning and the tests that need them are skipped; with CI set it fails.
 set -eu
 cd "$(dirname "$0")/.."
@@ -21,6 +22,20 @@ install_packages() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 \
         --no-install-recommends "$@" >/dev/null || true
 }
+
+# Install packages with services, without starting these. Runs in a subshell to keep its traps local.
+install_services() (
+    can_install || return 0
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        # Debian starts a service on installation unless this file forbids it.
+        trap 'rm -f "$policy"' EXIT
+        trap 'exit 1' HUP INT TERM
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+    fi
+    install_packages "$@"
+)
 
 # --- Chromium ---
 
@@ -52,19 +67,9 @@ have_slurm() {
     done
 }
 
-# Runs in a subshell to keep its traps local.
-add_slurm() (
-    can_install || return 0
-    policy=/usr/sbin/policy-rc.d
-    if [ ! -e "$policy" ]; then
-        # Debian starts a service on installation unless this file forbids it.
-        trap 'rm -f "$policy"' EXIT
-        trap 'exit 1' HUP INT TERM
-        printf '#!/bin/sh\nexit 101\n' >"$policy"
-        chmod +x "$policy"
-    fi
-    install_packages slurm-wlm munge openssh-server
-)
+# --- Proxies ---
+
+have_proxies() { command -v nginx >/dev/null && command -v caddy >/dev/null; }
 
 # --- Install what is missing ---
 
@@ -75,9 +80,14 @@ if ! have_chromium; then
         ".venv/bin/playwright install --with-deps chromium" >&2
     missing=yes
 fi
-have_slurm || add_slurm
+have_slurm || install_services slurm-wlm munge openssh-server
 if ! have_slurm; then
     echo "!!! SLURM IS NOT TESTED: install the Debian packages slurm-wlm munge openssh-server" >&2
+    missing=yes
+fi
+have_proxies || install_services nginx-light caddy
+if ! have_proxies; then
+    echo "!!! PROXIES ARE NOT TESTED: install the Debian packages nginx-light caddy" >&2
     missing=yes
 fi
 [ -z "$missing" ] || [ -z "${CI:-}" ] || exit 1

@@ -27,6 +27,12 @@ LOCKS = {
     "run": RUN,
     "dev": [*RUN, *EXTRAS["dev"]],
     "mcp": [*PROJECT["dependencies"], *EXTRAS["mcp"], *GROUPS["build"]],
+    "jupyter": [
+        *PROJECT["dependencies"],
+        *EXTRAS["jupyter"],
+        *GROUPS["jupyter"],
+        *GROUPS["build"],
+    ],
     "simtool": [*PROJECT["dependencies"], *GROUPS["simtool"], *GROUPS["build"]],
 }
 """Requirements of each file with hashes in requirements/."""
@@ -68,7 +74,7 @@ def test_every_locked_package_has_hashes(name):
     assert [package for package, (_, hashes) in locked(name).items() if not hashes] == []
 
 
-@pytest.mark.parametrize("name", ["dev", "mcp", "simtool", "conda"])
+@pytest.mark.parametrize("name", ["dev", "mcp", "jupyter", "simtool", "conda"])
 def test_all_locks_hold_the_same_version_of_a_package(name):
     run, found = versions("run"), versions(name)
     assert {

@@ -153,12 +153,14 @@ class Window:
         Requests to other hosts, console errors and exceptions; tests fail if there are any.
     """
 
-    def __init__(self, browser: Browser, server: Server, size: tuple[int, int] = (1280, 800)):
+    def __init__(
+        self, browser: Browser, server: Any, size: tuple[int, int] = (1280, 800), **options: Any
+    ):
         self.server = server
         viewport = ViewportSize(width=size[0], height=size[1])
         # Without a graphics processor, animations take a core.
         self.context = browser.new_context(
-            viewport=viewport, accept_downloads=True, reduced_motion="reduce"
+            viewport=viewport, accept_downloads=True, reduced_motion="reduce", **options
         )
         self.trouble: list[str] = []
         self._highest: float | None = None
@@ -169,7 +171,8 @@ class Window:
         self.page.on("pageerror", lambda error: self.trouble.append(f"exception: {error}"))
 
     def _requested(self, request: Any) -> None:
-        ours = (self.server.url, f"ws://localhost:{self.server.port}/", "data:", "blob:")
+        url = self.server.url
+        ours = (url, url.replace("http", "ws", 1), "data:", "blob:")
         if not request.url.startswith(ours):
             self.trouble.append(f"a request to {request.url[:200]}")
 

@@ -1,0 +1,43 @@
+"""Entry of the page in JupyterLab's launcher, for jupyter-server-proxy.
+
+See https://jupyter-server-proxy.readthedocs.io/en/latest/server-process.html.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+from nanoconf.gui.server.tokens import TOKEN
+
+START_SECONDS = 60
+
+
+def settings() -> dict[str, Any]:
+    """Return how Jupyter starts the page and passes requests on, at BASE_URL/nanoconf/.
+
+    Every user of this computer can reach the page's port, but only Jupyter knows its token.
+    """
+    token = secrets.token_hex(24)
+    own = "localhost:{port}"
+    return {
+        "command": [
+            *(sys.executable, "-P", "-m", "nanoconf", "app", "--no-browser"),
+            *("--port={port}", "--base-url={base_url}nanoconf/"),
+        ],
+        "environment": {TOKEN: token},
+        "absolute_url": True,
+        "timeout": START_SECONDS,
+        # Jupyter has compared host and origin already; the page compares its own.
+        "request_headers_override": {
+            "Authorization": f"token {token}",
+            "Host": own,
+            "Origin": f"http://{own}",
+        },
+        "launcher_entry": {
+            "title": "Ions in Nanoconfinement",
+            "icon_path": str(Path(__file__).with_name("launcher.svg")),
+        },
+    }

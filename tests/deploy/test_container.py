@@ -1,0 +1,78 @@
+"""The image of the container, built and started."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support import homes
+from tests.support.container import Builder, megabytes, require_builder
+from tests.support.homes import until
+from tests.support.web import free_port
+
+IMAGE, BASE = "localhost/nanoconf", "localhost/debian"
+
+USER = "12345:0"
+"""A user ID that the image does not know."""
+
+LARGEST_MB = 1200
+
+
+def answer(port: int, path: str) -> int:
+    with suppress(OSError):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=homes.PATIENCE)
+        connection.request("GET", path)
+        return connection.getresponse().status
+    return 0
+
+
+@pytest.mark.long
+def test_the_image_serves_the_page_and_simulates_as_any_user(tmp_path):
+    require_builder()
+    builder = Builder(tmp_path)
+    builder.make_base(BASE)
+    builder.build(IMAGE, BASE)
+    container = builder.buildah("from", IMAGE)
+    tree = Path(builder.buildah("mount", container))
+    size = megabytes(tree)
+    print(f"image: {size:.0f} MB")
+    assert size <= LARGEST_MB
+    assert not list(tree.glob("opt/nanoconf/lib/python*/site-packages/tensorflow"))
+
+    config = json.loads(builder.buildah("inspect", "--type=image", IMAGE))["Docker"]["config"]
+    assert config["User"] == "10001:0" and config["Volumes"] == {"/data": {}}
+    assert config["Healthcheck"]["Test"][:2] == ["CMD", "python"]
+
+    words = [
+        "nanoconf",
+        "simulate",
+        "-p",
+        "3",
+        "-d",
+        "0.5",
+        "--duration-ns",
+        "0.001",
+        "-o",
+        "/data/run",
+    ]
+    assert builder.start(container, USER, *words).wait(homes.PATIENCE) == 0
+    assert (tree / "data/run/positive_density.csv").exists() or builder.start(
+        container, USER, "test", "-s", "/data/run/positive_density.csv"
+    ).wait(homes.PATIENCE) == 0
+
+    port = free_port()
+    words = [*config["Entrypoint"], *config["Cmd"], "--port", str(port)]
+    with (tmp_path / "log").open("wb") as log:
+        page = builder.start(container, USER, *words, stdout=log)
+    until(lambda: page.poll() is not None or answer(port, "/login") == 200, "the page to answer")
+    try:
+        check = [each.replace("8866", str(port)) for each in config["Healthcheck"]["Test"][1:]]
+        assert builder.start(container, USER, *check).wait(homes.PATIENCE) == 0
+        assert answer(port, "/") == 302, "a token is needed"
+    finally:
+        page.terminate()
+        page.wait(homes.PATIENCE)
