@@ -1,32 +1,18 @@
 """Lay out the repository of the tool as nanoHUB wants it: python3 scripts/lay_out_nanohub.py DIR.
 
 When the command is repeated, it replaces what it has laid out; everything else in DIR, such as
-``.git``, stays. ``make nanohub TOOL=DIR`` calls this script. It needs only the standard library.
+``.git``, stays. ``make nanohub TOOL=DIR`` calls this script. It needs Python 3.11 and nothing else.
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 NANOHUB = ROOT / "deploy" / "nanohub"
-
-SOURCES = (
-    "backend",
-    "nanoconf",
-    "models",
-    "data/grid",
-    "data/validation",
-    "data/test",
-    "share",
-    "app.ipynb",
-    "pyproject.toml",
-    "README.md",
-    "LICENSE",
-)
-"""What the package is built from."""
 
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.egg-info")
 
@@ -51,7 +37,7 @@ def _copies() -> list[tuple[Path, str]]:
     """Return what is copied, and its path in the tool."""
     files = [each for each in sorted(NANOHUB.rglob("*")) if each.is_file()]
     own = [(each, str(each.relative_to(NANOHUB))) for each in files]
-    sources = [(ROOT / each, f"src/nanoconf/{each}") for each in SOURCES]
+    sources = [(ROOT / each, f"src/nanoconf/{each}") for each in _sources()]
     documents = [(each, f"doc/{each.name}") for each in sorted((ROOT / "docs").glob("*.md"))]
     return [
         *own,
@@ -61,6 +47,15 @@ def _copies() -> list[tuple[Path, str]]:
         (ROOT / "app.ipynb", "bin/app.ipynb"),
         (ROOT / "LICENSE", "LICENSE"),
     ]
+
+
+def _sources() -> list[str]:
+    """Return what the wheel is built from: see pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    included = [*wheel["packages"], *wheel["force-include"], *wheel["shared-data"]]
+    about = project["project"]
+    return [*included, "pyproject.toml", about["readme"], *about["license-files"]]
 
 
 def _replace(source: Path, target: Path) -> None:
