@@ -222,13 +222,14 @@ def execute(options: Namespace) -> int:
 
 def _on_hub(access: Access) -> tuple[str, int, Access]:
     """Return the address, the port and the access of a session of a hub."""
-    from nanoconf.gui.server.tokens import TOKEN
+    from nanoconf.gui.server.tokens import TOKEN, TOKEN_FILE
     from nanoconf.gui.services.clusters import SHARED
     from nanoconf.hub.session import HOST, PORT, HubSession
 
     if access.base_url:
         raise InvalidInput("base_url", access.base_url, "comes from the hub: leave it out")
     session = HubSession.current()
+    os.environ.pop(TOKEN_FILE, None)  # would come first
     os.environ[TOKEN] = session.token
     os.environ.setdefault(SHARED, "")  # the session belongs to one person
     ancestors = (*access.frame_ancestors, f"https://{session.hub}")
