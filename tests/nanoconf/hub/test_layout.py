@@ -58,6 +58,20 @@ def test_the_makefile_has_the_targets_that_the_hub_calls(tool: Path) -> None:
         assert subprocess.run(command, capture_output=True, text=True).returncode == 0
 
 
+@pytest.mark.parametrize("supported", [True, False])
+def test_the_makefile_checks_the_version_of_python(tool: Path, tmp_path: Path, supported) -> None:
+    python = tmp_path / "python"
+    check = f'exec {sys.executable} "$@"' if supported else "exit 1"
+    python.write_text(f'#!/bin/sh\n[ "$1" = -c ] && {check}\necho "called with $*"\nexit 1\n')
+    python.chmod(0o755)
+    command = ["make", "--no-print-directory", "-C", tool / "src", "install", f"PYTHON={python}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0  # this python makes no environment
+    assert (f"called with -m venv --clear {tool}/env" in done.stdout) is supported
+    line = "Python 3.11, 3.12 or 3.13 is needed: make install PYTHON=/path/to/python"
+    assert (line in done.stderr) is not supported
+
+
 def test_laying_out_again_keeps_what_is_not_of_the_tool(tool: Path) -> None:
     (tool / ".git").mkdir()
     (tool / "src" / "nanoconf" / "backend" / "gone.py").touch()
