@@ -15,7 +15,7 @@ import pytest
 from backend.inputs import InvalidInput
 from backend.profiles.bins import bin_centres
 from backend.system import SlitSystem
-from nanoconf.hub import sim2l
+from nanoconf.hub import schema, sim2l
 from nanoconf.surrogate import Surrogate
 
 NANOHUB = Path(__file__).parents[3] / "deploy" / "nanohub"
@@ -38,13 +38,13 @@ FEW_IONS = {
 
 def test_the_notebook_declares_the_inputs_and_outputs_of_this_version() -> None:
     notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
-    assert sim2l.with_schema(notebook) == notebook
+    assert schema.with_schema(notebook) == notebook
 
 
 def test_the_schema_has_the_range_the_unit_and_the_default_of_every_input() -> None:
-    schema = sim2l.input_schema()
-    assert list(schema) == list(sim2l.INPUTS)
-    assert schema["confinement_length"] == {
+    found = schema.input_schema()
+    assert list(found) == list(schema.INPUTS)
+    assert found["confinement_length"] == {
         "type": "Number",
         "units": "nm",
         "min": 0.6,
@@ -52,10 +52,10 @@ def test_the_schema_has_the_range_the_unit_and_the_default_of_every_input() -> N
         "description": "Confinement length h: slit width h",
         "value": 3.0,
     }
-    assert schema["positive_valency"]["type"] == "Integer"
-    assert schema["surface_charge_density"]["units"] == "C/m**2"
-    assert schema["wall"]["options"] == ["ion", "plane"]
-    unset = schema["negative_diameter"]
+    assert found["positive_valency"]["type"] == "Integer"
+    assert found["surface_charge_density"]["units"] == "C/m**2"
+    assert found["wall"]["options"] == ["ion", "plane"]
+    unset = found["negative_diameter"]
     assert unset["value"] is None
     assert unset["description"].endswith("null: same as the positive ions")
 
@@ -63,7 +63,7 @@ def test_the_schema_has_the_range_the_unit_and_the_default_of_every_input() -> N
 def test_an_input_of_a_system_is_an_input_of_the_sim2l() -> None:
     from backend.inputs import SYSTEM
 
-    assert set(SYSTEM) < set(sim2l.INPUTS)
+    assert set(SYSTEM) < set(schema.INPUTS)
 
 
 # --- computation ----------------------------------------------------------------------------
@@ -73,7 +73,7 @@ def test_the_prediction_is_that_of_the_surrogate(tmp_path: Path) -> None:
     found = sim2l.compute({"method": "prediction", "salt_concentration": 0.6}, tmp_path)
     system = SlitSystem(salt_concentration=0.6)
     predicted = Surrogate.load().predict(system)
-    assert list(found) == list(sim2l.OUTPUTS)
+    assert list(found) == list(schema.OUTPUTS)
     assert found["z"] == bin_centres(system).tolist()
     assert found["ml_negative_density"] == predicted.negative.density.tolist()
     assert found["ml_positive_density_error"] == predicted.positive.error.tolist()
@@ -99,7 +99,7 @@ def test_a_simulation_has_profiles_with_errors_densities_and_charge(tmp_path: Pa
 
 def test_the_figures_are_pictures_in_the_folder(tmp_path: Path) -> None:
     found = sim2l.compute({"method": "prediction"}, tmp_path)
-    for name in sim2l.FIGURES:
+    for name in schema.FIGURES:
         assert (tmp_path / found[name]).read_bytes().startswith(b"\x89PNG")
 
 
