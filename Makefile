@@ -5,6 +5,7 @@
 HOST ?= 127.0.0.1
 PORT ?= 8866
 APP_FLAGS ?=
+TOOL ?= build/nanohub
 PYTHON ?=
 PYTEST_FLAGS ?=
 
@@ -14,7 +15,7 @@ DEV_READY := .venv/.ready-dev
 TEST_READY := $(DEV_READY) .venv-mcp/.ready .venv-simtool/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup app test test-long lint format lock bench clean
+.PHONY: help setup app test test-long lint format lock bench nanohub clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +75,9 @@ lock: $(DEV_READY)  ## Generate the files in requirements/ from pyproject.toml
 
 bench: setup  ## Benchmark the engine against LAMMPS
 	@$(BIN)/python -m benchmarks
+
+nanohub:  ## Lay out the tool for nanoHUB (TOOL=folder; default: build/nanohub)
+	@$(or $(PYTHON),python3) scripts/lay_out_nanohub.py '$(TOOL)'
 
 clean:  ## Remove .venv, caches and build products (never runs or models)
 	rm -rf .venv .venv-* build dist .pytest_cache .mypy_cache .ruff_cache test-results *.egg-info

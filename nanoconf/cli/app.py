@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from backend.system import InvalidInput
+
+if TYPE_CHECKING:
+    from nanoconf.gui.serve import Access
 
 NAME, HELP = "app", "open the page in a browser"
 
@@ -30,10 +35,8 @@ See docs/security.md."""
 
 def add_options(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)"
-    )
-    parser.add_argument("--port", type=int, default=8866, help="port to listen on (default: 8866)")
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on (default: 8866)")
     parser.add_argument(
         "--no-browser", action="store_true", help="print the address; do not open a browser"
     )
@@ -85,6 +88,12 @@ def _add_access(group: _ArgumentGroup) -> None:
         "--no-token",
         action="store_true",
         help="never ask for a token: only behind a gateway that logs users in",
+    )
+    tokens.add_argument(
+        "--hub",
+        action="store_true",
+        help="serve the page in a session of nanoHUB or another HUBzero hub, which gives the "
+        "address, port 8000, the path and the token",
     )
     group.add_argument(
         "--frame-ancestors",
@@ -202,8 +211,36 @@ def execute(options: Namespace) -> int:
         user_header=options.user_header or "",
         base_url=options.base_url or "",
     )
-    serve(options.host, options.port, not options.no_browser, access)
+    host, port = "127.0.0.1", 8866
+    if options.hub:
+        host, port, access = _on_hub(access)
+    host = host if options.host is None else options.host
+    port = port if options.port is None else options.port
+    serve(host, port, not options.no_browser, access)
     return 0
+
+
+def _on_hub(access: Access) -> tuple[str, int, Access]:
+    """Return the address, the port and the access of a session of a hub."""
+    from nanoconf.gui.server.tokens import TOKEN, TOKEN_FILE
+    from nanoconf.gui.services.clusters import SHARED
+    from nanoconf.hub.session import HOST, PORT, HubSession
+
+    if access.base_url:
+        raise InvalidInput("base_url", access.base_url, "comes from the hub: leave it out")
+    session = HubSession.current()
+    os.environ.pop(TOKEN_FILE, None)  # would come first
+    os.environ[TOKEN] = session.token
+    os.environ.setdefault(SHARED, "")  # the session belongs to one person
+    ancestors = (*access.frame_ancestors, f"https://{session.hub}")
+    found = replace(
+        access,
+        base_url=session.path,
+        session_cookie=session.cookie,
+        public_url=session.url,
+        frame_ancestors=ancestors,
+    )
+    return HOST, PORT, found
 
 
 def _set_limits(options: Namespace) -> None:

@@ -57,6 +57,10 @@ class Access:
         Header in which they pass it.
     base_url : str
         Path under which a proxy serves the page; see `check_prefix`.
+    session_cookie : str
+        Cookie of a gateway that holds the token.
+    public_url : str
+        Address of the page for browsers, if it is not that of this server.
     """
 
     allowed_hosts: tuple[str, ...] = ()
@@ -68,6 +72,8 @@ class Access:
     trusted_proxies: tuple[str, ...] = ()
     user_header: str = ""
     base_url: str = ""
+    session_cookie: str = ""
+    public_url: str = ""
 
     def settings(self) -> dict[str, dict[str, Any]]:
         """Return these options as a configuration of Voila; what is not given stays open."""
@@ -79,6 +85,8 @@ class Access:
             "teacher_token_file": self.teacher_token_file,
             "trusted_proxies": list(self.trusted_proxies),
             "user_header": self.user_header,
+            "session_cookie": self.session_cookie,
+            "public_url": self.public_url,
         }
         kernels = {"max_pages": self.max_pages}
         voila = {"base_url": self.base_url}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import IdentityProvider, User
@@ -83,6 +83,10 @@ class Gate(IdentityProvider):
         Addresses of proxies that pass the name of the user, and networks of such addresses.
     user_header : str
         Header in which they pass it.
+    session_cookie : str
+        Cookie of a gateway; one of its comma-separated entries holds the token.
+    public_url : str
+        Address of the page for browsers, if it is not that of this server.
     on_start : callable, optional
         Receives the address of the page once the server is listening.
     """
@@ -94,6 +98,8 @@ class Gate(IdentityProvider):
     teacher_token_file = Unicode(config=True)
     trusted_proxies = List(Unicode(), config=True)
     user_header = Unicode(USER_HEADER, config=True)
+    session_cookie = Unicode(config=True)
+    public_url = Unicode(config=True)
     on_start = Callable(None, allow_none=True, config=True)
 
     def __init__(self, **options: Any):
@@ -177,6 +183,9 @@ class Gate(IdentityProvider):
 
     def _announce(self) -> None:
         """Print the address, with the token if it is new."""
+        if self.public_url:
+            print(f"The page is at {self.public_url}", flush=True)
+            return
         page = address(self._voila.ip, self._voila.port) + self._voila.base_url
         query = f"?token={self.token}" if self._is_new else "?token=…" if self.token else ""
         print(f"The page is at {page}{query} (press Ctrl-C to stop it).", flush=True)
@@ -201,6 +210,13 @@ class Gate(IdentityProvider):
         header = handler.request.headers.get("Authorization", "")
         found = self.auth_header_pat.match(header)
         return found[2] if found else super().get_token(handler)
+
+    def get_user_cookie(self, handler: RequestHandler) -> Any:
+        """Return the user of the login cookie, or of the gateway's cookie with the token."""
+        entries = handler.get_cookie(self.session_cookie, "") if self.session_cookie else ""
+        if any(tokens.same(each, self.token) for each in unquote(entries or "").split(",")):
+            return User("visitor")
+        return super().get_user_cookie(handler)
 
     async def get_user_token(self, handler: RequestHandler) -> User | None:
         """Return a user if the request has the token, compared in constant time."""
