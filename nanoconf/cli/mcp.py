@@ -1,0 +1,43 @@
+"""``nanoconf mcp``."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+NAME, HELP = "mcp", "serve predictions and simulations to agents (Model Context Protocol)"
+
+DESCRIPTION = """\
+Serve the Model Context Protocol (MCP) over standard input and output, so that agents can predict
+profiles, and submit, list and cancel simulations. An MCP client starts this command."""
+
+EXAMPLES = """\
+examples:
+  nanoconf mcp          the client's configuration names this command
+
+Most clients read a configuration like
+  {"mcpServers": {"nanoconf": {"command": "nanoconf", "args": ["mcp"]}}}
+
+It needs the MCP SDK: pip install 'nanoconf[mcp]'. See docs/api.md."""
+
+MISSING = "nanoconf mcp needs the MCP SDK: type pip install 'nanoconf[mcp]'"
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Declare no options: NANOCONF_HOME names the archive."""
+
+
+def execute(options: Namespace) -> int:
+    """Serve until the client closes the connection."""
+    try:
+        import mcp.server.stdio  # noqa: F401
+    except ModuleNotFoundError:
+        print(MISSING, file=sys.stderr)
+        return 1
+    import anyio
+
+    from nanoconf.mcp.server import serve
+    from nanoconf.verbs.caller import Caller
+
+    anyio.run(serve, Caller())
+    return 0
