@@ -88,7 +88,9 @@ class Tools:
         verb = self._verbs.get(params.name)
         if verb is None:
             known = ", ".join(self._verbs)
-            raise MCPError(types.INVALID_PARAMS, f"there is no tool {params.name!r}; known: {known}")
+            raise MCPError(
+                types.INVALID_PARAMS, f"there is no tool {params.name!r}; known: {known}"
+            )
         try:
             return _result(await self._answer(verb, params.arguments or {}, context))
         except Exception as error:
@@ -147,6 +149,4 @@ def _result(answer: Answer) -> types.CallToolResult:
 
 
 def _error(line: str) -> types.CallToolResult:
-    return types.CallToolResult(
-        content=[types.TextContent(type="text", text=line)], is_error=True
-    )
+    return types.CallToolResult(content=[types.TextContent(type="text", text=line)], is_error=True)

@@ -148,9 +148,7 @@ def description(each: Input) -> str:
 # --- a call ---------------------------------------------------------------------------------
 
 
-def parse(
-    arguments: Sequence[Argument], given: Iterable[tuple[str, Any]]
-) -> dict[str, Any]:
+def parse(arguments: Sequence[Argument], given: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Parse the arguments of a call; those that are not given are left out.
 
     Parameters

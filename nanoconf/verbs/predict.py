@@ -64,16 +64,14 @@ PREDICT = Verb(
     name="predict",
     title="Predict density profiles",
     description=(
-        "Predict the density profiles of positive and negative ions between two walls with a neural "
-        "network, in milliseconds. Returns density and error (M) in 300 bins over the slit, and the "
-        "contact, peak, midplane and mean densities. If an input lies outside the training range, "
-        "the answer says which and gives the range; such a system can be simulated."
+        "Predict the density profiles of positive and negative ions between two walls with a "
+        "neural network, in milliseconds. Returns density and error (M) in 300 bins over the "
+        "slit, and the contact, peak, midplane and mean densities. If an input lies outside the "
+        "training range, the answer says which and gives the range; such a system can be simulated."
     ),
     arguments=(
         *arguments.of_inputs(SYSTEM),
-        arguments.flag(
-            "profiles", True, "False leaves out the profiles and keeps the densities."
-        ),
+        arguments.flag("profiles", True, "False leaves out the profiles and keeps the densities."),
     ),
     execute=_predict,
     path="/predict",
