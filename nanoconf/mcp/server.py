@@ -16,7 +16,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.stdio import stdio_server
 
 from backend import __version__
-from backend.inputs import Input
+from backend.inputs import Input, shown
 from backend.runs.run import Run
 from nanoconf.mcp.waiting import POLL_SECONDS, Waiting
 from nanoconf.verbs import arguments
@@ -87,10 +87,8 @@ class Tools:
         """Carry out a call; an error that the caller can act on is the tool's error."""
         verb = self._verbs.get(params.name)
         if verb is None:
-            known = ", ".join(self._verbs)
-            raise MCPError(
-                types.INVALID_PARAMS, f"there is no tool {params.name!r}; known: {known}"
-            )
+            line = f"there is no tool {shown(params.name)}; known: {', '.join(self._verbs)}"
+            raise MCPError(types.INVALID_PARAMS, line)
         try:
             return _result(await self._answer(verb, params.arguments or {}, context))
         except Exception as error:

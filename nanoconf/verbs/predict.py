@@ -71,7 +71,7 @@ PREDICT = Verb(
     ),
     arguments=(
         *arguments.of_inputs(SYSTEM),
-        arguments.flag("profiles", True, "False leaves out the profiles and keeps the densities."),
+        arguments.flag("profiles", True, "false leaves out the profiles and keeps the densities"),
     ),
     execute=_predict,
     path="/predict",

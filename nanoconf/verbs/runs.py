@@ -116,25 +116,25 @@ def _csv(profiles: SlitProfiles | None) -> str:
 
 # --- the verbs ------------------------------------------------------------------------------
 
-PROFILES = arguments.flag("profiles", True, "False leaves out the profiles.")
+PROFILES = arguments.flag("profiles", True, "false leaves out the profiles")
 
 SIMULATE = Verb(
     name="simulate",
     title="Simulate a system",
     description=(
         "Submit a molecular-dynamics simulation of ions between two walls and return its id at "
-        "once; it takes seconds to minutes. Ask for the run with get_run until its state is done, "
-        "failed or cancelled. An identical run that is done, running or queued is returned instead "
-        "of a new one; another seed gives an independent run."
+        "once. The run is then queued, running (seconds to minutes), and in the end done, failed "
+        "or cancelled. An identical run that is done, running or queued is returned instead of a "
+        "new one; another seed gives an independent run."
     ),
     arguments=(
         *arguments.of_inputs(SYSTEM),
         *arguments.of_inputs(SETTINGS),
-        arguments.line("name", LONGEST_NAME, "Label shown in lists of runs."),
+        arguments.line("name", LONGEST_NAME, "label shown in lists of runs"),
         arguments.line(
             "cluster",
             LONGEST_NAME,
-            "Cluster of the configuration to simulate on; without it, this computer.",
+            "cluster of the configuration to simulate on; without it, this computer",
         ),
     ),
     execute=_simulate,
@@ -161,7 +161,7 @@ GET_RUN = Verb(
         "with standard errors, convergence, checks, and the density profiles. While it is running: "
         "the profiles so far."
     ),
-    arguments=(arguments.run_id("ID of the run."), PROFILES),
+    arguments=(arguments.run_id("ID of the run"), PROFILES),
     execute=_get,
     path="/runs/{id}",
     waits=True,
@@ -172,7 +172,7 @@ CANCEL_RUN = Verb(
     name="cancel_run",
     title="Cancel a simulation",
     description="Cancel a simulation that has not finished. A finished one stays as it is.",
-    arguments=(arguments.run_id("ID of the run."),),
+    arguments=(arguments.run_id("ID of the run"),),
     execute=_cancel,
     method="DELETE",
     path="/runs/{id}",

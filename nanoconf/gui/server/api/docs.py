@@ -8,6 +8,7 @@ from pathlib import Path
 from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import authenticated
 
+from backend.inputs import Input
 from nanoconf.gui.server.api.offer import offered
 from nanoconf.gui.server.plain import PlainErrors, answer_page
 from nanoconf.verbs.arguments import Argument
@@ -36,21 +37,14 @@ class Row:
     def of(cls, argument: Argument) -> Row:
         """Return the row of an argument."""
         schema, each = argument.schema, argument.input
-        default = schema.get("default", "")
-        if each is None:
-            return cls(argument.name, "", schema["description"], schema["type"], str(default))
-        return cls(
-            argument.name,
-            argument.key,
-            each.help,
-            _allowed(argument),
-            each.default_text,
-        )
+        if each is not None:
+            return cls(argument.name, argument.key, each.help, _allowed(each), each.default_text)
+        allowed = "true, false" if schema["type"] == "boolean" else "text"
+        default = str(schema.get("default", "")).lower()
+        return cls(argument.name, "", schema["description"], allowed, default)
 
 
-def _allowed(argument: Argument) -> str:
-    each = argument.input
-    assert each is not None
+def _allowed(each: Input) -> str:
     if each.choices:
         return ", ".join(each.choices)
     return f"{each.low:g} to {each.high:g} {each.unit}".rstrip()

@@ -27,8 +27,8 @@ from nanoconf.verbs.problems import explain, one_line
 from nanoconf.verbs.verb import Answer, Verb
 
 NEEDS_KEY = (
-    f"send the header {limits.KEY} with a secret text of {limits.SHORTEST_KEY} to {limits.LONGEST_KEY} "
-    "ASCII characters of your own: it marks your runs, so that only you can cancel them"
+    f"send the header {limits.KEY} with a secret text of your own, {limits.SHORTEST_KEY} to "
+    f"{limits.LONGEST_KEY} ASCII characters: it marks your runs, so that only you can cancel them"
 )
 
 NEEDS_TOKEN = "send the token of this server as the header Authorization: Bearer TOKEN"
@@ -61,7 +61,7 @@ class Api:
             Too many calls are waiting.
         """
         if self._calls >= limits.MOST_CALLS:
-            raise Problem(503, "the server is busy: try again")
+            raise Problem(503, "the server is busy: try again", {"Retry-After": "1"})
         self._calls += 1
         try:
             loop = IOLoop.current()
@@ -83,8 +83,7 @@ class JsonErrors(JupyterHandler):
                 raise
             if self.identity_provider.get_token(self):
                 await asyncio.sleep(FAILURE_SECONDS)
-            self.set_header("WWW-Authenticate", "Bearer")
-            raise Problem(401, NEEDS_TOKEN) from None
+            raise Problem(401, NEEDS_TOKEN, {"WWW-Authenticate": "Bearer"}) from None
 
     def check_xsrf_cookie(self) -> None:
         """Do nothing: browsers add no key to a request of another site, unlike a cookie."""
@@ -94,6 +93,8 @@ class JsonErrors(JupyterHandler):
         error = (details.get("exc_info") or [None, None])[1]
         if isinstance(error, Problem):
             line = error.line
+            for name, value in error.headers.items():
+                self.set_header(name, value)
         elif isinstance(error, HTTPError):
             line = self._reason
         else:
@@ -152,8 +153,8 @@ class VerbHandler(JsonErrors):
     async def _call(self, path: dict[str, str]) -> None:
         verb = self._verbs.get(self.request.method or "")
         if verb is None:
-            self.set_header("Allow", ", ".join(self._verbs))
-            raise Problem(405, f"this address answers {', '.join(self._verbs)} only")
+            methods = ", ".join(self._verbs)
+            raise Problem(405, f"this address answers {methods} only", {"Allow": methods})
         self._check_rate(verb)
         try:
             person = self._person(verb)
@@ -177,8 +178,8 @@ class VerbHandler(JsonErrors):
         wait = rate.wait(str(self.request.remote_ip))
         if wait:
             seconds = math.ceil(wait)
-            self.set_header("Retry-After", str(seconds))
-            raise Problem(429, f"too many requests: try again in {seconds} s")
+            line = f"too many requests: try again in {seconds} s"
+            raise Problem(429, line, {"Retry-After": str(seconds)})
 
     def _person(self, verb: Verb) -> Person:
         """Return who sends the request; whoever changes something must send a key."""

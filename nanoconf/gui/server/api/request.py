@@ -30,11 +30,13 @@ class Problem(HTTPError):
         Status.
     line : str
         The line.
+    headers : dict of str to str, optional
+        Headers of the answer.
     """
 
-    def __init__(self, status: int, line: str):
+    def __init__(self, status: int, line: str, headers: dict[str, str] | None = None):
         super().__init__(int(status))
-        self.line = line
+        self.line, self.headers = line, headers or {}
 
 
 def check_site(request: HTTPServerRequest) -> None:
