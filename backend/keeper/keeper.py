@@ -115,7 +115,11 @@ class Keeper:
         if self._training is not None and self._training.poll() is None:
             return
         try:
-            if learning.may_be_due(self.archive):
+            if not learning.may_be_due(self.archive):
+                return
+            if line := learning.obstacle():
+                self._log_once(f"no retraining: {line}")
+            else:
                 self._training = learning.start_training(self.archive.home)
         except InvalidInput as error:
             log(f"no retraining: {error}")

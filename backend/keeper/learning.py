@@ -16,13 +16,18 @@ from pathlib import Path
 from typing import Any, Self
 
 from backend import environment
+from backend.extras import missing
 from backend.files import read_json, write_json
+from backend.inputs import InvalidInput
 from backend.runs.archive import Archive
 
 FILE = "learning.json"
 VARIABLE = "NANOCONF_RETRAIN_AFTER"
 EVERY = 100
 """Number of new runs that trigger retraining, unless ``NANOCONF_RETRAIN_AFTER`` is set."""
+
+RETRAINING = "train", "retraining"
+"""Extra that retraining needs, and its purpose; see `backend.extras`."""
 
 
 def retrain_after() -> int:
@@ -76,6 +81,14 @@ class Learning:
     def looked_at(self) -> frozenset[str]:
         """Ids of all runs that training has checked."""
         return self.learnt | self.fresh | self.useless
+
+
+def obstacle() -> str:
+    """Return a line that says why this installation cannot retrain; empty if it can."""
+    try:
+        return missing(*RETRAINING) if retrain_after() else ""
+    except InvalidInput:  # reported elsewhere
+        return ""
 
 
 def may_be_due(archive: Archive) -> bool:

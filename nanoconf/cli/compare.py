@@ -27,7 +27,7 @@ REGRESSORS = ("polynomial", "kernel ridge", "svr", "tree", "forest", "ann")
 
 def add_options(parser: ArgumentParser) -> None:
     """Declare the options."""
-    add_data(parser, Path("data/grid"))
+    add_data(parser, "data/grid")
     add_epochs(
         parser,
         "--epochs",
@@ -54,6 +54,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Compare; print and write the table and the figure."""
+    from backend.extras import require
     from backend.files import write_json
     from nanoconf.data import export
     from nanoconf.paper.compare import compare, format_table, regressors_to_try
@@ -61,6 +62,7 @@ def execute(options: Namespace) -> int:
     from nanoconf.surrogate.simulations import Simulations
 
     held_out, fold, number = epochs(options), epochs(options, "fold_epochs"), seed(options)
+    require("train", "the comparison of regressors")
     data = Simulations.load(options.data)
     regressors_to_try(data, options.without)
     for folder in filter(None, (options.keep, options.output)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from nanoconf.cli.options import add_data, add_json, add_model, print_json
 
@@ -23,7 +22,7 @@ examples:
 def add_options(parser: ArgumentParser) -> None:
     """Declare the options."""
     add_model(parser)
-    add_data(parser, Path("data/test"))
+    add_data(parser, "data/test")
     parser.add_argument(
         "--seen-too",
         action="store_true",

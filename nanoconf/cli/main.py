@@ -161,6 +161,7 @@ def _warnings_as_lines() -> Iterator[None]:
 def _explain(error: Exception, options: Namespace) -> tuple[str, int] | None:
     """Return one line and the exit status for an error that the user can act on, else None."""
     from backend.cluster.problems import ClusterProblem
+    from backend.extras import MissingExtra
     from backend.runs.archive import UnknownRun, UnusableHome
     from backend.runs.run import DamagedRun
     from backend.sampling.result import Cancelled, SimulationError
@@ -175,7 +176,7 @@ def _explain(error: Exception, options: Namespace) -> tuple[str, int] | None:
         return shortened(line, LONGEST_MESSAGE), BAD_INPUT
     if isinstance(error, (UnknownRun, UnusableHome)) or _is_missing_model(error):
         return str(error), BAD_INPUT
-    if isinstance(error, (SimulationError, Cancelled, DamagedRun, ClusterProblem)):
+    if isinstance(error, (SimulationError, Cancelled, DamagedRun, ClusterProblem, MissingExtra)):
         return str(error), FAILED
     if isinstance(error, OSError):
         return _system_error(error), BAD_INPUT if error.errno in IMPOSSIBLE_PATH else FAILED

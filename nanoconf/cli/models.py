@@ -43,6 +43,7 @@ def execute(options: Namespace) -> int:
     """Carry out the action."""
     if options.action in ("promote", "rollback"):
         return _change_current(options)
+    from backend.keeper.learning import obstacle
     from nanoconf.surrogate.lifecycle.registry import models
     from nanoconf.tables import aligned
 
@@ -55,6 +56,8 @@ def execute(options: Namespace) -> int:
         print(aligned([FIGURES, *(_figures(model) for model in found)], left=2))
     else:
         print(aligned([COLUMNS, *(_columns(model) for model in found)], left=len(COLUMNS)))
+    if not options.json and (line := obstacle()):
+        print(f"no retraining: {line}")
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.inputs import SYSTEM, Input
+from nanoconf.shipped import default_path, found
 
 RESULTS = Path("docs/results")
 
@@ -25,14 +26,14 @@ def add_input(group: Any, each: Input) -> None:
     group.add_argument(*each.options, dest=each.name, metavar=each.placeholder, help=text)
 
 
-def add_data(parser: ArgumentParser, default: Path) -> None:
-    """``--data``: the dataset to read."""
+def add_data(parser: ArgumentParser, default: str) -> None:
+    """``--data``: the dataset to read; by default one that ships with nanoconf."""
     parser.add_argument(
         "--data",
-        type=Path,
-        default=default,
+        type=found,
+        default=default_path(default),
         metavar="DIR",
-        help=f"folder of the dataset (default: {default})",
+        help=f"folder of the dataset (default: nanoconf's {default})",
     )
 
 

@@ -17,6 +17,7 @@ from nanoconf.cli.options import (
     seed,
 )
 from nanoconf.cli.parser import add_command, add_commands
+from nanoconf.shipped import default_path, found
 
 NAME, HELP = "paper", "reproduce the network and the figures of the paper"
 
@@ -34,8 +35,8 @@ examples:
   nanoconf paper profiles --network paper-network   # with another network
   nanoconf paper speed-up"""
 
-NETWORK = Path("docs/results/paper-network")
-GRID, HISTOGRAMS, TEST = Path("data/grid"), Path("data/histograms"), Path("data/test")
+NETWORK, SCALING = "docs/results/paper-network", "docs/studies/scaling.json"
+GRID, HISTOGRAMS, TEST = "data/grid", "data/histograms", "data/test"
 
 
 # --- options --------------------------------------------------------------------------------
@@ -75,10 +76,10 @@ def _add_accuracy(commands: Any) -> None:
     command.add_argument(
         "--reference",
         nargs="*",
-        type=Path,
-        default=[TEST],
+        type=found,
+        default=[default_path(TEST)],
         metavar="DIR",
-        help=f"datasets of longer runs, used for the L2 error (default: {TEST})",
+        help=f"datasets of longer runs, used for the L2 error (default: nanoconf's {TEST})",
     )
 
 
@@ -100,15 +101,15 @@ def _add_speed_up(commands: Any) -> None:
     _add_network(command)
     command.add_argument(
         "--scaling",
-        type=Path,
-        default=Path("docs/studies/scaling.json"),
+        type=found,
+        default=default_path(SCALING),
         metavar="FILE",
         help="simulation times by number of cores, used if the file exists (default: "
-        "docs/studies/scaling.json)",
+        f"nanoconf's {SCALING})",
     )
 
 
-def _add(commands: Any, name: str, summary: str, data: Path) -> ArgumentParser:
+def _add(commands: Any, name: str, summary: str, data: str) -> ArgumentParser:
     command = add_command(commands, name, summary)
     add_data(command, data)
     add_results(command, "--results")
@@ -118,10 +119,10 @@ def _add(commands: Any, name: str, summary: str, data: Path) -> ArgumentParser:
 def _add_network(command: ArgumentParser) -> None:
     command.add_argument(
         "--network",
-        type=Path,
-        default=NETWORK,
+        type=found,
+        default=default_path(NETWORK),
         metavar="DIR",
-        help=f"folder of the network, from `nanoconf paper train` (default: {NETWORK})",
+        help=f"folder of the network, from `nanoconf paper train` (default: nanoconf's {NETWORK})",
     )
 
 
@@ -130,8 +131,10 @@ def _add_network(command: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Carry out one of the commands."""
+    from backend.extras import require
     from nanoconf.data import export
 
+    require("train", "the paper's network")
     export.check(options.results)
     commands = {
         "train": _train,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from nanoconf.cli.options import add_data, add_results
 
@@ -17,15 +16,16 @@ the other includes squares and products."""
 
 EXAMPLES = """\
 examples:
-  nanoconf sweep --varied 200 --set target_error=0.02 -o data/inputs  # vary all inputs
   nanoconf select-inputs
+  nanoconf sweep --varied 200 --set target_error=0.02 -o inputs   # vary all inputs
+  nanoconf select-inputs --data inputs
 
 The folder will contain select-inputs.json and select-inputs.png."""
 
 
 def add_options(parser: ArgumentParser) -> None:
     """Declare the options."""
-    add_data(parser, Path("data/inputs"))
+    add_data(parser, "data/inputs")
     add_results(parser, "-o", "--output")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nanoconf.cli.options import add_data, add_seed, epochs, seed
+from nanoconf.shipped import default_path, found
 
 NAME, HELP = "train", "train a network on a dataset"
 
@@ -21,10 +22,10 @@ examples:
 --if-due retrains on the runs in the archive, if it has enough new ones. The new model replaces
 the current one unless it is worse."""
 
-DATA = Path("data/grid")
+DATA = "data/grid"
 
-UNUSED = {"data": DATA, "validation": None, "epochs": None, "seed": "1", "output": None}
-"""Options that --if-due does not use, and their defaults."""
+UNUSED = {"validation": None, "epochs": None, "seed": "1", "output": None}
+"""Options besides --data that --if-due does not use, and their defaults."""
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -32,7 +33,7 @@ def add_options(parser: ArgumentParser) -> None:
     add_data(parser, DATA)
     parser.add_argument(
         "--validation",
-        type=Path,
+        type=found,
         metavar="DIR",
         help="dataset used to set the error band and evaluate the model "
         "(default: a tenth of --data)",
@@ -60,7 +61,7 @@ def _train_if_due(options: Namespace) -> int:
     from backend.system import InvalidInput
     from nanoconf.surrogate.lifecycle.retraining import train_if_due
 
-    for name, default in UNUSED.items():
+    for name, default in {"data": default_path(DATA), **UNUSED}.items():
         if (value := getattr(options, name)) != default:
             raise InvalidInput(
                 name, str(value), "cannot be combined with --if-due; omit one of them"
@@ -70,10 +71,12 @@ def _train_if_due(options: Namespace) -> int:
 
 
 def _train(options: Namespace) -> int:
+    from backend.extras import require
     from backend.system import InvalidInput
 
     if options.output is None:
         raise InvalidInput("output", "", "is missing: specify -o DIR")
+    require("train", "training")
     from nanoconf.data import export
     from nanoconf.surrogate.training import train
 

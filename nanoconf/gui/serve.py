@@ -9,12 +9,12 @@ import socket
 import sys
 import webbrowser
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from backend.keeper.learning import retrain_after
 from nanoconf.gui.folders import check_folders
 from nanoconf.gui.server.host_names import address
+from nanoconf.shipped import shipped
 
 PROTECTED = {
     "Voila": {"identity_provider_class": "nanoconf.gui.server.gate.Gate"},
@@ -114,13 +114,6 @@ def serve(
     print("Stopped. Running simulations continue; the page shows them when it is restarted.")
 
 
-def notebook() -> Path:
-    """Return the notebook: in an installed package, or next to the packages in a checkout."""
-    package = Path(__file__).parents[1]
-    packaged = package / "app.ipynb"
-    return packaged if packaged.exists() else package.parent / "app.ipynb"
-
-
 def _run_voila(host: str, port: int, access: Access, on_start: Any) -> None:
     # Voila imports a validator of internationalized addresses in JSON schemas, which takes two
     # seconds to build its grammar and is never used here. Without the module it is skipped.
@@ -134,7 +127,7 @@ def _run_voila(host: str, port: int, access: Access, on_start: Any) -> None:
     config.Gate.on_start = on_start
     Voila.launch_instance(
         [
-            str(notebook()),
+            str(shipped("app.ipynb")),
             f"--Voila.ip={host}",
             f"--Voila.port={port}",
             "--Voila.port_retries=0",

@@ -90,7 +90,7 @@ def check_weights(folder: Path, content: bytes) -> None:
     """Raise `ValueError` if a LiteRT file does not hold the weights of the ``.keras`` file.
 
     The checksums in a ``.keras`` file, a zip archive, thus protect a model whose card has none.
-    Without a readable ``.keras`` file there is no check.
+    Without a readable ``.keras`` file, or without h5py, there is no check.
     """
     try:
         import h5py

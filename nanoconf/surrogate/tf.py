@@ -6,9 +6,11 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib import metadata
 from threading import Lock
 from typing import Any
+
+from backend.extras import require
 
 THREADS = 2
 
@@ -20,7 +22,13 @@ def import_tensorflow() -> Any:
     """Import TensorFlow without start-up messages and without GPUs.
 
     The networks are too small to benefit from a GPU.
+
+    Raises
+    ------
+    MissingExtra
+        TensorFlow is not installed.
     """
+    require("train", "this")
     with IMPORTING:
         return _imported()
 
@@ -66,7 +74,14 @@ def _muted() -> Iterator[None]:
 def versions(*packages: str) -> dict[str, str]:
     """Return the versions of Python, TensorFlow, Keras, NumPy and other packages."""
     names = ("tensorflow", "keras", "numpy", *packages)
-    return {"python": platform.python_version()} | {name: version(name) for name in names}
+    return {"python": platform.python_version()} | {name: _version(name) for name in names}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return metadata.version(f"{package}-cpu")  # TensorFlow's build for processors
 
 
 def limit_threads() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from backend.environment import user_path
 from backend.inputs import LONGEST_MESSAGE, shortened, shown
 from backend.runs.archive import default_home
+from nanoconf.shipped import shipped
 from nanoconf.surrogate.card import CARD, KIND, Card
 from nanoconf.surrogate.lifecycle.choice import Choice
 from nanoconf.surrogate.runtime import FILES, Network, load_network, verified
@@ -268,9 +269,7 @@ def home_models() -> Path:
 
 def package_models() -> Path:
     """Return the folder of the models in the package, or in a checkout of the repository."""
-    package = Path(__file__).resolve().parents[2]
-    installed, checkout = package / "models", package.parent / "models"
-    return checkout if (package.parent / "pyproject.toml").is_file() else installed
+    return shipped("models")
 
 
 def model_folders(place: Path) -> list[Path]:

@@ -12,7 +12,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from backend.keeper.learning import Learning, retrain_after
+from backend.extras import require
+from backend.keeper.learning import RETRAINING, Learning, retrain_after
 from backend.locks import Lock
 from backend.runs.archive import Archive
 from nanoconf.surrogate.card import Card, Promotion
@@ -45,11 +46,17 @@ def train_if_due(archive: Archive | None = None, epochs: int | None = None) -> s
     -------
     str
         Outcome on one line.
+
+    Raises
+    ------
+    MissingExtra
+        The packages for training are not installed.
     """
     archive = archive or Archive()
     every = retrain_after()
     if not every:
         return "retraining is off (NANOCONF_RETRAIN_AFTER is 0)"
+    require(*RETRAINING)
     registry.home_models().mkdir(parents=True, exist_ok=True)
     lock = Lock(registry.home_models() / "training.lock")
     if not lock.acquire():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from backend import __version__
+from backend.keeper.learning import obstacle
 from nanoconf.gui import words
 from nanoconf.gui.fields import FIELDS
 from nanoconf.gui.services.work import Work
@@ -41,7 +42,7 @@ class AboutPanel(widgets.VBox):
 
 def about_model(card: Card) -> str:
     """Return a model's card as an HTML table."""
-    rows = [("Name", card.name), *_training(card), *_accuracy(card)]
+    rows = [("Name", card.name), *_training(card), *_accuracy(card), *_retraining()]
     cells = "".join(f"<tr><td>{escape(a)}</td><td>{escape(b)}</td></tr>" for a, b in rows)
     return f"<h3>The surrogate</h3><table>{cells}</table>"
 
@@ -74,3 +75,8 @@ def _accuracy(card: Card) -> list[tuple[str, str]]:
         )
         rows.append((f"{ion.capitalize()} ions", text))
     return rows
+
+
+def _retraining() -> list[tuple[str, str]]:
+    line = obstacle()
+    return [("Retraining", f"Off: {line}")] if line else []
