@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 
 NAME, HELP = "mcp", "serve predictions and simulations to agents (Model Context Protocol)"
@@ -18,9 +17,7 @@ examples:
 Most clients read a configuration like
   {"mcpServers": {"nanoconf": {"command": "nanoconf", "args": ["mcp"]}}}
 
-It needs the MCP SDK: pip install 'nanoconf[mcp]'. See docs/api.md."""
-
-MISSING = "nanoconf mcp needs the MCP SDK: type pip install 'nanoconf[mcp]'"
+It needs the MCP SDK: pip install "nanoconf[mcp]". See docs/api.md."""
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -29,11 +26,9 @@ def add_options(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Serve until the client closes the connection."""
-    try:
-        import mcp.server.stdio  # noqa: F401
-    except ModuleNotFoundError:
-        print(MISSING, file=sys.stderr)
-        return 1
+    from backend.extras import require
+
+    require("mcp", "nanoconf mcp")
     import anyio
 
     from nanoconf.mcp.server import serve

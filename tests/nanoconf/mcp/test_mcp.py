@@ -106,7 +106,8 @@ def test_without_the_sdk_the_command_says_what_to_type(capsys, monkeypatch):
     assert find_spec("mcp") is None, "the tests' own environment lacks the SDK"
     assert main(["mcp"]) == 1
     said = capsys.readouterr()
-    assert said.err == "nanoconf mcp needs the MCP SDK: type pip install 'nanoconf[mcp]'\n"
+    line = 'nanoconf: nanoconf mcp needs the MCP SDK: run pip install "nanoconf[mcp]"\n'
+    assert said.err == line
 
 
 def test_a_wait_starts_a_keeper_and_reports_progress_that_never_decreases(home, monkeypatch):
