@@ -197,7 +197,7 @@ class VerbHandler(JsonErrors):
         self.set_header("Vary", f"Accept, {limits.KEY}")
         if verb.changes and answer.run is not None:
             self.set_header("Location", f"{self.base_url}api/runs/{answer.run.id}")
-        if not csv or (not answer.csv and answer.status != HTTPStatus.OK):
+        if not csv or answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
             self.answer(answer.values, self._status(verb, answer))
         elif answer.csv:
             self.set_header("Content-Type", "text/csv; charset=utf-8")

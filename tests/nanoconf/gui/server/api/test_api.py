@@ -206,6 +206,10 @@ def test_a_run_belongs_to_the_key_that_submitted_it(server):
     (listed,) = json.loads(ask(server, "/api/runs", X_Nanoconf_Key=KEY).body)["runs"]
     assert listed["mine"]
 
+    no_profiles = ask(server, f"/api/runs/{run['id']}?format=csv")
+    assert no_profiles.status == 409 and "no profiles" in error(no_profiles)
+    assert ask(server, "/api/runs?format=csv").status == 406
+
     assert cancelled(server, run["id"], OTHER_KEY).status == 403
     assert cancelled(server, run["id"], stored.owner).status == 403, "its hash is not the key"
     assert not stored.finished and not stored.cancel_requested
