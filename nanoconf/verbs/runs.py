@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from backend.inputs import SYSTEM, Input
+from backend.runs.run import LOCAL
 from backend.runs.run_state import RunState
 from backend.settings import LONGEST_NS, SETTINGS
 from nanoconf.verbs import arguments
@@ -78,7 +80,17 @@ def _list(caller: Caller, given: dict[str, Any]) -> Answer:
             found.append(run)
         if len(found) == limit:
             break
-    return Answer({"runs": [run_values(caller, run) for run in found]})
+    waiting = _waiting(caller, found)
+    return Answer({"runs": [run_values(caller, run, waiting.get(run.id, "")) for run in found]})
+
+
+def _waiting(caller: Caller, found: Sequence[Run]) -> dict[str, str]:
+    """Return the place of each run that is queued on this computer in words, by id."""
+    from backend.keeper.open_runs import waits
+
+    if not any(run.where == LOCAL and run.state == RunState.QUEUED for run in found):
+        return {}
+    return {wait.run.id: wait.in_words() for wait in waits(caller.archive)}
 
 
 def _get(caller: Caller, given: dict[str, Any]) -> Answer:
@@ -97,7 +109,8 @@ def _cancel(caller: Caller, given: dict[str, Any]) -> Answer:
 
 def _shown(caller: Caller, run: Run, *, profiles: bool) -> Answer:
     """Return the answer about a run, with its result or the profiles so far."""
-    values, found = run_values(caller, run), None
+    waiting = _waiting(caller, [run])
+    values, found = run_values(caller, run, waiting.get(run.id, "")), None
     if run.state == RunState.DONE:
         result = run.result()
         found = result.profiles

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from backend.runs.run import LOCAL
+from backend.cluster.destination import status_in_words
 from backend.runs.run_state import RunState
 
 if TYPE_CHECKING:
@@ -42,8 +42,18 @@ def densities(system: SlitSystem, profiles: SlitProfiles) -> dict[str, dict[str,
     }
 
 
-def run_values(caller: Caller, run: Run) -> dict[str, Any]:
-    """Return the description of a run, with its progress."""
+def run_values(caller: Caller, run: Run, waiting: str) -> dict[str, Any]:
+    """Return the description of a run, with its progress.
+
+    Parameters
+    ----------
+    caller : Caller
+        Who asks.
+    run : Run
+        The run.
+    waiting : str
+        Its place in the queue of this computer, in words; empty if it is not queued there.
+    """
     state = run.state
     progress = run.progress() if state.active else None
     values: dict[str, Any] = {
@@ -58,22 +68,11 @@ def run_values(caller: Caller, run: Run) -> dict[str, Any]:
         "fraction": progress.fraction if progress else float(state == RunState.DONE),
         "phase": progress.phase if progress else "",
         "seconds_left": progress.seconds_left if progress else None,
-        "status": _status(caller, run, state),
+        "status": waiting or status_in_words(run),
         "error": run.error,
         "reason": run.reason,
     }
     return finite(values | caller.about(run))
-
-
-def _status(caller: Caller, run: Run, state: RunState) -> str:
-    """Return the status on a cluster, or the place in the queue of this computer, in words."""
-    from backend.cluster.destination import status_in_words
-    from backend.keeper.open_runs import wait_of
-
-    if run.where != LOCAL:
-        return status_in_words(run)
-    wait = wait_of(caller.archive, run) if state == RunState.QUEUED else None
-    return wait.in_words() if wait else ""
 
 
 def finite(value: Any) -> Any:

@@ -15,12 +15,14 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado.ioloop import IOLoop
 from tornado.web import HTTPError
 
-from backend.runs.archive import Archive
+from backend.runs.archive import Archive, UnusableHome
+from backend.runs.run import DamagedRun
 from nanoconf.gui.server.api import limits
 from nanoconf.gui.server.api.caller import Person, WebCaller
 from nanoconf.gui.server.api.openapi import document
 from nanoconf.gui.server.api.request import Problem, check_site, given, wants_csv
 from nanoconf.gui.services.permissions import NotAllowed
+from nanoconf.surrogate.lifecycle.registry import ModelNotFound
 from nanoconf.verbs import arguments
 from nanoconf.verbs.caller import CurrentModel
 from nanoconf.verbs.problems import explain, one_line
@@ -33,8 +35,19 @@ NEEDS_KEY = (
 
 NEEDS_TOKEN = "send the token of this server as the header Authorization: Bearer TOKEN"
 
+WITHOUT_PATHS = {
+    UnusableHome: "this server cannot store runs, perhaps because its disk is full: tell its owner",
+    ModelNotFound: "this server has no usable model: tell its owner",
+    DamagedRun: "this run is damaged or has been removed",
+}
+"""Lines for visitors in place of those that name folders of this computer."""
+
 FAILURE_SECONDS = 1.0
 """Delay of the answer to a wrong token."""
+
+
+def _without_paths(error: Exception) -> str:
+    return next((line for kind, line in WITHOUT_PATHS.items() if isinstance(error, kind)), "")
 
 
 class Api:
@@ -84,6 +97,9 @@ class JsonErrors(JupyterHandler):
             if self.identity_provider.get_token(self):
                 await asyncio.sleep(FAILURE_SECONDS)
             raise Problem(401, NEEDS_TOKEN, {"WWW-Authenticate": "Bearer"}) from None
+
+    def set_secure_cookie(self, *_arguments: Any, **_options: Any) -> None:  # type: ignore[override]
+        """Set no cookie: programs send the token with every request."""
 
     def check_xsrf_cookie(self) -> None:
         """Do nothing: browsers add no key to a request of another site, unlike a cookie."""
@@ -170,7 +186,7 @@ class VerbHandler(JsonErrors):
             explanation = explain(error)
             if explanation is None:
                 raise
-            raise Problem(*explanation) from error
+            raise Problem(explanation[0], _without_paths(error) or explanation[1]) from error
         self._send(verb, answer, csv)
 
     def _check_rate(self, verb: Verb) -> None:

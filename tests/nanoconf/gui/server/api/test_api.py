@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -91,6 +92,7 @@ def test_every_address_asks_for_the_token(server):
 def test_the_cookie_of_the_page_is_accepted_but_does_not_replace_the_key(server):
     cookie = server.get(f"/?token={TOKEN}").cookie
     assert server.get("/api/runs", Cookie=cookie).status == 200
+    assert "username" not in str(ask(server, "/api/runs").headers), "programs get no cookie"
     sent = {"Cookie": f"{cookie}; _xsrf=abc", "X_XSRFToken": "abc"}
     answer = server.get("/api/runs", "POST", '{"h": 3.1}', Content_Type="application/json", **sent)
     assert answer.status == 403 and "X-Nanoconf-Key" in error(answer)
@@ -281,6 +283,12 @@ def test_a_run_that_is_not_there_is_named_without_paths(server):
         assert answer.status == 404 and words in error(answer)
         assert str(server.home) not in answer.body
     assert ask(server, "/api/runs/..%2f..%2fpasswd").status == 400
+    damaged = submit(server.home, LONG, reuse=False)
+    (damaged.folder / "run.json").write_text("{")
+    for path in (f"/api/runs/{damaged.id}", "/api/runs"):
+        answer = ask(server, path)
+        assert str(server.home) not in answer.body and damaged.id not in answer.body[40:]
+    shutil.rmtree(damaged.folder)
     short = submitted(server, {"h": 3.1}, "short")
     assert short.status == 403 and "16 to 128" in error(short)
 
