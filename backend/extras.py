@@ -5,7 +5,10 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 EXTRAS = {
-    "train": ("TensorFlow, Keras and scikit-learn", ("tensorflow", "keras", "sklearn")),
+    "train": (
+        "TensorFlow, Keras, scikit-learn and pandas",
+        ("tensorflow", "keras", "sklearn", "pandas"),
+    ),
     "mcp": ("the MCP SDK", ("mcp",)),
 }
 """Packages of each extra, in words, and the modules that they provide."""

@@ -77,6 +77,6 @@ pip install --require-hashes --only-binary :all: --no-compile -r "$packages"
 "$folder/bin/python" -W ignore -m compileall -qq -j 0 -x '/tests?/' "$folder/lib" || true
 pip install --quiet --no-deps --no-build-isolation --editable .
 if [ "$name" = run ]; then
-    "$folder/bin/python" -m backend.engines.numba.warm_up || log "Could not compile the engine in advance; the first run will try again."
+    "$folder/bin/nanoconf" warm-up || log "Could not compile the engine in advance; the first run will try again."
 fi
 log "Ready."

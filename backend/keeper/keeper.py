@@ -118,7 +118,7 @@ class Keeper:
             if not learning.may_be_due(self.archive):
                 return
             if line := learning.obstacle():
-                self._log_once(f"no retraining: {line}")
+                self._log_once(line)
             else:
                 self._training = learning.start_training(self.archive.home)
         except InvalidInput as error:

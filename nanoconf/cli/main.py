@@ -51,6 +51,7 @@ VERBS = (
     "select_inputs",
     "paper",
     "mcp",
+    "warm_up",
 )
 """Modules of this package, one for each command, in the order of ``nanoconf --help``."""
 

@@ -57,7 +57,7 @@ def execute(options: Namespace) -> int:
     else:
         print(aligned([COLUMNS, *(_columns(model) for model in found)], left=len(COLUMNS)))
     if not options.json and (line := obstacle()):
-        print(f"no retraining: {line}")
+        print(line)
     return 0
 
 

@@ -112,7 +112,9 @@ def _type(each: Input) -> str:
 
 
 def load(folder: str | Path) -> pandas.DataFrame:
-    """Load the rows of a dataset, one for each system and species.
+    """Load the rows of a dataset, one for each system and species, as a table.
+
+    It needs pandas, which ``nanoconf[train]`` installs.
 
     Parameters
     ----------

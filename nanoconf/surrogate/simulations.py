@@ -54,7 +54,7 @@ class Simulations:
         # the box size does not affect the profile
         names = [field.name for field in fields(SlitSystem) if field.name != "negative_ions"]
         pairs: dict[tuple[Any, ...], dict[str, dict[str, Any]]] = {}
-        for row in dataset.load(folder).to_dict("records"):
+        for row in dataset.read_rows(folder):
             inputs = tuple(row[name] for name in names)
             pairs.setdefault((*inputs, row["seed"]), {})[row["species"]] = row
         if not all(set(pair) == set(SPECIES) for pair in pairs.values()):

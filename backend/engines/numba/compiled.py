@@ -13,7 +13,7 @@ from typing import Any
 
 import numba
 
-from backend.engines.numba.cache import cache_root
+from backend.engines.numba.cache import own_cache
 
 FAST: dict[str, Any] = {
     "fastmath": True,
@@ -33,13 +33,13 @@ EXACT: dict[str, Any] = FAST | {"fastmath": False}
 """The same without reordered arithmetic, for NaN checks and for reference calculations."""
 
 
-def engine_digest() -> str:
-    """Return a hash of the engine's source files and of the Numba version."""
+def cache_name() -> str:
+    """Return the name of the cache: a hash of the engine's files and of the Numba version."""
     digest = hashlib.sha256(numba.__version__.encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
-    return digest.hexdigest()
+    return digest.hexdigest()[:16]
 
 
 if not numba.config.CACHE_DIR:
-    numba.config.CACHE_DIR = str(cache_root() / engine_digest()[:16])
+    numba.config.CACHE_DIR = str(own_cache(cache_name()))

@@ -238,7 +238,6 @@ def test_characters_that_the_terminal_cannot_show_are_printed_as_escapes(
     ("command", "variables", "advice"),
     [
         ("simulate -o output", {}, "choose another with NANOCONF_HOME"),
-        ("simulate -o output", {"NANOCONF_HOME": "archive"}, "set NUMBA_CACHE_DIR to"),
         ("app --no-browser --port 0", {}, "choose another with NANOCONF_HOME"),
         ("app --no-browser --port 0", {"NANOCONF_HOME": "archive"}, "set JUPYTER_DATA_DIR to"),
     ],

@@ -6,6 +6,8 @@ import re
 
 import numpy as np
 import pytest
+from SALib.analyze import sobol as sobol_analyze
+from SALib.sample import sobol as sobol_sample
 
 from backend.profiles.charge import integrated_charge, net_charge_density
 from backend.system import InvalidInput, Range, SlitSystem
@@ -63,6 +65,32 @@ def test_sobol_indices_of_the_ishigami_function_match_the_analytic_values():
     # 0.058, 0.029, 0.018 and 0.044, 0.040, 0.039
     assert np.all((indices.total_confidence > 0.01) & (indices.total_confidence < 0.08))
     assert np.all((indices.first_confidence > 0.03) & (indices.first_confidence < 0.06))
+
+
+@pytest.mark.parametrize("seed", [1, 7])
+def test_samples_and_indices_equal_those_of_salib(seed):
+    inputs = {"h": Gaussian(3.4, 0.1), "c": Uniform(0.4, 0.6), "d": Gaussian(0.5, 0.01)}
+    limits = {"h": Range(3, 4, "nm"), "c": Range(0.3, 0.9, "M"), "d": Range(0.45, 0.75, "nm")}
+    gaussian = [[limits[x].low, limits[x].high, inputs[x].mean, inputs[x].std] for x in "hd"]
+    problem = {
+        "num_vars": 3,
+        "names": list(inputs),
+        "dists": ["truncnorm", "unif", "truncnorm"],
+        "bounds": [gaussian[0], [0.4, 0.6], gaussian[1]],
+    }
+    theirs = sobol_sample.sample(problem, 64, calc_second_order=False, seed=seed)
+    ours = saltelli_samples(inputs, limits, 64, seed)
+    np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, rtol=1e-14)
+    output = 7 + ours[..., 0] ** 2 * ours[..., 1] - ours[..., 2]
+    found = sobol_analyze.analyze(problem, output.ravel(), calc_second_order=False, seed=seed + 1)
+    indices = sobol_indices(output, tuple(inputs), seed)
+    for name, values in (
+        ("S1", indices.first),
+        ("S1_conf", indices.first_confidence),
+        ("ST", indices.total),
+        ("ST_conf", indices.total_confidence),
+    ):
+        np.testing.assert_allclose(values, found[name], rtol=1e-10)
 
 
 def test_indices_computed_for_many_points_equal_those_of_each_point():

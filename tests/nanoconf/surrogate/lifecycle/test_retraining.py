@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from html import escape
 
 import numpy as np
 import psutil
 import pytest
 
+from backend import extras
 from backend.files import write_json
 from backend.keeper import learning
 from backend.keeper.keeper import Keeper
@@ -28,6 +30,7 @@ from backend.system import SPECIES, SlitSystem
 from nanoconf.cli.main import main
 from nanoconf.data import dataset
 from nanoconf.data.published import SYSTEMS
+from nanoconf.gui.tabs.about.panel import about_model
 from nanoconf.surrogate import Surrogate
 from nanoconf.surrogate.domain import Domain, mean_density
 from nanoconf.surrogate.lifecycle import collection, promotion, registry
@@ -216,6 +219,26 @@ def test_the_keeper_starts_one_training_process_after_its_runs_have_ended(home, 
     assert started == [home]
     keeper.poll()
     assert started == [home]
+
+
+def test_without_the_packages_for_training_the_keeper_says_once_what_to_type(
+    home, monkeypatch, capsys
+):
+    monkeypatch.setitem(extras.EXTRAS, "train", ("TensorFlow", ("no_such_module",)))
+    monkeypatch.setenv("NANOCONF_RETRAIN_AFTER", "1")
+    monkeypatch.setattr(LocalRuns, "_start", lambda *_: False)
+    archive, line = Archive(home), 'retraining needs TensorFlow: run pip install "nanoconf[train]"'
+    keeper = Keeper(archive)
+    for seed in range(3):
+        run = archive.submit(SlitSystem(), RunSettings(seed=seed))
+        assert keeper.poll()
+        run.settle(RunState.FAILED, "a test", "", "test")
+        assert not keeper.poll()
+    assert capsys.readouterr().out.count(line) == 1
+    assert not (home / "training.log").exists()
+    assert f"Off: {escape(line)}" in about_model(Surrogate.load().card)
+    assert main(["models"]) == 0
+    assert line in capsys.readouterr().out
 
 
 def test_training_runs_in_a_separate_process_at_low_priority(tmp_path, monkeypatch):
