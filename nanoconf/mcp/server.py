@@ -23,6 +23,7 @@ from nanoconf.verbs import arguments
 from nanoconf.verbs.caller import Caller
 from nanoconf.verbs.problems import explain, one_line
 from nanoconf.verbs.registry import VERBS
+from nanoconf.verbs.runs import GET_RUN
 from nanoconf.verbs.verb import Answer, Verb
 
 INSTRUCTIONS = """\
@@ -107,8 +108,8 @@ class Tools:
         if not seconds or answer.run is None or answer.run.finished:
             return answer
         await self._wait(answer.run, seconds, context)
-        show = next(each for each in VERBS if each.name == "get_run")
-        return await run_sync(show.execute, self._caller, {**parsed, "id": answer.run.id})
+        wanted = {"id": answer.run.id, "profiles": parsed.get("profiles", True)}
+        return await run_sync(GET_RUN.execute, self._caller, wanted)
 
     async def _wait(self, run: Run, seconds: float, context: ServerRequestContext[Any]) -> None:
         """Wait for a run, and report its progress."""
