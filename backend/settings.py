@@ -16,6 +16,9 @@ SAMPLE_TIME = 0.05
 """Approximate time between two samples of the profile (τ): more frequent samples would not reduce
 the errors; half as many would raise them by an eighth."""
 
+LONGEST_NS = 50.0
+"""Default upper limit on the length of a run with a target error (ns)."""
+
 MAXIMUM_SEED = 2**63 - 1
 
 SETTINGS = by_name(

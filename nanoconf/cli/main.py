@@ -50,6 +50,7 @@ VERBS = (
     "compare",
     "select_inputs",
     "paper",
+    "mcp",
     "warm_up",
 )
 """Modules of this package, one for each command, in the order of ``nanoconf --help``."""

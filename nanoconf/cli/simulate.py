@@ -34,9 +34,6 @@ The folder will contain positive_density.csv and negative_density.csv (z_nm, den
 the same profiles as p_density_profile.dat and n_density_profile.dat, and run.json with the inputs
 and all other results. --snapshots adds trajectory.xyz and trajectory.lammpstrj (in angstroms)."""
 
-LONGEST_NS = 50.0
-"""Default upper limit on the length of a run with a target error (ns)."""
-
 DENSITIES = {"contact": "contact", "peak": "peak", "mid": "midplane"}
 
 
@@ -128,7 +125,7 @@ def run_settings(options: Namespace, system: SlitSystem) -> RunSettings:
     """Return the settings of a run of a system, from the command line."""
     from backend.cluster.destination import default_engine
     from backend.sampling.trajectory import check_snapshots
-    from backend.settings import SETTINGS, RunSettings, duration_of_steps
+    from backend.settings import LONGEST_NS, SETTINGS, RunSettings, duration_of_steps
     from nanoconf.data.parsing import parsed, settings_of, whole_number
 
     chosen = {

@@ -10,7 +10,7 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, NoReturn
 
-from backend.inputs import SYSTEM, InvalidInput, shown
+from backend.inputs import SYSTEM, Input, InvalidInput, shown
 from backend.settings import SETTINGS
 from backend.system import SlitSystem
 from backend.untrusted import read_bytes
@@ -23,15 +23,28 @@ MAXIMUM_DIGITS = 40
 """Longer numbers are read as floats, because Python cannot compute with integers of any length."""
 
 
-def parsed(name: str, text: str) -> Any:
+def plain_number(text: str) -> str:
+    """Return a typed number with a decimal point for a comma, and a hyphen for a minus sign."""
+    text = text.strip().replace("−", "-")
+    return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+
+
+def parsed(name: str, text: str, known: Input | None = None) -> Any:
     """Parse the text of an input: a number, or a word if the input has choices.
+
+    Parameters
+    ----------
+    name, text : str
+        Name and text.
+    known : Input, optional
+        Entry of an input that is in none of the two tables.
 
     Raises
     ------
     InvalidInput
         If a number is expected and the text is not one.
     """
-    known = SYSTEM.get(name) or SETTINGS.get(name)
+    known = known or SYSTEM.get(name) or SETTINGS.get(name)
     if known and known.choices:
         return text
     if name == "target_error" and text.endswith("%"):

@@ -14,8 +14,9 @@ from typing import Any
 from backend.environment import maximum_length
 from backend.inputs import SYSTEM, Input, InvalidInput
 from backend.settings import SETTINGS
+from nanoconf.data.parsing import plain_number
 
-NUMBER = re.compile(r"[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?")
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 LONGEST_ECHO = 24
 
 
@@ -94,14 +95,14 @@ class Field(Input):
             If the text is not an allowed number. The message is one line with the parameter, the
             text and the allowed values.
         """
-        text = typed.strip().replace("−", "-")
+        text = plain_number(typed)
         if not text:
             if self.default is None:
                 return None
             raise Refused(f"{self.title} is empty: it {self.allowed}")
         if not NUMBER.fullmatch(text):
             raise Refused(f"{self.title} = “{clipped(typed)}”: {self.allowed}")
-        value = float(text.replace(",", "."))
+        value = float(text)
         refused = Refused(f"{self.title} = {clipped(typed)}: {self.allowed}")
         if not math.isfinite(value) or not self.low <= value <= self.high:
             raise refused

@@ -21,6 +21,7 @@ CERTAIN = {
     "sweep": ("--random", "--varied", "--seed", "--duration-ns", "--set"),
     "uncertainty": ("-c", "--samples", "--seed", "--at", "--model"),
     "app": ("--no-such-option",),
+    "mcp": ("--no-such-option",),
     "train": ("--epochs", "--seed"),
 }
 """Options whose value is refused whatever the other arguments are, of commands that would start

@@ -36,10 +36,20 @@ def _is_utf8(query: str) -> bool:
 
 
 class _Unusable(Matcher):
-    """Matches requests with a query that has to be replaced."""
+    """Matches requests with a query that has to be replaced.
+
+    Parameters
+    ----------
+    apart : str
+        Beginning of the paths that Voila does not serve; empty if there are none.
+    """
+
+    def __init__(self, apart: str = ""):
+        self._apart = apart
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        unusable = request.method == "GET" and usable(request.query) != request.query
+        of_voila = not (self._apart and request.path.startswith(self._apart))
+        unusable = request.method == "GET" and of_voila and usable(request.query) != request.query
         return {} if unusable else None
 
 
@@ -53,6 +63,14 @@ class _Replace(RequestHandler):
         self.set_header("Location", f"./{name}?{query}" if query else f"./{name}")
 
 
-def accept_any_query(app: Application) -> None:
-    """Make an application serve the page whatever its query, up to `MAX_HEADER_BYTES`."""
-    app.default_router.rules.insert(0, Rule(_Unusable(), _Replace))
+def accept_any_query(app: Application, apart: str = "") -> None:
+    """Make an application serve the page whatever its query, up to `MAX_HEADER_BYTES`.
+
+    Parameters
+    ----------
+    app : Application
+        The application.
+    apart : str
+        Beginning of the paths that Voila does not serve.
+    """
+    app.default_router.rules.insert(0, Rule(_Unusable(apart), _Replace))

@@ -13,6 +13,7 @@ from jupyter_server.utils import url_path_join
 from tornado.routing import HostMatches, Rule
 
 from nanoconf.gui.server import headers
+from nanoconf.gui.server.api.addresses import addresses
 from nanoconf.gui.server.frames import MAX_BYTES
 from nanoconf.gui.server.host_names import ForeignHost, foreign_hosts, is_loopback, is_wildcard
 from nanoconf.gui.server.page import PageHandler, QueueHandler
@@ -83,7 +84,7 @@ def put_before_voila(voila: Any, gate: Gate) -> None:
     )
     app.add_transform(functools.partial(headers.SecurityHeaders, common))
     app.add_handlers(r".*$", _handlers(voila, gate))
-    accept_any_query(app)
+    accept_any_query(app, apart=url_path_join(voila.server_url, "/api/"))
     serve_under(app, voila.server_url)
     refused = HostMatches(_refused_hosts(voila.ip, gate.allowed_hosts))
     app.default_router.rules.insert(0, Rule(refused, ForeignHost))
@@ -111,6 +112,7 @@ def _handlers(voila: Any, gate: Gate) -> list[tuple[Any, ...]]:
         (here("/"), PageHandler, page),
         (here("/queue"), QueueHandler),
         (here("/login"), gate.login_handler_class),
+        *addresses(here),
         (here(rf"/api/kernels/{KERNEL}/channels"), PageSocket),
         (here(rf"/api/kernels/{KERNEL}"), KernelModel),
         (rf"(?!{here('/')}(?:{'|'.join(OF_VOILA)})).*", PlainHandler),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from backend import environment
 from backend.runs.archive import RUN_ID, UnknownRun
 from backend.system import InvalidInput
+from nanoconf.gui.fields import DURATION
 from nanoconf.gui.services import clusters
 from nanoconf.gui.services.identity import Identity, Submitter
 
@@ -154,10 +155,11 @@ def check_length(settings: RunSettings) -> None:
     Raises
     ------
     InvalidInput
-        It is longer than ``NANOCONF_MAX_LENGTH``, or that variable is invalid.
+        It is longer than ``NANOCONF_MAX_LENGTH``, or than the field of the page allows, or that
+        variable is invalid.
     """
-    maximum = environment.maximum_length()
-    if maximum is not None and settings.duration_ns > maximum:
+    maximum = min(environment.maximum_length() or DURATION.high, DURATION.high)
+    if settings.duration_ns > maximum:
         allowed = f"must be at most {maximum:g} ns on this page"
         raise InvalidInput("simulation length", settings.duration_ns, allowed)
 

@@ -66,7 +66,9 @@ def test_own_and_allowed_host_names_are_served(server, name):
     assert server.get(ASSET, Host=name).status == 200
 
 
-@pytest.mark.parametrize("path", ["/", ASSET, "/queue?ticket=1", "/login", "/nowhere"])
+@pytest.mark.parametrize(
+    "path", ["/", ASSET, "/queue?ticket=1", "/login", "/nowhere", "/api/predict", "/api/docs"]
+)
 def test_a_foreign_host_name_is_refused_with_one_line(server, path):
     before = len(server.kernels)
     answer = server.get(path, Host="evil.example.org")
@@ -111,6 +113,14 @@ def test_what_the_page_does_not_need_is_not_served(server, path):
     assert server.get(path).status in (403, 404)
 
 
+def test_programs_need_no_token_on_this_computer_but_a_key_to_change_anything(server):
+    assert server.get("/api/predict?h=3.4").status == 200
+    assert server.get("/api/runs", "POST", "{}", Content_Type="application/json").status == 403
+    token = {"Cookie": "_xsrf=abc", "X_XSRFToken": "abc"}
+    assert server.get("/api/runs", "POST", "{}", **token).status == 403
+    assert len(server.kernels) <= PLACES
+
+
 def test_kernels_can_be_neither_listed_nor_started_nor_controlled(server, page):
     token = {"Cookie": "_xsrf=abc", "X_XSRFToken": "abc"}
     assert server.get("/api/kernels", "POST", "{}", **token).status == 404
@@ -127,6 +137,7 @@ def test_every_response_has_the_security_headers(server, page):
     answers += [server.get("/voila/labextensions/anywidget/package.json")]
     answers += [server.get("/voila/static/nowhere.js"), server.get("/", "PUT")]
     answers += [server.get("/voila/labextensions/nowhere.js")]
+    answers += [server.get("/api/predict"), server.get("/api/docs"), server.get("/api/runs/1")]
     assert {answer.status for answer in answers} == {200, 400, 403, 404, 302, 421}
     for answer in answers:
         assert answer.headers["X-Content-Type-Options"] == "nosniff", answer
