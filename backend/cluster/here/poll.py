@@ -25,14 +25,16 @@ MAXIMUM_JOBS = 10
 
 def poll(state: State) -> None:
     """Request the status of jobs and runs, and fetch the results of finished runs."""
-    sent = {job.name: job for job in state.jobs.values() if job.job_id is not None}
+    numbers = {job.name: job.job_id for job in state.jobs.values() if job.job_id is not None}
+    sent = {name: state.jobs[name] for name in numbers}
     known = {r.run.id: r.stamp for r in state.runs.values() if r.job in sent}
     if not known:
         return
-    numbers = {job.name: job.job_id for job in sent.values()}
     found = state.request("poll", jobs=numbers, runs=known)
+    scheduler = state.connect().cluster.scheduler
+    numbers = found["numbers"]
     for job in sent.values():
-        _follow(state, job, found["numbers"][job.name])
+        _follow(state, job, numbers[job.name])
     finished = []
     for run_id in known:
         remote = state.runs[run_id]
@@ -44,7 +46,8 @@ def poll(state: State) -> None:
         task = endings.of_task(found["tasks"][job.name], index)
         stopped_by = found["ended"][job.name].get(str(index), "")
         _update_status(state, remote, found["runs"][run_id], task)
-        _handle_ending(state, remote, job, task, stopped_by)
+        end = endings.ending(task, stopped_by, numbers[job.name], job.minutes, scheduler)
+        _handle_ending(state, remote, job, end)
     fetch.fetch(state, finished)
 
 
@@ -79,12 +82,8 @@ def _update_status(
         state.note_change()
 
 
-def _handle_ending(
-    state: State, remote: RemoteRun, job: Job, task: dict[str, str], stopped_by: str
-) -> None:
+def _handle_ending(state: State, remote: RemoteRun, job: Job, end: Ending | None) -> None:
     """End or resubmit a run a few seconds after its job has ended."""
-    assert job.job_id is not None
-    end = endings.ending(task, stopped_by, job.job_id, job.minutes)
     if end is None:
         remote.over_since = None
         return
