@@ -1,7 +1,7 @@
 """Dispatcher of a cluster: the keeper's thread that submits, polls and fetches its runs.
 
-All its state is in the job files here, in the folders on the cluster, and in Slurm. It can
-therefore be killed at any moment, and no job is submitted twice.
+All its state is in the job files here, in the folders on the cluster, and in Slurm or ``submit``.
+It can therefore be killed at any moment, and no job is submitted twice.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def poll(state: State) -> None:
     if not known:
         return
     found = state.request("poll", jobs=numbers, runs=known)
-    scheduler = state.connect().cluster.scheduler
+    cluster = state.connect().cluster
     numbers = found["numbers"]
     for job in sent.values():
         _follow(state, job, numbers[job.name])
@@ -45,8 +45,9 @@ def poll(state: State) -> None:
         index = job.index(run_id)
         task = endings.of_task(found["tasks"][job.name], index)
         stopped_by = found["ended"][job.name].get(str(index), "")
-        _update_status(state, remote, found["runs"][run_id], task)
-        end = endings.ending(task, stopped_by, numbers[job.name], job.minutes, scheduler)
+        may_be_silent = cluster.submit and len(job.runs) == 1
+        _update_status(state, remote, found["runs"][run_id], task, may_be_silent)
+        end = endings.ending(task, stopped_by, numbers[job.name], job.minutes, cluster.scheduler)
         _handle_ending(state, remote, job, end)
     fetch.fetch(state, finished)
 
@@ -63,9 +64,15 @@ def _follow(state: State, job: Job, number: int) -> None:
 
 
 def _update_status(
-    state: State, remote: RemoteRun, found: dict[str, Any], task: dict[str, str]
+    state: State,
+    remote: RemoteRun,
+    found: dict[str, Any],
+    task: dict[str, str],
+    may_be_silent: bool,
 ) -> None:
-    slurm, begun = task.get("state", ""), bool(remote.stamp or found.get("progress"))
+    """Update ``cluster.json`` and the progress of a run, which some hubs do not report."""
+    slurm = task.get("state", "")
+    begun = bool(remote.stamp or found.get("progress")) or may_be_silent
     working = slurm in endings.WORKING
     reason = task.get("reason", "None")
     status = {

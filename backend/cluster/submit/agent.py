@@ -16,6 +16,7 @@ from backend.cluster import wire
 from backend.cluster.config import Cluster
 from backend.cluster.node import folders
 from backend.cluster.node.agent import Agent, explained
+from backend.cluster.node.task import TERMINATED
 from backend.cluster.problems import REFUSED, ClusterProblem
 from backend.cluster.submit import command, job_folder, parcel, reports, returned
 from backend.cluster.submit.job_folder import ATTACH, SUBMIT, JobFolder
@@ -23,6 +24,7 @@ from backend.files import write_json, written_whole
 from backend.runs.run import CANCELLED_REASON, DamagedRun, Run
 from backend.runs.run_files import PARTIAL, TABLE_BYTES, checked_progress
 from backend.runs.run_state import RunState
+from backend.runs.worker import INTERRUPTED
 from backend.untrusted import Damaged, checked
 
 ANSWER_SECONDS = 20.0
@@ -31,6 +33,9 @@ ANSWER_SECONDS = 20.0
 AGAIN_SECONDS = 20.0
 """Shortest interval between two starts of ``submit --attach`` for a run, and between two questions
 about a run of which nothing is known (s)."""
+
+FILES_SECONDS = 10.0
+"""Time in which files may still come home after a run has ended (s)."""
 
 PIECE_BYTES = 8_000_000
 
@@ -45,6 +50,7 @@ class Followed:
         self.read = 0
         self.state = ""
         self.started = self.asked = -AGAIN_SECONDS
+        self.gone: float | None = None
         self.process: subprocess.Popen[bytes] | None = None
 
 
@@ -200,12 +206,14 @@ class SubmitAgent(Agent):
         status = folder.exit_status(ATTACH)
         if (folder.home / returned.NAME).exists():
             return self._unpack(folder)
-        if status is not None and not self._due(followed):
+        if status is not None and followed.gone is None and not self._due(followed):
             return {}
-        if status is None or command.status(folder.number or 0):
+        if status is None or (followed.gone is None and command.status(folder.number or 0)):
             self._attach(folder, followed)
             return {}
-        self._read_output(folder, followed)  # what came after the last look
+        followed.gone = followed.gone or time.monotonic()
+        if time.monotonic() - followed.gone < FILES_SECONDS:
+            return {}
         if followed.state == "CANCELLED":
             return folder.end("CANCELLED")
         return folder.end("FAILED", f"{status % 256}:0") if status else folder.end("LOST")
@@ -235,6 +243,8 @@ class SubmitAgent(Agent):
             for run in wanted:
                 self._settle(run, RunState.FAILED, reason, REFUSED)
             return folder.end("FAILED", "1:0")
+        if why == TERMINATED:
+            return folder.end("FAILED", f"{INTERRUPTED}:0", why)
         return folder.end("COMPLETED", why=why)
 
     def _is_open(self, run_id: str) -> bool:

@@ -48,11 +48,11 @@ class Job:
     ----------
     work : Path
         Folder of the unpacked parcel.
-    minutes : int
+    minutes : float
         The time limit.
     """
 
-    def __init__(self, work: Path, minutes: int):
+    def __init__(self, work: Path, minutes: float):
         (self.folder,) = (work / "jobs").iterdir()
         self.work, self.began = work, time.monotonic()
         self.notice = self.began + 60 * minutes - min(LONGEST_NOTICE, 60 * minutes / 4)
@@ -136,7 +136,7 @@ def main() -> int:
         content.extractall(
             work, [n for n in content.namelist() if whole or not n.startswith("backend/")]
         )
-    job = Job(work, int(minutes))
+    job = Job(work, float(minutes))
     missing = [name for name in package.needed() if importlib.util.find_spec(name) is None]
     if missing:
         lacks = f"{sys.executable} at the venue lacks {', '.join(missing)}"
