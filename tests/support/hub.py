@@ -31,11 +31,10 @@ class Hub:
         self.folder.mkdir(parents=True)
         program = folder / "bin" / "submit"
         program.parent.mkdir()
-        words = shlex.join([sys.executable, "-S", submit_stand_in.__file__])
+        words = shlex.join([sys.executable, "-S", submit_stand_in.__file__, str(self.folder)])
         program.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
-        monkeypatch.setenv("SUBMIT_STAND_IN", str(self.folder))
         monkeypatch.setattr(submit_stand_in, "ROOT", self.folder)
 
     def records(self) -> list[dict[str, Any]]:
@@ -62,9 +61,10 @@ class Hub:
         for record in self.records():
             (self.folder / str(record["number"]) / "late").touch()
 
-    def processes(self) -> list[psutil.Process]:
-        """Return the processes of the stand-in."""
-        return running(submit_stand_in.__file__)
+    def processes(self, option: str = "") -> list[psutil.Process]:
+        """Return the processes of the stand-in, or those with an option."""
+        found = running(str(self.folder))
+        return [process for process in found if not option or option in process.info["cmdline"]]
 
     def close(self) -> None:
         """End all jobs and processes."""

@@ -13,7 +13,7 @@ program. It starts jobs on this computer, one cluster for all venues, and knows 
 - ``submit --kill NUMBER`` and ``submit --help venues``
 
 The sources are listed in `backend.cluster.submit`. The wording of refusals is this program's own.
-Tests put it on PATH with `Hub`. In the folder of the runs, ``SUBMIT_STAND_IN``, a file ``mute``
+Tests put it on PATH with `Hub`. Its first argument is the folder of the runs, where a file ``mute``
 lets every command wait and a file ``silent`` lets ``--attach`` print nothing.
 """
 
@@ -37,7 +37,7 @@ WAITING, EXECUTING = "waiting", "executing"
 OVER = ("finished", "failed", "aborted")
 WORDS = {WAITING: "Queued", EXECUTING: "Running"}
 
-ROOT = Path(os.environ.get("SUBMIT_STAND_IN", ""))
+ROOT = Path()
 
 
 class Record:
@@ -125,7 +125,7 @@ def submit(words: list[str]) -> int:
             return refuse(f"Input file {name} not found")
         shutil.copy(name, scratch)
     record.write(**vars(asked), home=os.getcwd(), state=WAITING)
-    program = [sys.executable, __file__, "--serve", str(number)]
+    program = [sys.executable, "-S", __file__, str(ROOT), "--serve", str(number)]
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
     subprocess.Popen(program, start_new_session=True, stderr=subprocess.DEVNULL, **quiet)
     print(f"Run {number} registered {asked.runName}.")
@@ -253,4 +253,5 @@ def bring_home(scratch: Path, inputs: set[str], home: Path, name: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    ROOT = Path(sys.argv[1])
+    sys.exit(main(sys.argv[2:]))

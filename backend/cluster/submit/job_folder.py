@@ -32,6 +32,9 @@ echo $? >../$tag.part; mv ../$tag.part ../$tag.exit
 
 SUBMIT, ATTACH = "submit", "attach"
 
+KILLED = 128
+"""Exit statuses above this one are those of commands that were killed."""
+
 LOG_BYTES = 4096
 
 
@@ -88,7 +91,7 @@ class JobFolder:
 
     @property
     def described(self) -> dict[str, Any]:
-        """Content of ``job.json``: ``runs`` and ``minutes``; empty if it cannot be read."""
+        """Content of ``job.json``: its ``runs``; empty if it cannot be read."""
         return self._read("job.json")
 
     @property
@@ -141,7 +144,7 @@ class JobFolder:
         if number := command.number_in(said):
             return self.record(number)
         status = self.exit_status(SUBMIT)
-        if status:
+        if status and status <= KILLED:
             line = command.last_line(said) or f"exit status {status}"
             raise ClusterProblem("submit-refused", f"submit: {line}")
         if number := command.find(self.path.name):

@@ -14,7 +14,7 @@ from backend.files import written_whole
 
 PARCEL, SCRIPT = "nanoconf-job.zip", "nanoconf-job.sh"
 
-RESUMED = ("progress.json",)
+RESUMED = ("progress.json", "attempts.json", "worker.log")
 """Files that a run takes along to resume, besides its checkpoint."""
 
 LOOK = """\
@@ -42,7 +42,7 @@ def write(
     threads: int,
     python: str,
     setup: Sequence[str],
-    minutes: int,
+    minutes: float,
 ) -> None:
     """Write the parcel and the script of a job.
 
@@ -60,7 +60,7 @@ def write(
         Python at the venue; empty to look for one.
     setup : sequence of str
         Shell lines to run first.
-    minutes : int
+    minutes : float
         The time limit.
     """
     with written_whole(folder / PARCEL) as stream:

@@ -37,6 +37,9 @@ the start, so that the reports of a day take a few megabytes."""
 BRIEF_SECONDS = 60.0
 """Longest interval without a report (s); those in between have no profiles."""
 
+TELL_SECONDS = 1.0
+"""Interval at which the task is told again that the time limit is near (s)."""
+
 LONGEST_NOTICE = 120.0
 """Maximum time before the time limit at which checkpoints are written (s)."""
 
@@ -73,13 +76,14 @@ class Job:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
         for name in ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_JOB_ID"):
             environment.pop(name, None)  # the venue may be a cluster with Slurm
+        # ignored by the task, too, until it is ready for it
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         self._task = subprocess.Popen(command, env=environment)
-        told = False
         while self._task.poll() is None:
             time.sleep(LOOK_SECONDS)
             self._report()
-            if not told and time.monotonic() > self.notice:
-                told = True
+            if time.monotonic() > self.notice:
+                self.notice += TELL_SECONDS
                 self._tell(signal.SIGUSR1)
 
     def _tell(self, number: int) -> None:

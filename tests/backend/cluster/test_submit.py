@@ -31,7 +31,7 @@ from backend.system import InvalidInput
 from backend.untrusted import Damaged
 from nanoconf.cli.main import main
 from tests.support.desk import setup
-from tests.support.homes import LONG, QUICK, SYSTEM, kill, running, until
+from tests.support.homes import LONG, PATIENCE, QUICK, SYSTEM, kill, until
 from tests.support.hub import NAME, Hub, write_config
 
 RUN, OTHER = "a" * 32, "b" * 32
@@ -353,7 +353,7 @@ def test_a_submission_that_was_killed_itself_is_repeated(make_desk, hub, tmp_pat
     hub.mute()
     run = desk.submit()
     desk.until(lambda: run.cluster_status().get("note"))
-    kill(running("--detach"))
+    kill(hub.processes("--detach"))
     hub.mute(False)
     desk.until(lambda: run.cluster_status().get("job_id"))
     assert len(hub.records()) == 1
@@ -366,7 +366,7 @@ def test_a_job_whose_connection_is_lost_is_followed_again(make_desk, hub, tmp_pa
     run = desk.submit()
     desk.until(lambda: desk.folder(run).runs(ATTACH) if run.cluster_status().get("job_id") else 0)
     desk.until(lambda: run.state == RunState.RUNNING)
-    kill(running("--attach"))
+    kill(hub.processes("--attach"))
     desk.restart()
     desk.until(lambda: desk.folder(run).runs(ATTACH))
     run.cancel()
@@ -389,8 +389,7 @@ def test_a_sweep_is_divided_into_jobs(make_desk, hub, tmp_path, monkeypatch):
     settings = [RunSettings(duration_ns=0.001, seed=seed) for seed in (1, 2, 3)]
     runs = [desk.submit(each, queue="sweep") for each in settings]
     desk.until(lambda: len(hub.records()) == 2)
-    listed = [folder.described["runs"] for folder in {r.id: desk.folder(r) for r in runs}.values()]
-    assert sorted(map(len, listed)) == [1, 2, 2]
+    assert sorted(len(desk.folder(run).described["runs"]) for run in runs) == [1, 2, 2]
     pair = next(run for run in runs if len(desk.folder(run).described["runs"]) == 2)
     pair.cancel()  # its job goes on with the other run
     desk.until(lambda: pair.finished)
@@ -401,32 +400,44 @@ def test_a_sweep_is_divided_into_jobs(make_desk, hub, tmp_path, monkeypatch):
 # --- at the venue ---------------------------------------------------------------------------
 
 
-def at_venue(folder: Path, archive: Archive, settings: RunSettings, minutes: float) -> Run:
-    """Pack a run, and execute its job in a folder until the time limit."""
-    run = archive.submit(SYSTEM, settings)
-    parcel.write(folder, [run.folder], "nanoconf-1", 1, sys.executable, setup(), 1)
-    script = folder / parcel.SCRIPT
-    script.write_text(
-        script.read_text().replace(f"{parcel.PARCEL} 1\n", f"{parcel.PARCEL} {minutes}\n")
-    )
-    done = subprocess.run(["bash", parcel.SCRIPT], cwd=folder, capture_output=True, timeout=500)
-    assert done.returncode == 0, done.stderr
-    (folder / "out").write_bytes(done.stdout)
-    return run
-
-
-def test_a_job_stops_before_its_time_limit_and_its_run_can_resume(tmp_path, home):
-    folder = tmp_path / "scratch"
+def at_venue(folder: Path, archive: Archive, minutes: float) -> tuple[Run, subprocess.Popen[bytes]]:
+    """Pack a run, and start its job in a folder."""
     folder.mkdir()
-    run = at_venue(folder, Archive(home), LONG, 0.1)
-    assert sorted(os.listdir(folder)) == [parcel.SCRIPT, parcel.PARCEL, returned.NAME, "out"]
-    found = list(reports.Collector().feed((folder / "out").read_bytes()))
-    assert found and all(report["run"] == run.id for report in found)
-    assert any("positive_density.csv" in report["partial"] for report in found)
-    work = tmp_path / "runs"
-    work.mkdir()
-    folders.make(work / run.id, run.request, None)
-    why = returned.unpack(folder / returned.NAME, work, [run.id], [run.id])
-    assert why == "time-limit" and (work / run.id / "checkpoint" / "0.npz").exists()
-    assert 0 < Run(work / run.id).progress().fraction < 1
-    assert [each["ended"] for each in Run(work / run.id).attempts()] == ["interrupted"]
+    run = archive.submit(SYSTEM, LONG)
+    parcel.write(folder, [run.folder], "nanoconf-1", 1, sys.executable, setup(), minutes)
+    with open(folder / "out", "wb") as out:
+        return run, subprocess.Popen(["bash", parcel.SCRIPT], cwd=folder, stdout=out)
+
+
+def came_home(folder: Path, runs: Path, run: Run) -> tuple[str, Run]:
+    """Unpack what a job returns; return why it ended early, and the run."""
+    assert sorted(os.listdir(folder)) == sorted(
+        [parcel.SCRIPT, parcel.PARCEL, returned.NAME, "out"]
+    )
+    runs.mkdir()
+    folders.make(runs / run.id, run.request, None)
+    why = returned.unpack(folder / returned.NAME, runs, [run.id], [run.id])
+    return why, Run(runs / run.id)
+
+
+def test_a_job_that_is_told_to_end_returns_checkpoints(tmp_path, home):
+    run, job = at_venue(tmp_path / "scratch", Archive(home), 60)
+
+    def reported() -> list[dict[str, Any]]:
+        return list(reports.Collector().feed((tmp_path / "scratch" / "out").read_bytes()))
+
+    until(lambda: any("positive_density.csv" in report["partial"] for report in reported()))
+    assert {report["run"] for report in reported()} == {run.id}
+    job.terminate()
+    assert job.wait(PATIENCE) == 0
+    why, left = came_home(tmp_path / "scratch", tmp_path / "runs", run)
+    assert why == "terminated" and (left.folder / "checkpoint" / "0.npz").exists()
+    assert 0 < left.progress().fraction < 1
+    assert [each["ended"] for each in left.attempts()] == ["interrupted"]
+
+
+def test_a_job_stops_before_its_time_limit(tmp_path, home):
+    run, job = at_venue(tmp_path / "scratch", Archive(home), 0.01)
+    assert job.wait(PATIENCE) == 0
+    why, left = came_home(tmp_path / "scratch", tmp_path / "runs", run)
+    assert why == "time-limit" and not left.finished
