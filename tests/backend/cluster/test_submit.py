@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -400,11 +400,18 @@ def test_a_sweep_is_divided_into_jobs(make_desk, hub, tmp_path, monkeypatch):
 # --- at the venue ---------------------------------------------------------------------------
 
 
-def at_venue(folder: Path, archive: Archive, minutes: float) -> tuple[Run, subprocess.Popen[bytes]]:
+def at_venue(
+    folder: Path,
+    archive: Archive,
+    minutes: float,
+    settings: RunSettings = LONG,
+    lines: Sequence[str] = (),
+) -> tuple[Run, subprocess.Popen[bytes]]:
     """Pack a run, and start its job in a folder."""
     folder.mkdir()
-    run = archive.submit(SYSTEM, LONG)
-    parcel.write(folder, [run.folder], "nanoconf-1", 1, sys.executable, setup(), minutes)
+    run = archive.submit(SYSTEM, settings)
+    first = [*setup(), *lines]
+    parcel.write(folder, [run.folder], "nanoconf-1", 1, sys.executable, first, minutes)
     with open(folder / "out", "wb") as out:
         return run, subprocess.Popen(["bash", parcel.SCRIPT], cwd=folder, stdout=out)
 
@@ -441,3 +448,15 @@ def test_a_job_stops_before_its_time_limit(tmp_path, home):
     assert job.wait(PATIENCE) == 0
     why, left = came_home(tmp_path / "scratch", tmp_path / "runs", run)
     assert why == "time-limit" and not left.finished
+
+
+@pytest.mark.long
+def test_a_venue_without_this_package_uses_the_one_in_the_parcel(tmp_path, home):
+    """The engine is compiled there."""
+    (tmp_path / "other" / "backend").mkdir(parents=True)
+    (tmp_path / "other" / "backend" / "__init__.py").touch()
+    lines = [f"export PYTHONPATH={tmp_path}/other NUMBA_CACHE_DIR={tmp_path}/compiled"]
+    run, job = at_venue(tmp_path / "scratch", Archive(home), 60, QUICK, lines)
+    assert job.wait(PATIENCE) == 0
+    why, left = came_home(tmp_path / "scratch", tmp_path / "runs", run)
+    assert why == "" and left.state == RunState.DONE
