@@ -37,7 +37,7 @@ about a run of which nothing is known (s)."""
 FILES_SECONDS = 10.0
 """Time in which files may still come home after a run has ended (s)."""
 
-PIECE_BYTES = 8_000_000
+PIECE_BYTES, LINE_BYTES = 8_000_000, 300
 
 LOG_CHARACTERS = 100_000
 
@@ -51,6 +51,7 @@ class Followed:
         self.state = ""
         self.started = self.asked = -AGAIN_SECONDS
         self.gone: float | None = None
+        self.rest = b""
         self.process: subprocess.Popen[bytes] | None = None
 
 
@@ -154,7 +155,7 @@ class SubmitAgent(Agent):
 
     def _task(self, folder: JobFolder) -> tuple[dict[str, str], str]:
         """Return the report on a job, in Slurm's words, and why it ended early."""
-        ending = folder.ending
+        ending = folder.ending if folder.home.is_dir() else {"state": "LOST"}
         if not ending:
             followed = self._followed.setdefault(folder.path.name, Followed())
             self._read_output(folder, followed)
@@ -174,16 +175,21 @@ class SubmitAgent(Agent):
             log.seek(followed.read)
             while piece := log.read(PIECE_BYTES):
                 followed.read += len(piece)
+                lines, _, rest = (followed.rest + piece).rpartition(b"\n")
+                followed.state = command.state_in(lines) or followed.state
+                followed.rest = rest[-LINE_BYTES:]
                 for report in followed.collector.feed(piece):
-                    followed.state = command.RUNNING
+                    if followed.state in ("", command.WAITING):
+                        followed.state = command.RUNNING
                     self._store_report(folder, report)
-                followed.state = command.state_in(piece) or followed.state
 
     def _store_report(self, folder: JobFolder, report: dict[str, Any]) -> None:
         """Write the progress of a run into its folder here; a report that is wrong is ignored."""
-        run = self.runs / str(report.get("run"))
-        if run.name not in folder.described.get("runs", ()) or not (run / "run.json").exists():
+        listed: list[str] = folder.described.get("runs", [])
+        run_id = next((each for each in listed if each == report.get("run")), "")
+        if not run_id or not self._is_open(run_id):
             return
+        run = self.runs / run_id
         with contextlib.suppress(Damaged, OSError, ValueError):
             progress = checked_progress(checked(dict[str, Any], report.get("progress")))
             log = checked(str, report.get("log", ""))[-LOG_CHARACTERS:]
@@ -278,7 +284,7 @@ class SubmitAgent(Agent):
         """Remove the folders of runs and jobs; a job that goes on is ended first."""
         for name in jobs:
             folder = JobFolder(self.jobs / name)
-            if folder.number is not None and not folder.ending and folder.runs(ATTACH):
+            if folder.number is not None and not folder.ending:
                 command.kill(folder.number)
             self._followed.pop(name, None)
         super().clear(runs, jobs)

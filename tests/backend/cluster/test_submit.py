@@ -23,6 +23,7 @@ from backend.cluster.problems import ClusterProblem
 from backend.cluster.resources import resources
 from backend.cluster.submit import agent, command, job_folder, parcel, reports, returned
 from backend.cluster.submit.job_folder import ATTACH, JobFolder
+from backend.files import write_json
 from backend.runs.archive import Archive
 from backend.runs.run import Run
 from backend.runs.run_state import RunState
@@ -271,6 +272,23 @@ def test_a_file_cut_short_or_with_wrong_sizes_is_refused(tmp_path):
         path.write_bytes(content)
         with pytest.raises(Damaged):
             returned.unpack(path, tmp_path, [RUN], [RUN])
+
+
+def test_a_report_on_another_folder_is_ignored(tmp_path):
+    work = tmp_path / "home" / "submit"
+    follower = agent.SubmitAgent(work, config.Cluster(NAME, submit=True))
+    ours, inside = (
+        archive.submit(SYSTEM, QUICK) for archive in (Archive(tmp_path / "home"), Archive(work))
+    )
+    folder = JobFolder(work / "jobs" / "job")
+    folder.home.mkdir(parents=True)
+    write_json(folder.path / "job.json", {"runs": [inside.id]})
+    progress = {"phase": "sampling", "fraction": 0.5, "updated": "now"}
+    outside = (f"../../runs/{ours.id}", str(ours.folder), ours.id, [ours.id], None)
+    text = [reports.lines({"run": each, "progress": progress}) for each in (*outside, inside.id)]
+    (folder.path / "attach.out").write_text("".join(f"{line}\n" for each in text for line in each))
+    follower._read_output(folder, agent.Followed())
+    assert inside.progress().fraction == 0.5 and ours.progress() is None
 
 
 # --- runs -----------------------------------------------------------------------------------
