@@ -50,6 +50,8 @@ class Collector:
                 yield from self._add(found[1], int(found[2]), int(found[3]), found[4])
 
     def _add(self, digest: bytes, index: int, count: int, part: bytes) -> Iterator[dict[str, Any]]:
+        if len(part) > LINE_CHARACTERS:
+            return
         if digest != self._digest:
             self._digest, self._parts = digest, {}
         self._parts[index] = part

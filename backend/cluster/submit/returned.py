@@ -8,6 +8,7 @@ The content of the other files is checked when they are stored (`here.replies.re
 from __future__ import annotations
 
 import re
+import shutil
 import zipfile
 import zlib
 from collections.abc import Collection
@@ -106,8 +107,4 @@ def _why(content: zipfile.ZipFile) -> str:
 def _store(content: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     with content.open(member) as stream, written_whole(path) as copy:
-        # the size that is declared may be wrong
-        while len(part := stream.read(min(1 << 20, member.file_size - copy.tell() + 1))):
-            if copy.tell() + len(part) > member.file_size:
-                raise Damaged(f"contains {path.name} with more bytes than declared")
-            copy.write(part)
+        shutil.copyfileobj(stream, copy)  # no more bytes than declared
