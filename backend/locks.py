@@ -54,6 +54,12 @@ class Lock:
             os.close(self._handle)
             self._handle = None
 
+    @property
+    def handle(self) -> int:
+        """Descriptor of the lock file; a process that inherits it holds the lock, too."""
+        assert self._handle is not None
+        return self._handle
+
     def write(self, text: str) -> None:
         """Replace the content of the lock file, a description of the holder."""
         assert self._handle is not None

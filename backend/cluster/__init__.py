@@ -1,9 +1,10 @@
-"""Runs on Slurm clusters, over SSH.
+"""Runs on clusters: on Slurm over SSH, or through ``submit``, the command of a hub.
 
 The code is divided by where it runs:
 
 - `here`: on this computer, in the keeper: submits jobs, polls them, fetches their results
 - `ssh`: the connection to the login node, also on this computer
+- `submit`: the other way, for clusters behind the command of a hub
 - `node`: on the cluster, using only Python's standard library
 
 Shared code is in this folder: `config` (the configured clusters), `resources` and `destination`

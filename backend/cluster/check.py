@@ -9,6 +9,7 @@ from backend.cluster.here.agent_client import AgentClient
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh import host_keys
 from backend.cluster.ssh.login import Ask
+from backend.cluster.submit import command
 from backend.cluster.waiting import Say, nobody
 
 SLOW_SHELL_SECONDS = 5.0
@@ -31,6 +32,9 @@ def steps(cluster: Cluster, ask: Ask | None = None, say: Say = nobody) -> Iterat
     ClusterProblem
         A step failed; the message says what to do.
     """
+    if cluster.submit:
+        yield from _steps_of_submit(cluster)
+        return
     agent = AgentClient(cluster, say)
     target = agent.connection.target
     yield "the entry is valid", f"{target}, jobs in {cluster.work_dir}"
@@ -59,6 +63,19 @@ def steps(cluster: Cluster, ask: Ask | None = None, say: Say = nobody) -> Iterat
         yield "the worker starts", f"nanoconf {found['version']}, Python {found['python']}"
     finally:
         agent.close()
+
+
+def _steps_of_submit(cluster: Cluster) -> Iterator[tuple[str, str]]:
+    """Test a hub; only a job can tell whether a venue has Python and its packages."""
+    yield "the entry is valid", f"through submit, {cluster.venue or 'which chooses the venue'}"
+    yield "the command submit is installed", command.require()
+    under_way = [row for row in command.table(command.ask("--status")) if not row.over]
+    yield "the hub responds", f"{len(under_way)} of your runs under way"
+    venues = command.venues()
+    if cluster.venue and venues and cluster.venue not in venues:
+        line = f"there is no venue {cluster.venue}: set venue to one of {', '.join(venues)}"
+        raise ClusterProblem("submit-refused", line)
+    yield "venues", ", ".join(venues) or "submit lists none"
 
 
 def _start_the_shell(agent: AgentClient) -> tuple[str, str]:

@@ -1,8 +1,14 @@
-"""Configuration of clusters: one TOML file, ``NANOCONF_CLUSTER_CONFIG``."""
+"""Configuration of clusters: one TOML file, ``NANOCONF_CLUSTER_CONFIG``.
+
+A cluster is reached over SSH and has Slurm, or it is behind ``submit``, the command of a HUBzero
+hub such as nanoHUB. Where there is such a command and no file, the hub is a cluster named
+``nanohub``.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -25,6 +31,15 @@ LARGEST = 1_000_000
 LINES = str.maketrans("\n\t", "  ")
 """Characters that a setup command may contain."""
 
+SSH_ONLY = (
+    *("host", "port", "user", "key_file", "known_hosts", "jump_host", "work_dir"),
+    *("partition", "account", "qos", "max_running"),
+)
+"""Keys of an entry that do not apply to a cluster behind ``submit``."""
+
+HUB, SUBMIT = "nanohub", "submit"
+"""Name of the hub's entry where there is no file, and the command that it needs."""
+
 LIMITS = ("max_runs", "max_cores", "max_minutes")
 """Limits that an entry must set before all users of a server may use the cluster."""
 
@@ -38,7 +53,11 @@ class Cluster:
     name : str
         Name of the entry.
     host : str
-        Its login node: a host name, or an alias from ``~/.ssh/config``.
+        Its login node: a host name, or an alias from ``~/.ssh/config``; empty with `submit`.
+    submit : bool
+        True if it is reached through a hub's command ``submit`` instead of SSH.
+    venue : str
+        Destination of jobs of ``submit``; empty to let it choose.
     port : int
         SSH port; 0 means the port in ``~/.ssh/config``, or 22.
     user, key_file, known_hosts, jump_host : str
@@ -52,7 +71,8 @@ class Cluster:
     max_walltime_minutes : int
         Maximum time that a job may request.
     max_tasks : int
-        Maximum number of tasks (of a job array) that a sweep is divided into.
+        Maximum number of tasks of a job array, or of jobs of ``submit``, that a sweep is divided
+        into.
     max_running : int
         Maximum number of tasks of a sweep that run at the same time.
     engine : str
@@ -71,7 +91,9 @@ class Cluster:
     """
 
     name: str
-    host: str
+    host: str = ""
+    submit: bool = False
+    venue: str = ""
     port: int = 0
     user: str = ""
     key_file: str = ""
@@ -103,12 +125,21 @@ class Cluster:
             if key not in known:
                 raise InvalidInput(parameter, value, f"is unknown; known keys: {', '.join(known)}")
             _check(parameter, value, str(known[key]))
-        if not values.get("host"):
-            raise InvalidInput(f"clusters.{name}.host", "", "must name the login node")
+        _check_way(name, values)
         chosen: dict[str, Any] = {**values, "setup": tuple(values.get("setup", ()))}
         cluster = cls(name, **chosen)
         cluster._check_values()
         return cluster
+
+    @property
+    def scheduler(self) -> str:
+        """Name of the scheduler in messages."""
+        return SUBMIT if self.submit else "Slurm"
+
+    @property
+    def arrays(self) -> bool:
+        """True if one job has several tasks."""
+        return not self.submit
 
     def _check_values(self) -> None:
         def refuse(key: str, allowed: str) -> None:
@@ -128,6 +159,21 @@ class Cluster:
         for key in LIMITS:
             if not int(self.shared) <= getattr(self, key) <= LARGEST:
                 refuse(key, f"must be 1 or more if shared = true, up to {LARGEST}")
+
+
+def _check_way(name: str, values: dict[str, Any]) -> None:
+    """Reject an entry with keys of another way to reach a cluster, or without a host."""
+    if values.get("submit"):
+        for key in SSH_ONLY:
+            if key in values:
+                allowed = "does not apply with submit = true: remove it"
+                raise InvalidInput(f"clusters.{name}.{key}", values[key], allowed)
+    elif values.get("venue"):
+        parameter = f"clusters.{name}.venue"
+        raise InvalidInput(parameter, values["venue"], "applies only with submit = true: add it")
+    elif not values.get("host"):
+        allowed = "must name the login node (or set submit = true on nanoHUB)"
+        raise InvalidInput(f"clusters.{name}.host", "", allowed)
 
 
 def _check(parameter: str, value: Any, kind: str) -> None:
@@ -157,7 +203,9 @@ def config_path() -> Path:
 
 
 def load(path: Path | None = None) -> dict[str, Cluster]:
-    """Return all clusters by name, in the order of the file; empty if there is no file.
+    """Return all clusters by name, in the order of the file.
+
+    Without a file, that is the hub if there is a command ``submit``, or else none.
 
     Raises
     ------
@@ -170,7 +218,7 @@ def load(path: Path | None = None) -> dict[str, Cluster]:
     except FileNotFoundError:
         if os.environ.get(VARIABLE):
             raise InvalidInput(VARIABLE, str(path), "there is no such file") from None
-        return {}
+        return {HUB: Cluster(HUB, submit=True)} if shutil.which(SUBMIT) else {}
     except (OSError, ValueError, RecursionError) as error:  # a number can have too many digits
         problem = getattr(error, "strerror", None) or error
         raise InvalidInput(VARIABLE, str(path), f"cannot be read: {problem}") from error
@@ -230,4 +278,11 @@ host = "login.example.org"      # a host name, or an alias from ~/.ssh/config
 # max_runs = 4                  # runs at the same time,
 # max_cores = 4                 # cores per run,
 # max_minutes = 60              # minutes per run
+
+# On nanoHUB or another HUBzero hub, its command submit takes the place of a host:
+# [clusters.nanohub]
+# submit = true
+# venue = ""                    # as in submit --venue; empty: submit chooses
+# cores = 2
+# max_walltime_minutes = 1440
 """

@@ -18,6 +18,9 @@ from backend.engines import registry
 
 PACKAGE = Path(__file__).parents[1]
 
+PYTHONS = ("python3.13", "python3.12", "python3.11", "python3", "python")
+"""Python commands to try on a cluster if its entry specifies none."""
+
 
 def needed() -> tuple[str, ...]:
     """Modules that a worker imports besides the standard library."""

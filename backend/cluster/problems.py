@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backend.runs.archive import NOT_ACCEPTED
 
-PASSING = ("unreachable", "lost", "slurm-silent", "login-needed")
+PASSING = ("unreachable", "lost", "slurm-silent", "submit-silent", "login-needed")
 """Temporary problems, after which the operation is retried."""
 
 REFUSED = "answer-refused"

@@ -57,6 +57,8 @@ NOT_ACCEPTED = (
     "work-dir",
     "slurm-missing",
     "slurm-refused",
+    "submit-missing",
+    "submit-refused",
     "answer-refused",
 )
 """Errors of runs that a cluster never accepted; they recur until its entry, its host or the login

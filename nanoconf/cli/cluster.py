@@ -12,16 +12,17 @@ from nanoconf.cli.parser import add_command, add_commands
 if TYPE_CHECKING:
     from paramiko import PKey
 
+    from backend.cluster.config import Cluster
     from backend.cluster.ssh.hosts import Target
     from backend.cluster.ssh.login import Ask
     from backend.cluster.waiting import Say
 
-NAME, HELP = "cluster", "set up and check Slurm clusters"
+NAME, HELP = "cluster", "set up and check clusters"
 
 DESCRIPTION = """\
-Set up and check the Slurm clusters that `nanoconf simulate --cluster` and the page's Cluster mode
-use. They are described in the configuration file; NANOCONF_CLUSTER_CONFIG overrides its default
-path."""
+Set up and check the clusters that `nanoconf simulate --cluster` and the page's Cluster mode
+use: Slurm clusters, and those of a hub that has the command submit. They are described in the
+configuration file; NANOCONF_CLUSTER_CONFIG overrides its default path."""
 
 EXAMPLES = """\
 examples:
@@ -95,8 +96,11 @@ def _list(options: Namespace) -> int:
     if options.json:
         print_json([asdict(each) for each in clusters.values()])
     elif clusters:
-        rows = [(c.name, c.host, c.partition or "(default)") for c in clusters.values()]
-        print(aligned([("NAME", "HOST", "PARTITION"), *rows], left=3))
+        rows = [
+            (c.name, c.host or c.scheduler, c.partition or c.venue or "(default)")
+            for c in clusters.values()
+        ]
+        print(aligned([("NAME", "HOST", "PARTITION OR VENUE"), *rows], left=3))
     else:
         print(f"no clusters in {config_path()}: start with nanoconf cluster init")
     return 0
@@ -118,15 +122,26 @@ def _check(options: Namespace) -> int:
 
 
 def _trust(options: Namespace) -> int:
-    from backend.cluster import config
     from backend.cluster.ssh import hosts, login
 
     say = _speaker()
-    for host in hosts.target_of(config.get(options.name or "")).way:
+    for host in hosts.target_of(_over_ssh(options)).way:
         if not _trusted(host, login.server_key(host, _somebody(), say), options.fingerprint):
             print(f"host key of {host} not stored", file=sys.stderr)
             return 1
     return 0
+
+
+def _over_ssh(options: Namespace) -> Cluster:
+    """Return the cluster; refuse one that has no host."""
+    from backend.cluster import config
+    from backend.system import InvalidInput
+
+    cluster = config.get(options.name or "")
+    if cluster.submit:
+        allowed = "must be a cluster with a host; this one uses submit and needs no login"
+        raise InvalidInput("cluster", cluster.name, allowed)
+    return cluster
 
 
 def _trusted(host: Target, key: PKey, fingerprints: list[str] | None) -> bool:
@@ -158,7 +173,7 @@ def _login(options: Namespace) -> int:
     from backend.keeper.election import ensure_keeper
     from backend.runs.archive import Archive
 
-    cluster = config.get(options.name or "")
+    cluster = _over_ssh(options)
     home = Archive().home
     ensure_keeper(home)
     logins.log_in(home, cluster.name, config.config_path(), _ask, _speaker())

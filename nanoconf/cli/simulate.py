@@ -56,7 +56,7 @@ def add_options(parser: ArgumentParser) -> None:
         add_input(run, SETTINGS[name])
     add_cluster(
         run,
-        "simulate on this Slurm cluster (without NAME: the first one in the configuration); "
+        "simulate on this cluster (without NAME: the first one in the configuration); "
         "see nanoconf cluster",
     )
     run.add_argument("--cores", metavar="N", help="cores on the cluster (default: one per replica)")

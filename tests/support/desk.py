@@ -48,8 +48,14 @@ def write_config(path: Path, slurm: SlurmCluster, **changes: Any) -> Path:
         "python": sys.executable,
         "setup": setup(),
     }
-    lines = [f"{key} = {_toml(value)}" for key, value in {**entry, **changes}.items()]
-    path.write_text("\n".join([f"[clusters.{NAME}]", *lines, ""]))
+    return write_entry(path, NAME, {**entry, **changes})
+
+
+def write_entry(path: Path, name: str, entry: Mapping[str, Any]) -> Path:
+    """Write a configuration file with one cluster."""
+    # texts, numbers, true and false and lists of texts look the same in JSON
+    lines = [f"{key} = {json.dumps(value)}" for key, value in entry.items()]
+    path.write_text("\n".join([f"[clusters.{name}]", *lines, ""]))
     return path
 
 
@@ -74,10 +80,6 @@ def root_setup() -> list[str]:
     """Set-up lines with which Open MPI starts LAMMPS for root, as `pytest_configure` has them."""
     names = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
     return [f"export {name}=1" for name in names] if os.geteuid() == 0 else []
-
-
-def _toml(value: Any) -> str:
-    return json.dumps(value)  # texts, numbers, true and false and lists of texts look the same
 
 
 class Desk:

@@ -10,6 +10,7 @@ from backend.cluster.here import install, replies
 from backend.cluster.problems import ClusterProblem
 from backend.cluster.ssh import hosts
 from backend.cluster.ssh.connection import Connection
+from backend.cluster.ssh.login import Ask
 from backend.cluster.waiting import Say, nobody
 
 AGENT = "backend.cluster.node.agent"
@@ -65,6 +66,19 @@ class AgentClient:
                 "worker-start", f"{line}: run nanoconf cluster check {self.cluster.name}"
             ) from error
         return replies.reply_to(action, arguments, reply)
+
+    def prepare(self) -> None:
+        """Connect, and install the worker if necessary."""
+        _ = self.site
+
+    @property
+    def is_open(self) -> bool:
+        """True while there is a connection."""
+        return self.connection.open
+
+    def log_in(self, ask: Ask, say: Say) -> None:
+        """Log in, prompting the user and reporting waits."""
+        self.connection.log_in(ask, say)
 
     def close(self) -> None:
         """Close the connection."""

@@ -12,7 +12,7 @@ from typing import Any
 from backend.cluster import config
 from backend.cluster.config import Cluster
 from backend.cluster.here import jobs
-from backend.cluster.here.agent_client import AgentClient
+from backend.cluster.here.clients import Client, client_of
 from backend.cluster.here.jobs import Job
 from backend.cluster.here.remote_run import RemoteRun
 from backend.cluster.problems import ClusterProblem
@@ -41,8 +41,8 @@ class State:
         Runs that are not finished, by id; changed under `guard`.
     jobs : dict of str to Job
         Jobs with open runs, by name.
-    agent : AgentClient or None
-        The connection.
+    agent : Client or None
+        The connection to the cluster's agent.
     last_change : float
         Time of the last change.
     """
@@ -53,7 +53,7 @@ class State:
     log: Callable[[str], None]
     runs: dict[str, RemoteRun] = field(default_factory=dict)
     jobs: dict[str, Job] = field(init=False)
-    agent: AgentClient | None = None
+    agent: Client | None = None
     last_change: float = field(default_factory=time.monotonic)
     guard: threading.Lock = field(default_factory=threading.Lock)
     _logged: set[str] = field(default_factory=set)
@@ -76,15 +76,19 @@ class State:
         except InvalidInput as error:
             raise ClusterProblem("cluster-config", str(error)) from error
 
-    def connect(self) -> AgentClient:
+    def connect(self) -> Client:
         """Return the connection; a new one if the cluster's description has changed."""
         cluster = self.cluster()
         if self.agent is None or self.agent.cluster != cluster:
-            self.use_connection(AgentClient(cluster, self.report_waiting))
+            self.use_connection(self.new_client(cluster))
         assert self.agent is not None
         return self.agent
 
-    def use_connection(self, agent: AgentClient) -> None:
+    def new_client(self, cluster: Cluster) -> Client:
+        """Return a new client of the cluster's agent."""
+        return client_of(cluster, self.archive.home, self.report_waiting)
+
+    def use_connection(self, agent: Client) -> None:
         """Replace the connection."""
         self.disconnect()
         self.agent = agent

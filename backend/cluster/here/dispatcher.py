@@ -1,7 +1,7 @@
 """Dispatcher of a cluster: the keeper's thread that submits, polls and fetches its runs.
 
-All its state is in the job files here, in the folders on the cluster, and in Slurm. It can
-therefore be killed at any moment, and no job is submitted twice.
+All its state is in the job files here, in the folders on the cluster, and in Slurm or ``submit``.
+It can therefore be killed at any moment, and no job is submitted twice.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from backend.cluster.here import cancel, clean_up, gather, intervals, poll, submit
-from backend.cluster.here.agent_client import AgentClient
+from backend.cluster.here.clients import Client
 from backend.cluster.here.dispatch_state import State
 from backend.cluster.here.remote_run import RemoteRun
 from backend.cluster.problems import ClusterProblem
@@ -51,7 +51,7 @@ class Dispatcher(threading.Thread):
         super().__init__(name=f"cluster {name}", daemon=True)
         self.state = State(archive, name, config_file, log)
         self._arrived: list[Run] = []
-        self._new_login: AgentClient | None = None
+        self._new_login: Client | None = None
         self._hold_until = 0.0
         self._wake = threading.Event()
         self._failures = 0
@@ -66,8 +66,8 @@ class Dispatcher(threading.Thread):
 
     def log_in(self, ask: Ask, say: Say = nobody) -> None:
         """Log in, prompting the user and reporting waits; hold the connection."""
-        agent = AgentClient(self.state.cluster(), self.state.report_waiting)
-        agent.connection.log_in(ask, say)
+        agent = self.state.new_client(self.state.cluster())
+        agent.log_in(ask, say)
         with self.state.guard:
             self._new_login, self._hold_until = agent, time.monotonic() + HOLD_SECONDS
         self.state.note_change()
@@ -83,7 +83,7 @@ class Dispatcher(threading.Thread):
     def _holds_login(self) -> bool:
         agent = self._new_login or self.state.agent
         until = self._hold_until
-        return agent is not None and agent.connection.open and time.monotonic() < until
+        return agent is not None and agent.is_open and time.monotonic() < until
 
     # --- the thread -------------------------------------------------------------------------
 

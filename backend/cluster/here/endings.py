@@ -41,7 +41,9 @@ class Ending:
     again: bool = False
 
 
-def ending(task: dict[str, str], stopped_by: str, job_id: int, minutes: int) -> Ending | None:
+def ending(
+    task: dict[str, str], stopped_by: str, job_id: int, minutes: int, scheduler: str = "Slurm"
+) -> Ending | None:
     """Return how a run without a result or failure ended; None if it has not ended.
 
     Parameters
@@ -53,11 +55,13 @@ def ending(task: dict[str, str], stopped_by: str, job_id: int, minutes: int) -> 
     job_id : int
     minutes : int
         The job's time limit.
+    scheduler : str
+        Name of the scheduler, as in `Cluster.scheduler`.
     """
     state = task.get("state", UNKNOWN)
     if state in WAITING or state in WORKING:
         return None
-    slurm = f"Slurm job {job_id}: {state}" + _because(task)
+    slurm = f"{scheduler} job {job_id}: {state}" + _because(task)
     limited = stopped_by == TIME_LIMIT and state != "CANCELLED"
     if state in ("TIMEOUT", "DEADLINE") or limited:
         line = f"the time limit of {minutes} minutes was reached ({slurm}): {GO_ON}, or ask for"
@@ -78,7 +82,7 @@ def ending(task: dict[str, str], stopped_by: str, job_id: int, minutes: int) -> 
             RunState.FAILED, "memory", f"{line}, or ask the cluster's administrators for more"
         )
     if state == UNKNOWN:
-        line = f"Slurm no longer knows job {job_id}, which left no result: {GO_ON}"
+        line = f"{scheduler} no longer knows job {job_id}, which left no result: {GO_ON}"
         return Ending(RunState.FAILED, "job-lost", line, again=True)
     if task.get("exit_code", "").startswith(f"{INTERRUPTED}:"):
         return Ending(

@@ -40,7 +40,14 @@ def make_jobs(state: State, cluster: Cluster) -> None:
         return
     for alike in _by_cores_and_engine(gathered):
         for first in range(0, len(alike), MAXIMUM_RUNS):
-            _make_job(state, cluster, alike[first : first + MAXIMUM_RUNS])
+            for share in _shares(cluster, alike[first : first + MAXIMUM_RUNS]):
+                _make_job(state, cluster, share)
+
+
+def _shares(cluster: Cluster, runs: list[RemoteRun]) -> list[list[RemoteRun]]:
+    """Divide runs into jobs: one array, or several jobs where there are no arrays."""
+    count = 1 if cluster.arrays else min(len(runs), cluster.max_tasks)
+    return [runs[i::count] for i in range(count)]
 
 
 def _by_cores_and_engine(runs: list[RemoteRun]) -> list[list[RemoteRun]]:

@@ -28,9 +28,6 @@ from backend.cluster.ssh.connection import Connection
 from backend.cluster.waiting import Say, nobody
 from backend.untrusted import Damaged, checked, one_line, parse
 
-PYTHONS = ("python3.13", "python3.12", "python3.11", "python3", "python")
-"""Python commands to try if the entry specifies none."""
-
 UNPACK_SECONDS = 600.0
 OLDEST_GLIBC = 17
 
@@ -152,7 +149,7 @@ def installed(connection: Connection, cluster: Cluster, say: Say = nobody) -> Si
 def _look(connection: Connection, cluster: Cluster, folders: list[str]) -> dict[str, Any]:
     """Find Python, its packages and our folders on the cluster."""
     look = [LOOK, cluster.work_dir, " ".join(package.needed()), " ".join(folders)]
-    pythons = [cluster.python] if cluster.python else list(PYTHONS)
+    pythons = [cluster.python] if cluster.python else list(package.PYTHONS)
     tries = [shlex.join([python, "-c", *look]) + " && exit" for python in pythons]
     task = f"looking for Python on {connection.target.host}"
     answer = connection.run(_lines(cluster, *tries, "exit 1"), task=task)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from backend.cluster.config import Cluster
+from backend.cluster.submit import command
 from backend.engines import registry
 from backend.files import write_json
 from backend.runs.run import Run, now
@@ -40,7 +41,7 @@ class Job:
     asked : bool
         True if it may have been submitted.
     job_id : int or None
-        Slurm job id, once known.
+        Job id of Slurm or of ``submit``, once known.
     """
 
     name: str
@@ -61,7 +62,7 @@ class Job:
     @classmethod
     def of(cls, cluster: Cluster, runs: Sequence[Run]) -> Job:
         """Create a job for runs without one."""
-        tasks = min(len(runs), cluster.max_tasks)
+        tasks = min(len(runs), cluster.max_tasks) if cluster.arrays else 1
         shares = [sum(float(r.resources["minutes"]) for r in runs[i::tasks]) for i in range(tasks)]
         return cls(
             name=PREFIX + secrets.token_hex(8),
@@ -78,7 +79,9 @@ class Job:
         return self.runs.index(run_id) % self.tasks
 
     def options(self, cluster: Cluster, engine: str) -> list[str]:
-        """Return the sbatch options, without the job name."""
+        """Return the options of sbatch or of ``submit``, without the job name."""
+        if cluster.submit:
+            return command.options(cluster, self.cores, self.minutes)
         notice = min(LONGEST_NOTICE, max(5, 60 * self.minutes // 4))
         # the worker rejects an engine that it does not know
         ranks = engine in registry.names() and registry.get(engine).mpi

@@ -25,14 +25,16 @@ MAXIMUM_JOBS = 10
 
 def poll(state: State) -> None:
     """Request the status of jobs and runs, and fetch the results of finished runs."""
-    sent = {job.name: job for job in state.jobs.values() if job.job_id is not None}
+    numbers = {job.name: job.job_id for job in state.jobs.values() if job.job_id is not None}
+    sent = {name: state.jobs[name] for name in numbers}
     known = {r.run.id: r.stamp for r in state.runs.values() if r.job in sent}
     if not known:
         return
-    numbers = {job.name: job.job_id for job in sent.values()}
     found = state.request("poll", jobs=numbers, runs=known)
+    cluster = state.connect().cluster
+    numbers = found["numbers"]
     for job in sent.values():
-        _follow(state, job, found["numbers"][job.name])
+        _follow(state, job, numbers[job.name])
     finished = []
     for run_id in known:
         remote = state.runs[run_id]
@@ -43,8 +45,10 @@ def poll(state: State) -> None:
         index = job.index(run_id)
         task = endings.of_task(found["tasks"][job.name], index)
         stopped_by = found["ended"][job.name].get(str(index), "")
-        _update_status(state, remote, found["runs"][run_id], task)
-        _handle_ending(state, remote, job, task, stopped_by)
+        may_be_silent = cluster.submit and len(job.runs) == 1
+        _update_status(state, remote, found["runs"][run_id], task, may_be_silent)
+        end = endings.ending(task, stopped_by, numbers[job.name], job.minutes, cluster.scheduler)
+        _handle_ending(state, remote, job, end)
     fetch.fetch(state, finished)
 
 
@@ -60,9 +64,15 @@ def _follow(state: State, job: Job, number: int) -> None:
 
 
 def _update_status(
-    state: State, remote: RemoteRun, found: dict[str, Any], task: dict[str, str]
+    state: State,
+    remote: RemoteRun,
+    found: dict[str, Any],
+    task: dict[str, str],
+    may_be_silent: bool,
 ) -> None:
-    slurm, begun = task.get("state", ""), bool(remote.stamp or found.get("progress"))
+    """Update ``cluster.json`` and the progress of a run, which some hubs do not report."""
+    slurm = task.get("state", "")
+    begun = bool(remote.stamp or found.get("progress")) or may_be_silent
     working = slurm in endings.WORKING
     reason = task.get("reason", "None")
     status = {
@@ -79,12 +89,8 @@ def _update_status(
         state.note_change()
 
 
-def _handle_ending(
-    state: State, remote: RemoteRun, job: Job, task: dict[str, str], stopped_by: str
-) -> None:
+def _handle_ending(state: State, remote: RemoteRun, job: Job, end: Ending | None) -> None:
     """End or resubmit a run a few seconds after its job has ended."""
-    assert job.job_id is not None
-    end = endings.ending(task, stopped_by, job.job_id, job.minutes)
     if end is None:
         remote.over_since = None
         return

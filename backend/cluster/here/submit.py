@@ -43,8 +43,8 @@ def submit_jobs(state: State, cluster: Cluster) -> None:
 def _submit(state: State, job: Job, cluster: Cluster) -> None:
     """Submit a job, or find that it has already been submitted.
 
-    An earlier request may have reached Slurm even if no answer came. In that case, only the agent
-    can tell that there is no such job.
+    An earlier request may have arrived even if no answer came. In that case, only the agent can
+    tell that there is no such job.
     """
     members = state.members(job)
     if not job.asked and all(remote.run.cancel_requested for remote in members):
@@ -54,7 +54,7 @@ def _submit(state: State, job: Job, cluster: Cluster) -> None:
         return
     if not members:  # nobody needs it any more
         return
-    _ = state.connect().site  # if this fails, nothing has been requested yet
+    state.connect().prepare()  # if this fails, nothing has been requested yet
     asked_before = job.asked
     if not job.asked:
         job.asked = True
@@ -109,9 +109,10 @@ def _refuse(state: State, job: Job, members: list[RemoteRun], refusal: dict[str,
 
 
 def _record(state: State, job: Job, members: list[RemoteRun], job_id: int) -> None:
+    scheduler = state.connect().cluster.scheduler
     job.job_id = job_id
     job.save(state.archive.home)
     state.note_change()
-    state.log(f"{job.name}: Slurm job {job_id} on {job.cluster}, {len(members)} runs")
+    state.log(f"{job.name}: {scheduler} job {job_id} on {job.cluster}, {len(members)} runs")
     for remote in members:
         remote.update_status(job_id=job_id, state=RunState.QUEUED, reason="submitted", note="")

@@ -20,7 +20,7 @@ class ClusterFields(widgets.VBox):
         self._state = state
         self.name = widgets.Dropdown(description="Cluster").add_class("nc-cluster-name")
         self.cores = _number("Cores", "Number of cores to request")
-        self.minutes = _number("Time limit (min)", "Slurm stops the run after this time")
+        self.minutes = _number("Time limit (min)", "The cluster stops the run after this time")
         self.note = widgets.HTML().add_class("nc-note")
         self._fields = widgets.VBox([self.name, self.cores, self.minutes]).add_class("nc-number")
         super().__init__([self._fields, self.note])

@@ -19,7 +19,7 @@ class ComputingPanel(widgets.VBox):
     def __init__(self, state: AppState, work: Work):
         self._state, self._work = state, work
         self.cluster = widgets.ToggleButton(
-            description="Cluster mode", tooltip="Simulate on a Slurm cluster"
+            description="Cluster mode", tooltip="Simulate on a cluster"
         ).add_class("nc-cluster")
         head = widgets.HBox([widgets.HTML("<h2>Computing</h2>"), self.cluster]).add_class("nc-row")
         fields = widgets.VBox([NumberInput(state, duration_field()), NumberInput(state, TARGET)])

@@ -45,10 +45,13 @@ def file(tmp_path, monkeypatch):
 
 def test_the_example_is_valid_and_shows_every_default():
     commented = "\n".join(line.removeprefix("# ") for line in EXAMPLE.splitlines()[3:])
-    values = tomllib.loads("[clusters.example]\n" + commented)["clusters"]["example"]
+    text = commented.replace("On nanoHUB", "# On nanoHUB")
+    entries = tomllib.loads("[clusters.example]\n" + text)["clusters"]
+    assert Cluster.from_dict("nanohub", entries["nanohub"]) == Cluster("nanohub", submit=True)
+    values = entries["example"]
     shown = Cluster.from_dict("example", values)
     plain = Cluster("example", values["host"])
-    assert set(values) == set(vars(plain)) - {"name"}
+    assert set(values) | set(entries["nanohub"]) == set(vars(plain)) - {"name"}
     optional = {"max_runs", "max_cores", "max_minutes", "port"}
     for key in set(values) - optional:
         assert getattr(shown, key) == getattr(plain, key), key

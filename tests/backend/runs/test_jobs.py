@@ -1,4 +1,4 @@
-"""Runs are reliable everywhere: the same tests on this computer and on a real Slurm.
+"""Runs are reliable everywhere: on this computer, on a real Slurm, and behind a stand-in `submit`.
 
 The tests kill the keeper, the worker and the process that submitted the run.
 """
@@ -29,6 +29,7 @@ from backend.runs.archive import Archive
 from backend.runs.run import DamagedRun, Run
 from backend.runs.run_state import RunState
 from backend.settings import RunSettings
+from tests.support import hub
 from tests.support.desk import NAME, write_config
 from tests.support.homes import (
     LONG,
@@ -46,24 +47,25 @@ from tests.support.homes import (
     python,
     until,
 )
+from tests.support.hub import Hub
 from tests.support.slurm import SlurmCluster
 
 
 class Place:
-    """Place where runs are executed: this computer or the tests' Slurm.
+    """Place where runs are executed: this computer.
 
     Parameters
     ----------
     home : Path
         Home folder, with a keeper in a separate process.
-    slurm : SlurmCluster, optional
-        The cluster; None for this computer.
     """
 
-    def __init__(self, home: Path, slurm: SlurmCluster | None = None):
-        self.home, self.slurm, self.archive = home, slurm, Archive(home)
-        self.name = None if slurm is None else NAME
-        self.flags = [] if slurm is None else ["--cluster"]
+    name: str | None = None
+    """Name of the cluster; None for this computer."""
+
+    def __init__(self, home: Path):
+        self.home, self.archive = home, Archive(home)
+        self.flags = [] if self.name is None else ["--cluster"]
         self.runs: list[Run] = []
 
     def submit(self, settings: RunSettings = QUICK) -> Run:
@@ -84,12 +86,11 @@ class Place:
 
     def waits(self, run: Run) -> bool:
         """Return True if a run is queued."""
-        pending = status_in_words(run).startswith("pending: Resources")
-        return run.state == RunState.QUEUED and (pending or self.slurm is None)
+        return run.state == RunState.QUEUED
 
     def folder(self, run: Run) -> Path:
         """Return the folder in which the workers of a run write."""
-        return run.folder if self.slurm is None else self.slurm.home / "work" / "runs" / run.id
+        return run.folder
 
     def attempts(self, run: Run) -> list[dict[str, Any]]:
         """Return the attempts of a run, as its workers record them."""
@@ -104,27 +105,94 @@ class Place:
 
     def once(self, run: Run) -> bool:
         """Return True if a run was submitted once and started once."""
-        sent = self.slurm is None or self.slurm.submissions(run.cluster_status()["job"]) == 1
-        return sent and len(run.attempts()) == 1
+        return len(run.attempts()) == 1
 
     def at_rest(self) -> bool:
-        """Return True if no run has a worker and no files are left on the cluster."""
-        if any(processes(self.folder(run), "backend.worker") for run in self.runs):
-            return False
-        left = [*(self.home / "jobs").glob("*"), *map(self.folder, self.runs)]
-        return self.slurm is None or not any(path.exists() for path in left)
+        """Return True if no run has a worker and nothing is left of its job."""
+        working = any(processes(self.folder(run), "backend.worker") for run in self.runs)
+        return not working and not any(path.exists() for path in self.left())
+
+    def left(self) -> list[Path]:
+        """Return the files of jobs that are removed in the end."""
+        return []
 
 
-@pytest.fixture(params=["local", "cluster"])
-def place(request, home, monkeypatch):
-    """Return this computer, with as many cores as the cluster, or the cluster."""
+class SlurmPlace(Place):
+    """The tests' Slurm."""
+
+    name = NAME
+
+    def __init__(self, home: Path, slurm: SlurmCluster):
+        super().__init__(home)
+        self.slurm = slurm
+
+    def waits(self, run: Run) -> bool:
+        return super().waits(run) and status_in_words(run).startswith("pending: Resources")
+
+    def folder(self, run: Run) -> Path:
+        return self.slurm.home / "work" / "runs" / run.id
+
+    def once(self, run: Run) -> bool:
+        return super().once(run) and self.slurm.submissions(run.cluster_status()["job"]) == 1
+
+    def left(self) -> list[Path]:
+        return [*(self.home / "jobs").glob("*"), *map(self.folder, self.runs)]
+
+
+class HubPlace(Place):
+    """A hub with the stand-in for `submit`."""
+
+    name = hub.NAME
+
+    def __init__(self, home: Path, of: Hub):
+        super().__init__(home)
+        self.hub = of
+
+    def waits(self, run: Run) -> bool:
+        return super().waits(run) and status_in_words(run).startswith("pending (job")
+
+    def folder(self, run: Run) -> Path:
+        return self.hub.scratch(run.id)
+
+    def once(self, run: Run) -> bool:
+        return super().once(run) and self.hub.submissions(run.cluster_status()["job"]) == 1
+
+    def left(self) -> list[Path]:
+        return [*(self.home / "jobs").glob("*"), *(self.home / "submit").glob("*/*")]
+
+
+BRIEFLY = (
+    "test_a_run_returns_the_result_of_the_engine",
+    "test_repeatedly_killed_keepers_never_start_two_workers",
+)
+"""Tests that are not long behind `submit`; the others run on this computer and on Slurm, too."""
+
+
+def pytest_generate_tests(metafunc):
+    if "place" in metafunc.fixturenames:
+        marks = [] if metafunc.function.__name__ in BRIEFLY else [pytest.mark.long]
+        places = ["local", "cluster", pytest.param("submit", marks=marks)]
+        metafunc.parametrize("place", places, indirect=True)
+
+
+@pytest.fixture
+def place(request, home, tmp_path, monkeypatch):
+    """Return this computer, with as many cores as the clusters, or one of these."""
     monkeypatch.setenv("NANOCONF_CORES", "2")
     if request.param == "local":
-        return Place(home)
-    slurm = request.getfixturevalue("cluster")
+        yield Place(home)
+        return
     home.mkdir()
-    monkeypatch.setenv(VARIABLE, str(write_config(home / "clusters.toml", slurm)))
-    return Place(home, slurm)
+    if request.param == "cluster":
+        slurm = request.getfixturevalue("cluster")
+        monkeypatch.setenv(VARIABLE, str(write_config(home / "clusters.toml", slurm)))
+        yield SlurmPlace(home, slurm)
+        return
+    stand_in = Hub(tmp_path / "hub", monkeypatch)
+    monkeypatch.setenv(VARIABLE, str(hub.write_config(home / "clusters.toml")))
+    yield HubPlace(home, stand_in)
+    kill(keepers(home))  # it would go on to ask for what the hub is about to end
+    stand_in.close()
 
 
 @pytest.fixture(scope="module")
