@@ -52,32 +52,32 @@ def execute(options: Namespace) -> int:
 
 def check_file(file: Path) -> None:
     """Raise `InvalidInput` if the page cannot be written to a file."""
+    from backend.files import check_room
     from backend.system import InvalidInput
 
     if file.suffix.lower() not in SUFFIXES:
         raise InvalidInput("file", str(file), f"must end in {' or '.join(SUFFIXES)}")
     if file.is_dir():
         raise InvalidInput("file", str(file), "is a folder: name a file in it")
-    if not file.absolute().parent.is_dir():
-        raise InvalidInput("file", str(file), "its folder does not exist: create it first")
+    try:
+        check_room(file.absolute().parent)
+    except OSError as error:
+        problem = f"cannot be written ({error.strerror}): choose another folder"
+        raise InvalidInput("file", str(file), problem) from error
 
 
 def _surrogate(chosen: str | None) -> Surrogate:
     """Return the current model, or the model with a name or in a folder."""
+    from backend.environment import user_path
+    from backend.system import InvalidInput
     from nanoconf.surrogate import Surrogate
     from nanoconf.surrogate.lifecycle.registry import models
 
-    if chosen is None or Path(chosen).is_dir():
-        return Surrogate.load(chosen)
+    if chosen is None:
+        return Surrogate.load()
     known = models()
-    folders = [model.folder for model in known if chosen in (model.name, model.folder.name)]
-    if folders:
-        return Surrogate.load(folders[0])
-    raise _unknown(chosen, sorted({model.name for model in known}))
-
-
-def _unknown(name: str, known: list[str]) -> Exception:
-    from backend.system import InvalidInput
-
-    allowed = f"is neither a folder nor a model; known: {', '.join(known) or 'none'}"
-    return InvalidInput("model", name, allowed)
+    named = [model.folder for model in known if chosen in (model.name, model.folder.name)]
+    if named or user_path("model", chosen).is_dir():
+        return Surrogate.load(named[0] if named else chosen)
+    names = ", ".join(sorted({model.name for model in known})) or "none"
+    raise InvalidInput("model", chosen, f"is neither a model nor a folder; known: {names}")

@@ -20,6 +20,9 @@ LAYOUT = (
 
 BINARY = {"ADD": "add", "MUL": "multiply"}
 
+SILU = ("LOGISTIC", "MUL")
+"""Operations of SiLU, x/(1 + exp(−x)): the second multiplies the first by its argument."""
+
 TOLERANCE = 1e-5
 """Largest deviation from the network, relative to its largest output."""
 
@@ -95,9 +98,9 @@ def _step(
         return [Step(BINARY[name], values)]
     if name == "BATCH_MATMUL" and values is not None:
         return [Step("dense", values)]
-    if name == "LOGISTIC":
+    if name == SILU[0]:
         following, factors, _ = next(rest, ("", [], {}))
-        if following == "MUL" and inputs[0] in factors:
+        if following == SILU[1] and inputs[0] in factors:
             return [Step("silu", np.zeros(0, np.float32))]
     raise ValueError(f"the network has an unknown operation, {name}")
 

@@ -62,22 +62,31 @@ class Chart {
     const { left, right, top, bottom } = this.box;
     const frame = { x: left, y: top, width: right - left, height: bottom - top };
     const clip = svg("clipPath", { id: "plot-area" }, svg("rect", frame));
-    const curves = svg("g", { "clip-path": "url(#plot-area)" }, ...this.curves.flatMap((each) => this.curve(each)));
+    const drawn = this.curves.flatMap((each) => this.curve(each));
+    const curves = svg("g", { "clip-path": "url(#plot-area)" }, ...drawn);
     this.pointer = svg("g", { class: "cursor" });
     this.image.replaceChildren(clip, ...this.grid(), ...this.walls(), curves, ...this.axes(), this.pointer);
     this.drawCursor();
   }
 
   setScales(width, height) {
-    const box = { left: MARGIN.left, right: width - MARGIN.right, top: MARGIN.top, bottom: height - MARGIN.bottom };
+    const { left, top } = MARGIN;
+    const [right, bottom] = [width - MARGIN.right, height - MARGIN.bottom];
     const reach = Math.ceil(10 * (this.width / 2) + 0.2) / 10; // as in nanoconf/gui/figures/limits.py
-    const highest = Math.max(0, ...this.curves.flatMap(({ y, half }) => y.reduce((most, each, i) => Math.max(most, each + (half?.[i] ?? 0)), 0)));
-    const kept = highest * this.constants.headroom <= this.top && highest >= this.constants.filled * this.top;
-    if (highest && !kept) this.top = rung(highest, this.constants);
-    this.box = box;
+    this.setTop();
+    this.box = { left, right, top, bottom };
     this.reach = reach;
-    this.x = (z) => box.left + ((z + reach) / (2 * reach)) * (box.right - box.left);
-    this.y = (density) => box.bottom - (density / this.top) * (box.bottom - box.top);
+    this.x = (z) => left + ((z + reach) / (2 * reach)) * (right - left);
+    this.y = (density) => bottom - (density / this.top) * (bottom - top);
+  }
+
+  // Set the upper end of the axis; it stays while the curves fit and fill most of it.
+  setTop() {
+    const { headroom, filled } = this.constants;
+    const ends = this.curves.map(({ y, half }) => largest(y.map((each, i) => each + (half?.[i] ?? 0))));
+    const highest = Math.max(0, ...ends);
+    const fits = headroom * highest <= this.top && highest >= filled * this.top;
+    if (highest && !fits) this.top = rung(highest, this.constants);
   }
 
   // Horizontal lines with their values.
@@ -99,17 +108,17 @@ class Chart {
 
   axes() {
     const { left, right, top, bottom } = this.box;
-    const marks = ticks(-this.reach, this.reach, Math.max(2, (right - left) / 90)).flatMap(({ value, text }) => [
+    const places = ticks(-this.reach, this.reach, Math.max(2, (right - left) / 90));
+    const marks = places.flatMap(({ value, text }) => [
       svg("line", { class: "axis", x1: this.x(value), x2: this.x(value), y1: bottom, y2: bottom + 5 }),
       svg("text", { x: this.x(value), y: bottom + 19, "text-anchor": "middle" }, text),
     ]);
-    const middle = (top + bottom) / 2;
-    return [
-      svg("path", { class: "axis", d: path([[left, top], [left, bottom], [right, bottom]]) }),
-      ...marks,
-      svg("text", { class: "label", x: (left + right) / 2, y: bottom + 41, "text-anchor": "middle" }, "Distance from the midplane, z (nm)"),
-      svg("text", { class: "label", transform: `translate(15 ${middle}) rotate(-90)`, "text-anchor": "middle" }, this.label),
-    ];
+    const lines = svg("path", { class: "axis", d: path([[left, top], [left, bottom], [right, bottom]]) });
+    const across = `translate(${(left + right) / 2} ${bottom + 41})`;
+    const upwards = `translate(15 ${(top + bottom) / 2}) rotate(-90)`;
+    const style = { class: "label", "text-anchor": "middle" };
+    const title = (text, transform) => svg("text", { ...style, transform }, text);
+    return [lines, ...marks, title("Distance from the midplane, z (nm)", across), title(this.label, upwards)];
   }
 
   curve({ kind, y, half }) {
@@ -133,7 +142,9 @@ class Chart {
     const last = this.z.length - 1;
     const from = this.cursor ?? Math.floor(last / 2);
     const step = event.shiftKey ? 10 : 1;
-    const places = { ArrowRight: from + step, ArrowUp: from + step, ArrowLeft: from - step, ArrowDown: from - step, Home: 0, End: last, Escape: null };
+    const [right, left] = [from + step, from - step];
+    const arrows = { ArrowRight: right, ArrowUp: right, ArrowLeft: left, ArrowDown: left };
+    const places = { ...arrows, Home: 0, End: last, Escape: null };
     if (!(event.key in places)) return;
     event.preventDefault();
     const place = places[event.key];

@@ -17,9 +17,11 @@ const withMinus = (text) => text.replaceAll("-", "−");
 function formatted(value, digits) {
   const [mantissa, exponent] = general(value, digits).split("e");
   if (exponent === undefined) return withMinus(mantissa);
-  const power = [...String(Number(exponent))].map((each) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(each)]);
-  return `${withMinus(mantissa)}×10${power.join("")}`;
+  const raised = (each) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(each)];
+  return `${withMinus(mantissa)}×10${Array.from(String(Number(exponent)), raised).join("")}`;
 }
+
+const threeDigits = (density) => (density < 1e-4 ? formatted(density, 3) : density.toPrecision(3));
 
 // Format the value of an input as its field shows it.
 function fieldText(value, { decimals }) {

@@ -30,9 +30,11 @@ const state = {
 // Compute the profiles of the present inputs.
 function compute() {
   const { system, problems } = readInputs(state.texts, model);
-  const nouns = model.fields.filter(({ key }) => problems[key]).map(({ title }) => title[0].toLowerCase() + title.slice(1));
+  const titles = model.fields.filter(({ key }) => problems[key]).map(({ title }) => title);
+  const nouns = titles.map((title) => title[0].toLowerCase() + title.slice(1));
   state.system = system;
-  state.problem = system ? outsideDomain(system, model) : `Correct the ${nouns.join(" and the ")} to predict.`;
+  const correct = `Correct the ${nouns.join(" and the ")} to predict.`;
+  state.problem = system ? outsideDomain(system, model) : correct;
   state.prediction = system && !state.problem ? predict(system, model) : null;
   state.theory = system && state.withTheory ? meanField(system) : null;
   return problems;
@@ -118,7 +120,7 @@ function showText(id, text) {
 }
 
 function densityRow({ label, y }) {
-  const cells = densities(y).map((each) => html("td", {}, formatted(each, 3)));
+  const cells = densities(y).map((each) => html("td", {}, threeDigits(each)));
   return html("tr", {}, html("th", { scope: "row" }, label), ...cells);
 }
 
@@ -131,15 +133,16 @@ function showFigure() {
   byId("legend").replaceChildren(...curves.map(legendEntry));
   showText("hint", curves.length ? "" : state.problem);
   const words = curves.map(({ label: name, y }) => {
-    const [contact, peak, midplane] = densities(y).map((each) => `${formatted(each, 3)} M`);
+    const [contact, peak, midplane] = densities(y).map((each) => `${threeDigits(each)} M`);
     return `${name}: contact ${contact}, peak ${peak}, midplane ${midplane}`;
   });
   showText("description", [`${label} across the slit`, ...words].join(". "));
 }
 
-function legendEntry({ kind, legend }) {
+function legendEntry({ kind, legend, half }) {
   const sample = svg("svg", { viewBox: "0 0 36 12", width: 36, height: 12, "aria-hidden": "true" });
-  if (legend.includes("band")) sample.append(svg("rect", { class: `band ${kind}`, x: 0, y: 1, width: 36, height: 10 }));
+  const band = svg("rect", { class: `band ${kind}`, x: 0, y: 1, width: 36, height: 10 });
+  if (half) sample.append(band);
   sample.append(svg("path", { class: `line ${kind}`, d: "M0 6H36" }));
   return html("li", {}, sample, legend);
 }
@@ -194,11 +197,14 @@ function download(species) {
 // Set the inputs from the fragment of the address, such as #h=3.4&zp=2.
 function readAddress() {
   for (const [key, text] of new URLSearchParams(location.hash.slice(1))) {
-    const field = model.fields.find((each) => each.key === key);
-    const { value } = field ? parsed(field, text, model.constants) : {};
-    if (value !== undefined) state.texts[key] = fieldText(value, field);
+    if (key in state.texts) state.texts[key] = text; // the field reports text that is not valid
   }
   schedule();
+}
+
+function writeAddress() {
+  const texts = Object.entries(state.texts).map(([key, text]) => [key, text.replaceAll("−", "-")]);
+  history.replaceState(null, "", `#${new URLSearchParams(texts)}`);
 }
 
 // --- start ---------------------------------------------------------------------------------------
@@ -207,6 +213,7 @@ function choosePreset() {
   const inputs = model.presets[byId("presets").value]?.inputs;
   if (!inputs) return;
   for (const field of model.fields) state.texts[field.key] = fieldText(inputs[field.key], field);
+  writeAddress();
   schedule();
 }
 
@@ -228,15 +235,18 @@ function makeTab(title) {
   return tab;
 }
 
+function makeDownload(species) {
+  return html("button", { type: "button", onclick: () => download(species) }, model.files[species]);
+}
+
 function start() {
   byId("fields").append(...numberFields.map((each) => each.element));
+  byId("fields").addEventListener("change", writeAddress);
   byId("presets").append(...model.presets.map(({ name }, i) => html("option", { value: i }, name)));
   byId("presets").addEventListener("change", choosePreset);
   byId("tabs").append(...Object.keys(TABS).map(makeTab));
   byId("tabs").addEventListener("keydown", moveTab);
-  byId("files").append(
-    ...SPECIES.map((each) => html("button", { type: "button", onclick: () => download(each) }, model.files[each])),
-  );
+  byId("files").append(...SPECIES.map(makeDownload));
   byId("theory").addEventListener("click", () => {
     state.withTheory = !state.withTheory;
     byId("theory").setAttribute("aria-pressed", state.withTheory);
