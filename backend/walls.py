@@ -10,6 +10,9 @@ from backend.system import SPECIES, SlitSystem
 WCA_RANGE = 2 ** (1 / 6)
 """Cut-off of the WCA potential in units of σ."""
 
+POINTS_PER_BIN = 20
+"""Number of points of a bin over which `binned_boltzmann_factor` averages."""
+
 
 def wall_geometry(system: SlitSystem) -> tuple[np.ndarray, np.ndarray]:
     """Return the WCA size and the |z| of the repelling plane for each species.
@@ -45,9 +48,8 @@ def boltzmann_factor(system: SlitSystem, species: str, z: np.ndarray) -> np.ndar
 
 def binned_boltzmann_factor(system: SlitSystem, species: str, bins: int) -> np.ndarray:
     """Average of exp(−βU_wall) over each bin, shape (bins,)."""
-    points_per_bin = 20
-    points = bin_centres(system, bins * points_per_bin)
-    return boltzmann_factor(system, species, points).reshape(bins, points_per_bin).mean(axis=1)
+    points = bin_centres(system, bins * POINTS_PER_BIN)
+    return boltzmann_factor(system, species, points).reshape(bins, POINTS_PER_BIN).mean(axis=1)
 
 
 def _wca(size: float, distance: np.ndarray) -> np.ndarray:

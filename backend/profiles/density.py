@@ -17,6 +17,9 @@ from backend.untrusted import in_words, read_text
 from backend.walls import binned_boltzmann_factor
 
 CSV_HEADER = ("z_nm", "density_M", "error_M")
+ACCESSIBLE = 0.05
+"""Smallest mean Boltzmann factor of a bin from which the contact density is interpolated."""
+
 BOTH_HEADER = ("z_nm", "positive_M", "positive_error_M", "negative_M", "negative_error_M")
 
 
@@ -202,7 +205,7 @@ def contact_density(system: SlitSystem, species: str, density: np.ndarray) -> fl
     """
     plane = system.contact_planes[SPECIES.index(species)]
     factor = binned_boltzmann_factor(system, species, len(density))
-    accessible = factor > 0.05
+    accessible = factor > ACCESSIBLE
     z = bin_centres(system, len(density))[accessible]
     y = np.interp([-plane, plane], z, density[accessible] / factor[accessible])
     return float(y.mean() / np.e)

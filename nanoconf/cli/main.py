@@ -45,6 +45,7 @@ VERBS = (
     "train",
     "evaluate",
     "models",
+    "export_page",
     "uncertainty",
     "cluster",
     "compare",

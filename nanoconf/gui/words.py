@@ -288,6 +288,12 @@ def outside_domain(problems: list[InvalidInput], domain: Domain) -> str:
     return f"No ML prediction here: {', and '.join(parts)}. Press Run to simulate."
 
 
+def needed(name: str, domain: Domain) -> str:
+    """Return what the surrogate needs of an input of its network: ``h of 3-4 nm``."""
+    trained = domain.ranges[name]
+    return _range(name, trained) if _varies(name, domain) else _only(name, trained.low)
+
+
 def _requirements(problems: list[InvalidInput], domain: Domain) -> list[str]:
     """Return one clause with the ranges that the inputs must lie in, if any."""
     names = [problem.parameter for problem in problems]
@@ -311,9 +317,11 @@ def _fixed_values(problems: list[InvalidInput], domain: Domain) -> list[str]:
     names = [problem.parameter for problem in problems]
     fixed = {name: each.low for name, each in domain.ranges.items() if not _varies(name, domain)}
     fixed |= domain.fixed
-    return [
-        f"{_symbol(name)} must be {_value(name, fixed[name])}" for name in names if name in fixed
-    ]
+    return [_only(name, fixed[name]) for name in names if name in fixed]
+
+
+def _only(name: str, value: Any) -> str:
+    return f"{_symbol(name)} must be {_value(name, value)}"
 
 
 def _symbol(name: str) -> str:

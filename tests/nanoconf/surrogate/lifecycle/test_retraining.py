@@ -30,7 +30,7 @@ from backend.system import SPECIES, SlitSystem
 from nanoconf.cli.main import main
 from nanoconf.data import dataset
 from nanoconf.data.published import SYSTEMS
-from nanoconf.gui.tabs.about.panel import about_model
+from nanoconf.gui.tabs.about.model_table import about_model
 from nanoconf.surrogate import Surrogate
 from nanoconf.surrogate.domain import Domain, mean_density
 from nanoconf.surrogate.lifecycle import collection, promotion, registry
