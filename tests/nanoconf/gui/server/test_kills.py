@@ -238,10 +238,10 @@ def test_no_run_is_lost_or_doubled_when_processes_are_killed(tmp_path):
 @pytest.mark.parametrize("seed", range(2, 12))
 def test_no_run_is_lost_or_doubled_when_processes_are_killed_repeatedly(tmp_path, seed):
     with WebServer(tmp_path / "home") as server:
-        visitors = [Visitor(server, f"0.{30 + 2 * i}", "1.0") for i in range(6)]
+        visitors = [Visitor(server, f"0.{30 + 2 * i}", "0.5") for i in range(4)]
         saboteur = Saboteur(visitors, seed)
-        kinds = [kind for _ in range(4) for kind in saboteur.chance.sample(KINDS, len(KINDS))]
-        asyncio.run(use(saboteur, kinds, pause=4.0))
+        kinds = [kind for _ in range(3) for kind in saboteur.chance.sample(KINDS, len(KINDS))]
+        asyncio.run(use(saboteur, kinds, pause=2.0))
         print(f"seed {seed}: killed {dict(saboteur.killed)}")
         check_processes(server)
         check_runs(saboteur)
