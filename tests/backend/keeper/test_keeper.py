@@ -102,7 +102,7 @@ def test_a_page_resumes_the_runs_of_others_after_all_processes_are_killed(home):
     kill(processes(home))
     until(lambda: not processes(home))
     # a process that dies loses its command line a moment before its locks
-    until(lambda: run.state == RunState.QUEUED)
+    until(lambda: run.state == RunState.QUEUED and not is_locked(home / "keeper.lock"))
     resume_runs(Archive(home))
     assert run.wait(PATIENCE) == RunState.DONE
 
