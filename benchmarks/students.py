@@ -100,6 +100,10 @@ class Lesson:
     barrier : asyncio.Barrier
         Where the students and the measurement wait for each other: when all have arrived, when
         they have moved their sliders, and when that has been measured.
+    inside : int
+        Number of students who had a place on arrival.
+    lost : int
+        Number of pages that stopped responding and were loaded again.
     left : float
         Time at which the first students leave; infinite before.
     """
@@ -111,6 +115,8 @@ class Lesson:
     moving: float
     peaks: dict[int, float]
     barrier: asyncio.Barrier
+    inside: int = 0
+    lost: int = 0
     left: float = math.inf
 
     @property
@@ -175,10 +181,12 @@ async def visit(lesson: Lesson, delay: float, seen: Visit) -> None:
             group.create_task(wait_for_all(lesson))
             group.create_task(wait_in_queue(lesson, page, began, seen))
     else:
+        lesson.inside += 1
+        position = lesson.inside
         await open_page(page, began, seen, PAGE)
         await take_part(lesson, page, seen)
-        await asyncio.sleep(delay)
-    await page.close()
+        await asyncio.sleep(lesson.within * position / lesson.inside)
+        await page.close()
 
 
 async def wait_for_all(lesson: Lesson) -> None:
@@ -208,16 +216,23 @@ async def take_part(lesson: Lesson, page: HeadlessPage, seen: Visit) -> None:
 
 
 async def wait_in_queue(lesson: Lesson, page: HeadlessPage, began: float, seen: Visit) -> None:
-    """Keep asking for a place until one is free, and open the page."""
-    while True:
-        await page.wait_for_place()
+    """Keep asking for a place until one is free, and open the page; reload it if it is lost."""
+    queued = True
+    while CURVE not in seen.seconds:
         try:
+            if queued:
+                await page.wait_for_place()
+            queued = False
             await page.load()
-            break
+            await open_page(page, began, seen, WAITED)
         except Waiting:  # the reservation has expired on a busy server
-            continue
-    await open_page(page, began, seen, WAITED)
+            queued = True
+        except ConnectionError:
+            lesson.lost += 1
+            await page.close()
+            page = HeadlessPage(lesson.url)
     note_wait(lesson, began, seen)
+    await page.close()
 
 
 def note_wait(lesson: Lesson, began: float, seen: Visit) -> None:
@@ -358,17 +373,18 @@ async def hold(
     try:
         async with asyncio.timeout(at_most), asyncio.TaskGroup() as group:
             group.create_task(watch(lesson, server, found))
-            for number, (delay, seen) in enumerate(zip(lesson.delays(), visits, strict=True), 1):
-                if browsers and number % every == 0 and number // every <= len(browsers):
+            for number, (delay, seen) in enumerate(zip(lesson.delays(), visits, strict=True)):
+                browser, position = divmod(number, every)
+                if browser < len(browsers) and position == every // 2:
                     seen.browser = True
-                    browser = browsers[number // every - 1]
-                    group.create_task(visit_with_browser(lesson, delay, browser, seen))
+                    group.create_task(visit_with_browser(lesson, delay, browsers[browser], seen))
                 else:
                     group.create_task(visit(lesson, delay, seen))
     except* TimeoutError:
         found["problem"] = f"it had lasted {at_most:g} s"
     except* OSError as problems:
         found["problem"] = f"a page was lost ({problems.exceptions[0]!r})"
+    found["lost"] = lesson.lost
     return found
 
 
@@ -457,6 +473,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         later = sum(WAITED in each.seconds for each in queued)
         text += f", {len(queued)} waited ({queued[0].place!r} to {queued[-1].place!r})"
         text += f", {later} got a place later"
+        text += f"; {found['lost']} pages stopped responding and were loaded again"
     said = [text + "."]
     if found["problem"]:
         missing = sum(CURVE not in each.seconds for each in visits)
