@@ -470,15 +470,13 @@ def lines(found: dict[str, Any]) -> list[str]:
     inside = sum(PAGE in each.seconds for each in visits)
     text = f"{inside} of {len(visits)} students had a place on arrival"
     if queued:
-        later = sum(WAITED in each.seconds for each in queued)
         text += f", {len(queued)} waited ({queued[0].place!r} to {queued[-1].place!r})"
-        text += f", {later} got a place later"
+        text += f", {sum(CURVE in each.seconds for each in queued)} got a place later"
         text += f"; {found['lost']} pages stopped responding and were loaded again"
     said = [text + "."]
     if found["problem"]:
         missing = sum(CURVE not in each.seconds for each in visits)
-        early = f"The measurement ended early, because {found['problem']}"
-        said.append(f"{early}; {missing} had not seen a curve.")
+        said.append(f"Ended early, because {found['problem']}; {missing} had not seen a curve.")
     if found["memory_MB"]:
         pages = sum(found["memory_MB"])
         said.append(f"Memory: {pages:.0f} MB for all pages, {found['server_MB']:.0f} MB the server")
