@@ -1,7 +1,8 @@
 """``python -m benchmarks.page``: waiting times for the page, a prediction and a simulation.
 
 Starts ``nanoconf app`` in an empty home and operates it in headless Chromium. ``--picture FILE``
-saves a screenshot of both curves. ``--students 30`` instead measures a class: see `students`.
+saves a screenshot of both curves. ``--students 30`` instead measures a class: see `students`;
+``--memory`` measures the memory of a page: see `page_memory`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from playwright.sync_api import Page, sync_playwright
 from backend.keeper.election import stop_keeper
 from backend.runs.archive import Archive
 from backend.system import SlitSystem
-from benchmarks import students
+from benchmarks import page_memory, students
 from nanoconf import Surrogate
 from nanoconf.gui.figures.drawing import draw
 from nanoconf.gui.figures.plots import DENSITY, ML, Z_AXIS, Chart, Curve, Plot
@@ -136,12 +137,15 @@ def main() -> int:
     """Measure and print the times as JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__)
     parser.add_argument("--picture", type=Path, metavar="FILE", help="save a screenshot")
+    parser.add_argument("--memory", action="store_true", help="measure the memory of a page")
     students.add_options(parser)
     options = parser.parse_args()
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         print("Chromium not found. Install the package chromium.", file=sys.stderr)
         return 1
+    if options.memory:
+        return page_memory.measure(program)
     if options.students:
         return students.run(options, program)
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:

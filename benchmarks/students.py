@@ -3,7 +3,8 @@
 Students arrive at equal intervals. Each waits for the first curve and moves a slider twice a second
 while the others arrive; then all move their sliders at once. Two of them use Chromium; the others
 send the same messages without a browser. A simulation runs meanwhile, at the low priority that the
-keeper gives it. Students without a place wait in the queue until the others leave.
+keeper gives it. Students without a place wait in the queue until the others leave; each leaves once
+it has seen the first curve. The measurement ends after ``--at-most`` seconds in any case.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ PAGE, CURVE = "GET to page", "page to first curve"
 ARRIVING = "last move to its curve, others arriving"
 TOGETHER = "last move to its curve, all moving"
 LEAVING = "queue: first place free to page"
-TARGETS = {PAGE: 15.0, ARRIVING: 1.0, TOGETHER: 1.0, LEAVING: None, CURVE: None}
+WAITED = "queue: arrival to page"
+TARGETS = {PAGE: 15.0, ARRIVING: 1.0, TOGETHER: 1.0, LEAVING: None, WAITED: None, CURVE: None}
 """Upper limits (s): for the page, met by all students; for the others, by 95 % of them."""
 
 MEMORY_TARGET = 120.0
@@ -79,7 +81,7 @@ MOVE = """async ([label, moves, pause]) => {
 """Move a slider; return the seconds from the last move to the last image before a 3 s pause."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Lesson:
     """Plan of a measurement.
 
@@ -98,8 +100,12 @@ class Lesson:
     barrier : asyncio.Barrier
         Where the students and the measurement wait for each other: when all have arrived, when
         they have moved their sliders, and when that has been measured.
-    waiting : list of str
-        Messages of the queue to those who had no place on arrival.
+    inside : int
+        Number of students who had a place on arrival.
+    lost : int
+        Number of pages that stopped responding and were loaded again.
+    left : float
+        Time at which the first students leave; infinite before.
     """
 
     url: str
@@ -109,7 +115,9 @@ class Lesson:
     moving: float
     peaks: dict[int, float]
     barrier: asyncio.Barrier
-    waiting: list[str] = field(default_factory=list)
+    inside: int = 0
+    lost: int = 0
+    left: float = math.inf
 
     @property
     def moves(self) -> int:
@@ -160,22 +168,31 @@ def peaks() -> dict[int, float]:
 # --- students without a browser -------------------------------------------------------------
 
 
-async def visit(lesson: Lesson, delay: float) -> Visit:
+async def visit(lesson: Lesson, delay: float, seen: Visit) -> None:
     """Use the page without a browser."""
-    seen, page = Visit(), HeadlessPage(lesson.url)
+    page = HeadlessPage(lesson.url)
     await asyncio.sleep(delay)
     began = time.perf_counter()
     try:
         await page.load()
     except Waiting as queue:
         seen.place = str(queue)
-        await wait_in_queue(lesson, page, seen)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(wait_for_all(lesson))
+            group.create_task(wait_in_queue(lesson, page, began, seen))
     else:
+        lesson.inside += 1
+        position = lesson.inside
         await open_page(page, began, seen, PAGE)
         await take_part(lesson, page, seen)
-        await asyncio.sleep(delay if lesson.waiting else 0.0)
-    await page.close()
-    return seen
+        await asyncio.sleep(lesson.within * position / lesson.inside)
+        await page.close()
+
+
+async def wait_for_all(lesson: Lesson) -> None:
+    """Do not hold up those who take part."""
+    for _ in range(3):
+        await lesson.barrier.wait()
 
 
 async def open_page(page: HeadlessPage, began: float, seen: Visit, name: str) -> None:
@@ -198,16 +215,31 @@ async def take_part(lesson: Lesson, page: HeadlessPage, seen: Visit) -> None:
     await lesson.barrier.wait()
 
 
-async def wait_in_queue(lesson: Lesson, page: HeadlessPage, seen: Visit) -> None:
-    """Keep asking for a place until others leave and one is free, and open the page."""
-    lesson.waiting.append(seen.place)
-    place = asyncio.create_task(page.wait_for_place())
-    for _ in range(3):
-        await lesson.barrier.wait()
-    leaving = time.perf_counter()
-    await place
-    await page.load()
-    await open_page(page, leaving, seen, LEAVING)
+async def wait_in_queue(lesson: Lesson, page: HeadlessPage, began: float, seen: Visit) -> None:
+    """Keep asking for a place until one is free, and open the page; reload it if it is lost."""
+    queued = True
+    while CURVE not in seen.seconds:
+        try:
+            if queued:
+                await page.wait_for_place()
+            queued = False
+            await page.load()
+            await open_page(page, began, seen, WAITED)
+        except Waiting:  # the reservation has expired on a busy server
+            queued = True
+        except ConnectionError:
+            lesson.lost += 1
+            await page.close()
+            page = HeadlessPage(lesson.url)
+    note_wait(lesson, began, seen)
+    await page.close()
+
+
+def note_wait(lesson: Lesson, began: float, seen: Visit) -> None:
+    """Note the time from the first free place to the page, if all places were taken until then."""
+    opened = began + seen.seconds[WAITED]
+    if opened > lesson.left:
+        seen.seconds[LEAVING] = opened - lesson.left
 
 
 async def move(lesson: Lesson, page: HeadlessPage) -> float:
@@ -240,13 +272,12 @@ def highest(page: HeadlessPage) -> float:
 # --- students with a browser ----------------------------------------------------------------
 
 
-async def visit_with_browser(lesson: Lesson, delay: float, browser: Browser) -> Visit:
+async def visit_with_browser(lesson: Lesson, delay: float, browser: Browser, seen: Visit) -> None:
     """Use the page in Chromium."""
     context = await browser.new_context(reduced_motion="reduce")
     page = await context.new_page()
     page.set_default_timeout(10 * MINUTE)
     await page.add_init_script(f"({RECORD})()")
-    seen = Visit(browser=True)
     await asyncio.sleep(delay)
     began = time.perf_counter()
     await page.goto(lesson.url)
@@ -255,17 +286,15 @@ async def visit_with_browser(lesson: Lesson, delay: float, browser: Browser) -> 
     await predict.or_(queued).first.wait_for()
     if await queued.count():
         seen.place = await page.locator("#place").inner_text()
-        lesson.waiting.append(seen.place)
-        for _ in range(3):
-            await lesson.barrier.wait()
-        began = time.perf_counter()
-        await predict.wait_for()
-        await first_curve(page, began, seen, LEAVING)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(wait_for_all(lesson))
+            await predict.wait_for()
+            await first_curve(page, began, seen, WAITED)
+        note_wait(lesson, began, seen)
     else:
         await first_curve(page, began, seen, PAGE)
         await take_part_with_browser(lesson, page, seen)
     await context.close()
-    return seen
 
 
 async def first_curve(page: Page, began: float, seen: Visit, name: str) -> None:
@@ -329,33 +358,48 @@ def _cpu(process: psutil.Process) -> float:
         return 0.0
 
 
-def memory_of(server: WebServer) -> list[float]:
-    """Return the memory (MB) of each kernel; shared memory is divided among the processes."""
-    return [each.memory_full_info().pss / 1e6 for each in server.kernels]
+def memory_of(of: list[psutil.Process]) -> list[float]:
+    """Return the memory (MB) of each process; shared memory is divided among the processes."""
+    return [each.memory_full_info().pss / 1e6 for each in of]
 
 
-async def hold(lesson: Lesson, server: WebServer, browsers: list[Browser]) -> dict[str, Any]:
-    """Hold the lesson; return its measurements."""
+async def hold(
+    lesson: Lesson, server: WebServer, browsers: list[Browser], at_most: float
+) -> dict[str, Any]:
+    """Hold the lesson; return its measurements, as far as they go after `at_most` seconds."""
+    visits = [Visit() for _ in lesson.delays()]
+    found: dict[str, Any] = {"visits": visits, "memory_MB": [], "cpu_seconds": {}, "problem": ""}
+    every = len(visits) // (lesson.browsers or 1)
+    try:
+        async with asyncio.timeout(at_most), asyncio.TaskGroup() as group:
+            group.create_task(watch(lesson, server, found))
+            for number, (delay, seen) in enumerate(zip(lesson.delays(), visits, strict=True)):
+                browser, position = divmod(number, every)
+                if browser < len(browsers) and position == every // 2:
+                    seen.browser = True
+                    group.create_task(visit_with_browser(lesson, delay, browsers[browser], seen))
+                else:
+                    group.create_task(visit(lesson, delay, seen))
+    except* TimeoutError:
+        found["problem"] = f"it had lasted {at_most:g} s"
+    except* OSError as problems:
+        found["problem"] = f"a page was lost ({problems.exceptions[0]!r})"
+    found["lost"] = lesson.lost
+    return found
+
+
+async def watch(lesson: Lesson, server: WebServer, found: dict[str, Any]) -> None:
+    """Measure memory and processor time in each phase."""
     start = Usage.of(server)
-    async with asyncio.TaskGroup() as group:
-        tasks = []
-        every = (lesson.students + lesson.browsers) // (lesson.browsers or 1)
-        for number, delay in enumerate(lesson.delays(), 1):
-            if browsers and number % every == 0 and number // every <= len(browsers):
-                coming = visit_with_browser(lesson, delay, browsers[number // every - 1])
-            else:
-                coming = visit(lesson, delay)
-            tasks.append(group.create_task(coming))
-        await lesson.barrier.wait()
-        arrived = Usage.of(server)
-        await lesson.barrier.wait()
-        moved, memory = Usage.of(server), memory_of(server)
-        await lesson.barrier.wait()
-    return {
-        "visits": [task.result() for task in tasks],
-        "memory_MB": memory,
-        "cpu_seconds": {"arriving": arrived.since(start), "all moving": moved.since(arrived)},
-    }
+    await lesson.barrier.wait()
+    arrived = Usage.of(server)
+    found["cpu_seconds"]["arriving"] = arrived.since(start)
+    await lesson.barrier.wait()
+    found["cpu_seconds"]["all moving"] = Usage.of(server).since(arrived)
+    found["memory_MB"] = memory_of(server.kernels)
+    found["server_MB"] = memory_of([psutil.Process(server.process.pid)])[0]
+    lesson.left = time.perf_counter()
+    await lesson.barrier.wait()
 
 
 async def measure(options: argparse.Namespace, server: WebServer, program: str) -> dict[str, Any]:
@@ -375,7 +419,7 @@ async def measure(options: argparse.Namespace, server: WebServer, program: str) 
     async with async_playwright() as playwright:
         launch = playwright.chromium.launch
         opened = [await launch(executable_path=program, args=FLAGS) for _ in range(browsers)]
-        found = await hold(lesson, server, opened)
+        found = await hold(lesson, server, opened, options.at_most)
         for browser in opened:
             await browser.close()
     return found
@@ -403,13 +447,13 @@ def table(found: dict[str, Any]) -> str:
     visits: list[Visit] = found["visits"]
     rows = [["", "number", "median", "95 %", "worst", "", "target"]]
     for browser, who in ((False, ""), (True, "Chromium: ")):
-        for name in (PAGE, CURVE, ARRIVING, TOGETHER, LEAVING):
+        for name in (PAGE, CURVE, ARRIVING, TOGETHER, LEAVING, WAITED):
             values = [
                 each.seconds[name]
                 for each in visits
                 if name in each.seconds and each.browser == browser
             ]
-            if values or name != LEAVING:
+            if values or name not in (LEAVING, WAITED):
                 limit = TARGETS[name]
                 target = "" if limit is None else f"{limit:g} s"
                 rows.append(row(who + name, values, "s", target))
@@ -422,12 +466,20 @@ def table(found: dict[str, Any]) -> str:
 def lines(found: dict[str, Any]) -> list[str]:
     """Return what the table does not contain: places, and processor time."""
     visits: list[Visit] = found["visits"]
-    queued = [each.place for each in visits if each.place]
-    later = sum(LEAVING in each.seconds for each in visits)
-    text = f"{len(visits) - len(queued)} of {len(visits)} students had a place on arrival"
+    queued = [each for each in visits if each.place]
+    inside = sum(PAGE in each.seconds for each in visits)
+    text = f"{inside} of {len(visits)} students had a place on arrival"
     if queued:
-        text += f", {len(queued)} waited (the last: {queued[-1]!r}), {later} got a place later"
+        text += f", {len(queued)} waited ({queued[0].place!r} to {queued[-1].place!r})"
+        text += f", {sum(CURVE in each.seconds for each in queued)} got a place later"
+        text += f"; {found['lost']} pages stopped responding and were loaded again"
     said = [text + "."]
+    if found["problem"]:
+        missing = sum(CURVE not in each.seconds for each in visits)
+        said.append(f"Ended early, because {found['problem']}; {missing} had not seen a curve.")
+    if found["memory_MB"]:
+        pages = sum(found["memory_MB"])
+        said.append(f"Memory: {pages:.0f} MB for all pages, {found['server_MB']:.0f} MB the server")
     for phase, spent in found["cpu_seconds"].items():
         elapsed = spent["elapsed"]
         used = ", ".join(f"{kind} {spent[kind]:.1f}" for kind in spent if kind != "elapsed")
@@ -456,6 +508,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--within", type=float, default=60.0, metavar="S", help="default: 60 s")
     group.add_argument("--moving", type=float, default=20.0, metavar="S", help="default: 20 s")
     group.add_argument("--max-pages", type=int, metavar="N", help="default: that of nanoconf app")
+    group.add_argument("--at-most", type=float, default=540.0, metavar="S", help="default: 540 s")
     group.add_argument("--json", type=Path, metavar="FILE", help="also write the results to FILE")
 
 

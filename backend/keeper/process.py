@@ -22,7 +22,8 @@ from backend.runs.archive import Archive
 
 POLL_SECONDS = 0.2
 POLL_SHARE = 0.05
-"""Share of a core that polling may take, however many runs are waiting."""
+"""Share of a core that polling may take, however many runs are waiting. Processor time counts: on a
+busy computer a poll takes long, but new runs must not wait for that."""
 
 RETRY_SECONDS = 5.0
 """Pause after an error."""
@@ -79,14 +80,15 @@ def _describe(lock: Lock, environment: str) -> bool:
 
 def _poll(keeper: Keeper) -> tuple[bool, float]:
     """Poll once; return True if a run is open, and the pause until the next poll."""
-    began = time.monotonic()
+    began, used = time.monotonic(), time.thread_time()
     try:
         busy = keeper.poll()
     except Exception:
         # The next poll may succeed, for example when a disk is available again.
         log(traceback.format_exc())
         return False, RETRY_SECONDS
-    return busy, max(POLL_SECONDS, (time.monotonic() - began) / POLL_SHARE)
+    took, used = time.monotonic() - began, time.thread_time() - used
+    return busy, max(POLL_SECONDS, took, used / POLL_SHARE)
 
 
 def _accept_logins(keeper: Keeper) -> None:

@@ -32,6 +32,7 @@ PULSE_SECONDS, SILENCE_SECONDS = 2.0, 20.0
 
 CONTROL = "jupyter.widget.control"
 REFERENCE = "IPY_MODEL_"
+CURVES = "data-curves='([^']*)'"
 
 
 class Waiting(Exception):
@@ -71,7 +72,7 @@ class HeadlessPage:
         self._tasks: list[asyncio.Task[None]] = []
         self._news = asyncio.Event()
         self._heard = 0.0
-        self._control = self._question = self._cookie = ""
+        self._control = self._question = self._cookie = self._numbers = ""
         self._drawing: set[str] = set()
         self._pending: dict[str, str] = {}  # widget of each change that the kernel is handling
         self._held: dict[str, dict[str, Any]] = {}  # changes that wait for it
@@ -231,10 +232,8 @@ class HeadlessPage:
 
     def curves(self) -> list[dict[str, Any]]:
         """Return the curves of the figure that was drawn last; empty before there is one."""
-        for text in self.texts("nc-numbers"):
-            if found := re.search("data-curves='([^']*)'", text):
-                return json.loads(unescape(found[1]))
-        return []
+        found = re.search(CURVES, self._numbers)
+        return json.loads(unescape(found[1])) if found else []
 
     def shows(self, source: str) -> bool:
         """Return True if the figure has a curve of a source for the current inputs."""
@@ -339,13 +338,19 @@ class HeadlessPage:
 
     def _add(self, model: str, state: dict[str, Any]) -> None:
         known = model in self.models
-        self.models.setdefault(model, {}).update(state)
+        self._merge(model, state)
         if state.get("_model_name") == "MPLCanvasModel" and not known:
             for kind in ("refresh", "send_image_mode", "initialized"):
                 self.custom(model, {"type": kind})
 
+    def _merge(self, model: str, state: dict[str, Any]) -> None:
+        values = self.models.setdefault(model, {})
+        values.update(state)
+        if state.get("value") and "nc-numbers" in values.get("_dom_classes", ()):
+            self._numbers = state["value"]
+
     def _update(self, model: str, state: dict[str, Any]) -> None:
-        self.models[model].update(state)
+        self._merge(model, state)
         if "memory" in state:
             self.memory.update(state["memory"])
 

@@ -25,9 +25,9 @@ MAX_PAGES = "NANOCONF_MAX_PAGES"
 PAGE_BYTES = 200e6
 """Memory of a page (bytes), for the default number of pages.
 
-Measured (proportional set size of its kernel): 102 MB when it opens, 157 MB once it has shown a
-simulation, the profiles and Trends, and 352 MB after Uncertainty and the 3D view. With `SHARE`, all
-pages together take 88 % of the memory even if each has shown everything.
+Measured by ``python -m benchmarks.page --memory`` (proportional set size of its kernel): 114 MB
+when it opens, 160 MB once it has shown a simulation, the profiles and Trends, and 348 MB after all
+tabs. With `SHARE`, all pages together take 87 % of the memory even if each has shown everything.
 """
 
 SHARE = 0.5

@@ -7,12 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
 
 from backend.files import read_json
-from backend.keeper.election import ensure_keeper, follow, stop_keeper
+from backend.keeper import process as keeper_process
+from backend.keeper.election import ensure_keeper, follow, resume_runs, stop_keeper
+from backend.keeper.keeper import Keeper
 from backend.keeper.local_runs import NICENESS
 from backend.locks import is_locked
 from backend.runs import local
@@ -35,6 +38,13 @@ from tests.support.homes import (
     until,
     workers,
 )
+
+
+def use_processor(seconds: float) -> None:
+    """Compute until this thread has used the processor for a time (s)."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
 
 
 def variant(seed: int, settings: RunSettings = QUICK) -> RunSettings:
@@ -85,15 +95,16 @@ def test_concurrent_requests_for_a_keeper_start_only_one(home):
     assert len(run.attempts()) == 1
 
 
-def test_runs_resume_after_all_processes_are_killed(home):
+def test_a_page_resumes_the_runs_of_others_after_all_processes_are_killed(home):
     run = submit(home, STEADY)
     ensure_keeper(home)
     until(lambda: run.attempts())
     kill(processes(home))
     until(lambda: not processes(home))
     # a process that dies loses its command line a moment before its locks
-    until(lambda: run.state == RunState.QUEUED)
-    assert follow(run) == RunState.DONE
+    until(lambda: run.state == RunState.QUEUED and not is_locked(home / "keeper.lock"))
+    resume_runs(Archive(home))
+    assert run.wait(PATIENCE) == RunState.DONE
 
 
 def test_a_cancel_file_is_enough_to_cancel(home, monkeypatch):
@@ -216,3 +227,15 @@ def test_a_waiting_keeper_uses_little_cpu(home):
     keeper = keepers(home)[0]
     # Its start costs more, and lasts as long as the machine is slow.
     until(lambda: keeper.cpu_percent(interval=2.0) < 10)
+
+
+@pytest.mark.parametrize("wait", [time.sleep, use_processor])
+def test_the_pause_between_polls_follows_the_processor_time_of_a_poll(tmp_path, monkeypatch, wait):
+    """A poll that waits for a busy computer or disk delays the next by as long, not 20 times."""
+    keeper = Keeper(Archive(tmp_path))
+    monkeypatch.setattr(keeper, "poll", lambda: wait(0.3))
+    _, pause = keeper_process._poll(keeper)
+    if wait is use_processor:
+        assert pause >= 0.3 / keeper_process.POLL_SHARE
+    else:
+        assert pause < 0.5 * 0.3 / keeper_process.POLL_SHARE
