@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend import constants
 from backend.files import write_text
+from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.data.plans import DIGITS, VARIED_VALENCIES, spread
 
@@ -49,6 +51,12 @@ MAXIMUM_PACKING = 0.30
 
 LONGEST_NS = 500.0
 """Production time after which a run that has not converged counts as failed (ns)."""
+
+WEAK_FORCE = 2.0
+"""Force of a charged wall on a counterion (k_BT per diameter of the smaller ion) up to which the
+default time step is used."""
+
+DEFAULT_TIME_STEP = RunSettings.time_step
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "plans"
 
@@ -145,8 +153,14 @@ def _within(system: SlitSystem) -> bool:
 
 
 def time_step(system: SlitSystem) -> float:
-    """Return the time step of a run (τ of the smaller ion): shorter where walls are charged."""
-    raise NotImplementedError
+    """Return the time step of a run (τ of the smaller ion): shorter at strongly charged walls.
+
+    A charged wall presses its counterions against itself, which the default time step does not
+    resolve well (docs/trust.md).
+    """
+    charges_per_area = abs(system.surface_charge_density) * 1e-18 / constants.e
+    force = 4 * math.pi * system.bjerrum_length * charges_per_area * system.positive_valency
+    return round(DEFAULT_TIME_STEP / max(1.0, force * system.smaller_diameter / WEAK_FORCE), 4)
 
 
 def table(plan: Plan) -> str:
