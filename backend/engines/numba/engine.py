@@ -16,11 +16,12 @@ import numpy as np
 
 from backend.engines.numba.checkpoint import Checkpoints
 from backend.engines.numba.electrostatics import splitting
-from backend.engines.numba.replica import Replica
+from backend.engines.numba.replica import Replica, Start
 from backend.sampling import estimators
 from backend.sampling.assembly import Assembly, Record
 from backend.sampling.convergence import Verdict
 from backend.sampling.equilibration import Measured, longer
+from backend.sampling.lattice import lattice
 from backend.sampling.result import Cancelled, Progress, SimulationResult
 from backend.sampling.samples import Samples
 from backend.sampling.schedule import BLOCKS_PER_REPLICA, PREVIEW_BLOCKS, Schedule
@@ -42,6 +43,7 @@ def run(
     should_finish: Callable[[], bool] = lambda: False,
     checkpoint: Path | None = None,
     log: Callable[[str], None] = lambda line: None,
+    start: Start = lattice,
 ) -> SimulationResult:
     """Simulate a system.
 
@@ -63,6 +65,8 @@ def run(
         every few seconds and when it is cancelled. Without it, a cancelled run is lost.
     log : callable
         Called with a line of text for every message about checkpoints.
+    start : callable
+        Returns initial positions (nm), shape (3, ions), for a system and a random generator.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def run(
     SimulationError
         The simulation failed; the message says where and suggests a remedy.
     """
-    job = _Run(system, settings)
+    job = _Run(system, settings, start)
     if checkpoint is not None:
         job.resume(Checkpoints(checkpoint, system, settings, log), log)
     try:
@@ -123,11 +127,11 @@ def _simulate(
 class _Run:
     """Replicas of one run and their combined samples."""
 
-    def __init__(self, system: SlitSystem, settings: RunSettings):
+    def __init__(self, system: SlitSystem, settings: RunSettings, start: Start = lattice):
         self.system, self.settings = system, settings
         self.schedule = Schedule.of(system, settings)
         self._assembly = Assembly(system, settings, estimators.force_sampling)
-        self.replicas = [Replica(system, settings, i) for i in range(settings.replicas)]
+        self.replicas = [Replica(system, settings, i, start) for i in range(settings.replicas)]
         self.stop, self.finish = threading.Event(), threading.Event()
         self.started = time.monotonic()
         self.moving: float | None = None

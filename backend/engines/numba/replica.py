@@ -31,6 +31,8 @@ SKIN = 0.5
 RELAXATION_STEPS = 200
 """Number of steps that remove overlaps in the initial configuration."""
 
+Start = Callable[[SlitSystem, np.random.Generator], np.ndarray]
+
 PROBLEMS = {
     integrators.NOT_FINITE: checks.NOT_FINITE,
     integrators.THROUGH_WALL: checks.THROUGH_WALL,
@@ -49,11 +51,14 @@ class Replica:
         The simulated system and the settings of the run.
     index : int
         Index of the replica; the seed and the index determine its random numbers.
+    start : callable
+        Returns initial positions (nm), shape (3, ions), for a system and a random generator.
     """
 
     system: SlitSystem
     settings: RunSettings
     index: int
+    start: Start = lattice
     tallies: list[Tally] = field(default_factory=list)
     equilibration: list[np.ndarray] = field(default_factory=list)
     steps_done: int = 0
@@ -77,7 +82,7 @@ class Replica:
     @cached_property
     def state(self) -> State:
         """Current state; on first access, a relaxed lattice."""
-        positions = lattice(self.system, self.rng)
+        positions = self.start(self.system, self.rng)
         velocities = self.rng.standard_normal(positions.shape)
         if self.settings.thermostat != "langevin":  # only Langevin noise removes a drift
             velocities[:2] -= velocities[:2].mean(axis=1, keepdims=True)
