@@ -13,6 +13,7 @@ from backend.sampling.equilibration import LONGEST, SLOW, Measured, longer
 from backend.sampling.result import Cancelled
 from backend.settings import RunSettings
 from backend.system import SlitSystem
+from benchmarks.studies import starts
 
 SHORT = RunSettings(duration_ns=0.005, replicas=2)
 
@@ -108,6 +109,26 @@ def test_a_run_interrupted_while_it_equilibrates_has_the_same_result(
     assert np.array_equal(found.positive.density, expected.positive.density)
     assert found.summary.equilibration == expected.summary.equilibration
     assert found.summary.timings.steps == expected.summary.timings.steps
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", starts.SYSTEMS)
+def test_runs_from_the_walls_and_from_the_middle_agree(name):
+    for found in starts.compare(name, starts.SYSTEMS[name]):
+        print(f"{name}, {found.species}: reduced χ² {found.chi_square:.2f}")
+        assert found.chi_square < 2.5
+        assert min(found.lengths.values()) >= equilibration.MEASURED_TIMES
+
+
+@pytest.mark.long
+def test_runs_from_the_walls_and_from_the_middle_differ_without_equilibration(monkeypatch):
+    """The comparison detects an equilibration that is too short."""
+    monkeypatch.setattr(schedule, "EQUILIBRATION_TIME", 2.0)
+    monkeypatch.setattr(equilibration, "MEASURED_TIMES", 0.0)
+    monkeypatch.setattr(starts, "PRODUCTION", 20.0)
+    name = "1:−1, 5 nm, 0.1 M, d 0.2 nm"
+    for found in starts.compare(name, starts.SYSTEMS[name]):
+        assert found.chi_square > 2.5
 
 
 def test_equilibration_ends_at_its_greatest_length(demanding, monkeypatch):
