@@ -77,9 +77,9 @@ class Comparison:
         Bin centres (nm).
     deviations : list of float
         Difference in combined standard errors.
-    equilibration_tau, lengths : dict of str to float
-        Length of the equilibration by start, in τ of the smaller ion and in measured relaxation
-        times.
+    equilibration_tau, relaxation_tau, autocorrelation_tau : dict of str to float
+        By start, the length of the equilibration, the slowest relaxation time measured in it, and
+        the longest autocorrelation time in a replica of the production (τ of the smaller ion).
     """
 
     system: str
@@ -87,7 +87,8 @@ class Comparison:
     z: list[float]
     deviations: list[float]
     equilibration_tau: dict[str, float]
-    lengths: dict[str, float]
+    relaxation_tau: dict[str, float]
+    autocorrelation_tau: dict[str, float]
 
     @property
     def chi_square(self) -> float:
@@ -118,14 +119,17 @@ def _compared(name: str, species: str, results: dict[str, SimulationResult]) -> 
     (z, density, error), (_, other, other_error) = (coarse(r, species) for r in results.values())
     counted = density >= MIN_RELATIVE_DENSITY * density.max()
     deviations = (other - density)[counted] / np.hypot(error, other_error)[counted]
-    found = {start: result.summary.equilibration for start, result in results.items()}
+    summaries = {start: result.summary for start, result in results.items()}
+    found = {start: each.equilibration for start, each in summaries.items()}
+    checks = {start: each.checks for start, each in summaries.items()}
     return Comparison(
         name,
         species,
         z[counted].tolist(),
         deviations.tolist(),
         {start: each.duration_tau for start, each in found.items() if each},
-        {start: each.lengths for start, each in found.items() if each},
+        {start: each.duration_tau / each.lengths for start, each in found.items() if each},
+        {start: each.autocorrelation_time_tau for start, each in checks.items() if each},
     )
 
 
@@ -141,7 +145,16 @@ def measure() -> list[Comparison]:
 def rows(found: list[Comparison]) -> list[list[str]]:
     """Table of the differences by system and species."""
     table = [
-        ["", "ions", "bins", "reduced χ²", "largest deviation", "equilibration (τ)", "relaxations"]
+        [
+            "",
+            "ions",
+            "bins",
+            "reduced χ²",
+            "largest deviation",
+            "equilibration (τ)",
+            "relaxation (τ)",
+            "in production (τ)",
+        ]
     ]
     for each in found:
         table.append(
@@ -152,7 +165,8 @@ def rows(found: list[Comparison]) -> list[list[str]]:
                 f"{each.chi_square:.2f}",
                 f"{np.abs(each.deviations).max():.1f}",
                 " | ".join(f"{tau:.0f}" for tau in each.equilibration_tau.values()),
-                " | ".join(f"{times:.0f}" for times in each.lengths.values()),
+                " | ".join(f"{tau:.1f}" for tau in each.relaxation_tau.values()),
+                " | ".join(f"{tau:.1f}" for tau in each.autocorrelation_tau.values()),
             ]
         )
     return table

@@ -117,7 +117,8 @@ def test_runs_from_the_walls_and_from_the_middle_agree(name):
     for found in starts.compare(name, starts.SYSTEMS[name]):
         print(f"{name}, {found.species}: reduced χ² {found.chi_square:.2f}")
         assert found.chi_square < 2.5
-        assert min(found.lengths.values()) >= equilibration.MEASURED_TIMES
+        for start, relaxation in found.relaxation_tau.items():
+            assert found.equilibration_tau[start] >= equilibration.MEASURED_TIMES * relaxation
 
 
 @pytest.mark.long
