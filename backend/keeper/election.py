@@ -6,7 +6,7 @@ be killed at any moment: the next `ensure_keeper` starts another.
 
 A keeper works with the environment that it was started in: version, Python installation and
 variables such as ``NANOCONF_CORES``. A process that submits a run from another environment replaces
-the keeper; one that is only waiting accepts any keeper, so that two of them never take turns.
+the keeper; one that is only waiting accepts any keeper, so that two keepers never alternate.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def ensure_keeper(
 def resume_runs(archive: Archive) -> None:
     """Start a keeper if there is none and runs are not finished, whoever submitted them.
 
-    Pages call it: after a crash or a restart of the computer, nobody else may wait for these runs.
+    Pages call it: after a crash or a restart of the computer, perhaps nobody else waits for them.
 
     Raises
     ------

@@ -73,7 +73,7 @@ class Keeper:
         self._seen = set(runs)
 
     def _add(self, run: Run) -> None:
-        """Add a run unless it has finished; one that is set aside may be repaired."""
+        """Add a run unless it has finished; a damaged one may be repaired later."""
         if run.finished and run.error != DAMAGED:
             self._unchecked.append(run)
             return
@@ -88,7 +88,7 @@ class Keeper:
             self._log_once(damage_line(run))
 
     def _check_finished_runs(self) -> None:
-        """Check the files of some finished runs; all at once would delay the others."""
+        """Check the files of some finished runs; checking all at once would delay other runs."""
         for _ in range(min(CHECKS, len(self._unchecked))):
             self._name_damage(self._unchecked.pop())
 

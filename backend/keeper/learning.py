@@ -44,7 +44,7 @@ class Learning:
     Attributes
     ----------
     learnt, fresh, useless : frozenset of str
-        Ids of runs used for training, of runs waiting for the next retraining, and of runs not
+        IDs of runs used for training, of runs waiting for the next retraining, and of runs not
         eligible for training.
     outcome : str
         Outcome of the last retraining, in one line.
@@ -74,7 +74,7 @@ class Learning:
 
     @property
     def looked_at(self) -> frozenset[str]:
-        """Ids of all runs that training has checked."""
+        """IDs of all runs that training has checked."""
         return self.learnt | self.fresh | self.useless
 
 

@@ -34,13 +34,13 @@ class LocalRuns:
     Attributes
     ----------
     open : dict of str to Run
-        Runs that are not finished, by id.
+        Runs that are not finished, by ID.
     children : dict of str to Popen
-        Workers that this process has started, by id of the run.
+        Workers that this process has started, by ID of the run.
     failed_starts : dict of str to int
-        Number of workers that ended before reporting any progress, by id of the run.
+        Number of workers that ended before reporting any progress, by ID of the run.
     unwritable : set of str
-        Ids of runs that have crashed too often, but whose folder cannot be written to.
+        IDs of runs that have crashed too often, but whose folder cannot be written to.
     log_once : callable
         Logs a line that every poll would repeat.
     any_finished : bool

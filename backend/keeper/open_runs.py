@@ -46,7 +46,7 @@ class Wait:
     seconds : float or None
         Expected time until it starts (s); None if unknown.
     at_most : bool
-        True if a run before it may end early, at its target error.
+        True if a run ahead of it may end early, at its target error.
     """
 
     run: Run

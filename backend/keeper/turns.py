@@ -49,7 +49,7 @@ class Job:
     Attributes
     ----------
     id : str
-        Id of the run.
+        ID of the run.
     owner : str
         Whoever takes turns with the others; the command line is one owner.
     cores : int
@@ -92,7 +92,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Turns:
-    """Ids of the runs to start now, in order, and of those to pause."""
+    """IDs of the runs to start now, in order, and of those to pause."""
 
     start: tuple[str, ...] = ()
     pause: tuple[str, ...] = ()
@@ -216,7 +216,7 @@ def _has_nothing(owner: str, working: list[Job]) -> bool:
 
 
 def _had_turn(other: Job, job: Job, now: float) -> bool:
-    """Return True if a working run has had enough time to make room for a waiting one."""
+    """Return True if a running one has had enough time to make room for a waiting one."""
     return now - other.turn_began >= (SHORT_TURN_SECONDS if job.new else TURN_SECONDS)
 
 
@@ -248,7 +248,7 @@ def forecast(
     cores, now, last_turns
         As for `next_turns`.
     until : str
-        Id of the run that is asked for; by default all are.
+        ID of the run to forecast; by default, all.
 
     Returns
     -------

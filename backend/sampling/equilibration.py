@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.sampling import estimators
+from backend.sampling.dynamics import FRICTION
+from backend.sampling.schedule import EQUILIBRATION_TIME
 from backend.sampling.summary import Equilibration
 from backend.system import SlitSystem
 
@@ -76,6 +78,18 @@ class Measured:
             relaxation_times_tau={name: rows * row_time for name, rows in self.times.items()},
             lengths=self.lengths,
         )
+
+
+def expected(system: SlitSystem, chunks: int) -> int:
+    """Estimate the length (chunks) from the shortest one; used only to predict the run time.
+
+    Free ions with the friction of the Langevin thermostat relax in (h/2πd)²/2 τ; collisions and
+    Coulomb forces change this by a factor of two or so.
+    """
+    width = system.confinement_length / max(system.diameters)
+    relaxation = (width / (2 * math.pi)) ** 2 * FRICTION
+    ratio = MEASURED_TIMES * relaxation / EQUILIBRATION_TIME
+    return math.ceil(chunks * min(max(1.0, ratio), LONGEST))
 
 
 def longer(chunks: int, shortest: int) -> int:

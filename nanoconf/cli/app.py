@@ -45,7 +45,7 @@ def add_options(parser: ArgumentParser) -> None:
     )
     _add_limits(parser.add_argument_group("limits for users of the page"))
     _add_access(parser.add_argument_group("who may open the page"))
-    _add_people(parser.add_argument_group("who is at the page"))
+    _add_people(parser.add_argument_group("who is using the page"))
 
 
 def _add_limits(group: _ArgumentGroup) -> None:

@@ -81,7 +81,7 @@ def _list(archive: Archive, options: Namespace) -> None:
     else:
         print(f"no runs in {archive.home}")
     for folder in damaged:
-        print(f"damaged, set aside: {folder.path}: {folder.reason}")
+        print(f"damaged, ignored: {folder.path}: {folder.reason}")
 
 
 def _newest(options: Namespace) -> int | None:

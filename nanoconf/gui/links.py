@@ -46,7 +46,7 @@ class Link:
     tab : str
         Title of the tab or of one of its figures; empty if there is none.
     run : str
-        Id of a run, or its beginning; empty if there is none.
+        ID of a run, or its beginning; empty if there is none.
     fixed, hidden : tuple of str
         Names of the inputs that cannot be changed, and of those that are not shown either.
     problems : tuple of str

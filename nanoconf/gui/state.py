@@ -46,7 +46,7 @@ class Simulation:
     Attributes
     ----------
     run_id : str
-        Id of its run in the archive.
+        ID of its run in the archive.
     system : SlitSystem
         The simulated system.
     settings : RunSettings
@@ -56,7 +56,7 @@ class Simulation:
     submitter : Submitter
         Its submitter.
     read_only : bool
-        True if a link opened it, so that it can only be watched.
+        True if it was opened from a link, so that it can only be watched.
     joined : bool
         True if the request joined an identical run that already existed.
     stored : bool

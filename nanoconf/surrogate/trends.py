@@ -96,7 +96,7 @@ class SimulatedPoint:
     value : float
         Value of the input.
     run_id : str
-        Id of the run.
+        ID of the run.
     converged : bool
         False if the run is known not to have converged.
     densities, errors : dict of str to dict of str to float

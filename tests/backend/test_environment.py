@@ -32,7 +32,7 @@ def test_a_variable_with_a_bad_value_is_refused_by_name_in_one_line(monkeypatch,
         assert line.startswith(f"{name} = ") and line.isprintable() and len(line) < 300, value
 
 
-def test_where_a_bad_number_of_cores_cannot_be_reported_it_is_ignored(monkeypatch):
+def test_a_bad_number_of_cores_is_ignored_where_it_cannot_be_reported(monkeypatch):
     monkeypatch.setenv("NANOCONF_CORES", "two")
     assert local.cores() >= 1
 

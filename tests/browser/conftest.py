@@ -50,11 +50,23 @@ def server_with_a_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def server_for_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return the server of the tests that submit runs, one after another."""
+    server = Server(tmp_path_factory.mktemp("runs") / "home")
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """Return a server: of its own, with a run, or with an empty archive, as the test is marked."""
+    """Return a server: for runs, of its own, with a run, or with an empty archive, as marked."""
     monkeypatch.setenv("NANOCONF_CORES", "1")  # the other core is for the page and other tests
-    if request.node.get_closest_marker("own_server"):
+    if request.node.get_closest_marker("submits_runs"):
+        server = request.getfixturevalue("server_for_runs")
+        yield server
+        server.clear()
+    elif request.node.get_closest_marker("own_server"):
         server = Server(request.getfixturevalue("home"))
         yield server
         server.stop()

@@ -53,6 +53,7 @@ def test_every_tab_passes_axe_and_has_targets_of_24_pixels(server, window):
     assert {place: each for place, each in found.items() if each} == {}
 
 
+@pytest.mark.long
 @pytest.mark.own_server
 def test_axe_passes_during_a_run_with_an_invalid_field_in_cluster_mode_and_in_the_log(
     server, window, home, monkeypatch
@@ -126,7 +127,8 @@ def test_toggle_buttons_report_their_state(open_window):
     expect(log).to_have_attribute("aria-pressed", "false")
 
 
-@pytest.mark.own_server
+@pytest.mark.long
+@pytest.mark.submits_runs
 def test_nothing_is_animated_if_the_user_prefers_reduced_motion(server, window):
     window.page.emulate_media(reduced_motion="no-preference")
     server.start()

@@ -135,7 +135,7 @@ def test_browser_shortcuts_work_in_a_figure(open_window):
 # --- every function without a mouse ---------------------------------------------------------
 
 
-@pytest.mark.own_server
+@pytest.mark.submits_runs
 def test_inputs_predictions_and_simulations_need_no_mouse(server, window):
     server.start()
     window.open()
@@ -269,7 +269,7 @@ def test_files_are_downloaded_without_a_mouse(open_window):
         assert waiting.value.suggested_filename == file
 
 
-@pytest.mark.own_server
+@pytest.mark.submits_runs
 def test_runs_can_be_found_compared_renamed_and_deleted_without_a_mouse(server, window):
     other = submit_another(server, 0.5)
     server.start()

@@ -172,7 +172,7 @@ def test_a_run_in_cluster_mode_appears_in_the_same_figure(
 # --- predicting and simulating --------------------------------------------------------------
 
 
-@pytest.mark.own_server
+@pytest.mark.submits_runs
 def test_predict_and_run_share_one_figure_and_both_results_can_be_downloaded(server, window):
     server.start()
     window.open()
@@ -232,7 +232,7 @@ def test_predict_and_run_share_one_figure_and_both_results_can_be_downloaded(ser
     window.wait(f"JSON.parse({SEEN}.dataset.curves).every(curve => !curve.stale)")
 
 
-@pytest.mark.own_server
+@pytest.mark.submits_runs
 def test_the_profile_is_redrawn_as_it_converges_and_cancel_ends_the_run(server, window):
     server.start()
     window.open()
@@ -253,7 +253,7 @@ def test_the_profile_is_redrawn_as_it_converges_and_cancel_ends_the_run(server, 
     assert run.state == RunState.CANCELLED
 
 
-@pytest.mark.own_server
+@pytest.mark.submits_runs
 def test_a_busy_kernel_receives_what_was_typed_before_the_click_that_followed(server, window):
     server.start()
     window.open()
@@ -271,7 +271,7 @@ def test_a_busy_kernel_receives_what_was_typed_before_the_click_that_followed(se
 # --- losing the page ------------------------------------------------------------------------
 
 
-@pytest.mark.own_server
+@pytest.mark.submits_runs
 def test_a_reloaded_page_shows_its_run_and_its_inputs_again(server, window):
     server.start()
     window.open()
@@ -289,7 +289,7 @@ def test_a_reloaded_page_shows_its_run_and_its_inputs_again(server, window):
     window.wait_for_status("Cancelled")
 
 
-@pytest.mark.own_server
+@pytest.mark.submits_runs
 def test_a_killed_kernel_is_detected_and_its_run_continues(server, window):
     server.start()
     window.open()
@@ -340,7 +340,7 @@ def test_the_next_server_picks_up_the_run_of_a_killed_one(browser, server):
     window.close()
 
 
-@pytest.mark.own_server
+@pytest.mark.submits_runs
 def test_another_browser_can_watch_the_run_but_not_take_it_over(browser, server, window):
     server.start()
     window.open()
@@ -364,7 +364,7 @@ def test_another_browser_can_watch_the_run_but_not_take_it_over(browser, server,
     until(lambda: len(server.kernels()) == 1, "the closed page's kernel to end")
 
 
-def test_tools_that_automate_a_browser_may_evaluate_text_on_this_computer(server, window):
+def test_browser_automation_tools_may_evaluate_code_on_this_computer(server, window):
     server.start()
     window.open()
     window.page.wait_for_function("document.title.length > 0", timeout=1000 * PATIENCE)

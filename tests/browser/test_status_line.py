@@ -32,7 +32,7 @@ SAME = """() => window.spoken.isConnected && window.shown.isConnected
   && document.querySelectorAll('.nc-status-line [aria-live=polite]').length === 1"""
 
 
-@pytest.mark.own_server
+@pytest.mark.submits_runs
 def test_screen_readers_announce_each_phase_of_a_run_and_every_25_percent(server, window):
     """The test replaces the worker, so that each step lasts until the page shows it."""
     run = Archive(server.home).submit(SlitSystem(), LONG)
@@ -87,7 +87,8 @@ CUT = """() => [...document.querySelectorAll('.nc-chip > *')].filter(part => {
 }).map(part => getComputedStyle(part.parentElement).textOverflow)"""
 
 
-@pytest.mark.own_server
+@pytest.mark.long
+@pytest.mark.submits_runs
 def test_a_label_that_is_too_long_is_truncated_between_two_parts(server, window):
     server.start()
     window.open()

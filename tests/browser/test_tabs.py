@@ -179,7 +179,7 @@ def test_presets_set_the_inputs_and_show_their_stored_results(server, window, ho
     window.wait(f"JSON.parse({SEEN}.dataset.curves)[0].stale")
 
 
-@pytest.mark.own_server
+@pytest.mark.submits_runs
 def test_charged_walls_show_charge_potential_and_screening(server, window):
     server.start()
     window.open()
@@ -272,7 +272,8 @@ def choose(window: Window, *runs: str) -> None:
         rows.filter(has_text=words).get_by_role("checkbox").check()
 
 
-@pytest.mark.own_server
+@pytest.mark.long
+@pytest.mark.submits_runs
 def test_runs_can_be_found_named_compared_opened_and_deleted(server, window):
     other = submit_another(server, 0.7)
     server.start()
@@ -308,6 +309,7 @@ def test_runs_can_be_found_named_compared_opened_and_deleted(server, window):
     assert left.system.salt_concentration == 0.7
 
 
+@pytest.mark.long
 @pytest.mark.own_server
 def test_a_failed_simulation_shows_its_reason(server, window, home):
     run = Archive(home).submit(SYSTEM, UNSTABLE)
@@ -324,7 +326,7 @@ def test_a_failed_simulation_shows_its_reason(server, window, home):
 
 
 @pytest.mark.long
-@pytest.mark.own_server
+@pytest.mark.submits_runs
 def test_an_identical_request_joins_the_run_in_progress(browser, server, window):
     server.start()
     window.open()
@@ -364,7 +366,7 @@ def test_everything_can_be_downloaded_in_one_file(server, window):
 
 
 @pytest.mark.long
-@pytest.mark.own_server
+@pytest.mark.submits_runs
 def test_finish_now_keeps_the_result_so_far(server, window):
     server.start()
     window.open()
@@ -377,7 +379,8 @@ def test_finish_now_keeps_the_result_so_far(server, window):
     assert run.state == RunState.DONE and run.result().summary.simulated_ns < 20
 
 
-@pytest.mark.own_server
+@pytest.mark.long
+@pytest.mark.submits_runs
 def test_a_simulation_ends_at_the_target_error(server, window):
     server.start()
     window.open()

@@ -86,7 +86,7 @@ def test_a_teacher_sees_a_hundred_runs_in_one_figure_and_clears_them(browser, tm
         assert not page.get_by_role("tab", name=CLASS).count()
         window.tab(RUNS)
         page.get_by_role("link", name="Teacher").click()
-        page.get_by_label("Token or password of the teacher").fill(TOKEN)
+        page.get_by_label("Teacher's token or password").fill(TOKEN)
         assert violations(window) == []
         page.keyboard.press("Enter")
 

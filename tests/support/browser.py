@@ -103,6 +103,13 @@ class Server:
         self.process.kill()
         self.process.wait()
 
+    def clear(self) -> None:
+        """End the pages, keeper and runs of a test and empty the home for the next one."""
+        until(lambda: not self.kernels(), "the kernels of closed pages to end")
+        clean_up(self.home)
+        for each in self.home.iterdir():
+            shutil.rmtree(each) if each.is_dir() else each.unlink()
+
     def stop(self) -> None:
         """End the server and everything that was started with its home."""
         if self.process is not None:

@@ -11,7 +11,7 @@ from backend.runs.run_state import RunState
 from backend.untrusted import Damaged
 
 ADVICE = (
-    "they stay on the cluster: ask its administrators what has changed them, or cancel the run to "
+    "they stay on the cluster: ask its administrators what changed them, or cancel the run to "
     "give it up"
 )
 

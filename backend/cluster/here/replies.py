@@ -105,7 +105,7 @@ KINDS = {
 def refusal(problem: object) -> ClusterProblem:
     """Return the problem with an answer that was refused."""
     line = one_line(str(problem))[:WORD_CHARACTERS]
-    return ClusterProblem(REFUSED, f"the cluster's answer was refused ({line}); {ADVICE}")
+    return ClusterProblem(REFUSED, f"the cluster's response was refused ({line}); {ADVICE}")
 
 
 def reply_to(action: str, arguments: dict[str, Any], message: Any) -> Any:
@@ -205,7 +205,7 @@ def _check_task(report: TaskReport) -> None:
     _check_words([], report.reason)
     patterns = ((report.task, TASKS), (report.state, SLURM_STATE), (report.exit_code, EXIT_CODE))
     if not all(pattern.fullmatch(text) for text, pattern in patterns):
-        raise Damaged("has a report on a task that is not Slurm's")
+        raise Damaged("has a task report that is not in Slurm's format")
 
 
 def _report(report: RunReport) -> dict[str, Any]:
@@ -246,7 +246,7 @@ def result_files(files: dict[str, str]) -> dict[str, bytes]:
     accepted = {}
     for name, text in files.items():
         if name not in run_files.FROM_WORKER:
-            raise Damaged(f"{one_line(name)[:80]!r} is not a file of a result")
+            raise Damaged(f"{one_line(name)[:80]!r} is not a result file")
         content = _decoded(text, name)
         problem = run_files.content_problem(name, content)
         if not problem:

@@ -89,7 +89,7 @@ class Agent:
         job : str
             The job's unique name.
         runs : list of str
-            Ids of the runs; the tasks share them.
+            IDs of the runs; the tasks share them.
         requests : list of dict
             Content of each ``run.json``; runs that are no longer wanted have none.
         options : list of str
@@ -99,7 +99,7 @@ class Agent:
         tasks, threads : int
             Number of tasks, and of replicas that each task simulates at the same time.
         continues : dict of str to str
-            Ids of earlier runs, by id of the run that resumes from their checkpoint.
+            IDs of earlier runs, by id of the run that resumes from their checkpoint.
 
         Returns
         -------

@@ -285,6 +285,6 @@ def _received(begun: list[bytes], chunks: Iterator[bytes], most: int) -> bytes:
 def _too_much(most: int) -> ClusterProblem:
     return ClusterProblem(
         REFUSED,
-        f"the cluster's answer was refused (it is longer than {most} bytes): check ~/.bashrc "
+        f"the cluster's response was refused (it is longer than {most} bytes): check ~/.bashrc "
         "there, or ask the cluster's administrators",
     )

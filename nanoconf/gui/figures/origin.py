@@ -44,7 +44,7 @@ class Source:
     ----------
     kind : {"MD", "ML", "PB"}
     name : str
-        Id of the run, or name of the model; empty for theory.
+        ID of the run, or name of the model; empty for theory.
     system : SlitSystem
         Its system.
     """
@@ -95,7 +95,7 @@ class Origin:
 
     @property
     def names(self) -> list[str]:
-        """Ids of the runs and name of the model."""
+        """IDs of the runs and name of the model."""
         return list(dict.fromkeys(source.name for source in self.sources if source.name))
 
     def lines(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Messages of a page to its kernel: their format, their size and their rate."""
+"""Messages from a page to its kernel: their format, their size and their rate."""
 
 from __future__ import annotations
 

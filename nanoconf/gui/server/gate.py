@@ -75,7 +75,7 @@ class Gate(IdentityProvider):
     frame_ancestors : list of str
         Origins of pages that may show this one in a frame.
     ask_token, no_token : bool
-        True to ask for a token on this computer, too, and True never to ask for one.
+        Ask for a token on this computer, too; never ask for one.
     teacher_token_file : str
         File with the teacher's token; default: from the environment. Without a token, there is no
         teacher's view.
@@ -165,7 +165,7 @@ class Gate(IdentityProvider):
     def _make_teacher(self) -> Teacher | None:
         token = take_token(self.teacher_token_file)
         if token and token == self.token:
-            raise tokens.TokenError("The token of the teacher must differ from that of the page.")
+            raise tokens.TokenError("The teacher's token must differ from that of the page.")
         return Teacher(token) if token else None
 
     def visitor(self, handler: RequestHandler) -> Visitor:

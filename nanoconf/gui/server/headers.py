@@ -28,7 +28,7 @@ PAGE = {
 
 AUTOMATED = {**PAGE, "script-src": PAGE["script-src"] + " 'unsafe-eval'"}
 """Policy of the page if only this computer can open it, without a token. Tools that automate a
-browser evaluate text in the page (``wait_for_function`` of Playwright)."""
+browser evaluate strings as code (such as Playwright's ``wait_for_function``)."""
 
 PLAIN = {
     "default-src": "'none'",

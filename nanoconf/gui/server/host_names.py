@@ -15,7 +15,7 @@ NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?", re.IGNORECASE)
 
 
 def is_loopback(address: str) -> bool:
-    """Return True if only this computer can reach an address; if empty, it means this computer."""
+    """Return True if only this computer can reach an address; an empty one means this computer."""
     if address in ("", "localhost"):
         return True
     try:
@@ -57,7 +57,7 @@ def check_name(name: str) -> str:
 
 
 def foreign_hosts(names: Iterable[str]) -> str:
-    """Return a pattern of all hosts except this computer's own names and the given ones."""
+    """Return a pattern for all hosts except this computer's own names and the given ones."""
     allowed = "|".join([LOOPBACK_NAMES, *(re.escape(name.lower()) for name in names)])
     return rf"(?!(?:{allowed})\Z).*$"
 

@@ -1,4 +1,4 @@
-"""Notice in the terminal of a Voila that was started without the gate."""
+"""Notice in the terminal of a Voila server that was started without the gate."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ GATE = "NANOCONF_GATE"
 
 NOTICE = (
     "nanoconf: this server lacks the protection of the page: no check of host names and messages, "
-    "no limit on the number of pages, and kernels of lost pages remain. Use nanoconf app, or start "
-    "voila app.ipynb in a folder with the file voila.json of nanoconf."
+    "no limit on the number of pages, and no shutdown of orphaned kernels. Use nanoconf app, or "
+    "start voila app.ipynb in a folder with the file voila.json of nanoconf."
 )
 
 

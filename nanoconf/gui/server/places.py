@@ -18,7 +18,7 @@ RESERVED_SECONDS = 15
 """Time to claim a free place."""
 
 MOST_WAITING = 1000
-"""Positions that are remembered."""
+"""Maximum number of positions that are remembered."""
 
 
 class Places:
@@ -67,7 +67,7 @@ class Places:
         return self.limit - self._taken() - len(self._reserved)
 
     def _ahead_of(self, ticket: str | None) -> int:
-        """Return how many pages that are still there wait ahead of a ticket; in total if None."""
+        """Return the number of pages still waiting ahead of a ticket; of all, if None."""
         present = self._clock() - PRESENT_SECONDS
         ahead = 0
         for other, seen in self._waiting.items():

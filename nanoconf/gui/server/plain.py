@@ -22,7 +22,7 @@ def answer_line(handler: RequestHandler, status: int, words: str) -> None:
 
 
 def answer_page(handler: Any, name: str, **values: Any) -> None:
-    """Answer with an HTML file, which needs nothing else."""
+    """Answer with a self-contained HTML file."""
     nonce = secrets.token_urlsafe(16)
     template = Loader(str(Path(__file__).parent)).load(name)
     handler.set_header("Content-Type", "text/html; charset=utf-8")

@@ -97,6 +97,6 @@ class TrustedProxies:
 
 
 def peer_of(request: HTTPServerRequest) -> str:
-    """Return the address at the other end of the connection, whatever headers say."""
+    """Return the address at the other end of the connection, whatever the headers say."""
     address: Any = getattr(getattr(request.connection, "context", None), "address", None)
     return str(address[0]) if isinstance(address, tuple) else ""

@@ -45,13 +45,13 @@ LISTEN = {
 
 
 class KernelModel(KernelHandler):
-    """Tells a page about its own kernel, whose id only the page knows."""
+    """Tells a page about its own kernel, whose ID only the page knows."""
 
     SUPPORTED_METHODS = ("GET",)
 
 
 def log_unexpected(handler: Any) -> None:
-    """Log a request with Jupyter's function, which hides tokens; a full server is no error."""
+    """Log a request with Jupyter's function, which hides tokens; a full server is not an error."""
     if handler.get_status() != 503:
         log_request(handler, record_prometheus_metrics=False)
 

@@ -22,7 +22,7 @@ QUERY = "teacher"
 """Parameter of the page's address that asks for the teacher's view."""
 
 SHORTEST = 8
-"""Smallest number of characters of a token. It may be a password that people choose."""
+"""Minimum number of characters in a token. It may be a password that people choose."""
 
 
 def configured(path: str = "") -> str | None:
@@ -78,7 +78,7 @@ class Attempts:
 
 
 class Teacher:
-    """Token of the teacher, and the browsers that have entered it.
+    """The teacher's token, and the browsers that have entered it.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def ask(handler: Any, refused: str = "") -> None:
         action=url_path_join(handler.base_url, "teacher"),
         title="Teacher's view",
         words="The teacher's view shows the queue and the results of the class.",
-        label="Token or password of the teacher",
+        label="Teacher's token or password",
         button="Open the teacher's view",
         refused=refused,
         xsrf=handler.xsrf_form_html(),
@@ -128,7 +128,7 @@ def ask(handler: Any, refused: str = "") -> None:
 
 
 class TeacherHandler(PlainErrors, JupyterHandler):
-    """Checks the token of the teacher, and ends the teacher's view.
+    """Checks the teacher's token, and ends the teacher's view.
 
     Parameters
     ----------
@@ -163,4 +163,4 @@ class TeacherHandler(PlainErrors, JupyterHandler):
             self.redirect(f"{self.base_url}?{QUERY}")
         else:
             self.set_status(401)
-            ask(self, "This is not the token of the teacher.")
+            ask(self, "This is not the teacher's token.")

@@ -25,7 +25,7 @@ def configured_token(variable: str = TOKEN, path: str = "", shortest: int = 1) -
     path : str
         The file, instead of that in the environment.
     shortest : int
-        Smallest number of characters.
+        Minimum number of characters.
 
     Raises
     ------

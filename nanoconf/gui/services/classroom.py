@@ -77,7 +77,7 @@ class Classroom:
         while pending := [run for run in pending if not self._removed(run, problems)]:
             if time.monotonic() > deadline or self._session.closed.wait(POLL_SECONDS):
                 break
-        problems += ["some are still ending; clear them in a minute"] * len(pending)
+        problems += ["some are still stopping; try again in a minute"] * len(pending)
         text = f"{words.plural(asked - len(problems), 'run')} deleted."
         if problems:
             text += f" {words.plural(len(problems), 'run')} not deleted: {problems[0]}."

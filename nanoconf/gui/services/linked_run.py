@@ -14,7 +14,7 @@ IGNORED = "Ignored in the link: run = {}: {}."
 
 UNKNOWN = "there is no such run here; copy the link again"
 DAMAGED = "this run is damaged and cannot be shown"
-SEVERAL = "{} run IDs start like this; give the full run ID"
+SEVERAL = "{} run IDs start with these characters; give the full run ID"
 
 
 class NoLinkedRun(LookupError):

@@ -60,7 +60,7 @@ def refusal(action: Action, run_id: str, submitter: Submitter) -> str:
     action : Action
         The action.
     run_id : str
-        Id of the run.
+        ID of the run.
     submitter : Submitter
         Its submitter, as `Identity.submitter` returns it.
     """
@@ -76,7 +76,7 @@ def refusal(action: Action, run_id: str, submitter: Submitter) -> str:
 def refusal_on_screen(action: Action, shown: Simulation) -> str:
     """Return the reason why an action on the run on screen is refused; empty if it is allowed."""
     if shown.read_only and action not in FOR_EVERYONE:
-        return f"Run {shown.run_id[:8]} was opened by a link and cannot be {action} on this page."
+        return f"Run {shown.run_id[:8]} was opened from a link and cannot be {action} on this page."
     return refusal(action, shown.run_id, shown.submitter)
 
 

@@ -118,7 +118,7 @@ class RunRequests:
         Parameters
         ----------
         linked : str
-            Id of the run in the link, or its beginning.
+            ID of the run in the link, or its beginning.
         last_run : str
             As in `resume`.
         """
@@ -146,7 +146,7 @@ class RunRequests:
         Parameters
         ----------
         last_run : str
-            Id of the run that was on screen; it is preferred.
+            ID of the run that was on screen; it is preferred.
         """
         self._session.runner.submit(self._resume, last_run)
 

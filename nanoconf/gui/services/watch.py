@@ -49,7 +49,7 @@ class Watch:
         new : bool
             True if the request has just created it, so its result is not a stored one.
         read_only : bool
-            True if a link opened it.
+            True if it was opened from a link.
         """
         first = Simulation(
             run.id,

@@ -44,7 +44,7 @@ class OffersPanel(Rows):
 
 def _watching(shown: Simulation) -> str:
     if shown.read_only:
-        return "Watching a simulation that a link opened; it cannot be stopped here."
+        return "Watching a simulation opened from a link; it cannot be stopped here."
     return (
         f"Watching a simulation that was started {words.origin(shown)}; it cannot be stopped here."
     )

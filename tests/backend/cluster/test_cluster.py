@@ -150,12 +150,12 @@ def test_cancelling_a_run_does_not_cancel_a_run_not_yet_seen(home, cluster, monk
 
 def test_the_runs_of_a_sweep_share_one_array(home, cluster, monkeypatch):
     desk = Desk(home, cluster, monkeypatch, max_tasks=2, cores=1)
-    runs = [desk.submit(replace(QUICK, seed=seed), queue="sweep") for seed in range(5)]
+    runs = [desk.submit(replace(QUICK, seed=seed), queue="sweep") for seed in range(3)]
     desk.until(lambda: all(run.finished for run in runs))
     assert {run.state for run in runs} == {RunState.DONE}
     assert len({desk.status(run)["job"] for run in runs}) == 1, "\n".join(desk.said)
     hosts = {json.loads((run.folder / "attempts.json").read_text())[0]["pid"] for run in runs}
-    assert len(hosts) == 5
+    assert len(hosts) == 3
     name = f"--name={desk.status(runs[0])['job']}"
     assert len(desk.slurm.slurm("squeue", "--states=all", "-r", "-h", name).splitlines()) == 2
 
@@ -174,11 +174,10 @@ def test_the_time_limit_of_a_job_array_is_that_of_its_longest_task(home, cluster
 @pytest.mark.parametrize(
     ("systems", "killed_at"),
     [
-        (4, ()),
         pytest.param(24, KILLED_AT, marks=pytest.mark.long),
         pytest.param(1000, KILLED_AT, marks=[pytest.mark.long, pytest.mark.timeout(14400)]),
     ],
-    ids=["undisturbed", "24", "1000"],
+    ids=["24", "1000"],
 )
 def test_a_sweep_survives_killed_connections(
     described, home, cluster, tmp_path, record_property, systems, killed_at
@@ -193,8 +192,7 @@ def test_a_sweep_survives_killed_connections(
         assert figures[name] == systems, name
     assert (figures["jobs"], figures["tasks"]) == (1, min(20, systems))
     assert figures["connections_killed"] == len(killed_at)
-    if killed_at:  # a sweep of some minutes; there are more polls after each killing
-        assert figures["polls_per_minute"] < 60 / SHORTEST_FOR_SWEEPS + 3
+    assert figures["polls_per_minute"] < 60 / SHORTEST_FOR_SWEEPS + 3
     assert figures["keeper_peak_mb"] < 200 and figures["login_node_peak_mb"] < 100
 
 

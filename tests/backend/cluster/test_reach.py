@@ -279,6 +279,7 @@ def test_packages_provided_by_a_module_are_used(make_desk, cluster):
     assert desk.finish(run) == RunState.CANCELLED
 
 
+@pytest.mark.long
 def test_an_interrupted_installation_leaves_nothing_incomplete(make_desk, cluster, relay):
     desk = make_desk(work_dir="new", port=relay.port, **bare_python(cluster))
     folder = cluster.home / "new" / package.folder_name()

@@ -383,7 +383,7 @@ def test_a_problem_that_the_agent_reports_is_one_line_with_a_known_name():
     assert problem.value.name == "unexpected" and str(problem.value).isprintable()
 
 
-def test_damaged_profiles_so_far_are_left_out(make_place):
+def test_damaged_partial_profiles_are_left_out(make_place):
     good = (STORED / "positive_density.csv").read_bytes()
     partial = {
         "positive_density.csv": wire.as_text(good),
@@ -451,7 +451,7 @@ FOUND = {
         {"more": 1},
     ],
 )
-def test_an_odd_description_of_the_cluster_is_refused(changes):
+def test_a_malformed_description_of_the_cluster_is_refused(changes):
     assert install._found(json.dumps(FOUND).encode()) == FOUND
     with pytest.raises(ClusterProblem) as refused:
         install._found(json.dumps(FOUND | changes).encode())

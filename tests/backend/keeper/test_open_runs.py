@@ -67,7 +67,7 @@ def test_a_run_that_two_browsers_wait_for_has_a_turn_of_its_own(home):
     assert not sweep.shared
 
 
-def test_a_worker_counts_from_its_start_and_can_pause_once_it_has_simulated(home):
+def test_a_turn_begins_when_its_worker_starts_and_a_run_can_pause_once_it_has_simulated(home):
     run = queued(home, 1, "a")
     job = job_of(run, running=False, at=AT)
     assert job.new and not job.simulating and job.seconds_left is None
@@ -100,7 +100,7 @@ def test_a_sweep_and_an_engine_without_checkpoints_never_make_room(home):
     assert not job_of(lammps, running=True, at=AT).resumable
 
 
-def test_waits_follow_the_progress_of_the_runs_before(home, soon_after, capsys):
+def test_waits_follow_the_progress_of_the_runs_ahead(home, soon_after, capsys):
     archive = Archive(home)
     running = queued(home, 1, "a")
     second, other = queued(home, 2, "a"), queued(home, 3, "b", name="mine")

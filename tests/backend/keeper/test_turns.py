@@ -106,7 +106,7 @@ def test_a_long_run_makes_room_for_a_new_run_of_another_owner_after_a_short_turn
     assert due(running("a1", SHORT_TURN_SECONDS), *others) == Turns(pause=("a1",))
 
 
-def test_runs_that_have_run_before_take_turns_of_a_minute():
+def test_runs_that_have_run_before_take_one_minute_turns():
     assert due(running("a1", TURN_SECONDS - 0.1), paused("b2", 70)) == Turns()
     assert due(running("a1", TURN_SECONDS), paused("b2", 70)) == Turns(pause=("a1",))
 
@@ -156,7 +156,7 @@ def test_a_new_run_starts_beside_one_that_cannot_be_resumed():
 # --- forecast -------------------------------------------------------------------------------
 
 
-def test_the_wait_is_the_rest_of_the_runs_before():
+def test_the_wait_is_the_remaining_time_of_the_runs_ahead():
     jobs = [running("a1", 5, seconds_left=40.0), waiting("a2", seconds_left=60.0), waiting("a3")]
     assert forecast(jobs, 1, NOW) == pytest.approx({"a2": 40, "a3": 100}, abs=0.1)
     assert forecast(jobs, 2, NOW) == pytest.approx({"a2": 0, "a3": 40}, abs=0.1)
@@ -179,7 +179,7 @@ def test_a_wait_for_a_run_of_unknown_length_is_unknown():
     )
 
 
-def test_a_run_that_was_asked_to_make_room_has_made_it():
+def test_a_run_asked_to_make_room_counts_as_having_made_it():
     jobs = [running("a1", 11, pausing=True, seconds_left=90.0), waiting("b2", seconds_left=5.0)]
     assert forecast(jobs, 1, NOW) == pytest.approx({"b2": 0, "a1": 5}, abs=0.1)
 
@@ -264,7 +264,7 @@ def test_four_long_runs_of_one_browser_delay_a_short_one_of_another_by_one_short
     assert keeper.until_done(short) <= SHORT_TURN_SECONDS + 3 + turns.RESTART_SECONDS + 8 + 2
 
 
-def test_long_runs_of_three_owners_progress_alike_and_lose_little_time_by_taking_turns():
+def test_long_runs_of_three_owners_progress_equally_and_lose_little_time_by_taking_turns():
     keeper = Simulated(2, cores=1)
     runs = [keeper.submit(owner, 3000) for owner in "abc"]
     for _ in range(1800):

@@ -463,7 +463,7 @@ def test_a_repaired_folder_is_a_run_again(home):
     assert run.wait(PATIENCE) == RunState.DONE
 
 
-def test_folders_without_permission_are_set_aside(home):
+def test_unreadable_folders_are_reported_as_damaged(home):
     folders = [submit(home, replace(QUICK, seed=seed)).folder for seed in range(3)]
     (folders[0] / "run.json").chmod(0)
     folders[1].chmod(0)

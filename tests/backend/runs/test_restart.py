@@ -96,7 +96,7 @@ def interrupt(settings: RunSettings, folder: Path, tallies: int, threads: int = 
 # --- killed and stopped runs ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kills", [10, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [6, pytest.param(20, marks=pytest.mark.long)])
 def test_a_run_killed_at_many_random_times_has_the_same_result(home, kills):
     """It is killed in turns while it starts and soon after a new checkpoint."""
     moments = random.Random(20)

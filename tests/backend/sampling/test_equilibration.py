@@ -9,7 +9,7 @@ from backend.engines.numba import engine
 from backend.engines.numba.engine import run
 from backend.sampling import equilibration, schedule
 from backend.sampling.convergence import evaluate
-from backend.sampling.equilibration import LONGEST, SLOW, Measured, longer
+from backend.sampling.equilibration import LONGEST, SLOW, Measured, expected, longer
 from backend.sampling.result import Cancelled
 from backend.settings import RunSettings
 from backend.system import SlitSystem
@@ -66,6 +66,15 @@ def test_lengths_grow_in_steps_up_to_a_limit():
         lengths.append(following)
     assert lengths[1] == 75
     assert 0.6 * LONGEST * 50 < lengths[-1] <= LONGEST * 50
+
+
+def test_the_expected_length_grows_with_the_width_of_the_slit():
+    assert expected(SlitSystem(), 50) == 50
+    assert expected(SlitSystem(4.0, 3, -1, 0.3, 0.5), 50) == 50
+    wide = expected(SlitSystem(5.0, 1, -1, 0.1, 0.2), 50)
+    assert 100 < wide < 250
+    assert expected(SlitSystem(5.0, 1, -1, 0.1, 0.2, 0.6), 50) < wide
+    assert expected(SlitSystem(30.0, 1, -1, 0.01, 0.2), 50) == 50 * LONGEST
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def test_problems_stay_until_the_inputs_change(state):
 # --- fixed and hidden inputs ----------------------------------------------------------------
 
 
-def test_what_a_link_fixes_or_hides_stays_whatever_sets_the_inputs(state, work):
+def test_inputs_that_a_link_fixes_or_hides_never_change(state, work):
     follow(state, "?c=0.2&fix=c,h,ns&hide=sigma,dn")
     held = {name: state.values[name] for name in state.held}
     assert held["salt_concentration"] == 0.2 and held["confinement_length"] == 3.0

@@ -31,7 +31,7 @@ def values(link: Link) -> dict:
 
 
 @pytest.mark.parametrize("field", FIELDS.values(), ids=lambda field: field.link_key)
-def test_every_input_survives_a_link_and_back(field):
+def test_every_input_survives_a_round_trip_through_a_link(field):
     numbers = [field.low, field.high, *np.linspace(field.low, field.high, 7), 1 / 3, 0.1 + 0.2]
     for number in numbers:
         inputs = Inputs()
@@ -43,7 +43,7 @@ def test_every_input_survives_a_link_and_back(field):
         assert link.given and link.tab == TRENDS
 
 
-def test_all_inputs_at_once_survive_a_link_and_back():
+def test_all_inputs_together_survive_a_round_trip_through_a_link():
     inputs = typed(
         confinement_length="3,4",
         positive_valency="2",
@@ -66,7 +66,7 @@ def test_all_inputs_at_once_survive_a_link_and_back():
     assert (link.fixed, link.hidden) == (inputs.fixed, inputs.hidden)
 
 
-def test_the_link_of_the_defaults_has_only_the_tab():
+def test_the_link_for_the_defaults_has_only_the_tab():
     assert inputs_link(Inputs(), "3D") == "?tab=3d"
 
 

@@ -304,6 +304,7 @@ def test_the_grid_contains_the_papers_choice():
     assert len(set(GRID)) == len(GRID) == 36
 
 
+@pytest.mark.long
 def test_an_interrupted_search_resumes(grid, tmp_path, monkeypatch):
     calls: list[tuple[Hyperparameters, int]] = []
 

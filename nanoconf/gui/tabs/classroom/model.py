@@ -82,7 +82,7 @@ class Result:
     Attributes
     ----------
     run_id : str
-        Id of its run.
+        ID of its run.
     system : SlitSystem
         Its system.
     profile : DensityProfile
@@ -114,13 +114,13 @@ class ClassRuns(HasTraits):
     rows : tuple of Row
         The table.
     results : dict of str to Result
-        The results in the figure, by id of the run.
+        The results in the figure, by ID of the run.
     summary : str
         Text above the table.
     message : str
         Outcome of the last request.
     asked : tuple of str
-        Ids of the runs that are deleted if the request is confirmed.
+        IDs of the runs that are deleted if the request is confirmed.
     clearing : bool
         True while runs are being deleted.
     """

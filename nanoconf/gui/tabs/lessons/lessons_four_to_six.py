@@ -213,7 +213,7 @@ TRUST = Task(
             mean_field=True,
         ),
         Setup(
-            "C: as B, h = 6 nm",
+            "C: same as B, but h = 6 nm",
             SlitSystem(
                 confinement_length=6.0,
                 positive_valency=3,

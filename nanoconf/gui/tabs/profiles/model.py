@@ -55,7 +55,7 @@ class Shown:
     source : str
         Source of the curves: see `Curve`.
     name : str
-        Id of the run, or name of the model.
+        ID of the run, or name of the model.
     label : str
         Name of the source in the legend.
     system : SlitSystem

@@ -119,7 +119,7 @@ class History(HasTraits):
     entries : tuple of Entry
         The matching runs, newest first.
     chosen : tuple of str
-        Ids of the selected runs.
+        IDs of the selected runs.
     results : dict of str to SimulationResult
         Results of the selected runs that are done.
     note : str

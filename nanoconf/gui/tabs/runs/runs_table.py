@@ -22,7 +22,7 @@ class RunsTable(AnyWidget):
     rows : tuple of dict
         Texts and sort keys of each run: see `row`.
     chosen : tuple of str
-        Ids of the selected runs.
+        IDs of the selected runs.
     note : str
         Text below the table; if empty, the number of runs is shown.
     """

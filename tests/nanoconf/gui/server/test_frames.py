@@ -69,7 +69,7 @@ def test_sixty_messages_a_second_are_never_delayed():
     assert max(delays) == 0
 
 
-def test_a_flood_is_slowed_down_to_the_rate_and_is_over_when_it_stops():
+def test_a_flood_is_slowed_down_to_the_rate_and_causes_no_delay_afterwards():
     clock = Clock()
     allowance = Allowance(messages=100, clock=clock)
     for _ in range(5000):

@@ -16,7 +16,7 @@ def test_half_of_the_memory_is_for_pages(monkeypatch):
     assert default_pages() == 2, "a reloaded page needs a second place for a moment"
 
 
-def test_the_limit_of_a_container_counts(monkeypatch, tmp_path):
+def test_the_memory_limit_of_a_container_is_respected(monkeypatch, tmp_path):
     limit = tmp_path / "memory.max"
     monkeypatch.setattr(kernels, "CGROUP_LIMIT", limit)
     everything = memory()

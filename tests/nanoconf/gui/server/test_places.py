@@ -38,7 +38,7 @@ def full(house: House) -> House:
     return house
 
 
-def test_waiting_pages_are_let_in_in_order(full):
+def test_waiting_pages_are_admitted_in_order(full):
     ask = full.places.ask
     assert [ask("a"), ask("b"), ask("c")] == [0, 1, 2]
     full.open -= 1
@@ -75,7 +75,7 @@ def test_a_page_that_has_left_the_queue_is_passed_over(full):
     assert full.places.ask("b") is None
 
 
-def test_a_hidden_page_that_asks_seldom_keeps_its_position(full):
+def test_a_hidden_page_that_rarely_polls_keeps_its_position(full):
     full.places.ask("hidden")
     full.now += 60
     assert full.places.ask("b") == 0
@@ -84,7 +84,7 @@ def test_a_hidden_page_that_asks_seldom_keeps_its_position(full):
     assert full.places.ask("b") == 0 and full.places.ask("hidden") == 1
 
 
-def test_an_unused_reservation_ends(full):
+def test_an_unused_reservation_expires(full):
     full.places.ask("a")
     full.open -= 1
     assert full.places.ask("a") is None

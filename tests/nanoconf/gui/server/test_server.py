@@ -107,7 +107,7 @@ def test_a_websocket_from_another_site_is_refused(server, page):
         "/logout",
     ],
 )
-def test_what_the_page_does_not_need_is_not_there(server, path):
+def test_what_the_page_does_not_need_is_not_served(server, path):
     assert server.get(path).status in (403, 404)
 
 
@@ -120,7 +120,7 @@ def test_kernels_can_be_neither_listed_nor_started_nor_controlled(server, page):
     assert server.get(f"/api/kernels/{page.kernel}").status == 200
 
 
-def test_every_answer_has_the_security_headers(server, page):
+def test_every_response_has_the_security_headers(server, page):
     foreign = server.get(Host="evil.example.org")
     answers = [page, foreign, server.get(ASSET), server.get("/nowhere"), server.get("/login")]
     answers += [server.get("/queue"), server.get(f"/api/kernels/{page.kernel}")]
@@ -251,7 +251,7 @@ def test_a_page_whose_kernel_dies_while_it_loads_says_so_and_frees_its_place(ser
     until(lambda: len(server.kernels) == len(before), "the restarted kernel to end")
 
 
-def test_loads_that_are_given_up_leave_no_kernel(server):
+def test_abandoned_page_loads_leave_no_kernel(server):
     reserve(server, "slow")
     with server.asking("/", Cookie="nanoconf-place=slow"):
         until(lambda: len(server.kernels) > 1, "a kernel to start")
@@ -277,7 +277,7 @@ def test_the_terminal_shows_no_traceback_and_no_requests(server):
 # --- plain Voila ----------------------------------------------------------------------------
 
 
-def test_plain_voila_is_protected_alike_and_ends_kernels_of_lost_pages(tmp_path):
+def test_plain_voila_has_the_same_protection_and_ends_kernels_of_disconnected_pages(tmp_path):
     kernels = ("unopened_seconds=2", "disconnected_seconds=1", "cull_interval=1")
     options = [f"--PageKernels.{option}" for option in kernels]
     with WebServer(tmp_path / "home", options, plain=True) as server:

@@ -76,7 +76,7 @@ def test_the_token_opens_the_teachers_view_in_one_browser(server):
 def test_neither_a_wrong_token_nor_a_forged_cookie_or_form_opens_it(server):
     refused = enter(server, TOKEN[:-1])
     assert refused.status == 401 and "Set-Cookie" not in refused.headers
-    assert "not the token of the teacher" in refused.body
+    assert "not the teacher&#x27;s token" in refused.body
     assert enter(server, TOKEN, xsrf="another").status == 403
     for forged in (TOKEN, "", "1"):
         form = server.get("/?teacher", Cookie=f"{COOKIE}={forged}")
@@ -131,7 +131,7 @@ def test_without_a_token_there_is_no_teachers_view(tmp_path):
 # --- names of users -------------------------------------------------------------------------
 
 
-def test_the_name_that_a_trusted_proxy_passes_is_believed(server):
+def test_the_name_that_a_trusted_proxy_passes_is_accepted(server):
     assert visitor(server, source=PROXY, X_Forwarded_User="alice") == ("alice", "student")
     assert visitor(server, source=PROXY) == ("", "student")
 
@@ -168,7 +168,7 @@ def test_addresses_and_networks_are_compared_as_numbers():
 
 
 @pytest.mark.parametrize("text", ["", "proxy.example.org", "10.0.0.1/8", "0.0.0.0/0", "::/0", "1"])
-def test_a_proxy_is_an_address(text):
+def test_a_proxy_must_be_an_address_or_a_network(text):
     with pytest.raises(ValueError, match="must be an IP address or a network"):
         check_proxy(text)
 
@@ -194,7 +194,7 @@ def test_an_invalid_option_is_explained_on_one_line(capsys, options, words):
     assert words in capsys.readouterr().err.strip().splitlines()[-1]
 
 
-def test_unusable_tokens_of_teachers_are_refused(monkeypatch, tmp_path):
+def test_unusable_teacher_tokens_are_refused(monkeypatch, tmp_path):
     from nanoconf.gui.server.teacher import configured
     from nanoconf.gui.server.tokens import TokenError
 

@@ -44,7 +44,7 @@ def test_a_run_belongs_to_the_browser_with_its_key(work):
     assert not mine.owns(submitted(work, "")) and not Identity.of_browser({}).owns(run)
 
 
-def test_what_a_run_folder_holds_does_not_pass_for_a_key(work):
+def test_the_contents_of_a_run_folder_are_not_accepted_as_a_key(work):
     run = submitted(work, Identity.of_browser({"key": KEY}).owner)
     text = (run.folder / "run.json").read_text()
     stored = json.loads(text)["owner"]

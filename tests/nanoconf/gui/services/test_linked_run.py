@@ -21,7 +21,7 @@ def follow(state, work, search: str) -> None:
     work.resume("", link.run)
 
 
-def test_a_link_opens_a_finished_run_of_anybody_with_its_inputs(state, work, home):
+def test_a_link_opens_anyones_finished_run_with_its_inputs(state, work, home):
     run = simulated(home, QUICK)
     follow(state, work, f"?run={run.id[:8]}&fix=c")
     until(lambda: state.simulation and state.simulation.read_only and state.simulation.result)
@@ -46,7 +46,7 @@ def test_a_run_in_progress_is_watched_and_cannot_be_ended_through_a_link(state, 
     assert actions.run.off and actions.finish.disabled and not actions.background.disabled
     (row,) = offers.children
     assert row.children[0].value == (
-        "Watching a simulation that a link opened; it cannot be stopped here."
+        "Watching a simulation opened from a link; it cannot be stopped here."
     )
     work.attach(run.id)  # from the Runs tab
     until(lambda: state.simulation and not state.simulation.read_only)
@@ -83,7 +83,7 @@ def test_an_unknown_or_ambiguous_run_is_reported_without_paths(state, work, home
     absent = "0123456789abcdef"
     for linked, problem in (
         (absent, linked_run.UNKNOWN),
-        (run.id[:8], "2 run IDs start like this"),
+        (run.id[:8], "2 run IDs start with these characters"),
     ):
         state.link_problems = ()
         follow(state, work, f"?run={linked}")

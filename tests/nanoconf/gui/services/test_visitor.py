@@ -34,7 +34,7 @@ def test_without_a_name_a_browser_is_known_by_its_key():
     assert Visitor().identity({"key": KEY}) == Identity.of_browser({"key": KEY})
 
 
-def test_a_kernel_takes_its_visitor_and_passes_it_to_no_other_process(monkeypatch):
+def test_a_kernel_reads_its_visitor_and_passes_it_to_no_other_process(monkeypatch):
     before = fingerprint()
     for name, value in Visitor("alice", Role.TEACHER).environment().items():
         monkeypatch.setenv(name, value)

@@ -320,7 +320,7 @@ def test_a_queued_run_shows_the_number_of_runs_ahead_and_the_expected_wait(state
     assert state.status.startswith(f"{first}2 runs ahead, about ")
 
 
-def test_a_run_that_makes_room_says_how_much_of_it_is_simulated(state, work, no_keeper):
+def test_a_run_that_makes_room_reports_how_much_has_been_simulated(state, work, no_keeper):
     run = work.archive.submit(SYSTEM, LONG)
     progress = {"phase": "sampling", "fraction": 0.4, "steps_per_second": 1e4, "seconds_left": 60.0}
     write_json(run.folder / "progress.json", progress)

@@ -255,7 +255,7 @@ def entry_of(panel: RunsPanel) -> list[str]:
 @pytest.mark.parametrize(
     ("role", "entries"), [(Role.NONE, 0), (Role.STUDENT, 1), (Role.TEACHER, 0)]
 )
-def test_only_a_teachers_page_has_the_tab_and_only_a_server_with_one_has_the_entry(
+def test_only_a_teachers_page_has_the_tab_and_only_a_students_page_has_the_entry(
     home, monkeypatch, role, entries
 ):
     monkeypatch.setenv(ROLE, role)

@@ -83,7 +83,7 @@ def test_damaged_stored_answers_are_ignored(stored):
     assert lessons.answers(TASKS[0]).answer == "new"
 
 
-def test_a_text_that_is_too_long_is_truncated():
+def test_text_that_is_too_long_is_truncated():
     assert len(Answers.from_dict({"answer": "a" * (LONGEST + 1)}).answer) == LONGEST
 
 
