@@ -156,6 +156,6 @@ def test_too_short_an_equilibration_is_a_reason_not_to_have_converged(demanding)
         job.equilibrate(replica)
         job.sample(20, replica)
     series = [replica.series() for replica in job.replicas]
-    for rows, expected in ((1, True), (100_000, False)):
+    for rows, too_short in ((1, True), (100_000, False)):
         reasons = evaluate(job.samples(), result.profiles, series, 0.5, rows).reasons
-        assert any("equilibration spans only" in reason for reason in reasons) is expected
+        assert any("equilibration spans only" in reason for reason in reasons) is too_short
