@@ -31,8 +31,8 @@ SYSTEMS = {
     ),
 }
 
-REPLICAS = 4
-PRODUCTION = 300.0
+REPLICAS = 3
+PRODUCTION = 200.0
 """Production of each replica (τ of the larger ion)."""
 
 DENSEST = 0.3
