@@ -1,5 +1,6 @@
 """Length of the equilibration: the rule, from synthetic series and in the engine."""
 
+import itertools
 from functools import partial
 
 import numpy as np
@@ -77,6 +78,15 @@ def test_the_expected_length_grows_with_the_width_of_the_slit():
     assert expected(SlitSystem(30.0, 1, -1, 0.01, 0.2), 50) == 50 * LONGEST
 
 
+def test_archive_keys_change_only_where_a_run_may_be_longer_than_in_an_earlier_version():
+    paper = itertools.product((3.0, 4.0), (1, 2, 3), (0.3, 0.9), (0.5, 0.75))
+    for width, valency, concentration, diameter in paper:
+        system = SlitSystem(width, valency, -1, concentration, diameter)
+        assert system.key() == system.to_dict()
+    for slow in (SlitSystem(5.0, 1, -1, 0.1, 0.2), SlitSystem(3.0, 3, -2, 0.3, 0.6)):
+        assert slow.key() == slow.to_dict() | {"equilibration": "measured"}
+
+
 @pytest.fixture
 def demanding(monkeypatch):
     """Require an equilibration that is several times longer than the shortest one."""
@@ -125,7 +135,7 @@ def test_a_run_interrupted_while_it_equilibrates_has_the_same_result(
 def test_runs_from_the_walls_and_from_the_middle_agree(name):
     for found in starts.compare(name, starts.SYSTEMS[name]):
         print(f"{name}, {found.species}: reduced χ² {found.chi_square:.2f}")
-        assert found.chi_square < 2.5
+        assert found.chi_square < 5  # of two to four independent numbers
         for start, relaxation in found.relaxation_tau.items():
             assert found.equilibration_tau[start] >= equilibration.MEASURED_TIMES * relaxation
 
@@ -138,7 +148,7 @@ def test_runs_from_the_walls_and_from_the_middle_differ_without_equilibration(mo
     monkeypatch.setattr(starts, "PRODUCTION", 20.0)
     name = "1:−1, 5 nm, 0.1 M, d 0.2 nm"
     for found in starts.compare(name, starts.SYSTEMS[name]):
-        assert found.chi_square > 2.5
+        assert found.chi_square > 5
 
 
 def test_equilibration_ends_at_its_greatest_length(demanding, monkeypatch):
