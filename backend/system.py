@@ -32,6 +32,9 @@ MINIMUM_BOX_TO_WIDTH = 2.4
 MINIMUM_BOX_TO_DEBYE = 20.0
 MAXIMUM_PACKING = 0.40
 
+FAST_WIDTH, FAST_COUPLING = 8.0, 4.3
+"""Largest slit width (diameters of the larger ion) and largest coupling in the paper's dataset."""
+
 
 def _default(name: str) -> Any:
     return SYSTEM[name].default
@@ -225,6 +228,12 @@ class SlitSystem:
         return 1e9 * constants.e**2 / (energy * constants.k * self.temperature)
 
     @property
+    def coupling(self) -> float:
+        """Energy (k_BT) of two ions of opposite charge in contact, z₊ |z₋| l_B / d."""
+        mean_diameter = sum(self.diameters) / 2
+        return -self.positive_valency * self.negative_valency * self.bjerrum_length / mean_diameter
+
+    @property
     def debye_length(self) -> float:
         """Debye screening length (nm) at the mean concentrations."""
         negative = self.salt_concentration * MOLAR
@@ -260,12 +269,24 @@ class SlitSystem:
     def key(self) -> dict[str, Any]:
         """Return the part of a cache key that identifies this system.
 
-        It holds the inputs and, for ions of unequal size, the ion that sets τ. An earlier version
-        used the positive ion; its results for ions of unequal size must not be reused or resumed.
-        With ions of equal size, τ is the same either way.
+        It holds the inputs and what an earlier version did otherwise, if that changes the results,
+        which must then not be reused or resumed:
+
+        - τ was that of the positive ion. With ions of equal size it is the same.
+        - Equilibration lasted 100 τ. Where ions relax as fast as in the paper, it still does.
         """
         values = self.to_dict()
-        return values | {"time_unit": "smaller ion"} if self.diameter_ratio > 1 else values
+        if self.diameter_ratio > 1:
+            values["time_unit"] = "smaller ion"
+        if not self._relaxes_fast:
+            values["equilibration"] = "measured"
+        return values
+
+    @property
+    def _relaxes_fast(self) -> bool:
+        """True if 100 τ of the larger ion are known to be 40 relaxation times (docs/engine.md)."""
+        width = self.confinement_length / max(self.diameters)
+        return width <= FAST_WIDTH and self.coupling <= FAST_COUPLING
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from backend.engines import registry
+from backend.sampling import equilibration
 from backend.sampling.schedule import Schedule
 from backend.settings import RunSettings
 from backend.system import SlitSystem
@@ -25,7 +28,9 @@ def estimated_seconds(
     slowdown : float
         Ratio of measured to estimated duration of an earlier run on this computer.
     """
-    steps = Schedule.of(system, settings).steps(settings)
+    schedule = Schedule.of(system, settings)
+    chunks = equilibration.expected(system, schedule.equilibration)
+    steps = replace(schedule, equilibration=chunks).steps(settings)
     rounds = -(-settings.replicas // min(cores, settings.replicas))
     return START_UP_SECONDS + slowdown * steps / settings.replicas * rounds * seconds_per_step(
         system, settings

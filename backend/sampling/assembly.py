@@ -15,6 +15,7 @@ from backend.profiles.charge import ChargeProfile
 from backend.profiles.density import SlitProfiles
 from backend.sampling import estimators
 from backend.sampling.convergence import Verdict, evaluate
+from backend.sampling.equilibration import Measured
 from backend.sampling.estimators import Estimate
 from backend.sampling.observables import summarise
 from backend.sampling.result import Progress, SimulationResult
@@ -42,12 +43,15 @@ class Record:
         Potential energies (k_BT) of each replica over time: see `observables.energies`.
     snapshots : list of ndarray, each of shape (3, ions)
         Configurations of the first replica (nm); may be empty.
+    equilibration : Measured or None
+        Equilibration of the run; None for an engine that needs none.
     """
 
     samples: Samples
     series: list[np.ndarray]
     potential_energies: list[np.ndarray]
     snapshots: list[np.ndarray] = field(default_factory=list)
+    equilibration: Measured | None = None
 
 
 @dataclass(frozen=True)
@@ -76,12 +80,19 @@ class Assembly:
         return evaluate(samples, self.profiles(samples), series, self.settings.target_error)
 
     def progress(
-        self, steps: int, steps_per_second: float | None, tallies: int, samples: Samples | None
+        self,
+        schedule: Schedule,
+        steps: int,
+        steps_per_second: float | None,
+        tallies: int,
+        samples: Samples | None,
     ) -> Progress:
         """Return the progress of a run.
 
         Parameters
         ----------
+        schedule : Schedule
+            Schedule of the run, with the length of the equilibration planned so far.
         steps : int
             Completed time steps, summed over the replicas.
         steps_per_second : float or None
@@ -91,7 +102,6 @@ class Assembly:
         samples : Samples or None
             Blocks so far; None while there are too few for a profile.
         """
-        schedule = Schedule.of(self.system, self.settings)
         total = schedule.steps(self.settings)
         profiles, charge = self._so_far(samples) if samples else (None, None)
         return Progress(
@@ -133,6 +143,8 @@ class Assembly:
         estimate = self.estimator(system, samples)
         profiles = estimators.profiles_of(system, estimate)
         residuals = BlockResiduals.of(estimate.residuals)
+        rows = record.equilibration.rows if record.equilibration else None
+        verdict = evaluate(samples, profiles, record.series, settings.target_error, rows)
         summary = summarise(
             system,
             settings,
@@ -140,7 +152,8 @@ class Assembly:
             profiles,
             residuals,
             record.series,
-            evaluate(samples, profiles, record.series, settings.target_error),
+            verdict,
+            equilibration=record.equilibration,
             potential_energies=record.potential_energies,
             timings=timings,
             own_checks=checks,

@@ -8,6 +8,7 @@ import numpy as np
 
 from backend.profiles.density import SlitProfiles
 from backend.sampling import estimators
+from backend.sampling.equilibration import SLOW
 from backend.sampling.estimators import block_mean
 from backend.sampling.samples import SERIES, Samples
 from backend.sampling.schedule import BLOCKS_PER_REPLICA
@@ -19,11 +20,11 @@ TARGET_ERROR = 0.005
 TIMES_PER_BLOCK = 5.0
 """Minimum length of a block in autocorrelation times."""
 
+EQUILIBRATION_TIMES = 10.0
+"""Minimum length of the equilibration in autocorrelation times of the samples that follow it."""
+
 AGREEMENT = 3.0
 """Largest difference between halves, in standard errors."""
-
-SLOW = ("dipole", "middle", "contact")
-"""Series whose autocorrelation times are checked."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def evaluate(
     profiles: SlitProfiles,
     series: list[np.ndarray],
     target_error: float | None,
+    equilibration_rows: int | None = None,
 ) -> Verdict:
     """Evaluate the convergence of a run.
 
@@ -87,6 +89,8 @@ def evaluate(
         Time series of each replica.
     target_error : float or None
         Target for the median relative error; `TARGET_ERROR` if None.
+    equilibration_rows : int or None
+        Length of the equilibration (rows of the series); None if it is not to be evaluated.
     """
     target = TARGET_ERROR if target_error is None else target_error
     error = estimators.median_relative_error(profiles)
@@ -103,6 +107,9 @@ def evaluate(
         reasons.append(f"the median error is {error:.2%}, above {target:.2%}")
     if rows < TIMES_PER_BLOCK * slowest * BLOCKS_PER_REPLICA:
         reasons.append(f"the run spans only {rows / slowest:.0f} autocorrelation times")
+    if equilibration_rows is not None and equilibration_rows < EQUILIBRATION_TIMES * slowest:
+        times = equilibration_rows / slowest
+        reasons.append(f"the equilibration spans only {times:.0f} autocorrelation times")
     reasons += [
         f"{what}: difference of {abs(by):.1f} standard errors"
         for what, by in differences.items()

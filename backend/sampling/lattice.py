@@ -9,14 +9,24 @@ import numpy as np
 from backend.system import SlitSystem
 
 
-def lattice(system: SlitSystem, rng: np.random.Generator) -> np.ndarray:
+def lattice(
+    system: SlitSystem, rng: np.random.Generator, height: float | None = None
+) -> np.ndarray:
     """Return positions (nm), shape (3, ions), on the sites of a lattice between the walls.
 
     Of all simple lattices with enough sites, the one with the largest nearest-neighbour distance
     is used.
+
+    Parameters
+    ----------
+    system : SlitSystem
+    rng : Generator
+        Distributes the ions over the sites.
+    height : float, optional
+        Extent in z (nm), symmetric about the midplane; by default that of the slit.
     """
     count, length = system.ion_count, system.box_length
-    height = 2 * min(system.contact_planes)
+    height = height or 2 * min(system.contact_planes)
 
     def spacing(layers: int) -> float:
         across = length / math.ceil(math.sqrt(count / layers))

@@ -14,6 +14,7 @@ from backend.profiles.density import SlitProfiles, contact_density, mid_density
 from backend.sampling import estimators
 from backend.sampling.agreement import agreement
 from backend.sampling.convergence import Verdict
+from backend.sampling.equilibration import Measured
 from backend.sampling.estimators import block_mean
 from backend.sampling.samples import SERIES, Samples
 from backend.sampling.schedule import BLOCKS_PER_REPLICA
@@ -31,6 +32,7 @@ def summarise(
     series: list[np.ndarray],
     verdict: Verdict,
     *,
+    equilibration: Measured | None,
     potential_energies: list[np.ndarray],
     timings: Timings,
     own_checks: Mapping[str, float],
@@ -46,6 +48,8 @@ def summarise(
         Time series of each replica.
     verdict : Verdict
         Outcome of the convergence criteria.
+    equilibration : Measured or None
+        Equilibration of the run; None if there was none.
     potential_energies : list of ndarray, each of shape (times,)
         As in `energies`.
     timings : Timings
@@ -54,7 +58,8 @@ def summarise(
         Engine-specific checks, and versions of the programs that the engine runs.
     """
     block_time = samples.samples * settings.time_step * settings.steps_per_sample
-    checks = _checks(system, samples, series, verdict, block_time / samples.rows, own_checks)
+    row_time = block_time / samples.rows
+    checks = _checks(system, samples, series, verdict, row_time, own_checks)
     densities, errors = _densities(system, profiles, residuals)
     return Summary(
         simulated_ns=samples.blocks * block_time * system.time_unit_ns,
@@ -68,6 +73,7 @@ def summarise(
         median_relative_error=verdict.median_relative_error,
         error_bars=f"standard errors of the mean from {samples.blocks} blocks",
         convergence=verdict.convergence(),
+        equilibration=equilibration.summary(system, row_time) if equilibration else None,
         checks=checks,
         versions={
             "nanoconf": __version__,

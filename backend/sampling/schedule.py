@@ -9,8 +9,8 @@ from backend.settings import RunSettings
 from backend.system import SlitSystem
 
 EQUILIBRATION_TIME = 100.0
-"""Time before sampling starts (τ of the larger ion): about twenty times as long as ions take to
-diffuse across the slit."""
+"""Shortest time before sampling starts (τ of the larger ion): 40 relaxation times or more in the
+systems of the paper. See `backend.sampling.equilibration` for slower systems."""
 
 ROW_TIME = 0.1
 """Time over which one row of the time series is averaged (τ)."""

@@ -36,6 +36,27 @@ class Convergence:
 
 
 @dataclass(frozen=True)
+class Equilibration:
+    """Equilibration of a run, before sampling began.
+
+    Attributes
+    ----------
+    duration_tau, duration_ns : float
+        Length of the equilibration of each replica (τ, ns).
+    relaxation_times_tau : dict of str to float
+        Relaxation times measured in it (τ), of the dipole Σ z_i Z_i and of the numbers of ions in
+        the middle and in contact with the walls.
+    lengths : float
+        Its length in relaxation times of the slowest.
+    """
+
+    duration_tau: float
+    duration_ns: float
+    relaxation_times_tau: dict[str, float]
+    lengths: float
+
+
+@dataclass(frozen=True)
 class Agreement:
     """Agreement between the density estimators: see `backend.sampling.agreement.agreement`.
 
@@ -137,6 +158,7 @@ class Summary:
     error_bars : str
         Origin of the error bars.
     convergence : Convergence or None
+    equilibration : Equilibration or None
     checks : Checks or None
     versions : dict of str to str
         Versions of nanoconf, Python and the packages and programs that the engine uses.
@@ -158,6 +180,7 @@ class Summary:
     median_relative_error: float | None = None
     error_bars: str = ""
     convergence: Convergence | None = None
+    equilibration: Equilibration | None = None
     checks: Checks | None = None
     versions: dict[str, str] = field(default_factory=dict)
     energy_per_ion_kT: dict[str, float] = field(default_factory=dict)
@@ -206,4 +229,8 @@ class Summary:
         return values | values.pop("other", {})
 
 
-_SECTIONS = {"convergence": Convergence, "timings": Timings}
+_SECTIONS = {
+    "convergence": Convergence,
+    "equilibration": Equilibration,
+    "timings": Timings,
+}

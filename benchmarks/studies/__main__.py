@@ -6,11 +6,11 @@ import argparse
 import sys
 import time
 
-from benchmarks.studies import agreement, plots, scaling, seeds, shift
+from benchmarks.studies import agreement, plots, scaling, seeds, shift, starts
 from benchmarks.studies.report import log, save_results
 from nanoconf.tables import aligned
 
-OTHERS = {"agreement": agreement, "error bars": seeds, "scaling": scaling}
+OTHERS = {"agreement": agreement, "error bars": seeds, "scaling": scaling, "starts": starts}
 
 
 def study(name: str, duration_ns: float) -> str:

@@ -36,7 +36,8 @@ examples:
 
 The folder will contain profiles.parquet and card.json. A plan is a CSV file with one system per row
 and one column per input to set (confinement_length, positive_valency, salt_concentration, ...);
-duration_ns and seed may also be columns."""
+settings of the run (seed, target_error, ...) may also be columns. data/plans holds plans for slits
+of all kinds: see docs/data.md."""
 
 
 def add_options(parser: ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,10 +49,14 @@ OTHER_COLUMNS = {
     "positive_ions": "int32",
     "negative_ions": "int32",
     "box_length": "double",
+    "bjerrum_length": "double",
     "duration_ns": "double",
     "target_error": "double",
     "simulated_ns": "double",
     "converged": "bool",
+    "equilibration_tau": "double",
+    "force_to_count": "double",
+    "force_to_count_error": "double",
     "seed": "int64",
     "replicas": "int16",
     "engine": "string",
@@ -68,6 +73,9 @@ OTHER_COLUMNS = {
 
 OTHER_UNITS = {
     "box_length": "nm",
+    "bjerrum_length": "nm",
+    "equilibration_tau": "τ of the smaller ion, before sampling",
+    "force_to_count": "ratio of the number of ions that the forces imply to the actual one",
     "duration_ns": "ns; with a target error, the maximum",
     "target_error": "relative: the run ended when its median error fell below this value",
     "simulated_ns": "ns of production",
@@ -273,16 +281,19 @@ def rows_of(
     system, settings = result.system, result.settings
     positive_ions, negative_ions = system.counts
     summary, timings = result.summary, result.summary.timings
+    checks, equilibration = summary.checks, summary.equilibration
     common = {
         "system": number,
         **system.to_dict(),
         "positive_ions": positive_ions,
         "negative_ions": negative_ions,
         "box_length": system.box_length,
+        "bjerrum_length": system.bjerrum_length,
         "duration_ns": settings.duration_ns,
         "target_error": settings.target_error,
         "simulated_ns": summary.simulated_ns,
         "converged": summary.converged,
+        "equilibration_tau": equilibration.duration_tau if equilibration else None,
         "seed": settings.seed,
         "replicas": settings.replicas,
         "engine": settings.engine,
@@ -297,6 +308,8 @@ def rows_of(
             "species": species,
             "density": _half(getattr(result, species).density),
             "error": _half(getattr(result, species).error),
+            "force_to_count": checks.force_to_count_ratio[species] if checks else None,
+            "force_to_count_error": checks.force_to_count_ratio_error[species] if checks else None,
             **(_histogram(result, species) if histogram else {}),
         }
         for species in SPECIES
@@ -371,6 +384,11 @@ def describe(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         }
         if rows
         else {},
+        "choices": {
+            each.name: dict(sorted(Counter(row[each.name] for row in rows).items()))
+            for each in _inputs()
+            if each.choices
+        },
         "converged_rows": sum(row["converged"] for row in rows),
         "relative_error": {
             "of": "standard error / density, over bins with at least 5 % of the profile's maximum",

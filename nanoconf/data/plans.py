@@ -13,7 +13,7 @@ import numpy as np
 
 from backend.inputs import SYSTEM, InvalidInput
 from backend.runs.archive import inputs_hash
-from backend.settings import RunSettings
+from backend.settings import SETTINGS, RunSettings
 from backend.system import SlitSystem
 from nanoconf.data.parsing import in_row, parsed, system_of, table
 
@@ -101,7 +101,7 @@ def random_plan(
         Other fields of `RunSettings`.
     """
     points = {
-        valency: _spread(PAPER_RANGES, number, [seed, valency]) for valency in POSITIVE_VALENCIES
+        valency: spread(PAPER_RANGES, number, [seed, valency]) for valency in POSITIVE_VALENCIES
     }
     items = []
     for i in range(number):
@@ -154,7 +154,7 @@ def _varied_systems(number: int, seed: int, positive: int, negative: int) -> lis
     """Return the first systems of a pair of valencies that can be simulated."""
     drawn = number
     while True:
-        points = _spread(VARIED_RANGES, drawn, [seed, positive, -negative])
+        points = spread(VARIED_RANGES, drawn, [seed, positive, -negative])
         systems = [_varied_system(point, positive, negative) for point in points]
         possible = [system for system in systems if system is not None]
         if len(possible) >= number:
@@ -176,7 +176,7 @@ def _varied_system(point: dict[str, Any], positive: int, negative: int) -> SlitS
         return None
 
 
-def _spread(
+def spread(
     ranges: dict[str, tuple[float, float]], number: int, seed: list[int]
 ) -> list[dict[str, Any]]:
     """Draw a scrambled Sobol sequence within the ranges; longer ones begin with shorter ones."""
@@ -223,7 +223,7 @@ def read_plan(
 ) -> list[Item]:
     """Plan the systems of a CSV file.
 
-    The columns may be any inputs of `SlitSystem`, ``duration_ns`` and ``seed``.
+    The columns may be any inputs of `SlitSystem` and any fields of `RunSettings`.
 
     Parameters
     ----------
@@ -239,17 +239,13 @@ def read_plan(
         allowed.
     """
     items = []
-    columns = (*SYSTEM, "duration_ns", "seed")
+    columns = (*SYSTEM, *SETTINGS)
     for number, row in enumerate(table(file, "plan", columns)):
         try:
-            own = {name: parsed(name, row[name]) for name in columns[-2:] if row.get(name)}
+            own = {name: parsed(name, row[name]) for name in SETTINGS if row.get(name)}
             system = system_of(row)
-            chosen = _settings(
-                (own["duration_ns"],) if "duration_ns" in own else durations_ns,
-                system.positive_valency,
-                own.get("seed", seed * 1_000_000 + number),
-                settings,
-            )
+            valency, first = system.positive_valency, seed * 1_000_000 + number
+            chosen = _settings(durations_ns, valency, first, settings | own)
         except InvalidInput as error:
             raise in_row(error, file, number + 1) from error
         items.append(Item(number, system, chosen))

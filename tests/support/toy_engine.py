@@ -59,7 +59,7 @@ def run(
         tallies.append(drawn(system, schedule, rng))
     samples = Samples.in_blocks([Samples.of(tallies)], BLOCKS_PER_REPLICA)
     steps = schedule.steps(settings)
-    on_progress(assembly.progress(steps, None, len(tallies), samples))
+    on_progress(assembly.progress(schedule, steps, None, len(tallies), samples))
     series = np.concatenate([tally.series for tally in tallies])
     energies = np.concatenate([tally.energy for tally in tallies])
     return assembly.result(

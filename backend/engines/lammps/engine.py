@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from backend.sampling import estimators
 from backend.sampling.assembly import Assembly, Record
 from backend.sampling.checks import TEMPERATURE, TEMPERATURE_TOLERANCE
 from backend.sampling.convergence import Verdict
+from backend.sampling.equilibration import Measured
 from backend.sampling.result import Cancelled, Progress, SimulationError, SimulationResult
 from backend.sampling.samples import Samples
 from backend.sampling.schedule import BLOCKS_PER_REPLICA, PREVIEW_BLOCKS, Schedule
@@ -94,6 +96,7 @@ class Job:
         """Start waiting replicas and check finished ones; return False when all have finished."""
         ranks = max(1, min(threads // len(self.replicas), self.system.ion_count // IONS_PER_RANK))
         running = 0
+        self._replace_replicas()
         for replica in self.replicas:
             # convergence is checked for all replicas together, so all must run at the same time
             room = running < max(1, threads) or self.settings.target_error is not None
@@ -103,7 +106,18 @@ class Job:
                 running += 1
             elif problem := replica.process.problem():
                 raise self._error(problem, replica)
+            elif replica.phase == "sampling" and not replica.equilibrated:
+                running += 1  # it ended after `_replace_replicas`
         return running > 0
+
+    def _replace_replicas(self) -> None:
+        """Replace replicas whose equilibration turned out too short."""
+        for replica in self.replicas:
+            if following := replica.replacement():
+                assert replica.process is not None
+                replica.process.end()
+                shutil.rmtree(replica.folder)
+                self.replicas[replica.index] = following
 
     def _error(self, problem: SimulationError, replica: Replica) -> SimulationError:
         where = f"at step {replica.steps_done} of replica {replica.index}"
@@ -149,7 +163,8 @@ class Job:
         enough = min(tallies) >= PREVIEW_BLOCKS
         samples = self.samples(min(tallies)) if enough else None
         speed = self._timings().steps_per_second
-        return self._assembly.progress(self.steps, speed, sum(tallies), samples)
+        schedule = max((r.schedule for r in self.replicas), key=lambda each: each.equilibration)
+        return self._assembly.progress(schedule, self.steps, speed, sum(tallies), samples)
 
     def _timings(self) -> Timings:
         seconds, steps = time.monotonic() - self.started, self.steps
@@ -162,6 +177,7 @@ class Job:
             self._series(tallies),
             [replica.potential_energies(tallies) for replica in self.replicas],
             self.replicas[0].snapshots(tallies),
+            Measured.of([replica.equilibration_series() for replica in self.replicas]),
         )
         result = self._assembly.result(
             record, self._timings(), checks={}, versions={"lammps": self.program.version}

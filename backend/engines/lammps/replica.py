@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from backend.engines.lammps import script
 from backend.engines.lammps.program import Process, Program
 from backend.engines.lammps.script import Method
 from backend.profiles.bins import BINS
+from backend.sampling.equilibration import SLOW, Measured, longer
 from backend.sampling.lattice import lattice
 from backend.sampling.samples import SERIES, Samples
 from backend.sampling.schedule import Schedule
@@ -31,12 +33,23 @@ class Replica:
         Index of the replica; the seed and the index determine its random numbers.
     folder : Path
         Parent of the replica's folder.
+    schedule : Schedule, optional
+        Schedule of the run, with the length of the equilibration; by default the shortest.
     """
 
-    def __init__(self, system: SlitSystem, settings: RunSettings, index: int, folder: Path):
+    def __init__(
+        self,
+        system: SlitSystem,
+        settings: RunSettings,
+        index: int,
+        folder: Path,
+        schedule: Schedule | None = None,
+    ):
         self.system, self.settings, self.index = system, settings, index
-        self.schedule = Schedule.of(system, settings)
-        self.folder = folder / str(index)
+        self.schedule = schedule or Schedule.of(system, settings)
+        self.folder = folder / f"{index}-{self.schedule.equilibration}"
+        self.equilibrated = False
+        self.slow_rows: list[list[float]] = []
         self.phase = "relaxing"
         self.steps_done = 0
         self.rows: list[list[float]] = []
@@ -63,10 +76,12 @@ class Replica:
         if words[:1] == ["phase"]:
             self.phase = words[1]
             return
-        width = {"equilibrating": 1, "sampling": 2 + len(SERIES)}.get(self.phase)
+        width = {"equilibrating": 1 + len(SLOW), "sampling": 2 + len(SERIES)}.get(self.phase)
         if len(words) != width or not words[0].isdigit():
             return
         self.steps_done = int(words[0])
+        if self.phase == "equilibrating" and words[0] != "0":
+            self.slow_rows.append([float(word) for word in words[1:]])
         if self.phase == "sampling":
             self.steps_done += self.schedule.equilibration_steps(self.settings)
             if words[0] != "0":  # there are no averages before the first step
@@ -74,8 +89,31 @@ class Replica:
                 self.energies.append(energy)
                 self.rows.append(row)
 
+    def replacement(self) -> Replica | None:
+        """Return the replica to start instead of this one, with a longer equilibration.
+
+        Return None if this one may continue: its equilibration is not over, or long enough. LAMMPS
+        cannot be told to equilibrate for longer, so the replacement begins again with the same
+        random numbers.
+        """
+        if self.equilibrated or self.phase != "sampling":
+            return None
+        chunks = self.schedule.equilibration
+        following = longer(chunks, Schedule.of(self.system, self.settings).equilibration)
+        if Measured.of([self.equilibration_series()]).sufficient or not following:
+            self.equilibrated = True
+            return None
+        schedule = replace(self.schedule, equilibration=following)
+        return Replica(self.system, self.settings, self.index, self.folder.parent, schedule)
+
+    def equilibration_series(self) -> np.ndarray:
+        """Return the series of the equilibration, shape (rows, len(SLOW))."""
+        return np.array(self.slow_rows)
+
     def read_tallies(self) -> int:
-        """Read new output; return the number of complete tallies."""
+        """Read new output; return the number of complete tallies, 0 before `equilibrated`."""
+        if not self.equilibrated:
+            return 0
         for name, tallies in self.tallies.items():
             path = self.folder / script.histogram_file(name)
             more, self._read_up_to[name] = read_tallies(path, self._read_up_to[name])

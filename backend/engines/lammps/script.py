@@ -14,6 +14,7 @@ import numpy as np
 
 from backend.profiles.bins import BINS
 from backend.sampling.dynamics import CHAIN_LENGTH, CHAIN_TIME, FRICTION
+from backend.sampling.equilibration import SLOW
 from backend.sampling.samples import SERIES, empty_tally
 from backend.sampling.schedule import Schedule
 from backend.settings import RunSettings
@@ -209,10 +210,15 @@ run {RELAXATION_STEPS}
 unfix limit
 unfix cool
 
+{_sum_lines(system)}
+
 print "phase equilibrating"
 reset_timestep 0
 {_integration_lines(system, settings, seed)}
+{_slow_lines(samples_per_row(schedule), every)}
 run {schedule.equilibration_steps(settings)}
+thermo_style custom step
+unfix slow
 
 print "phase sampling"
 reset_timestep 0
@@ -247,8 +253,8 @@ def _integration_lines(system: SlitSystem, settings: RunSettings, seed: int) -> 
     return "fix move all nve" + (bath if settings.thermostat == "langevin" else "")
 
 
-def _series_lines(system: SlitSystem, samples: int, every: int) -> str:
-    """Return the commands that record the time series of `samples.SERIES`."""
+def _sum_lines(system: SlitSystem) -> str:
+    """Return the commands that define the sums over all ions of which series are recorded."""
     unit = system.smaller_diameter
     _, middle, contact = empty_tally(system, bins=1, rows=1).limits / unit
     sums = {
@@ -257,13 +263,30 @@ def _series_lines(system: SlitSystem, samples: int, every: int) -> str:
         "contact": f"abs(z)>{contact:.12g}",
         "left_ions": f"(z<0)*f_total[3]/{unit:.12g}",
     }
+    return "\n".join(
+        f'variable {name} atom "{formula}"\ncompute {name} all reduce sum v_{name}'
+        for name, formula in sums.items()
+    )
+
+
+def _slow_lines(samples: int, every: int) -> str:
+    """Return the commands that record the series of `equilibration.SLOW`."""
+    columns = " ".join(f"c_{name}" for name in SLOW)
+    shown = " ".join(f"f_slow[{i + 1}]" for i in range(len(SLOW)))
+    return (
+        f"fix slow all ave/time {every} {samples} {every * samples} {columns}\n"
+        f"thermo_style custom step {shown}\n"
+        "thermo_modify flush yes format float %.10g"
+    )
+
+
+def _series_lines(system: SlitSystem, samples: int, every: int) -> str:
+    """Return the commands that record the time series of `samples.SERIES`."""
+    unit = system.smaller_diameter
     walls = ("left_wall", "right_wall")
     series = {"temperature": "c_thermo_temp", "left_half": "v_left_half"}
-    series |= {name: f"c_{name}" for name in sums} | {name: f"v_{name}" for name in walls}
+    series |= {name: f"c_{name}" for name in SLOW} | {name: f"v_{name}" for name in walls}
     lines = []
-    for name, formula in sums.items():
-        lines.append(f'variable {name} atom "{formula}"')
-        lines.append(f"compute {name} all reduce sum v_{name}")
     # LAMMPS reports the forces of the ions on the walls
     for index, side in enumerate(walls, start=1):
         both = "+".join(f"f_wall_{name}[{index}]" for name in SPECIES)

@@ -21,7 +21,7 @@ from backend.settings import RunSettings
 from backend.system import SlitSystem, canonical_hash
 from backend.untrusted import open_file
 
-ENGINE_REVISION = "0ec9d63a3594846e1f9d7a4cbcc184ad5f6035066e91c83eca6303ebd69bfb17"
+ENGINE_REVISION = "equilibration is measured"
 """Revision of the engine, part of the fingerprint of every checkpoint.
 
 Replace it with any other text when equal inputs give different numbers than before, or when a

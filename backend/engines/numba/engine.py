@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +16,12 @@ import numpy as np
 
 from backend.engines.numba.checkpoint import Checkpoints
 from backend.engines.numba.electrostatics import splitting
-from backend.engines.numba.replica import Replica
+from backend.engines.numba.replica import Replica, Start
 from backend.sampling import estimators
 from backend.sampling.assembly import Assembly, Record
 from backend.sampling.convergence import Verdict
+from backend.sampling.equilibration import Measured, longer
+from backend.sampling.lattice import lattice
 from backend.sampling.result import Cancelled, Progress, SimulationResult
 from backend.sampling.samples import Samples
 from backend.sampling.schedule import BLOCKS_PER_REPLICA, PREVIEW_BLOCKS, Schedule
@@ -40,6 +43,7 @@ def run(
     should_finish: Callable[[], bool] = lambda: False,
     checkpoint: Path | None = None,
     log: Callable[[str], None] = lambda line: None,
+    start: Start = lattice,
 ) -> SimulationResult:
     """Simulate a system.
 
@@ -61,6 +65,8 @@ def run(
         every few seconds and when it is cancelled. Without it, a cancelled run is lost.
     log : callable
         Called with a line of text for every message about checkpoints.
+    start : callable
+        Returns initial positions (nm), shape (3, ions), for a system and a random generator.
 
     Returns
     -------
@@ -73,7 +79,7 @@ def run(
     SimulationError
         The simulation failed; the message says where and suggests a remedy.
     """
-    job = _Run(system, settings)
+    job = _Run(system, settings, start)
     if checkpoint is not None:
         job.resume(Checkpoints(checkpoint, system, settings, log), log)
     try:
@@ -108,7 +114,8 @@ def _simulate(
                     on_progress(job.progress())
 
         try:
-            in_parallel(job.equilibrate)
+            while not job.equilibrated():
+                in_parallel(job.equilibrate)
             for tallies in job.remaining_stages():
                 in_parallel(partial(job.sample, tallies))
                 if job.finish.is_set() or job.converged():
@@ -120,11 +127,11 @@ def _simulate(
 class _Run:
     """Replicas of one run and their combined samples."""
 
-    def __init__(self, system: SlitSystem, settings: RunSettings):
+    def __init__(self, system: SlitSystem, settings: RunSettings, start: Start = lattice):
         self.system, self.settings = system, settings
         self.schedule = Schedule.of(system, settings)
         self._assembly = Assembly(system, settings, estimators.force_sampling)
-        self.replicas = [Replica(system, settings, i) for i in range(settings.replicas)]
+        self.replicas = [Replica(system, settings, i, start) for i in range(settings.replicas)]
         self.stop, self.finish = threading.Event(), threading.Event()
         self.started = time.monotonic()
         self.moving: float | None = None
@@ -172,8 +179,8 @@ class _Run:
         """Equilibrate one replica; return early when `stop` is set."""
         replica.prepare()
         self.moving = self.moving or time.monotonic()
-        steps = self.schedule.equilibration_steps(self.settings)
-        while replica.steps_done < steps and not self.stop.is_set():
+        chunks = self.schedule.equilibration
+        while len(replica.equilibration) < chunks and not self.stop.is_set():
             replica.equilibrate(self.schedule)
             self._save_if_due(replica)
 
@@ -188,6 +195,31 @@ class _Run:
             replica.sample(self.schedule, self.stop, partial(self._save_if_due, replica))
 
     # --- called in the main thread ----------------------------------------------------------
+
+    def equilibrated(self) -> bool:
+        """Return True if the equilibration is over; otherwise plan how long it should be.
+
+        It is over when it is long enough, or has its greatest length, or the run is to finish.
+        """
+        sampling = [replica for replica in self.replicas if replica.sampling]
+        if sampling:  # resumed after the decision
+            self._plan_equilibration(len(sampling[0].equilibration))
+        chunks = self.schedule.equilibration
+        if any(len(replica.equilibration) < chunks for replica in self.replicas):
+            return False
+        if sampling or self.finish.is_set() or self.equilibration().sufficient:
+            return True
+        following = longer(chunks, Schedule.of(self.system, self.settings).equilibration)
+        self._plan_equilibration(following or chunks)
+        return not following
+
+    def _plan_equilibration(self, chunks: int) -> None:
+        self.schedule = replace(self.schedule, equilibration=chunks)
+
+    def equilibration(self) -> Measured:
+        """Return the relaxation times measured in the equilibration."""
+        chunks = self.schedule.equilibration
+        return Measured.of([replica.equilibration_series(chunks) for replica in self.replicas])
 
     @property
     def steps(self) -> int:
@@ -230,7 +262,9 @@ class _Run:
         """Return the progress of the run."""
         tallies = sum(len(replica.tallies) for replica in self.replicas)
         samples = self.samples(PREVIEW_BLOCKS)
-        return self._assembly.progress(self.steps, self.steps_per_second, tallies, samples)
+        return self._assembly.progress(
+            self.schedule, self.steps, self.steps_per_second, tallies, samples
+        )
 
     def result(self) -> SimulationResult:
         """Return the result of the run."""
@@ -241,6 +275,7 @@ class _Run:
             [replica.series() for replica in self.replicas],
             [replica.potential_energies() for replica in self.replicas],
             self.replicas[0].snapshots,
+            self.equilibration(),
         )
         timings = Timings(time.monotonic() - self.started, self.steps, self.steps_per_second)
         width_to_box = self.system.confinement_length / self.system.box_length

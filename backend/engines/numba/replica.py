@@ -17,9 +17,10 @@ from backend.engines.numba.integrators import State, Stepping
 from backend.profiles.bins import BINS
 from backend.sampling import checks
 from backend.sampling.dynamics import CHAIN_LENGTH, CHAIN_TIME, FRICTION
+from backend.sampling.equilibration import SLOW
 from backend.sampling.lattice import lattice
 from backend.sampling.result import SimulationError
-from backend.sampling.samples import Tally, empty_tally
+from backend.sampling.samples import SERIES, Tally, empty_tally
 from backend.sampling.schedule import Schedule
 from backend.settings import RunSettings
 from backend.system import SlitSystem
@@ -29,6 +30,8 @@ SKIN = 0.5
 
 RELAXATION_STEPS = 200
 """Number of steps that remove overlaps in the initial configuration."""
+
+Start = Callable[[SlitSystem, np.random.Generator], np.ndarray]
 
 PROBLEMS = {
     integrators.NOT_FINITE: checks.NOT_FINITE,
@@ -48,12 +51,16 @@ class Replica:
         The simulated system and the settings of the run.
     index : int
         Index of the replica; the seed and the index determine its random numbers.
+    start : callable
+        Returns initial positions (nm), shape (3, ions), for a system and a random generator.
     """
 
     system: SlitSystem
     settings: RunSettings
     index: int
+    start: Start = lattice
     tallies: list[Tally] = field(default_factory=list)
+    equilibration: list[np.ndarray] = field(default_factory=list)
     steps_done: int = 0
     open_tally: Tally | None = None
     chunks_in_open_tally: int = 0
@@ -75,7 +82,7 @@ class Replica:
     @cached_property
     def state(self) -> State:
         """Current state; on first access, a relaxed lattice."""
-        positions = lattice(self.system, self.rng)
+        positions = self.start(self.system, self.rng)
         velocities = self.rng.standard_normal(positions.shape)
         if self.settings.thermostat != "langevin":  # only Langevin noise removes a drift
             velocities[:2] -= velocities[:2].mean(axis=1, keepdims=True)
@@ -91,6 +98,11 @@ class Replica:
             self.first_energy = kinetic + potential_energy(state.positions, self.force_field)
         return state
 
+    @property
+    def sampling(self) -> bool:
+        """True if the equilibration is over and sampling has begun."""
+        return bool(self.tallies) or self.open_tally is not None
+
     def prepare(self) -> None:
         """Create the initial state, which compiles the engine if necessary."""
         _ = self.state
@@ -105,8 +117,14 @@ class Replica:
         return constant + np.concatenate([tally.energy for tally in self.tallies])
 
     def equilibrate(self, schedule: Schedule) -> None:
-        """Advance by one chunk and discard its samples."""
-        self._advance(self._empty_tally(schedule, 1), 0, schedule.samples_per_chunk)
+        """Advance by one chunk; of its samples, keep only the series of `SLOW`."""
+        tally = self._empty_tally(schedule, 1)
+        self._advance(tally, 0, schedule.samples_per_chunk)
+        self.equilibration.append(tally.series[:, [SERIES.index(name) for name in SLOW]])
+
+    def equilibration_series(self, chunks: int) -> np.ndarray:
+        """Return the series of the first chunks of the equilibration, shape (rows, len(SLOW))."""
+        return np.concatenate(self.equilibration[:chunks])
 
     def sample(
         self,
@@ -195,6 +213,7 @@ class Replica:
             "chunks_in_open_tally": np.array(self.chunks_in_open_tally),
             "first_energy": np.array(self.first_energy),
             "snapshots": np.array(self.snapshots),
+            "equilibration": np.array(self.equilibration),
         }
 
     def resume(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -211,6 +230,7 @@ class Replica:
         self.chunks_in_open_tally = int(arrays["chunks_in_open_tally"])
         self.first_energy = float(arrays["first_energy"])
         self.snapshots = list(arrays["snapshots"])
+        self.equilibration = list(arrays["equilibration"])
 
 
 def largest_force(state: State, system: SlitSystem) -> float:

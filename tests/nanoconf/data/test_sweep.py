@@ -181,6 +181,39 @@ def test_a_sweep_makes_a_dataset_that_describes_itself(home, tmp_path):
     np.testing.assert_allclose(half, run.result().positive.density[:150], rtol=1e-6)
 
 
+def test_a_dataset_has_all_inputs_and_checks_of_systems_from_a_plan(home, tmp_path):
+    inputs = {
+        "confinement_length": 2.5,
+        "positive_valency": 2,
+        "negative_valency": -2,
+        "salt_concentration": 0.4,
+        "positive_diameter": 0.5,
+        "negative_diameter": 0.6,
+        "wall": "plane",
+        "surface_charge_density": -0.01,
+        "temperature": 310.0,
+        "relative_permittivity": 100.0,
+    }
+    settings = {"seed": 5, "target_error": 0.4, "time_step": 0.01, "duration_ns": 0.5}
+    values = inputs | settings
+    plan = plan_file(tmp_path, [",".join(map(str, values.values()))], columns=",".join(values))
+    folder = tmp_path / "data"
+    assert main(["sweep", "--plan", str(plan), "-o", str(folder)]) == 0
+    frame, system = dataset.load(folder), SlitSystem(**inputs)
+    for name, value in (inputs | settings).items():
+        if name in frame:
+            assert set(frame[name]) == {value}, name
+    assert set(inputs) <= set(frame)
+    assert (frame["bjerrum_length"] == system.bjerrum_length).all()
+    assert (frame["positive_ions"] == system.counts[0]).all()
+    assert frame["equilibration_tau"].min() > 99
+    assert (np.abs(frame["force_to_count"] - 1) < 5 * frame["force_to_count_error"]).all()
+    assert len(set(frame["force_to_count"])) == 2
+    card = dataset.load_card(folder)
+    assert card["choices"] == {"wall": {"plane": 2}}
+    assert card["ranges"]["relative_permittivity"] == [100.0, 100.0]
+
+
 def test_the_same_command_resumes_a_killed_sweep(home, tmp_path):
     folder = tmp_path / "data"
     plan = plan_file(tmp_path, [f"3,0.5,{seed}" for seed in range(5)])

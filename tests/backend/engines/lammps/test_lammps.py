@@ -18,7 +18,7 @@ from backend.engines.numba.forces import force_field
 from backend.engines.numba.replica import stepping
 from backend.runs import local
 from backend.runs.run_state import RunState
-from backend.sampling import schedule
+from backend.sampling import equilibration, schedule
 from backend.sampling.lattice import lattice
 from backend.sampling.result import Cancelled, SimulationError
 from backend.sampling.schedule import Schedule
@@ -47,6 +47,7 @@ def lammps():
 def hasty(monkeypatch):
     """Shorten relaxation and equilibration, for tests that do not depend on the results."""
     monkeypatch.setattr(schedule, "EQUILIBRATION_TIME", 1.0)
+    monkeypatch.setattr(equilibration, "MEASURED_TIMES", 0.0)
     monkeypatch.setattr(script, "RELAXATION_STEPS", 100)
 
 
@@ -265,6 +266,17 @@ def test_a_nose_hoover_chain_also_maintains_the_temperature(monkeypatch):
     monkeypatch.setattr(schedule, "EQUILIBRATION_TIME", 20.0)
     result = engine.run(DIVALENT, replace(QUICK, duration_ns=0.02, thermostat="nose-hoover"))
     assert result.summary.checks.temperature == pytest.approx(1, abs=0.05)
+
+
+def test_a_run_that_needs_it_equilibrates_for_longer(hasty, monkeypatch):
+    monkeypatch.setattr(equilibration, "MEASURED_TIMES", 12.0)
+    found = engine.run(FEW_IONS, replace(QUICK, replicas=2)).summary
+    assert found.equilibration.duration_tau > 2
+    assert found.equilibration.lengths >= 12
+    sampled = found.simulated_ns / FEW_IONS.time_unit_ns
+    total = found.timings.steps * QUICK.time_step
+    assert total >= 2 * found.equilibration.duration_tau + sampled - 0.01
+    assert found.checks.effective_samples > 1
 
 
 def test_charged_sheets_are_refused():

@@ -2,12 +2,12 @@
 
 import threading
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from backend.engines.numba import engine
-from backend.engines.numba import replica as replica_module
 from backend.engines.numba.replica import Replica
 from backend.sampling import checks
 from backend.sampling.lattice import lattice
@@ -75,10 +75,10 @@ def test_energy_drift_is_an_error():
 
 
 @pytest.mark.parametrize("crowd", [lambda x: 0.02 * x, lambda x: x[:, [0, 0, *range(2, 284)]]])
-def test_overlapping_ions_are_an_error(monkeypatch, crowd):
+def test_overlapping_ions_are_an_error(crowd):
     """The lattice of a valid system has no overlaps, so the test creates them."""
-    monkeypatch.setattr(replica_module, "lattice", lambda system, rng: crowd(lattice(system, rng)))
-    error = error_of(engine.run, SYSTEM, QUICK)
+    crowded = partial(engine.run, start=lambda system, rng: crowd(lattice(system, rng)))
+    error = error_of(crowded, SYSTEM, QUICK)
     assert error.name == "overlap"
     assert "at step 0 of replica 0" in str(error) and "lower concentration" in str(error)
 

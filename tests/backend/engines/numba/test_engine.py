@@ -8,7 +8,7 @@ import pytest
 from backend import constants
 from backend.engines.numba import engine
 from backend.engines.numba.engine import run
-from backend.sampling import schedule
+from backend.sampling import equilibration, schedule
 from backend.sampling.lattice import lattice
 from backend.sampling.result import Cancelled, SimulationError
 from backend.sampling.samples import SERIES
@@ -46,6 +46,7 @@ def test_a_run_is_cancelled_on_request():
 def hasty(monkeypatch):
     """Shorten the equilibration, for tests that do not depend on the physics."""
     monkeypatch.setattr(schedule, "EQUILIBRATION_TIME", 5.0)
+    monkeypatch.setattr(equilibration, "MEASURED_TIMES", 0.0)
 
 
 def of_tallies(*tallies, **settings):
