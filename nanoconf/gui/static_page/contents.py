@@ -85,11 +85,9 @@ def _trained(name: str, domain: Domain) -> Json:
 
 
 def _constants(domain: Domain) -> Json:
-    system = SlitSystem(**domain.fixed)
     return {
         "bins": BINS,
-        "wall": system.wall,
-        "bjerrumLength": system.bjerrum_length,
+        "wall": SlitSystem(**domain.fixed).wall,
         "molar": MOLAR,
         "reach": REACH,
         "smallestFactor": SMALLEST_FACTOR,

@@ -36,16 +36,8 @@ function compute() {
   const correct = `Correct the ${nouns.join(" and the ")} to predict.`;
   state.problem = system ? outsideDomain(system, model) : correct;
   state.prediction = system && !state.problem ? predict(system, model) : null;
-  state.theory = system && state.withTheory ? meanField(system) : null;
+  state.theory = system && state.withTheory ? poissonBoltzmann(system, model.constants) : null;
   return problems;
-}
-
-function meanField(system) {
-  try {
-    return poissonBoltzmann(system, model.constants);
-  } catch {
-    return null; // no such system is known
-  }
 }
 
 // Return the curves of some species.

@@ -7,6 +7,7 @@ const TABLE_POINTS = 20001;
 
 const sum = (values) => values.reduce((total, each) => total + each, 0);
 const mean = (values) => sum(values) / values.length;
+const largest = (values) => values.reduce((a, b) => Math.max(a, b));
 
 const contactPlane = (system) => (system.h - system.d) / 2;
 
@@ -24,6 +25,12 @@ function wcaEnergy(distance) {
   if (distance <= 0) return Infinity;
   const s6 = 1 / Math.max(distance, 1e-9) ** 6;
   return s6 > 0.5 ? 4 * s6 * (s6 - 1) + 1 : 0;
+}
+
+// Return exp(−U) of both walls as a function of z (nm).
+function wallFactor(system, constants) {
+  const { size, plane } = wallOf(system, constants);
+  return (z) => Math.exp(-wcaEnergy((plane - z) / size) - wcaEnergy((plane + z) / size));
 }
 
 // Centres of all bins (nm).
@@ -97,10 +104,9 @@ function polynomials(system, constants, place, terms) {
 
 // Return the density (M) at the contact plane, interpolated as in backend/profiles/density.py.
 function contactDensity(system, constants, density) {
-  const { size, plane } = wallOf(system, constants);
   const { bins, pointsPerBin: points } = constants;
   const contact = contactPlane(system);
-  const factor = (z) => Math.exp(-wcaEnergy((plane - z) / size) - wcaEnergy((plane + z) / size));
+  const factor = wallFactor(system, constants);
   const average = (i) => {
     const places = Array.from({ length: points }, (_, k) => (i + (k + 0.5) / points) / bins);
     return mean(places.map((each) => factor((each - 0.5) * system.h)));

@@ -5,7 +5,7 @@ function memberProfile(coefficients, basis, factor) {
   const logarithm = factor.map((_, i) => {
     return coefficients.reduce((total, each, k) => total + each * basis[k][i], 0);
   });
-  const highest = logarithm.reduce((a, b) => Math.max(a, b));
+  const highest = largest(logarithm);
   const weight = factor.map((each, i) => each * Math.exp(logarithm[i] - highest));
   const norm = mean(weight);
   return weight.map((each) => each / norm);
