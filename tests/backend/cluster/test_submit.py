@@ -117,11 +117,11 @@ def program(path: Path, text: str) -> str:
 @pytest.mark.parametrize(
     ("lines", "refusal"),
     [
-        ("submit = true\nhost = 'x'", "host = x: does not apply with submit = true: remove it"),
+        ("submit = true\nhost = 'x'", "host = 'x': does not apply with submit = true: remove it"),
         ("submit = true\nmax_running = 3", "max_running = 3: does not apply with submit"),
         ("submit = 1", "must be true or false"),
-        ("submit = true\nvenues = 'x'", "venues = x: is unknown; known keys: host, port"),
-        ("host = 'x'\nvenue = 'y'", "venue = y: applies only with submit = true: add it"),
+        ("submit = true\nvenues = 'x'", "venues = 'x': is unknown; known keys: host, port"),
+        ("host = 'x'\nvenue = 'y'", "venue = 'y': applies only with submit = true: add it"),
         ("cores = 2", "must name the login node (or set submit = true on nanoHUB)"),
     ],
 )
