@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +56,8 @@ def _representation(value: object) -> str:
 def check_text(name: str, text: str) -> str:
     """Return a text; raise `InvalidInput` if it is not one line of valid Unicode."""
     if any("\ud800" <= each <= "\udfff" for each in text):
-        raise InvalidInput(name, text, "must be valid UTF-8 text")
+        advice = "" if sys.getfilesystemencoding() == "utf-8" else ": set PYTHONUTF8=1"
+        raise InvalidInput(name, text, f"must be valid UTF-8 text{advice}")
     if any(each < " " or "\x7f" <= each <= "\x9f" or each in "\u2028\u2029" for each in text):
         raise InvalidInput(name, text, "must not contain line breaks or control characters")
     return text

@@ -1,4 +1,4 @@
-"""Compilation of the engine before the first run: ``nanoconf warm-up``."""
+"""Compilation of the engine before the first run: ``nanoconf warm-up``, or this module."""
 
 from __future__ import annotations
 
@@ -70,3 +70,7 @@ def _compile_into(folder: Path) -> None:
         del os.environ[VARIABLE]
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+if __name__ == "__main__":
+    warm_up()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.environment import user_path
-from backend.inputs import LONGEST_MESSAGE, shortened, shown
+from backend.inputs import LONGEST_MESSAGE, InvalidInput, shortened, shown
 from backend.runs.archive import default_home
 from nanoconf.shipped import shipped
 from nanoconf.surrogate.card import CARD, KIND, Card
@@ -255,7 +255,7 @@ def _usable(name: str, problems: list[str]) -> FoundModel | None:
 
 def _at_home(problems: list[str]) -> list[FoundModel]:
     """Return the models in the archive folder and in the package."""
-    places = [("home", home_models()), ("package", package_models())]
+    places = _default_places()
     return [m for source, place in places for m in _models_in(place, source, problems)]
 
 
@@ -290,10 +290,21 @@ def _places(path: str | Path | None) -> list[tuple[str, Path]]:
     """Return the source and the path of the folders to list."""
     if path is not None:
         return [("argument", user_path("model", path))]
-    places = [("home", home_models()), ("package", package_models())]
+    places = _default_places()
     if chosen := os.environ.get("NANOCONF_MODELS"):
         places.insert(0, ("NANOCONF_MODELS", user_path("NANOCONF_MODELS", chosen)))
     return places
+
+
+def _default_places() -> list[tuple[str, Path]]:
+    """Return the models of the archive, if the user has a home folder, and of the package."""
+    package = ("package", package_models())
+    try:
+        return [("home", home_models()), package]
+    except InvalidInput:
+        if "NANOCONF_HOME" in os.environ:
+            raise
+        return [package]
 
 
 def _searched(path: str | Path | None) -> list[tuple[str, Path]]:

@@ -39,6 +39,15 @@ def test_without_a_model_the_error_explains_how_to_train_one(places):
         Surrogate.load()
 
 
+def test_a_user_without_a_home_folder_has_the_models_of_the_package(places, monkeypatch):
+    places(places.package, "shipped")
+    monkeypatch.delenv("NANOCONF_HOME")
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setenv("HOME", "none")
+    assert Surrogate.load().name == "shipped"
+    assert [model.name for model in models()] == ["shipped"]
+
+
 def test_folders_are_searched_in_order(places, monkeypatch):
     places(places.package, "shipped", created="2027-01-01T00:00:00+00:00")
     assert Surrogate.load().name == "shipped"
