@@ -28,7 +28,6 @@ def settings() -> dict[str, Any]:
             *("--port={port}", "--base-url={base_url}nanoconf/"),
         ],
         "environment": {TOKEN: token},
-        "absolute_url": True,
         "timeout": START_SECONDS,
         # Jupyter has compared host and origin already; the page compares its own.
         "request_headers_override": {

@@ -22,9 +22,15 @@ PROTECTED = {
         "multi_kernel_manager_class": "nanoconf.gui.server.kernels.PageKernels",
         "allow_template_override": "NOTEBOOK",
         "allow_theme_override": "NOTEBOOK",
+        "extension_allowlist": [
+            "@jupyter-widgets/jupyterlab-manager",
+            "anywidget",
+            "jupyter-matplotlib",
+        ],
     },
 }
-"""Configuration that protects the page; ``voila.json`` gives it to plain ``voila app.ipynb``."""
+"""Configuration that protects the page, and lists the extensions of JupyterLab that it loads;
+``voila.json`` gives it to plain ``voila app.ipynb``."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def test_the_page_works_under_a_path_with_tls(browser, tmp_path, name):
         assert [each["secure"] for name, each in cookies.items() if "username" in name] == [True]
 
         predict(window)
-        simulate(window)
+        simulate(window, length="0.002")
         window.tab("Downloads")
         assert window.download("positive_density.csv").startswith("z_nm,density_M,error_M")
         window.tab(POSITIVE)

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,12 +46,16 @@ def test_systemd_accepts_the_unit(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_container_copies_files_that_exist():
+def test_the_container_copies_what_the_wheel_is_built_from():
     text = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.MULTILINE)
     sources = [source for line in copied for source in line.split()]
-    assert len(sources) > 5
     assert [source for source in sources if not (ROOT / source).exists()] == []
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]
+    wheel = build["build"]["targets"]["wheel"]
+    needed = [*wheel["packages"], *wheel["force-include"], *wheel["shared-data"]]
+    missing = [each for each in needed if not any(Path(each).is_relative_to(s) for s in sources)]
+    assert missing == []
 
 
 def test_compose_builds_and_starts_the_container():

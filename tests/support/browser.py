@@ -359,8 +359,8 @@ def submit_another(server: Server, concentration: float) -> Run:
     return run
 
 
-def simulate(window: Window) -> None:
+def simulate(window: Window, length: str = SHORT) -> None:
     """Run a short simulation, and wait until it is done."""
-    window.paste("Simulation length (ns)", SHORT)
+    window.paste("Simulation length (ns)", length)
     window.button("Run").click()
     window.wait_for_status("Done")

@@ -207,10 +207,16 @@ class Gate(IdentityProvider):
 
     def get_user_cookie(self, handler: RequestHandler) -> Any:
         """Return the user of the login cookie, or of the gateway's cookie with the token."""
-        entries = handler.get_cookie(self.session_cookie, "") if self.session_cookie else ""
-        if any(tokens.same(each, self.token) for each in unquote(entries or "").split(",")):
+        entries = handler.get_cookie(self.session_cookie) if self.session_cookie else None
+        if entries and any(tokens.same(each, self.token) for each in unquote(entries).split(",")):
             return User("visitor")
         return super().get_user_cookie(handler)
+
+    def get_token(self, handler: RequestHandler) -> str | None:
+        """Return the token of a request; one in the address may be that of a proxy."""
+        header = handler.request.headers.get("Authorization", "")
+        found = self.auth_header_pat.match(header)
+        return found[2] if found else super().get_token(handler)
 
     async def get_user_token(self, handler: RequestHandler) -> User | None:
         """Return a user if the request has the token, compared in constant time."""

@@ -6,7 +6,7 @@ import asyncio
 import re
 import secrets
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import HTTPError, authenticated
@@ -28,11 +28,11 @@ SCRIPT = re.compile(r"<script\b")
 
 
 def without_token(address: str) -> str:
-    """Return an address without the parameter ``token``."""
+    """Return an address, relative to itself, without the parameter ``token``."""
     parts = urlsplit(address)
     query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "token"]
-    # Only path and query, so that the redirection stays on this server.
-    return urlunsplit(("", "", "/" + parts.path.lstrip("/"), urlencode(query), ""))
+    # Relative, so that the redirection stays on this server, and under the path of its proxy.
+    return f"./{parts.path.rpartition('/')[2]}?{urlencode(query)}".removesuffix("?")
 
 
 class PageHandler(PlainErrors, TornadoVoilaHandler):

@@ -29,10 +29,13 @@ def cookie(server: WebServer) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(server: WebServer, cookie: str) -> Answer:
+def page(server: WebServer, cookie: str) -> Iterator[Answer]:
+    """A page that stays open."""
     page = server.get(PREFIX, Cookie=cookie)
     assert page.status == 200
-    return page
+    connection = server.connect(page.kernel, prefix=PREFIX.removesuffix("/"), cookie=cookie)
+    yield page
+    connection.close()
 
 
 @pytest.mark.parametrize("text", ["/", "/nanoconf", "/a/b-c_d.e~f@g/%40h/"])
@@ -62,11 +65,20 @@ def test_the_printed_address_has_the_prefix(server, page):
 def test_the_token_leads_to_the_prefix_and_stays_there(server):
     for path in (PREFIX, "/"):
         answer = server.get(f"{path}?h=3.4&token={TOKEN}")
-        assert answer.status == 302 and answer.headers["Location"] == f"{PREFIX}?h=3.4"
+        assert answer.status == 302 and answer.headers["Location"] == "./?h=3.4"
         assert f"Path={PREFIX};" in f"{answer.headers['Set-Cookie']};"
         login = server.get(f"{path}?h=3.4")
         assert login.headers["Location"].startswith(f"{PREFIX}login?")
         assert query_of(login.headers["Location"]) == urlencode({"next": f"{PREFIX}?h=3.4"})
+
+
+def test_the_token_of_a_proxy_in_the_address_is_removed(server):
+    """Jupyter's token, if Jupyter adds that of the page to every request."""
+    header = {"Authorization": f"token {TOKEN}"}
+    answer = server.get(f"{PREFIX}?token=of-jupyter", **header)
+    assert answer.status == 302 and answer.headers["Location"] == "./"
+    assert server.get(f"{PREFIX}queue?token=of-jupyter", **header).status == 400, "no ticket"
+    assert server.get(f"{PREFIX}queue", Authorization="token wrong").status == 302
 
 
 @pytest.mark.parametrize("path", [f"{PREFIX}login", "/login"])
@@ -92,7 +104,7 @@ def test_everything_that_the_page_loads_is_under_the_prefix(server, cookie, page
         assert server.get(address.removeprefix(PREFIX[:-1])).status == 200, address
 
 
-def test_websocket_queue_and_end_of_a_page_are_under_the_prefix(server, cookie, page):
+def test_the_websocket_and_the_queue_are_under_the_prefix(server, cookie, page):
     inside = PREFIX.removesuffix("/")
     for path in ("", inside):
         server.connect(page.kernel, cookie=cookie, prefix=path).close()
