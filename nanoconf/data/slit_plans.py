@@ -1,8 +1,8 @@
 """Plans of data for slits of all kinds: ``python -m nanoconf.data.slit_plans``.
 
 Each plan draws from the domain of `RANGES`; `SHARES` gives the fractions of systems with one input
-fixed. Every pair of valencies has its own scrambled Sobol sequence and a sixth of the systems, so the
-beginning of a plan is spread over the domain as evenly as the whole. Systems outside the limits
+fixed. Every pair of valencies has its own scrambled Sobol sequence and a sixth of the systems, so
+the beginning of a plan is spread over the domain as evenly as the whole. Systems outside the limits
 `MAXIMUM_COUPLING` and `MAXIMUM_PACKING`, or refused by `SlitSystem`, are skipped. No plan sets the
 number of ions: the box is the default one, which is large enough for every system.
 """
