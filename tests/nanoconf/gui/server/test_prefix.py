@@ -145,7 +145,7 @@ def test_the_page_about_the_addresses_links_under_the_prefix(server):
 
 
 @pytest.mark.parametrize("path", ["/api/contents", f"{PREFIX}api/contents", "/tree", f"//x{ASSET}"])
-def test_what_the_page_does_not_need_is_not_there(server, path):
+def test_what_the_page_does_not_need_is_not_served(server, path):
     assert server.get(path).status == 404
 
 
