@@ -207,8 +207,7 @@ class _Run:
         chunks = self.schedule.equilibration
         if any(len(replica.equilibration) < chunks for replica in self.replicas):
             return False
-        measured = self.equilibration()
-        if sampling or self.finish.is_set() or measured is None or measured.sufficient:
+        if sampling or self.finish.is_set() or self.equilibration().sufficient:
             return True
         following = longer(chunks, Schedule.of(self.system, self.settings).equilibration)
         self._plan_equilibration(following or chunks)
@@ -217,14 +216,10 @@ class _Run:
     def _plan_equilibration(self, chunks: int) -> None:
         self.schedule = replace(self.schedule, equilibration=chunks)
 
-    def equilibration(self) -> Measured | None:
-        """Return the relaxation times measured in the equilibration.
-
-        None if a replica has resumed from a checkpoint of the revision that did not measure them.
-        """
+    def equilibration(self) -> Measured:
+        """Return the relaxation times measured in the equilibration."""
         chunks = self.schedule.equilibration
-        series = [replica.equilibration_series(chunks) for replica in self.replicas]
-        return Measured.of(series) if all(map(len, series)) else None
+        return Measured.of([replica.equilibration_series(chunks) for replica in self.replicas])
 
     @property
     def steps(self) -> int:
