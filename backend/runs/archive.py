@@ -40,6 +40,11 @@ __all__ = [
 
 LEFTOVER_SECONDS = 3600.0
 
+RESULTS_VERSION = "0.1.0"
+"""Version since which equal inputs give equal results; a part of `inputs_hash`.
+
+Set it to the version in which a change of an engine changes its results.
+"""
 
 RESUMABLE_ERRORS = ("time-limit", "node-failed", "preempted", "interrupted", "job-lost")
 """Errors that leave a checkpoint on the cluster, from which an identical run can resume."""
@@ -108,15 +113,15 @@ def default_home() -> Path:
     return default_folder("data", "NANOCONF_HOME")
 
 
-def inputs_hash(system: SlitSystem, settings: RunSettings, version: str = __version__) -> str:
-    """Return a hash of inputs, engine and version; requests with equal hashes share a result."""
+def inputs_hash(system: SlitSystem, settings: RunSettings) -> str:
+    """Return a hash of inputs and engine; requests with equal hashes share a result."""
     from backend.system import canonical_hash
 
     return canonical_hash(
         {
             "system": _canonical(system.key()),
             "settings": _canonical(settings.to_dict()),
-            "version": version,
+            "version": RESULTS_VERSION,
         }
     )
 
@@ -489,7 +494,7 @@ def _follows_smaller_ion(run: Run) -> bool:
     """Return True if the time step of a run was based on the smaller ion, according to its key."""
     if run.system.diameter_ratio == 1:
         return True
-    return run.inputs_hash == inputs_hash(run.system, run.settings, run.version)
+    return run.inputs_hash == inputs_hash(run.system, run.settings)
 
 
 def _answers(run: Run) -> bool:
@@ -497,4 +502,6 @@ def _answers(run: Run) -> bool:
     state = run.state
     if state == RunState.DONE:
         return not run.finish_requested and run.has_intact_result()
+    if run.version != __version__:  # workers refuse it
+        return False
     return state not in (RunState.FAILED, RunState.CANCELLED) and not run.cancel_requested
