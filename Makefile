@@ -46,7 +46,7 @@ test: $(TEST_READY)  ## Run all tests, including the browser tests (PYTEST_FLAGS
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
 
 test-long: $(TEST_READY) .venv-jupyter/.ready  ## Run the slow tests (up to half an hour each)
-	@sh scripts/test_tools.sh
+	@sh scripts/test_tools.sh long
 	@$(BIN)/python -m pytest -m long $(PYTEST_FLAGS)
 
 lint: $(DEV_READY)  ## Check style, types and the direction of imports

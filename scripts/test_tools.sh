@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the programs that the tests need: Chromium, Slurm, an SSH server and proxies. Called by
-# `make test`.
+# `make test`; with the argument "long", also those of the long tests: debootstrap and Buildah.
 # If it cannot, it prints a warning and the tests that need them are skipped; with CI set it fails.
 set -eu
 cd "$(dirname "$0")/.."
@@ -71,6 +71,10 @@ have_slurm() {
 
 have_proxies() { command -v nginx >/dev/null && command -v caddy >/dev/null; }
 
+# --- Images ---
+
+have_builders() { command -v debootstrap >/dev/null && command -v buildah >/dev/null; }
+
 # --- Install what is missing ---
 
 missing=
@@ -89,5 +93,12 @@ have_proxies || install_services nginx-light caddy
 if ! have_proxies; then
     echo "!!! PROXIES ARE NOT TESTED: install the Debian packages nginx-light caddy" >&2
     missing=yes
+fi
+if [ "${1:-}" = long ] && ! have_builders; then
+    ! can_install || install_packages debootstrap buildah
+    if ! have_builders; then
+        echo "!!! IMAGES ARE NOT TESTED: install the Debian packages debootstrap buildah" >&2
+        missing=yes
+    fi
 fi
 [ -z "$missing" ] || [ -z "${CI:-}" ] || exit 1

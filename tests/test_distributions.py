@@ -152,6 +152,7 @@ def shows_the_page(debian: Debian) -> None:
     )
 
     def page() -> str:
+        assert inside.poll() is None, "the server has ended"
         try:
             return urlopen(f"http://127.0.0.1:{port}/", timeout=300).read().decode()
         except (URLError, OSError):

@@ -24,6 +24,7 @@ PROTECTED = {
         "allow_theme_override": "NOTEBOOK",
         "extension_allowlist": [
             "@jupyter-widgets/jupyterlab-manager",
+            "@voila-dashboards/widgets-manager8",
             "anywidget",
             "jupyter-matplotlib",
         ],

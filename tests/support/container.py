@@ -72,18 +72,9 @@ class Builder:
     def make_base(self, name: str) -> None:
         """Make an image of a minimal Debian."""
         tree = self._folder / "base"
-        sites = ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]
-        found = subprocess.run(sites, capture_output=True, text=True, check=True).stdout.split()
-        mirror = next(site for site in found if site.rstrip("/").endswith("/debian"))
+        command = ["debootstrap", "--variant=minbase", "--include=ca-certificates"]
         subprocess.run(
-            [
-                "debootstrap",
-                "--variant=minbase",
-                "--include=ca-certificates",
-                RELEASE,
-                tree,
-                mirror,
-            ],
+            [*command, RELEASE, str(tree)],
             env=self._environment,
             check=True,
             stdout=subprocess.DEVNULL,

@@ -66,15 +66,8 @@ class Debian:
     ) -> subprocess.CompletedProcess[str]:
         """Run a shell script as a user, with pip's settings and the given variables."""
         start = time.monotonic()
-        mount = f'mount -t proc none {shlex.quote(str(self.root / "proc"))} && exec "$@"'
-        namespace = ["unshare", "--mount", *([] if network else ["--net"])]
-        command = self.command(script, uid, **variables)
-        done = subprocess.run(
-            [*namespace, "sh", "-c", mount, "sh", *command],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = self.command(script, uid, network, **variables)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - start
         self.log.append(f"{seconds:7.1f} s  user {uid:<5} exit {done.returncode}  {script}")
         return done
@@ -85,13 +78,17 @@ class Debian:
         assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def command(self, script: str, uid: int = 0, **variables: str) -> list[str]:
+    def command(
+        self, script: str, uid: int = 0, network: bool = True, **variables: str
+    ) -> list[str]:
         """Return the command that runs a shell script as a user."""
         pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
         path = {"PATH": "/opt/nanoconf/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
         words = [f"{name}={value}" for name, value in (path | pip | variables).items()]
+        mount = f'mount -t proc none {shlex.quote(str(self.root / "proc"))} && exec "$@"'
+        namespace = ["unshare", "--mount", *([] if network else ["--net"]), "sh", "-c", mount, "sh"]
         chroot = ["chroot", f"--userspec={uid}:{uid}", str(self.root)]
-        return [*chroot, "env", "-i", *words, "sh", "-c", script]
+        return [*namespace, *chroot, "env", "-i", *words, "sh", "-c", script]
 
     def stop(self) -> None:
         """End what still runs in it, such as keepers."""

@@ -29,10 +29,13 @@ def cookie(server: WebServer) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(server: WebServer, cookie: str) -> Answer:
+def page(server: WebServer, cookie: str) -> Iterator[Answer]:
+    """A page that stays open."""
     page = server.get(PREFIX, Cookie=cookie)
     assert page.status == 200
-    return page
+    connection = server.connect(page.kernel, prefix=PREFIX.removesuffix("/"), cookie=cookie)
+    yield page
+    connection.close()
 
 
 @pytest.mark.parametrize("text", ["/", "/nanoconf", "/a/b-c_d.e~f@g/%40h/"])
@@ -101,7 +104,7 @@ def test_everything_that_the_page_loads_is_under_the_prefix(server, cookie, page
         assert server.get(address.removeprefix(PREFIX[:-1])).status == 200, address
 
 
-def test_websocket_queue_and_end_of_a_page_are_under_the_prefix(server, cookie, page):
+def test_the_websocket_and_the_queue_are_under_the_prefix(server, cookie, page):
     inside = PREFIX.removesuffix("/")
     for path in ("", inside):
         server.connect(page.kernel, cookie=cookie, prefix=path).close()
