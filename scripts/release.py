@@ -32,19 +32,24 @@ BIN = Path(sys.executable).parent
 NOT_TESTED = "NOT TESTED: --without-tests leaves out `make test`. Rehearse with it, do not publish."
 
 OPEN_SOURCE = {
-    *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "GPL-2.0-only", "ISC"),
-    *("LGPL-2.1", "MIT", "MIT-0", "MIT-CMU", "MPL-2.0", "mpich2", "PSF-2.0", "Zlib"),
+    *("0BSD", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "GPL-2.0-only"),
+    *("ISC", "LGPL-2.1", "MIT", "MIT-0", "MIT-CMU", "MPL-2.0", "mpich2", "PSF-2.0", "Python-2.0"),
+    *("Zlib",),
 }
-"""SPDX identifiers of the licences that a package may have."""
+"""Licences that a package may have: SPDX identifiers, and BSD of any kind."""
 
 NAMES = {
-    "Apache 2.0": "Apache-2.0",
     "License :: OSI Approved :: Apache Software License": "Apache-2.0",
-    "License :: OSI Approved :: BSD License": "BSD-3-Clause",
+    "License :: OSI Approved :: BSD License": "BSD",
+    "License :: OSI Approved :: Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
 }
-"""Names of licences that are not SPDX identifiers, and what they stand for."""
+"""Short names of licences that metadata name otherwise."""
 
-PACKAGES = {"mpich": "mpich2", "namex": "Apache-2.0"}
+PACKAGES = {
+    **dict.fromkeys(("asttokens", "bleach", "keras", "namex", "overrides"), "Apache-2.0"),
+    "mpich": "mpich2",
+    "protobuf": "BSD-3-Clause",
+}
 """Licences of packages whose metadata does not state them, from their licence files."""
 
 
@@ -66,7 +71,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="nanoconf-release-") as folder:
         python = install(version, Path(folder) / "environment")
         predict(python.parent / "nanoconf", version, Path(folder))
-        components = list_packages(python, DIST / f"nanoconf-{version}.cdx.json")
+        components = list_packages(python, version, DIST / f"nanoconf-{version}.cdx.json")
     write_licences(components, DIST / f"nanoconf-{version}-licences.csv")
     write_checksums(DIST)
     report(DIST, time.monotonic() - began)
@@ -152,11 +157,14 @@ def predict(command: Path, version: str, folder: Path) -> None:
 # --- description ----------------------------------------------------------------------------
 
 
-def list_packages(python: Path, path: Path) -> list[dict[str, Any]]:
+def list_packages(python: Path, version: str, path: Path) -> list[dict[str, Any]]:
     """Write the list of packages in an environment; return its entries."""
     about = ("--pyproject", ROOT / "pyproject.toml", "--output-reproducible")
     call(BIN / "cyclonedx-py", "environment", *about, "--output-file", path, python)
-    return json.loads(path.read_text(encoding="utf-8"))["components"]
+    listed = json.loads(path.read_text(encoding="utf-8"))
+    listed["metadata"]["component"]["version"] = version  # which pyproject.toml does not hold
+    path.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+    return listed["components"]
 
 
 def write_licences(components: Iterable[dict[str, Any]], path: Path) -> None:
