@@ -34,6 +34,7 @@ LOCKS = {
         *GROUPS["build"],
     ],
     "simtool": [*PROJECT["dependencies"], *GROUPS["simtool"], *GROUPS["build"]],
+    "uv": GROUPS["install"],
 }
 """Requirements of each file with hashes in requirements/."""
 

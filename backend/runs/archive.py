@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend import __version__
+from backend import RESULTS_VERSION, __version__
 from backend.engines import registry
 from backend.environment import default_folder, user_path
 from backend.files import FULL, check_room, write_json
@@ -40,11 +40,6 @@ __all__ = [
 
 LEFTOVER_SECONDS = 3600.0
 
-RESULTS_VERSION = "0.1.0"
-"""Version since which equal inputs give equal results; a part of `inputs_hash`.
-
-Set it to the version in which a change of an engine changes its results.
-"""
 
 RESUMABLE_ERRORS = ("time-limit", "node-failed", "preempted", "interrupted", "job-lost")
 """Errors that leave a checkpoint on the cluster, from which an identical run can resume."""

@@ -1,4 +1,4 @@
-"""A home of version 0.1.0 opens, and its results are reused and supply training data as before.
+"""A home of version 0.1.0 opens, its runs can be resumed, and it supplies training data as before.
 
 `tests/fixtures/README.md` lists the commands that made it.
 """
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from backend import __version__
+from backend.engines.numba import engine
 from backend.files import read_json, write_json
 from backend.keeper.election import ensure_keeper, follow
 from backend.profiles.density import SlitProfiles
@@ -22,7 +23,7 @@ from backend.runs.run import Run
 from backend.runs.run_state import RunState
 from backend.sampling.result import SimulationResult
 from backend.settings import RunSettings
-from backend.system import SPECIES, SlitSystem
+from backend.system import SPECIES, SlitSystem, canonical_hash
 from nanoconf.cli.main import main
 from nanoconf.surrogate import Surrogate
 from nanoconf.surrogate.lifecycle import collection, registry
@@ -31,6 +32,8 @@ from nanoconf.surrogate.lifecycle.retraining import train_if_due
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 VERSION = "0.1.0"
+ENGINE = "0ec9d63a3594846e1f9d7a4cbcc184ad5f6035066e91c83eca6303ebd69bfb17"
+"""Revision of the engine that wrote the checkpoints."""
 
 CONVERGED, TRIVALENT = "f1c6dc36d5401585299f88444b2f6076", "af8544716f3b0d6417a20b436c1d1d3a"
 NAMED, LAMMPS = "a4fb762cf481e66b56bbc432ba26f50e", "53205c7fc9bd31cea664e726f6a798d1"
@@ -106,8 +109,11 @@ REQUESTS = {
 }
 """System, settings and cache key of all runs that are done."""
 
+STEPS_BEFORE, TALLIES_BEFORE = 22800, 7
+"""Steps and tallies of each replica at the interruption."""
+
 STEPS = 58400
-"""Steps of both replicas of the interrupted run together, at its end."""
+"""Steps of both replicas together, at the end of that run."""
 
 PREDICTED = {
     "positive": (0.4187352418899536, 0.3724382042884827, 0.3618285298347473),
@@ -220,13 +226,41 @@ def test_the_command_line_reuses_a_stored_result(archive, tmp_path, capsys):
     assert len(archive.runs()) == len(STATES)
 
 
-# --- unfinished runs ------------------------------------------------------------------------
+# --- resuming -------------------------------------------------------------------------------
 
 
 def request_now(run: Run) -> Run:
     """Let this version request the run: workers refuse those of another version."""
     write_json(run.folder / "run.json", run.request | {"version": __version__})
     return Run(run.folder)
+
+
+def kind_of(run: Run, engine_of_checkpoint: str) -> str:
+    """Return the fingerprint in the checkpoints of a run: inputs, version and engine."""
+    return canonical_hash(
+        {
+            "system": run.system.to_dict(),
+            "settings": run.settings.to_dict(),
+            "version": VERSION,
+            "engine": engine_of_checkpoint,
+        }
+    )
+
+
+def checkpoints(run: Run) -> list[dict[str, np.ndarray]]:
+    loaded = []
+    for path in sorted(run.checkpoint_folder.iterdir()):
+        with np.load(path) as arrays:
+            loaded.append(dict(arrays))
+    return loaded
+
+
+def test_the_checkpoints_belong_to_the_interrupted_run(archive):
+    run = archive.get(INTERRUPTED)
+    assert run.state == RunState.QUEUED
+    for arrays in checkpoints(run):
+        assert arrays["kind"][0] == kind_of(run, ENGINE)
+        assert (arrays["steps_done"], arrays["tallies_done"]) == (STEPS_BEFORE, TALLIES_BEFORE)
 
 
 def test_unfinished_runs_are_refused_and_can_be_repeated(archive, home):
@@ -242,27 +276,43 @@ def test_unfinished_runs_are_refused_and_can_be_repeated(archive, home):
     assert follow(repeated) == RunState.DONE, repeated.reason
 
 
-def test_the_keeper_completes_a_waiting_run(archive, home):
-    waiting = request_now(archive.get(WAITING))
+def test_the_keeper_completes_the_unfinished_runs(archive, home):
+    interrupted, waiting = (request_now(archive.get(each)) for each in (INTERRUPTED, WAITING))
     ensure_keeper(home)
+    assert follow(interrupted) == RunState.DONE, interrupted.reason
     assert follow(waiting) == RunState.DONE, waiting.reason
+    log = (interrupted.folder / "worker.log").read_text()
+    resumed = log.count(f"resumes from step {STEPS_BEFORE}")
+    assert resumed == interrupted.settings.replicas
+    assert interrupted.result().summary.timings.steps == STEPS
+    assert [attempt["ended"] for attempt in interrupted.attempts()] == ["interrupted", "done"]
+    assert not interrupted.checkpoint_folder.exists()
+    assert_agree(interrupted.result(), archive.get(UNDISTURBED).result(), 4)
     for species in SPECIES:
         profile = waiting.result().profiles.by_species()[species]
         share = 2 if species == "positive" else 1
         assert profile.mean_density == pytest.approx(0.45 / share, rel=1e-3)
 
 
-def test_an_interrupted_run_ignores_the_checkpoints_of_the_earlier_engine(archive):
+def test_the_interrupted_run_resumes_from_its_checkpoints(archive, tmp_path):
+    """If this computer also reproduces the undisturbed run, the results agree bit for bit."""
     run, undisturbed = request_now(archive.get(INTERRUPTED)), archive.get(UNDISTURBED).result()
+    shutil.copytree(run.checkpoint_folder, tmp_path / "checkpoint")
     assert local.start(run.folder, threads=2).wait() == 0
     log = (run.folder / "worker.log").read_text()
     for index in range(run.settings.replicas):
-        assert f"the checkpoint of replica {index} belongs to another run or another" in log
-    assert [attempt["ended"] for attempt in run.attempts()] == ["interrupted", "done"]
-    assert not run.checkpoint_folder.exists()
-    repeated = run.result()
-    assert repeated.summary.timings.steps == STEPS
-    assert_agree(repeated, undisturbed, 4)
+        assert f"replica {index} resumes from step {STEPS_BEFORE}\n" in log
+    assert "starts from the beginning" not in log
+    resumed = run.result()
+    assert resumed.summary.timings.steps == STEPS
+    assert_agree(resumed, undisturbed, 4)
+    again = engine.run(run.system, run.settings, threads=2, checkpoint=tmp_path / "checkpoint")
+    assert resumed.profiles.files() == again.profiles.files()
+    whole = engine.run(run.system, run.settings, threads=2)
+    if whole.profiles.files() == undisturbed.profiles.files():
+        assert resumed.profiles.files() == undisturbed.profiles.files()
+        trajectory = (run.folder / "trajectory.xyz").read_text()
+        assert trajectory == (run.folder.parent / UNDISTURBED / "trajectory.xyz").read_text()
 
 
 # --- training -------------------------------------------------------------------------------

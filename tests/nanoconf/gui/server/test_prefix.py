@@ -116,7 +116,7 @@ def test_the_websocket_and_the_queue_are_under_the_prefix(server, cookie, page):
 
 
 @pytest.mark.parametrize("path", ["/api/contents", f"{PREFIX}api/contents", "/tree", f"//x{ASSET}"])
-def test_what_the_page_does_not_need_is_not_there(server, path):
+def test_what_the_page_does_not_need_is_not_served(server, path):
     assert server.get(path).status == 404
 
 
