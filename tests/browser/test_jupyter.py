@@ -53,7 +53,7 @@ def test_jupyter_opens_the_page_from_its_launcher_and_renders_the_notebook(brows
         page.page.goto(f"{jupyter.url}nanoconf/?h=3.4&token={TOKEN}")
         page.ready()
         predict(page)
-        simulate(page, length="0.002")
+        simulate(page, length="0.01")
         page.tab("Downloads")
         assert page.download("positive_density.csv").startswith("z_nm,density_M,error_M")
         page.page.screenshot(path=PICTURES / "jupyter-page.png")
