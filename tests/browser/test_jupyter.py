@@ -9,7 +9,15 @@ import pytest
 import websocket
 
 from nanoconf.gui.server.tokens import TOKEN as VARIABLE
-from tests.support.browser import PICTURES, Window, cmdline, predict, processes_of, simulate
+from tests.support.browser import (
+    PICTURES,
+    SHORTEST,
+    Window,
+    cmdline,
+    predict,
+    processes_of,
+    simulate,
+)
 from tests.support.jupyter import PREFIX, TOKEN, JupyterLab
 
 
@@ -53,7 +61,7 @@ def test_jupyter_opens_the_page_from_its_launcher_and_renders_the_notebook(brows
         page.page.goto(f"{jupyter.url}nanoconf/?h=3.4&token={TOKEN}")
         page.ready()
         predict(page)
-        simulate(page, length="0.01")
+        simulate(page, SHORTEST)
         page.tab("Downloads")
         assert page.download("positive_density.csv").startswith("z_nm,density_M,error_M")
         page.page.screenshot(path=PICTURES / "jupyter-page.png")
