@@ -109,7 +109,6 @@ def test_the_version_is_defined_in_one_place():
 
     assert "version" in PROJECT["dynamic"]
     assert nanoconf.__version__ == backend.__version__
-    assert "version" not in yaml.safe_load((ROOT / "CITATION.cff").read_text())
 
 
 @pytest.fixture(scope="module")

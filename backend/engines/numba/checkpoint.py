@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from backend import __version__
+from backend import RESULTS_VERSION
 from backend.files import written_whole
 from backend.settings import RunSettings
 from backend.system import SlitSystem, canonical_hash
@@ -83,7 +83,7 @@ class Checkpoints:
             {
                 "system": system.key(),
                 "settings": settings.to_dict(),
-                "version": __version__,
+                "version": RESULTS_VERSION,
                 "engine": ENGINE_REVISION,
             }
         )
