@@ -29,6 +29,10 @@ checkpoint holds different arrays. Otherwise leave it unchanged, so that an upda
 interrupted runs.
 """
 
+REVISION_WITHOUT_SERIES = "0ec9d63a3594846e1f9d7a4cbcc184ad5f6035066e91c83eca6303ebd69bfb17"
+"""The revision before: it did not measure the equilibration. A replica that has begun to sample
+resumes from its checkpoints if the equilibration is as long in both revisions."""
+
 INTERVAL_SECONDS = 10.0
 """Time between checkpoints of a replica unless ``NANOCONF_CHECKPOINT_SECONDS`` is set."""
 
@@ -79,13 +83,16 @@ class Checkpoints:
         log: Callable[[str], None] = lambda line: None,
     ):
         self.folder = folder
-        self._kind = canonical_hash(
-            {
-                "system": system.key(),
-                "settings": settings.to_dict(),
-                "version": RESULTS_VERSION,
-                "engine": ENGINE_REVISION,
-            }
+        self._kind, self._kind_without_series = (
+            canonical_hash(
+                {
+                    "system": system.key(),
+                    "settings": settings.to_dict(),
+                    "version": RESULTS_VERSION,
+                    "engine": revision,
+                }
+            )
+            for revision in (ENGINE_REVISION, REVISION_WITHOUT_SERIES)
         )
         self._log = log
         self._problem = ""
@@ -100,6 +107,8 @@ class Checkpoints:
         try:
             kind, arrays = _read(path)
             if kind == self._kind:
+                return arrays
+            if kind == self._kind_without_series and arrays["tallies_done"] > 0:
                 return arrays
             problem = "belongs to another run or another revision of the engine"
         except UNREADABLE as error:
