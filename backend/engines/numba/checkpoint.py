@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from backend import __version__
+from backend import RESULTS_VERSION
 from backend.files import written_whole
 from backend.settings import RunSettings
 from backend.system import SlitSystem, canonical_hash
@@ -28,6 +28,10 @@ Replace it with any other text when equal inputs give different numbers than bef
 checkpoint holds different arrays. Otherwise leave it unchanged, so that an update does not restart
 interrupted runs.
 """
+
+REVISION_WITHOUT_SERIES = "0ec9d63a3594846e1f9d7a4cbcc184ad5f6035066e91c83eca6303ebd69bfb17"
+"""The revision before: it did not measure the equilibration. A replica that has begun to sample
+resumes from its checkpoints if the equilibration is as long in both revisions."""
 
 INTERVAL_SECONDS = 10.0
 """Time between checkpoints of a replica unless ``NANOCONF_CHECKPOINT_SECONDS`` is set."""
@@ -79,13 +83,16 @@ class Checkpoints:
         log: Callable[[str], None] = lambda line: None,
     ):
         self.folder = folder
-        self._kind = canonical_hash(
-            {
-                "system": system.key(),
-                "settings": settings.to_dict(),
-                "version": __version__,
-                "engine": ENGINE_REVISION,
-            }
+        self._kind, self._kind_without_series = (
+            canonical_hash(
+                {
+                    "system": system.key(),
+                    "settings": settings.to_dict(),
+                    "version": RESULTS_VERSION,
+                    "engine": revision,
+                }
+            )
+            for revision in (ENGINE_REVISION, REVISION_WITHOUT_SERIES)
         )
         self._log = log
         self._problem = ""
@@ -100,6 +107,8 @@ class Checkpoints:
         try:
             kind, arrays = _read(path)
             if kind == self._kind:
+                return arrays
+            if kind == self._kind_without_series and arrays["tallies_done"] > 0:
                 return arrays
             problem = "belongs to another run or another revision of the engine"
         except UNREADABLE as error:

@@ -162,7 +162,7 @@ def test_a_hub_can_be_checked_and_listed_and_needs_no_login(hub, tmp_path, monke
 # --- what submit prints ---------------------------------------------------------------------
 
 
-def test_the_output_of_submit_is_understood():
+def test_the_output_of_submit_is_parsed():
     table = """\
     RunName      ID  Instance  Status   Location
     nanoconf1f   12         1  Running  standby@brown
