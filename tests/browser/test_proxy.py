@@ -34,6 +34,7 @@ def window_for(browser: Browser, proxy: Proxy) -> Window:
     return Window(browser, proxy, ignore_https_errors=True)
 
 
+@pytest.mark.long
 def test_the_page_works_under_a_path_with_tls(browser, proxy):
     window = window_for(browser, proxy)
     page = window.page
