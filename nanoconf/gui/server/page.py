@@ -12,7 +12,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import HTTPError, authenticated
 from voila.tornado.handler import TornadoVoilaHandler
 
-from nanoconf.gui.server.places import POLL_SECONDS, RESERVED_SECONDS
+from nanoconf.gui.server.places import FORGOTTEN_SECONDS, POLL_SECONDS
 from nanoconf.gui.server.plain import PlainErrors, answer_page, set_policy
 from nanoconf.gui.server.teacher import QUERY, ask
 from nanoconf.gui.services.visitor import NOBODY, Role
@@ -72,10 +72,11 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
             ask(self)
             return
         kernels: Any = self.kernel_manager
-        if not kernels.places.enter(self.get_cookie(TICKET)):
-            self._show_queue()
+        ticket = self.get_cookie(TICKET)
+        if not kernels.places.enter(ticket):
+            self._show_queue(ticket)
             return
-        if self.get_cookie(TICKET):
+        if ticket:
             self.clear_cookie(TICKET, path=self.base_url)
         self.nonce = secrets.token_urlsafe(16)
         set_policy(self, self.settings["page_policy"], self.nonce)
@@ -95,10 +96,12 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
         else:
             await page
 
-    def _show_queue(self) -> None:
-        ticket = secrets.token_urlsafe(16)
-        kernels: Any = self.kernel_manager
-        ahead = kernels.places.ask(ticket) or 0
+    def _show_queue(self, ticket: str | None) -> None:
+        """Show the position of the page, which it had before if it claims its place too late."""
+        places = self.kernel_manager.places
+        if ticket is None or not places.is_waiting(ticket):
+            ticket = secrets.token_urlsafe(16)
+        ahead = places.ask(ticket) or 0
         self.set_status(503)
         self.set_header("Retry-After", str(POLL_SECONDS))
         answer_page(self, "queue.html", ticket=ticket, ahead=ahead, poll_seconds=POLL_SECONDS)
@@ -139,7 +142,7 @@ class QueueHandler(PlainErrors, JupyterHandler):
                 TICKET,
                 ticket,
                 path=self.base_url,
-                max_age=RESERVED_SECONDS,
+                max_age=int(FORGOTTEN_SECONDS),
                 httponly=True,
                 samesite="Lax",
             )
