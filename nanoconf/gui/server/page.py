@@ -26,8 +26,8 @@ document.body.replaceChildren("The page could not be loaded: its process ended. 
 
 SCRIPT = re.compile(r"<script\b")
 
-KERNEL_DIED = "Kernel died"
-"""Beginning of jupyter_client's error when a kernel dies before it answers."""
+KERNEL_DIED = ("Kernel died", "Kernel didn't respond")
+"""Beginnings of jupyter_client's errors when a kernel dies before it answers, or never answers."""
 
 
 def report_unless_kernel_died(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -38,6 +38,15 @@ def report_unless_kernel_died(loop: asyncio.AbstractEventLoop, context: dict[str
     error = context.get("exception")
     if not (isinstance(error, RuntimeError) and str(error).startswith(KERNEL_DIED)):
         loop.default_exception_handler(context)
+
+
+async def end(task: asyncio.Future[None]) -> None:
+    """Cancel a task, and wait until it has ended, in whatever way."""
+    while not task.done():
+        task.cancel()  # more than once: `asyncio.wait_for` ignores it when its result has just come
+        await asyncio.wait({task}, timeout=0.1)
+    if not task.cancelled():
+        task.exception()  # otherwise asyncio logs it
 
 
 def without_token(address: str) -> str:
@@ -90,11 +99,11 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
         death = asyncio.ensure_future(self.died.wait())
         await asyncio.wait({page, death}, return_when=asyncio.FIRST_COMPLETED)
         death.cancel()
-        if not page.done():
-            page.cancel()
-            self.write(DIED)
-        else:
+        if page.done():
             await page
+        else:
+            await end(page)
+            self.write(DIED)
 
     def _show_queue(self, ticket: str | None) -> None:
         """Show the position of the page, which it had before if it claims its place too late."""
