@@ -65,9 +65,11 @@ class Load(Protocol):
     """
 
     kernel_id: str
-    gone: bool
     died: asyncio.Event
     visitor: Visitor
+
+    @property
+    def gone(self) -> bool: ...
 
 
 def memory() -> float:

@@ -61,7 +61,6 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
     """Voila's page, if there is a place for it."""
 
     kernel_id = ""
-    gone = False
     visitor = NOBODY
 
     def initialize(self, **options: Any) -> None:
@@ -129,10 +128,14 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
         """Return True if a kernel started in advance will do: it is not tied to a visitor."""
         return self.visitor == NOBODY and super().should_use_rendered_notebook(*arguments)
 
-    def on_connection_close(self) -> None:
-        """Note that nobody is waiting for the page; its kernel ends after it has run the cell."""
-        super().on_connection_close()
-        self.gone = True
+    @property
+    def gone(self) -> bool:
+        """True if nobody is waiting for the page; its kernel ends after it has run the cell.
+
+        Tornado calls `on_connection_close` only if the connection was open when it started `get`.
+        """
+        stream = self.request.connection.stream
+        return stream is None or stream.closed()
 
 
 class QueueHandler(PlainErrors, JupyterHandler):

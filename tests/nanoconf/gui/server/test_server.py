@@ -14,7 +14,7 @@ import websocket
 
 from nanoconf.gui.serve import PROTECTED
 from tests.support.browser import ROOT, cmdline
-from tests.support.homes import kill, until
+from tests.support.homes import PATIENCE, kill, until
 from tests.support.web import ASSET, Answer, WebServer, closed_with, frame, received
 
 PLACES = 2
@@ -301,16 +301,17 @@ def test_abandoned_page_loads_leave_no_kernel(server):
     with server.asking("/", Cookie=reserve(server, "slow")):
         until(lambda: len(server.kernels) > 1, "a kernel to start")
     until(lambda: len(server.kernels) == 1, "the kernel of a page given up to end")
-    with server.asking("/", Cookie=reserve(server, "fast")):
-        pass  # before a kernel is started
+    for number in range(20):  # one kernel that is left would keep the place for 45 s
+        with server.asking("/", Cookie=reserve(server, f"fast{number}", patience=30)):
+            pass  # before a kernel is started
     reserve(server, "last")
     until(lambda: len(server.kernels) == 1, "no kernel to be left")
 
 
-def reserve(server: WebServer, ticket: str) -> str:
+def reserve(server: WebServer, ticket: str, patience: float = PATIENCE) -> str:
     """Wait in the queue for a place; return its cookie."""
     path = f"/queue?ticket={ticket}"
-    until(lambda: server.get(path).body == '{"ahead": null}', "a free place")
+    until(lambda: server.get(path).body == '{"ahead": null}', "a free place", patience)
     return f"nanoconf-place={ticket}"
 
 
