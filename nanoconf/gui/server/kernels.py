@@ -56,8 +56,6 @@ class Load(Protocol):
     ----------
     kernel_id : str
         Its kernel; empty until one is started.
-    gone : bool
-        True once the browser has closed the connection.
     died : asyncio.Event
         To be set when the kernel has died.
     visitor : Visitor
@@ -69,7 +67,8 @@ class Load(Protocol):
     visitor: Visitor
 
     @property
-    def gone(self) -> bool: ...
+    def gone(self) -> bool:
+        """True once the browser has closed the connection."""
 
 
 def memory() -> float:
@@ -211,15 +210,18 @@ class PageKernels(AsyncMappingKernelManager):
             self._deadlines.pop(kernel_id, None)
 
     async def _prepare_end(self, kernel_id: str, now: bool) -> None:
-        """Wait while a kernel is started again: jupyter_client cannot end it in the meantime."""
+        """Wait while a kernel is started again; jupyter_client cannot end it in the meantime.
+
+        One that is to end now is killed here, because jupyter_client would interrupt it first, and
+        it would print a traceback if it is still starting.
+        """
         if kernel_id not in self:
             return
-        kernel = self.get_kernel(kernel_id)
+        kernel: Any = self.get_kernel(kernel_id)
         latest = time.monotonic() + RESTART_SECONDS
         while not kernel.ready.done() and time.monotonic() < latest:
             await asyncio.wait({asyncio.wrap_future(kernel.ready)}, timeout=RESTART_SECONDS)
         if now and kernel.has_kernel:
-            # jupyter_client would interrupt it first: while it starts, it would print a traceback.
             kernel.stop_restarter()
             with suppress(OSError):
                 await kernel.signal_kernel(signal.SIGKILL)
