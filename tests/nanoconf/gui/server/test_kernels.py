@@ -1,11 +1,20 @@
-"""Default number of open pages."""
+"""Kernels of pages: their default number, and what is logged of their death."""
 
 from __future__ import annotations
 
+import logging
+
 import pytest
+from nbclient.exceptions import DeadKernelError
 
 from nanoconf.gui.server import kernels
-from nanoconf.gui.server.kernels import MAX_PAGES, PAGE_BYTES, default_pages, memory
+from nanoconf.gui.server.kernels import (
+    MAX_PAGES,
+    PAGE_BYTES,
+    PageKernels,
+    default_pages,
+    memory,
+)
 
 
 def test_half_of_the_memory_is_for_pages(monkeypatch):
@@ -33,3 +42,14 @@ def test_the_variable_sets_the_number_of_pages(monkeypatch):
         monkeypatch.setenv(MAX_PAGES, text)
         with pytest.raises(ValueError, match=r"NANOCONF_MAX_PAGES=.* must be a whole number"):
             default_pages()
+
+
+@pytest.mark.parametrize(("error", "lines"), [(DeadKernelError("Kernel died"), 0), (OSError(), 1)])
+def test_the_traceback_of_a_page_whose_kernel_died_is_not_logged(caplog, error, lines):
+    log = logging.getLogger("test of a server")
+    PageKernels(log=log)
+    try:
+        raise error
+    except type(error):
+        log.exception("Error at server while executing cell")
+    assert len(caplog.records) == lines
