@@ -116,14 +116,14 @@ def test_a_missing_module_is_reported_before_a_run_starts(toy_everywhere, home, 
 
 def test_settings_accept_registered_engines_only(toy):
     assert RunSettings.from_dict(toy.to_dict()) == toy
-    with pytest.raises(InvalidInput, match="must be one of numba, lammps, toy"):
+    with pytest.raises(InvalidInput, match="must be one of numba, lammps, cuda, toy"):
         replace(toy, engine="gromacs")
     with pytest.raises(InvalidInput, match="The toy engine supports only periodic"):
         replace(toy, electrostatics="sheets")
 
 
 def test_settings_refuse_an_engine_that_is_not_registered():
-    with pytest.raises(InvalidInput, match=r"must be one of numba, lammps$"):
+    with pytest.raises(InvalidInput, match=r"must be one of numba, lammps, cuda$"):
         RunSettings(engine="toy")
 
 
