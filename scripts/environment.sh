@@ -72,11 +72,25 @@ if [ "$(version_of "$folder/bin/python")" != "$(version_of "$python")" ] ||
     "$python" -m venv --clear "$folder"
 fi
 
-log "Installing the $(grep -c '==' "$packages") packages of $packages into $folder with $("$folder/bin/python" --version); the first time takes some minutes ..."
+log "Installing the $(grep -c '==' "$packages") packages of $packages into $folder with $("$folder/bin/python" --version); the first time takes a minute or more ..."
 pip() { "$folder/bin/python" -m pip --disable-pip-version-check "$@"; }
-# Compiling bytecode afterwards, on all cores and without the packages' tests, is twice as fast.
-pip install --require-hashes --only-binary :all: --no-compile -r "$packages"
-"$folder/bin/python" -W ignore -m compileall -qq -j 0 -x '/tests?/' "$folder/lib" || true
+
+# Install the packages with uv, which is several times faster than pip and shares files between the environments.
+install_with_uv() {
+    pip install --quiet --require-hashes --only-binary :all: -r requirements/uv.txt &&
+        "$folder/bin/uv" pip install --quiet --no-config --python "$folder/bin/python" --compile-bytecode \
+            --require-hashes --only-binary :all: -r "$packages"
+}
+
+# pip knows the package indexes of its own configuration, which uv does not read.
+install_with_pip() {
+    log "Installing with pip instead ..."
+    # Compiling bytecode afterwards, on all cores and without the packages' tests, is twice as fast.
+    pip install --require-hashes --only-binary :all: --no-compile -r "$packages"
+    "$folder/bin/python" -W ignore -m compileall -qq -j 0 -x '/tests?/' "$folder/lib" || true
+}
+
+install_with_uv || install_with_pip
 pip install --quiet --no-deps --no-build-isolation --editable .
 if [ "$name" = run ]; then
     "$folder/bin/nanoconf" warm-up || log "Could not compile the engine in advance; the first run will try again."

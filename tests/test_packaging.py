@@ -33,7 +33,9 @@ LOCKS = {
         *GROUPS["jupyter"],
         *GROUPS["build"],
     ],
+    "cuda": [*PROJECT["dependencies"], *EXTRAS["cuda"], *GROUPS["build"]],
     "simtool": [*PROJECT["dependencies"], *GROUPS["simtool"], *GROUPS["build"]],
+    "uv": GROUPS["install"],
 }
 """Requirements of each file with hashes in requirements/."""
 
@@ -74,7 +76,7 @@ def test_every_locked_package_has_hashes(name):
     assert [package for package, (_, hashes) in locked(name).items() if not hashes] == []
 
 
-@pytest.mark.parametrize("name", ["dev", "mcp", "jupyter", "simtool", "conda"])
+@pytest.mark.parametrize("name", ["dev", "mcp", "cuda", "jupyter", "simtool", "conda"])
 def test_all_locks_hold_the_same_version_of_a_package(name):
     run, found = versions("run"), versions(name)
     assert {
@@ -108,7 +110,6 @@ def test_the_version_is_defined_in_one_place():
 
     assert "version" in PROJECT["dynamic"]
     assert nanoconf.__version__ == backend.__version__
-    assert "version" not in yaml.safe_load((ROOT / "CITATION.cff").read_text())
 
 
 @pytest.fixture(scope="module")

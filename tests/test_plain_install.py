@@ -175,7 +175,7 @@ def test_paths_that_are_not_ascii_work_in_the_c_locale(run, folder):
     assert done.stderr.endswith("must be valid UTF-8 text: set PYTHONUTF8=1\n")
 
 
-def test_without_a_network_and_a_writable_home_folder_a_prediction_works(run, folder):
+def test_a_prediction_works_without_a_network_or_a_writable_home_folder(run, folder):
     (folder / "locked").mkdir(mode=0o500)
     locked = {"HOME": str(folder / "locked"), "NANOCONF_HOME": None}
     namespace = ("unshare", "--user", "--net") if os.geteuid() else ("unshare", "--net")

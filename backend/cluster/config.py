@@ -54,10 +54,6 @@ class Cluster:
         Name of the entry.
     host : str
         Its login node: a host name, or an alias from ``~/.ssh/config``; empty with `submit`.
-    submit : bool
-        True if it is reached through a hub's command ``submit`` instead of SSH.
-    venue : str
-        Destination of jobs of ``submit``; empty to let it choose.
     port : int
         SSH port; 0 means the port in ``~/.ssh/config``, or 22.
     user, key_file, known_hosts, jump_host : str
@@ -90,12 +86,14 @@ class Cluster:
         True if all users of a shared server may use it, within these limits:
     max_runs, max_cores, max_minutes : int
         Maximum number of simultaneous runs, and of cores and minutes per run; 0 means no limit.
+    submit : bool
+        True if it is reached through a hub's command ``submit`` instead of SSH.
+    venue : str
+        Destination of jobs of ``submit``; empty to let it choose.
     """
 
     name: str
     host: str = ""
-    submit: bool = False
-    venue: str = ""
     port: int = 0
     user: str = ""
     key_file: str = ""
@@ -118,6 +116,8 @@ class Cluster:
     max_runs: int = 0
     max_cores: int = 0
     max_minutes: int = 0
+    submit: bool = False
+    venue: str = ""
 
     @classmethod
     def from_dict(cls, name: str, values: dict[str, Any]) -> Cluster:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend import __version__
+from backend import RESULTS_VERSION, __version__
 from backend.engines import registry
 from backend.environment import default_folder, user_path
 from backend.files import FULL, check_room, write_json
@@ -108,15 +108,15 @@ def default_home() -> Path:
     return default_folder("data", "NANOCONF_HOME")
 
 
-def inputs_hash(system: SlitSystem, settings: RunSettings, version: str = __version__) -> str:
-    """Return a hash of inputs, engine and version; requests with equal hashes share a result."""
+def inputs_hash(system: SlitSystem, settings: RunSettings) -> str:
+    """Return a hash of inputs and engine; requests with equal hashes share a result."""
     from backend.system import canonical_hash
 
     return canonical_hash(
         {
             "system": _canonical(system.key()),
             "settings": _canonical(settings.to_dict()),
-            "version": version,
+            "version": RESULTS_VERSION,
         }
     )
 
@@ -489,7 +489,7 @@ def _follows_smaller_ion(run: Run) -> bool:
     """Return True if the time step of a run was based on the smaller ion, according to its key."""
     if run.system.diameter_ratio == 1:
         return True
-    return run.inputs_hash == inputs_hash(run.system, run.settings, run.version)
+    return run.inputs_hash == inputs_hash(run.system, run.settings)
 
 
 def _answers(run: Run) -> bool:
@@ -497,4 +497,6 @@ def _answers(run: Run) -> bool:
     state = run.state
     if state == RunState.DONE:
         return not run.finish_requested and run.has_intact_result()
+    if run.version != __version__:  # workers refuse it
+        return False
     return state not in (RunState.FAILED, RunState.CANCELLED) and not run.cancel_requested

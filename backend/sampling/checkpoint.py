@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from backend import __version__
+from backend import RESULTS_VERSION
 from backend.files import written_whole
 from backend.settings import RunSettings
 from backend.system import SlitSystem, canonical_hash
@@ -84,7 +84,7 @@ class Checkpoints:
             {
                 "system": system.key(),
                 "settings": settings.to_dict(),
-                "version": __version__,
+                "version": RESULTS_VERSION,
                 "engine": self.revision,
             }
         )

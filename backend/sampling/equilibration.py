@@ -23,10 +23,10 @@ SLOW = ("dipole", "middle", "contact")
 """Series whose relaxation times are measured."""
 
 MEASURED_TIMES = 40.0
-"""Least length of the equilibration, in relaxation times measured in it.
+"""Minimum length of the equilibration, in relaxation times measured in it.
 
-A time measured in so short a series may be four times too small (docs/engine.md), so 40 measured
-times are at least ten actual ones."""
+A time measured in so short a series may be too small by a factor of four (docs/engine.md), so 40
+measured times are at least ten actual ones."""
 
 GROWTH = 1.5
 """Ratio of successive lengths."""

@@ -47,7 +47,7 @@ class Equilibration:
         Relaxation times measured in it (τ), of the dipole Σ z_i Z_i and of the numbers of ions in
         the middle and in contact with the walls.
     lengths : float
-        Its length in relaxation times of the slowest.
+        Its length in units of the longest relaxation time.
     """
 
     duration_tau: float

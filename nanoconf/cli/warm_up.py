@@ -8,7 +8,7 @@ NAME, HELP = "warm-up", "compile the simulation engine before the first run"
 
 DESCRIPTION = """\
 Compile the simulation engine, which otherwise delays the first run by about half a minute. If the
-folder of the installation can be written, the compiled engine is for all of its users."""
+installation folder is writable, the compiled engine is for all of its users."""
 
 EXAMPLES = """\
 examples:

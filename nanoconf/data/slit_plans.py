@@ -1,8 +1,8 @@
-"""Plans of the data of every slit: ``python -m nanoconf.data.slit_plans``.
+"""Plans of data for slits of all kinds: ``python -m nanoconf.data.slit_plans``.
 
-Each plan draws from the domain of `RANGES`, of which `SHARES` fixes one input at one value each.
-Every pair of valencies has its own scrambled Sobol sequence and a sixth of the systems, so the
-beginning of a plan is spread over the domain as evenly as the whole. Systems outside the limits
+Each plan draws from the domain of `RANGES`; `SHARES` gives the fractions of systems with one input
+fixed. Every pair of valencies has its own scrambled Sobol sequence and a sixth of the systems, so
+the beginning of a plan is spread over the domain as evenly as the whole. Systems outside the limits
 `MAXIMUM_COUPLING` and `MAXIMUM_PACKING`, or refused by `SlitSystem`, are skipped. No plan sets the
 number of ions: the box is the default one, which is large enough for every system.
 """
@@ -155,7 +155,7 @@ def _within(system: SlitSystem) -> bool:
 def time_step(system: SlitSystem) -> float:
     """Return the time step of a run (τ of the smaller ion): shorter at strongly charged walls.
 
-    A charged wall presses its counterions against itself, which the default time step does not
+    A charged wall attracts its counterions strongly, which the default time step does not
     resolve well (docs/trust.md).
     """
     charges_per_area = abs(system.surface_charge_density) * 1e-18 / constants.e

@@ -96,7 +96,7 @@ def _densities() -> dict[str, Output]:
 
 PROFILES = {
     "charge_density": ("density", "net charge density z₊ρ₊ + z₋ρ₋", "e·M"),
-    "integrated_charge": ("integrated", "charge from the left wall, included, to z", "C/m²"),
+    "integrated_charge": ("integrated", "charge between the left wall (included) and z", "C/m²"),
     "potential": ("potential", "mean potential relative to the midplane", "mV"),
 }
 """Outputs that are profiles of charge: attribute of `ChargeProfile`, description, unit."""

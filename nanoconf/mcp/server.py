@@ -69,7 +69,7 @@ class Tools:
     Parameters
     ----------
     caller : Caller
-        Whose runs they submit.
+        Owner of the runs that they submit.
     """
 
     def __init__(self, caller: Caller):

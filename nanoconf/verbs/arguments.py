@@ -114,7 +114,7 @@ def of_input(each: Input) -> Argument:
 
 
 def _percent(value: Any) -> Any:
-    """Return a fraction for a number of percent; anything else is left to the parser."""
+    """Convert a percentage to a fraction; anything else is left to the parser."""
     if isinstance(value, str):
         return value if value.endswith("%") or not value else f"{value}%"
     return value / 100 if isinstance(value, int | float) and not isinstance(value, bool) else value

@@ -1,4 +1,4 @@
-"""All verbs. One entry adds a tool to the MCP server and an address to the page's server."""
+"""All verbs. One entry adds a tool to the MCP server and an endpoint to the page's server."""
 
 from __future__ import annotations
 

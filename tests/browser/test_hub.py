@@ -6,12 +6,14 @@ The hub is a stand-in: see `tests.support.standin_hub`.
 from __future__ import annotations
 
 import http.client
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from nanoconf.gui.tabs.registry import POSITIVE
-from tests.support.browser import SHORT, Window, predict, simulate
+from tests.support.browser import SHORTEST, Window, predict, simulate
 from tests.support.standin_hub import HubStandIn, installed
 
 
@@ -37,40 +39,49 @@ def opened(browser, hub: HubStandIn) -> Window:
     return window.open()
 
 
-def test_the_tool_serves_the_page_behind_the_proxy_of_the_hub(browser, tmp_path, monkeypatch):
+@pytest.fixture
+def hub(tmp_path, monkeypatch) -> Iterator[HubStandIn]:
+    """A hub with the tool; the test starts it."""
     monkeypatch.setenv("NANOCONF_CORES", "1")
-    tool = installed(tmp_path / "tool")
-    hub = HubStandIn(tmp_path, tool)
-    before = contents(tool)
+    hub = HubStandIn(tmp_path, installed(tmp_path / "tool"))
+    yield hub
+    hub.stop()
+
+
+def test_the_tool_serves_the_page_behind_the_proxy_of_the_hub(browser, hub, tmp_path):
+    before = contents(tmp_path / "tool")
     hub.start()
-    try:
-        assert f"https://proxy.nanohub.org/weber/{hub.number}/" in hub.output
-        entry = hub.cookie[1]
-        assert status(hub, f"1%3A00%2C{entry}") == 200  # one entry for each session of the user
-        for wrong in ("", "0%3A00", entry[:-1], f"{entry}0"):
-            assert status(hub, wrong) == 302, wrong  # to the form for the token
+    assert f"https://proxy.nanohub.org/weber/{hub.number}/" in hub.output
+    entry = hub.cookie[1]
+    assert status(hub, f"1%3A00%2C{entry}") == 200  # one entry for each session of the user
+    for wrong in ("", "0%3A00", entry[:-1], f"{entry}0"):
+        assert status(hub, wrong) == 302, wrong  # to the form for the token
 
-        window = opened(browser, hub)
-        predict(window)
-        simulate(window)
-        window.tab("Downloads")
-        assert window.download("positive_density.csv").startswith("z_nm,density_M,error_M")
-        window.tab(POSITIVE)
-        window.picture("hub")
-        window.reload().wait_for_status("Stored result")  # the page is resumed
-        expect(window.field("Simulation length (ns)")).to_have_value(SHORT)
-        window.close()
-        assert window.trouble == []
-        assert contents(tool) == before  # an installed tool is read-only
-    finally:
-        hub.stop()
+    window = opened(browser, hub)
+    predict(window)
+    simulate(window, SHORTEST)
+    window.tab("Downloads")
+    assert window.download("positive_density.csv").startswith("z_nm,density_M,error_M")
+    window.tab(POSITIVE)
+    window.picture("hub")
+    window.close()
+    assert window.trouble == []
+    assert contents(tmp_path / "tool") == before  # an installed tool is read-only
 
-    hub.start()  # the runs are kept from session to session
-    try:
-        window = opened(browser, hub)
-        window.tab("Runs")
-        expect(window.page.get_by_role("row").filter(has_text="done")).to_have_count(1)
-        window.close()
-        assert window.trouble == []
-    finally:
-        hub.stop()
+
+@pytest.mark.long
+def test_the_page_is_resumed_and_runs_are_kept_from_session_to_session(browser, hub):
+    hub.start()
+    window = opened(browser, hub)
+    simulate(window, SHORTEST)
+    window.reload().wait_for_status("Stored result")
+    expect(window.field("Simulation length (ns)")).to_have_value(SHORTEST)
+    window.close()
+    hub.stop()
+
+    hub.start()
+    later = opened(browser, hub)
+    later.tab("Runs")
+    expect(later.page.get_by_role("row").filter(has_text="done")).to_have_count(1)
+    later.close()
+    assert window.trouble + later.trouble == []

@@ -9,11 +9,21 @@ import pytest
 import websocket
 
 from nanoconf.gui.server.tokens import TOKEN as VARIABLE
-from tests.support.browser import PICTURES, Window, cmdline, predict, processes_of, simulate
+from tests.support.browser import (
+    PICTURES,
+    SHORTEST,
+    Window,
+    cmdline,
+    predict,
+    processes_of,
+    simulate,
+)
 from tests.support.jupyter import PREFIX, TOKEN, JupyterLab
 
+NO_KERNEL = "00000000-0000-0000-0000-000000000000"
 
-def only_jupyter_reaches_the_page(jupyter: JupyterLab) -> None:
+
+def only_jupyter_reaches_the_page(jupyter: JupyterLab, window: Window) -> None:
     """Assert that the page's own port asks for a token, and that Jupyter compares the origin."""
     (page,) = [each for each in processes_of(jupyter.home) if "nanoconf app" in cmdline(each)]
     port = re.search(r"--port=(\d+)", cmdline(page))[1]
@@ -25,12 +35,13 @@ def only_jupyter_reaches_the_page(jupyter: JupyterLab) -> None:
     )
     connection.close()
     assert page.environ()[VARIABLE] not in cmdline(page)
+    # Jupyter compares the origin if a cookie and not a token says who asks, as on other sites.
+    cookies = "; ".join(f"{each['name']}={each['value']}" for each in window.context.cookies())
+    address = f"{jupyter.url.replace('http', 'ws', 1)}nanoconf/api/kernels/{NO_KERNEL}/channels"
+    own = f"http://localhost:{jupyter.port}"
+    websocket.create_connection(address, origin=own, cookie=cookies).close()
     with pytest.raises(websocket.WebSocketBadStatusException) as refused:
-        websocket.create_connection(
-            f"ws://localhost:{jupyter.port}{PREFIX}nanoconf/api/kernels/"
-            f"00000000-0000-0000-0000-000000000000/channels?token={TOKEN}",
-            origin="http://evil.example.org",
-        )
+        websocket.create_connection(address, origin="http://evil.example.org", cookie=cookies)
     assert refused.value.status_code == 403
 
 
@@ -53,11 +64,11 @@ def test_jupyter_opens_the_page_from_its_launcher_and_renders_the_notebook(brows
         page.page.goto(f"{jupyter.url}nanoconf/?h=3.4&token={TOKEN}")
         page.ready()
         predict(page)
-        simulate(page, length="0.002")
+        simulate(page, SHORTEST)
         page.tab("Downloads")
         assert page.download("positive_density.csv").startswith("z_nm,density_M,error_M")
         page.page.screenshot(path=PICTURES / "jupyter-page.png")
-        only_jupyter_reaches_the_page(jupyter)
+        only_jupyter_reaches_the_page(jupyter, page)
 
         notebook = Window(browser, jupyter)
         notebook.page.goto(f"{jupyter.url}voila/render/app.ipynb?token={TOKEN}")

@@ -57,6 +57,7 @@ def sized(browser, server):
         assert window.trouble == []
 
 
+@pytest.mark.long
 @pytest.mark.submits_runs
 def test_the_buttons_stay_in_view_during_a_run(server, window):
     server.start()

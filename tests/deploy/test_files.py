@@ -27,7 +27,7 @@ def commands(text: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("name", ["nginx.conf", "Caddyfile", "nanoconf.service"])
-def test_every_command_is_understood(name):
+def test_every_command_in_a_file_is_valid(name):
     found = commands((DEPLOY / name).read_text(encoding="utf-8"))
     assert found
     for options in found:

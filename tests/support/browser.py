@@ -53,6 +53,9 @@ DEFAULTS = {
 SHORT = "0.02"
 """Length of a short simulation (ns)."""
 
+SHORTEST = "0.01"
+"""Length of the shortest simulation that the page accepts (ns)."""
+
 
 def chromium(playwright: Playwright) -> str | None:
     """Return the path of a Chromium on this machine; None if there is none."""

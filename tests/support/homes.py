@@ -49,7 +49,7 @@ PATIENCE = 600.0
 
 
 def until(condition: Callable[[], object], what: str = "", patience: float = PATIENCE) -> None:
-    """Wait until a condition holds; checking it takes at most a fifth of a core."""
+    """Wait until a condition holds, with pauses that leave the processor to what is awaited."""
     deadline = time.monotonic() + patience
     while True:
         start = time.monotonic()
@@ -57,7 +57,7 @@ def until(condition: Callable[[], object], what: str = "", patience: float = PAT
             return
         now = time.monotonic()
         assert now < deadline, f"waited {patience:g} s in vain: {what or condition}"
-        time.sleep(max(0.02, 4 * (now - start)))
+        time.sleep(min(max(0.02, 4 * (now - start)), 0.1))
 
 
 def processes(of: Path, module: str = "backend.") -> list[psutil.Process]:

@@ -27,6 +27,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +117,10 @@ def submit(words: list[str]) -> int:
         return refuse(f"Run name {asked.runName} is restricted to alphanumeric characters")
     if asked.nCpus > CORES:
         return refuse(f"{asked.nCpus} processors are not available at {asked.venue}")
-    number = 1 + max([0, *(int(p.name) for p in ROOT.glob("[0-9]*"))])
+    number = next_number()
     record = Record(number)
     scratch = record.folder / "scratch"
-    scratch.mkdir(parents=True)
+    scratch.mkdir()
     for name in asked.inputfile:
         if not Path(name).is_file():
             return refuse(f"Input file {name} not found")
@@ -131,6 +132,15 @@ def submit(words: list[str]) -> int:
     print(f"Run {number} registered {asked.runName}.")
     print(f"Check run status with the command: submit --status {number}")
     return 0
+
+
+def next_number() -> int:
+    """Reserve a number, also from other commands at the same time."""
+    while True:
+        number = 1 + max([0, *(int(p.name) for p in ROOT.glob("[0-9]*"))])
+        with suppress(FileExistsError):
+            (ROOT / str(number)).mkdir()
+            return number
 
 
 def refuse(line: str) -> int:

@@ -1,6 +1,6 @@
 """Clients of a cluster's agent: all that the dispatcher knows about how a cluster is reached.
 
-An agent answers the requests of `backend.cluster.node.agent`. Another way to reach clusters is
+An agent answers the requests of `backend.cluster.node.agent`. Another way to reach clusters needs
 another client, and one line in `client_of`.
 """
 

@@ -3,7 +3,7 @@
 There is no login node to talk to: the agent of these clusters (`agent`) is part of the keeper. It
 packs a job (`parcel`), passes it to ``submit`` (`command`, `job_folder`), follows it and unpacks
 what comes back (`returned`). `venue` is the program that runs there; its reports on the runs come
-home in the standard output of the job (`reports`).
+back in the standard output of the job (`reports`).
 
 The interface of ``submit`` is taken from
 

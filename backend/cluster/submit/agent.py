@@ -31,11 +31,11 @@ ANSWER_SECONDS = 20.0
 """Time to wait for ``submit`` to accept a job before other runs are looked after (s)."""
 
 AGAIN_SECONDS = 20.0
-"""Shortest interval between two starts of ``submit --attach`` for a run, and between two questions
-about a run of which nothing is known (s)."""
+"""Shortest interval between two starts of ``submit --attach`` for a run, and between two queries
+for a run whose status is unknown (s)."""
 
 FILES_SECONDS = 10.0
-"""Time in which files may still come home after a run has ended (s)."""
+"""Time in which files may still arrive after a run has ended (s)."""
 
 PIECE_BYTES, LINE_BYTES = 8_000_000, 300
 

@@ -13,7 +13,7 @@ from backend.cluster.problems import ClusterProblem
 from backend.untrusted import one_line
 
 ANSWER_SECONDS = 45.0
-"""Timeout of a question to ``submit`` (s)."""
+"""Timeout of a query to ``submit`` (s)."""
 
 TAIL_LINES = 200
 """Lines of a running job's output to repeat: a few reports."""
@@ -91,7 +91,7 @@ def submission(job: str, chosen: Sequence[str], files: Sequence[str], script: st
 
 
 def attachment(number: int) -> list[str]:
-    """Return the command that follows a run until it ends and brings its files home."""
+    """Return the command that follows a run until it ends and retrieves its files."""
     return [require(), "--attach", str(number)]
 
 
@@ -150,7 +150,7 @@ def venues() -> list[str]:
 
 
 def ask(*words: str) -> str:
-    """Return what ``submit`` answers to a question.
+    """Return the output of ``submit`` for a query.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Folder of a job that goes through ``submit``: what was asked, and what came of it.
+"""Folder of a job that goes through ``submit``: the request and its outcome.
 
 ``submit`` runs in processes that outlive the keeper. Each holds a lock, writes to files and leaves
 its exit status, so the next keeper finds a run as it is, and submits no run twice.
@@ -50,7 +50,7 @@ class JobFolder:
     def __init__(self, path: Path):
         self.path = path
         self.home = path / "home"
-        """Working directory of ``submit``, to which files come home."""
+        """Working directory of ``submit``, to which files are returned."""
 
     # --- processes --------------------------------------------------------------------------
 
@@ -134,7 +134,7 @@ class JobFolder:
         Raises
         ------
         ClusterProblem
-            ``submit-silent``: not known yet; ``submit-refused``: ``submit`` said no.
+            ``submit-silent``: not known yet; ``submit-refused``: ``submit`` refused the job.
         """
         if self.number is not None:
             return self.number
@@ -156,7 +156,7 @@ class JobFolder:
         return None
 
     def _make_sure(self) -> None:
-        """Let some time pass between two questions that find no run."""
+        """Let some time pass between two queries that find no run."""
         missed = self._read("missed.json").get("time")
         if missed is None:
             write_json(self.path / "missed.json", {"time": time.time()})

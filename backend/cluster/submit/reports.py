@@ -1,8 +1,8 @@
 """Reports on running jobs, as lines of text in their standard output.
 
 ``submit --tailStdout`` repeats the last lines of a job's output while it runs, perhaps more than
-once, and nothing else comes home before the job ends. A report is compressed JSON in a few lines of
-moderate length; one that is incomplete or damaged is ignored.
+once, and nothing else is returned before the job ends. A report is compressed JSON in a few lines
+of moderate length; one that is incomplete or damaged is ignored.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 It unpacks the parcel, executes the job's task (`backend.cluster.node.task`) and reports on the runs
 in its standard output. Shortly before the time limit, or when it is told to end, the task writes
-checkpoints. What comes home is one file, `returned.NAME`.
+checkpoints. The job returns one file, `returned.NAME`.
 """
 
 from __future__ import annotations

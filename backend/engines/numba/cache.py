@@ -35,7 +35,7 @@ def check_cache() -> None:
     Raises
     ------
     InvalidInput
-        The folder cannot be written.
+        The folder cannot be written to.
     """
     if SHARED.is_dir() and not os.environ.get(VARIABLE):
         return
@@ -84,7 +84,7 @@ def _filled(folder: Path, shared: Path) -> Path:
 
 
 def _temporary_root() -> Path:
-    """Return a folder for temporary files that only this user can write."""
+    """Return a folder for temporary files that only this user can write to."""
     folder = Path(tempfile.gettempdir()) / f"nanoconf-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()

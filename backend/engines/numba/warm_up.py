@@ -11,7 +11,7 @@ from backend.engines.numba.cache import SHARED, VARIABLE, cache_root, check_cach
 
 
 def warm_up() -> tuple[Path, bool]:
-    """Compile the engine, for all users if the folder of the installation can be written.
+    """Compile the engine, for all users if the installation folder is writable.
 
     Returns
     -------

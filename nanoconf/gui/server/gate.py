@@ -213,8 +213,8 @@ class Gate(IdentityProvider):
 
     def get_user_cookie(self, handler: RequestHandler) -> Any:
         """Return the user of the login cookie, or of the gateway's cookie with the token."""
-        entries = handler.get_cookie(self.session_cookie, "") if self.session_cookie else ""
-        if any(tokens.same(each, self.token) for each in unquote(entries or "").split(",")):
+        entries = handler.get_cookie(self.session_cookie) if self.session_cookie else None
+        if entries and any(tokens.same(each, self.token) for each in unquote(entries).split(",")):
             return User("visitor")
         return super().get_user_cookie(handler)
 

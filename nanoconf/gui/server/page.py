@@ -26,6 +26,19 @@ document.body.replaceChildren("The page could not be loaded: its process ended. 
 
 SCRIPT = re.compile(r"<script\b")
 
+KERNEL_DIED = "Kernel died"
+"""Beginning of jupyter_client's error when a kernel dies before it answers."""
+
+
+def report_unless_kernel_died(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log the exception of a task that nobody awaits; the page itself reports a dead kernel.
+
+    Voila starts such a task for every page.
+    """
+    error = context.get("exception")
+    if not (isinstance(error, RuntimeError) and str(error).startswith(KERNEL_DIED)):
+        loop.default_exception_handler(context)
+
 
 def without_token(address: str) -> str:
     """Return an address, relative to itself, without the parameter ``token``."""
@@ -71,6 +84,7 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
 
     async def _load(self) -> None:
         """Write Voila's page; if its kernel dies meanwhile, say so: Voila would wait for ever."""
+        asyncio.get_running_loop().set_exception_handler(report_unless_kernel_died)
         page = asyncio.ensure_future(super().get())
         death = asyncio.ensure_future(self.died.wait())
         await asyncio.wait({page, death}, return_when=asyncio.FIRST_COMPLETED)

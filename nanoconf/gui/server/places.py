@@ -39,7 +39,7 @@ class Places:
     ):
         self.limit = limit
         self._taken, self._clock = taken, clock
-        self._waiting: dict[str, float] = {}  # in order, with the time of the last question
+        self._waiting: dict[str, float] = {}  # in order, with the time of the last poll
         self._reserved: dict[str, float] = {}  # with the time until which they hold
 
     def enter(self, ticket: str | None) -> bool:

@@ -1,4 +1,4 @@
-// Inputs: a text field and a slider for each, and the check of what is typed. The words are those of
+// Inputs: a text field and a slider for each, and the validation of typed text. The words are those of
 // nanoconf/gui/fields.py and backend/system.py.
 
 const NUMBER = /^[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?$/;

@@ -27,7 +27,7 @@ const state = {
 
 // --- computing -----------------------------------------------------------------------------------
 
-// Compute the profiles of the present inputs.
+// Compute the profiles of the current inputs.
 function compute() {
   const { system, problems } = readInputs(state.texts, model);
   const titles = model.fields.filter(({ key }) => problems[key]).map(({ title }) => title);

@@ -2,7 +2,7 @@
 // equal diameter feel the same walls, so their charges cancel everywhere and the mean potential is
 // zero: what remains of the Poisson-Boltzmann equation is the Boltzmann factor of the walls.
 
-const CELLS_PER_BIN = 8;
+const CELLS_PER_BIN = 16;
 const NODES = [0.3399810435848563, 0.8611363115940526]; // of the 4-point Gauss-Legendre rule
 const WEIGHTS = [0.6521451548625461, 0.3478548451374538];
 

@@ -60,7 +60,7 @@ def test_the_example_is_valid_and_shows_every_default():
 @pytest.mark.parametrize(
     ("line", "refusal"),
     [
-        ('colour = "red"', "clusters.one.colour = red: is unknown; known keys: host, submit, venue"),
+        ('colour = "red"', "clusters.one.colour = red: is unknown; known keys: host, port"),
         ("cores = 0", "clusters.one.cores = 0: must be 1 or more"),
         ('cores = "many"', "clusters.one.cores = many: must be a whole number"),
         ("cores = true", "clusters.one.cores = True: must be a whole number"),

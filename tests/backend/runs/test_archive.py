@@ -133,7 +133,7 @@ def test_processes_that_submit_identical_requests_at_the_same_time_share_one_run
     assert sorted(answers.pop().split()) == sorted(run.id for run in Archive(home).runs())
 
 
-def test_the_hash_depends_only_on_the_physics_the_engine_and_the_version():
+def test_the_hash_depends_only_on_the_physics_and_the_engine():
     assert inputs_hash(SYSTEM, QUICK) == inputs_hash(SYSTEM.replace(), QUICK)
     assert inputs_hash(SYSTEM, QUICK) != inputs_hash(SYSTEM.replace(wall="plane"), QUICK)
     big = 2**62
@@ -152,7 +152,7 @@ def test_the_hash_depends_only_on_the_physics_the_engine_and_the_version():
     ],
 )
 def test_results_for_ions_of_equal_diameter_keep_their_keys(inputs, key):
-    assert inputs_hash(SlitSystem(**inputs), RunSettings(), "0.1.0") == key
+    assert inputs_hash(SlitSystem(**inputs), RunSettings()) == key
 
 
 @pytest.mark.parametrize(
@@ -173,6 +173,16 @@ def test_results_whose_time_step_was_set_by_the_positive_ion_are_not_reused(home
     later = Archive(home)
     assert later.best_result(unequal, settings) is None
     assert not later.submit(unequal, settings).joined
+
+
+def test_another_version_shares_its_results_but_not_its_unfinished_runs(home):
+    earlier = submit(home)
+    write_text(earlier.folder / "run.json", json.dumps(earlier.request | {"version": "0.1.0"}))
+    assert Archive(home).find(earlier.inputs_hash) is None
+    assert not submit(home).joined
+    finish(earlier)
+    assert Archive(home).find(earlier.inputs_hash).id == earlier.id
+    assert submit(home).id == earlier.id
 
 
 def test_the_environment_sets_the_home(monkeypatch, tmp_path):

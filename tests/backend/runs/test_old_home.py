@@ -1,4 +1,4 @@
-"""A home of version 0.1.0 opens, resumes its runs and supplies training data as before.
+"""A home of version 0.1.0 opens, its runs can be resumed, and it supplies training data as before.
 
 `tests/fixtures/README.md` lists the commands that made it.
 """
@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from backend import __version__
 from backend.engines.numba import engine
-from backend.files import read_json
+from backend.files import read_json, write_json
 from backend.keeper.election import ensure_keeper, follow
 from backend.profiles.density import SlitProfiles
 from backend.runs import local
@@ -228,6 +229,12 @@ def test_the_command_line_reuses_a_stored_result(archive, tmp_path, capsys):
 # --- resuming -------------------------------------------------------------------------------
 
 
+def request_now(run: Run) -> Run:
+    """Let this version request the run: workers refuse those of another version."""
+    write_json(run.folder / "run.json", run.request | {"version": __version__})
+    return Run(run.folder)
+
+
 def kind_of(run: Run, engine_of_checkpoint: str) -> str:
     """Return the fingerprint in the checkpoints of a run: inputs, version and engine."""
     return canonical_hash(
@@ -256,8 +263,21 @@ def test_the_checkpoints_belong_to_the_interrupted_run(archive):
         assert (arrays["steps_done"], arrays["tallies_done"]) == (STEPS_BEFORE, TALLIES_BEFORE)
 
 
+def test_unfinished_runs_are_refused_and_can_be_repeated(archive, home):
+    ensure_keeper(home)
+    for run_id in (INTERRUPTED, WAITING):
+        run = archive.get(run_id)
+        assert follow(run) == RunState.FAILED
+        assert run.error == "other-version"
+        assert f"requested by nanoconf {VERSION}" in run.reason and "repeat the run" in run.reason
+    repeated = archive.submit(run.system, run.settings)
+    assert not repeated.joined
+    ensure_keeper(home)
+    assert follow(repeated) == RunState.DONE, repeated.reason
+
+
 def test_the_keeper_completes_the_unfinished_runs(archive, home):
-    interrupted, waiting = archive.get(INTERRUPTED), archive.get(WAITING)
+    interrupted, waiting = (request_now(archive.get(each)) for each in (INTERRUPTED, WAITING))
     ensure_keeper(home)
     assert follow(interrupted) == RunState.DONE, interrupted.reason
     assert follow(waiting) == RunState.DONE, waiting.reason
@@ -276,7 +296,7 @@ def test_the_keeper_completes_the_unfinished_runs(archive, home):
 
 def test_the_interrupted_run_resumes_from_its_checkpoints(archive, tmp_path):
     """If this computer also reproduces the undisturbed run, the results agree bit for bit."""
-    run, undisturbed = archive.get(INTERRUPTED), archive.get(UNDISTURBED).result()
+    run, undisturbed = request_now(archive.get(INTERRUPTED)), archive.get(UNDISTURBED).result()
     shutil.copytree(run.checkpoint_folder, tmp_path / "checkpoint")
     assert local.start(run.folder, threads=2).wait() == 0
     log = (run.folder / "worker.log").read_text()

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend import __version__
+from backend import RESULTS_VERSION
 from backend.engines.numba import engine
 from backend.engines.numba.checkpoint import ENGINE_REVISION, Checkpoints
 from backend.keeper.election import ensure_keeper, follow
@@ -262,7 +262,7 @@ def test_a_checkpoint_whose_time_step_was_set_by_the_positive_ion_needs_equal_di
     kind = {
         "system": system.to_dict(),
         "settings": QUICK.to_dict(),
-        "version": __version__,
+        "version": RESULTS_VERSION,
         "engine": ENGINE_REVISION,
     }
     arrays = {"steps_done": np.array(7)}

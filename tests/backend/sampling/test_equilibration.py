@@ -151,7 +151,7 @@ def test_runs_from_the_walls_and_from_the_middle_differ_without_equilibration(mo
         assert found.chi_square > 5
 
 
-def test_equilibration_ends_at_its_greatest_length(demanding, monkeypatch):
+def test_equilibration_ends_at_its_maximum_length(demanding, monkeypatch):
     monkeypatch.setattr(equilibration, "MEASURED_TIMES", 1e9)
     monkeypatch.setattr(equilibration, "LONGEST", 3)
     found = run(SlitSystem(), SHORT).summary.equilibration
@@ -159,7 +159,7 @@ def test_equilibration_ends_at_its_greatest_length(demanding, monkeypatch):
     assert found.duration_tau < 3 * 4.1
 
 
-def test_too_short_an_equilibration_is_a_reason_not_to_have_converged(demanding):
+def test_a_run_whose_equilibration_is_too_short_has_not_converged(demanding):
     result = run(SlitSystem(), SHORT)
     job = engine._Run(SlitSystem(), SHORT)
     for replica in job.replicas:

@@ -114,6 +114,7 @@ def test_trajectory_times_are_those_of_the_run():
     assert trajectory.steps[-1] * trajectory.step_ps == pytest.approx(200, rel=0.05)
 
 
+@pytest.mark.long
 def test_lammps_saves_snapshots_too(tmp_path):
     result = lammps_engine.run(SYSTEM, replace(SIX, time_step=0.01))
     snapshots = result.trajectory

@@ -72,7 +72,7 @@ def test_the_makefile_checks_the_version_of_python(tool: Path, tmp_path: Path, s
     assert (line in done.stderr) is not supported
 
 
-def test_laying_out_again_keeps_what_is_not_of_the_tool(tool: Path) -> None:
+def test_laying_out_again_keeps_files_that_do_not_belong_to_the_tool(tool: Path) -> None:
     (tool / ".git").mkdir()
     (tool / "src" / "nanoconf" / "backend" / "gone.py").touch()
     (tool / "data" / "of_the_maintainers.csv").touch()

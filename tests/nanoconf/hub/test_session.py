@@ -72,7 +72,7 @@ def test_files_that_cannot_be_read_are_named(session: Path) -> None:
         HubSession.current()
 
 
-def test_the_command_refuses_in_one_line(session: Path, monkeypatch, capsys) -> None:
+def test_the_command_refuses_bad_input_in_one_line(session: Path, monkeypatch, capsys) -> None:
     assert main(["app", "--hub", "--base-url", "/x/"]) == 2
     assert "base_url = /x/: comes from the hub" in capsys.readouterr().err
     monkeypatch.delenv("SESSION")

@@ -18,7 +18,7 @@ from nanoconf.surrogate import Surrogate
 from nanoconf.verbs import arguments
 from nanoconf.verbs.registry import VERBS
 from tests.support.browser import ROOT
-from tests.support.homes import LONG, PATIENCE, submit
+from tests.support.homes import LONG, PATIENCE, submit, until
 
 PYTHON = ROOT / ".venv-mcp" / "bin" / "python"
 """Interpreter with the SDK; ``make test`` builds its environment."""
@@ -100,6 +100,37 @@ def test_an_agent_predicts_simulates_and_manages_runs(home):
 def test_a_client_of_the_earlier_protocol_gets_the_same_answers(home):
     (answer,) = session(home, ("list_runs", {}), mode="legacy")["results"]
     assert answer["values"] == {"runs": []}
+
+
+def test_the_server_ends_with_its_client_and_leaves_the_run_to_the_keeper(home):
+    """Standard input closes while the client waits for a long run."""
+    process = subprocess.Popen(
+        [PYTHON, "-m", "nanoconf", "mcp"],
+        env={**os.environ, "NANOCONF_HOME": str(home), "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    hello = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    }
+    wanted = {"name": "simulate", "arguments": {"ns": 100, "wait_seconds": 3600}}
+    for message in (
+        {"id": 1, "method": "initialize", "params": hello},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/call", "params": wanted},
+    ):
+        process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+    process.stdin.flush()
+    until(Archive(home).runs, "the run to be submitted")
+    said, complaints = process.communicate(timeout=PATIENCE)  # closes standard input
+    assert process.returncode == 0 and complaints == ""
+    assert [json.loads(line).get("id") for line in said.splitlines()] == [1]
+    (run,) = Archive(home).runs()
+    assert not run.finished and not run.cancel_requested
 
 
 def test_without_the_sdk_the_command_says_what_to_type(capsys, monkeypatch):

@@ -232,6 +232,7 @@ def test_bad_input_prints_one_line_and_writes_nothing(data, tmp_path, capsys, wo
     assert not folder.exists()
 
 
+@pytest.mark.long
 def test_an_interrupted_comparison_resumes(data, tmp_path, monkeypatch):
     options = {"without": [name for name in NAMES if name not in ("tree", "ann")], "seed": 2}
     options |= {"epochs": 2, "fold_epochs": 1, "keep": tmp_path}

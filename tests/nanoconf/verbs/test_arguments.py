@@ -41,7 +41,7 @@ def test_a_query_of_a_link_has_the_same_values_as_on_the_page():
     assert parsed(target_error="0.5%") == parsed(error=0.5) == {"target_error": 0.005}
 
 
-def test_json_values_mean_the_same_as_texts():
+def test_json_values_mean_the_same_as_strings():
     assert parsed(h=3.4, zp=2, wall="plane", dn=None) == parsed(
         confinement_length="3.4", positive_valency="2", wall="plane", negative_diameter=""
     )

@@ -1,5 +1,5 @@
-"""Verbs over HTTP, beside the page: ``/api/predict``, ``/api/runs``.
+"""Verbs over HTTP, alongside the page: ``/api/predict``, ``/api/runs``.
 
-The token, the check of host names and the limits of the page hold here, too. See docs/api.md and
+The token, the check of host names and the limits of the page apply here, too. See docs/api.md and
 docs/security.md.
 """

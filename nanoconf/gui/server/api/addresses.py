@@ -1,4 +1,4 @@
-"""Addresses for programs, and their handlers."""
+"""API endpoints and their handlers."""
 
 from __future__ import annotations
 

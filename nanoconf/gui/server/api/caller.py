@@ -25,12 +25,12 @@ RUN_ID = re.compile("[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class Person:
-    """Who sends a request.
+    """Sender of a request.
 
     Attributes
     ----------
     identity : Identity
-        Whose runs are this person's own.
+        Identity that owns this person's runs.
     address : str
         Where the request comes from; empty for a user with a verified name.
     """
@@ -58,7 +58,7 @@ class WebCaller(Caller):
         self.owner = person.identity.owner
 
     def check_submission(self, settings: RunSettings, cluster: str | None) -> None:
-        """Check the length and the cluster of a run; raise `InvalidInput` otherwise."""
+        """Check the length and the cluster of a run; raise `InvalidInput` if one is not allowed."""
         permissions.check_length(settings)
         if cluster is not None:
             permissions.check_cluster(Place(cluster), self.archive)
@@ -82,7 +82,7 @@ class WebCaller(Caller):
         NotAllowed
             The run belongs to someone else.
         UnknownRun
-            There is no such run; the message is without paths of this computer.
+            There is no such run; the message contains no paths of this computer.
         """
         action = Action.CANCEL if to_cancel else Action.OPEN
         if not RUN_ID.fullmatch(run_id):

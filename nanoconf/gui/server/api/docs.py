@@ -1,4 +1,4 @@
-"""Page that shows the addresses for programs, without requests to other hosts."""
+"""Page that lists the API endpoints, without requests to other hosts."""
 
 from __future__ import annotations
 

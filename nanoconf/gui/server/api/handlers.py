@@ -1,4 +1,4 @@
-"""Handlers of the addresses for programs."""
+"""Handlers of the API endpoints."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from nanoconf.verbs.problems import explain, one_line
 from nanoconf.verbs.verb import Answer, Verb
 
 NEEDS_KEY = (
-    f"send the header {limits.KEY} with a secret text of your own, {limits.SHORTEST_KEY} to "
+    f"send the header {limits.KEY} with a secret string of your own, {limits.SHORTEST_KEY} to "
     f"{limits.LONGEST_KEY} ASCII characters: it marks your runs, so that only you can cancel them"
 )
 
@@ -51,7 +51,7 @@ def _without_paths(error: Exception) -> str:
 
 
 class Api:
-    """What all requests share: the archive, the model, threads and limits."""
+    """State shared by all requests: the archive, the model, threads and limits."""
 
     def __init__(self) -> None:
         self.model = CurrentModel()
@@ -219,7 +219,9 @@ class VerbHandler(JsonErrors):
             self.set_header("Content-Type", "text/csv; charset=utf-8")
             self.finish(answer.csv)
         else:
-            line = "there are no profiles" if verb.has_csv else "this answer exists as JSON only"
+            line = (
+                "there are no profiles" if verb.has_csv else "this answer is available only as JSON"
+            )
             self.answer({"error": line}, 409 if verb.has_csv else 406)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Limits of the addresses for programs: rate, size, and unfinished runs of one address."""
+"""Limits of the API endpoints: rate, size, and unfinished runs of one address."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Changes(Attempts):
 
 
 class Submitted:
-    """Runs that were submitted from each address, so that a new key is no way round the limit.
+    """Runs that were submitted from each address, so that a new key does not bypass the limit.
 
     It is kept until the server ends.
     """

@@ -1,4 +1,4 @@
-"""What the page's server offers of the verbs."""
+"""Verbs that the page's server offers."""
 
 from __future__ import annotations
 

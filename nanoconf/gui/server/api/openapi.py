@@ -1,4 +1,4 @@
-"""OpenAPI document of the addresses for programs, from the verbs and the table of inputs."""
+"""OpenAPI document of the API endpoints, from the verbs and the table of inputs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from nanoconf.verbs.verb import Verb
 DESCRIPTION = """\
 Density profiles of ions between two walls: predicted by a neural network, or simulated. Lengths
 are in nm, concentrations in mol/L (M), valencies in elementary charges, times in ns. Every argument
-has a short name, too, which links to the page use."""
+also has a short name, which links to the page use."""
 
 KEY = {
     "name": limits.KEY,
     "in": "header",
-    "description": "A secret text of your own. Its hash marks your runs, so that only you can "
+    "description": "A secret string of your own. Its hash marks your runs, so that only you can "
     "cancel them.",
     "schema": {
         "type": "string",

@@ -18,7 +18,7 @@ OTHER_SITE = "requests from pages of other sites are refused"
 FORMATS = ("json", "csv")
 
 NOT_ARGUMENTS = ("token", "format")
-"""Keys of the query that are no arguments of a verb."""
+"""Keys of the query that are not arguments of a verb."""
 
 
 class Problem(HTTPError):
@@ -45,7 +45,7 @@ def check_site(request: HTTPServerRequest) -> None:
     Raises
     ------
     HTTPError
-        The request is such a one.
+        The request comes from such a page.
     """
     site = request.headers.get("Sec-Fetch-Site", "none")
     mode = request.headers.get("Sec-Fetch-Mode", "")
@@ -71,7 +71,7 @@ def given(request: HTTPServerRequest, path: dict[str, str]) -> list[tuple[str, A
 
 
 def wants_csv(request: HTTPServerRequest) -> bool:
-    """Return True for a request of CSV: by ``format=csv``, else by the header ``Accept``.
+    """Return True for a request for CSV: by ``format=csv``, else by the header ``Accept``.
 
     Raises
     ------

@@ -54,7 +54,7 @@ def test_without_a_writable_cache_the_copy_is_temporary(shared, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["open to others", "a link"])
-def test_a_temporary_folder_that_others_can_write_is_refused(shared, tmp_path, how):
+def test_a_temporary_folder_that_others_can_write_to_is_refused(shared, tmp_path, how):
     occupy(tmp_path / "user")
     folder = tmp_path / "temporary" / f"nanoconf-{os.getuid()}"
     if how == "a link":

@@ -159,6 +159,7 @@ def usual():
     return run(SlitSystem(), RunSettings(duration_ns=0.5, seed=5), threads=2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changes", [{"electrostatics": "sheets"}, {"thermostat": "nose-hoover"}])
 def test_other_electrostatics_and_thermostats_give_the_same_midplane_density(usual, changes):
     # long enough to determine the temperature to 0.3 %

@@ -224,7 +224,7 @@ def checkpoints_all_the_time(monkeypatch):
     monkeypatch.setenv("NANOCONF_CORES", "2")
 
 
-def test_no_run_is_lost_or_doubled_when_processes_are_killed(tmp_path):
+def test_no_run_is_lost_or_duplicated_when_processes_are_killed(tmp_path):
     with WebServer(tmp_path / "home") as server:
         saboteur = Saboteur([Visitor(server, "0.30", "0.1")], seed=1)
         others = saboteur.chance.sample(KINDS[:-1], len(KINDS) - 1)
@@ -236,7 +236,7 @@ def test_no_run_is_lost_or_doubled_when_processes_are_killed(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(2, 12))
-def test_no_run_is_lost_or_doubled_when_processes_are_killed_repeatedly(tmp_path, seed):
+def test_no_run_is_lost_or_duplicated_when_processes_are_killed_repeatedly(tmp_path, seed):
     with WebServer(tmp_path / "home") as server:
         visitors = [Visitor(server, f"0.{30 + 2 * i}", "0.5") for i in range(4)]
         saboteur = Saboteur(visitors, seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from urllib.parse import urlencode
@@ -115,8 +116,36 @@ def test_the_websocket_and_the_queue_are_under_the_prefix(server, cookie, page):
     assert server.get(queue, Cookie=cookie).body == '{"ahead": 0}'
 
 
+def test_the_addresses_for_programs_are_under_the_prefix(server):
+    sent = {"Authorization": f"Bearer {TOKEN}"}
+    for inside in ("/", PREFIX):
+        described = json.loads(server.get(f"{inside}api/openapi.json", **sent).body)
+        (place,) = described["servers"]
+        assert place == {"url": PREFIX.removesuffix("/")}
+    for path in ("/api/predict", "/api/runs"):
+        assert path in described["paths"]
+        assert server.get(place["url"] + path, **sent).status == 200
+    keyed = {**sent, "X_Nanoconf_Key": "a-secret-of-a-student", "Content_Type": "application/json"}
+    run = server.get(f"{PREFIX}api/runs", "POST", '{"ns": 10}', **keyed)
+    assert run.status == 202 and run.headers["Location"].startswith(f"{PREFIX}api/runs/")
+    assert server.get(run.headers["Location"], "DELETE", **keyed).status in (200, 202)
+
+
+def test_the_page_about_the_addresses_links_under_the_prefix(server):
+    sent = {"Authorization": f"Bearer {TOKEN}", "Host": f"page.example.org:{server.port}"}
+    for path in ("api", "api/", "api/docs"):
+        page = server.get(f"{PREFIX}{path}", **sent)
+        assert page.status == 200
+        for link in re.findall(r'(?:src|href)="([^"]*)"', page.body):
+            if not link.startswith("data:"):
+                assert link.startswith(PREFIX) and server.get(link, **sent).status == 200
+        assert f"'http://page.example.org:{server.port}{PREFIX}api/predict?" in page.body
+    login = server.get(f"{PREFIX}api/docs").headers["Location"]
+    assert login == f"{PREFIX}login?{urlencode({'next': f'{PREFIX}api/docs'})}"
+
+
 @pytest.mark.parametrize("path", ["/api/contents", f"{PREFIX}api/contents", "/tree", f"//x{ASSET}"])
-def test_what_the_page_does_not_need_is_not_there(server, path):
+def test_what_the_page_does_not_need_is_not_served(server, path):
     assert server.get(path).status == 404
 
 

@@ -50,7 +50,7 @@ def test_the_policy_names_the_style_and_the_scripts_and_forbids_connections(page
     assert found.startswith("default-src 'none'; ") and "unsafe" not in found
 
 
-def test_nothing_comes_from_elsewhere_and_no_script_stands_in_an_attribute(page):
+def test_nothing_comes_from_elsewhere_and_no_attribute_contains_a_script(page):
     markup = re.sub(r"<(style|script)[^>]*>.*?</\1>", "", page, flags=re.S)
     assert not re.findall(r'\b(?:src|href|srcset|action)="(?!data:,")[^"]*"', markup)
     assert not re.findall(r"\son\w+=", markup)
@@ -58,7 +58,7 @@ def test_nothing_comes_from_elsewhere_and_no_script_stands_in_an_attribute(page)
     assert set(re.findall(r"https?://[^\s\"']+", page)) == {"http://www.w3.org/2000/svg"}
 
 
-def test_the_scripts_are_readable_files_without_a_line_that_no_one_reads(page):
+def test_the_scripts_are_readable_and_have_no_overlong_lines(page):
     lines = page.partition('"use strict";')[2].splitlines()
     assert len(SCRIPTS) == 8 and max(map(len, lines)) <= 120
 
@@ -94,7 +94,7 @@ def test_about_identifies_the_model(page, surrogate):
         assert f"{text}" in page.partition('id="about"')[2]
 
 
-def test_a_hostile_card_cannot_leave_its_place(surrogate):
+def test_a_hostile_card_cannot_inject_markup(surrogate):
     card = replace(surrogate.card, name=HOSTILE, created=HOSTILE)
     found = static_page(Surrogate(surrogate.folder, card, None))
     assert HOSTILE not in found and found.count("<script") == 2
@@ -150,7 +150,9 @@ def test_the_command_takes_a_model_by_its_name_or_folder(home, tmp_path, capsys)
         ("ions.html", ["--model", "model-99"], "model = model-99: is neither a model nor a folder"),
     ],
 )
-def test_the_command_refuses_in_one_line(home, tmp_path, capsys, monkeypatch, file, more, message):
+def test_the_command_refuses_bad_input_in_one_line(
+    home, tmp_path, capsys, monkeypatch, file, more, message
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.html").mkdir()
     assert export(file, *more) == 2

@@ -266,6 +266,7 @@ def test_training_runs_in_a_separate_process_at_low_priority(tmp_path, monkeypat
         started.wait()
 
 
+@pytest.mark.long
 def test_a_killed_training_process_leaves_the_current_model_and_its_runs(home):
     for seed, system in enumerate(random_systems(5)):
         finished(home, system, seed)

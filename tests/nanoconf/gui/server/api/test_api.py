@@ -123,7 +123,7 @@ def test_a_browser_gets_no_permission_to_send_the_key_from_another_site(server):
     assert not [name for name in answer.headers if name.startswith("Access-Control")]
 
 
-def test_links_and_the_page_itself_may_ask(server):
+def test_links_and_the_page_itself_may_send_requests(server):
     own = {"Origin": f"http://localhost:{server.port}", "Host": f"localhost:{server.port}"}
     assert ask(server, "/api/predict", Sec_Fetch_Site="same-origin", **own).status == 200
     link = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}
@@ -226,7 +226,7 @@ def test_a_run_from_the_command_line_cannot_be_cancelled(server):
     run.cancel()
 
 
-def test_the_limits_of_the_page_hold(server):
+def test_the_limits_of_the_page_apply(server):
     answer = submitted(server, {"ns": 11})
     assert answer.status == 400 and "must be at most 10 ns" in error(answer)
     for name in ("time_step", "replicas", "coulomb_split", "snapshots", "precision"):
@@ -236,7 +236,7 @@ def test_the_limits_of_the_page_hold(server):
     assert answer.status == 400 and "cluster" in error(answer)
 
 
-def test_a_new_key_is_no_way_round_the_limit_of_unfinished_runs(server):
+def test_a_new_key_does_not_bypass_the_limit_on_unfinished_runs(server):
     first = json.loads(submitted(server, {"h": 3.2, "ns": 10}).body)
     refused = submitted(server, {"h": 3.3, "ns": 10})
     assert refused.status == 400 and "the limit is 1" in error(refused)
@@ -277,7 +277,7 @@ def test_a_bad_body_is_refused_in_one_line(server, body, options, status, words)
     assert answer.status == status and words in error(answer)
 
 
-def test_a_run_that_is_not_there_is_named_without_paths(server):
+def test_a_missing_run_is_reported_without_paths(server):
     for run_id, words in (("0" * 32, "there is no run 000"), ("abc", "not a full run ID")):
         answer = ask(server, f"/api/runs/{run_id}")
         assert answer.status == 404 and words in error(answer)

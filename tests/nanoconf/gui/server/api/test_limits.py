@@ -46,7 +46,7 @@ def test_an_address_keeps_its_limit_of_unfinished_runs_whatever_the_key(home, mo
     submitted.check("here", archive.runs())
 
 
-def test_the_longest_simulation_of_the_page_holds_without_a_setting(monkeypatch):
+def test_the_maximum_simulation_length_of_the_page_applies_without_a_setting(monkeypatch):
     monkeypatch.delenv("NANOCONF_MAX_LENGTH", raising=False)
     permissions.check_length(RunSettings(duration_ns=100.0))
     for setting in (None, "500"):
