@@ -121,6 +121,7 @@ def execute(options: Namespace) -> int:
 def _plan(options: Namespace) -> list[Item]:
     """Return the requested systems with the settings of their runs."""
     from backend.cluster.destination import default_engine
+    from backend.engines import registry
     from nanoconf.data import plans
     from nanoconf.data.parsing import MAXIMUM_ROWS, parsed, settings_of, whole_number
 
@@ -129,6 +130,9 @@ def _plan(options: Namespace) -> list[Item]:
     settings = {**default_engine(options.cluster), **settings_of(options.set)}
     if options.engine is not None:
         settings["engine"] = parsed("engine", options.engine)
+    engine = registry.get(str(settings.get("engine", registry.DEFAULT)))
+    if options.cluster is not None and engine.many_function:  # each job has one system at a time
+        settings.setdefault("replicas", engine.replicas)
     if options.plan is not None:
         return plans.read_plan(options.plan, first, durations, **settings)
     if options.published:

@@ -31,30 +31,52 @@ class Crew:
         self.slots: dict[Simulation, list[int]] = {}
         self._free = list(range(slots))
 
-    def has_room(self, simulation: Simulation) -> bool:
-        """Return True if there are enough empty slots."""
-        return simulation.settings.replicas <= len(self._free)
+    @property
+    def room(self) -> int:
+        """Number of empty slots."""
+        return len(self._free)
 
-    def start(self, simulation: Simulation) -> None:
-        """Relax the initial configurations of a simulation and put it into empty slots.
+    def start(self, simulations: list[Simulation]) -> dict[Simulation, SimulationError]:
+        """Relax the initial configurations of simulations and put them into empty slots.
 
-        Raises
-        ------
-        SimulationError
-            Ions still overlap.
+        Returns those in which ions still overlap, with the error.
         """
-        replicas = simulation.settings.replicas
-        stage = Batch(self._device, simulation.shape, simulation.rhythm, replicas)
+        failed = {}
+        for simulation, (states, energies) in self._relaxed(simulations).items():
+            try:
+                simulation.begin(states, energies)
+            except SimulationError as error:
+                failed[simulation] = error
+                continue
+            self._place(simulation, states, np.zeros(len(states), np.uint64))
+        return failed
+
+    def _relaxed(
+        self, simulations: list[Simulation]
+    ) -> dict[Simulation, tuple[np.ndarray, np.ndarray]]:
+        """Return the states and potential energies of the replicas of each simulation."""
+        ends = np.cumsum([simulation.settings.replicas for simulation in simulations])
+        stage = Batch(self._device, self.batch.shape, self.batch.rhythm, int(ends[-1]))
         try:
-            slits = simulation.slits()
-            for slot, state in enumerate(simulation.initial_states()):
-                stage.place(slot, slits[slot], state)
+            slot = 0
+            for simulation in simulations:
+                states = simulation.initial_states()
+                for slit, state in zip(simulation.slits(), states, strict=True):
+                    stage.place(slot, slit, state)
+                    slot += 1
             energies = stage.prepare()
-            states = stage.state.get()[..., : simulation.system.ion_count]
+            states = stage.state.get()
         finally:
             stage.free()
-        simulation.begin(states, energies)
-        self._place(simulation, states, np.zeros(replicas, np.uint64))
+        return {
+            simulation: (part[..., : simulation.system.ion_count], energy)
+            for simulation, part, energy in zip(
+                simulations,
+                np.split(states, ends[:-1]),
+                np.split(energies, ends[:-1]),
+                strict=True,
+            )
+        }
 
     def _place(self, simulation: Simulation, states: np.ndarray, clocks: np.ndarray) -> None:
         slots = [self._free.pop() for _ in states]

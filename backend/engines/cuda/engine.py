@@ -75,7 +75,8 @@ def _start(
 ) -> None:
     arrays = saved.load(0) if saved else None
     if arrays is None:
-        crew.start(simulation)
+        for error in crew.start([simulation]).values():
+            raise error
         return
     crew.resume(simulation, arrays)
     log(f"all replicas resume from step {simulation.steps}")
@@ -160,12 +161,9 @@ def _run_group(
     waiting = [simulation for _, simulation in reversed(group)]
     try:
         while waiting or crew.slots:
-            while waiting and crew.has_room(waiting[-1]):
-                simulation = waiting.pop()
-                try:
-                    crew.start(simulation)
-                except SimulationError as error:
-                    yield index_of[simulation], error
+            if starting := _next(waiting, crew.room):
+                for simulation, failure in crew.start(starting).items():
+                    yield index_of[simulation], failure
             if not crew.slots:
                 continue
             for simulation, failure in crew.advance().items():
@@ -175,6 +173,15 @@ def _run_group(
                 yield index_of[simulation], simulation.result(crew.versions)
     finally:
         crew.free()
+
+
+def _next(waiting: list[Simulation], room: int) -> list[Simulation]:
+    """Remove the simulations from the end of a queue that have room, and return them."""
+    starting = []
+    while waiting and waiting[-1].settings.replicas <= room:
+        starting.append(waiting.pop())
+        room -= starting[-1].settings.replicas
+    return starting
 
 
 def card() -> Device:
