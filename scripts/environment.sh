@@ -75,7 +75,7 @@ fi
 log "Installing the $(grep -c '==' "$packages") packages of $packages into $folder with $("$folder/bin/python" --version); the first time takes a minute or more ..."
 pip() { "$folder/bin/python" -m pip --disable-pip-version-check "$@"; }
 
-# Install the packages with uv, which is several times faster than pip and shares files between the environments.
+# Install the packages with uv, which takes less time than pip and shares files between the environments.
 install_with_uv() {
     pip install --quiet --require-hashes --only-binary :all: -r requirements/uv.txt &&
         "$folder/bin/uv" pip install --quiet --no-config --python "$folder/bin/python" --compile-bytecode \

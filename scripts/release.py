@@ -133,11 +133,11 @@ def install(version: str, environment: Path) -> Path:
     """Install the wheel with the locked packages; return the Python of the environment."""
     python = environment / "bin" / "python"
     call(BIN / "uv", "venv", "--quiet", "--python", sys.executable, environment)
-    pip = (BIN / "uv", "pip", "install", "--quiet", "--python", python)
+    pip = (BIN / "uv", "pip", "install", "--quiet", "--no-config", "--python", python)
     locked = ROOT / "requirements" / "run.txt"
     call(*pip, "--require-hashes", "--only-binary", ":all:", "--requirements", locked)
     # A path instead of the name and version would appear in the list of packages.
-    call(*pip, "--no-deps", "--no-index", "--find-links", DIST, f"nanoconf=={version}")
+    call(*pip, "--no-deps", "--no-index", "-f", DIST, f"nanoconf=={version}")
     call(BIN / "uv", "pip", "check", "--quiet", "--python", python)
     return python
 

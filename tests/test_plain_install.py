@@ -25,7 +25,7 @@ IMPORT_ALL = """
 import importlib, pkgutil, backend, nanoconf
 for package in (backend, nanoconf):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith(("__main__", "mcp.server")):  # the extra mcp
             importlib.import_module(module.name)
 """
 

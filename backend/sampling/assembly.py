@@ -44,7 +44,7 @@ class Record:
     snapshots : list of ndarray, each of shape (3, ions)
         Configurations of the first replica (nm); may be empty.
     equilibration : Measured or None
-        Equilibration of the run; None for an engine that needs none.
+        Equilibration of the run; None if it was not measured.
     """
 
     samples: Samples

@@ -80,14 +80,12 @@ class Checkpoints:
         log: Callable[[str], None] = lambda line: None,
     ):
         self.folder = folder
-        self._kind = canonical_hash(
-            {
-                "system": system.key(),
-                "settings": settings.to_dict(),
-                "version": RESULTS_VERSION,
-                "engine": self.revision,
-            }
-        )
+        self._run = {
+            "system": system.key(),
+            "settings": settings.to_dict(),
+            "version": RESULTS_VERSION,
+        }
+        self._kind = self.fingerprint(self.revision)
         self._log = log
         self._problem = ""
         self._interval = interval_seconds()
@@ -100,7 +98,7 @@ class Checkpoints:
             return None
         try:
             kind, arrays = _read(path)
-            if kind == self._kind:
+            if self.usable(kind, arrays):
                 return arrays
             problem = "belongs to another run or another revision of the engine"
         except UNREADABLE as error:
@@ -109,6 +107,14 @@ class Checkpoints:
             f"the checkpoint of replica {index} {problem}: the replica starts from the beginning"
         )
         return None
+
+    def fingerprint(self, revision: str) -> str:
+        """Return the fingerprint of a checkpoint of this run that a revision has written."""
+        return canonical_hash({**self._run, "engine": revision})
+
+    def usable(self, kind: str, arrays: Mapping[str, np.ndarray]) -> bool:
+        """Return True if the engine can resume from arrays with a fingerprint."""
+        return kind == self._kind
 
     def due(self, index: int) -> bool:
         """Return True if the next checkpoint of a replica is due."""

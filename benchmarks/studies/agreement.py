@@ -19,7 +19,7 @@ from backend.sampling.result import SimulationResult
 from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
 from benchmarks.studies.coarse import coarse
-from benchmarks.studies.report import figure, log, save
+from benchmarks.studies.report import draw_deviations, log
 
 SYSTEMS = {
     "1:−1, default": SlitSystem(),
@@ -132,13 +132,4 @@ def rows(found: list[Agreement]) -> list[list[str]]:
 
 def draw(found: list[Agreement]) -> None:
     """Draw the deviations against z, one panel per system."""
-    picture, axes = figure(2, 3, sharey=True)
-    for axis, name in zip(axes.ravel(), SYSTEMS, strict=True):
-        axis.axhspan(-2, 2, color="0.92", zorder=0)
-        for each, marker in zip([e for e in found if e.system == name], "os", strict=True):
-            axis.plot(each.z, each.deviations, marker, markersize=3, label=each.species)
-        axis.set_title(name, fontsize=9)
-        axis.set_xlabel("z (nm)")
-        axis.set_ylabel("LAMMPS − ours (standard errors)", fontsize=8)
-    axes[0, 0].legend(fontsize=7)
-    save(picture, "agreement")
+    draw_deviations("agreement", found, (2, 3), "LAMMPS − ours")

@@ -44,3 +44,21 @@ def save(picture, name: str) -> None:
     path = FOLDER / f"{name.replace(' ', '-')}.png"
     picture.savefig(path, dpi=110)
     log(f"written: {path}")
+
+
+def draw_deviations(name: str, found: Any, panels: tuple[int, int], what: str) -> None:
+    """Draw `what` in standard errors against z, one panel per system, and save it as `name`.
+
+    Each item of `found` has the attributes ``system``, ``species``, ``z`` and ``deviations``.
+    """
+    picture, axes = figure(*panels, sharey=True)
+    systems = dict.fromkeys(each.system for each in found)
+    for axis, system in zip(axes.ravel(), systems, strict=True):
+        axis.axhspan(-2, 2, color="0.92", zorder=0)
+        for each, marker in zip([e for e in found if e.system == system], "os", strict=True):
+            axis.plot(each.z, each.deviations, marker, markersize=3, label=each.species)
+        axis.set_title(system, fontsize=9)
+        axis.set_xlabel("z (nm)")
+        axis.set_ylabel(f"{what} (standard errors)", fontsize=8)
+    axes[0, 0].legend(fontsize=7)
+    save(picture, name)

@@ -19,6 +19,7 @@ from nanoconf.gui.tabs.registry import (
     UNCERTAINTY,
 )
 from tests.support.browser import Window, predict
+from tests.support.homes import until
 
 WIDE = [(1280, 800), (1024, 600), (960, 540)]
 PHONE, TABLET = (390, 844), (820, 1180)
@@ -29,16 +30,17 @@ SIDEWAYS = (
 LONG = "100"
 TOOLS = ".nc-figure-tools:visible"
 FIGURE = ".jupyter-matplotlib-canvas-div:visible"
+UNCOVERED = """e => {
+    const box = e.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
+    return box.x >= 0 && box.right <= innerWidth && box.y >= 0 && box.bottom <= innerHeight
+        && e.contains(document.elementFromPoint(x, y));
+}"""
 
 
-def in_view(window: Window, what: Locator) -> None:
-    """Assert that an element lies in the window, and that nothing covers its centre."""
+def in_view(what: Locator) -> None:
+    """Wait until an element lies in the window, and nothing covers its centre."""
     what.wait_for()
-    box, size = what.bounding_box(), window.page.viewport_size
-    assert box["x"] >= 0 and box["x"] + box["width"] <= size["width"], box
-    assert box["y"] >= 0 and box["y"] + box["height"] <= size["height"], box
-    centre = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
-    assert what.evaluate("(e, [x, y]) => e.contains(document.elementFromPoint(x, y))", centre)
+    until(lambda: what.evaluate(UNCOVERED), f"{what} in view", patience=10)
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def test_the_buttons_stay_in_view_during_a_run(server, window):
     for width, height in WIDE:
         window.page.set_viewport_size({"width": width, "height": height})
         for name in ("Predict using ML", "Run"):
-            in_view(window, window.button(name))
+            in_view(window.button(name))
             places[name, width] = window.button(name).bounding_box()
     window.paste("Simulation length (ns)", LONG)
     window.button("Run").click()
@@ -74,7 +76,7 @@ def test_the_buttons_stay_in_view_during_a_run(server, window):
     for width, height in WIDE:
         window.page.set_viewport_size({"width": width, "height": height})
         for name in ("Predict using ML", "Cancel", "Finish now", "Run in background"):
-            in_view(window, window.button(name))
+            in_view(window.button(name))
         # A button that moved would be pressed instead of another one.
         predict, cancel = window.button("Predict using ML"), window.button("Cancel")
         assert predict.bounding_box() == places["Predict using ML", width]
@@ -91,9 +93,9 @@ def test_the_first_screen_shows_the_prediction_for_the_default_inputs(server, wi
     window.wait_for_curves("ML", "ML")
     assert window.status == "Ready."
     drawing = window.page.get_by_role("img", name="Slit of width h = 3.00 nm")
-    in_view(window, drawing)
+    in_view(drawing)
     window.paste("Confinement length h (nm)", "3.5")
-    in_view(window, window.page.get_by_role("img", name="Slit of width h = 3.50 nm"))
+    in_view(window.page.get_by_role("img", name="Slit of width h = 3.50 nm"))
     window.picture("first-screen")
 
 
@@ -102,7 +104,7 @@ def test_everything_on_the_left_fits_into_a_typical_window(open_window):
     window.page.get_by_text("Shaded: range the ML model was trained on").wait_for()
     inputs = window.page.locator(".nc-inputs")
     assert inputs.evaluate("e => e.scrollHeight <= e.clientHeight")
-    in_view(window, window.field("Stop at error (%)"))
+    in_view(window.field("Stop at error (%)"))
     for name, colour in (("Predict using ML", "rgb(165, 68, 0)"), ("Run", "rgb(0, 90, 142)")):
         window.button(name).hover()
         expect(window.button(name)).to_have_css("background-color", colour)
@@ -116,9 +118,9 @@ def test_a_phone_shows_the_curve_and_the_buttons_without_horizontal_scrolling(si
         window.paste("Confinement length h (nm)", "3")
         window.tab(PREDICTION)
         window.wait_for_curves("ML", "ML")
-        in_view(window, window.page.locator(FIGURE))
+        in_view(window.page.locator(FIGURE))
         for name in ("Predict using ML", "Run"):
-            in_view(window, window.button(name))
+            in_view(window.button(name))
         assert not window.page.evaluate(SIDEWAYS)
         stage = window.page.locator(".nc-stage")
         assert stage.evaluate("e => e.scrollHeight <= e.clientHeight")  # the figure fits
@@ -128,22 +130,22 @@ def test_a_phone_shows_the_curve_and_the_buttons_without_horizontal_scrolling(si
         slider.focus()
         slider.press("ArrowRight")
         window.wait_for_curves("ML", "ML")
-        in_view(window, slider)
-        in_view(window, window.page.locator(FIGURE))
+        in_view(slider)
+        in_view(window.page.locator(FIGURE))
         for tab in (POSITIVE, CHARGE, TRENDS, UNCERTAINTY, RUNS, DOWNLOADS, ABOUT):
             window.tab(tab)
-            in_view(window, window.page.get_by_role("tabpanel", name=tab, exact=True))
+            in_view(window.page.get_by_role("tabpanel", name=tab, exact=True))
             assert not window.page.evaluate(SIDEWAYS)
             if tab in (TRENDS, UNCERTAINTY):
-                in_view(window, window.page.locator(FIGURE))
-                in_view(window, window.page.locator(f"{TOOLS} >> button:text-is('Data table')"))
+                in_view(window.page.locator(FIGURE))
+                in_view(window.page.locator(f"{TOOLS} >> button:text-is('Data table')"))
                 for controls in window.page.locator(".nc-controls:visible").all():
                     assert controls.evaluate("e => e.scrollWidth <= e.clientWidth")
             window.page.screenshot(path=f"test-results/narrow-{size[0]}-{tab.lower()}.png")
         window.paste("Confinement length h (nm)", "99")
         window.wait_for_status("Correct")  # a long text, beside which the button keeps its width
         log = window.button("Log")
-        in_view(window, log)
+        in_view(log)
         assert log.evaluate("e => e.scrollWidth <= e.clientWidth")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -33,6 +34,7 @@ def window_for(browser: Browser, proxy: Proxy) -> Window:
     return Window(browser, proxy, ignore_https_errors=True)
 
 
+@pytest.mark.long
 def test_the_page_works_under_a_path_with_tls(browser, proxy):
     window = window_for(browser, proxy)
     page = window.page
@@ -42,7 +44,7 @@ def test_the_page_works_under_a_path_with_tls(browser, proxy):
     cookies = {each["name"]: each for each in window.context.cookies()}
     assert all(each["path"] == PREFIX for each in cookies.values()), cookies
     assert [each["secure"] for name, each in cookies.items() if "username" in name] == [True]
-    expect(page.get_by_role("tab", selected=True)).to_have_text(TRENDS)
+    page.locator(f"[role=tab][aria-selected=true]:text-is('{TRENDS}')").wait_for()
     expect(window.field("Confinement length h (nm)")).to_have_value("3.4")
     expect(window.field("Positive ion valency z₊")).to_have_value("2")
 
@@ -70,17 +72,16 @@ def test_the_queue_and_the_link_to_a_run_work_under_a_path(browser, proxy):
     until(lambda: page.evaluate(link).startswith(f"{proxy.url}?run="), "the link to the run")
 
     waiting = window_for(browser, proxy)
-    waiting.page.goto(f"{proxy.url.removesuffix('/')}?token={TOKEN}")
+    waiting.page.goto(f"{proxy.url}?token={TOKEN}")
     expect(waiting.page.get_by_role("status")).to_have_text("You are next.")
     run = page.evaluate(link)
-    page.goto("about:blank")
+    window.close()
     waiting.ready()
     assert waiting.page.url == proxy.url
     waiting.page.goto(run)
     waiting.ready()
     waiting.wait_for_curves("MD", "ML")
-    expect(waiting.field("Confinement length h (nm)")).to_have_value("3.4")
-    for each in (waiting, window):
-        each.close()
+    expect(waiting.field("Confinement length h (nm)")).to_have_value(re.compile(r"3\.40?"))
+    waiting.close()
     # Chromium reports the status of the queue (503).
     assert [each for each in window.trouble + waiting.trouble if "503" not in each] == []

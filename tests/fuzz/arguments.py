@@ -20,8 +20,8 @@ CERTAIN = {
     "simulate": ("-Z", "-c", "-d", "--temperature", "--seed", "--set", "--wall", "--replicas"),
     "sweep": ("--random", "--varied", "--seed", "--duration-ns", "--set"),
     "uncertainty": ("-c", "--samples", "--seed", "--at", "--model"),
-    "app": ("--no-such-option",),
-    "mcp": ("--no-such-option",),
+    **dict.fromkeys(("app", "mcp", "warm-up", "export-page"), ("--no-such-option",)),
+    **dict.fromkeys(("evaluate", "compare", "paper", "select-inputs"), ("--no-such-option",)),
     "train": ("--epochs", "--seed"),
 }
 """Options whose value is refused whatever the other arguments are, of commands that would start

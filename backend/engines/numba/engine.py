@@ -207,7 +207,8 @@ class _Run:
         chunks = self.schedule.equilibration
         if any(len(replica.equilibration) < chunks for replica in self.replicas):
             return False
-        if sampling or self.finish.is_set() or self.equilibration().sufficient:
+        measured = self.equilibration()
+        if sampling or self.finish.is_set() or measured is None or measured.sufficient:
             return True
         following = longer(chunks, Schedule.of(self.system, self.settings).equilibration)
         self._plan_equilibration(following or chunks)
@@ -216,10 +217,14 @@ class _Run:
     def _plan_equilibration(self, chunks: int) -> None:
         self.schedule = replace(self.schedule, equilibration=chunks)
 
-    def equilibration(self) -> Measured:
-        """Return the relaxation times measured in the equilibration."""
+    def equilibration(self) -> Measured | None:
+        """Return the relaxation times measured in the equilibration.
+
+        None if a replica has resumed from a checkpoint of the revision that did not measure them.
+        """
         chunks = self.schedule.equilibration
-        return Measured.of([replica.equilibration_series(chunks) for replica in self.replicas])
+        series = [replica.equilibration_series(chunks) for replica in self.replicas]
+        return Measured.of(series) if all(map(len, series)) else None
 
     @property
     def steps(self) -> int:

@@ -123,6 +123,11 @@ class Replica:
         self._advance(tally, 0, schedule.samples_per_chunk)
         self.equilibration.append(tally.series[:, [SERIES.index(name) for name in SLOW]])
 
+    def _unmeasured(self) -> np.ndarray:
+        """Return chunks without series, for the shortest equilibration."""
+        chunks = Schedule.of(self.system, self.settings).equilibration
+        return np.empty((chunks, 0, len(SLOW)))
+
     def equilibration_series(self, chunks: int) -> np.ndarray:
         """Return the series of the first chunks of the equilibration, shape (rows, len(SLOW))."""
         return np.concatenate(self.equilibration[:chunks])
@@ -231,7 +236,7 @@ class Replica:
         self.chunks_in_open_tally = int(arrays["chunks_in_open_tally"])
         self.first_energy = float(arrays["first_energy"])
         self.snapshots = list(arrays["snapshots"])
-        self.equilibration = list(arrays["equilibration"])
+        self.equilibration = list(arrays.get("equilibration", self._unmeasured()))
 
 
 def largest_force(state: State, system: SlitSystem) -> float:

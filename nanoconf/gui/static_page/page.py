@@ -106,7 +106,7 @@ def _about(surrogate: Surrogate) -> str:
 def _links() -> str:
     """Return links to the project, if its metadata has any."""
     found = metadata.metadata(PROJECT).get_all("Project-URL") or []
-    pairs = [entry.partition(", ")[::2] for entry in found]
+    pairs = [entry.partition(", ")[::2] for entry in found if not entry.startswith("Method, ")]
     links = [f'<a href="{escape(url)}">{escape(name)}</a>' for name, url in pairs]
     return f" {', '.join(links)}." if links else ""
 

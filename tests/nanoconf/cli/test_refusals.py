@@ -184,7 +184,10 @@ def test_the_number_of_runs_to_list_is_at_least_1(refused, number):
         (("evaluate", "--model", NOBODY), "model = .*home folder"),
         (("predict", "--model", "nowhere", "-o", "output"), "there is no trained model in nowhere"),
         (("paper", "accuracy", "--results", "/dev/null/x"), "output = /dev/null/x: cannot be"),
-        (("paper", "train", "--results", "new", "-o", "output"), "holds no dataset"),
+        (
+            ("paper", "train", "--data", "nowhere", "--results", "new", "-o", "output"),
+            "holds no dataset",
+        ),
         (("train", "--data", "nowhere", "-o", "/dev/null/x"), "output = /dev/null/x: cannot be"),
         (("simulate", "-o", "a" * 300), "output = a.*: cannot be written"),
     ],

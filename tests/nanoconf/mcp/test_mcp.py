@@ -128,7 +128,8 @@ def test_the_server_ends_with_its_client_and_leaves_the_run_to_the_keeper(home):
     until(Archive(home).runs, "the run to be submitted")
     said, complaints = process.communicate(timeout=PATIENCE)  # closes standard input
     assert process.returncode == 0 and complaints == ""
-    assert [json.loads(line).get("id") for line in said.splitlines()] == [1]
+    answers = [json.loads(line) for line in said.splitlines()]
+    assert [each["id"] for each in answers if "result" in each] == [1], "the wait has no result"
     (run,) = Archive(home).runs()
     assert not run.finished and not run.cancel_requested
 

@@ -598,7 +598,8 @@ def test_evaluation_commands_print_tables_and_write_figures(
     [
         (("train", "--epochs", "0", "-o", "network"), "epochs = 0"),
         (("train", "--data", "nowhere", "-o", "network"), "data = nowhere"),
-        (("accuracy", "--network", "nowhere"), "data = data/histograms"),
+        (("accuracy", "--data", "nowhere"), "data = nowhere"),
+        (("accuracy", "--network", "nowhere"), "network = nowhere"),
         (("speed-up", "--network", "nowhere"), "network = nowhere"),
     ],
 )
