@@ -1,4 +1,4 @@
-"""Checkpoints of the Numba engine."""
+"""Checkpoints of the Numba engine: one for each replica, so no replica waits for another."""
 
 from __future__ import annotations
 
