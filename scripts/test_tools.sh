@@ -48,15 +48,20 @@ with sync_playwright() as playwright:
 PYTHON
 }
 
+have_shell() { works chromium-headless-shell; }
+
 have_chromium() {
-    works .venv/bin/playwright && { works chromium || works google-chrome || have_playwright_chromium; }
+    works .venv/bin/playwright &&
+        { have_shell || works chromium || works google-chrome || have_playwright_chromium; }
 }
 
 add_chromium() {
+    # The headless shell renders pages like Chromium and takes half of its processor time.
     # Playwright's driver needs libatomic1, which a minimal Debian lacks.
-    ! can_install || install_packages chromium libatomic1
+    ! can_install || install_packages chromium-headless-shell libatomic1
+    have_chromium || ! can_install || install_packages chromium
     # Ubuntu's package is only a stub for a snap and macOS has none: install Playwright's own Chromium.
-    works chromium || works google-chrome || .venv/bin/playwright install chromium >&2 || true
+    have_chromium || .venv/bin/playwright install chromium >&2 || true
 }
 
 # --- Slurm ---
@@ -82,7 +87,7 @@ have_builders() { command -v debootstrap >/dev/null && command -v buildah >/dev/
 # --- Install what is missing ---
 
 missing=
-have_chromium || add_chromium
+{ have_shell && have_chromium; } || add_chromium
 if ! have_chromium; then
     echo "!!! NO CHROMIUM: THE PAGE IS NOT TESTED. Install the packages chromium and libatomic1, or run" \
         ".venv/bin/playwright install --with-deps chromium" >&2

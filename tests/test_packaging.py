@@ -86,7 +86,7 @@ def test_all_locks_hold_the_same_version_of_a_package(name):
     } == {}
 
 
-def test_the_developers_lock_adds_to_the_lock_for_running():
+def test_the_development_lock_extends_the_runtime_lock():
     assert versions("run").items() <= versions("dev").items()
     assert versions("run") == versions("conda")
 
@@ -95,7 +95,7 @@ def test_a_plain_install_has_no_tensorflow():
     assert not {"tensorflow", "tensorflow-cpu", "keras", "h5py"} & versions("mcp").keys()
 
 
-def test_conda_needs_no_second_command():
+def test_conda_installs_everything_with_one_command():
     """Python and pip come from conda-forge, the packages from the lock, the project from here."""
     python, pip, from_pip = environment()
     name, specifier = python.split(maxsplit=1)

@@ -118,7 +118,7 @@ def test_every_command_finds_its_data_in_any_folder(run):
         "predict --runtime tensorflow -o new",
     ],
 )
-def test_a_command_without_its_extra_prints_the_line_to_type(run, folder, command):
+def test_a_command_without_its_extra_prints_the_install_command(run, folder, command):
     done = run(f"nanoconf {command}")
     assert done.returncode == 1
     assert done.stderr.endswith(': run pip install "nanoconf[train]"\n')
@@ -198,7 +198,7 @@ def no_caches(home: Path) -> dict[str, str | None]:
     ("command", "variable"),
     [("simulate -o result", "NUMBA_CACHE_DIR"), ("app --no-browser --port 0", "JUPYTER_DATA_DIR")],
 )
-def test_a_home_folder_that_cannot_be_written_is_reported_with_what_to_set(
+def test_an_unwritable_home_folder_is_reported_with_the_variable_to_set(
     run, folder, command, variable
 ):
     (folder / "locked").mkdir(mode=0o500)

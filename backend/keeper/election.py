@@ -88,7 +88,7 @@ def ensure_keeper(
 def resume_runs(archive: Archive) -> None:
     """Start a keeper if there is none and runs are not finished, whoever submitted them.
 
-    Pages call it: after a crash or a restart of the computer, perhaps nobody else waits for them.
+    Pages call it: after a crash or a restart of the computer, nobody else may be waiting for them.
 
     Raises
     ------

@@ -22,8 +22,8 @@ from backend.runs.archive import Archive
 
 POLL_SECONDS = 0.2
 POLL_SHARE = 0.05
-"""Share of a core that polling may take, however many runs are waiting. Processor time counts: on a
-busy computer a poll takes long, but new runs must not wait for that."""
+"""Share of a core that polling may take, however many runs are waiting. CPU time is what counts: on
+a busy computer a poll takes a long time, but new runs must not wait for that."""
 
 RETRY_SECONDS = 5.0
 """Pause after an error."""
@@ -39,7 +39,7 @@ def keep(home: Path, idle_seconds: float, environment: str = "") -> int:
     idle_seconds : float
         Idle time after which the keeper exits (s).
     environment : str
-        `fingerprint` of the process that starts the keeper; by default of this one.
+        `fingerprint` of the process that starts the keeper; by default, that of this one.
     """
     archive = Archive(home)
     archive.prepare()

@@ -176,7 +176,7 @@ def _last_turns(jobs: Iterable[Job], earlier: Mapping[str, float]) -> dict[str, 
 
 
 def _occupied(job: Job, working: list[Job], now: float) -> int:
-    """Return the number of cores that a run cannot have.
+    """Return the number of cores that are not available to a run.
 
     Sweeps do not count for others, because of their low priority. A run that cannot make room does
     not count either once it has had its turn: the next owner's run starts alongside it.
@@ -216,7 +216,7 @@ def _has_nothing(owner: str, working: list[Job]) -> bool:
 
 
 def _had_turn(other: Job, job: Job, now: float) -> bool:
-    """Return True if a running one has had enough time to make room for a waiting one."""
+    """Return True if a running job has had enough time to make room for a waiting one."""
     return now - other.turn_began >= (SHORT_TURN_SECONDS if job.new else TURN_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""Length of the equilibration, which follows the relaxation times measured in it.
+"""Length of the equilibration, which depends on the relaxation times measured in it.
 
 Relaxation times span two orders of magnitude over the systems that can be simulated, so no fixed
 time suits them all. Every run equilibrates for `schedule.EQUILIBRATION_TIME` and is extended step
@@ -93,5 +93,5 @@ def expected(system: SlitSystem, chunks: int) -> int:
 
 
 def longer(chunks: int, shortest: int) -> int:
-    """Return the next longer length of the equilibration (chunks), or 0 if it is too long."""
+    """Return the next length of the equilibration (chunks), or 0 if it is too long."""
     return following if (following := math.ceil(GROWTH * chunks)) <= LONGEST * shortest else 0

@@ -153,7 +153,10 @@ def profiles_of(system: SlitSystem, estimate: Estimate) -> SlitProfiles:
 
 
 def median_relative_error(profiles: SlitProfiles) -> float:
-    """Return the larger of the two median relative errors, over bins ≥ 5 % of the maximum."""
+    """Return the larger median relative error of the two species.
+
+    The medians are over bins with at least 5 % of the maximum density.
+    """
     medians = []
     for profile in (profiles.positive, profiles.negative):
         counted = significant(profile.density)

@@ -174,7 +174,7 @@ class SimulationResult:
         return result
 
     def _check_bins(self) -> None:
-        """Raise `ValueError` if a file has another number of bins than the profiles."""
+        """Raise `ValueError` if a file has a different number of bins than the profiles."""
         bins, residuals, histogram = len(self.positive.z), self.residuals, self.histogram
         if residuals is not None and 2 * residuals.left.shape[-1] != bins:
             raise ValueError(f"{residuals.FILE} has a different number of bins")

@@ -208,7 +208,7 @@ class Summary:
         Raises
         ------
         ValueError
-            It is not an object, a section lacks a required key, or a value has another type.
+            It is not an object, a section lacks a required key, or a value has the wrong type.
         """
         try:
             read = known(cls, checked(dict[str, Any], values))
@@ -219,7 +219,7 @@ class Summary:
             read.pop("checks", None)
             return replace(checked(cls, read), checks=checks, other=unknown(cls, values))
         except (TypeError, AttributeError, KeyError, Damaged) as problem:
-            raise Damaged(f"has a summary that is damaged: it {problem}") from problem
+            raise Damaged(f"has a damaged summary: it {problem}") from problem
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary as JSON values."""

@@ -45,7 +45,7 @@ def add_options(parser: ArgumentParser) -> None:
         type=_pages,
         metavar="N",
         help="pages that may be open at the same time; others wait "
-        "(default: NANOCONF_MAX_PAGES, or what half of the memory allows)",
+        "(default: NANOCONF_MAX_PAGES, or as many as fit into half of the memory)",
     )
     _add_limits(parser.add_argument_group("limits for users of the page"))
     _add_access(parser.add_argument_group("who may open the page"))
@@ -120,7 +120,7 @@ def _add_people(group: _ArgumentGroup) -> None:
         default=[],
         type=_proxies,
         metavar="ADDRESS[,...]",
-        help="trust the names of users that proxies with these addresses pass in a header, e.g. "
+        help="trust the user names that proxies at these addresses pass in a header, e.g. "
         "192.0.2.7 or 10.1.0.0/16",
     )
     group.add_argument(

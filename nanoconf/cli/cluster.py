@@ -21,7 +21,7 @@ NAME, HELP = "cluster", "set up and check clusters"
 
 DESCRIPTION = """\
 Set up and check the clusters that `nanoconf simulate --cluster` and the page's Cluster mode
-use: Slurm clusters, and those of a hub that has the command submit. They are described in the
+use: Slurm clusters, and those of a hub that has the submit command. They are described in the
 configuration file; NANOCONF_CLUSTER_CONFIG overrides its default path."""
 
 EXAMPLES = """\

@@ -106,7 +106,7 @@ def as_json(run: Run) -> dict[str, Any]:
 
 
 def _damaged_as_json(folder: DamagedFolder) -> dict[str, Any]:
-    """A folder that is set aside as JSON values, with the keys of a run."""
+    """A damaged folder as JSON values, with the keys of a run."""
     from backend.runs.run import DAMAGED
     from backend.runs.run_state import RunState
 
@@ -152,7 +152,7 @@ def _row(run: Run, waiting: str) -> list[str]:
 
 
 def _place(run: Run, waiting: str) -> str:
-    """Status on a cluster, or the place in the line of this computer and the name."""
+    """Status on a cluster, or the position in the queue of this computer and the name."""
     from backend.cluster.destination import status_in_words
 
     return status_in_words(run) or ", ".join(filter(None, (waiting, run.name)))

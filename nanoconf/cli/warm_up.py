@@ -7,8 +7,8 @@ from argparse import ArgumentParser, Namespace
 NAME, HELP = "warm-up", "compile the simulation engine before the first run"
 
 DESCRIPTION = """\
-Compile the simulation engine, which otherwise delays the first run by about half a minute. If the
-installation folder is writable, the compiled engine is for all of its users."""
+Compile the simulation engine; otherwise, compilation delays the first run by about half a minute.
+If the installation folder is writable, all its users share the compiled engine."""
 
 EXAMPLES = """\
 examples:
@@ -21,7 +21,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def execute(options: Namespace) -> int:
-    """Compile, and print for whom."""
+    """Compile the engine, and print which users can use it."""
     from backend.engines.numba.warm_up import warm_up
 
     print("Compiling the simulation engine …", flush=True)

@@ -86,7 +86,7 @@ def _densities() -> dict[str, Output]:
             words = f"Simulated {quantity} density {ions}"
             found |= _with_error(f"{species}_{quantity}", Output("Number", words, "M"))
         found[f"ml_{name}"] = Output("Array", f"Predicted density {ions}", "M")
-        words = f"Error of ml_{name}: 90 % of the true densities lie within 1.645 errors"
+        words = f"Error of ml_{name}; 90 % of the true densities lie within 1.645 times this error"
         found[f"ml_{name}_error"] = Output("Array", words, "M")
         for quantity in QUANTITIES:
             words = f"Predicted {quantity} density {ions}"
@@ -135,7 +135,7 @@ OUTPUTS = {
     "version": Output("Text", "Version of nanoconf"),
     **{name: Output("Image", words) for name, words in FIGURES.items()},
 }
-"""Outputs by name. Those of a method that was not asked for are None."""
+"""Outputs by name. Those of a method that was not requested are None."""
 
 
 def input_schema() -> dict[str, dict[str, Any]]:

@@ -27,7 +27,7 @@ PASSWORDS, PASSWORD_FILE = "/var/run/Xvnc", "NANOCONF_HUB_PASSWORD_FILE"
 """Folder with the password of the session, and the variable that names another file."""
 
 PORTS = 1000
-"""The path of a session has its port modulo this number."""
+"""The path of a session contains its port modulo this number."""
 
 NEEDED = ("hub_url", "filexfer_port", "filexfer_cookie")
 
@@ -45,7 +45,7 @@ class HubSession:
     path : str
         Path under which the hub's proxy serves the session.
     token : str
-        What one entry of the hub's cookie holds: the number and the password of the session.
+        Content of one entry of the hub's cookie: the number and the password of the session.
     """
 
     number: str
@@ -97,7 +97,7 @@ def _resources(file: Path) -> Mapping[str, str]:
     for name in NEEDED:
         valid = found.get(name, "")
         if not valid or (name == "filexfer_port" and not valid.isdecimal()):
-            raise InvalidInput(name, valid, f"{file} has no such entry, or not a valid one")
+            raise InvalidInput(name, valid, f"{file} has no valid entry of this name")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Computation of the Sim2L of nanoHUB, and what its notebook needs.
+"""Computation of the nanoHUB Sim2L, and functions for its notebook.
 
 A Sim2L is a notebook that ``simtool`` runs: https://simtool.readthedocs.io. `nanoconf.hub.schema`
 declares its inputs and outputs.
@@ -160,7 +160,7 @@ def _of_simulation(result: SimulationResult) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as ``simtool`` stores it; what is not defined is None."""
+    """Return a value as ``simtool`` stores it; undefined values become None."""
     import numpy as np
 
     if isinstance(value, np.ndarray):

@@ -85,7 +85,7 @@ class Tools:
     async def call(
         self, context: ServerRequestContext[Any], params: types.CallToolRequestParams
     ) -> types.CallToolResult:
-        """Carry out a call; an error that the caller can act on is the tool's error."""
+        """Carry out a call; an error that the caller can act on is returned as a tool error."""
         verb = self._verbs.get(params.name)
         if verb is None:
             line = f"there is no tool {shown(params.name)}; known: {', '.join(self._verbs)}"

@@ -36,7 +36,7 @@ class Halves(NamedTuple):
     Attributes
     ----------
     density, error : ndarray, shape (systems, 2, 150)
-        Density of both ions (M) and its error (M): 90 % of true densities lie within 1.645 errors.
+        Density of both ions and its error (M): 90 % of true densities lie within 1.645 times it.
     """
 
     density: np.ndarray

@@ -61,7 +61,7 @@ class Summary:
         Mean, standard deviation, and 5 %, 50 % and 95 % quantiles over the samples.
     model_error : ndarray, of the same shape
         Root mean square error of the model, which the other numbers do not include: 90 % of true
-        densities lie within 1.645 errors. nan for charges, for which the model gives no error.
+        densities lie within 1.645 times it. nan for charges, for which the model gives no error.
     """
 
     mean: np.ndarray

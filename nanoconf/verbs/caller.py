@@ -1,4 +1,4 @@
-"""Who calls a verb: the archive, the model, and what this caller may do."""
+"""Caller of a verb: its archive, its model and its permissions."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nanoconf.surrogate import Surrogate
     from nanoconf.verbs.caller import Caller
 
-ERROR_BARS = "90 % of true densities lie within 1.645 errors"
+ERROR_BARS = "90 % of the true densities lie within 1.645 times their error"
 
 INSTEAD = "simulate the system instead"
 """Advice for a system outside the training range."""
@@ -65,7 +65,7 @@ PREDICT = Verb(
     title="Predict density profiles",
     description=(
         "Predict the density profiles of positive and negative ions between two walls with a "
-        "neural network, in milliseconds. Returns density and error (M) in 300 bins over the "
+        "neural network, in milliseconds. Returns density and error (M) in 300 bins across the "
         "slit, and the contact, peak, midplane and mean densities. If an input lies outside the "
         "training range, the answer says which and gives the range; such a system can be simulated."
     ),

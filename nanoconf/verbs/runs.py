@@ -24,7 +24,7 @@ LONGEST_NAME = 120
 LIMIT = Input(
     name="limit",
     term="Limit",
-    help="largest number of runs to return, the newest first",
+    help="maximum number of runs to return, newest first",
     default=20,
     low=1,
     high=1000,
@@ -85,7 +85,7 @@ def _list(caller: Caller, given: dict[str, Any]) -> Answer:
 
 
 def _waiting(caller: Caller, found: Sequence[Run]) -> dict[str, str]:
-    """Return the place of each run that is queued on this computer in words, by id."""
+    """Return, in words, the queue position of each run queued on this computer, by ID."""
     from backend.keeper.open_runs import waits
 
     if not any(run.where == LOCAL and run.state == RunState.QUEUED for run in found):
@@ -147,7 +147,7 @@ SIMULATE = Verb(
         arguments.line(
             "cluster",
             LONGEST_NAME,
-            "cluster of the configuration to simulate on; without it, this computer",
+            "name of the configured cluster to simulate on (default: this computer)",
         ),
     ),
     execute=_simulate,

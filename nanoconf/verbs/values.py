@@ -19,7 +19,7 @@ DIGITS = 8
 
 
 def profile_values(profiles: SlitProfiles) -> dict[str, Any]:
-    """Return both density profiles; the bins are those of both species."""
+    """Return both density profiles; both species have the same bins."""
     values: dict[str, Any] = {"z_nm": _numbers(profiles.positive.z)}
     for species, profile in profiles.by_species().items():
         values[species] = {

@@ -39,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Verb:
-    """Something that programs can ask for.
+    """Operation that programs can call.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Verb:
     method, path : str
         Method and address over HTTP. ``{id}`` in the address is the argument ``id``.
     changes : bool
-        True if it changes anything; then it is not cached, and HTTP asks for a key.
+        True if it changes anything; then it is not cached, and over HTTP it requires a key.
     waits : bool
         True if a caller may wait for the run that the answer is about.
     has_csv : bool

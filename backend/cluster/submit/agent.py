@@ -28,7 +28,7 @@ from backend.runs.worker import INTERRUPTED
 from backend.untrusted import Damaged, checked
 
 ANSWER_SECONDS = 20.0
-"""Time to wait for ``submit`` to accept a job before other runs are looked after (s)."""
+"""Time to wait for ``submit`` to accept a job before attending to other runs (s)."""
 
 AGAIN_SECONDS = 20.0
 """Shortest interval between two starts of ``submit --attach`` for a run, and between two queries
@@ -43,7 +43,7 @@ LOG_CHARACTERS = 100_000
 
 
 class Followed:
-    """What this process remembers of a job that it follows; all of it can be found again."""
+    """In-memory state of a job that is being followed; all of it can be recovered."""
 
     def __init__(self) -> None:
         self.collector = reports.Collector()
@@ -184,7 +184,7 @@ class SubmitAgent(Agent):
                     self._store_report(folder, report)
 
     def _store_report(self, folder: JobFolder, report: dict[str, Any]) -> None:
-        """Write the progress of a run into its folder here; a report that is wrong is ignored."""
+        """Write the progress of a run into its folder here; an invalid report is ignored."""
         listed: list[str] = folder.described.get("runs", [])
         run_id = next((each for each in listed if each == report.get("run")), "")
         if not run_id or not self._is_open(run_id):
@@ -203,7 +203,7 @@ class SubmitAgent(Agent):
             write_json(run / "progress.json", progress)
 
     def _ending(self, folder: JobFolder, followed: Followed) -> dict[str, str]:
-        """Return how a job ended; empty while it goes on."""
+        """Return how a job ended; empty while it is running."""
         if folder.runs(ATTACH):
             if not followed.state and self._due(followed):
                 row = command.status(folder.number or 0)
@@ -239,13 +239,13 @@ class SubmitAgent(Agent):
             followed.process = folder.start(ATTACH, command.attachment(folder.number or 0))
 
     def _unpack(self, folder: JobFolder) -> dict[str, str]:
-        """Unpack what came back of a job that has ended."""
+        """Unpack the files returned by a job that has ended."""
         listed = folder.described.get("runs", [])
         wanted = [run for run in listed if self._is_open(run)]
         try:
             why = returned.unpack(folder.home / returned.NAME, self.runs, wanted, listed)
         except Damaged as problem:
-            reason = f"what came back from the venue was refused: {returned.NAME} {problem}"
+            reason = f"the files returned by the venue were refused: {returned.NAME} {problem}"
             for run in wanted:
                 self._settle(run, RunState.FAILED, reason, REFUSED)
             return folder.end("FAILED", "1:0")
@@ -281,7 +281,7 @@ class SubmitAgent(Agent):
             self._settle(run_id, RunState.CANCELLED, CANCELLED_REASON)
 
     def clear(self, runs: list[str], jobs: list[str]) -> None:
-        """Remove the folders of runs and jobs; a job that goes on is ended first."""
+        """Remove the folders of runs and jobs; a job that is still running is ended first."""
         for name in jobs:
             folder = JobFolder(self.jobs / name)
             if folder.number is not None and not folder.ending:

@@ -1,4 +1,4 @@
-"""The command ``submit`` of a hub: its options, and what it prints."""
+"""The ``submit`` command of a hub: its options, and what it prints."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def require() -> str:
     """
     path = shutil.which(SUBMIT)
     if path is None:
-        line = "the command submit was not found: on nanoHUB it is in every tool session"
+        line = "the submit command was not found: on nanoHUB it is available in every tool session"
         raise ClusterProblem("submit-missing", f"{line}; elsewhere, remove submit = true")
     return path
 
@@ -176,6 +176,6 @@ def ask(*words: str) -> str:
 
 
 def last_line(text: str) -> str:
-    """Return the last line of an output that is not empty."""
+    """Return the last nonempty line of an output."""
     lines = [one_line(line) for line in text.splitlines() if line.strip()]
     return lines[-1][:500] if lines else ""

@@ -1,7 +1,7 @@
 """Folder of a job that goes through ``submit``: the request and its outcome.
 
 ``submit`` runs in processes that outlive the keeper. Each holds a lock, writes to files and leaves
-its exit status, so the next keeper finds a run as it is, and submits no run twice.
+its exit status, so the next keeper finds each run in its current state and submits none twice.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Files that come back from a venue: one zip file, which is data from outside.
+"""Files that come back from a venue: one zip file, which is untrusted.
 
 It may hold only what a job packs: for each run of the job the files that a worker writes, within
-their sizes, and the checkpoints of unfinished runs. These are sent out again and never read here.
-The content of the other files is checked when they are stored (`here.replies.result_files`).
+their size limits, and the checkpoints of unfinished runs, which are sent out again and never read
+here. The content of the other files is checked when they are stored (`here.replies.result_files`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def unpack(path: Path, runs: Path, wanted: Collection[str], listed: Collection[s
     Raises
     ------
     Damaged
-        It is not such a file; nothing was stored.
+        The file is not a valid result file; nothing was stored.
     """
     try:
         with open_file(path, MAXIMUM_BYTES) as stream, zipfile.ZipFile(stream) as content:

@@ -33,7 +33,7 @@ FAILURE_SECONDS = 1.0
 """Delay of the response to a wrong token."""
 
 NO_TOKEN = (
-    "No token: everyone who reaches this port can use the page, start simulations on this "
+    "No token: anyone who can reach this port can use the page, start simulations on this "
     "computer and see those of others. Use --no-token only behind a gateway that logs users in."
 )
 
@@ -234,7 +234,7 @@ class Gate(IdentityProvider):
     def get_handlers(self) -> list[tuple[str, object]]:
         """Put the page's handlers before those of Voila, which asks for additional ones here."""
         if not self._voila.notebook_path:
-            raise SystemExit("voila: name the notebook of the page: voila app.ipynb")
+            raise SystemExit("voila: specify the page's notebook: voila app.ipynb")
         routes.put_before_voila(self._voila, self)
         IOLoop.current().add_callback(self._announce)
         return []

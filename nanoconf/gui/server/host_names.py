@@ -63,7 +63,7 @@ def foreign_hosts(names: Iterable[str]) -> str:
 
 
 class ForeignHost(PlainHandler):
-    """Refuses requests for another host: a page elsewhere may point its own name here."""
+    """Refuses requests for another host: another site may point its name at this server."""
 
     # The name is not repeated, because it may be anything.
     status, words = (

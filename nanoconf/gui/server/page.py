@@ -114,11 +114,11 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
         super().write(chunk)
 
     def should_use_rendered_notebook(self, *arguments: Any) -> bool:
-        """Return True if a kernel that was started in advance will do: it knows no visitor."""
+        """Return True if a kernel started in advance will do: it is not tied to a visitor."""
         return self.visitor == NOBODY and super().should_use_rendered_notebook(*arguments)
 
     def on_connection_close(self) -> None:
-        """Note that nobody waits for the page; its kernel ends once its cell has been executed."""
+        """Note that nobody is waiting for the page; its kernel ends after it has run the cell."""
         super().on_connection_close()
         self.gone = True
 

@@ -23,7 +23,7 @@ def check_proxy(text: str) -> str:
     Raises
     ------
     ValueError
-        If it is neither, or means every address.
+        If it is neither, or covers all addresses.
     """
     try:
         network = ipaddress.ip_network(text)

@@ -255,7 +255,7 @@ def test_results_and_checkpoints_are_unpacked(tmp_path):
     ],
     ids=lambda files: next(iter(files)).replace(RUN, "RUN"),
 )
-def test_other_files_are_refused_as_a_whole(tmp_path, files):
+def test_a_zip_file_with_other_files_is_refused_as_a_whole(tmp_path, files):
     (tmp_path / RUN).mkdir()
     path = packed(tmp_path / "results.zip", {f"runs/{RUN}/progress.json": b"{}", **files})
     with pytest.raises(Damaged):
@@ -294,7 +294,7 @@ def test_a_report_on_another_folder_is_ignored(tmp_path):
 # --- runs -----------------------------------------------------------------------------------
 
 
-def test_a_refused_job_fails_in_the_words_of_submit_and_leaves_nothing(make_desk, hub):
+def test_a_refused_job_fails_with_the_message_from_submit_and_leaves_nothing_behind(make_desk, hub):
     desk = make_desk(venue="elsewhere")
     run = desk.submit()
     desk.until(lambda: run.finished)
@@ -318,7 +318,7 @@ def test_a_venue_without_the_packages_is_named(make_desk, tmp_path):
     assert run.error == "python" and "lacks numba, numpy, scipy: set python or setup" in run.reason
 
 
-def test_what_no_job_returns_is_refused(make_desk, tmp_path):
+def test_files_that_no_job_returns_are_refused(make_desk, tmp_path):
     lines = f'case "$*" in *venue*) echo evil >{returned.NAME};; esac'
     run = (desk := make_desk(python=program(tmp_path / "evil", lines))).submit()
     desk.until(lambda: run.finished)

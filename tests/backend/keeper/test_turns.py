@@ -143,7 +143,7 @@ def test_a_run_that_is_about_to_end_or_has_not_simulated_yet_does_not_make_room(
     assert due(running("a1", 900, seconds_left=11.0), waiting("b1")).pause == ("a1",)
 
 
-def test_a_new_run_starts_beside_one_that_cannot_be_resumed():
+def test_a_new_run_starts_alongside_one_that_cannot_be_resumed():
     stubborn = running("a1", 30, cores=2, resumable=False)
     assert due(stubborn, waiting("b1", cores=2), cores=2) == Turns(start=("b1",))
     beside = [stubborn, running("b1", 20, cores=2)]

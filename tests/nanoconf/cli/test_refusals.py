@@ -245,7 +245,7 @@ def test_characters_that_the_terminal_cannot_show_are_printed_as_escapes(
         ("app --no-browser --port 0", {"NANOCONF_HOME": "archive"}, "set JUPYTER_DATA_DIR to"),
     ],
 )
-def test_a_home_folder_that_cannot_be_written_is_reported_before_anything_starts(
+def test_an_unwritable_home_folder_is_reported_before_anything_starts(
     tmp_path, command, variables, advice
 ):
     locked = tmp_path / "locked"

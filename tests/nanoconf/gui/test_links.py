@@ -149,7 +149,7 @@ def test_a_link_reports_a_limited_number_of_problems():
 
 
 @pytest.mark.parametrize("search", ["", "?", None, 7, ["?h=3"], {"h": 3}])
-def test_no_query_is_no_link(search):
+def test_an_empty_or_non_text_query_is_not_a_link(search):
     assert parse(search) == Link()
 
 

@@ -173,7 +173,7 @@ def test_snapshots_name_their_system_and_outdated_ones_are_dropped(state, work, 
     assert MARK not in panel.caption.value
 
 
-def test_the_snapshots_tab_explains_what_it_waits_for(state, work):
+def test_the_snapshots_tab_explains_what_it_is_waiting_for(state, work):
     state.tab = SNAPSHOTS
     panel = SnapshotsPanel(state, work)
     waiting = "The snapshots appear here when the run is done"

@@ -34,7 +34,7 @@ def tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_tool_has_the_folders_that_the_hub_wants(tool: Path) -> None:
+def test_the_tool_has_the_folders_that_the_hub_requires(tool: Path) -> None:
     assert [name for name in WANTED.split() if not (tool / name).is_file()] == []
     assert sorted(each.name for each in tool.iterdir() if each.is_dir()) == [
         *("bin", "data", "doc", "examples", "middleware", "rappture", "simtool", "src"),

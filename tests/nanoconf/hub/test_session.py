@@ -36,7 +36,7 @@ def test_the_address_and_the_cookie_are_those_that_the_hub_documents(session: Pa
     assert (found.cookie, found.token) == ("weber-auth-nanohub-org", "19159:e6baae54ba5ed9c6")
 
 
-def test_quotes_around_a_value_do_not_belong_to_it(session: Path) -> None:
+def test_quotes_around_a_value_are_not_part_of_it(session: Path) -> None:
     quoted = RESOURCES.replace("https://nanohub.org", '"https://nanohub.org"')
     (session / "resources").write_text(quoted)
     assert HubSession.current().hub == "nanohub.org"

@@ -97,7 +97,7 @@ def test_a_simulation_has_profiles_with_errors_densities_and_charge(tmp_path: Pa
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
-def test_the_figures_are_pictures_in_the_folder(tmp_path: Path) -> None:
+def test_the_figures_are_image_files_in_the_folder(tmp_path: Path) -> None:
     found = sim2l.compute({"method": "prediction"}, tmp_path)
     for name in schema.FIGURES:
         assert (tmp_path / found[name]).read_bytes().startswith(b"\x89PNG")

@@ -134,7 +134,7 @@ def test_the_server_ends_with_its_client_and_leaves_the_run_to_the_keeper(home):
     assert not run.finished and not run.cancel_requested
 
 
-def test_without_the_sdk_the_command_says_what_to_type(capsys, monkeypatch):
+def test_without_the_sdk_the_command_prints_the_install_command(capsys, monkeypatch):
     assert find_spec("mcp") is None, "the tests' own environment lacks the SDK"
     assert main(["mcp"]) == 1
     said = capsys.readouterr()

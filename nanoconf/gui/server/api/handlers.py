@@ -33,7 +33,7 @@ NEEDS_KEY = (
     f"{limits.LONGEST_KEY} ASCII characters: it marks your runs, so that only you can cancel them"
 )
 
-NEEDS_TOKEN = "send the token of this server as the header Authorization: Bearer TOKEN"
+NEEDS_TOKEN = "send the token of this server in the header Authorization: Bearer TOKEN"
 
 WITHOUT_PATHS = {
     UnusableHome: "this server cannot store runs, perhaps because its disk is full: tell its owner",
@@ -84,7 +84,7 @@ class Api:
 
 
 class JsonErrors(JupyterHandler):
-    """Handler that answers as JSON, also in case of an error, and never redirects to the login."""
+    """Handler that responds with JSON, even to errors, and never redirects to the login page."""
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Check the site and the token."""
@@ -102,7 +102,7 @@ class JsonErrors(JupyterHandler):
         """Set no cookie: programs send the token with every request."""
 
     def check_xsrf_cookie(self) -> None:
-        """Do nothing: browsers add no key to a request of another site, unlike a cookie."""
+        """Do nothing: unlike cookies, browsers do not add keys to requests from other sites."""
 
     def write_error(self, status_code: int, **details: Any) -> None:
         """Answer with the reason in one line; an unexpected error is logged."""
@@ -114,7 +114,7 @@ class JsonErrors(JupyterHandler):
         elif isinstance(error, HTTPError):
             line = self._reason
         else:
-            line = "unexpected error: the log of the server describes it"
+            line = "unexpected error: see the server log"
         self.answer({"error": line}, status_code)
 
     def answer(self, values: dict[str, Any], status: int) -> None:
@@ -141,7 +141,7 @@ class VerbHandler(JsonErrors):
     Parameters
     ----------
     api : Api
-        What all requests share.
+        State shared by all requests.
     verbs : dict of str to Verb
         The verbs of this address, by method.
     """
@@ -170,7 +170,7 @@ class VerbHandler(JsonErrors):
         verb = self._verbs.get(self.request.method or "")
         if verb is None:
             methods = ", ".join(self._verbs)
-            raise Problem(405, f"this address answers {methods} only", {"Allow": methods})
+            raise Problem(405, f"this address accepts only {methods}", {"Allow": methods})
         self._check_rate(verb)
         try:
             person = self._person(verb)

@@ -64,7 +64,7 @@ class Submitted:
         Raises
         ------
         InvalidInput
-            ``NANOCONF_MAX_RUNS`` runs from there are unfinished.
+            ``NANOCONF_MAX_RUNS`` runs from this address are unfinished.
         """
         maximum = environment.whole_number(environment.MAX_RUNS)
         if maximum is None:

@@ -32,7 +32,7 @@ KEY = {
 FORMAT = {
     "name": "format",
     "in": "query",
-    "description": "Format of the answer; without it, the header Accept decides.",
+    "description": "Format of the answer; without it, the Accept header decides.",
     "schema": {"type": "string", "enum": ["json", "csv"], "default": "json"},
 }
 

@@ -1,4 +1,4 @@
-"""Reading of requests: where they come from, and what they hold."""
+"""Parsing of requests: their origin and their contents."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_ARGUMENTS = ("token", "format")
 
 
 class Problem(HTTPError):
-    """Error with one line for the caller, which may hold any characters, unlike a reason in HTTP.
+    """Error with a line for the caller that may, unlike an HTTP reason phrase, hold any characters.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def given(request: HTTPServerRequest, path: dict[str, str]) -> list[tuple[str, A
 
 
 def wants_csv(request: HTTPServerRequest) -> bool:
-    """Return True for a request for CSV: by ``format=csv``, else by the header ``Accept``.
+    """Return True for a request for CSV: by ``format=csv``, else by the ``Accept`` header.
 
     Raises
     ------

@@ -66,9 +66,7 @@ def test_a_temporary_folder_that_others_can_write_to_is_refused(shared, tmp_path
         cache.own_cache("version")
 
 
-def test_without_a_shared_engine_a_cache_that_cannot_be_written_is_reported(
-    shared, tmp_path, monkeypatch
-):
+def test_without_a_shared_engine_an_unwritable_cache_is_reported(shared, tmp_path, monkeypatch):
     occupy(tmp_path / "user")
     monkeypatch.setattr(cache, "SHARED", tmp_path / "none")
     with pytest.raises(InvalidInput, match="set NUMBA_CACHE_DIR to a writable folder"):

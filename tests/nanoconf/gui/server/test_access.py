@@ -124,7 +124,7 @@ def test_a_configured_token_is_in_no_log_and_in_no_other_process(tmp_path):
 def test_starting_without_a_token_prints_a_warning(tmp_path):
     with WebServer(tmp_path / "home", ["--host=0.0.0.0", "--no-token"]) as server:
         assert server.get("/queue?ticket=1").status == 200
-        until(lambda: "everyone who reaches this port can use the page" in server.output, "words")
+        until(lambda: "anyone who can reach this port can use the page" in server.output, "words")
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_the_websocket_and_the_queue_are_under_the_prefix(server, cookie, page):
     assert server.get(queue, Cookie=cookie).body == '{"ahead": 0}'
 
 
-def test_the_addresses_for_programs_are_under_the_prefix(server):
+def test_the_api_endpoints_are_under_the_prefix(server):
     sent = {"Authorization": f"Bearer {TOKEN}"}
     for inside in ("/", PREFIX):
         described = json.loads(server.get(f"{inside}api/openapi.json", **sent).body)
@@ -131,7 +131,7 @@ def test_the_addresses_for_programs_are_under_the_prefix(server):
     assert server.get(run.headers["Location"], "DELETE", **keyed).status in (200, 202)
 
 
-def test_the_page_about_the_addresses_links_under_the_prefix(server):
+def test_links_in_the_api_documentation_are_under_the_prefix(server):
     sent = {"Authorization": f"Bearer {TOKEN}", "Host": f"page.example.org:{server.port}"}
     for path in ("api", "api/", "api/docs"):
         page = server.get(f"{PREFIX}{path}", **sent)

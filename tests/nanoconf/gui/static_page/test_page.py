@@ -106,7 +106,7 @@ def test_script_data_is_json_without_markup():
     assert "<" not in text and json.loads(text) == {"a": "</script><!--", "b": ["σ", 1.5]}
 
 
-def test_models_of_charged_walls_are_refused(surrogate):
+def test_models_for_charged_walls_are_refused(surrogate):
     domain = replace(
         surrogate.domain, fixed={**surrogate.domain.fixed, "surface_charge_density": -0.01}
     )

@@ -221,7 +221,7 @@ def test_the_keeper_starts_one_training_process_after_its_runs_have_ended(home, 
     assert started == [home]
 
 
-def test_without_the_packages_for_training_the_keeper_says_once_what_to_type(
+def test_without_the_packages_for_training_the_keeper_logs_the_install_command_once(
     home, monkeypatch, capsys
 ):
     monkeypatch.setitem(extras.EXTRAS, "train", ("TensorFlow", ("no_such_module",)))

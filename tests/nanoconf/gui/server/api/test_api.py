@@ -316,7 +316,7 @@ def test_the_document_describes_what_the_server_accepts(server):
     assert "time_step" not in simulate["schema"]["properties"]
 
 
-def test_the_page_for_programs_needs_no_other_host(server):
+def test_the_api_documentation_needs_no_other_host(server):
     for path in ("/api", "/api/docs"):
         page = ask(server, path)
         assert page.status == 200

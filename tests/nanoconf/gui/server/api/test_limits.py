@@ -29,7 +29,7 @@ def test_an_address_may_send_some_requests_at_once_and_then_at_a_rate(kind):
     assert rate.wait("here") == 0.0
 
 
-def test_an_address_keeps_its_limit_of_unfinished_runs_whatever_the_key(home, monkeypatch):
+def test_an_address_keeps_its_limit_on_unfinished_runs_whatever_the_key(home, monkeypatch):
     monkeypatch.setenv("NANOCONF_MAX_RUNS", "2")
     submitted, runs = limits.Submitted(), [submit(home, LONG, reuse=False) for _ in range(3)]
     archive = Archive(home)
