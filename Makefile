@@ -1,5 +1,5 @@
 # Everything is installed into .venv: `make setup` builds it from requirements/run.txt, and what develops
-# and tests adds requirements/dev.txt. Programs that only their tests need have environments of their own.
+# and tests adds requirements/dev.txt. Three programs that only their tests need have environments of their own.
 # The only prerequisites are Python 3.11-3.13 and make.
 
 HOST ?= 127.0.0.1
@@ -13,7 +13,7 @@ RELEASE_FLAGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
 DEV_READY := .venv/.ready-dev
-TEST_READY := $(DEV_READY) .venv-cuda/.ready .venv-mcp/.ready .venv-simtool/.ready
+TEST_READY := $(DEV_READY) .venv-mcp/.ready .venv-simtool/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help setup app test test-long lint format lock bench nanohub release clean
@@ -70,9 +70,8 @@ lock: $(DEV_READY)  ## Generate the files in requirements/ from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--custom-compile-command 'make lock' $(LOCK_FLAGS) --group install --output-file requirements/uv.txt
 	@$(COMPILE) --generate-hashes $(RUN) --output-file requirements/run.txt
-	@$(COMPILE) $(AS_RUN) $(RUN) --extra dev --output-file requirements/dev.txt
+	@$(COMPILE) $(AS_RUN) $(RUN) --extra cuda --extra dev --output-file requirements/dev.txt
 	@$(COMPILE) $(AS_RUN) --extra mcp --output-file requirements/mcp.txt
-	@$(COMPILE) $(AS_RUN) --extra cuda --output-file requirements/cuda.txt
 	@$(COMPILE) $(AS_RUN) --extra jupyter --group jupyter --output-file requirements/jupyter.txt
 	@$(COMPILE) $(AS_RUN) --group simtool --output-file requirements/simtool.txt
 	@$(COMPILE) --constraint requirements/run.txt $(RUN) --no-annotate --output-file requirements/conda.txt

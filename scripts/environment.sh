@@ -3,7 +3,6 @@
 # chooses the interpreter. NAME is one of
 #     run       .venv: the page, training, clusters and LAMMPS, and what builds the package
 #     dev       .venv, with the developers' tools added
-#     cuda      .venv-cuda: the CUDA engine and its compiler
 #     mcp       .venv-mcp: the server for agents
 #     jupyter   .venv-jupyter: JupyterLab, with the page in its launcher
 #     simtool   .venv-simtool: nanoHUB's library for Sim2Ls
@@ -15,7 +14,7 @@ fail() { log "$*"; exit 1; }
 
 name=${1:-run}
 packages=requirements/$name.txt
-[ -f "$packages" ] || fail "There is no $packages: type run, dev, cuda, mcp, jupyter or simtool."
+[ -f "$packages" ] || fail "There is no $packages: type run, dev, mcp, jupyter or simtool."
 case $name in
     run | dev) folder=.venv ;;
     *) folder=.venv-$name ;;

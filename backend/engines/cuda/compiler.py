@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from backend.engines.cuda.slit import SOURCE, Shape
 from backend.environment import default_folder
 from backend.files import written_whole
+from backend.inputs import InvalidInput
 
-VARIABLE = "NANOCONF_CUDA_CACHE"
+VARIABLE = "XDG_CACHE_HOME"
+"""Environment variable that names the folder of all caches of a user."""
 
 ARCHITECTURES = (80, 86, 89, 90, 100, 120)
 """Compute capabilities, times ten, for which tests compile the kernels."""
@@ -27,16 +30,14 @@ def options(shape: Shape, architecture: int) -> list[str]:
 def cubin(shape: Shape, architecture: int) -> bytes:
     """Return the machine code of the kernels, compiled at first use."""
     path = _cached(shape, architecture)
-    try:
+    if path is not None and path.exists():
         return path.read_bytes()
-    except OSError:
-        code = compiled(shape, architecture)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(path) as stream:
-            stream.write(code)
-    except OSError:
-        pass  # the next process compiles again, which takes some seconds
+    code = compiled(shape, architecture)
+    if path is not None:
+        with suppress(OSError):  # the next process compiles again, which takes some seconds
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with written_whole(path) as stream:
+                stream.write(code)
     return code
 
 
@@ -73,10 +74,14 @@ def nvrtc_version() -> str:
     return f"{major}.{minor}"
 
 
-def _cached(shape: Shape, architecture: int) -> Path:
+def _cached(shape: Shape, architecture: int) -> Path | None:
+    """Return the file for the machine code; None if the user has no home folder."""
     parts = [*options(shape, architecture), nvrtc_version()]
     key = hashlib.sha256(SOURCE.read_bytes() + "\n".join(parts).encode()).hexdigest()
-    return default_folder("cache", VARIABLE) / "cuda" / f"{key[:16]}.cubin"
+    try:
+        return default_folder("cache", VARIABLE) / "cuda" / f"{key[:16]}.cubin"
+    except InvalidInput:
+        return None
 
 
 def _log(program: object) -> str:

@@ -23,5 +23,7 @@ class Checkpoints(checkpoint.Checkpoints):
 
     def usable(self, kind: str, arrays: Mapping[str, np.ndarray]) -> bool:
         """Also accept checkpoints of the revision before if they hold what is needed."""
-        former = kind == self.fingerprint(REVISION_WITHOUT_SERIES) and arrays["tallies_done"] > 0
+        former = (
+            kind == self.fingerprint(REVISION_WITHOUT_SERIES) and arrays["tallies_done"].item() > 0
+        )
         return former or super().usable(kind, arrays)

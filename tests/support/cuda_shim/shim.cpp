@@ -19,27 +19,24 @@ namespace {
 constexpr size_t STACK = 64 * 1024;
 constexpr unsigned int WARP = 32;
 
-enum Place { RUNNABLE, AT_BARRIER, AT_SHUFFLE, FINISHED };
+enum Place : unsigned char { RUNNABLE, AT_BARRIER, AT_SHUFFLE, FINISHED };
 const char* const PLACES[] = {"running", "at a barrier", "at a shuffle", "finished"};
-
-struct Fiber {
-  jmp_buf context;
-  Place place;
-};
 
 struct Warp {
   unsigned int mask, arrived;
   float given[WARP], taken[WARP];
 };
 
-std::vector<Fiber> fibers;
+std::vector<jmp_buf> fibers;
+std::vector<Place> places;
 std::vector<Warp> warps;
 std::vector<char> stacks;
 jmp_buf scheduler;
 ucontext_t creator;
 void (*body)();
 std::string problem;
-unsigned int waiting;
+unsigned int waiting, turn;
+bool descending, progress;
 int any, any_of_all;
 
 [[noreturn]] void fail(const std::string& message) {
@@ -47,18 +44,31 @@ int any, any_of_all;
   longjmp(scheduler, 1);
 }
 
+std::string this_thread() { return "thread " + std::to_string(thread.x); }
+
+// Continue with the next fiber of this round that can run, or with the scheduler after the last one.
+[[noreturn]] void run_next() {
+  while (turn < threads.x) {
+    const unsigned int i = descending ? threads.x - 1 - turn : turn;
+    turn++;
+    if (places[i] != RUNNABLE) continue;
+    progress = true;
+    thread.x = i;
+    _longjmp(fibers[i], 1);
+  }
+  _longjmp(scheduler, 1);
+}
+
 void wait_at(Place place) {
-  Fiber& self = fibers[thread.x];
-  self.place = place;
-  if (_setjmp(self.context) == 0) _longjmp(scheduler, 1);
+  places[thread.x] = place;
+  if (_setjmp(fibers[thread.x]) == 0) run_next();
 }
 
 void run_fiber() {
-  Fiber& self = fibers[thread.x];
-  if (_setjmp(self.context) == 0) setcontext(&creator);
+  if (_setjmp(fibers[thread.x]) == 0) setcontext(&creator);
   body();
-  fibers[thread.x].place = FINISHED;
-  _longjmp(scheduler, 1);
+  places[thread.x] = FINISHED;
+  run_next();
 }
 
 }  // namespace
@@ -72,17 +82,16 @@ int barrier(int predicate) {
   any_of_all = any;
   any = 0;
   waiting = 0;
-  for (Fiber& each : fibers) each.place = RUNNABLE;
+  places.assign(threads.x, RUNNABLE);
   return any_of_all;
 }
 
 float exchange(unsigned int mask, float value, int lane) {
   Warp& warp = warps[thread.x / WARP];
   const unsigned int own = thread.x % WARP, bit = 1u << own;
-  const std::string who = "thread " + std::to_string(thread.x);
-  if (!(mask & bit)) fail(who + " is not in the mask of its shuffle");
-  if (!(mask >> lane & 1)) fail(who + " takes the value of a lane outside the mask of its shuffle");
-  if (warp.arrived && warp.mask != mask) fail(who + " has another mask than the lanes that wait at a shuffle");
+  if (!(mask & bit)) fail(this_thread() + " is not in the mask of its shuffle");
+  if (!(mask >> lane & 1)) fail(this_thread() + " takes the value of a lane outside the mask of its shuffle");
+  if (warp.arrived && warp.mask != mask) fail(this_thread() + " has another mask than the lanes that wait at a shuffle");
   warp.mask = mask;
   warp.given[own] = value;
   warp.arrived |= bit;
@@ -94,7 +103,7 @@ float exchange(unsigned int mask, float value, int lane) {
   warp.arrived = 0;
   const unsigned int first = thread.x - own;
   for (unsigned int i = 0; i < WARP; i++)
-    if (mask >> i & 1) fibers[first + i].place = RUNNABLE;
+    if (mask >> i & 1) places[first + i] = RUNNABLE;
   return warp.taken[lane];
 }
 
@@ -103,7 +112,7 @@ namespace {
 std::string deadlock() {
   std::string text = "the threads wait for each other:";
   for (unsigned int i = 0; i < threads.x; i++)
-    text += " " + std::to_string(i) + " " + PLACES[fibers[i].place] + (i + 1 < threads.x ? "," : "");
+    text += " " + std::to_string(i) + " " + PLACES[places[i]] + (i + 1 < threads.x ? "," : "");
   return text;
 }
 
@@ -115,36 +124,28 @@ void create(unsigned int i) {
   context.uc_link = nullptr;
   makecontext(&context, run_fiber, 0);
   thread.x = i;
-  fibers[i].place = RUNNABLE;
+  places[i] = RUNNABLE;
   // the fiber saves itself and returns at once; from then on, switching needs no system call
   swapcontext(&creator, &context);
 }
 
-// Run the threads of a block to the end, in ascending or descending order.
-bool run_block(bool descending) {
-  volatile unsigned int turn = 0;
-  volatile bool progress = false;
+bool all_finished() {
+  for (Place each : places)
+    if (each != FINISHED) return false;
+  return true;
+}
+
+// Run the threads of a block to the end, in rounds of ascending or descending order.
+bool run_block() {
   for (unsigned int i = 0; i < threads.x; i++) create(i);
-  for (;;) {
+  while (!all_finished()) {
+    turn = 0;
+    progress = false;
+    if (_setjmp(scheduler) == 0) run_next();
+    if (problem.empty() && !progress) problem = deadlock();
     if (!problem.empty()) return false;
-    if (turn == threads.x) {
-      bool done = true;
-      for (Fiber& each : fibers) done = done && each.place == FINISHED;
-      if (done) return true;
-      if (!progress) {
-        problem = deadlock();
-        return false;
-      }
-      turn = 0;
-      progress = false;
-    }
-    const unsigned int i = descending ? threads.x - 1 - turn : turn;
-    turn = turn + 1;
-    if (fibers[i].place != RUNNABLE) continue;
-    progress = true;
-    thread.x = i;
-    if (_setjmp(scheduler) == 0) _longjmp(fibers[i].context, 1);
   }
+  return true;
 }
 
 }  // namespace
@@ -153,19 +154,21 @@ constexpr size_t LARGEST_SHARED = 99 * 1024;
 constexpr unsigned char UNTOUCHED = 0xFF;  // as float, not a number
 
 // Run all blocks of a launch.
-bool run(unsigned int many, unsigned int of_threads, size_t shared_bytes, bool descending, void* memory, void (*kernel)()) {
+bool run(unsigned int many, unsigned int of_threads, size_t shared_bytes, bool in_descending_order, void* memory, void (*kernel)()) {
   problem.clear();
   if (of_threads % WARP) problem = "the threads of a block are not whole warps";
   if (shared_bytes > LARGEST_SHARED) problem = "a block may use at most 99 KB of shared memory";
   body = kernel;
   blocks.x = many, threads.x = of_threads;
-  fibers.assign(of_threads, Fiber());
+  descending = in_descending_order;
+  fibers = std::vector<jmp_buf>(of_threads);
+  places.assign(of_threads, RUNNABLE);
   stacks.resize(of_threads * STACK);
   for (block.x = 0; block.x < many && problem.empty(); block.x++) {
     warps.assign(of_threads / WARP, Warp());
     waiting = 0, any = 0;
     std::memset(memory, UNTOUCHED, LARGEST_SHARED);
-    if (!run_block(descending)) break;
+    if (!run_block()) break;
     for (size_t i = shared_bytes; i < LARGEST_SHARED; i++)
       if (((unsigned char*)memory)[i] != UNTOUCHED) problem = "a block has written outside its shared memory";
   }

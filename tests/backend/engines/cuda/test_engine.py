@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from backend import extras
+from backend.engines import registry
 from backend.engines.cuda import engine
 from backend.engines.numba import engine as numba_engine
 from backend.inputs import InvalidInput
@@ -103,13 +105,24 @@ def test_settings_that_the_engine_lacks_are_refused():
 COMMAND = [sys.executable, "-m", "nanoconf", "simulate", "--engine", "cuda"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the extra is installed on Linux only")
 def test_without_a_card_one_line_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setenv("NANOCONF_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     done = subprocess.run([*COMMAND, "-o", str(tmp_path / "out")], capture_output=True, text=True)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("nanoconf: The CUDA engine needs ")
-    assert "install" in line
+    assert line.startswith("nanoconf: The CUDA engine needs an NVIDIA card and its driver, but ")
+    assert "install NVIDIA's driver" in line and "--engine numba" in line
     assert not (tmp_path / "out").exists()
     assert not list((tmp_path / "home").glob("runs/*"))
+
+
+def test_without_the_extra_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(extras, "find_spec", lambda module: None)
+    with pytest.raises(SimulationError) as caught:
+        registry.get("cuda").check()
+    line = (
+        'The CUDA engine needs CUDA\'s Python bindings and NVRTC: run pip install "nanoconf[cuda]"'
+    )
+    assert str(caught.value) == line
