@@ -189,12 +189,12 @@ class RunSettings:
     snapshots: int = _default("snapshots")
 
     def __post_init__(self) -> None:
-        if self.replicas is ENGINE_DEFAULT and self.engine in registry.names():
-            object.__setattr__(self, "replicas", registry.get(self.engine).replicas)
+        engine = registry.get(SETTINGS["engine"].check(self.engine))
+        if self.replicas is ENGINE_DEFAULT:
+            object.__setattr__(self, "replicas", engine.replicas)
         for each in fields(self):
             value = SETTINGS[each.name].check(getattr(self, each.name))
             object.__setattr__(self, each.name, value)
-        engine = registry.get(self.engine)
         for name, supported in (
             ("electrostatics", engine.electrostatics),
             ("thermostat", engine.thermostats),

@@ -48,7 +48,7 @@ constexpr float FIXED_POINT = 1048576.f;  // units of the sums in fixed point: 2
 
 enum Status { NOT_FINITE = 1, THROUGH_WALL = 2, TOO_MANY_PAIRS = 3 };
 
-// Constants of a replica. The host fills them in: `SLIT` in constants.py has the same fields.
+// Constants of a replica. The host fills them in: `SLIT` in slit.py has the same fields.
 struct Slit {
   int positive_count, count; // ions; a block without ions returns at once
   u32 seed[2];               // key of the noise: low and high word of the seed
