@@ -85,7 +85,7 @@ def add_options(parser: ArgumentParser) -> None:
     )
     add_cluster(
         parser,
-        "simulate on this cluster, as a job array of Slurm (without NAME: the first one in the "
+        "simulate on this cluster, as a Slurm job array (without NAME: the first one in the "
         "configuration)",
     )
     add_output(parser, "the dataset")

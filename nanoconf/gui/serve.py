@@ -29,6 +29,8 @@ PROTECTED = {
             "jupyter-matplotlib",
         ],
     },
+    # otherwise kernels warn in the terminal that other users of this computer could listen
+    "KernelManager": {"transport_encryption": "auto"},
 }
 """Configuration that protects the page, and lists the extensions of JupyterLab that it loads;
 ``voila.json`` gives it to plain ``voila app.ipynb``."""

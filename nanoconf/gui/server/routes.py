@@ -66,7 +66,7 @@ def put_before_voila(voila: Any, gate: Gate) -> None:
     voila : Voila
         The application, with its settings.
     gate : Gate
-        Who may open the page.
+        Identity provider, which decides who may open the page.
     """
     app = voila.app
     security = headers.policy(headers.OTHERS, gate.frame_ancestors)
