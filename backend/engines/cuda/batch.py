@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from ctypes import c_int
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -74,6 +75,11 @@ class Chunk:
     problem: np.ndarray
     sample: np.ndarray
 
+    @cached_property
+    def any_problem(self) -> bool:
+        """True if there is a problem in any replica."""
+        return bool((self.problem != NO_PROBLEM).any())
+
 
 class Batch:
     """Slots of a device for replicas with the same shape and rhythm; all slots start empty.
@@ -121,7 +127,7 @@ class Batch:
         self.slits.set_row(slot, slit)
         self.state.set_row(slot, padded)
         self.clock.set_row(slot, np.array(clock))
-        self.profiles.set_row(slot, np.array(0))
+        self.profiles.zero_row(slot)
 
     def remove(self, slot: int) -> None:
         """Empty a slot."""

@@ -122,11 +122,13 @@ class Crew:
         failed: dict[Simulation, SimulationError] = {}
         if not simulations:
             return failed
-        profiles = self.batch.profiles.get()
+        rows = [slot for simulation in simulations for slot in self.slots[simulation]]
+        profiles, row = self.batch.profiles.get_rows(rows), 0
         for simulation in simulations:
             slots = self.slots[simulation]
+            tallied, row = profiles[row : row + len(slots)], row + len(slots)
             try:
-                simulation.take_tally(profiles[slots], energies[slots], self._kinetic(simulation))
+                simulation.take_tally(tallied, energies[slots], self._kinetic(simulation))
             except SimulationError as error:
                 failed[simulation] = error
         return failed
@@ -142,7 +144,7 @@ class Crew:
 
     def _clear_profiles(self, simulation: Simulation) -> None:
         for slot in self.slots[simulation]:
-            self.batch.profiles.set_row(slot, np.array(0))
+            self.batch.profiles.zero_row(slot)
 
     # --- checkpoints ------------------------------------------------------------------------
 

@@ -9,6 +9,9 @@ import numpy as np
 
 from backend.engines.cuda.device import Device
 
+MANY = 4
+"""All rows are copied at once if more than 1/MANY of them are requested."""
+
 
 class DeviceArray:
     """Array in the memory of a device, with one row for each replica.
@@ -48,6 +51,16 @@ class DeviceArray:
         """Overwrite one row."""
         row = np.ascontiguousarray(np.broadcast_to(values, self.shape[1:]), self.dtype)
         self._device.write(self.address + index * self._row, row)
+
+    def get_rows(self, indices: list[int]) -> np.ndarray:
+        """Return a copy of some rows."""
+        if len(indices) * MANY > self.shape[0]:
+            return self.get()[indices]
+        return np.array([self.get_row(index) for index in indices])
+
+    def zero_row(self, index: int) -> None:
+        """Set one row to zero."""
+        self._device.zero(self.address + index * self._row, self._row)
 
     def fill(self, value: int) -> None:
         """Set all elements to a value."""

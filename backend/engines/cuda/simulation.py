@@ -44,6 +44,9 @@ SLOW_COLUMNS = [SERIES.index(name) for name in SLOW]
 class Simulation:
     """Replicas of one run: what they have sampled, and what remains to be done.
 
+    A card advances a thousand of them in some milliseconds, so what is recorded stays in the units
+    of the kernel until it is evaluated.
+
     Parameters
     ----------
     system, settings
@@ -131,24 +134,29 @@ class Simulation:
             A replica has failed.
         """
         self.moving = self.moving or time.monotonic()
+        if chunk.any_problem:
+            self._report_problem(chunk, slots)
+        self.chunks_done += 1
+        series = chunk.series[slots]
+        if self.sampling:
+            self.series.append(series)
+            return
+        self.equilibration.append(series)
+        self.sampling = self._equilibrated()
+
+    def _report_problem(self, chunk: Chunk, slots: list[int]) -> None:
         for index, slot in enumerate(slots):
             if chunk.problem[slot] != NO_PROBLEM:
                 step = self.steps + (chunk.sample[slot] + 1) * self.settings.steps_per_sample
                 problem = PROBLEMS[int(chunk.problem[slot])]
                 raise problem.error(self.settings, int(step), index)
-        self.chunks_done += 1
-        series = self._in_display_units(chunk.series[slots])
-        if self.sampling:
-            self.series.append(series)
-            return
-        self.equilibration.append(series[..., SLOW_COLUMNS])
-        self.sampling = self._equilibrated()
 
-    def _in_display_units(self, sums: np.ndarray) -> np.ndarray:
-        """Return the series of a chunk, shape (replicas, rows, 7), from the sums of the kernel."""
+    def _in_display_units(self, chunks: list[np.ndarray]) -> np.ndarray:
+        """Return the series of chunks, shape (replicas, rows, 7), from the sums of the kernel."""
         length = self.system.box_length
         units = np.array([1 / self._degrees, length, 1, 1, 1 / length, 1 / length, 1 / length])
-        return sums[..., : len(SERIES)] * (units / (FIXED_POINT * self.rhythm.samples_per_row))
+        sums = np.concatenate(chunks, axis=1)[..., : len(SERIES)]
+        return sums * (units / (FIXED_POINT * self.rhythm.samples_per_row))
 
     @property
     def _degrees(self) -> int:
@@ -169,7 +177,7 @@ class Simulation:
 
     def measured(self) -> Measured:
         """Return the relaxation times measured in the equilibration."""
-        return Measured.of(list(np.concatenate(self.equilibration, axis=1)))
+        return Measured.of(list(self._in_display_units(self.equilibration)[..., SLOW_COLUMNS]))
 
     def take_tally(self, profiles: np.ndarray, energies: np.ndarray, kinetic: np.ndarray) -> None:
         """Record the sums since the last tally, and decide whether the run is over.
@@ -180,11 +188,9 @@ class Simulation:
         energies, kinetic : ndarray, shape (replicas,)
             Potential energies as in `Chunk`, and kinetic energies, at the end of the tally.
         """
-        sums = profiles.astype(float)
-        sums[:, :, 1:] /= FIXED_POINT * self.system.box_length
-        self.tallies.append(sums)
+        self.tallies.append(profiles.astype(np.float32))  # a thousand systems fill the memory
         self._check(energies, kinetic)
-        self.energies.append(energies + constant_energy(self.system, self.settings))
+        self.energies.append(energies)
         done = len(self.tallies)
         if self.finish and done >= BLOCKS_PER_REPLICA:
             self.done = True
@@ -198,7 +204,7 @@ class Simulation:
                 self._require(checks.ENERGY, float(share), checks.ENERGY_TOLERANCE, index)
             return
         chunks = self.series[-self.schedule.chunks_per_tally :]
-        temperature = np.concatenate(chunks, axis=1)[..., SERIES.index("temperature")]
+        temperature = self._in_display_units(chunks)[..., SERIES.index("temperature")]
         for index, error in enumerate(temperature.mean(axis=1) - 1):
             self._require(checks.TEMPERATURE, float(error), checks.TEMPERATURE_TOLERANCE, index)
 
@@ -234,7 +240,8 @@ class Simulation:
             return None
         rows = self.schedule.rows_per_chunk * self.schedule.chunks_per_tally
         samples = self.schedule.samples_per_tally
-        sums = np.array(self.tallies)
+        sums = np.array(self.tallies, dtype=float)
+        sums[:, :, :, 1:] /= FIXED_POINT * self.system.box_length
         replicas = [
             Samples(each[:, :, 0], each[:, :, 1], each[:, :, 2], samples, rows)
             for each in np.moveaxis(sums, 1, 0)
@@ -243,7 +250,7 @@ class Simulation:
         return Samples.in_blocks(replicas, min(blocks, BLOCKS_PER_REPLICA))
 
     def _series(self) -> list[np.ndarray]:
-        return list(np.concatenate(self.series, axis=1))
+        return list(self._in_display_units(self.series))
 
     def _steps_per_second(self) -> float | None:
         if self.moving is None or not self.steps:
@@ -262,7 +269,8 @@ class Simulation:
         """Return the result of the run; `versions` are those of the device."""
         samples = self.samples()
         assert samples is not None
-        energies = list(np.transpose(self.energies))
+        constant = constant_energy(self.system, self.settings)
+        energies = list(np.transpose(self.energies) + constant)
         record = Record(samples, self._series(), energies, self.snapshots, self.measured())
         steps = self.steps * self.settings.replicas
         timings = Timings(time.monotonic() - self.started, steps, self._steps_per_second())
