@@ -56,8 +56,6 @@ class Load(Protocol):
     ----------
     kernel_id : str
         Its kernel; empty until one is started.
-    gone : bool
-        True once the browser has closed the connection.
     died : asyncio.Event
         To be set when the kernel has died.
     visitor : Visitor
@@ -69,7 +67,8 @@ class Load(Protocol):
     visitor: Visitor
 
     @property
-    def gone(self) -> bool: ...
+    def gone(self) -> bool:
+        """True once the browser has closed the connection."""
 
 
 def memory() -> float:
