@@ -213,7 +213,7 @@ class PageKernels(AsyncMappingKernelManager):
         """Wait while a kernel is started again: jupyter_client cannot end it in the meantime."""
         if kernel_id not in self:
             return
-        kernel = self.get_kernel(kernel_id)
+        kernel: Any = self.get_kernel(kernel_id)
         latest = time.monotonic() + RESTART_SECONDS
         while not kernel.ready.done() and time.monotonic() < latest:
             await asyncio.wait({asyncio.wrap_future(kernel.ready)}, timeout=RESTART_SECONDS)

@@ -55,7 +55,8 @@ class KernelModel(KernelHandler):
     @authenticated
     async def get(self, kernel_id: str) -> None:
         """Answer, and keep the kernel for the page, which asks while it is loading."""
-        await super().get(kernel_id)
+        model: Any = super().get(kernel_id)
+        await model
         kernels: Any = self.kernel_manager
         kernels.keep_for_page(kernel_id)
 
