@@ -213,7 +213,10 @@ def _agreed(wanted: list[str] | None, found: str) -> bool:
     """Return True if the user confirms the key or a given fingerprint matches it."""
     if wanted is not None:
         return found in wanted
-    print("Compare it with the fingerprint that the cluster publishes. Store it? [yes/no] ", end="")
+    print(
+        "Compare it with the fingerprint that the cluster publishes. Store the key? [yes/no] ",
+        end="",
+    )
     try:
         return input().strip().lower() == "yes"
     except EOFError:

@@ -67,7 +67,7 @@ def check_file(file: Path) -> None:
 
 
 def _surrogate(chosen: str | None) -> Surrogate:
-    """Return the current model, or the model with a name or in a folder."""
+    """Return the current model, or the model with the given name or in the given folder."""
     from backend.environment import user_path
     from backend.system import InvalidInput
     from nanoconf.surrogate import Surrogate

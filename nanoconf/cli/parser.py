@@ -12,7 +12,7 @@ BAD_INPUT = 2
 """Exit status for invalid input."""
 
 LONGEST_MESSAGE = 400
-"""Number of characters that are printed of an error message of argparse."""
+"""Maximum number of characters to print of an argparse error message."""
 
 
 class Parser(ArgumentParser):
@@ -32,7 +32,7 @@ class Parser(ArgumentParser):
         Raises
         ------
         InvalidInput
-            If a text is empty, unless that is the default, or not one line of valid Unicode.
+            If an argument is empty, unless that is the default, or not one line of valid Unicode.
         """
         if not isinstance(action, _SubParsersAction):
             for text in arg_strings:

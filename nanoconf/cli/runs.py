@@ -126,7 +126,7 @@ def _damaged_as_json(folder: DamagedFolder) -> dict[str, Any]:
 
 
 def _waiting(archive: Archive, found: list[Run]) -> dict[str, str]:
-    """Return the place of each run that is queued on this computer, by id."""
+    """Return the place of each run that is queued on this computer, by ID."""
     from backend.keeper.open_runs import waits
     from backend.runs.run import LOCAL
     from backend.runs.run_state import RunState

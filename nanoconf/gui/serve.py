@@ -29,6 +29,8 @@ PROTECTED = {
             "jupyter-matplotlib",
         ],
     },
+    # otherwise kernels warn in the terminal that other users of this computer could listen
+    "KernelManager": {"transport_encryption": "auto"},
     "VoilaExecutor": {"startup_timeout": 600, "iopub_timeout": 60},
 }
 """Configuration that protects the page, lists the extensions of JupyterLab that it loads, and lets

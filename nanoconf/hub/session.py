@@ -102,7 +102,7 @@ def _resources(file: Path) -> Mapping[str, str]:
 
 
 def _password() -> str:
-    """Return the password of the session, as the hub's cookie has it."""
+    """Return the password of the session, as it appears in the hub's cookie."""
     chosen = os.environ.get(PASSWORD_FILE)
     files = [Path(chosen)] if chosen else sorted(Path(PASSWORDS).glob("passwd-*"))
     try:

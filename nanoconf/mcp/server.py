@@ -30,7 +30,7 @@ INSTRUCTIONS = """\
 Density profiles of ions between two walls (a slit), for an electrolyte in the primitive model.
 Lengths are in nm, concentrations in mol/L (M), valencies in elementary charges, times in ns.
 predict answers at once, within its training range. simulate queues a molecular-dynamics run and
-returns its id; get_run returns state, progress and result."""
+returns its ID; get_run returns state, progress and result."""
 
 WAIT = arguments.of_input(
     Input(

@@ -135,8 +135,8 @@ SIMULATE = Verb(
     name="simulate",
     title="Simulate a system",
     description=(
-        "Submit a molecular-dynamics simulation of ions between two walls and return its id at "
-        "once. The run is then queued, running (seconds to minutes), and in the end done, failed "
+        "Submit a molecular-dynamics simulation of ions between two walls and return its ID at "
+        "once. The run is then queued, running (seconds to minutes), and finally done, failed "
         "or cancelled. An identical run that is done, running or queued is returned instead of a "
         "new one; another seed gives an independent run."
     ),

@@ -48,7 +48,7 @@ def run_values(caller: Caller, run: Run, waiting: str) -> dict[str, Any]:
     Parameters
     ----------
     caller : Caller
-        Who asks.
+        Caller of the verb.
     run : Run
         The run.
     waiting : str

@@ -46,11 +46,11 @@ class Verb:
     name : str
         Name: of the tool in MCP, and of the operation in OpenAPI.
     title, description : str
-        What it does, in a few words and in full.
+        Short and full description of the verb.
     arguments : tuple of Argument
         Its arguments.
     execute : callable
-        Carries out a call, given who calls and the parsed arguments; returns an `Answer`.
+        Carries out a call, given the caller and the parsed arguments; returns an `Answer`.
     method, path : str
         Method and address over HTTP. ``{id}`` in the address is the argument ``id``.
     changes : bool

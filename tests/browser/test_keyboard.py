@@ -269,6 +269,7 @@ def test_files_are_downloaded_without_a_mouse(open_window):
         assert waiting.value.suggested_filename == file
 
 
+@pytest.mark.long
 @pytest.mark.submits_runs
 def test_runs_can_be_found_compared_renamed_and_deleted_without_a_mouse(server, window):
     other = submit_another(server, 0.5)

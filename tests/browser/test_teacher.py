@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from playwright.sync_api import expect
 
 from backend.files import write_json
@@ -76,6 +77,7 @@ def check(window: Window, name: str) -> None:
     assert violations(window) == [] == small_targets(window)
 
 
+@pytest.mark.long
 def test_a_teacher_sees_a_hundred_runs_in_one_figure_and_clears_them(browser, tmp_path):
     home = tmp_path / "home"
     home.mkdir()

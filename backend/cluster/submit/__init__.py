@@ -11,7 +11,7 @@ The interface of ``submit`` is taken from
 - ``=SUBMIT-PROGRESS=>`` lines, ``--runName`` of letters and digits only, ``NAME.stdout``, and
   results in the working directory: ``hublib/ui/submit.py`` (github.com/hubzero/hublib). A later
   version of the same file detaches first and then attaches with the number that is printed
-- the line that names the number of a detached run, and the columns of ``--status``: programs that
+- the line that gives the number of a detached run, and the columns of ``--status``: programs that
   drive ``submit`` on nanoHUB, such as ``SubmitJob.check_status`` of DFTman
 - all options: ``nanohubsubmit/builder.py`` (github.com/denphi/nanohub-submit)
 - ``--tailStdout`` for the progress of a running job: the earlier version of this tool

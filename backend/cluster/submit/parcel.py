@@ -15,7 +15,7 @@ from backend.files import written_whole
 PARCEL, SCRIPT = "nanoconf-job.zip", "nanoconf-job.sh"
 
 RESUMED = ("progress.json", "attempts.json", "worker.log")
-"""Files that a run takes along to resume, besides its checkpoint."""
+"""Files sent with a run, besides its checkpoint, so that it can resume."""
 
 LOOK = """\
 for python in {pythons}; do

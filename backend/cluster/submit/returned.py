@@ -42,9 +42,9 @@ def unpack(path: Path, runs: Path, wanted: Collection[str], listed: Collection[s
     runs : Path
         Folder of the run folders.
     wanted : collection of str
-        Ids of the runs whose files are stored.
+        IDs of the runs whose files are stored.
     listed : collection of str
-        Ids of all runs of the job.
+        IDs of all runs of the job.
 
     Raises
     ------

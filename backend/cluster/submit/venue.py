@@ -35,7 +35,7 @@ SHORTEST_SECONDS, SHARE = 1.0, 0.05
 the start, so that the reports of a day take a few megabytes."""
 
 BRIEF_SECONDS = 60.0
-"""Longest interval without a report (s); those in between have no profiles."""
+"""Longest interval without a report (s); reports in between have no profiles."""
 
 TELL_SECONDS = 1.0
 """Interval at which the task is told again that the time limit is near (s)."""

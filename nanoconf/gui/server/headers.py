@@ -71,7 +71,7 @@ def policy(sources: dict[str, str], ancestors: Iterable[str], nonce: str = "") -
 
 
 class SecurityHeaders(OutputTransform):
-    """Adds headers to every response that lacks them, from whatever handler."""
+    """Adds headers to every response that lacks them, from any handler."""
 
     def __init__(self, added: dict[str, str], request: HTTPServerRequest):
         super().__init__(request)

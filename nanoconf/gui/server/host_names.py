@@ -50,7 +50,7 @@ def check_name(name: str) -> str:
     """
     if not NAME.fullmatch(name):
         raise ValueError(
-            f"allowed host {name!r} must be a name without scheme and port, "
+            f"allowed host {name!r} must be a name without a scheme or port, "
             "such as nanoconf.example.org"
         )
     return name.lower()

@@ -59,7 +59,7 @@ class Load(Protocol):
     died : asyncio.Event
         To be set when the kernel has died.
     visitor : Visitor
-        Whose browser it is.
+        Visitor to whom the browser belongs.
     """
 
     kernel_id: str

@@ -11,7 +11,7 @@ GATE = "NANOCONF_GATE"
 NOTICE = (
     "nanoconf: this server lacks the protection of the page: no check of host names and messages, "
     "no limit on the number of pages, and no shutdown of orphaned kernels. Use nanoconf app, or "
-    "start voila app.ipynb in a folder with the file voila.json of nanoconf."
+    "start voila app.ipynb in a folder that contains nanoconf's voila.json."
 )
 
 

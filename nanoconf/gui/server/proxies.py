@@ -84,7 +84,7 @@ class TrustedProxies:
             return ""
         # Tornado joins the values of repeated headers with a comma.
         if len(names) > 1 or any("," in name or len(name) > LONGEST_NAME for name in names):
-            raise HTTPError(400, reason=f"The proxy must replace {self._header} with one name")
+            raise HTTPError(400, reason=f"The proxy must set {self._header} to exactly one name")
         return names[0].strip() if names else ""
 
     def _trusts(self, peer: str) -> bool:

@@ -55,8 +55,8 @@ class KernelModel(KernelHandler):
     @authenticated
     async def get(self, kernel_id: str) -> None:
         """Answer, and keep the kernel for the page, which asks while it is loading."""
-        answer: Any = super().get(kernel_id)
-        await answer
+        model: Any = super().get(kernel_id)
+        await model
         kernels: Any = self.kernel_manager
         kernels.keep_for_page(kernel_id)
 
@@ -75,7 +75,7 @@ def put_before_voila(voila: Any, gate: Gate) -> None:
     voila : Voila
         The application, with its settings.
     gate : Gate
-        Who may open the page.
+        Identity provider, which decides who may open the page.
     """
     app = voila.app
     security = headers.policy(headers.OTHERS, gate.frame_ancestors)

@@ -101,7 +101,7 @@ class Teacher:
         return tokens.same(handler.get_cookie(COOKIE) or "", self._pass)
 
     def admit(self, handler: Any) -> None:
-        """Let the browser keep its admission, as a cookie that its scripts cannot read."""
+        """Store the admission in the browser, as a cookie that scripts cannot read."""
         handler.set_cookie(
             COOKIE,
             self._pass,

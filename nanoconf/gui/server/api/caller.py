@@ -32,7 +32,7 @@ class Person:
     identity : Identity
         Identity that owns this person's runs.
     address : str
-        Where the request comes from; empty for a user with a verified name.
+        IP address of the sender; empty for a user with a verified name.
     """
 
     identity: Identity
@@ -47,7 +47,7 @@ class WebCaller(Caller):
     archive, model
         As for `Caller`.
     person : Person
-        Who sends the request.
+        Sender of the request.
     submitted : Submitted
         Runs that were submitted from each address.
     """
@@ -86,7 +86,7 @@ class WebCaller(Caller):
         """
         action = Action.CANCEL if to_cancel else Action.OPEN
         if not RUN_ID.fullmatch(run_id):
-            raise UnknownRun(f"{run_id} is not a full run ID (32 digits)")
+            raise UnknownRun(f"{run_id} is not a full run ID (32 hexadecimal digits)")
         try:
             return permissions.permitted(self.archive, self._person.identity, action, run_id)
         except UnknownRun:

@@ -43,7 +43,7 @@ WITHOUT_PATHS = {
 """Lines for visitors in place of those that name folders of this computer."""
 
 FAILURE_SECONDS = 1.0
-"""Delay of the answer to a wrong token."""
+"""Delay of the response to a wrong token."""
 
 
 def _without_paths(error: Exception) -> str:
@@ -102,7 +102,7 @@ class JsonErrors(JupyterHandler):
         """Set no cookie: programs send the token with every request."""
 
     def check_xsrf_cookie(self) -> None:
-        """Do nothing: unlike cookies, browsers do not add keys to requests from other sites."""
+        """Do nothing: browsers add cookies, but not keys, to requests from other sites."""
 
     def write_error(self, status_code: int, **details: Any) -> None:
         """Answer with the reason in one line; an unexpected error is logged."""
@@ -198,7 +198,7 @@ class VerbHandler(JsonErrors):
             raise Problem(429, line, {"Retry-After": str(seconds)})
 
     def _person(self, verb: Verb) -> Person:
-        """Return who sends the request; whoever changes something must send a key."""
+        """Return the sender of the request; a key is required for changes."""
         gate: Any = self.identity_provider
         visitor = gate.visitor(self)
         key = self.request.headers.get(limits.KEY, "")
@@ -220,7 +220,9 @@ class VerbHandler(JsonErrors):
             self.finish(answer.csv)
         else:
             line = (
-                "there are no profiles" if verb.has_csv else "this answer is available only as JSON"
+                "there are no profiles"
+                if verb.has_csv
+                else "this response is available only as JSON"
             )
             self.answer({"error": line}, 409 if verb.has_csv else 406)
 

@@ -46,7 +46,7 @@ class Changes(Attempts):
 class Submitted:
     """Runs that were submitted from each address, so that a new key does not bypass the limit.
 
-    It is kept until the server ends.
+    The record is kept until the server ends.
     """
 
     def __init__(self) -> None:

@@ -32,12 +32,12 @@ KEY = {
 FORMAT = {
     "name": "format",
     "in": "query",
-    "description": "Format of the answer; without it, the Accept header decides.",
+    "description": "Format of the response; without it, the Accept header decides.",
     "schema": {"type": "string", "enum": ["json", "csv"], "default": "json"},
 }
 
 ERRORS = {
-    "400": "An argument is not allowed; the line names it, its value and what is allowed.",
+    "400": "An argument is not allowed; the message gives its name, value and what is allowed.",
     "401": "The token of the server is missing.",
     "403": "The key is missing, or the run belongs to someone else.",
     "404": "There is no such run.",
@@ -122,7 +122,7 @@ def _responses(verb: Verb) -> dict[str, Any]:
     content: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
     if verb.has_csv:
         content["text/csv"] = {"schema": {"type": "string"}}
-    done = {"description": "The answer.", "content": content}
+    done = {"description": "Success.", "content": content}
     found = {"202": {**done, "description": "The run has not finished."}} if verb.changes else {}
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     codes = {"400", "401", "403", "429", "503"}

@@ -31,7 +31,7 @@ class Problem(HTTPError):
     line : str
         The line.
     headers : dict of str to str, optional
-        Headers of the answer.
+        Headers of the response.
     """
 
     def __init__(self, status: int, line: str, headers: dict[str, str] | None = None):

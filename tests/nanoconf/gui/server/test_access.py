@@ -130,7 +130,7 @@ def test_starting_without_a_token_prints_a_warning(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--allowed-host=https://a.org"], "must be a name without scheme and port"),
+        (["--allowed-host=https://a.org"], "must be a name without a scheme or port"),
         (["--frame-ancestors=*"], "must be self, none or an origin"),
         (["--max-pages=0"], "must be a whole number of at least 1"),
         (["--token", "--no-token"], "not allowed with"),
@@ -149,7 +149,7 @@ def test_an_invalid_option_is_explained_on_one_line(capsys, options, words):
     [
         ("NANOCONF_TOKEN_FILE", "/nowhere", "Cannot read the token in /nowhere"),
         ("NANOCONF_MAX_PAGES", "all", "must be a whole number of at least 1"),
-        ("NANOCONF_ALLOWED_HOSTS", "a.org b:80", "must be a name without scheme and port"),
+        ("NANOCONF_ALLOWED_HOSTS", "a.org b:80", "must be a name without a scheme or port"),
     ],
 )
 def test_an_invalid_variable_is_explained_on_one_line(home, name, value, words):

@@ -36,7 +36,7 @@ def test_other_names_are_foreign(name):
 def test_an_address_is_not_a_host_name():
     assert check_name("Page.Example.org") == "page.example.org"
     for text in ("https://page.org", "page.org:80", "page.org/path", "", "*", ".org", "a b"):
-        with pytest.raises(ValueError, match="must be a name without scheme and port"):
+        with pytest.raises(ValueError, match="must be a name without a scheme or port"):
             check_name(text)
 
 
