@@ -463,6 +463,12 @@ def table(found: dict[str, Any]) -> str:
     return aligned(rows)
 
 
+def each_tenth(visits: list[Visit]) -> str:
+    """Return the time from the first free place to the page of each tenth student in the queue."""
+    seconds = sorted(each.seconds[LEAVING] for each in visits if LEAVING in each.seconds)
+    return ", ".join(f"{i}: {seconds[i - 1]:.0f} s" for i in range(10, len(seconds) + 1, 10))
+
+
 def lines(found: dict[str, Any]) -> list[str]:
     """Return what the table does not contain: places, and processor time."""
     visits: list[Visit] = found["visits"]
@@ -474,6 +480,8 @@ def lines(found: dict[str, Any]) -> list[str]:
         text += f", {sum(CURVE in each.seconds for each in queued)} got a place later"
         text += f"; {found['lost']} pages stopped responding and were loaded again"
     said = [text + "."]
+    if tenths := each_tenth(visits):
+        said.append(f"First place free to page, for each tenth of those who waited: {tenths}.")
     if found["problem"]:
         missing = sum(CURVE not in each.seconds for each in visits)
         said.append(f"Ended early, because {found['problem']}; {missing} had not seen a curve.")
