@@ -60,7 +60,7 @@ class Engine:
         True if the replicas of a run advance at the same time, however many cores there are.
     many_function : str
         ``"module:function"`` that executes many runs side by side in this process, called as
-        ``function(requests)``; empty if each run needs a process of its own.
+        ``function(requests, *, processes)``; empty if each run needs a process of its own.
         `backend.engines.cuda.engine.run_many` documents it.
     """
 
@@ -85,10 +85,10 @@ class Engine:
         return _load(self.run_function)(system, settings, **options)
 
     def run_many(
-        self, requests: Iterable[tuple[SlitSystem, RunSettings]]
+        self, requests: Iterable[tuple[SlitSystem, RunSettings]], processes: int
     ) -> Iterator[tuple[int, SimulationResult | SimulationError]]:
         """Execute many runs side by side; yield the index and the outcome of each."""
-        return _load(self.many_function)(requests)
+        return _load(self.many_function)(requests, processes=processes)
 
     def seconds_per_step(self, system: SlitSystem, settings: RunSettings) -> float:
         """Estimate the duration of one time step of one replica (s)."""
