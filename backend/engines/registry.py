@@ -30,6 +30,8 @@ class Engine:
         Value of `RunSettings.engine`.
     title : str
         Name in messages.
+    page_title : str
+        Name in the choice of the page; empty if the page does not offer the engine.
     run_function : str
         ``"module:function"`` that executes a run, called as ``function(system, settings, *,
         threads, on_progress, should_stop)``; if the engine is `resumable`, also with
@@ -69,6 +71,7 @@ class Engine:
     run_function: str
     cost_function: str
     electrostatics: tuple[str, ...]
+    page_title: str = ""
     check_function: str = ""
     modules: tuple[str, ...] = ()
     resumable: bool = False
@@ -119,6 +122,7 @@ def _load(reference: str) -> Callable[..., Any]:
 NUMBA = Engine(
     name="numba",
     title="The Numba engine",
+    page_title="Processor",
     run_function="backend.engines.numba.engine:run",
     cost_function="backend.engines.numba.cost:seconds_per_step",
     electrostatics=("periodic", "sheets"),
@@ -140,6 +144,7 @@ LAMMPS = Engine(
 CUDA = Engine(
     name="cuda",
     title="The CUDA engine",
+    page_title="Graphics card",
     run_function="backend.engines.cuda.engine:run",
     cost_function="backend.engines.cuda.cost:seconds_per_step",
     electrostatics=("periodic", "sheets"),
