@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from backend.engines import registry
@@ -205,6 +205,15 @@ class RunSettings:
                 raise InvalidInput(name, value, allowed)
         if self.coulomb_split % 2 == 0:
             raise InvalidInput("coulomb_split", self.coulomb_split, "must be odd (1, 3, 5, 7 or 9)")
+
+    def with_engine(self, name: str) -> Self:
+        """Return the settings for another engine, with its default number of replicas.
+
+        A number of replicas other than the default of the present engine is kept.
+        """
+        default = self.replicas == registry.get(self.engine).replicas
+        replicas = ENGINE_DEFAULT if default else self.replicas
+        return replace(self, engine=name, replicas=replicas)
 
     @property
     def steps_per_sample(self) -> int:

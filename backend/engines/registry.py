@@ -30,6 +30,8 @@ class Engine:
         Value of `RunSettings.engine`.
     title : str
         Name in messages.
+    page_title : str
+        Name in the choice of the page; empty if the page does not offer the engine.
     run_function : str
         ``"module:function"`` that executes a run, called as ``function(system, settings, *,
         threads, on_progress, should_stop)``; if the engine is `resumable`, also with
@@ -60,7 +62,7 @@ class Engine:
         True if the replicas of a run advance at the same time, however many cores there are.
     many_function : str
         ``"module:function"`` that executes many runs side by side in this process, called as
-        ``function(requests)``; empty if each run needs a process of its own.
+        ``function(requests, *, processes)``; empty if each run needs a process of its own.
         `backend.engines.cuda.engine.run_many` documents it.
     """
 
@@ -69,6 +71,7 @@ class Engine:
     run_function: str
     cost_function: str
     electrostatics: tuple[str, ...]
+    page_title: str = ""
     check_function: str = ""
     modules: tuple[str, ...] = ()
     resumable: bool = False
@@ -85,10 +88,10 @@ class Engine:
         return _load(self.run_function)(system, settings, **options)
 
     def run_many(
-        self, requests: Iterable[tuple[SlitSystem, RunSettings]]
+        self, requests: Iterable[tuple[SlitSystem, RunSettings]], processes: int
     ) -> Iterator[tuple[int, SimulationResult | SimulationError]]:
         """Execute many runs side by side; yield the index and the outcome of each."""
-        return _load(self.many_function)(requests)
+        return _load(self.many_function)(requests, processes=processes)
 
     def seconds_per_step(self, system: SlitSystem, settings: RunSettings) -> float:
         """Estimate the duration of one time step of one replica (s)."""
@@ -119,6 +122,7 @@ def _load(reference: str) -> Callable[..., Any]:
 NUMBA = Engine(
     name="numba",
     title="The Numba engine",
+    page_title="Processor",
     run_function="backend.engines.numba.engine:run",
     cost_function="backend.engines.numba.cost:seconds_per_step",
     electrostatics=("periodic", "sheets"),
@@ -140,6 +144,7 @@ LAMMPS = Engine(
 CUDA = Engine(
     name="cuda",
     title="The CUDA engine",
+    page_title="Graphics card",
     run_function="backend.engines.cuda.engine:run",
     cost_function="backend.engines.cuda.cost:seconds_per_step",
     electrostatics=("periodic", "sheets"),

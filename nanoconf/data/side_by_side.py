@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from backend.engines import registry
+from backend.runs import local
 from backend.sampling.result import SimulationError, SimulationResult
 from nanoconf.data.plans import TRIES, Item
 
@@ -56,7 +57,7 @@ def outcomes(items: list[Item]) -> Iterator[tuple[Item, int, SimulationResult | 
         for attempt in range(TRIES):
             again = []
             requests = [(item.system, item.try_settings(attempt)) for item in pending]
-            for index, result in engine.run_many(requests):
+            for index, result in engine.run_many(requests, local.cores()):
                 item = pending[index]
                 if problem_of(item, result) and attempt + 1 < TRIES:
                     again.append(item)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from backend.engines.cuda.crew import Crew
 from backend.engines.cuda.device import Device
+from backend.engines.cuda.evaluation import Evaluators
+from backend.engines.cuda.fits import Fits
 from backend.engines.cuda.simulation import Simulation
 from backend.engines.cuda.slit import LARGEST_COUNT
 from backend.inputs import InvalidInput
@@ -113,6 +115,7 @@ def _save(crew: Crew, simulation: Simulation, saved: Checkpoints | None) -> None
 def run_many(
     requests: Iterable[tuple[SlitSystem, RunSettings]],
     *,
+    processes: int = 1,
     slots: int = SLOTS,
     device: Device | None = None,
 ) -> Iterator[tuple[int, SimulationResult | SimulationError]]:
@@ -123,6 +126,9 @@ def run_many(
     Parameters
     ----------
     requests : iterable of (SlitSystem, RunSettings)
+    processes : int
+        Number of processes that evaluate results, and of threads that fit Coulomb forces, while
+        the device computes.
     slots : int
         Largest number of replicas of all systems on the device at a time.
     device : Device, optional
@@ -134,9 +140,13 @@ def run_many(
         Index of a request that is done.
     result : SimulationResult or SimulationError
     """
+    groups = _groups(requests)
     device = device or card()
-    for group in _groups(requests):
-        yield from _run_group(group, slots, device)
+    simulations = [simulation for group in groups for _, simulation in group]
+    with Fits(simulations, processes) as fits, Evaluators(processes, device.versions) as evaluators:
+        for group in groups:
+            yield from _run_group(group, slots, device, fits, evaluators)
+        yield from evaluators.finished(all_of_them=True)
 
 
 Group = list[tuple[int, Simulation]]
@@ -153,15 +163,17 @@ def _groups(requests: Iterable[tuple[SlitSystem, RunSettings]]) -> list[Group]:
 
 
 def _run_group(
-    group: Group, slots: int, device: Device
+    group: Group, slots: int, device: Device, fits: Fits, evaluators: Evaluators
 ) -> Iterator[tuple[int, SimulationResult | SimulationError]]:
     replicas = [simulation.settings.replicas for _, simulation in group]
     crew = Crew(device, group[0][1], max(max(replicas), min(slots, sum(replicas))))
     index_of = {simulation: index for index, simulation in group}
-    waiting = [simulation for _, simulation in reversed(group)]
+    waiting = [simulation for _, simulation in group]
     try:
         while waiting or crew.slots:
-            if starting := _next(waiting, crew.room):
+            if not crew.slots:
+                fits.wait_for(waiting[0])
+            if starting := _next(waiting, crew.room, fits):
                 for simulation, failure in crew.start(starting).items():
                     yield index_of[simulation], failure
             if not crew.slots:
@@ -170,17 +182,23 @@ def _run_group(
                 yield index_of[simulation], failure
             for simulation in [each for each in crew.slots if each.done]:
                 crew.remove(simulation)
-                yield index_of[simulation], simulation.result(crew.versions)
+                evaluators.submit(index_of[simulation], simulation)
+            yield from evaluators.finished()
     finally:
         crew.free()
 
 
-def _next(waiting: list[Simulation], room: int) -> list[Simulation]:
-    """Remove the simulations from the end of a queue that have room, and return them."""
+def _next(waiting: list[Simulation], room: int, fits: Fits) -> list[Simulation]:
+    """Remove the first simulations that have room and a fit from a queue, and return them."""
     starting = []
-    while waiting and waiting[-1].settings.replicas <= room:
-        starting.append(waiting.pop())
-        room -= starting[-1].settings.replicas
+    for simulation in waiting:
+        if simulation.settings.replicas > room:
+            break
+        if fits.ready(simulation):
+            starting.append(simulation)
+            room -= simulation.settings.replicas
+    chosen = set(starting)
+    waiting[:] = [simulation for simulation in waiting if simulation not in chosen]
     return starting
 
 

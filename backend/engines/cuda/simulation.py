@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -269,16 +270,21 @@ class Simulation:
         """Return the result of the run; `versions` are those of the device."""
         samples = self.samples()
         assert samples is not None
-        constant = constant_energy(self.system, self.settings)
+        constant, error = self._fit
         energies = list(np.transpose(self.energies) + constant)
         record = Record(samples, self._series(), energies, self.snapshots, self.measured())
         steps = self.steps * self.settings.replicas
         timings = Timings(time.monotonic() - self.started, steps, self._steps_per_second())
-        width_to_box = self.system.confinement_length / self.system.box_length
-        error = splitting(width_to_box, self.settings.electrostatics).error
         return self._assembly.result(
             record, timings, checks={"pair_force_error": error}, versions=versions
         )
+
+    @cached_property
+    def _fit(self) -> tuple[float, float]:
+        """The constant of the energy (k_BT), and the error of the fitted pair forces."""
+        width_to_box = self.system.confinement_length / self.system.box_length
+        error = splitting(width_to_box, self.settings.electrostatics).error
+        return constant_energy(self.system, self.settings), error
 
     # --- checkpoints ------------------------------------------------------------------------
 
@@ -291,6 +297,7 @@ class Simulation:
             "first_energy": self.first_energy,
             "counts": np.array([self.chunks_done, self.schedule.equilibration, self.sampling]),
             "seconds": np.array(seconds),
+            "fit": np.array(self._fit),
         }
 
     def resume(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -300,5 +307,7 @@ class Simulation:
         self.first_energy = arrays["first_energy"]
         self.chunks_done, equilibration, sampling = (int(each) for each in arrays["counts"])
         self.sampling = bool(sampling)
+        constant, error = (float(each) for each in arrays["fit"])
+        self._fit = constant, error
         self.schedule = replace(self.schedule, equilibration=equilibration)
         self.started = self.moving = time.monotonic() - float(arrays["seconds"])

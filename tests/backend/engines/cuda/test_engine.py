@@ -74,7 +74,7 @@ def test_an_interrupted_run_has_the_same_result(result, tmp_path):
 def test_systems_side_by_side_have_the_results_that_they_have_alone(result):
     """There is room for one system at a time: the second takes the place of the first."""
     requests = [(DIVALENT, SETTINGS), (SYSTEM, SETTINGS)]
-    found = dict(engine.run_many(requests, slots=3, device=ShimDevice()))
+    found = dict(engine.run_many(requests, processes=2, slots=3, device=ShimDevice()))
     assert sorted(found) == [0, 1]
     assert same(found[1], result)
     assert found[0].system == DIVALENT and found[0].profiles.finite
