@@ -70,7 +70,7 @@ lock: $(DEV_READY)  ## Generate the files in requirements/ from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--custom-compile-command 'make lock' $(LOCK_FLAGS) --group install --output-file requirements/uv.txt
 	@$(COMPILE) --generate-hashes $(RUN) --output-file requirements/run.txt
-	@$(COMPILE) $(AS_RUN) $(RUN) --extra dev --output-file requirements/dev.txt
+	@$(COMPILE) $(AS_RUN) $(RUN) --extra cuda --extra dev --output-file requirements/dev.txt
 	@$(COMPILE) $(AS_RUN) --extra mcp --output-file requirements/mcp.txt
 	@$(COMPILE) $(AS_RUN) --extra jupyter --group jupyter --output-file requirements/jupyter.txt
 	@$(COMPILE) $(AS_RUN) --group simtool --output-file requirements/simtool.txt

@@ -10,6 +10,7 @@ EXTRAS = {
         ("tensorflow", "keras", "sklearn", "pandas"),
     ),
     "mcp": ("the MCP SDK", ("mcp",)),
+    "cuda": ("CUDA's Python bindings and NVRTC", ("cuda.bindings", "nvidia.cuda_nvrtc")),
 }
 """Packages of each extra, in words, and the modules that they provide."""
 
@@ -29,9 +30,16 @@ def missing(extra: str, purpose: str) -> str:
         Work that needs it, the subject of the line.
     """
     title, modules = EXTRAS[extra]
-    if all(find_spec(module) for module in modules):
+    if all(_installed(module) for module in modules):
         return ""
     return f'{purpose} needs {title}: run pip install "nanoconf[{extra}]"'
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that should contain it
+        return False
 
 
 def require(extra: str, purpose: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from backend.engines import registry
@@ -58,7 +58,7 @@ SETTINGS = by_name(
         name="replicas",
         term="Replicas",
         help="independent replicas to average over",
-        default=2,
+        default=registry.get(registry.DEFAULT).replicas,
         low=1,
         high=64,
         whole=True,
@@ -126,6 +126,10 @@ SETTINGS = by_name(
 """Settings of a run, in the order of the fields of `RunSettings`."""
 
 
+ENGINE_DEFAULT: Any = None
+"""Number of replicas that stands for the default of the engine."""
+
+
 def _default(name: str) -> Any:
     return SETTINGS[name].default
 
@@ -144,7 +148,7 @@ class RunSettings:
         Seed of all random numbers; it reproduces a result bit for bit on the same machine.
     replicas : int
         Number of independent simulations that are averaged; they run in parallel if there are
-        enough cores.
+        enough cores. By default 2, or 64 with the CUDA engine.
     engine : str
         Name of the program that executes the run, such as ``"numba"`` (this package) or
         ``"lammps"``: one of `backend.engines.registry.names`.
@@ -175,7 +179,7 @@ class RunSettings:
     duration_ns: float = _default("duration_ns")
     target_error: float | None = _default("target_error")
     seed: int = _default("seed")
-    replicas: int = _default("replicas")
+    replicas: int = ENGINE_DEFAULT
     engine: str = _default("engine")
     electrostatics: str = _default("electrostatics")
     thermostat: str = _default("thermostat")
@@ -185,15 +189,31 @@ class RunSettings:
     snapshots: int = _default("snapshots")
 
     def __post_init__(self) -> None:
+        engine = registry.get(SETTINGS["engine"].check(self.engine))
+        if self.replicas is ENGINE_DEFAULT:
+            object.__setattr__(self, "replicas", engine.replicas)
         for each in fields(self):
             value = SETTINGS[each.name].check(getattr(self, each.name))
             object.__setattr__(self, each.name, value)
-        engine = registry.get(self.engine)
-        if self.electrostatics not in engine.electrostatics:
-            supported = f"{engine.title} supports only {', '.join(engine.electrostatics)}"
-            raise InvalidInput("electrostatics", self.electrostatics, supported)
+        for name, supported in (
+            ("electrostatics", engine.electrostatics),
+            ("thermostat", engine.thermostats),
+            ("precision", engine.precisions),
+        ):
+            if (value := getattr(self, name)) not in supported:
+                allowed = f"{engine.title} supports only {', '.join(supported)}"
+                raise InvalidInput(name, value, allowed)
         if self.coulomb_split % 2 == 0:
             raise InvalidInput("coulomb_split", self.coulomb_split, "must be odd (1, 3, 5, 7 or 9)")
+
+    def with_engine(self, name: str) -> Self:
+        """Return the settings for another engine, with its default number of replicas.
+
+        A number of replicas other than the default of the present engine is kept.
+        """
+        default = self.replicas == registry.get(self.engine).replicas
+        replicas = ENGINE_DEFAULT if default else self.replicas
+        return replace(self, engine=name, replicas=replicas)
 
     @property
     def steps_per_sample(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from backend.profiles.bins import bin_centres
@@ -46,10 +48,13 @@ def boltzmann_factor(system: SlitSystem, species: str, z: np.ndarray) -> np.ndar
     return np.exp(-wall_energy(system, species, z))
 
 
+@lru_cache(maxsize=16)  # needed for each block of a run
 def binned_boltzmann_factor(system: SlitSystem, species: str, bins: int) -> np.ndarray:
-    """Average of exp(−βU_wall) over each bin, shape (bins,)."""
+    """Average of exp(−βU_wall) over each bin, shape (bins,); read-only."""
     points = bin_centres(system, bins * POINTS_PER_BIN)
-    return boltzmann_factor(system, species, points).reshape(bins, POINTS_PER_BIN).mean(axis=1)
+    factor = boltzmann_factor(system, species, points).reshape(bins, POINTS_PER_BIN).mean(axis=1)
+    factor.setflags(write=False)
+    return factor
 
 
 def _wca(size: float, distance: np.ndarray) -> np.ndarray:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backend.electrostatics import ewald_pair
 from backend.engines.lammps.engine import forces as lammps_forces
 from backend.engines.numba.contact import build_pairs, contact_forces
 from backend.engines.numba.coulomb import coulomb_buffer, coulomb_forces
-from backend.engines.numba.electrostatics import ewald_pair
 from backend.engines.numba.forces import ForceField, force_field
 from backend.engines.numba.integrators import PAIRS_PER_ION
 from backend.system import SlitSystem

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the programs that the tests need: Chromium, Slurm, an SSH server and proxies. Called by
+# Installs the programs that the tests need: Chromium, Slurm, an SSH server, proxies and g++. Called by
 # `make test`; with the argument "long", also those of the long tests: debootstrap and Buildah.
 # If it cannot, it prints a warning and the tests that need them are skipped; with CI set it fails.
 set -eu
@@ -76,6 +76,10 @@ have_slurm() {
 
 have_proxies() { command -v nginx >/dev/null && command -v caddy >/dev/null; }
 
+# --- Compiler of the CUDA kernels for the CPU ---
+
+have_compiler() { works g++; }
+
 # --- Images ---
 
 have_builders() { command -v debootstrap >/dev/null && command -v buildah >/dev/null; }
@@ -97,6 +101,11 @@ fi
 have_proxies || install_services nginx-light caddy
 if ! have_proxies; then
     echo "!!! PROXIES ARE NOT TESTED: install the Debian packages nginx-light caddy" >&2
+    missing=yes
+fi
+have_compiler || ! can_install || install_packages g++ libc6-dev
+if ! have_compiler; then
+    echo "!!! THE CUDA KERNELS ARE NOT TESTED: install the Debian package g++" >&2
     missing=yes
 fi
 if [ "${1:-}" = long ] && ! have_builders; then

@@ -25,7 +25,7 @@ EXTRAS, GROUPS = PROJECT["optional-dependencies"], PYPROJECT["dependency-groups"
 RUN = [*PROJECT["dependencies"], *EXTRAS["train"], *EXTRAS["lammps"], *GROUPS["build"]]
 LOCKS = {
     "run": RUN,
-    "dev": [*RUN, *EXTRAS["dev"]],
+    "dev": [*RUN, *EXTRAS["cuda"], *EXTRAS["dev"]],
     "mcp": [*PROJECT["dependencies"], *EXTRAS["mcp"], *GROUPS["build"]],
     "jupyter": [
         *PROJECT["dependencies"],
@@ -173,10 +173,11 @@ def imported_packages(path: Path) -> set[str]:
 
 
 def test_every_package_that_the_code_imports_is_declared():
-    texts = PROJECT["dependencies"] + EXTRAS["train"] + EXTRAS["mcp"]
+    texts = PROJECT["dependencies"] + EXTRAS["train"] + EXTRAS["mcp"] + EXTRAS["cuda"]
     declared = {canonicalize_name(Requirement(text).name) for text in texts}
     # The environments of the tests may lack the extras.
-    provided = {**packages_distributions(), "tensorflow": ["tensorflow"], "mcp": ["mcp"]}
+    extras = {"tensorflow": ["tensorflow"], "mcp": ["mcp"], "cuda": ["cuda-bindings"]}
+    provided = {**packages_distributions(), **extras}
     at_home = {"backend", "nanoconf", *sys.stdlib_module_names}
     undeclared = {
         name

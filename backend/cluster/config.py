@@ -33,7 +33,7 @@ LINES = str.maketrans("\n\t", "  ")
 
 SSH_ONLY = (
     *("host", "port", "user", "key_file", "known_hosts", "jump_host", "work_dir"),
-    *("partition", "account", "qos", "max_running"),
+    *("partition", "account", "qos", "gres", "max_running"),
 )
 """Keys of an entry that do not apply to a cluster behind ``submit``."""
 
@@ -62,6 +62,8 @@ class Cluster:
         Folder on the cluster, relative to the home folder unless it begins with a slash.
     partition, account, qos : str
         As in Slurm; empty means the cluster's default.
+    gres : str
+        As in Slurm, for every task of a job: ``"gpu:1"`` for the CUDA engine; empty for none.
     cores : int
         Maximum number of cores for one run.
     max_walltime_minutes : int
@@ -101,6 +103,7 @@ class Cluster:
     partition: str = ""
     account: str = ""
     qos: str = ""
+    gres: str = ""
     cores: int = 2
     max_walltime_minutes: int = 24 * 60
     max_tasks: int = 20
@@ -264,6 +267,7 @@ host = "login.example.org"      # a host name, or an alias from ~/.ssh/config
 # partition = ""                # as in Slurm; empty means the cluster's default
 # account = ""
 # qos = ""
+# gres = ""                     # "gpu:1" for engine = "cuda"
 # cores = 2                     # maximum for one run
 # max_walltime_minutes = 1440
 # max_tasks = 20                # maximum number of tasks in the array of a sweep
@@ -271,7 +275,7 @@ host = "login.example.org"      # a host name, or an alias from ~/.ssh/config
 
 # python = ""                   # 3.11 or later; empty: an environment is created in work_dir
 # setup = []                    # shell commands to run first: ["module load python/3.12"]
-# engine = "numba"              # or "lammps", which uses the cluster's own LAMMPS
+# engine = "numba"              # or "lammps", the cluster's own LAMMPS; or "cuda", on its GPUs
 # mpi = ""                      # MPI launcher: "srun --mpi=pmix"; default: LAMMPS's own mpiexec
 
 # shared = false                # true: all users of the page may use it, within limits:

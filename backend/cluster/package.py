@@ -28,7 +28,7 @@ def needed() -> tuple[str, ...]:
 
 
 def _sources() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
+    return sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.cu")])
 
 
 @lru_cache(maxsize=1)

@@ -47,8 +47,9 @@ def resources(
     most_cores = _least(cluster.cores, cluster.max_cores)
     most_minutes = _least(cluster.max_walltime_minutes, cluster.max_minutes)
     if cores is None:
-        mpi = registry.get(settings.engine).mpi
-        cores = most_cores if mpi else min(settings.replicas, most_cores)
+        engine = registry.get(settings.engine)
+        replicas = 1 if engine.all_at_once else settings.replicas
+        cores = most_cores if engine.mpi else min(replicas, most_cores)
     cores = _demand("cores", cores, most_cores, cluster)
     if minutes is None:
         expected = estimated_seconds(system, settings, cores) / 60

@@ -9,13 +9,13 @@ is loaded.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from backend.sampling.result import SimulationResult
+    from backend.sampling.result import SimulationError, SimulationResult
     from backend.settings import RunSettings
     from backend.system import SlitSystem
 
@@ -30,6 +30,8 @@ class Engine:
         Value of `RunSettings.engine`.
     title : str
         Name in messages.
+    page_title : str
+        Name in the choice of the page; empty if the page does not offer the engine.
     run_function : str
         ``"module:function"`` that executes a run, called as ``function(system, settings, *,
         threads, on_progress, should_stop)``; if the engine is `resumable`, also with
@@ -41,8 +43,8 @@ class Engine:
     electrostatics : tuple of str
         Supported values of `RunSettings.electrostatics`.
     check_function : str
-        ``"module:function"`` that raises `InvalidInput` if runs cannot be executed on this
-        computer; may be empty. It must not load the engine.
+        ``"module:function"`` that raises `InvalidInput` or `SimulationError` if runs cannot be
+        executed on this computer; may be empty. It must not load the engine.
     modules : tuple of str
         Imported modules other than NumPy, SciPy and this package; they are installed on clusters.
         An external program is not listed: the engine looks for it when a run starts.
@@ -52,6 +54,16 @@ class Engine:
         True if its MPI ranks use all cores of a cluster job; otherwise a replica uses one core.
     force_sampling : bool
         True if its profiles come from force sampling, which surrogate training requires.
+    thermostats, precisions : tuple of str
+        Supported values of the settings `thermostat` and `precision`.
+    replicas : int
+        Default number of replicas.
+    all_at_once : bool
+        True if the replicas of a run advance at the same time, however many cores there are.
+    many_function : str
+        ``"module:function"`` that executes many runs side by side in this process, called as
+        ``function(requests, *, processes)``; empty if each run needs a process of its own.
+        `backend.engines.cuda.engine.run_many` documents it.
     """
 
     name: str
@@ -59,22 +71,34 @@ class Engine:
     run_function: str
     cost_function: str
     electrostatics: tuple[str, ...]
+    page_title: str = ""
     check_function: str = ""
     modules: tuple[str, ...] = ()
     resumable: bool = False
     mpi: bool = False
     force_sampling: bool = False
+    thermostats: tuple[str, ...] = ("langevin", "nose-hoover", "none")
+    precisions: tuple[str, ...] = ("single", "double")
+    replicas: int = 2
+    all_at_once: bool = False
+    many_function: str = ""
 
     def run(self, system: SlitSystem, settings: RunSettings, **options: Any) -> SimulationResult:
         """Execute a run; `options` are passed to `run_function`."""
         return _load(self.run_function)(system, settings, **options)
+
+    def run_many(
+        self, requests: Iterable[tuple[SlitSystem, RunSettings]], processes: int
+    ) -> Iterator[tuple[int, SimulationResult | SimulationError]]:
+        """Execute many runs side by side; yield the index and the outcome of each."""
+        return _load(self.many_function)(requests, processes=processes)
 
     def seconds_per_step(self, system: SlitSystem, settings: RunSettings) -> float:
         """Estimate the duration of one time step of one replica (s)."""
         return _load(self.cost_function)(system, settings)
 
     def check(self) -> None:
-        """Raise `InvalidInput` if runs cannot be executed on this computer, and why."""
+        """Raise `InvalidInput` or `SimulationError` if runs cannot be executed here, and why."""
         if self.check_function:
             _load(self.check_function)()
 
@@ -98,6 +122,7 @@ def _load(reference: str) -> Callable[..., Any]:
 NUMBA = Engine(
     name="numba",
     title="The Numba engine",
+    page_title="Processor",
     run_function="backend.engines.numba.engine:run",
     cost_function="backend.engines.numba.cost:seconds_per_step",
     electrostatics=("periodic", "sheets"),
@@ -114,6 +139,23 @@ LAMMPS = Engine(
     cost_function="backend.engines.lammps.cost:seconds_per_step",
     electrostatics=("periodic",),
     mpi=True,
+)
+
+CUDA = Engine(
+    name="cuda",
+    title="The CUDA engine",
+    page_title="Graphics card",
+    run_function="backend.engines.cuda.engine:run",
+    cost_function="backend.engines.cuda.cost:seconds_per_step",
+    electrostatics=("periodic", "sheets"),
+    check_function="backend.engines.cuda.engine:check_card",
+    resumable=True,
+    force_sampling=True,
+    thermostats=("langevin", "none"),
+    precisions=("single",),
+    replicas=64,
+    all_at_once=True,
+    many_function="backend.engines.cuda.engine:run_many",
 )
 
 DEFAULT = NUMBA.name
@@ -149,3 +191,4 @@ def modules() -> tuple[str, ...]:
 
 register(NUMBA)
 register(LAMMPS)
+register(CUDA)

@@ -31,7 +31,7 @@ def estimated_seconds(
     schedule = Schedule.of(system, settings)
     chunks = equilibration.expected(system, schedule.equilibration)
     steps = replace(schedule, equilibration=chunks).steps(settings)
-    rounds = -(-settings.replicas // min(cores, settings.replicas))
+    rounds = -(-settings.replicas // _parallel(settings, cores))
     return START_UP_SECONDS + slowdown * steps / settings.replicas * rounds * seconds_per_step(
         system, settings
     )
@@ -67,5 +67,12 @@ def slowdown(
     steps_per_second : float
         Measured time steps per second, summed over the replicas.
     """
-    parallel = min(settings.replicas, cores)
+    parallel = _parallel(settings, cores)
     return parallel / steps_per_second / seconds_per_step(system, settings)
+
+
+def _parallel(settings: RunSettings, cores: int) -> int:
+    """Return the number of replicas that run at the same time."""
+    if registry.get(settings.engine).all_at_once:
+        return settings.replicas
+    return min(settings.replicas, cores)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backend import environment
+from backend.engines import registry
 from backend.inputs import InvalidInput
 
 
@@ -25,7 +26,13 @@ def cores() -> int:
 
 
 def cores_of(settings: Mapping[str, Any]) -> int:
-    """Return the number of cores that a run uses: one per replica, up to all available cores."""
+    """Return the number of cores that a run uses: one per replica, up to all available cores.
+
+    An engine that advances all replicas at the same time on a card uses one core.
+    """
+    engine = settings.get("engine")
+    if engine in registry.names() and registry.get(engine).all_at_once:
+        return 1
     replicas = settings.get("replicas")
     return max(1, min(replicas if isinstance(replicas, int) else 1, cores()))
 

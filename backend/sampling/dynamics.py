@@ -11,3 +11,15 @@ CHAIN_LENGTH = 3
 
 CHAIN_TIME = 0.5
 """Relaxation time of a Nosé-Hoover chain (τ of the larger ion)."""
+
+SKIN = 0.5
+"""Margin of a neighbour list, in diameters of the larger ion."""
+
+RELAXATION_STEPS = 200
+"""Number of steps of steepest descent that remove overlaps in the initial configuration."""
+
+RELAXATION_MOBILITY = 0.002
+"""Displacement in such a step per force (nm²/k_BT)."""
+
+LARGEST_RELAXATION = 0.01
+"""Largest displacement in such a step, in diameters of the smaller ion."""

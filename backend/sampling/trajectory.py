@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from backend.engines import registry
 from backend.files import write_text
 from backend.sampling.schedule import Schedule
 from backend.settings import RunSettings
@@ -64,7 +65,9 @@ def affordable_snapshots(system: SlitSystem, settings: RunSettings, wanted: int)
     first_end = schedule.stages[0] * schedule.samples_per_tally
     fewest = -(-schedule.samples_per_replica // first_end)
     largest = LARGEST_FILES // (BYTES_PER_ION * system.ion_count)
-    number = min(max(wanted, fewest), largest, schedule.samples_per_replica)
+    # what advances all replicas at the same time saves them between two chunks
+    interval = schedule.samples_per_chunk if registry.get(settings.engine).all_at_once else 1
+    number = min(max(wanted, fewest), largest, schedule.samples_per_replica // interval)
     try:
         check_snapshots(system, replace(settings, snapshots=number))
     except InvalidInput:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nanoconf.cli.options import (
     add_cluster,
+    add_input,
     add_output,
     add_seed,
     add_settings,
@@ -24,7 +25,8 @@ DESCRIPTION = """\
 Simulate many systems, one per core at a time, and collect their profiles in a dataset.
 
 Results already in the archive or the folder are reused, so the same command resumes a sweep that
-was stopped. All other runs on this computer take precedence over those of a sweep."""
+was stopped. All other runs on this computer take precedence over those of a sweep. With
+--engine cuda, hundreds of systems are simulated side by side on a graphics card."""
 
 EXAMPLES = """\
 examples:
@@ -33,6 +35,7 @@ examples:
   nanoconf sweep --varied 200 --set target_error=0.02 -o data/inputs
   nanoconf sweep --plan systems.csv --duration-ns 5 -o data
   nanoconf sweep --grid --set target_error=0.007 --duration-ns 20 -o data    # until converged
+  nanoconf sweep --grid --engine cuda --set target_error=0.007 --duration-ns 20 -o data
 
 The folder will contain profiles.parquet and card.json. A plan is a CSV file with one system per row
 and one column per input to set (confinement_length, positive_valency, salt_concentration, ...);
@@ -42,6 +45,8 @@ of all kinds: see docs/data.md."""
 
 def add_options(parser: ArgumentParser) -> None:
     """Declare the options."""
+    from backend.settings import SETTINGS
+
     systems = parser.add_mutually_exclusive_group(required=True)
     systems.add_argument(
         "--random", metavar="N", help="N random systems within the paper's parameter ranges"
@@ -66,6 +71,7 @@ def add_options(parser: ArgumentParser) -> None:
         metavar="NS",
         help="production time: one value, or three for z+ = 1, 2, 3 (default: 2.5)",
     )
+    add_input(parser, SETTINGS["engine"])
     add_settings(parser)
     parser.add_argument(
         "--add",
@@ -88,10 +94,12 @@ def add_options(parser: ArgumentParser) -> None:
 def execute(options: Namespace) -> int:
     """Simulate the systems that are missing, and write the dataset."""
     from backend.runs.archive import Archive
-    from nanoconf.data import export
+    from nanoconf.data import export, side_by_side
     from nanoconf.data.sweep import Sweep, report
 
     plan = _plan(options)
+    if options.cluster is None:
+        side_by_side.check(plan)
     archive = Archive()
     export.check(options.output)
     archive.prepare()
@@ -113,12 +121,18 @@ def execute(options: Namespace) -> int:
 def _plan(options: Namespace) -> list[Item]:
     """Return the requested systems with the settings of their runs."""
     from backend.cluster.destination import default_engine
+    from backend.engines import registry
     from nanoconf.data import plans
     from nanoconf.data.parsing import MAXIMUM_ROWS, parsed, settings_of, whole_number
 
     first = seed(options)
     durations = [parsed("duration_ns", text) for text in options.duration_ns]
     settings = {**default_engine(options.cluster), **settings_of(options.set)}
+    if options.engine is not None:
+        settings["engine"] = parsed("engine", options.engine)
+    engine = registry.get(str(settings.get("engine", registry.DEFAULT)))
+    if options.cluster is not None and engine.many_function:  # each job has one system at a time
+        settings.setdefault("replicas", engine.replicas)
     if options.plan is not None:
         return plans.read_plan(options.plan, first, durations, **settings)
     if options.published:

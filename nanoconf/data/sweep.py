@@ -23,12 +23,16 @@ from backend.runs import local
 from backend.runs.archive import NOT_ACCEPTED, Archive
 from backend.runs.run import DamagedRun, Run, now
 from backend.runs.run_state import RunState
-from backend.sampling.result import SimulationError
+from backend.sampling.result import SimulationError, SimulationResult
 from backend.system import InvalidInput
-from nanoconf.data import dataset
+from nanoconf.data import dataset, side_by_side
 from nanoconf.data.plans import TRIES, Item
 
 SAVE_SECONDS = 120.0
+SAVE_SECONDS_SIDE_BY_SIDE = 5.0
+"""Time between two writes of the dataset while its systems are simulated in this process: all
+that is lost if it is killed."""
+
 POLL_SECONDS = 0.2
 CLUSTER_POLL_SECONDS = 2.0
 
@@ -160,6 +164,8 @@ class Sweep:
         saved, keeper_checked, changed = time.monotonic(), -math.inf, True
         self._started = now() if waiting else ""
         try:
+            if self.cluster is None:
+                self._run_side_by_side(side_by_side.taken(waiting), bar)
             while waiting or self._active:
                 self._submit_more(waiting)
                 if time.monotonic() - keeper_checked > REELECTION_SECONDS:
@@ -186,6 +192,20 @@ class Sweep:
         finally:
             bar.close()
             self.save()
+
+    def _run_side_by_side(self, items: list[Item], bar: Any) -> None:
+        """Simulate items in this process; they are not in the archive, only in the dataset."""
+        saved = time.monotonic()
+        for item, attempt, result in side_by_side.outcomes(items):
+            problem = side_by_side.problem_of(item, result)
+            if isinstance(result, SimulationResult) and not problem:
+                self._store(item, result, item.hashes()[attempt])
+            else:
+                self.failed[item.number] = problem
+            bar.update()
+            if time.monotonic() - saved > SAVE_SECONDS_SIDE_BY_SIDE:
+                self.save()
+                saved = time.monotonic()
 
     def _submit_more(self, waiting: deque[Item]) -> None:
         """Submit runs: on this computer, a few more than it has cores; on a cluster, all of them.
@@ -245,16 +265,15 @@ class Sweep:
             result = run.result()
         except DamagedRun as error:
             return str(error)
-        if item.settings.target_error is not None and not result.summary.converged:
-            convergence = result.summary.convergence
-            return "; ".join(convergence.reasons) if convergence else "its convergence is unknown"
-        self._rows[item.number] = dataset.rows_of(
-            result,
-            number=item.number,
-            inputs_hash=run.inputs_hash,
-            histogram=self.histogram,
-        )
+        if problem := side_by_side.problem_of(item, result):
+            return problem
+        self._store(item, result, run.inputs_hash)
         return ""
+
+    def _store(self, item: Item, result: SimulationResult, inputs_hash: str) -> None:
+        self._rows[item.number] = dataset.rows_of(
+            result, number=item.number, inputs_hash=inputs_hash, histogram=self.histogram
+        )
 
     def _stop_runs(self) -> None:
         """Collect the finished runs and cancel the rest unless others are waiting for them."""

@@ -116,6 +116,7 @@ class App:
         self.work.answers.refresh()  # predicts as soon as the model is loaded
         self.work.resume(str(memory.get("run", "")) if not link.given else "", link.run)
         self.work.calibrate()
+        self.work.find_engines()
         if self.work.identity.teacher:
             self.state.tab = CLASS  # it lists what others would be offered to watch
         else:

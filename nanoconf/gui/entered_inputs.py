@@ -6,8 +6,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from traitlets import Bool, Dict, HasTraits, Tuple
+from traitlets import Bool, Dict, HasTraits, Tuple, Unicode
 
+from backend.engines import registry
 from backend.sampling.trajectory import affordable_snapshots
 from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
@@ -32,6 +33,8 @@ class Inputs(HasTraits):
         Error message of each invalid field.
     valid : bool
         True if there are no problems.
+    engine : str
+        Engine that simulates on this computer.
     fixed, hidden : tuple of str
         Names of the inputs that a link fixes or hides. They keep their texts: see `hold`.
     """
@@ -40,6 +43,7 @@ class Inputs(HasTraits):
     values = Dict()
     problems = Dict()
     valid = Bool(True)
+    engine = Unicode(registry.DEFAULT)
     fixed = Tuple()
     hidden = Tuple()
 
@@ -119,7 +123,7 @@ class Inputs(HasTraits):
     @property
     def settings(self) -> RunSettings:
         """The settings of its simulation; defined only if `valid`."""
-        return _settings(self.values)
+        return _settings(self.values, self.engine)
 
     @property
     def chosen_system(self) -> SlitSystem | None:
@@ -166,11 +170,12 @@ def _system_of(inputs: tuple[tuple[str, Any], ...]) -> SlitSystem:
     return SlitSystem(**dict(inputs))
 
 
-def _settings(values: dict[str, Any]) -> RunSettings:
+def _settings(values: dict[str, Any], engine: str = registry.DEFAULT) -> RunSettings:
     target = values["target_error"]
     settings = RunSettings(
         duration_ns=values["duration_ns"],
         target_error=None if target is None else target * PERCENT,
+        engine=engine,
     )
     return replace(settings, snapshots=affordable_snapshots(_system(values), settings, SNAPSHOTS))
 

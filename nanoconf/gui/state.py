@@ -178,6 +178,7 @@ class AppState(Inputs):
         The tabs by title.
     """
 
+    engines = Tuple((registry.DEFAULT,))  # names of the engines that can be used here
     cluster_mode = Bool(False)
     cluster_note = Unicode()
     # Names of the available clusters and the chosen one; typed cores and minutes, empty to use the

@@ -93,7 +93,7 @@ class Job:
             "--requeue",
             "--output=/dev/null",  # the script writes its own log
         ]
-        for key in ("partition", "account", "qos"):
+        for key in ("partition", "account", "qos", "gres"):
             if getattr(cluster, key):
                 options.append(f"--{key}={getattr(cluster, key)}")
         if self.tasks > 1:

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from backend.electrostatics import LATERAL_WAVES, NORMAL_WAVES, Splitting
 from backend.engines.numba.compiled import FAST
-from backend.engines.numba.electrostatics import LATERAL_WAVES, NORMAL_WAVES, Splitting
 from backend.inputs import MAXIMUM_IONS
 
 LANES = 8

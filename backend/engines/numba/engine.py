@@ -14,8 +14,8 @@ from pathlib import Path
 import numba
 import numpy as np
 
+from backend.electrostatics import splitting
 from backend.engines.numba.checkpoint import Checkpoints
-from backend.engines.numba.electrostatics import splitting
 from backend.engines.numba.replica import Replica, Start
 from backend.sampling import estimators
 from backend.sampling.assembly import Assembly, Record

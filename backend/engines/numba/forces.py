@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from backend.electrostatics import splitting
 from backend.engines.numba.compiled import FAST
 from backend.engines.numba.coulomb import Coulomb
-from backend.engines.numba.electrostatics import splitting
 from backend.system import SlitSystem
 from backend.walls import WCA_RANGE, wall_geometry
 

@@ -20,7 +20,7 @@ from backend.engines.numba.coulomb import coulomb_buffer, coulomb_forces
 from backend.engines.numba.forces import ForceField
 from backend.engines.numba.tally import tally
 from backend.engines.numba.thermostats import add_noise, move_chain
-from backend.sampling.dynamics import CHAIN_LENGTH
+from backend.sampling.dynamics import CHAIN_LENGTH, RELAXATION_MOBILITY
 
 PAIRS_PER_ION = 32
 
@@ -136,7 +136,7 @@ def relax(state, field, stepping, steps, largest_move):  # pragma: no cover - co
         refresh_contact(state, field, stepping.skin)
         for i in range(state.positions.shape[1]):
             for a in range(3):
-                move = 0.002 * state.contact[a, i]
+                move = RELAXATION_MOBILITY * state.contact[a, i]
                 state.positions[a, i] += min(max(move, -largest_move), largest_move)
 
 

@@ -16,7 +16,14 @@ from backend.engines.numba.forces import ForceField, constant_energy, force_fiel
 from backend.engines.numba.integrators import State, Stepping
 from backend.profiles.bins import BINS
 from backend.sampling import checks
-from backend.sampling.dynamics import CHAIN_LENGTH, CHAIN_TIME, FRICTION
+from backend.sampling.dynamics import (
+    CHAIN_LENGTH,
+    CHAIN_TIME,
+    FRICTION,
+    LARGEST_RELAXATION,
+    RELAXATION_STEPS,
+    SKIN,
+)
 from backend.sampling.equilibration import SLOW
 from backend.sampling.lattice import lattice
 from backend.sampling.result import SimulationError
@@ -24,12 +31,6 @@ from backend.sampling.samples import SERIES, Tally, empty_tally
 from backend.sampling.schedule import Schedule
 from backend.settings import RunSettings
 from backend.system import SlitSystem
-
-SKIN = 0.5
-"""Margin of the neighbour list, in diameters of the larger ion."""
-
-RELAXATION_STEPS = 200
-"""Number of steps that remove overlaps in the initial configuration."""
 
 Start = Callable[[SlitSystem, np.random.Generator], np.ndarray]
 
@@ -88,7 +89,7 @@ class Replica:
             velocities[:2] -= velocities[:2].mean(axis=1, keepdims=True)
         noise = int(self.rng.integers(2**64, dtype=np.uint64))
         state = integrators.initial_state(positions, velocities, self.force_field, noise)
-        largest_move = 0.01 * min(self.system.diameters)
+        largest_move = LARGEST_RELAXATION * min(self.system.diameters)
         integrators.relax(state, self.force_field, self.stepping, RELAXATION_STEPS, largest_move)
         integrators.start(state, self.force_field, self.stepping)
         force = largest_force(state, self.system)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from backend.cluster.destination import default_engine, destination
@@ -50,9 +50,11 @@ class Place:
         InvalidInput
             If the run requests more than the cluster allows.
         """
-        from backend.settings import RunSettings
+        from backend.sampling.trajectory import affordable_snapshots
 
-        chosen = RunSettings.from_dict({**settings.to_dict(), **default_engine(self.cluster)})
+        chosen = settings.with_engine(default_engine(self.cluster)["engine"])
+        snapshots = affordable_snapshots(system, chosen, chosen.snapshots)
+        chosen = replace(chosen, snapshots=min(snapshots, chosen.snapshots))
         typed = {
             name: _whole(name, text)
             for name, text in (("cores", self.cores), ("minutes", self.minutes))

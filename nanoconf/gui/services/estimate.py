@@ -24,7 +24,7 @@ class TimeEstimate:
     def __init__(self, session: Session):
         self._session = session
         self._slowdown = 1.0
-        session.state.observe(self._refresh, "values")
+        session.state.observe(self._refresh, ["values", "engine"])
         self._refresh()
 
     def _refresh(self, _change: Any = None) -> None:

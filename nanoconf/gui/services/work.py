@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from nanoconf.gui.services import reading
 from nanoconf.gui.services.answers import Answers
 from nanoconf.gui.services.clusters import ClusterChoice
+from nanoconf.gui.services.engines import EngineOffers
 from nanoconf.gui.services.estimate import TimeEstimate
 from nanoconf.gui.services.offers import Offers
 from nanoconf.gui.services.requests import RunRequests
@@ -47,6 +48,7 @@ class Work(Session):
         self._estimate = TimeEstimate(self)
         self._stored = StoredResults(self)
         self._clusters = ClusterChoice(state)
+        self._engines = EngineOffers(self)
         self._offers = Offers(self)
 
     def close(self) -> None:
@@ -98,6 +100,10 @@ class Work(Session):
     def calibrate(self) -> None:
         """Scale the time estimate by the speed of the last simulation on this computer."""
         self._estimate.calibrate()
+
+    def find_engines(self) -> None:
+        """Look for the engines that can simulate on this computer."""
+        self._engines.find()
 
     def cluster_mode(self, wanted: bool) -> None:
         """Switch Cluster mode on or off; without a usable cluster, it stays off with a note."""

@@ -10,6 +10,7 @@ from nanoconf.gui.fields import TARGET, duration_field
 from nanoconf.gui.services.work import Work
 from nanoconf.gui.state import AppState
 from nanoconf.gui.widgets.cluster_fields import ClusterFields
+from nanoconf.gui.widgets.engine_choice import EngineChoice
 from nanoconf.gui.widgets.number import NumberInput
 
 
@@ -23,7 +24,9 @@ class ComputingPanel(widgets.VBox):
         ).add_class("nc-cluster")
         head = widgets.HBox([widgets.HTML("<h2>Computing</h2>"), self.cluster]).add_class("nc-row")
         fields = widgets.VBox([NumberInput(state, duration_field()), NumberInput(state, TARGET)])
-        super().__init__([head, fields.add_class("nc-fields"), ClusterFields(state)])
+        fields.add_class("nc-fields")
+        self.engine = EngineChoice(state)
+        super().__init__([head, fields, self.engine, ClusterFields(state)])
         self.cluster.observe(self._toggled, "value")
         state.observe(self._show_cluster, ["cluster_mode", "cluster_note"])
 

@@ -203,9 +203,10 @@ def test_estimates_stay_within_the_limits_of_the_entry(file):
 
 def test_sbatch_options_are_taken_from_the_entry():
     job = Job("nanoconf-x", "one", "", ["a", "b", "c"], tasks=3, cores=2, minutes=30)
-    cluster = replace(PLAIN, partition="p q", account="a;b", qos="", max_running=2)
+    cluster = replace(PLAIN, partition="p q", account="a;b", qos="", gres="gpu:1", max_running=2)
     options = job.options(cluster, "numba")
     assert {"--time=30", "--cpus-per-task=2", "--partition=p q", "--account=a;b"} <= {*options}
+    assert "--gres=gpu:1" in options
     assert "--array=0-2%2" in options and "--signal=B:USR1@120" in options
     assert not any(option.startswith("--qos") for option in options)
     one = replace(job, runs=["a"], tasks=1, minutes=1).options(cluster, "lammps")

@@ -15,12 +15,14 @@ from backend.cluster import config, package
 from backend.cluster.here.jobs import Job
 from backend.cluster.resources import resources
 from backend.engines import registry
+from backend.engines.cuda.simulation import Simulation as CudaSimulation
 from backend.engines.run_time import START_UP_SECONDS, estimated_seconds
 from backend.profiles.bins import BINS
 from backend.profiles.density import SlitProfiles
 from backend.runs import local
 from backend.runs.archive import Archive
 from backend.runs.run_state import RunState
+from backend.sampling.result import SimulationError
 from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
 from backend.walls import binned_boltzmann_factor
@@ -28,6 +30,7 @@ from nanoconf.cli.main import parser
 from nanoconf.gui.services.clusters import Place
 from nanoconf.gui.state import Simulation
 from nanoconf.gui.widgets.actions import ActionsPanel
+from nanoconf.gui.widgets.computing import ComputingPanel
 from tests.support.toy_engine import TOY
 
 REPOSITORY = Path(__file__).parents[3]
@@ -116,14 +119,14 @@ def test_a_missing_module_is_reported_before_a_run_starts(toy_everywhere, home, 
 
 def test_settings_accept_registered_engines_only(toy):
     assert RunSettings.from_dict(toy.to_dict()) == toy
-    with pytest.raises(InvalidInput, match="must be one of numba, lammps, toy"):
+    with pytest.raises(InvalidInput, match="must be one of numba, lammps, cuda, toy"):
         replace(toy, engine="gromacs")
     with pytest.raises(InvalidInput, match="The toy engine supports only periodic"):
         replace(toy, electrostatics="sheets")
 
 
 def test_settings_refuse_an_engine_that_is_not_registered():
-    with pytest.raises(InvalidInput, match=r"must be one of numba, lammps$"):
+    with pytest.raises(InvalidInput, match=r"must be one of numba, lammps, cuda$"):
         RunSettings(engine="toy")
 
 
@@ -139,7 +142,7 @@ def test_the_run_time_estimate_depends_on_the_cost_of_the_engine(toy):
 def test_help_lists_registered_engines(toy, capsys):
     with pytest.raises(SystemExit):
         parser().parse_args(["simulate", "--help"])
-    assert "--engine {numba,lammps,toy}" in capsys.readouterr().out
+    assert "--engine {numba,lammps,cuda,toy}" in capsys.readouterr().out
 
 
 def test_a_cluster_entry_can_select_a_registered_engine(toy, tmp_path, monkeypatch):
@@ -175,6 +178,42 @@ def test_the_page_offers_to_finish_early_if_the_engine_supports_it(toy, state, w
             Simulation("1" * 32, SYSTEM, replace(toy, seed=3 + resumable), state=RunState.RUNNING)
         )
         assert panel.finish.disabled is not resumable
+
+
+def test_the_page_offers_a_choice_if_a_second_engine_can_be_used(toy, state, work, monkeypatch):
+    monkeypatch.delitem(registry.ENGINES, "cuda")  # there may be a card
+    panel = ComputingPanel(state, work)
+    registry.register(replace(TOY, page_title="Toy", check_function=f"{__name__}:refuse"))
+    work.find_engines()
+    work.background.submit(int).result()
+    assert state.engines == ("numba",) and panel.engine.layout.display == "none"
+    registry.register(replace(TOY, page_title="Toy", replicas=3))
+    work.find_engines()
+    work.background.submit(int).result()
+    assert panel.engine.titles == ["Processor", "Toy"] and panel.engine.layout.display is None
+    before = state.estimate
+    panel.engine.value = "Toy"
+    assert state.settings.engine == "toy" and state.settings.replicas == 3
+    assert state.estimate != before
+    state.cluster_mode = True
+    assert panel.engine.layout.display == "none"
+
+
+def refuse():
+    raise SimulationError("there is no toy here")
+
+
+def test_another_engine_has_its_own_number_of_replicas():
+    settings = RunSettings().with_engine("cuda")
+    assert settings.replicas == 64 and settings.with_engine("numba") == RunSettings()
+    assert RunSettings(replicas=5).with_engine("cuda").replicas == 5
+
+
+def test_the_page_asks_a_card_for_no_more_snapshots_than_it_can_save(state):
+    state.engine = "cuda"
+    settings = state.settings
+    assert 0 < settings.snapshots < 60
+    CudaSimulation(state.system, settings)  # refuses more
 
 
 # --- independence ---------------------------------------------------------------------------
@@ -216,8 +255,8 @@ def test_no_other_module_names_an_engine():
     names = set(registry.names())
     for package_folder in ("backend", "nanoconf"):
         for path in sorted((REPOSITORY / package_folder).rglob("*.py")):
-            if "engines" in path.relative_to(REPOSITORY).parts:
-                continue
+            if "engines" in path.relative_to(REPOSITORY).parts or path.name == "extras.py":
+                continue  # an extra may have the name of the engine that it brings
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 named = isinstance(node, ast.Constant) and node.value in names
                 assert not named, f"{path}:{node.lineno} names {node.value}"

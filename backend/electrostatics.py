@@ -112,7 +112,7 @@ def splitting(width_to_box: float, electrostatics: str = "periodic") -> Splittin
     return {"periodic": _periodic, "sheets": _sheets}[electrostatics](width_to_box)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _periodic(width_to_box: float) -> Splitting:
     sample = _random_displacements(width_to_box)
     height = _wave_height(width_to_box)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from backend.electrostatics import ewald_pair, sheet_force, splitting
 from backend.engines.numba.coulomb import coulomb_buffer, coulomb_forces
-from backend.engines.numba.electrostatics import ewald_pair, sheet_force, splitting
 from backend.engines.numba.forces import constant_energy, force_field, potential_energy
 from backend.sampling.lattice import lattice
 from backend.system import SlitSystem

@@ -1,0 +1,1 @@
+"""CUDA molecular-dynamics engine."""
