@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -26,7 +27,9 @@ def test_binder_serves_the_page_in_jupyter_with_the_engine_compiled(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     variables["PATH"] = f"{environment / 'bin'}:{os.environ['PATH']}"
+    start = time.monotonic()
     subprocess.run([".binder/postBuild"], cwd=copy, env=variables, check=True)
+    print(f"postBuild: {time.monotonic() - start:.0f} s")
     assert list((copy / "backend").rglob("*.nbc")), "the engine is compiled"
     with JupyterLab(tmp_path / "home", environment / "bin" / "jupyter-lab") as jupyter:
         asked = Request(f"{jupyter.url}nanoconf/", headers={"Authorization": f"token {TOKEN}"})
