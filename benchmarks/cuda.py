@@ -137,7 +137,7 @@ def seconds_to(target: float, result: SimulationResult) -> float:
     row = dataset.rows_of(result, number=0, inputs_hash="")
     error = max(_median_error(each) for each in row)
     summary, settings, timings = result.summary, result.settings, result.summary.timings
-    assert summary.equilibration is not None and timings is not None and timings.steps_per_second
+    assert summary.equilibration and summary.simulated_ns and timings and timings.steps_per_second
     sampled = summary.simulated_ns * (error / target) ** 2
     length = settings.replicas * summary.equilibration.duration_ns + sampled
     steps = length / (settings.time_step * result.system.time_unit_ns)
