@@ -31,8 +31,10 @@ PROTECTED = {
     },
     # otherwise kernels warn in the terminal that other users of this computer could listen
     "KernelManager": {"transport_encryption": "auto"},
+    "VoilaExecutor": {"startup_timeout": 600, "iopub_timeout": 60},
 }
-"""Configuration that protects the page, and lists the extensions of JupyterLab that it loads;
+"""Configuration that protects the page, lists the extensions of JupyterLab that it loads, and lets
+a busy computer take its time (s) to start a kernel and to send the output of the cell;
 ``voila.json`` gives it to plain ``voila app.ipynb``."""
 
 

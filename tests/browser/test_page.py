@@ -316,6 +316,26 @@ def test_a_killed_kernel_is_detected_and_its_run_continues(server, window):
 
 
 @pytest.mark.long
+def test_a_page_whose_kernel_ends_while_its_scripts_are_loading_reloads_itself(server, window):
+    server.start()
+    page, script = window.page, "**/voila.js"
+    page.route(script, lambda _held: None, times=1)
+    with page.expect_request(script):
+        page.goto(server.url, wait_until="commit")
+    settings = "JSON.parse(document.getElementById('jupyter-config-data').textContent)"
+    kernel = page.evaluate(f"{settings}.kernelId")
+    page.request.post(
+        f"{server.url}voila/api/shutdown/{kernel}",
+        headers={"Cookie": "_xsrf=abc"},
+        form={"_xsrf": "abc"},
+    )
+    window.ready()
+    assert page.evaluate(f"{settings}.kernelId") != kernel
+    assert [each for each in window.trouble if "404" not in each] == []
+    window.trouble.clear()
+
+
+@pytest.mark.long
 @pytest.mark.own_server
 def test_the_next_server_picks_up_the_run_of_a_killed_one(browser, server):
     server.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,21 +35,27 @@ def answer(port: int, path: str) -> int:
 @pytest.mark.long
 def test_the_image_serves_the_page_and_simulates_as_any_user(tmp_path):
     require_builder()
-    builder = Builder(tmp_path)
-    builder.make_base(BASE)
-    builder.build(IMAGE, BASE)
-    container = builder.buildah("from", IMAGE)
+    with Builder(tmp_path) as builder:
+        builder.make_base(BASE)
+        start = time.monotonic()
+        builder.build(IMAGE, BASE)
+        print(f"image: built in {time.monotonic() - start:.0f} s")
+        container = builder.buildah("from", IMAGE)
+        holds_the_package(builder, container)
+        config = json.loads(builder.buildah("inspect", "--type=image", IMAGE))["Docker"]["config"]
+        assert config["User"] == "10001:0" and config["Volumes"] == {"/data": {}}
+        simulates(builder, container)
+        serves_the_page(builder, container, config)
+
+
+def holds_the_package(builder: Builder, container: str) -> None:
+    """Assert that the image holds the compiled engine, no TensorFlow, and little else."""
     tree = Path(builder.buildah("mount", container))
     size = megabytes(tree)
     print(f"image: {size:.0f} MB")
     assert size <= LARGEST_MB
     assert not list(tree.glob("opt/nanoconf/lib/python*/site-packages/tensorflow"))
     assert list(tree.glob("opt/nanoconf/lib/**/__pycache__/compiled/**/*.nbc"))
-
-    config = json.loads(builder.buildah("inspect", "--type=image", IMAGE))["Docker"]["config"]
-    assert config["User"] == "10001:0" and config["Volumes"] == {"/data": {}}
-    simulates(builder, container)
-    serves_the_page(builder, container, config)
 
 
 def simulates(builder: Builder, container: str) -> None:

@@ -31,7 +31,7 @@ def require_builder() -> None:
 
 
 class Builder:
-    """Buildah with storage of its own.
+    """Buildah with storage of its own, which is removed on exit.
 
     Parameters
     ----------
@@ -41,7 +41,18 @@ class Builder:
 
     def __init__(self, folder: Path):
         self._folder = folder
-        self._environment = {**os.environ, "PATH": PATH, "STORAGE_DRIVER": "vfs"}
+        self._environment = {**os.environ, "PATH": PATH}
+
+    def __enter__(self) -> Builder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Unmount and delete everything; a folder that stays mounted cannot be deleted later."""
+        self.buildah("rm", "--all")
+        shared = self._folder / "storage" / "overlay"
+        if shared.is_mount():
+            subprocess.run(["umount", str(shared)], check=True)
+        shutil.rmtree(self._folder / "storage")
 
     def buildah(self, *words: str, **options: Any) -> str:
         """Run Buildah, and return what it prints."""

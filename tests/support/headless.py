@@ -255,6 +255,10 @@ class HeadlessPage:
         else:
             self._pass_on(model, values)
 
+    def tab(self, title: str) -> None:
+        """Select a tab."""
+        self.change(self.find("AnyModel", "kind", "tabs"), value=title)
+
     def move(self, label: str, position: int) -> None:
         """Move the slider of a field."""
         self.change(self.slider(label), value=position)

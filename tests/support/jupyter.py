@@ -28,12 +28,15 @@ class JupyterLab:
     ----------
     home : Path
         ``NANOCONF_HOME`` of the page, and Jupyter's own folder.
+    program : Path
+        ``jupyter-lab`` of its environment.
     """
 
-    def __init__(self, home: Path):
-        if not PROGRAM.exists():
+    def __init__(self, home: Path, program: Path = PROGRAM):
+        if not program.exists():
             message = "NO JUPYTERLAB: sh scripts/environment.sh jupyter installs it"
             (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
+        self._program = program
         self.home, self.port = home, free_port()
         self.url = f"http://localhost:{self.port}{PREFIX}"
         home.mkdir(parents=True)
@@ -53,7 +56,7 @@ class JupyterLab:
         options += [f"--ServerApp.base_url={PREFIX}", f"--ServerApp.root_dir={ROOT}"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [str(PROGRAM), *options],
+                [str(self._program), *options],
                 cwd=self.home,
                 env=environment,
                 stdout=log,

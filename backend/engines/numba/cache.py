@@ -67,20 +67,28 @@ def own_cache(name: str) -> Path:
 
 
 def _filled(folder: Path, shared: Path) -> Path:
-    """Copy the shared folder, unless there is a copy; return the copy."""
-    if folder.is_dir():
-        check_room(folder)
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    copy = Path(tempfile.mkdtemp(prefix=".compiled-", dir=folder.parent))
+    """Copy what the folder lacks of the shared one; return the folder.
+
+    Numba names the folders in it after the path of the installation, and a user may have several.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    check_room(folder)
+    for compiled in shared.iterdir():
+        if not (folder / compiled.name).is_dir():
+            _copy(compiled, folder / compiled.name)
+    return folder
+
+
+def _copy(compiled: Path, target: Path) -> None:
+    """Copy a folder as a whole, unless another process is faster."""
+    copy = Path(tempfile.mkdtemp(prefix=".compiled-", dir=target.parent))
     try:
-        shutil.copytree(shared, copy, dirs_exist_ok=True, copy_function=shutil.copyfile)
-        copy.rename(folder)
+        shutil.copytree(compiled, copy, dirs_exist_ok=True, copy_function=shutil.copyfile)
+        copy.rename(target)
     except OSError:
         shutil.rmtree(copy, ignore_errors=True)
-        if not folder.is_dir():  # another process was faster
+        if not target.is_dir():
             raise
-    return folder
 
 
 def _temporary_root() -> Path:

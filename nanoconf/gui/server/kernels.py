@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import signal
 import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
 from jupyter_server import CallContext
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from nbclient.exceptions import DeadKernelError
 from tornado.web import Finish
 from traitlets import Float, Integer, default
 
@@ -39,6 +43,9 @@ FEWEST = 2
 DEATH_SECONDS = 1.0
 """Interval at which the kernel of a loading page is checked."""
 
+RESTART_SECONDS = 10.0
+"""Longest wait for a kernel that is being started again before it is ended."""
+
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -49,8 +56,6 @@ class Load(Protocol):
     ----------
     kernel_id : str
         Its kernel; empty until one is started.
-    gone : bool
-        True once the browser has closed the connection.
     died : asyncio.Event
         To be set when the kernel has died.
     visitor : Visitor
@@ -58,9 +63,12 @@ class Load(Protocol):
     """
 
     kernel_id: str
-    gone: bool
     died: asyncio.Event
     visitor: Visitor
+
+    @property
+    def gone(self) -> bool:
+        """True once the browser has closed the connection."""
 
 
 def memory() -> float:
@@ -87,6 +95,14 @@ def default_pages() -> int:
     return int(text)
 
 
+def is_not_death(record: logging.LogRecord) -> bool:
+    """Return False for Voila's report, with a traceback, of a kernel that died in its cell.
+
+    The page says so, and nbclient logs it in one line.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], DeadKernelError))
+
+
 class PageKernels(AsyncMappingKernelManager):
     """Kernel manager that knows which page each kernel belongs to.
 
@@ -95,7 +111,8 @@ class PageKernels(AsyncMappingKernelManager):
     max_pages : int
         Pages that may be open at the same time.
     unopened_seconds : float
-        Time for the browser to connect to the kernel after it has received the page.
+        Time for the browser to connect to the kernel after it has received the page, or has last
+        asked for the kernel, which it does while it loads the page's scripts.
     disconnected_seconds : float
         Time for it to connect again after the connection was lost.
     places : Places
@@ -122,8 +139,10 @@ class PageKernels(AsyncMappingKernelManager):
         self.places = Places(self.max_pages, self.open_pages)
         self._loads: set[Load] = set()
         self._ending: set[str] = set()
+        self._emptied: set[str] = set()  # died, and were started again without the page
         self._watching: set[asyncio.Future[None]] = set()
         self._deadlines: dict[str, float] = {}
+        self.log.addFilter(is_not_death)
 
     def open_pages(self) -> int:
         """Return the number of pages that are open or loading."""
@@ -157,6 +176,7 @@ class PageKernels(AsyncMappingKernelManager):
             raise Finish
         for event in ("restart", "dead"):
             self.add_restart_callback(load.kernel_id, load.died.set, event)
+        self.add_restart_callback(load.kernel_id, partial(self._emptied.add, load.kernel_id))
         self._watch_death(load)
         return load.kernel_id
 
@@ -180,11 +200,31 @@ class PageKernels(AsyncMappingKernelManager):
             return
         if kernel_id in self:
             self._ending.add(kernel_id)
+        now = now or kernel_id in self._emptied
         try:
+            await self._prepare_end(kernel_id, now)
             await super().shutdown_kernel(kernel_id, now=now, restart=restart)
         finally:
             self._ending.discard(kernel_id)
+            self._emptied.discard(kernel_id)
             self._deadlines.pop(kernel_id, None)
+
+    async def _prepare_end(self, kernel_id: str, now: bool) -> None:
+        """Wait while a kernel is started again; jupyter_client cannot end it in the meantime.
+
+        One that is to end now is killed here, because jupyter_client would interrupt it first, and
+        it would print a traceback if it is still starting.
+        """
+        if kernel_id not in self:
+            return
+        kernel: Any = self.get_kernel(kernel_id)
+        latest = time.monotonic() + RESTART_SECONDS
+        while not kernel.ready.done() and time.monotonic() < latest:
+            await asyncio.wait({asyncio.wrap_future(kernel.ready)}, timeout=RESTART_SECONDS)
+        if now and kernel.has_kernel:
+            kernel.stop_restarter()
+            with suppress(OSError):
+                await kernel.signal_kernel(signal.SIGKILL)
 
     def notify_connect(self, kernel_id: str) -> None:
         """Note that a browser has connected."""
@@ -196,13 +236,19 @@ class PageKernels(AsyncMappingKernelManager):
         super().notify_disconnect(kernel_id)
         self._expect_connection(kernel_id, self.disconnected_seconds)
 
+    def keep_for_page(self, kernel_id: str) -> None:
+        """Wait longer for a browser that is still loading the page."""
+        if kernel_id in self._deadlines:
+            later = time.monotonic() + self.unopened_seconds
+            self._deadlines[kernel_id] = max(self._deadlines[kernel_id], later)
+
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
-        """End a kernel whose browser has not connected in time."""
+        """End a kernel whose browser has not connected in time, or that has lost its page."""
         if self.connections(kernel_id) or any(load.kernel_id == kernel_id for load in self._loads):
             return
         # A kernel that Voila started in advance has no deadline until its page is opened.
         self._expect_connection(kernel_id, self.unopened_seconds)
-        if time.monotonic() > self._deadlines[kernel_id]:
+        if kernel_id in self._emptied or time.monotonic() > self._deadlines[kernel_id]:
             await self.shutdown_kernel(kernel_id)
 
     def connections(self, kernel_id: str) -> int:

@@ -12,7 +12,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import HTTPError, authenticated
 from voila.tornado.handler import TornadoVoilaHandler
 
-from nanoconf.gui.server.places import POLL_SECONDS, RESERVED_SECONDS
+from nanoconf.gui.server.places import FORGOTTEN_SECONDS, POLL_SECONDS
 from nanoconf.gui.server.plain import PlainErrors, answer_page, set_policy
 from nanoconf.gui.server.teacher import QUERY, ask
 from nanoconf.gui.services.visitor import NOBODY, Role
@@ -26,8 +26,8 @@ document.body.replaceChildren("The page could not be loaded: its process ended. 
 
 SCRIPT = re.compile(r"<script\b")
 
-KERNEL_DIED = "Kernel died"
-"""Beginning of jupyter_client's error when a kernel dies before it answers."""
+KERNEL_DIED = ("Kernel died", "Kernel didn't respond")
+"""Beginnings of jupyter_client's errors when a kernel dies before it answers, or never answers."""
 
 
 def report_unless_kernel_died(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -38,6 +38,15 @@ def report_unless_kernel_died(loop: asyncio.AbstractEventLoop, context: dict[str
     error = context.get("exception")
     if not (isinstance(error, RuntimeError) and str(error).startswith(KERNEL_DIED)):
         loop.default_exception_handler(context)
+
+
+async def end(task: asyncio.Future[None]) -> None:
+    """Cancel a task, and wait until it has ended, in whatever way."""
+    while not task.done():
+        task.cancel()  # more than once: `asyncio.wait_for` ignores it when its result has just come
+        await asyncio.wait({task}, timeout=0.1)
+    if not task.cancelled():
+        task.exception()  # otherwise asyncio logs it
 
 
 def without_token(address: str) -> str:
@@ -52,7 +61,6 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
     """Voila's page, if there is a place for it."""
 
     kernel_id = ""
-    gone = False
     visitor = NOBODY
 
     def initialize(self, **options: Any) -> None:
@@ -72,10 +80,11 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
             ask(self)
             return
         kernels: Any = self.kernel_manager
-        if not kernels.places.enter(self.get_cookie(TICKET)):
-            self._show_queue()
+        ticket = self.get_cookie(TICKET)
+        if not kernels.places.enter(ticket):
+            self._show_queue(ticket)
             return
-        if self.get_cookie(TICKET):
+        if ticket:
             self.clear_cookie(TICKET, path=self.base_url)
         self.nonce = secrets.token_urlsafe(16)
         set_policy(self, self.settings["page_policy"], self.nonce)
@@ -89,16 +98,18 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
         death = asyncio.ensure_future(self.died.wait())
         await asyncio.wait({page, death}, return_when=asyncio.FIRST_COMPLETED)
         death.cancel()
-        if not page.done():
-            page.cancel()
-            self.write(DIED)
-        else:
+        if page.done():
             await page
+        else:
+            await end(page)
+            self.write(DIED)
 
-    def _show_queue(self) -> None:
-        ticket = secrets.token_urlsafe(16)
-        kernels: Any = self.kernel_manager
-        ahead = kernels.places.ask(ticket) or 0
+    def _show_queue(self, ticket: str | None) -> None:
+        """Show the position of the page, which it had before if it claims its place too late."""
+        places = self.kernel_manager.places
+        if ticket is None or not places.is_waiting(ticket):
+            ticket = secrets.token_urlsafe(16)
+        ahead = places.ask(ticket) or 0
         self.set_status(503)
         self.set_header("Retry-After", str(POLL_SECONDS))
         answer_page(self, "queue.html", ticket=ticket, ahead=ahead, poll_seconds=POLL_SECONDS)
@@ -117,10 +128,14 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
         """Return True if a kernel started in advance will do: it is not tied to a visitor."""
         return self.visitor == NOBODY and super().should_use_rendered_notebook(*arguments)
 
-    def on_connection_close(self) -> None:
-        """Note that nobody is waiting for the page; its kernel ends after it has run the cell."""
-        super().on_connection_close()
-        self.gone = True
+    @property
+    def gone(self) -> bool:
+        """True if nobody is waiting for the page; its kernel ends after it has run the cell.
+
+        Tornado calls `on_connection_close` only if the connection was open when it started `get`.
+        """
+        stream = self.request.connection.stream
+        return stream is None or stream.closed()
 
 
 class QueueHandler(PlainErrors, JupyterHandler):
@@ -139,7 +154,7 @@ class QueueHandler(PlainErrors, JupyterHandler):
                 TICKET,
                 ticket,
                 path=self.base_url,
-                max_age=RESERVED_SECONDS,
+                max_age=int(FORGOTTEN_SECONDS),
                 httponly=True,
                 samesite="Lax",
             )

@@ -15,7 +15,7 @@ FORGOTTEN_SECONDS = 120.0
 """Silence after which a waiting page loses its position. Hidden pages ask once a minute."""
 
 RESERVED_SECONDS = 15
-"""Time to claim a free place."""
+"""Time to claim a free place. Later, others may take it, but the page keeps its position."""
 
 MOST_WAITING = 1000
 """Maximum number of positions that are remembered."""
@@ -45,9 +45,16 @@ class Places:
     def enter(self, ticket: str | None) -> bool:
         """Return True if a page may open: it has a reserved place, or one is free for anyone."""
         self._forget()
-        if ticket and self._reserved.pop(ticket, None) is not None:
-            return True
-        return self._free() > self._ahead_of(None)
+        reserved = ticket and self._reserved.pop(ticket, None) is not None
+        if not reserved and self._free() <= self._ahead_of(ticket):
+            return False
+        self._waiting.pop(ticket or "", None)
+        return True
+
+    def is_waiting(self, ticket: str | None) -> bool:
+        """Return True if a page has a position in the queue."""
+        self._forget()
+        return ticket in self._waiting
 
     def ask(self, ticket: str) -> int | None:
         """Return how many are ahead of a waiting page; None once a place is reserved for it."""
@@ -59,7 +66,6 @@ class Places:
         ahead = self._ahead_of(ticket)
         if self._free() <= ahead:
             return ahead
-        self._waiting.pop(ticket, None)
         self._reserved[ticket] = self._clock() + RESERVED_SECONDS
         return None
 
@@ -73,7 +79,7 @@ class Places:
         for other, seen in self._waiting.items():
             if other == ticket:
                 break
-            ahead += seen >= present
+            ahead += seen >= present and other not in self._reserved
         return ahead
 
     def _forget(self) -> None:

@@ -11,6 +11,7 @@ from jupyter_server.log import log_request
 from jupyter_server.services.kernels.handlers import KernelHandler
 from jupyter_server.utils import url_path_join
 from tornado.routing import HostMatches, Rule
+from tornado.web import authenticated
 
 from nanoconf.gui.server import headers
 from nanoconf.gui.server.api.addresses import addresses
@@ -50,6 +51,14 @@ class KernelModel(KernelHandler):
     """Tells a page about its own kernel, whose ID only the page knows."""
 
     SUPPORTED_METHODS = ("GET",)
+
+    @authenticated
+    async def get(self, kernel_id: str) -> None:
+        """Answer, and keep the kernel for the page, which asks while it is loading."""
+        model: Any = super().get(kernel_id)
+        await model
+        kernels: Any = self.kernel_manager
+        kernels.keep_for_page(kernel_id)
 
 
 def log_unexpected(handler: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,8 @@ from nanoconf.surrogate.model import Prediction
 from nanoconf.surrogate.simulations import Simulations
 from tests.support.reference import published
 from tests.support.synthetic import random_systems
+
+README = Path(__file__).parents[3] / "README.md"
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +80,22 @@ def test_shipped_model_conserves_the_number_of_ions_and_is_physical(shipped):
             assert found.density.min() == 0.0
             assert (found.density[wall < 1e-6] == 0.0).all()
             assert (found.error[wall > 0.5] > 0.0).all()
+
+
+def test_the_readme_states_the_accuracy_of_the_shipped_model(shipped):
+    folder = package_models().parent / "data" / "test"
+    found = evaluate(shipped, Simulations.load(folder))["both"]
+    rows = [line.strip("| ").split(" | ") for line in README.read_text().splitlines()]
+    for charges in ("1:-1", "2:-1", "3:-1"):
+        (row,) = (row for row in rows if row[0] == charges.replace("-", "−"))
+        values = found[charges]
+        profile = [values["observed"]["median"], values["observed"]["worst"]]
+        profile.append(values["beyond"]["median"])
+        densities = [values[name]["median"] for name in ("contact", "mid", "peak")]
+        expected = [100 * value for value in (*profile, *densities)]
+        # Rounded, and predicted by another processor.
+        assert [float(cell) for cell in row[1:-1]] == pytest.approx(expected, abs=0.006)
+        assert float(row[-1]) == pytest.approx(100 * values["coverage"]["all"], abs=0.06)
 
 
 def test_shipped_model_has_the_metrics_of_its_card(shipped):

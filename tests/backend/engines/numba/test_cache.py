@@ -40,6 +40,15 @@ def test_a_user_gets_a_copy_of_the_shared_engine(shared, tmp_path):
     assert [path.name for path in own.parent.iterdir()] == ["version"]
 
 
+def test_a_second_installation_of_the_same_version_is_copied_too(shared, tmp_path):
+    """Numba names the folders after the path of the installation."""
+    first = tmp_path / "user" / "numba" / "version" / "numba of the first"
+    first.mkdir(parents=True)
+    own = cache.own_cache("version")
+    assert (own / "numba" / "code").read_text() == "compiled"
+    assert sorted(path.name for path in own.iterdir()) == ["numba", "numba of the first"]
+
+
 def test_another_version_of_the_shared_engine_is_not_copied(shared, tmp_path):
     assert not cache.own_cache("other").exists()
 

@@ -93,6 +93,31 @@ def test_an_unused_reservation_expires(full):
     assert full.places.ask("b") is None and full.enter("b")
 
 
+def test_a_page_that_claims_its_place_too_late_keeps_its_position(full):
+    ask = full.places.ask
+    assert [ask(ticket) for ticket in "abc"] == [0, 1, 2]
+    full.open -= 1
+    assert ask("a") is None
+    full.now += RESERVED_SECONDS + 1
+    assert ask("b") is None, "nobody claimed the place"
+    assert full.enter("b")
+    assert not full.enter("a") and full.places.is_waiting("a")
+    assert [ask("c"), ask("a"), ask("c")] == [0, 0, 1]
+    full.open -= 1
+    assert full.enter("a"), "a place is free, and nobody is ahead"
+    assert not full.places.is_waiting("a") and ask("c") == 0
+
+
+def test_the_position_of_a_page_that_never_claims_its_place_is_forgotten(full):
+    assert full.places.ask("gone") == 0
+    full.open -= 1
+    assert full.places.ask("gone") is None
+    full.now += RESERVED_SECONDS
+    assert full.places.is_waiting("gone")
+    full.now += FORGOTTEN_SECONDS
+    assert not full.places.is_waiting("gone")
+
+
 def test_the_queue_is_limited(full):
     for number in range(MOST_WAITING + 100):
         full.places.ask(f"ticket {number}")

@@ -13,8 +13,8 @@ import pytest
 import websocket
 
 from nanoconf.gui.serve import PROTECTED
-from tests.support.browser import ROOT
-from tests.support.homes import kill, until
+from tests.support.browser import ROOT, cmdline
+from tests.support.homes import PATIENCE, kill, until
 from tests.support.web import ASSET, Answer, WebServer, closed_with, frame, received
 
 PLACES = 2
@@ -252,9 +252,8 @@ def test_more_pages_wait_in_a_queue_and_are_let_in(server, page):
 
 
 def test_a_page_whose_kernel_dies_while_it_loads_says_so_and_frees_its_place(server):
-    reserve(server, "doomed")
-    before = server.kernels
-    with server.asking("/", Cookie="nanoconf-place=doomed") as connection:
+    cookie, before = reserve(server, "doomed"), server.kernels
+    with server.asking("/", Cookie=cookie) as connection:
         until(lambda: len(server.kernels) > len(before), "a kernel to start")
         kill([kernel for kernel in server.kernels if kernel not in before])
         text = connection.getresponse().read().decode()
@@ -262,22 +261,58 @@ def test_a_page_whose_kernel_dies_while_it_loads_says_so_and_frees_its_place(ser
     until(lambda: len(server.kernels) == len(before), "the restarted kernel to end")
 
 
+@pytest.mark.long
+def test_a_page_appears_even_if_its_process_takes_more_than_a_minute_to_start(server):
+    cookie, before = reserve(server, "patient"), server.kernels
+    with server.asking("/", Cookie=cookie) as connection:
+        until(lambda: len(server.kernels) > len(before), "a kernel to start")
+        (kernel,) = [each for each in server.kernels if each not in before]
+        kernel.suspend()
+        time.sleep(65)
+        kernel.resume()
+        answer = connection.getresponse()
+        page = Answer(answer.status, dict(answer.getheaders()), answer.read().decode())
+    assert "application/vnd.jupyter.widget-view+json" in page.body
+    server.end(page.kernel)
+    until(lambda: len(server.kernels) == len(before), "the kernel to end")
+
+
+def test_a_kernel_that_loses_its_page_before_the_browser_connects_ends(server):
+    page = server.get(Cookie=reserve(server, "unlucky"))
+    kill([kernel for kernel in server.kernels if page.kernel in cmdline(kernel)])
+    until(
+        lambda: server.get(f"/api/kernels/{page.kernel}").status == 404,
+        "the kernel that was started again to end",
+    )
+
+
+def test_a_page_that_closes_while_its_kernel_is_started_again_ends_the_kernel(server):
+    page = server.get(Cookie=reserve(server, "closing"))
+    connection = server.connect(page.kernel)
+    kill([kernel for kernel in server.kernels if page.kernel in cmdline(kernel)])
+    while b'"restarting"' not in connection.recv():
+        pass
+    assert server.end(page.kernel).status == 204
+    connection.close()
+    until(lambda: len(server.kernels) == 1, "the kernel that was started again to end")
+
+
 def test_abandoned_page_loads_leave_no_kernel(server):
-    reserve(server, "slow")
-    with server.asking("/", Cookie="nanoconf-place=slow"):
+    with server.asking("/", Cookie=reserve(server, "slow")):
         until(lambda: len(server.kernels) > 1, "a kernel to start")
     until(lambda: len(server.kernels) == 1, "the kernel of a page given up to end")
-    reserve(server, "fast")
-    with server.asking("/", Cookie="nanoconf-place=fast"):
-        pass  # before a kernel is started
+    for number in range(20):  # one kernel that is left would keep the place for 45 s
+        with server.asking("/", Cookie=reserve(server, f"fast{number}", patience=30)):
+            pass  # before a kernel is started
     reserve(server, "last")
     until(lambda: len(server.kernels) == 1, "no kernel to be left")
 
 
-def reserve(server: WebServer, ticket: str) -> None:
-    """Wait in the queue for a place."""
+def reserve(server: WebServer, ticket: str, patience: float = PATIENCE) -> str:
+    """Wait in the queue for a place; return its cookie."""
     path = f"/queue?ticket={ticket}"
-    until(lambda: server.get(path).body == '{"ahead": null}', "a free place")
+    until(lambda: server.get(path).body == '{"ahead": null}', "a free place", patience)
+    return f"nanoconf-place={ticket}"
 
 
 def test_the_terminal_shows_no_traceback_and_no_requests(server):
@@ -296,8 +331,9 @@ def test_plain_voila_has_the_same_protection_and_ends_kernels_of_disconnected_pa
         assert server.get("/voila/files/docs/page.png").status == 404
         never_connected = server.get()
         connection = open_page(server)
+        until(lambda: len(server.kernels) == 1, "the end of a page that never connected")
         gone = f"/api/kernels/{never_connected.kernel}"
-        until(lambda: server.get(gone).status == 404, "the end of a page that never connected")
+        until(lambda: server.get(gone).status == 404, "its address to be gone")
         assert responds(connection)
         connection.close()
         until(lambda: not server.kernels, "the kernel of a lost page to end")
