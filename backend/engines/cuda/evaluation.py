@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -96,7 +96,8 @@ class Evaluators:
 
     def _evaluated(self, folder: Path, simulation: Simulation) -> SimulationResult:
         folder.mkdir()
-        np.savez(folder / ARRAYS, **simulation.to_arrays())
+        arrays: dict[str, Any] = simulation.to_arrays()
+        np.savez(folder / ARRAYS, **arrays)
         inputs = {"system": simulation.system.to_dict(), "settings": simulation.settings.to_dict()}
         write_json(folder / "run.json", {**inputs, "versions": dict(self._versions)})
         process = self._process()
