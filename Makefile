@@ -43,7 +43,7 @@ app: setup  ## Open the page (PORT=8866 HOST=127.0.0.1 APP_FLAGS=--token)
 
 test: $(TEST_READY)  ## Run all tests, including the browser tests (PYTEST_FLAGS='-k name')
 	@sh scripts/test_tools.sh
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
 
 test-long: $(TEST_READY) .venv-jupyter/.ready  ## Run the slow tests (up to half an hour each)
 	@sh scripts/test_tools.sh long

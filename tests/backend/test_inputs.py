@@ -65,9 +65,8 @@ def help_of(verb: str, capsys) -> str:
 
 @pytest.mark.parametrize(("table", "described"), [(SYSTEM, SlitSystem), (SETTINGS, RunSettings)])
 def test_fields_and_defaults_are_those_of_the_table(table, described):
-    assert {each.name: each.default for each in fields(described)} == {
-        name: each.default for name, each in table.items()
-    }
+    defaults = {name: each.default for name, each in table.items()}
+    assert {name: getattr(described(), name) for name in defaults} == defaults
     assert list(table) == [each.name for each in fields(described)]
 
 
