@@ -28,20 +28,14 @@ def pytest_configure() -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Compile the engine in both precisions before several processes would, each for itself."""
-    if not session.config.getoption("numprocesses", None):
-        return
-    code = (
-        "import sys; from dataclasses import replace;"
-        "from backend.engines.numba.engine import run;"
-        "from tests.support.homes import QUICK, SYSTEM;"
-        "run(SYSTEM, replace(QUICK, precision=sys.argv[1]))"
-    )
-    compiling = [
-        subprocess.Popen([sys.executable, "-c", code, precision], cwd=session.config.rootpath)
-        for precision in ("single", "double")
-    ]
-    assert [each.wait() for each in compiling] == [0, 0], "the engine does not compile"
+    """Compile the engine once before several processes would, each for itself."""
+    if session.config.getoption("numprocesses", None):
+        code = (
+            "from backend.engines.numba.engine import run;"
+            "from tests.support.homes import QUICK, SYSTEM;"
+            "run(SYSTEM, QUICK)"
+        )
+        subprocess.run([sys.executable, "-c", code], cwd=session.config.rootpath, check=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -83,7 +83,8 @@ class Replica:
     @cached_property
     def state(self) -> State:
         """Current state; on first access, a relaxed lattice."""
-        positions = self.start(self.system, self.rng)
+        # with another layout, the engine would be compiled again
+        positions = np.ascontiguousarray(self.start(self.system, self.rng))
         velocities = self.rng.standard_normal(positions.shape)
         if self.settings.thermostat != "langevin":  # only Langevin noise removes a drift
             velocities[:2] -= velocities[:2].mean(axis=1, keepdims=True)
