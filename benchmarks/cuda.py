@@ -2,7 +2,7 @@
 
 The parts, which ``--parts`` chooses, are
 
-- ``replicas``: million time steps a second of all replicas together, for numbers of replicas
+- ``replicas``: millions of time steps per second of all replicas, for different numbers of them
 - ``ions``: the same for larger systems
 - ``cost``: seconds to an error of 0.3 %, against one core of the Numba engine
 - ``grid``: the time for the paper's grid, and how its profiles agree with those in data/grid
@@ -87,7 +87,7 @@ class Scale:
 
 
 def million_steps(device: Device, system: SlitSystem, replicas: int, scale: Scale) -> float:
-    """Return million time steps a second of all replicas together, after relaxation."""
+    """Return the speed of all replicas together (10⁶ time steps per second), after relaxation."""
     settings = replace(scale.settings, replicas=1)
     one = Simulation(system, settings)
     batch = Batch(device, one.shape, one.rhythm, replicas)
@@ -97,7 +97,7 @@ def million_steps(device: Device, system: SlitSystem, replicas: int, scale: Scal
             slit["replica"] = slot
             batch.place(slot, slit, state)
         batch.prepare()
-        for _ in range(3):  # launches reach their length
+        for _ in range(3):  # launches reach their full length
             batch.advance()
         began, chunks = time.monotonic(), 0
         while time.monotonic() - began < scale.seconds:
@@ -133,7 +133,7 @@ def ions(device: Device, scale: Scale, data: Path) -> str:
 
 
 def seconds_to(target: float, result: SimulationResult) -> float:
-    """Return the seconds to a median relative error, with equilibration, at the speed of a run."""
+    """Return the time to a median relative error (s), with equilibration, at the speed of a run."""
     row = dataset.rows_of(result, number=0, inputs_hash="")
     error = max(_median_error(each) for each in row)
     summary, settings, timings = result.summary, result.settings, result.summary.timings
@@ -151,7 +151,7 @@ def _median_error(row: Mapping[str, Any]) -> float:
 
 
 def cost(device: Device, scale: Scale, data: Path) -> str:
-    """Compare the seconds to an error of 0.3 % with those of one core of other engines."""
+    """Compare the seconds to an error of 0.3 % with those of other engines on one core."""
     ours = seconds_to(TARGET, run(scale.system, scale.settings, device=device))
     alone = replace(scale.settings.with_engine("numba"), replicas=1)
     numba = seconds_to(TARGET, numba_engine.run(scale.system, alone))
@@ -238,7 +238,7 @@ def _deviations(
 def _simulated(
     device: Device, requests: list[tuple[Reference, RunSettings]]
 ) -> tuple[float, list[tuple[Reference, SimulationResult]]]:
-    """Return the seconds and the results that did not fail."""
+    """Return the duration (s) and the results of the systems that did not fail."""
     began = time.monotonic()
     inputs = [(reference.system, settings) for reference, settings in requests]
     found = list(run_many(inputs, processes=local.cores(), device=device))
@@ -292,7 +292,7 @@ PARTS: dict[str, Callable[[Device, Scale, Path], str]] = {
 
 
 def measure(device: Device, scale: Scale, parts: Sequence[str], data: Path, kept: Path) -> None:
-    """Print parts; those that a file holds for this card are not measured again."""
+    """Print the parts; results stored for this card are not measured again."""
     versions = ", ".join(f"{name} {value}" for name, value in device.versions.items())
     print(versions)
     found = read_json(kept) if kept.exists() else {}
@@ -305,12 +305,12 @@ def measure(device: Device, scale: Scale, parts: Sequence[str], data: Path, kept
 
 
 def main() -> None:
-    """Measure and print what is asked for."""
+    """Measure and print the requested parts."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
-    parser.add_argument("--kept", type=Path, default=Path("cuda.json"), help="file of the results")
+    parser.add_argument("--kept", type=Path, default=Path("cuda.json"), help="file for the results")
     options = parser.parse_args()
     measure(card(), Scale(SlitSystem()), options.parts, Path("data"), options.kept)
 

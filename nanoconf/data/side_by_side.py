@@ -12,7 +12,7 @@ from nanoconf.data.plans import TRIES, Item
 
 
 def taken(waiting: deque[Item]) -> list[Item]:
-    """Remove the items that an engine simulates side by side from a queue and return them."""
+    """Remove from a queue the items that an engine simulates side by side, and return them."""
     items = list(waiting)
     waiting.clear()
     waiting.extend(item for item in items if not _many(item))

@@ -1,4 +1,4 @@
-"""Replicas that advance together: one launch of a kernel, one block a replica."""
+"""Replicas that advance together: one launch of a kernel, one block per replica."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from backend.profiles.bins import BINS
 from backend.sampling.dynamics import RELAXATION_STEPS
 
 LAUNCH_SECONDS = 0.25
-"""Intended duration of a launch: half of what watchdogs of displays allow."""
+"""Intended duration of a launch: half of what display watchdogs allow."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class Batch:
         self._device.launch("advance", self.shape, self.slots, packed(arguments))
         status = self._status.get()  # waits for the launch
         per_row = (time.monotonic() - began) / rows
-        # launches do not affect the numbers, so their lengths may follow the clock
+        # the division into launches does not affect the results, so it may depend on timing
         self._rows_per_launch = max(1, min(2 * rows, int(LAUNCH_SECONDS / max(per_row, 1e-9))))
         return status
 

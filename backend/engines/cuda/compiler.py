@@ -34,7 +34,7 @@ def cubin(shape: Shape, architecture: int) -> bytes:
         return path.read_bytes()
     code = compiled(shape, architecture)
     if path is not None:
-        with suppress(OSError):  # the next process compiles again, which takes some seconds
+        with suppress(OSError):  # the next process compiles again, which takes a few seconds
             path.parent.mkdir(parents=True, exist_ok=True)
             with written_whole(path) as stream:
                 stream.write(code)
@@ -47,7 +47,7 @@ def compiled(shape: Shape, architecture: int) -> bytes:
     Raises
     ------
     RuntimeError
-        NVRTC is not installed, too old for the card, or rejects the source.
+        NVRTC is not installed, is too old for the card, or rejects the source.
     """
     from cuda.bindings import nvrtc
 

@@ -1,4 +1,4 @@
-"""Simulations that share a batch: each occupies one slot a replica until it is done."""
+"""Simulations that share a batch: each occupies one slot per replica until it is done."""
 
 from __future__ import annotations
 

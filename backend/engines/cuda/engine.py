@@ -22,7 +22,7 @@ from backend.system import SlitSystem
 REPORT_SECONDS = 1.0
 
 SLOTS = 1056
-"""Replicas of a batch: enough to occupy a card with 132 multiprocessors more than twice."""
+"""Replicas of a batch: enough to fill a card with 132 multiprocessors more than twice over."""
 
 
 class Checkpoints(checkpoints.Checkpoints):
@@ -153,7 +153,7 @@ Group = list[tuple[int, Simulation]]
 
 
 def _groups(requests: Iterable[tuple[SlitSystem, RunSettings]]) -> list[Group]:
-    """Return simulations in groups with the same shape and rhythm, those of most ions first."""
+    """Return groups of simulations of the same shape and rhythm, those with the most ions first."""
     groups: dict[object, Group] = {}
     for index, (system, settings) in enumerate(requests):
         check_system(system)
@@ -189,7 +189,10 @@ def _run_group(
 
 
 def _next(waiting: list[Simulation], room: int, fits: Fits) -> list[Simulation]:
-    """Remove the first simulations that have room and a fit from a queue, and return them."""
+    """Remove from a queue the first simulations that can start, and return them.
+
+    They fit into the free slots, and their Coulomb fit is ready.
+    """
     starting = []
     for simulation in waiting:
         if simulation.settings.replicas > room:

@@ -37,7 +37,7 @@ class Evaluators:
     Parameters
     ----------
     processes : int
-        Number of processes; with less than two, simulations are evaluated in this process.
+        Number of processes; with fewer than two, simulations are evaluated in this process.
     versions : mapping of str to str
         Versions of the device, for the results.
     """
@@ -115,7 +115,7 @@ class Evaluators:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                start_new_session=True,  # an interrupt from the keyboard ends it through this one
+                start_new_session=True,  # a keyboard interrupt reaches only the parent, which ends it
             )
             self._started.append(self._mine.process)
         return self._mine.process
@@ -134,7 +134,7 @@ def evaluate(folder: Path) -> None:
 
 
 def main() -> None:
-    """Evaluate the simulations in the folders that the standard input names."""
+    """Evaluate the simulations in the folders named on standard input."""
     for line in sys.stdin:
         folder = line.rstrip("\n")
         evaluate(Path(folder))

@@ -1,4 +1,4 @@
-"""Fits of the splitting of the Coulomb forces ahead of need, in threads."""
+"""Fits of the splitting of the Coulomb forces in advance, in threads."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class DeviceArray:
     ----------
     device : Device
     shape : tuple of int
-        The first number is that of the replicas.
+        The first dimension is the number of replicas.
     dtype : data type
     """
 

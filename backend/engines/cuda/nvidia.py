@@ -29,7 +29,7 @@ def first_card() -> tuple[Any, Any]:
     Raises
     ------
     SimulationError
-        There is none; the line says what was looked for, what was found, and what to install.
+        There is none; the message says what was looked for, what was found, and what to install.
     """
     if line := missing("cuda", "The CUDA engine"):
         raise SimulationError(line, NO_CARD)

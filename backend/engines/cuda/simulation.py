@@ -36,7 +36,7 @@ PROBLEMS = {1: checks.NOT_FINITE, 2: checks.THROUGH_WALL, 3: checks.TOO_MANY_PAI
 """Problems that the kernel reports, by the value of ``Status`` in the source."""
 
 FEWEST_BLOCKS = 40
-"""Least number of blocks of a run, unless it has a single replica. With many replicas, each is a
+"""Minimum number of blocks of a run, unless it has a single replica. With many replicas, each is a
 block: longer blocks are less correlated."""
 
 SLOW_COLUMNS = [SERIES.index(name) for name in SLOW]
@@ -45,7 +45,7 @@ SLOW_COLUMNS = [SERIES.index(name) for name in SLOW]
 class Simulation:
     """Replicas of one run: what they have sampled, and what remains to be done.
 
-    A card advances a thousand of them in some milliseconds, so what is recorded stays in the units
+    A card advances a thousand of them in a few milliseconds, so what is recorded stays in the units
     of the kernel until it is evaluated.
 
     Parameters
@@ -122,7 +122,7 @@ class Simulation:
 
     @property
     def tally_due(self) -> bool:
-        """True if the chunks since the last tally make a tally."""
+        """True if the chunks since the last tally complete a tally."""
         chunks = self.chunks_done - len(self.equilibration)
         return self.sampling and chunks > 0 and chunks % self.schedule.chunks_per_tally == 0
 
@@ -165,7 +165,7 @@ class Simulation:
         return 3 * self.system.ion_count - (2 if self.settings.thermostat != "langevin" else 0)
 
     def _equilibrated(self) -> bool:
-        """Return True if the equilibration is over; else plan how long it should be."""
+        """Return True if the equilibration is over; otherwise extend it."""
         if len(self.equilibration) < self.schedule.equilibration:
             return False
         if self.finish or self.measured().sufficient:
@@ -189,7 +189,9 @@ class Simulation:
         energies, kinetic : ndarray, shape (replicas,)
             Potential energies as in `Chunk`, and kinetic energies, at the end of the tally.
         """
-        self.tallies.append(profiles.astype(np.float32))  # a thousand systems fill the memory
+        self.tallies.append(
+            profiles.astype(np.float32)
+        )  # otherwise, a thousand systems would fill the memory
         self._check(energies, kinetic)
         self.energies.append(energies)
         done = len(self.tallies)

@@ -13,7 +13,7 @@
 
 // --- Compile-time constants -------------------------------------------------------------------------------------------
 
-// The host defines IONS_PER_THREAD, MOST_THREADS (a block) and BLOCKS_PER_PROCESSOR, which limits the registers.
+// The host defines IONS_PER_THREAD, MOST_THREADS (per block) and BLOCKS_PER_PROCESSOR, which limits the registers.
 #ifndef IONS_PER_THREAD
 #define IONS_PER_THREAD 2
 #endif
@@ -43,7 +43,7 @@ constexpr u32 ALL_LANES = 0xffffffffu;
 constexpr float TWO_PI = 6.2831853f;
 constexpr float WCA_RANGE2 = 1.25992105f; // squared range of the WCA potential in units of sigma: 2^(1/3)
 constexpr float GHOST_Z = 0.49f;          // place of the uncharged ghosts that pad the ions, outside the slit
-constexpr float SMALLEST_R2 = 1e-12f;     // keeps an ion's term with itself finite; it is then multiplied by zero
+constexpr float SMALLEST_R2 = 1e-12f;     // keeps an ion's self-term finite; it is then multiplied by zero
 constexpr float FIXED_POINT = 1048576.f;  // units of the sums in fixed point: 2^-20
 
 enum Status { NOT_FINITE = 1, THROUGH_WALL = 2, TOO_MANY_PAIRS = 3 };
@@ -80,7 +80,7 @@ struct Ions {
   int neighbours[K];
 };
 
-// Functions of the position of an ion, from which the waves are multiplied.
+// Functions of the position of an ion, whose products are the waves.
 struct Functions { float x[LATERAL], y[LATERAL], z[NORMAL]; };
 
 // Data of a block in shared memory.
@@ -95,7 +95,7 @@ __device__ __forceinline__ Shared shared_memory() {
   Shared shared;
   shared.position = memory;
   shared.sums = (float*)(memory + K * blockDim.x);
-  shared.scratch = shared.sums + WAVES + 3; // whole float4
+  shared.scratch = shared.sums + WAVES + 3; // padded to a multiple of float4
   return shared;
 }
 
@@ -160,7 +160,7 @@ __device__ __forceinline__ void philox(u32 (&counter)[4], u32 key0, u32 key1) {
   }
 }
 
-// Three uncorrelated numbers of mean 0 and variance 1, nearly Gaussian: sums and differences of four uniform numbers, as
+// Three uncorrelated numbers of mean 0 and variance 1, nearly Gaussian: sums and differences of four uniform numbers, as in
 // `next_normals` of the Numba engine. They depend on the seed, the replica, the interval and the ion, and on nothing else.
 __device__ __forceinline__ Vector normals(const Slit& slit, u64 interval, int i) {
   u32 word[4] = {(u32)i, slit.replica, (u32)interval, (u32)(interval >> 32)};
@@ -184,7 +184,7 @@ __device__ __forceinline__ float wca_energy(float r2, float size2) {
   return s6 > 0.5f ? 4.f * (s6 * s6 - s6) + 1.f : 0.f;
 }
 
-// z force of a wall at a distance, which has a sign.
+// z force of a wall at a signed distance.
 __device__ __forceinline__ float wall_force(float distance, float size) {
   return distance * wca_force_over_r(distance * distance, size * size);
 }
@@ -248,7 +248,7 @@ __device__ __forceinline__ void pair_forces(const Slit& slit, const Shared& shar
   float4 a[K];
 #pragma unroll
   for (int k = 0; k < K; k++) a[k] = shared.position[ion(k)];
-  const int end = (slit.count + 3) & ~3; // ghosts complete the last four
+  const int end = (slit.count + 3) & ~3; // ghosts fill the last group of four
 #pragma unroll 4
   for (int j = 0; j < end; j++) {
     const float4 b = shared.position[j];
@@ -510,7 +510,7 @@ __device__ __forceinline__ void time_step(const Slit& slit, const Shared& shared
   if (__syncthreads_or(farthest > 0.25f * slit.skin * slit.skin)) build_list(slit, shared, ions, list, sample, status);
   contact_forces(slit, shared, ions, list);
   kick(ions, ions.contact, half);
-  __syncthreads(); // nobody moves before all have read the positions
+  __syncthreads(); // no ion moves before all threads have read the positions
 }
 
 // `split` time steps between two kicks by the Coulomb forces; noise acts in their middle.
@@ -568,7 +568,7 @@ __device__ __forceinline__ void tally(const Slit& slit, const Shared& shared, co
 
 // --- Kernels ----------------------------------------------------------------------------------------------------------
 
-// Arrays of all replicas, one block a replica, with a stride of K T ions:
+// Arrays of all replicas, one block per replica, with a stride of K T ions:
 //   state     float (STATE, stride)              see `load`
 //   list      unsigned short (NEIGHBOURS, stride)
 //   profiles  i64 (2 species, 3, BINS)           counts; sums of forces and of tails in fixed point
@@ -578,7 +578,7 @@ __device__ __forceinline__ void tally(const Slit& slit, const Shared& shared, co
 //   status    int                                see `report`
 #define SLIT_KERNEL extern "C" __global__ void __launch_bounds__(MOST_THREADS, BLOCKS_PER_PROCESSOR)
 
-// Compute the forces and the potential energy at the current positions, after `steps` of steepest descent that remove
+// Compute the forces and the potential energy at the current positions, after `steps` steps of steepest descent that remove
 // overlaps.
 SLIT_KERNEL prepare(const Slit* slits, float* state, unsigned short* list, i64* energy, int* status, int steps) {
   const Slit& slit = slits[blockIdx.x];
@@ -641,7 +641,7 @@ SLIT_KERNEL advance(const Slit* slits, float* state, unsigned short* list, i64* 
   if (threadIdx.x == 0) clock[blockIdx.x] = start + (u64)samples * intervals;
 }
 
-// Philox of given counters and keys, for its known-answer test: one thread a counter.
+// Philox of given counters and keys, for its known-answer test: one thread per counter.
 SLIT_KERNEL philox_words(u32* words, const u32* keys) {
   u32 counter[4];
   for (int i = 0; i < 4; i++) counter[i] = words[4 * threadIdx.x + i];

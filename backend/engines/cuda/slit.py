@@ -92,7 +92,7 @@ class Shape:
     ----------
     ions_per_thread : int
     threads : int
-        Number of threads: whole warps.
+        Number of threads, a multiple of the warp size.
     """
 
     ions_per_thread: int
@@ -106,7 +106,7 @@ class Shape:
 
     @property
     def stride(self) -> int:
-        """Number of ions with ghosts, which is the length of a row in the arrays of a replica."""
+        """Number of ions including ghosts: the length of a row in the arrays of a replica."""
         return self.ions_per_thread * self.threads
 
     @property
@@ -173,7 +173,7 @@ def memory(system: SlitSystem, settings: RunSettings) -> float:
 
 
 def constant_energy(system: SlitSystem, settings: RunSettings) -> float:
-    """Return the energy of the ions with all images minus that of the kernel (k_BT).
+    """Return the energy of the ions with all images minus that computed by the kernel (k_BT).
 
     The kernel includes the energy of each ion in its own waves.
     """

@@ -38,13 +38,13 @@ SHARE = 0.5
 """Share of the memory that pages may use by default; simulations need the rest."""
 
 FEWEST = 2
-"""A reloaded page needs a second place for a moment."""
+"""Minimum number of places: a reloaded page briefly needs a second one."""
 
 DEATH_SECONDS = 1.0
 """Interval at which the kernel of a loading page is checked."""
 
 RESTART_SECONDS = 10.0
-"""Longest wait for a kernel that is being started again before it is ended."""
+"""Longest time to wait for a kernel that is restarting, before it is ended."""
 
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
@@ -55,7 +55,7 @@ class Load(Protocol):
     Attributes
     ----------
     kernel_id : str
-        Its kernel; empty until one is started.
+        ID of its kernel; empty until one is started.
     died : asyncio.Event
         To be set when the kernel has died.
     visitor : Visitor
@@ -139,7 +139,7 @@ class PageKernels(AsyncMappingKernelManager):
         self.places = Places(self.max_pages, self.open_pages)
         self._loads: set[Load] = set()
         self._ending: set[str] = set()
-        self._emptied: set[str] = set()  # died, and were started again without the page
+        self._emptied: set[str] = set()  # died and were restarted without the page
         self._watching: set[asyncio.Future[None]] = set()
         self._deadlines: dict[str, float] = {}
         self.log.addFilter(is_not_death)
@@ -210,7 +210,7 @@ class PageKernels(AsyncMappingKernelManager):
             self._deadlines.pop(kernel_id, None)
 
     async def _prepare_end(self, kernel_id: str, now: bool) -> None:
-        """Wait while a kernel is started again; jupyter_client cannot end it in the meantime.
+        """Wait while a kernel restarts; jupyter_client cannot end it in the meantime.
 
         One that is to end now is killed here, because jupyter_client would interrupt it first, and
         it would print a traceback if it is still starting.

@@ -41,7 +41,7 @@ def report_unless_kernel_died(loop: asyncio.AbstractEventLoop, context: dict[str
 
 
 async def end(task: asyncio.Future[None]) -> None:
-    """Cancel a task, and wait until it has ended, in whatever way."""
+    """Cancel a task and wait until it has ended, however it ends."""
     while not task.done():
         task.cancel()  # more than once: `asyncio.wait_for` ignores it when its result has just come
         await asyncio.wait({task}, timeout=0.1)
@@ -105,7 +105,7 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
             self.write(DIED)
 
     def _show_queue(self, ticket: str | None) -> None:
-        """Show the position of the page, which it had before if it claims its place too late."""
+        """Show the page's position in the queue, which it keeps if it claims its place too late."""
         places = self.kernel_manager.places
         if ticket is None or not places.is_waiting(ticket):
             ticket = secrets.token_urlsafe(16)
@@ -115,7 +115,7 @@ class PageHandler(PlainErrors, TornadoVoilaHandler):
         answer_page(self, "queue.html", ticket=ticket, ahead=ahead, poll_seconds=POLL_SECONDS)
 
     def write(self, chunk: Any) -> None:
-        """Write a piece of the page, with the nonce in its scripts.
+        """Write a chunk of the page, with the nonce in its scripts.
 
         All of them are Voila's: it embeds the output of cells as escaped JSON.
         """

@@ -31,7 +31,7 @@ def test_the_source_compiles_for_every_card(count, architecture):
     assert is_code(compiler.compiled(Shape.of(count), architecture))
 
 
-def test_errors_of_the_compiler_name_the_first(monkeypatch, tmp_path):
+def test_the_message_gives_the_first_compiler_error(monkeypatch, tmp_path):
     source = tmp_path / "wrong.cu"
     source.write_text("__device__ int wrong = missing;\n")
     monkeypatch.setattr(compiler, "SOURCE", source)
@@ -39,7 +39,7 @@ def test_errors_of_the_compiler_name_the_first(monkeypatch, tmp_path):
         compiler.compiled(Shape.of(424), 90)
 
 
-def test_nothing_of_cuda_is_imported_before_it_is_asked_for():
+def test_cuda_is_imported_only_when_needed():
     code = "import sys, backend.engines.cuda.engine; print([*sys.modules].count('cuda.bindings'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "0\n"

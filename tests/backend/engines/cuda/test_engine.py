@@ -1,4 +1,4 @@
-"""The CUDA engine on the CPU shim: the code of the host is that which drives a card."""
+"""The CUDA engine on the CPU shim: the host code is the same as for a card."""
 
 import subprocess
 import sys
@@ -71,7 +71,7 @@ def test_an_interrupted_run_has_the_same_result(result, tmp_path):
     assert "resume from step" in lines[0]
 
 
-def test_systems_side_by_side_have_the_results_that_they_have_alone(result):
+def test_systems_side_by_side_have_the_same_results_as_alone(result):
     """There is room for one system at a time: the second takes the place of the first."""
     requests = [(DIVALENT, SETTINGS), (SYSTEM, SETTINGS)]
     found = dict(engine.run_many(requests, processes=2, slots=3, device=ShimDevice()))
@@ -80,7 +80,7 @@ def test_systems_side_by_side_have_the_results_that_they_have_alone(result):
     assert found[0].system == DIVALENT and found[0].profiles.finite
 
 
-def test_failures_have_the_names_that_they_have_in_the_numba_engine():
+def test_failures_have_the_same_names_as_in_the_numba_engine():
     with pytest.raises(SimulationError) as caught:
         run(settings=replace(SETTINGS, time_step=0.02, coulomb_split=9, thermostat="none"))
     assert caught.value.name in ("energy", "not-finite", "ion-through-wall", "too-many-pairs")
@@ -92,7 +92,7 @@ def test_a_run_can_be_finished_early():
     assert 0.05 < finished.summary.simulated_ns < 0.2
 
 
-def test_settings_that_the_engine_lacks_are_refused():
+def test_settings_that_the_engine_does_not_support_are_refused():
     for change in ({"thermostat": "nose-hoover"}, {"precision": "double"}):
         with pytest.raises(InvalidInput, match="The CUDA engine supports only"):
             RunSettings(engine="cuda", **change)

@@ -50,7 +50,7 @@ def evaluated(processes, simulations):
 
 @pytest.mark.parametrize("command", [evaluation.COMMAND, (sys.executable, "-c", "")])
 def test_results_do_not_depend_on_the_number_of_processes(command, monkeypatch):
-    """Nor on whether the processes live."""
+    """They do not depend on whether the processes survive, either."""
     monkeypatch.setattr(evaluation, "COMMAND", command)
     simulations = [finished(seed) for seed in (1, 2, 3)]
     here, there = evaluated(1, simulations), evaluated(2, simulations)

@@ -101,7 +101,7 @@ def test_forces_and_energy_equal_those_of_the_numba_engine(name, electrostatics)
 
 
 @pytest.mark.parametrize("count", [420, 1100])
-def test_number_of_ions_a_thread_does_not_matter(count):
+def test_number_of_ions_per_thread_does_not_matter(count):
     system = SlitSystem(negative_ions=count)
     batch = batch_of([(system, RunSettings(), 0)])
     batch.prepare(steps=0)
