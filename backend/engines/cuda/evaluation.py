@@ -115,7 +115,8 @@ class Evaluators:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                start_new_session=True,  # a keyboard interrupt reaches only the parent, which ends it
+                # a keyboard interrupt reaches only the parent, which ends the process
+                start_new_session=True,
             )
             self._started.append(self._mine.process)
         return self._mine.process
