@@ -29,13 +29,10 @@ def advance(replica, samples):
     return tally
 
 
-def energy_fluctuation(start, time_step, duration=2.0):
-    """Return the standard deviation of the total energy (k_BT) at constant energy.
-
-    The forces are in double precision.
-    """
+def energy_fluctuation(start, time_step, precision, duration=2.0):
+    """Return the standard deviation of the total energy (k_BT) at constant energy."""
     settings = RunSettings(
-        thermostat="none", precision="double", time_step=time_step, coulomb_split=1
+        thermostat="none", precision=precision, time_step=time_step, coulomb_split=1
     )
     return np.std(energies(Replica(SYSTEM, settings, 0), start, round(duration / SAMPLE_TIME)))
 
@@ -53,14 +50,17 @@ def energies(replica, start, samples):
     return total
 
 
-def test_energy_fluctuation_scales_with_the_square_of_the_time_step():
-    starts = [equilibrated(seed) for seed in range(1, 9)]
-    ratios = [energy_fluctuation(s, 0.004) / energy_fluctuation(s, 0.002) for s in starts]
+@pytest.mark.parametrize("precision", ["single", pytest.param("double", marks=pytest.mark.long)])
+def test_energy_fluctuation_scales_with_the_square_of_the_time_step(precision):
+    ratios = [
+        energy_fluctuation(start, 0.004, precision) / energy_fluctuation(start, 0.002, precision)
+        for start in (equilibrated(seed) for seed in range(1, 9))
+    ]
     assert np.mean(ratios) == pytest.approx(4, abs=0.8)
 
 
 def test_multiple_time_stepping_conserves_energy_as_well_as_a_single_time_step():
-    replica = Replica(SYSTEM, RunSettings(thermostat="none", precision="double"), 0)
+    replica = Replica(SYSTEM, RunSettings(thermostat="none"), 0)
     fluctuation = np.std(energies(replica, equilibrated(), samples=80))
     assert fluctuation < 0.004 * integrators.kinetic_energy(replica.state.velocities)
 
@@ -70,7 +70,7 @@ def test_mixtures_of_small_and_large_ions_conserve_energy():
     system = SlitSystem(positive_valency=3, positive_diameter=0.744, negative_diameter=0.245)
     warm = Replica(system, RunSettings(), 0)
     advance(warm, 600)
-    replica = Replica(system, RunSettings(thermostat="none", precision="double"), 0)
+    replica = Replica(system, RunSettings(thermostat="none"), 0)
     start = warm.state.positions, warm.state.velocities
     assert np.std(energies(replica, start, samples=160)) < 5e-5 * 1.5 * system.ion_count
 
@@ -125,7 +125,7 @@ def test_noise_makes_velocities_gaussian():
 
 def test_a_nose_hoover_chain_conserves_its_extended_energy():
     """The energy is conserved as well as without a thermostat."""
-    replica = Replica(SYSTEM, RunSettings(thermostat="nose-hoover", precision="double"), 0)
+    replica = Replica(SYSTEM, RunSettings(thermostat="nose-hoover"), 0)
     advance(replica, 1000)
     state, stepping = replica.state, replica.stepping
     conserved = []
