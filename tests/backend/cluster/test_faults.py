@@ -85,7 +85,8 @@ def workers_of(run):
 # --- the connection -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("direction", [pytest.param("up", marks=pytest.mark.long), "down"])
+@pytest.mark.long
+@pytest.mark.parametrize("direction", ["up", "down"])
 def test_no_data_are_lost_when_the_connection_drops_repeatedly(
     make_desk, cluster, undisturbed, direction
 ):
