@@ -42,6 +42,7 @@ def shot(window: Window, name: str) -> None:
     window.page.screenshot(path=PICTURES / f"{name}.png")
 
 
+@pytest.mark.long
 @pytest.mark.stored_run
 def test_a_link_opens_the_page_and_is_copied_and_opened_again(server, window):
     server.start()

@@ -360,6 +360,7 @@ def test_the_next_server_picks_up_the_run_of_a_killed_one(browser, server):
     window.close()
 
 
+@pytest.mark.long
 @pytest.mark.submits_runs
 def test_another_browser_can_watch_the_run_but_not_take_it_over(browser, server, window):
     server.start()

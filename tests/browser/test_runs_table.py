@@ -137,6 +137,7 @@ def test_rows_are_selected_by_keyboard_and_in_ranges(many):
     expect(many.button("Cite")).to_be_disabled()
 
 
+@pytest.mark.long
 def test_a_name_that_is_being_typed_survives_a_change_of_the_selection(many):
     boxes = rows(many).get_by_role("checkbox")
     boxes.nth(50).check()
@@ -149,6 +150,7 @@ def test_a_name_that_is_being_typed_survives_a_change_of_the_selection(many):
     expect(rows(many).filter(has_text="a fine run")).to_have_count(1)
 
 
+@pytest.mark.long
 def test_the_table_scrolls_inside_a_narrow_page(many):
     many.page.set_viewport_size({"width": 390, "height": 844})
     frame = many.page.get_by_role("region", name="Table of runs")

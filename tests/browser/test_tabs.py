@@ -154,6 +154,7 @@ def test_inputs_outside_the_training_range_are_explained_and_can_be_simulated(op
     window.wait_for_curves("ML", "ML")
 
 
+@pytest.mark.long
 @pytest.mark.own_server
 def test_presets_set_the_inputs_and_show_their_stored_results(server, window, home):
     archive = Archive(home)
@@ -434,6 +435,7 @@ DARK_LETTERS = """[...document.querySelectorAll('.nc-app *')]
   .map(e => `${e.tagName} ${e.className} ${e.textContent}`)"""
 
 
+@pytest.mark.long
 def test_the_dark_theme_persists(server, window):
     server.start()
     window.open()

@@ -195,6 +195,7 @@ def printed(notebook: Path) -> str:
     return "".join("".join(output.get("text", [])) for output in outputs)
 
 
+@pytest.mark.long
 def test_the_example_runs_the_sim2l_and_reads_its_outputs(tmp_path: Path) -> None:
     folder = laid_out(tmp_path)
     in_simtool(folder, "-m", "papermill", "sim2l.ipynb", "done.ipynb", "--no-progress-bar")
