@@ -19,9 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend import constants
 from backend.files import write_text
-from backend.settings import RunSettings
 from backend.system import InvalidInput, SlitSystem
 from nanoconf.data.plans import DIGITS, VARIED_VALENCIES, spread
 
@@ -52,11 +50,6 @@ MAXIMUM_PACKING = 0.30
 LONGEST_NS = 500.0
 """Production time after which a run that has not converged counts as failed (ns)."""
 
-WEAK_COUPLING = 2.1
-"""Largest coupling at which `coulomb_split` has its default value."""
-
-DEFAULT_SPLIT = RunSettings.coulomb_split
-
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "plans"
 
 COLUMNS = (
@@ -73,7 +66,6 @@ COLUMNS = (
     "seed",
     "target_error",
     "duration_ns",
-    "coulomb_split",
 )
 
 
@@ -151,17 +143,6 @@ def _within(system: SlitSystem) -> bool:
     return system.coupling <= MAXIMUM_COUPLING and system.packing_fraction <= MAXIMUM_PACKING
 
 
-def coulomb_split(system: SlitSystem) -> int:
-    """Return the number of time steps between Coulomb forces: fewer where they are strong.
-
-    The default is accurate enough for the profiles of the paper's systems; these data are to be
-    more accurate (docs/trust.md).
-    """
-    if system.has_stiff_coulomb_forces:
-        return 1
-    return 3 if system.coupling > WEAK_COUPLING else DEFAULT_SPLIT
-
-
 def table(plan: Plan) -> str:
     """Return a plan as CSV."""
     stream = io.StringIO()
@@ -172,7 +153,6 @@ def table(plan: Plan) -> str:
             "seed": plan.seed * 1_000_000 + number,
             "target_error": plan.target_error,
             "duration_ns": LONGEST_NS,
-            "coulomb_split": coulomb_split(system),
         }
         values = system.to_dict() | own
         writer.writerow({name: values[name] for name in COLUMNS})

@@ -513,13 +513,57 @@ __device__ __forceinline__ void time_step(const Slit& slit, const Shared& shared
   __syncthreads(); // no ion moves before all threads have read the positions
 }
 
-// `split` time steps between two kicks by the Coulomb forces; noise acts in their middle.
+// --- Sums -------------------------------------------------------------------------------------------------------------
+
+// Coulomb forces act as kicks, between which the ions run ahead of their smooth paths and fall behind. Averaged over the
+// interval between two kicks, contact forces balance the kicks; at the moments of the kicks they do not where ions attract
+// strongly (docs/trust.md). So samples take the contact forces at the steps of the interval in turn, and all else at its end.
+
+// Add a force, in bin number `place`, to the sums of forces and tails. Returns the count of ions in that bin.
+__device__ __forceinline__ i64* add_force(i64* profile, int species, float place, float force) {
+  const int bin = min(max((int)place, 0), BINS - 1);
+  i64* sums = profile + species * 3 * BINS + bin;
+  add_fixed(sums + BINS, force);
+  add_fixed(sums + 2 * BINS, force * (bin + 1 - place));
+  return sums;
+}
+
+// Add the sum of all threads to a row of the series.
+__device__ __forceinline__ void add_series(float (&series)[SERIES], i64* row) {
+  const float sum = sum_eight(series);
+  if (threadIdx.x % WARP < SERIES) add_fixed(row + threadIdx.x % WARP, sum);
+}
+
+// Add the current contact forces to the sums of forces and tails, and to the row of the series.
+__device__ __forceinline__ void tally_contact(const Slit& slit, const Shared& shared, const Ions& ions, i64* profile, i64* row) {
+  const float scale = BINS / (2.f * slit.half_width);
+  float series[SERIES] = {0.f, 0.f, 0.f, 0.f, 0.f, 0.f, 0.f, 0.f};
+#pragma unroll
+  for (int k = 0; k < K; k++) {
+    const int i = ion(k), species = i >= slit.positive_count;
+    if (i >= slit.count) continue;
+    const float4 a = shared.position[i];
+    const float force = ions.contact[k].z;
+    add_force(profile, species, (a.z + slit.half_width) * scale, force);
+    const float left = wall_force(a.z + slit.wall_position[species], slit.wall_size[species]);
+    const float right = wall_force(a.z - slit.wall_position[species], slit.wall_size[species]);
+    series[4] += left;
+    series[5] += right;
+    series[6] += a.z < 0.f ? force - left - right : 0.f;
+  }
+  add_series(series, row);
+}
+
+// `split` time steps between two kicks by the Coulomb forces; noise acts in their middle. Contact forces are tallied after
+// step number `phase`, if there is one.
 __device__ __forceinline__ void coulomb_interval(const Slit& slit, const Shared& shared, Ions& ions, int split, u64 interval,
-                                                 unsigned short* list, int sample, int* status) {
+                                                 unsigned short* list, int sample, int* status, i64* profile, i64* row, int phase) {
   const float half = 0.5f * slit.time_step * split;
   kick(ions, ions.coulomb, half);
-  for (int step = 0; step < split; step++)
+  for (int step = 0; step < split; step++) {
     time_step(slit, shared, ions, step == split / 2 && slit.memory < 1.f, interval, list, sample, status);
+    if (step == phase) tally_contact(slit, shared, ions, profile, row);
+  }
   coulomb_forces(slit, shared, ions);
   kick(ions, ions.coulomb, half);
 }
@@ -536,7 +580,8 @@ __device__ __forceinline__ void inspect(const Slit& slit, const Shared& shared, 
   }
 }
 
-// Add the current configuration to the sums: counts, forces and tails by species and bin, and one row of the series.
+// Add the current configuration to the sums: counts, Coulomb forces and their tails by species and bin, and one row of the
+// series.
 __device__ __forceinline__ void tally(const Slit& slit, const Shared& shared, const Ions& ions, i64* profile, i64* row) {
   const float scale = BINS / (2.f * slit.half_width);
   float series[SERIES] = {0.f, 0.f, 0.f, 0.f, 0.f, 0.f, 0.f, 0.f};
@@ -545,25 +590,15 @@ __device__ __forceinline__ void tally(const Slit& slit, const Shared& shared, co
     const int i = ion(k), species = i >= slit.positive_count;
     if (i >= slit.count) continue;
     const float4 a = shared.position[i];
-    const float place = (a.z + slit.half_width) * scale;
-    const int bin = min(max((int)place, 0), BINS - 1);
-    const float force = ions.contact[k].z + ions.coulomb[k].z;
-    i64* sums = profile + species * 3 * BINS + bin;
-    atomicAdd((u64*)sums, 1ull);
-    add_fixed(sums + BINS, force);
-    add_fixed(sums + 2 * BINS, force * (bin + 1 - place));
-    const float left = wall_force(a.z + slit.wall_position[species], slit.wall_size[species]);
-    const float right = wall_force(a.z - slit.wall_position[species], slit.wall_size[species]);
+    const float place = (a.z + slit.half_width) * scale, force = ions.coulomb[k].z;
+    atomicAdd((u64*)add_force(profile, species, place, force), 1ull);
     series[0] += squared(ions.velocity[k]);
     series[1] += a.w * a.z;
     series[2] += fabsf(a.z) < slit.middle;
     series[3] += fabsf(a.z) > slit.contact;
-    series[4] += left;
-    series[5] += right;
-    series[6] += a.z < 0.f ? force - left - right : 0.f;
+    series[6] += a.z < 0.f ? force : 0.f;
   }
-  const float sum = sum_eight(series);
-  if (threadIdx.x % WARP < SERIES) add_fixed(row + threadIdx.x % WARP, sum);
+  add_series(series, row);
 }
 
 // --- Kernels ----------------------------------------------------------------------------------------------------------
@@ -630,10 +665,14 @@ SLIT_KERNEL advance(const Slit* slits, float* state, unsigned short* list, i64* 
   load(slit, shared, ions, state);
   build_list(slit, shared, ions, list, 0, status);
   for (int sample = 0; sample < samples; sample++) {
-    for (int i = 0; i < intervals; i++)
-      coulomb_interval(slit, shared, ions, split, start + (u64)sample * intervals + i, list, sample, status);
+    i64* row = series + sample / samples_per_row * SERIES;
+    const u64 first = start + (u64)sample * intervals;
+    for (int i = 0; i < intervals; i++) {
+      const int phase = i == intervals - 1 ? first / intervals % split : -1;
+      coulomb_interval(slit, shared, ions, split, first + i, list, sample, status, profiles, row, phase);
+    }
     inspect(slit, shared, sample, status);
-    tally(slit, shared, ions, profiles, series + sample / samples_per_row * SERIES);
+    tally(slit, shared, ions, profiles, row);
   }
   save(slit, shared, ions, state);
   add_potential_energy(slit, shared, energy + blockIdx.x);

@@ -18,7 +18,7 @@ from backend.engines.numba.compiled import EXACT, FAST
 from backend.engines.numba.contact import build_pairs, contact_forces
 from backend.engines.numba.coulomb import coulomb_buffer, coulomb_forces
 from backend.engines.numba.forces import ForceField
-from backend.engines.numba.tally import tally
+from backend.engines.numba.tally import tally, tally_contact
 from backend.engines.numba.thermostats import add_noise, move_chain
 from backend.sampling.dynamics import CHAIN_LENGTH, RELAXATION_MOBILITY
 
@@ -152,8 +152,10 @@ def advance(state, field, stepping, first, samples, record):  # pragma: no cover
         OK, NOT_FINITE, THROUGH_WALL or TOO_MANY_PAIRS.
     """
     for sample in range(first, first + samples):
-        for _ in range(stepping.intervals):
-            coulomb_interval(state, field, stepping)
+        for _ in range(stepping.intervals - 1):
+            coulomb_interval(state, field, stepping, record, sample, -1)
+        phase = sample % stepping.coulomb_split
+        coulomb_interval(state, field, stepping, record, sample, phase)
         if state.pair_count[0] > state.pairs.shape[0]:
             return TOO_MANY_PAIRS
         trouble = inspect(state.positions, stepping.half_width)
@@ -164,8 +166,13 @@ def advance(state, field, stepping, first, samples, record):  # pragma: no cover
 
 
 @njit(**FAST)
-def coulomb_interval(state, field, stepping):  # pragma: no cover - compiled
-    """Perform `coulomb_split` time steps between two kicks by the Coulomb forces."""
+def coulomb_interval(  # pragma: no cover - compiled
+    state, field, stepping, record, sample, phase
+):
+    """Perform `coulomb_split` time steps between two kicks by the Coulomb forces.
+
+    Contact forces are tallied after step number `phase`, if there is one.
+    """
     half = 0.5 * stepping.dt * stepping.coulomb_split
     middle = stepping.coulomb_split // 2
     chained = stepping.chain_inertia[0] > 0.0
@@ -174,6 +181,8 @@ def coulomb_interval(state, field, stepping):  # pragma: no cover - compiled
     kick(state.velocities, state.coulomb, half)
     for step in range(stepping.coulomb_split):
         time_step(state, field, stepping, stepping.memory if step == middle else 1.0)
+        if step == phase:
+            tally_contact(state, field, record, sample)
     coulomb_forces(state.positions, field, state.buffer, state.coulomb)
     kick(state.velocities, state.coulomb, half)
     if chained:

@@ -78,13 +78,19 @@ def test_the_expected_length_grows_with_the_width_of_the_slit():
     assert expected(SlitSystem(30.0, 1, -1, 0.01, 0.2), 50) == 50 * LONGEST
 
 
-def test_archive_keys_change_only_where_a_run_may_be_longer_than_in_an_earlier_version():
+def test_archive_keys_change_only_where_results_may_differ_from_those_of_an_earlier_version():
     paper = itertools.product((3.0, 4.0), (1, 2, 3), (0.3, 0.9), (0.5, 0.75))
     for width, valency, concentration, diameter in paper:
         system = SlitSystem(width, valency, -1, concentration, diameter)
         assert system.key() == system.to_dict()
-    for slow in (SlitSystem(5.0, 1, -1, 0.1, 0.2), SlitSystem(3.0, 3, -2, 0.3, 0.6)):
-        assert slow.key() == slow.to_dict() | {"equilibration": "measured"}
+    slow, averaged = {"equilibration": "measured"}, {"contact_forces": "averaged"}
+    for system, added in (
+        (SlitSystem(5.0, 1, -1, 0.1, 0.2), slow),
+        (SlitSystem(3.0, 3, -2, 0.3, 0.6), slow | averaged),
+        (SlitSystem(surface_charge_density=-0.03), {}),
+        (SlitSystem(surface_charge_density=-0.1), averaged),
+    ):
+        assert system.key() == system.to_dict() | added
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from nanoconf.data.slit_plans import (
     PLANS,
     RANGES,
     SHARES,
-    coulomb_split,
     table,
 )
 
@@ -108,10 +107,3 @@ def test_every_tenth_of_the_training_plan_is_spread_over_the_domain(plans):
 def test_the_beginning_of_a_plan_does_not_depend_on_its_length():
     assert slit_plans.systems(20, seed=3) == slit_plans.systems(60, seed=3)[:20]
     assert slit_plans.systems(20, seed=4) != slit_plans.systems(20, seed=3)
-
-
-def test_strong_coulomb_forces_are_evaluated_more_often():
-    assert coulomb_split(SlitSystem()) == 5
-    assert coulomb_split(SlitSystem(positive_valency=3)) == 3
-    assert coulomb_split(SlitSystem(positive_valency=3, negative_valency=-2)) == 1
-    assert coulomb_split(SlitSystem(surface_charge_density=-0.05, positive_diameter=0.75)) == 1
