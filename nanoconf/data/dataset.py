@@ -7,29 +7,25 @@ midplane, so a row holds the half from the wall to the midplane: `HALF` values.
 
 from __future__ import annotations
 
-import errno
-import glob
 import hashlib
 import math
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backend.files import FULL, read_json, write_json, written_whole
+from backend.files import read_json, write_json, written_whole
 from backend.inputs import SYSTEM, Input, InvalidInput
 from backend.profiles.bins import BINS, HALF
 from backend.profiles.density import significant
 from backend.sampling.result import SimulationResult
 from backend.system import SPECIES
-from backend.untrusted import Damaged, in_words, one_line, read_bytes
+from backend.untrusted import Damaged, in_words, read_bytes
+from nanoconf.data import parquet
 
 if TYPE_CHECKING:
-    import duckdb
     import pandas
 
 RESULTS = ("seed", "inputs_hash", "density", "error")
@@ -42,23 +38,6 @@ FILE, CARD = "profiles.parquet", "card.json"
 
 LARGEST_FILE = 256_000_000
 """Size of the largest file of profiles that is read (bytes)."""
-
-DIGEST = "rows_sha256"
-"""Key of the rows' digest in the metadata of the file; DuckDB reads no checksums of pages."""
-
-DUCKDB = {
-    "autoinstall_known_extensions": False,  # no network
-    "autoload_known_extensions": False,
-    "temp_directory": "",  # no files of its own
-    "memory_limit": "2GB",
-    "threads": 1,
-}
-"""Configuration of the database in memory that reads and writes the file."""
-
-READ = "FROM read_parquet($path, hive_partitioning = false)"
-
-READ_DIGEST = f"""
-SELECT decode(value) FROM parquet_kv_metadata($path) WHERE decode(key) = '{DIGEST}'"""
 
 COUNTED = "negative_ions"
 """Input whose column holds the number of simulated ions, even if the input was not given."""
@@ -207,7 +186,10 @@ def read_rows(folder: Path, *, verify: bool = True) -> list[dict[str, Any]]:
     content = read_file(folder)
     if verify:
         _verify(folder, content)
-    rows = _parsed(folder)
+    try:
+        rows = parquet.read(folder / FILE, columns(), _required())
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, str(error).replace(str(folder / FILE), FILE)) from error
     for number, row in enumerate(rows, 1):
         _check_row(folder, number, row)
     return rows
@@ -241,64 +223,6 @@ def _damaged(folder: Path, reason: object) -> InvalidInput:
     text = f"{FILE} is damaged ({' '.join(str(reason).split())}); "
     text += "restore it from a copy, or remove it and repeat the sweep, which reuses stored runs"
     return InvalidInput("data", str(folder), text)
-
-
-def _parsed(folder: Path) -> list[dict[str, Any]]:
-    """Parse a Parquet file, convert its columns to the types in `columns`, and check its digest."""
-    path = os.path.join(os.curdir, folder / FILE)  # DuckDB expands a leading ~
-    values = {"path": glob.escape(path)}
-    try:
-        with _database() as database:
-            names = [name for name, *_ in database.execute(f"DESCRIBE {READ}", values).fetchall()]
-            missing = [name for name in _required() if name not in names]
-            if missing:
-                raise ValueError(f"it lacks the columns {', '.join(missing)}")
-            typed = [f'"{c}"::{kind} AS "{c}"' for c, kind in columns().items() if c in names]
-            query = f"SELECT * REPLACE ({', '.join(typed)}) {READ}"
-            rows = _rows(database.execute(query, values))
-            digests = database.execute(READ_DIGEST, values).fetchall()
-        if digests and digests != [(_digest(rows),)]:
-            raise ValueError("the digest of its rows differs from that in its metadata")
-        return rows
-    except (OSError, ValueError) as error:
-        raise _damaged(folder, str(error).replace(path, FILE)) from error
-
-
-@contextmanager
-def _database() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Connect to a database in memory; its errors become `OSError` or `ValueError`, of one line."""
-    import duckdb
-
-    try:
-        with duckdb.connect(config=DUCKDB) as database:
-            yield database
-    except (duckdb.Error, RuntimeError) as error:  # RuntimeError: text that is not UTF-8
-        line = one_line(str(error).partition("\n")[0])
-        if isinstance(error, duckdb.IOException):
-            code = next((code for code in FULL if os.strerror(code) in line), errno.EIO)
-            raise OSError(code, line) from error
-        raise ValueError(line) from error
-
-
-def _rows(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """Return the result of a query as dictionaries, with profiles as arrays."""
-    names = [name for name, *_ in cursor.description or ()]
-    rows = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
-    for row in rows:
-        for name in PROFILES:
-            if row.get(name) is not None:
-                row[name] = np.array(row[name], dtype=np.float32)
-    return rows
-
-
-def _digest(rows: Iterable[dict[str, Any]]) -> str:
-    """Return the SHA-256 digest of the names and values in rows from `_rows`."""
-    digest = hashlib.sha256()
-    for row in rows:
-        for name, value in row.items():
-            content = value.tobytes() if isinstance(value, np.ndarray) else ascii(value).encode()
-            digest.update(name.encode() + content)
-    return digest.hexdigest()
 
 
 def _check_row(folder: Path, number: int, row: dict[str, Any]) -> None:
@@ -390,17 +314,10 @@ def _half(values: np.ndarray) -> np.ndarray:
 def save(folder: Path, rows: Sequence[dict[str, Any]], card: dict[str, Any]) -> None:
     """Write a dataset atomically; the card, with the hash of the profiles, is written last."""
     ordered = sorted(rows, key=lambda row: (row["system"], SPECIES.index(row["species"])))
-    fields = ", ".join(f'"{name}" {kind}' for name, kind in columns().items())
-    copy = "COPY profiles TO $1 (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false"
     folder.mkdir(parents=True, exist_ok=True)
-    with written_whole(folder / FILE) as stream, _database() as database:
-        database.execute(f"CREATE TABLE profiles ({fields})")
-        with database.appender("profiles") as appender:
-            appender.append_rows([row.get(name) for name in columns()] for row in ordered)
-        digest = _digest(_rows(database.execute("FROM profiles")))
-        path = os.path.join(os.curdir, stream.name)
-        database.execute(f"{copy}, KV_METADATA {{{DIGEST}: $2}})", [path, digest])
-        checksum = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    with written_whole(folder / FILE) as stream:
+        parquet.write(Path(stream.name), columns(), ordered)
+        checksum = hashlib.sha256(Path(stream.name).read_bytes()).hexdigest()
     write_json(folder / CARD, {**card, "sha256": {FILE: checksum}})
 
 
