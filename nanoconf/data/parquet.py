@@ -30,7 +30,7 @@ ARRAY = "FLOAT[]"
 DIGEST = "rows_sha256"
 """Key of the digest in the metadata of a file."""
 
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "autoinstall_known_extensions": False,  # no network
     "autoload_known_extensions": False,
     "temp_directory": "",  # no files of its own
@@ -102,8 +102,8 @@ def write(path: Path, types: Mapping[str, str], rows: Iterable[Mapping[str, Any]
 
 
 def _literal(path: Path) -> str:
-    """Return a path in which DuckDB does not expand a leading ~."""
-    return os.path.join(os.curdir, path)
+    """Return a path as UTF-8 text, whatever the locale; DuckDB expands a leading ~."""
+    return os.fsencode(path.absolute()).decode("utf-8")
 
 
 @contextmanager
