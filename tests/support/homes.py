@@ -50,14 +50,15 @@ PATIENCE = 600.0
 
 def until(condition: Callable[[], object], what: str = "", patience: float = PATIENCE) -> None:
     """Wait until a condition holds, with pauses that leave the processor to what is awaited."""
-    deadline = time.monotonic() + patience
+    began = time.monotonic()
+    deadline = began + patience
     while True:
         start = time.monotonic()
         if condition():
             return
         now = time.monotonic()
         assert now < deadline, f"waited {patience:g} s in vain: {what or condition}"
-        time.sleep(min(max(0.02, 4 * (now - start)), 0.1))
+        time.sleep(min(max(0.02, 4 * (now - start), (now - began) / 20), 0.2))
 
 
 def processes(of: Path, module: str = "backend.") -> list[psutil.Process]:

@@ -205,9 +205,9 @@ class SubmitAgent(Agent):
     def _ending(self, folder: JobFolder, followed: Followed) -> dict[str, str]:
         """Return how a job ended; empty while it is running."""
         if folder.runs(ATTACH):
-            if not followed.state and self._due(followed):
+            if followed.state in ("", command.WAITING) and self._due(followed):
                 row = command.status(folder.number or 0)
-                followed.state = row.state if row else ""
+                followed.state = row.state if row else followed.state
             return {}
         status = folder.exit_status(ATTACH)
         if (folder.home / returned.NAME).exists():

@@ -212,13 +212,6 @@ def card() -> Device:
     return Nvidia()
 
 
-def check_card() -> None:
-    """Raise `SimulationError` with one line if there is no usable card."""
-    from backend.engines.cuda.nvidia import first_card
-
-    first_card()
-
-
 def check_system(system: SlitSystem) -> None:
     """Raise `InvalidInput` if a system has too many ions for the engine."""
     if system.ion_count > LARGEST_COUNT:

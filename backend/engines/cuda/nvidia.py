@@ -7,54 +7,27 @@ library that the engine does not need.
 from __future__ import annotations
 
 import ctypes
-import os
 from typing import Any
 
 import numpy as np
 
+from backend.engines.cuda.card import NO_CARD, check_card
 from backend.engines.cuda.compiler import cubin, nvrtc_version
 from backend.engines.cuda.slit import Shape
-from backend.extras import missing
 from backend.sampling.result import SimulationError
 
-NO_CARD = "no-card"
-"""Name of the error if there is no usable card."""
-
 INSTALL = 'run pip install "nanoconf[cuda]"'
-
-
-def first_card() -> tuple[Any, Any]:
-    """Return the driver and the first visible card, without using its memory.
-
-    Raises
-    ------
-    SimulationError
-        There is none; the message says what was looked for, what was found, and what to install.
-    """
-    if line := missing("cuda", "The CUDA engine"):
-        raise SimulationError(line, NO_CARD)
-    from cuda.bindings import driver
-
-    try:
-        status = driver.cuInit(0)[0]
-    except RuntimeError:
-        raise _no_card("the library libcuda.so.1 of NVIDIA's driver is not installed") from None
-    if status != driver.CUresult.CUDA_SUCCESS:
-        raise _no_card(f"the driver reports {status.name}")
-    status, count = driver.cuDeviceGetCount()
-    if status != driver.CUresult.CUDA_SUCCESS or not count:
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        hidden = "" if visible is None else f" (CUDA_VISIBLE_DEVICES={visible})"
-        raise _no_card(f"the driver finds none{hidden}")
-    return driver, driver.cuDeviceGet(0)[1]
 
 
 class Nvidia:
     """The first card that ``CUDA_VISIBLE_DEVICES`` allows: see `device.Device`."""
 
     def __init__(self) -> None:
-        driver, device = first_card()
+        check_card()
+        from cuda.bindings import driver
+
         self._driver = driver
+        device = self._call("cuDeviceGet", 0)
         context = self._call("cuDevicePrimaryCtxRetain", device)
         self._call("cuCtxSetCurrent", context)
         self.name = self._call("cuDeviceGetName", 128, device).split(b"\0")[0].decode()
@@ -127,11 +100,3 @@ class Nvidia:
             problem = f"the card {getattr(self, 'name', '')} has failed ({name}: {status.name})"
             raise SimulationError(f"{problem}: run nvidia-smi, then try again", "card-failed")
         return values[0] if values else None
-
-
-def _no_card(found: str) -> SimulationError:
-    line = (
-        f"The CUDA engine needs an NVIDIA card and its driver, but {found}: install NVIDIA's driver"
-        f" (525 or later) on a computer with a card, or choose --engine numba"
-    )
-    return SimulationError(line, NO_CARD)

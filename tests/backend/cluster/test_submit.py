@@ -9,6 +9,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -392,6 +393,23 @@ def test_a_job_whose_connection_is_lost_is_followed_again(make_desk, hub, tmp_pa
     desk.until(lambda: run.finished)
     assert run.state == RunState.CANCELLED and len(hub.records()) == 1
     until(lambda: hub.records()[0]["state"] == "aborted")
+
+
+def test_a_silent_job_that_was_still_queued_when_asked_about_is_seen_to_run(
+    make_desk, hub, tmp_path, monkeypatch
+):
+    """The table of runs is queried until it says that the job is running."""
+    (hub.folder / "silent").touch()
+    rows: list[command.Row | None] = []
+    ask = command.status
+    monkeypatch.setattr(command, "status", lambda number: rows.append(ask(number)) or rows[-1])
+    desk = make_desk(python=sleeper(tmp_path))
+    first = desk.submit(replace(QUICK, replicas=2))  # it takes both cores of the hub
+    desk.until(lambda: first.state == RunState.RUNNING)
+    second = desk.submit(replace(QUICK, seed=2))
+    desk.until(lambda: any(row and (row.number, row.state) == (2, command.WAITING) for row in rows))
+    first.cancel()
+    desk.until(lambda: second.state == RunState.RUNNING)
 
 
 def test_a_job_that_somebody_kills_ends_its_run_as_cancelled(make_desk, hub, tmp_path):

