@@ -98,7 +98,8 @@ SETTINGS = by_name(
     Input(
         name="coulomb_split",
         term="Coulomb split",
-        help="time steps between evaluations of the Coulomb forces, an odd number",
+        help="time steps between evaluations of the Coulomb forces, an odd number; "
+        "the default becomes 1 where ions or walls attract strongly",
         default=5,
         low=1,
         high=9,
@@ -162,7 +163,7 @@ class RunSettings:
         (`SlitSystem.time_unit_ns`).
     coulomb_split : int
         Number of time steps per evaluation of the Coulomb forces (reversible multiple time
-        steps); odd, 1 for every step.
+        steps); odd, 1 for every step. See `for_system`.
     precision : {"single", "double"}
         Floating-point precision of the pair forces.
     snapshots : int
@@ -214,6 +215,17 @@ class RunSettings:
         default = self.replicas == registry.get(self.engine).replicas
         replicas = ENGINE_DEFAULT if default else self.replicas
         return replace(self, engine=name, replicas=replicas)
+
+    def for_system(self, system: SlitSystem) -> Self:
+        """Return the settings with which a system is simulated.
+
+        Where ions or walls attract so strongly that the default of `coulomb_split` would make the
+        profiles inaccurate, it is replaced by 1. Any other value is kept.
+        """
+        default = self.coulomb_split == SETTINGS["coulomb_split"].default
+        if default and system.has_stiff_coulomb_forces:
+            return replace(self, coulomb_split=1)
+        return self
 
     @property
     def steps_per_sample(self) -> int:

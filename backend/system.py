@@ -35,6 +35,10 @@ MAXIMUM_PACKING = 0.40
 FAST_WIDTH, FAST_COUPLING = 8.0, 4.3
 """Largest slit width (diameters of the larger ion) and largest coupling in the paper's dataset."""
 
+WEAK_WALL_FORCE = 2.0
+"""Force (k_BT per diameter of the smaller ion) with which charged walls may attract counterions
+before their Coulomb forces count as stiff."""
+
 
 def _default(name: str) -> Any:
     return SYSTEM[name].default
@@ -232,6 +236,18 @@ class SlitSystem:
         """Energy (k_BT) of two ions of opposite charge in contact, z₊ |z₋| l_B / d."""
         mean_diameter = sum(self.diameters) / 2
         return -self.positive_valency * self.negative_valency * self.bjerrum_length / mean_diameter
+
+    @property
+    def wall_force(self) -> float:
+        """Force of a charged wall on a counterion (k_BT per diameter of the smaller ion)."""
+        charge = abs(self.surface_charge_density) * 1e-18 / constants.e
+        field = 4 * math.pi * self.bjerrum_length * charge  # k_BT per e and nm
+        return field * self.positive_valency * self.smaller_diameter
+
+    @property
+    def has_stiff_coulomb_forces(self) -> bool:
+        """True if Coulomb forces change almost as fast as contact forces (docs/trust.md)."""
+        return self.coupling > FAST_COUPLING or self.wall_force > WEAK_WALL_FORCE
 
     @property
     def debye_length(self) -> float:

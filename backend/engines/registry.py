@@ -85,17 +85,18 @@ class Engine:
 
     def run(self, system: SlitSystem, settings: RunSettings, **options: Any) -> SimulationResult:
         """Execute a run; `options` are passed to `run_function`."""
-        return _load(self.run_function)(system, settings, **options)
+        return _load(self.run_function)(system, settings.for_system(system), **options)
 
     def run_many(
         self, requests: Iterable[tuple[SlitSystem, RunSettings]], processes: int
     ) -> Iterator[tuple[int, SimulationResult | SimulationError]]:
         """Execute many runs side by side; yield the index and the outcome of each."""
-        return _load(self.many_function)(requests, processes=processes)
+        each = ((system, settings.for_system(system)) for system, settings in requests)
+        return _load(self.many_function)(each, processes=processes)
 
     def seconds_per_step(self, system: SlitSystem, settings: RunSettings) -> float:
         """Estimate the duration of one time step of one replica (s)."""
-        return _load(self.cost_function)(system, settings)
+        return _load(self.cost_function)(system, settings.for_system(system))
 
     def check(self) -> None:
         """Raise `InvalidInput` or `SimulationError` if runs cannot be executed here, and why."""

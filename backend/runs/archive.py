@@ -115,7 +115,7 @@ def inputs_hash(system: SlitSystem, settings: RunSettings) -> str:
     return canonical_hash(
         {
             "system": _canonical(system.key()),
-            "settings": _canonical(settings.to_dict()),
+            "settings": _canonical(settings.for_system(system).to_dict()),
             "version": RESULTS_VERSION,
         }
     )
@@ -360,6 +360,7 @@ class Archive:
         """
         from backend.sampling.trajectory import check_snapshots
 
+        settings = settings.for_system(system)
         check_snapshots(system, settings)
         check_text("name", name)
         if queue not in QUEUES:

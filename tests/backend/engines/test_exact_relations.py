@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from backend.engines import registry
 from backend.engines.numba.engine import run
 from backend.poisson_boltzmann import poisson_boltzmann
 from backend.profiles.bins import BINS
@@ -94,6 +95,18 @@ def test_pressures_on_both_walls_and_across_the_midplane_are_equal(result):
 @pytest.mark.parametrize("result", [unequal, divalent])
 def test_counting_ions_agrees_with_force_sampling(result):
     assert result().summary.checks.estimators.probability > 1e-4
+
+
+@pytest.mark.long
+def test_forces_imply_the_number_of_strongly_coupled_ions():
+    """With Coulomb forces at every fifth step they would imply 2 % more."""
+    system = SlitSystem(2.78, 3, -2, 1.19, 0.727, surface_charge_density=-0.029, wall="plane")
+    settings = RunSettings(duration_ns=5.0, replicas=1, seed=11)
+    checks = registry.get("numba").run(system, settings).summary.checks
+    for species in SPECIES:
+        error = checks.force_to_count_ratio_error[species]
+        assert error < 0.004
+        assert abs(checks.force_to_count_ratio[species] - 1) < STANDARD_ERRORS * error
 
 
 def test_divalent_anions_behave_as_divalent_cations_do():

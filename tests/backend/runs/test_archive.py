@@ -54,6 +54,18 @@ def test_a_submitted_run_is_found_by_a_later_session_with_its_complete_request(h
     assert [name for name in os.listdir(home / "runs")] == [run.id]
 
 
+def test_stiff_coulomb_forces_are_evaluated_at_every_step(home):
+    strong = SlitSystem(positive_valency=3, negative_valency=-2)
+    charged = SlitSystem(surface_charge_density=-0.1)
+    for system, split in ((SlitSystem(), 5), (strong, 1), (charged, 1)):
+        assert Archive(home).submit(system, RunSettings()).settings.coulomb_split == split
+        every_step = RunSettings(coulomb_split=1)
+        same = inputs_hash(system, RunSettings()) == inputs_hash(system, every_step)
+        assert same == (split == 1)
+    run = Archive(home).submit(strong, RunSettings(coulomb_split=3))
+    assert run.settings.coulomb_split == 3
+
+
 def test_runs_are_listed_newest_first(home):
     runs = [submit(home, RunSettings(seed=seed)) for seed in range(3)]
     assert [run.id for run in Archive(home).runs()] == [run.id for run in reversed(runs)]

@@ -16,8 +16,8 @@ from nanoconf.data.slit_plans import (
     PLANS,
     RANGES,
     SHARES,
+    coulomb_split,
     table,
-    time_step,
 )
 
 ERRORS = {"validation": 0.003, "test": 0.002, "training": 0.005}
@@ -110,10 +110,8 @@ def test_the_beginning_of_a_plan_does_not_depend_on_its_length():
     assert slit_plans.systems(20, seed=4) != slit_plans.systems(20, seed=3)
 
 
-def test_strongly_charged_walls_have_a_shorter_time_step():
-    assert time_step(SlitSystem()) == 0.005
-    weak = SlitSystem(surface_charge_density=-0.01, positive_diameter=0.3)
-    assert time_step(weak) == 0.005
-    strong = SlitSystem(3.0, 3, -1, 0.3, 0.75, surface_charge_density=-0.05)
-    assert 0.001 < time_step(strong) < 0.002
-    assert time_step(strong.replace(positive_diameter=0.3)) > time_step(strong)
+def test_strong_coulomb_forces_are_evaluated_more_often():
+    assert coulomb_split(SlitSystem()) == 5
+    assert coulomb_split(SlitSystem(positive_valency=3)) == 3
+    assert coulomb_split(SlitSystem(positive_valency=3, negative_valency=-2)) == 1
+    assert coulomb_split(SlitSystem(surface_charge_density=-0.05, positive_diameter=0.75)) == 1
