@@ -116,6 +116,8 @@ def _database() -> Iterator[duckdb.DuckDBPyConnection]:
             yield database
     except (duckdb.Error, RuntimeError) as error:  # RuntimeError: text that is not UTF-8
         line = one_line(str(error).partition("\n")[0])
+        if line == "Query interrupted":
+            raise KeyboardInterrupt from error
         for code in FULL:
             if os.strerror(code) in line:
                 raise OSError(code, os.strerror(code)) from error

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import math
+import os
+import signal
+import threading
 
 import numpy as np
 import pandas
@@ -126,3 +129,10 @@ def test_a_value_of_the_wrong_type_is_refused(tmp_path):
         with pytest.raises(ValueError) as raised:
             parquet.write(tmp_path / "rows", TYPES, [row])
         assert "\n" not in str(raised.value)
+
+
+def test_ctrl_c_interrupts_a_query():
+    """DuckDB turns it into an error."""
+    with pytest.raises(KeyboardInterrupt), parquet._database() as database:
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        database.execute("SELECT count(*) FROM range(1000000) a, range(1000000) b").fetchall()
