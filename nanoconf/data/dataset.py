@@ -186,10 +186,11 @@ def read_rows(folder: Path, *, verify: bool = True) -> list[dict[str, Any]]:
     content = read_file(folder)
     if verify:
         _verify(folder, content)
+    path = (folder / FILE).absolute()
     try:
-        rows = parquet.read(folder / FILE, columns(), _required())
+        rows = parquet.read(path, columns(), _required())
     except (OSError, ValueError) as error:
-        raise _damaged(folder, str(error).replace(str(folder / FILE), FILE)) from error
+        raise _damaged(folder, str(error).replace(str(path), FILE)) from error
     for number, row in enumerate(rows, 1):
         _check_row(folder, number, row)
     return rows
