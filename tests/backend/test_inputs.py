@@ -199,7 +199,7 @@ def test_an_added_input_becomes_a_column_in_datasets(tmp_path):
     row = {**DipolarSystem(dipole_moment=2.5).to_dict(), "system": 0, "species": "positive"}
     dataset.save(tmp_path, [row | profile], {})
     assert list(dataset.load(tmp_path)["dipole_moment"]) == [2.5]
-    assert dataset.columns()["dipole_moment"] == "double"
+    assert dataset.columns()["dipole_moment"] == "DOUBLE"
     assert dataset.units()["dipole_moment"] == "D"
 
 

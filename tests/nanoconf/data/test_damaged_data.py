@@ -41,11 +41,14 @@ def test_damaged_profiles_are_named(data):
 
 
 def test_a_sweep_that_was_killed_before_it_wrote_the_card_still_recognises_damage(data):
-    """Without the checksum of the file, there are those of its pages."""
+    """Without the checksum of the file, there is the digest of its rows."""
     expected = [profiles_of(row) for row in dataset.read_rows(data)]
     for name in damaged(data / dataset.FILE, flips(300)):
-        if not refusal(data, verify=False):  # statistics and optional columns
+        try:
             found = dataset.read_rows(data, verify=False)
+        except InvalidInput as error:
+            assert "\n" not in str(error), name
+        else:
             assert [profiles_of(row) for row in found] == expected, name
     for name in damaged(data / dataset.FILE, whole_file()):
         if name not in ("appended to",):

@@ -322,7 +322,7 @@ def test_a_dataset_is_written_atomically(tmp_path):
         "error": np.ones(150, np.float32),
     }
     dataset.save(tmp_path, [row], {"what": "a test"})
-    with pytest.raises(Exception, match="float32"):
+    with pytest.raises(Exception, match="FLOAT"):
         dataset.save(tmp_path, [row | {"density": "nonsense"}], {})
     assert sorted(os.listdir(tmp_path)) == ["card.json", "profiles.parquet"]
     assert len(dataset.load(tmp_path)) == 1

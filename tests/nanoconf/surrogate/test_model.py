@@ -129,7 +129,7 @@ import sys
 from backend.system import SlitSystem
 from nanoconf.surrogate import Surrogate
 peak = Surrogate.load(sys.argv[1]).predict(SlitSystem()).positive.peak_density
-heavy = "tensorflow keras numba pandas pyarrow matplotlib IPython".split()
+heavy = "tensorflow keras numba pandas pyarrow duckdb matplotlib IPython".split()
 # not getrusage, which counts the process that this one was forked from
 memory = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(memory, peak, *(name for name in heavy if name in sys.modules))
