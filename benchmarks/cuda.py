@@ -4,7 +4,7 @@ The parts, which ``--parts`` chooses, are
 
 - ``replicas``: millions of time steps per second of all replicas, for different numbers of them
 - ``ions``: the same for larger systems
-- ``cost``: seconds to an error of 0.3 %, against one core of the Numba engine
+- ``cost``: seconds to an error of 0.3 %, compared with the Numba engine on one core
 - ``grid``: the time for the paper's grid, and how its profiles agree with those in data/grid
 - ``slits``: how systems with charged walls and unequal ions agree with a dataset of another engine
 

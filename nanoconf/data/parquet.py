@@ -56,9 +56,9 @@ def read(path: Path, types: Mapping[str, str], required: Iterable[str]) -> list[
     path : Path
         Parquet file.
     types : mapping
-        SQL types to which columns are converted. Columns may be missing, and others may be there.
+        SQL types to which columns are converted. Columns may be missing, and other columns may be present.
     required : iterable of str
-        Names of the columns that may not be missing.
+        Names of the columns that must be present.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def write(path: Path, types: Mapping[str, str], rows: Iterable[Mapping[str, Any]
     OSError
         If the file cannot be written.
     ValueError
-        If a value has another type than its column.
+        If the type of a value differs from that of its column.
     """
     fields = ", ".join(f'"{name}" {kind}' for name, kind in types.items())
     with _database() as database:
@@ -108,7 +108,7 @@ def _literal(path: Path) -> str:
 
 @contextmanager
 def _database() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Connect to a database in memory; its errors become `OSError` or `ValueError`, of one line."""
+    """Connect to a database in memory; its errors become one-line `OSError` or `ValueError`."""
     import duckdb
 
     try:

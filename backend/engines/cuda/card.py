@@ -1,4 +1,4 @@
-"""Check for a card, which loads NVIDIA's driver but neither SciPy nor the engine."""
+"""Check for a card. The check loads NVIDIA's driver but neither SciPy nor the engine."""
 
 from __future__ import annotations
 

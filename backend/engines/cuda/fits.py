@@ -1,4 +1,4 @@
-"""Fits of the splitting of the Coulomb forces in advance, in threads."""
+"""Threads that fit the splitting of the Coulomb forces in advance."""
 
 from __future__ import annotations
 

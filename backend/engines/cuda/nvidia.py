@@ -1,6 +1,6 @@
 """NVIDIA cards, through the CUDA driver.
 
-`cuda.bindings` is a thin binding of the driver and of NVRTC in pure wheels; CuPy would add an array
+`cuda.bindings` is a thin binding to the driver and NVRTC, shipped as wheels; CuPy would add an array
 library that the engine does not need.
 """
 
@@ -97,6 +97,7 @@ class Nvidia:
         """Call the driver; return its value, or raise `SimulationError`."""
         status, *values = getattr(self._driver, name)(*arguments)
         if status != self._driver.CUresult.CUDA_SUCCESS:
-            problem = f"the card {getattr(self, 'name', '')} has failed ({name}: {status.name})"
+            card = f"the card {getattr(self, 'name', '')}".rstrip()
+            problem = f"{card} has failed ({name}: {status.name})"
             raise SimulationError(f"{problem}: run nvidia-smi, then try again", "card-failed")
         return values[0] if values else None

@@ -96,7 +96,7 @@ def default_pages() -> int:
 
 
 def is_not_death(record: logging.LogRecord) -> bool:
-    """Return False for Voila's report, with a traceback, of a kernel that died in its cell.
+    """Return False for Voila's report, with a traceback, of a kernel that died while running its cell.
 
     The page says so, and nbclient logs it in one line.
     """
