@@ -56,7 +56,8 @@ def read(path: Path, types: Mapping[str, str], required: Iterable[str]) -> list[
     path : Path
         Parquet file.
     types : mapping
-        SQL types to which columns are converted. Columns may be missing, and other columns may be present.
+        SQL types to which columns are converted. Columns may be missing, and other columns may be
+        present.
     required : iterable of str
         Names of the columns that must be present.
 

@@ -1,7 +1,7 @@
 """NVIDIA cards, through the CUDA driver.
 
-`cuda.bindings` is a thin binding to the driver and NVRTC, shipped as wheels; CuPy would add an array
-library that the engine does not need.
+`cuda.bindings` is a thin binding to the driver and NVRTC, shipped as wheels; CuPy would add an
+array library that the engine does not need.
 """
 
 from __future__ import annotations

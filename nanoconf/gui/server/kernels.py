@@ -96,9 +96,9 @@ def default_pages() -> int:
 
 
 def is_not_death(record: logging.LogRecord) -> bool:
-    """Return False for Voila's report, with a traceback, of a kernel that died while running its cell.
+    """Return False for Voila's report of a kernel that died while running its cell.
 
-    The page says so, and nbclient logs it in one line.
+    The report has a traceback; the page says so, and nbclient logs it in one line.
     """
     return not (record.exc_info and isinstance(record.exc_info[1], DeadKernelError))
 

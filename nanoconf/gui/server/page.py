@@ -43,7 +43,8 @@ def report_unless_kernel_died(loop: asyncio.AbstractEventLoop, context: dict[str
 async def end(task: asyncio.Future[None]) -> None:
     """Cancel a task and wait until it has ended, however it ends."""
     while not task.done():
-        task.cancel()  # more than once: `asyncio.wait_for` ignores it when its result has just arrived
+        # more than once: `asyncio.wait_for` ignores it when its result has just arrived
+        task.cancel()
         await asyncio.wait({task}, timeout=0.1)
     if not task.cancelled():
         task.exception()  # otherwise asyncio logs it
