@@ -114,6 +114,7 @@ def _database() -> Iterator[duckdb.DuckDBPyConnection]:
 
     try:
         with duckdb.connect(config=OPTIONS) as database:
+            database.execute("SET enable_progress_bar = false")  # it would go to standard output
             yield database
     except (duckdb.Error, RuntimeError) as error:  # RuntimeError: text that is not UTF-8
         line = one_line(str(error).partition("\n")[0])

@@ -6,8 +6,8 @@ from backend.settings import RunSettings
 from backend.system import SlitSystem
 
 SECONDS_PER_PAIR = 9e-11
-"""Time for the Coulomb force of one pair in one thread block (s). A prototype made 20.4 million time
-steps a second with some 430 ions on an H200, where 396 blocks run at the same time."""
+"""Time for the Coulomb force of one pair in one thread block (s). A prototype made 20.4 million
+time steps a second with some 430 ions on an H200, where 396 blocks run at the same time."""
 
 SECONDS_PER_STEP = 5e-6
 """All other work in one time step (s)."""

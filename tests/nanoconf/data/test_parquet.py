@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import errno
 import math
-import os
 import signal
-import threading
+import time
 
 import numpy as np
 import pandas
@@ -15,6 +14,7 @@ import pytest
 
 from nanoconf.data import parquet
 from tests.support.disks import small_disk
+from tests.support.homes import interruptible, python
 
 TYPES = {
     "tiny": "TINYINT",
@@ -131,8 +131,20 @@ def test_a_value_of_the_wrong_type_is_refused(tmp_path):
         assert "\n" not in str(raised.value)
 
 
-def test_ctrl_c_interrupts_a_query():
-    """DuckDB turns it into an error."""
-    with pytest.raises(KeyboardInterrupt), parquet._database() as database:
-        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-        database.execute("SELECT count(*) FROM range(1000000) a, range(1000000) b").fetchall()
+SLOW_QUERY = """
+from nanoconf.data import parquet
+with parquet._database() as database:
+    print("started", flush=True)
+    database.execute("SELECT count(*) FROM range(1000000) a, range(1000000) b").fetchall()
+"""
+
+
+def test_ctrl_c_interrupts_a_query_which_prints_nothing():
+    """DuckDB turns it into an error, and shows the progress of slow queries."""
+    process = python(SLOW_QUERY, preexec_fn=interruptible)
+    assert process.stdout.readline() == "started\n"
+    time.sleep(3)  # the progress is shown after two
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate()
+    assert output == ""
+    assert errors.rstrip().endswith("KeyboardInterrupt") and process.returncode == -signal.SIGINT
