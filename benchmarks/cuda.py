@@ -1,15 +1,16 @@
 """Speed and agreement of the CUDA engine on a card: ``python -m benchmarks.cuda``.
 
-The parts, which ``--parts`` chooses, are
+The parts, selected with ``--parts``, are:
 
-- ``replicas``: millions of time steps per second of all replicas, for different numbers of them
+- ``replicas``: millions of time steps per second over all replicas, for different numbers of
+  replicas
 - ``ions``: the same for larger systems
 - ``cost``: seconds to an error of 0.3 %, compared with the Numba engine on one core
 - ``grid``: the time for the paper's grid, and how its profiles agree with those in data/grid
 - ``slits``: how systems with charged walls and unequal ions agree with a dataset of another engine
 
 The first line names the card. Results are kept in a file, so a second call measures only what is
-missing. Fill the dataset for ``slits`` beforehand, on any computer:
+missing. Generate the dataset for ``slits`` beforehand, on any computer:
 ``nanoconf sweep --plan data/plans/validation.csv -o data/slits/validation``.
 """
 
@@ -44,7 +45,7 @@ LAMMPS_CORE_SECONDS = (150, 190)
 """Core-seconds of LAMMPS to the same error, relative to the Numba engine: ``make bench``."""
 
 REGIONS = {"wall": (0.8, np.inf), "between": (0.3, 0.8), "middle": (0.0, 0.3)}
-"""Parts of the slit: limits of |z| relative to the contact plane."""
+"""Regions of the slit: limits of |z| relative to the contact plane."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Scale:
     system : SlitSystem
         System of the parts ``replicas`` and ``cost``.
     replicas, ions : tuple of int
-        Numbers of replicas, and numbers of ions of the part ``ions``.
+        Numbers of replicas in the part ``replicas``, and of ions in the part ``ions``.
     ions_replicas : tuple of int
         Numbers of replicas in the part ``ions``.
     seconds : float
@@ -66,7 +67,7 @@ class Scale:
     grid_time : float
         Production time of each system of the grid (τ).
     grid_systems, slit_systems : int
-        Largest numbers of systems.
+        Maximum numbers of systems in the parts ``grid`` and ``slits``.
     slit_replicas : int
         Number of replicas in the part ``slits``.
     """
@@ -133,7 +134,10 @@ def ions(device: Device, scale: Scale, data: Path) -> str:
 
 
 def seconds_to(target: float, result: SimulationResult) -> float:
-    """Return the time to a median relative error (s), with equilibration, at the speed of a run."""
+    """Return the time (s) to reach a median relative error at the speed of a run.
+
+    It includes equilibration.
+    """
     row = dataset.rows_of(result, number=0, inputs_hash="")
     error = max(_median_error(each) for each in row)
     summary, settings, timings = result.summary, result.settings, result.summary.timings

@@ -66,7 +66,7 @@ def read(path: Path, types: Mapping[str, str], required: Iterable[str]) -> list[
     OSError
         If the file cannot be read.
     ValueError
-        If it is damaged; the message is one line.
+        If it is damaged or lacks a required column; the message is one line.
     """
     place = {"path": glob.escape(_literal(path))}
     with _database() as database:
@@ -109,7 +109,7 @@ def _literal(path: Path) -> str:
 
 @contextmanager
 def _database() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Connect to a database in memory; its errors become one-line `OSError` or `ValueError`."""
+    """Connect to an in-memory database; its errors become one-line `OSError` or `ValueError`."""
     import duckdb
 
     try:

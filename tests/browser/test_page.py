@@ -18,6 +18,7 @@ from nanoconf.gui.tabs.registry import CHARGE, NEGATIVE, POSITIVE, TABS
 from tests.support.browser import SEEN, SHORT, Window, same
 from tests.support.desk import held_by, write_config
 from tests.support.homes import PATIENCE, until
+from tests.support.toy_engine import register_everywhere
 
 NUMBERS = {
     "Confinement length h (nm)": ("3.00", "must be a number between 0.6 and 30 nm"),
@@ -167,6 +168,25 @@ def test_a_run_in_cluster_mode_appears_in_the_same_figure(
     window.wait_for_curves("MD", "ML")
     (job,) = [job for job in cluster.jobs() if "JobName" in job]
     assert job["TimeLimit"] == "00:07:00" and job["NumCPUs"] == "2"
+
+
+@pytest.mark.own_server
+def test_a_second_engine_can_be_chosen(server, window, tmp_path, monkeypatch):
+    """The toy engine takes the place of a graphics card."""
+    register_everywhere(tmp_path, monkeypatch, "replace(TOY, page_title='Graphics card')")
+    server.start()
+    window.open()
+    choice = window.page.get_by_role("radiogroup", name="Simulate on")
+    expect(choice.get_by_role("radio")).to_have_text(["Processor", "Graphics card"])
+    choice.get_by_role("radio", name="Processor").focus()
+    window.page.keyboard.press("ArrowRight")
+    expect(choice.get_by_role("radio", name="Graphics card")).to_be_checked()
+    window.picture("engines")
+    window.type("Simulation length (ns)", SHORT)
+    window.button("Run").click()
+    window.wait_for_status("Done")
+    (request,) = (server.home / "runs").glob("*/run.json")
+    assert json.loads(request.read_text())["settings"]["engine"] == "toy"
 
 
 # --- predicting and simulating --------------------------------------------------------------

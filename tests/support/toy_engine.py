@@ -6,8 +6,11 @@ engines share computes the result.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +26,8 @@ from backend.settings import RunSettings
 from backend.system import SPECIES, SlitSystem
 from backend.walls import boltzmann_factor, wall_energy
 
+REPOSITORY = Path(__file__).parents[2]
+
 TOY = Engine(
     name="toy",
     title="The toy engine",
@@ -31,8 +36,23 @@ TOY = Engine(
     electrostatics=("periodic",),
 )
 
+REGISTERED = """\
+from dataclasses import replace
+from backend.engines.registry import register
+from tests.support.toy_engine import TOY
+register({engine})
+"""
+
 POINTS = 50
 """Number of points per bin from which positions are drawn."""
+
+
+def register_everywhere(folder: Path, monkeypatch: Any, engine: str = "TOY") -> None:
+    """Register the engine of an expression in every Python process that this one starts."""
+    (folder / "sitecustomize.py").write_text(REGISTERED.format(engine=engine))
+    before = os.environ.get("PYTHONPATH", "")
+    path = os.pathsep.join(filter(None, [str(folder), str(REPOSITORY), before]))
+    monkeypatch.setenv("PYTHONPATH", path)
 
 
 def seconds_per_step(system: SlitSystem, settings: RunSettings) -> float:

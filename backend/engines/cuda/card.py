@@ -35,7 +35,7 @@ def check_card() -> None:
 
 
 def _name(driver: ctypes.CDLL, status: int) -> str:
-    """Return the name of an error of the driver."""
+    """Return the name of a driver error."""
     name = ctypes.c_char_p()
     driver.cuGetErrorName(status, ctypes.byref(name))
     return (name.value or b"error %d" % status).decode()

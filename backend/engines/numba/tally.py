@@ -2,8 +2,8 @@
 
 Coulomb forces act as kicks, between which the ions deviate from their smooth paths and return to
 them. Averaged over the interval between two kicks, contact forces balance the kicks; at the moments
-of the kicks they do not where ions attract strongly (docs/trust.md). So samples take the contact
-forces at the steps of the interval in turn, and all else at its end.
+of the kicks, they do not if ions attract each other strongly (docs/trust.md). So samples take the
+contact forces at the steps of the interval in turn, and everything else at its end.
 """
 
 from __future__ import annotations

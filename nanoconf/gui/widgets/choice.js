@@ -40,8 +40,9 @@ function setStop(buttons, stop) {
   for (const button of buttons) button.tabIndex = button === stop ? 0 : -1;
 }
 
-function addKeys(el, buttons, chosen, selects) {
-  el.addEventListener("keydown", (event) => {
+function addKeys(el, buttons, chosen, selects, signal) {
+  const listen = (event, handle) => el.addEventListener(event, handle, { signal });
+  listen("keydown", (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const to = buttons[destination(event.key, buttons.indexOf(event.target), buttons.length)];
     if (!to) return;
@@ -49,8 +50,8 @@ function addKeys(el, buttons, chosen, selects) {
     to.focus();
     if (selects) to.click();
   });
-  el.addEventListener("focusin", (event) => setStop(buttons, event.target));
-  el.addEventListener("focusout", (event) => {
+  listen("focusin", (event) => setStop(buttons, event.target));
+  listen("focusout", (event) => {
     if (!el.contains(event.relatedTarget)) setStop(buttons, chosen());
   });
 }
@@ -100,11 +101,13 @@ function build(model, el) {
   for (const button of buttons) {
     button.addEventListener("click", () => choose(button.textContent));
   }
-  addKeys(el, buttons, chosen, !isTabs);
+  const ending = new AbortController();
+  addKeys(el, buttons, chosen, !isTabs, ending.signal);
   model.on("change:value", show);
   show();
   return () => {
     model.off("change:value", show);
+    ending.abort();
     stop();
   };
 }
@@ -113,11 +116,15 @@ export default {
   render({ model, el }) {
     // The rest of the page may be attached slightly later.
     let stop = () => {};
-    const frame = requestAnimationFrame(() => {
+    const start = () => {
+      stop();
       stop = build(model, el);
-    });
+    };
+    const frame = requestAnimationFrame(start);
+    model.on("change:groups", start);
     return () => {
       cancelAnimationFrame(frame);
+      model.off("change:groups", start);
       stop();
     };
   },

@@ -15,6 +15,7 @@ class EngineChoice(Choice):
     def __init__(self, state: AppState):
         self._state = state
         super().__init__(**_choices(state), label="Simulate on")
+        self.add_class("nc-switch")
         self.observe(self._chosen, "value")
         state.observe(self._show, ["engines", "engine", "cluster_mode"])
         self._show()

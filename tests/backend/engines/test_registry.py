@@ -31,16 +31,10 @@ from nanoconf.gui.services.clusters import Place
 from nanoconf.gui.state import Simulation
 from nanoconf.gui.widgets.actions import ActionsPanel
 from nanoconf.gui.widgets.computing import ComputingPanel
-from tests.support.toy_engine import TOY
+from tests.support.toy_engine import TOY, register_everywhere
 
 REPOSITORY = Path(__file__).parents[3]
 SYSTEM = SlitSystem(positive_valency=2, salt_concentration=0.4)
-
-REGISTERED_AT_START = """\
-from backend.engines.registry import register
-from tests.support.toy_engine import TOY
-register(TOY)
-"""
 
 
 @pytest.fixture
@@ -53,10 +47,7 @@ def toy(monkeypatch):
 @pytest.fixture
 def toy_everywhere(toy, tmp_path, monkeypatch):
     """Register the toy engine in this process and in every Python process that it starts."""
-    (tmp_path / "sitecustomize.py").write_text(REGISTERED_AT_START)
-    before = os.environ.get("PYTHONPATH", "")
-    path = os.pathsep.join(filter(None, [str(tmp_path), str(REPOSITORY), before]))
-    monkeypatch.setenv("PYTHONPATH", path)
+    register_everywhere(tmp_path, monkeypatch)
     return toy
 
 
@@ -107,10 +98,11 @@ def test_the_command_line_simulates_with_a_registered_engine(toy_everywhere, hom
     assert_ideal(SlitProfiles.load(out))
 
 
-def test_a_missing_module_is_reported_before_a_run_starts(toy_everywhere, home, tmp_path):
-    lines = REGISTERED_AT_START.replace("(TOY)", "(replace(TOY, modules=('numpy', 'no_such_one')))")
-    text = f"from dataclasses import replace\n{lines}"
-    (tmp_path / "sitecustomize.py").write_text(text)
+def test_a_missing_module_is_reported_before_a_run_starts(
+    toy_everywhere, home, tmp_path, monkeypatch
+):
+    changed = "replace(TOY, modules=('numpy', 'no_such_one'))"
+    register_everywhere(tmp_path, monkeypatch, changed)
     run = Archive(home).submit(SYSTEM, toy_everywhere)
     assert local.start(run.folder).wait() == 1
     assert (run.state, run.error) == (RunState.FAILED, "engine-missing")
