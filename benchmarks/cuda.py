@@ -5,7 +5,7 @@ The parts, selected with ``--parts``, are:
 - ``replicas``: millions of time steps per second over all replicas, for different numbers of
   replicas
 - ``ions``: the same for larger systems
-- ``cost``: seconds to an error of 0.3 %, compared with the Numba engine on one core
+- ``cost``: seconds needed to reach an error of 0.3 %, compared with the Numba engine on one core
 - ``grid``: the time for the paper's grid, and how its profiles agree with those in data/grid
 - ``slits``: how systems with charged walls and unequal ions agree with a dataset of another engine
 
@@ -42,7 +42,7 @@ from nanoconf.tables import aligned
 TARGET = 0.003
 
 LAMMPS_CORE_SECONDS = (150, 190)
-"""Core-seconds of LAMMPS to the same error, relative to the Numba engine: ``make bench``."""
+"""Core-seconds of LAMMPS for the same error, relative to the Numba engine: ``make bench``."""
 
 REGIONS = {"wall": (0.8, np.inf), "between": (0.3, 0.8), "middle": (0.0, 0.3)}
 """Regions of the slit: limits of |z| relative to the contact plane."""
@@ -155,7 +155,7 @@ def _median_error(row: Mapping[str, Any]) -> float:
 
 
 def cost(device: Device, scale: Scale, data: Path) -> str:
-    """Compare the seconds to an error of 0.3 % with those of other engines on one core."""
+    """Compare the seconds needed for an error of 0.3 % with those of other engines on one core."""
     ours = seconds_to(TARGET, run(scale.system, scale.settings, device=device))
     alone = replace(scale.settings.with_engine("numba"), replicas=1)
     numba = seconds_to(TARGET, numba_engine.run(scale.system, alone))
@@ -178,7 +178,7 @@ def cost(device: Device, scale: Scale, data: Path) -> str:
 
 @dataclass(frozen=True)
 class Reference:
-    """A system, and its rows in a dataset by species."""
+    """A system and its rows in a dataset, by species."""
 
     system: SlitSystem
     rows: dict[str, dict[str, Any]]
