@@ -238,13 +238,6 @@ class SlitSystem:
         return -self.positive_valency * self.negative_valency * self.bjerrum_length / mean_diameter
 
     @property
-    def wall_force(self) -> float:
-        """Force of a charged wall on a counterion (k_BT per diameter of the smaller ion)."""
-        charge = abs(self.surface_charge_density) * 1e-18 / constants.e
-        field = 4 * math.pi * self.bjerrum_length * charge  # k_BT per e and nm
-        return field * self.positive_valency * self.smaller_diameter
-
-    @property
     def debye_length(self) -> float:
         """Debye screening length (nm) at the mean concentrations."""
         negative = self.salt_concentration * MOLAR
@@ -305,7 +298,10 @@ class SlitSystem:
 
     @property
     def _attracts_strongly(self) -> bool:
-        return self.coupling > FAST_COUPLING or self.wall_force > WEAK_WALL_FORCE
+        charge = abs(self.surface_charge_density) * 1e-18 / constants.e
+        field = 4 * math.pi * self.bjerrum_length * charge  # k_BT per e and nm
+        wall_force = field * self.positive_valency * self.smaller_diameter
+        return self.coupling > FAST_COUPLING or wall_force > WEAK_WALL_FORCE
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

@@ -516,8 +516,9 @@ __device__ __forceinline__ void time_step(const Slit& slit, const Shared& shared
 // --- Sums -------------------------------------------------------------------------------------------------------------
 
 // Coulomb forces act as kicks, between which the ions deviate from their smooth paths and return to them. Averaged over the
-// interval between two kicks, contact forces balance the kicks; at the moments of the kicks they do not where ions attract
-// strongly (docs/trust.md). So samples take the contact forces at the steps of the interval in turn, and all else at its end.
+// interval between two kicks, contact forces balance the kicks; at the moments of the kicks, they do not if ions attract each
+// other strongly (docs/trust.md). So samples take the contact forces at the steps of the interval in turn, and everything
+// else at its end.
 
 // Add a force, in bin number `place`, to the sums of forces and tails. Return a pointer to the count of ions in that bin.
 __device__ __forceinline__ i64* add_force(i64* profile, int species, float place, float force) {
