@@ -7,7 +7,8 @@ The parts, selected with ``--parts``, are:
 - ``ions``: the same for larger systems
 - ``cost``: seconds needed to reach an error of 0.3 %, compared with the Numba engine on one core
 - ``grid``: the time for the paper's grid, and how its profiles agree with those in data/grid
-- ``slits``: how systems with charged walls and unequal ions agree with a dataset from another engine
+- ``slits``: how systems with charged walls and unequal ions agree with a dataset from another
+  engine
 
 The first line names the card. Results are kept in a file, so a second call measures only what is
 missing. Generate the dataset for ``slits`` beforehand, on any computer:
@@ -42,7 +43,8 @@ from nanoconf.tables import aligned
 TARGET = 0.003
 
 LAMMPS_CORE_SECONDS = (150, 190)
-"""Core-seconds of LAMMPS for the same error, relative to the Numba engine (measured with ``make bench``)."""
+"""Core-seconds of LAMMPS for the same error, relative to the Numba engine (measured with
+``make bench``)."""
 
 REGIONS = {"wall": (0.8, np.inf), "between": (0.3, 0.8), "middle": (0.0, 0.3)}
 """Regions of the slit: limits of |z| relative to the contact plane."""
