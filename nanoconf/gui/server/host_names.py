@@ -6,12 +6,18 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
+from pathlib import Path
 
 from nanoconf.gui.server.plain import PlainHandler
 
 LOOPBACK_NAMES = r"localhost|127(\.\d{1,3}){3}|\[::1\]|::1"
 
 NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?", re.IGNORECASE)
+
+CONTAINER_ID = re.compile(r"[0-9a-f]{12}")
+
+CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
+"""Files that Docker and Podman create in their containers."""
 
 
 def is_loopback(address: str) -> bool:
@@ -34,10 +40,17 @@ def address(host: str, port: int) -> str:
     if is_loopback(host):
         name = "localhost"
     elif is_wildcard(host):
-        name = socket.gethostname()
+        name = own_name()
     else:
         name = f"[{host}]" if ":" in host else host
     return f"http://{name}:{port}"
+
+
+def own_name() -> str:
+    """Return the name of this computer; in a container that is named after its ID, of its host."""
+    name = socket.gethostname()
+    anonymous = CONTAINER_ID.fullmatch(name) and any(mark.exists() for mark in CONTAINER_MARKS)
+    return "localhost" if anonymous else name
 
 
 def check_name(name: str) -> str:

@@ -39,6 +39,8 @@ def configured_token(variable: str = TOKEN, path: str = "", shortest: int = 1) -
             text = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
+            if isinstance(error, PermissionError):
+                reason += "; let the user who starts the page read the file"
             raise TokenError(f"Cannot read the token in {path} ({in_file}): {reason}.") from None
         return _checked(text, f"the file {path} ({in_file})", shortest)
     if variable in os.environ:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from nanoconf.gui.server import host_names
 from nanoconf.gui.server.headers import check_ancestor, policy
 from nanoconf.gui.server.host_names import address, check_name, foreign_hosts, is_loopback
 
@@ -61,3 +62,20 @@ def test_loopback_addresses_are_recognized():
     assert not any(is_loopback(host) for host in ("0.0.0.0", "::", "192.168.0.2", "page.org"))
     assert address("127.0.0.1", 80) == "http://localhost:80"
     assert address("2001:db8::1", 80) == "http://[2001:db8::1]:80"
+
+
+@pytest.mark.parametrize(
+    ("name", "in_container", "printed"),
+    [
+        ("7326a47a09c0", True, "localhost"),
+        ("7326a47a09c0", False, "7326a47a09c0"),
+        ("page", True, "page"),
+    ],
+)
+def test_the_id_of_a_container_is_no_address(tmp_path, monkeypatch, name, in_container, printed):
+    mark = tmp_path / ".dockerenv"
+    if in_container:
+        mark.touch()
+    monkeypatch.setattr(host_names, "CONTAINER_MARKS", (mark,))
+    monkeypatch.setattr(host_names.socket, "gethostname", lambda: name)
+    assert address("0.0.0.0", 8866) == f"http://{printed}:8866"

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Starts nanoconf in the container; tini -g passes signals on to both.
+#
+# The keeper and the simulations leave their parents. When nanoconf ends, so does the container, and
+# the kernel kills what is left; a signal first lets the simulations end at a checkpoint.
+
+trap : HUP INT TERM
+nanoconf "$@"
+status=$?
+# In the processes of the host (--pid=host), the signal would reach those of others.
+if [ "$PPID" -eq 1 ]; then
+    kill -TERM -1 2>/dev/null
+    while kill -0 -1 2>/dev/null; do sleep 0.1; done
+fi
+exit "$status"
