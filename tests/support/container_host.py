@@ -6,10 +6,8 @@ import os
 import resource
 import shlex
 import shutil
-import signal
 import subprocess
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,13 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.support import homes
-from tests.support.container import FROM_THIS_COMPUTER, PATH, RELEASE
+from tests.support.container import PATH, RELEASE
 from tests.support.homes import until
 
 PROGRAMS = ("debootstrap", "slirp4netns", "unshare", "nsenter")
+
+FROM_THIS_COMPUTER = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf")
+"""What pip needs in the base image to reach the package index as it does here."""
 
 PACKAGES = (
     "docker.io docker-cli docker-buildx docker-compose podman crun netavark passt uidmap iptables"
@@ -107,15 +107,16 @@ class ContainerHost:
     def __exit__(self, *_: object) -> None:
         """End the containers, the daemon and all other processes; delete all files."""
         if self.pid:
+            for user in (0, STUDENT):
+                self.attempt("podman", "rm", "-fa", user=user)
             self.attempt("sh", "-c", "docker rm -fv $(docker ps -aq); kill $(cat /run/docker.pid)")
-            self.attempt("podman", "rm", "-fa")
-            self.attempt("podman", "rm", "-fa", user=STUDENT)
             with suppress(AssertionError):
-                until(lambda: self.attempt("pgrep", "-x", "dockerd").returncode, patience=30)
+                gone = ("test", "!", "-e", "/run/docker.pid")
+                until(lambda: self.attempt(*gone).returncode == 0, patience=30)
         for process in self._processes:
             process.kill()
             process.wait()
-        homes.kill([psutil.Process(self.pid)] if psutil.pid_exists(self.pid) else [])
+        until(lambda: not psutil.pid_exists(self.pid), "the end of all processes")
         shutil.rmtree(self._folder)
         remove_groups(self._groups)
 
@@ -128,12 +129,9 @@ class ContainerHost:
         quiet = {"check": True, "stdout": subprocess.DEVNULL}
         environment = {**os.environ, "PATH": PATH, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run([*command, RELEASE, str(base)], env=environment, **quiet)
-        for name in map(Path, FROM_THIS_COMPUTER):
-            target = base / name.relative_to("/")
-            if name.is_dir():
-                shutil.copytree(name, target, dirs_exist_ok=True)
-            elif name.exists():
-                shutil.copy(name, target)
+        for name in FROM_THIS_COMPUTER:
+            if Path(name).exists():
+                shutil.copy(name, base / name[1:])
         subprocess.run(["cp", "-a", str(base), str(self._root)], check=True)
         shutil.copy("/etc/resolv.conf", self._root / "etc" / "resolv.conf")
         policy = self._root / "usr" / "sbin" / "policy-rc.d"
@@ -210,7 +208,7 @@ class ContainerHost:
             f"XDG_RUNTIME_DIR=/run/user/{user}" if user else "XDG_RUNTIME_DIR=",
             "PODMAN_IGNORE_CGROUPSV1_WARNING=1",
         ]
-        enter = ["nsenter", f"--target={self.pid}", "--mount", "--net", "--pid", f"--wd={folder}"]
+        enter = ["nsenter", f"--target={self.pid}", "--mount", "--net", "--pid", f"--wdns={folder}"]
         become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
         return [*enter, "env", "-i", *variables, *become, *words]
 
@@ -248,3 +246,12 @@ class ContainerHost:
         script.write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
         script.chmod(0o755)
         return script
+
+
+def remove_groups(name: str) -> None:
+    """Remove the empty control groups that an engine leaves behind."""
+    parents = [*Path("/sys/fs/cgroup").glob(name), *Path("/sys/fs/cgroup").glob(f"*/{name}")]
+    for parent in parents:
+        for folder, _, _ in os.walk(parent, topdown=False):
+            with suppress(OSError):
+                Path(folder).rmdir()
