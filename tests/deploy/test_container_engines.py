@@ -53,14 +53,14 @@ class Engine:
         finally:
             self("rm -fv page")
 
-    def address(self) -> str:
-        """Return the address that the page printed last."""
+    def address(self, before: str = "") -> str:
+        """Return the last address that the page has printed, once there is one after `before`."""
         found: list[str] = []
 
         def printed() -> bool:
             log = self.host.run(f"{self.name} logs page 2>&1", self.user)
-            found[:] = re.findall(r"The page is at (\S+)", log.rpartition("Starting the page")[2])
-            return bool(found)
+            found[:] = re.findall(r"The page is at (\S+)", log)[-1:]
+            return found not in ([], [before])
 
         until(printed, "the address")
         return found[0]
@@ -176,7 +176,7 @@ def test_a_simulation_ends_at_a_checkpoint_and_resumes(engine, browser):
         assert engine(words).endswith("interrupted; the run is queued again")
 
         engine("start page")
-        window = opened(browser, engine.address())
+        window = opened(browser, engine.address(before=address))
         until(lambda: engine.runs()[0]["fraction"] > run["fraction"], "more of the simulation")
         window.close()
         assert "resum" in engine(f"exec page cat {log}").rpartition("queued again")[2]
