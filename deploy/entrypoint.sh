@@ -7,8 +7,8 @@
 trap : HUP INT TERM
 nanoconf "$@"
 status=$?
-# In the processes of the host (--pid=host), the signal would reach those of others.
-if [ "$PPID" -eq 1 ]; then
+# Elsewhere, as with --pid=host, the signal would reach the processes of others.
+if [ "$PPID" -eq 1 ] && [ "$(cat /proc/1/comm)" = tini ]; then
     kill -TERM -1 2>/dev/null
     while kill -0 -1 2>/dev/null; do sleep 0.1; done
 fi

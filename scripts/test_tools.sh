@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the programs that the tests need: Chromium, Slurm, an SSH server, proxies and g++. Called by
-# `make test`; with the argument "long", also those of the long tests: debootstrap and Buildah.
+# `make test`; with the argument "long", also those of the long tests: debootstrap, Buildah and slirp4netns.
 # If it cannot, it prints a warning and the tests that need them are skipped; with CI set it fails.
 set -eu
 cd "$(dirname "$0")/.."
@@ -82,7 +82,11 @@ have_compiler() { works g++; }
 
 # --- Images ---
 
-have_builders() { command -v debootstrap >/dev/null && command -v buildah >/dev/null; }
+have_builders() {
+    for program in debootstrap buildah slirp4netns; do
+        command -v "$program" >/dev/null || return 1
+    done
+}
 
 # --- Install what is missing ---
 
@@ -109,9 +113,9 @@ if ! have_compiler; then
     missing=yes
 fi
 if [ "${1:-}" = long ] && ! have_builders; then
-    ! can_install || install_packages debootstrap buildah
+    ! can_install || install_packages debootstrap buildah slirp4netns
     if ! have_builders; then
-        echo "!!! IMAGES ARE NOT TESTED: install the Debian packages debootstrap buildah" >&2
+        echo "!!! IMAGES ARE NOT TESTED: install the Debian packages debootstrap buildah slirp4netns" >&2
         missing=yes
     fi
 fi

@@ -46,10 +46,22 @@ def test_systemd_accepts_the_unit(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_container_copies_what_the_wheel_is_built_from():
+def container_sources() -> list[str]:
+    """Return the files and folders that the image is built from."""
     text = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.MULTILINE)
-    sources = [source for line in copied for source in line.split()]
+    return [source for line in copied for source in line.split()]
+
+
+def test_only_what_the_container_copies_is_sent_to_the_builder():
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in lines if not line.startswith("#")]
+    assert rules[0] == "*" and rules[-1] == "**/__pycache__"
+    assert sorted(rules[1:-1]) == sorted(f"!{source}" for source in container_sources())
+
+
+def test_the_container_copies_what_the_wheel_is_built_from():
+    sources = container_sources()
     assert [source for source in sources if not (ROOT / source).exists()] == []
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]
     wheel = build["build"]["targets"]["wheel"]

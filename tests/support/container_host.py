@@ -24,7 +24,8 @@ FROM_THIS_COMPUTER = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf")
 """What pip needs in the base image to reach the package index as it does here."""
 
 PACKAGES = (
-    "docker.io docker-cli docker-buildx docker-compose podman crun netavark passt uidmap iptables"
+    "docker.io docker-cli docker-buildx docker-compose "
+    "podman crun netavark nftables iptables passt uidmap"
 )
 
 BASE = "docker.io/library/debian:trixie-slim"
