@@ -18,7 +18,7 @@ import pytest
 from tests.support.container import PATH, RELEASE
 from tests.support.homes import until
 
-PROGRAMS = ("debootstrap", "slirp4netns", "unshare", "nsenter")
+PROGRAMS = ("debootstrap", "slirp4netns", "unshare", "nsenter", "setpriv")
 
 FROM_THIS_COMPUTER = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf")
 """What pip needs in the base image to reach the package index as it does here."""
@@ -120,6 +120,7 @@ class ContainerHost:
         until(lambda: not psutil.pid_exists(self.pid), "the end of all processes")
         shutil.rmtree(self._folder)
         remove_groups(self._groups)
+        remove_groups("libpod_parent")
 
     # --- making it ----------------------------------------------------------------------------
 
@@ -179,11 +180,12 @@ class ContainerHost:
         until(lambda: self._ended() or "10.0.2.100" in addresses.read_text(), "the network")
 
     def _popen(self, command: list[str]) -> None:
+        # The host also ends if the tests are killed.
+        words = ["setpriv", "--pdeathsig=KILL", *command]
         with (self._folder / "log").open("ab") as log:
-            process = subprocess.Popen(
-                command, env={**os.environ, "PATH": PATH}, stdout=log, stderr=log
+            self._processes.append(
+                subprocess.Popen(words, env={**os.environ, "PATH": PATH}, stdout=log, stderr=log)
             )
-        self._processes.append(process)
 
     def _ended(self) -> bool:
         """Skip the test if a process has ended that should be running."""
