@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.browser import FLAGS, ROOT, SHORTEST, Window, chromium, predict, simulate
-from tests.support.container_host import SOURCE, STUDENT, ContainerHost, require_host
+from tests.support.container_host import HOME, SOURCE, STUDENT, ContainerHost, require_host
 from tests.support.homes import until
 
 pytestmark = pytest.mark.long
@@ -191,10 +191,9 @@ def test_other_commands_write_to_the_working_directory(docker):
 
 
 def test_an_ordinary_user_can_use_podman(podman, browser):
-    home = "/home/student"
     rootless = Engine(podman.host, "podman", STUDENT)
     podman.host.run("podman save -o /tmp/image nanoconf && chmod a+r /tmp/image")
-    rootless("load -q -i /tmp/image", home)
+    rootless("load -q -i /tmp/image", HOME)
     podman.host.run("rm /tmp/image")
     with rootless.page("-v nanoconf:/data") as address:
         window = opened(browser, address)
@@ -202,8 +201,8 @@ def test_an_ordinary_user_can_use_podman(podman, browser):
         simulate(window, SHORTEST)
         closed(window)
     words = '--userns=keep-id --user "$(id -u):$(id -g)" -v "$PWD:/data"'
-    rootless(f"run --rm {words} nanoconf predict -c 0.3 -o profiles", home)
-    assert "ml_positive_density.csv" in podman.host.run("ls profiles", STUDENT, home)
+    rootless(f"run --rm {words} nanoconf predict -c 0.3 -o profiles", HOME)
+    assert "ml_positive_density.csv" in podman.host.run("ls profiles", STUDENT, HOME)
 
 
 def test_compose_serves_the_page_with_the_token_of_the_file(docker, browser):

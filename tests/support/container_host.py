@@ -34,8 +34,8 @@ BASE = "docker.io/library/debian:trixie-slim"
 SOURCE = "/src"
 """Folder of the project on the host."""
 
-STUDENT = 1234
-"""User ID of an ordinary user."""
+STUDENT, HOME = 1234, "/opt/student"
+"""User ID and home folder of an ordinary user."""
 
 ENTER = """
 cd "$1"
@@ -140,7 +140,7 @@ class ContainerHost:
         policy.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
         policy.chmod(0o755)
         install = f"apt-get update -qq; apt-get install -y -qq --no-install-recommends {PACKAGES}"
-        add_user = f"useradd --create-home --uid {STUDENT} student"
+        add_user = f"useradd --create-home --home-dir {HOME} --uid {STUDENT} student"
         script = f"{{ {install}; }} 2>&1 && {add_user}"
         subprocess.run(["chroot", str(self._root), "sh", "-c", script], env=environment, **quiet)
         self._configure()
@@ -204,7 +204,7 @@ class ContainerHost:
 
     def command(self, *words: str, user: int = 0, folder: str = "/") -> list[str]:
         """Return the command that runs a program on the host."""
-        home = "/home/student" if user else "/root"
+        home = HOME if user else "/root"
         variables = [
             "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
             f"HOME={home}",
