@@ -66,6 +66,59 @@ MOUNTS = {
 }
 """Mounts that the service sees, and a part of each of their lines."""
 
+PROBE = """
+import ctypes, errno, os, signal, socket
+libc = ctypes.CDLL(None, use_errno=True)
+
+def attempt(name, action):
+    if not (child := os.fork()):
+        try:
+            action()
+        except OSError as error:
+            os._exit(error.errno)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    killed, code = os.WTERMSIG(status), os.WEXITSTATUS(status)
+    print(name, signal.Signals(killed).name if killed else errno.errorcode.get(code, "allowed"))
+
+def call(function, *words):
+    if function(*words) < 0:
+        raise OSError(ctypes.get_errno(), "")
+
+own = open(os.path.expanduser("~/own"), "w")
+attempt("own", lambda: own.write("text"))
+print("mode", oct(os.fstat(own.fileno()).st_mode & 0o777))
+attempt("setuid", lambda: os.fchmod(own.fileno(), 0o4755))
+attempt("installation", lambda: open("/opt/nanoconf/probe", "w"))
+attempt("home", lambda: os.listdir("/home"))
+attempt("console", lambda: open("/dev/console"))
+attempt("first", lambda: os.listdir("/proc/1"))
+attempt("tunable", lambda: open("/proc/sys/vm/swappiness", "w"))
+attempt("packet", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
+attempt("namespace", lambda: os.unshare(os.CLONE_NEWUSER))
+attempt("personality", lambda: call(libc.personality, 0x0040000))
+attempt("hostname", lambda: socket.sethostname("probe"))
+attempt("umount", lambda: call(libc.umount, b"/tmp"))
+"""
+"""A program that attempts what the unit denies."""
+
+DENIED = {
+    "own": "allowed",
+    "mode": "0o600",
+    "setuid": "EPERM",
+    "installation": "EROFS",
+    "home": "EACCES",
+    "console": "ENOENT",
+    "first": "ENOENT",
+    "tunable": "EROFS",
+    "packet": "EAFNOSUPPORT",
+    "namespace": "EPERM",
+    "personality": "EPERM",
+    "hostname": "SIGSYS",
+    "umount": "SIGSYS",
+}
+"""What it prints."""
+
 # --- the installation -------------------------------------------------------------------------
 
 
@@ -217,6 +270,20 @@ def test_the_service_has_an_unprivileged_user_and_a_sandbox(machine):
     mounts = {line.split()[1]: line for line in lines}
     for path, part in MOUNTS.items():
         assert re.search(part, mounts[path]), mounts[path]
+
+
+def test_a_program_in_the_sandbox_is_denied_what_the_unit_forbids(machine):
+    unit = UNIT.read_text(encoding="utf-8")
+    command = "Type=oneshot\nExecStart=/opt/nanoconf/bin/python3 /opt/probe.py"
+    unit, found = re.subn("^ExecStart=.*$", command, unit, flags=re.MULTILINE)
+    assert found == 1
+    unit = unit.replace("Directory=nanoconf", "Directory=probe").replace("%S/nanoconf", "%S/probe")
+    etc = machine.debian.root / "etc" / "systemd" / "system"
+    (etc / "probe.service").write_text(unit, encoding="utf-8")
+    (machine.debian.root / "opt" / "probe.py").write_text(PROBE, encoding="utf-8")
+    machine.succeed("systemctl daemon-reload && systemctl start probe")
+    lines = machine.succeed("journalctl --no-pager -q -o cat _COMM=python3 --unit probe")
+    assert dict(line.split() for line in lines.splitlines()) == DENIED
 
 
 def test_the_page_predicts_and_simulates_with_the_shared_engine(machine, window):
