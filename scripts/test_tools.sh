@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the programs that the tests need: Chromium, Slurm, an SSH server, proxies and g++. Called by
-# `make test`; with the argument "long", also those of the long tests: debootstrap, Buildah and slirp4netns.
+# `make test`; with the argument "long", also those of the long tests: debootstrap, Buildah,
+# slirp4netns and systemd-nspawn.
 # If it cannot, it prints a warning and the tests that need them are skipped; with CI set it fails.
 set -eu
 cd "$(dirname "$0")/.."
@@ -88,6 +89,10 @@ have_builders() {
     done
 }
 
+# --- Containers that systemd boots ---
+
+have_nspawn() { works systemd-nspawn; }
+
 # --- Install what is missing ---
 
 missing=
@@ -116,6 +121,13 @@ if [ "${1:-}" = long ] && ! have_builders; then
     ! can_install || install_packages debootstrap buildah slirp4netns
     if ! have_builders; then
         echo "!!! IMAGES ARE NOT TESTED: install the Debian packages debootstrap buildah slirp4netns" >&2
+        missing=yes
+    fi
+fi
+if [ "${1:-}" = long ] && ! have_nspawn; then
+    install_services systemd-container
+    if ! have_nspawn; then
+        echo "!!! THE SERVICE IS NOT TESTED: install the Debian package systemd-container" >&2
         missing=yes
     fi
 fi

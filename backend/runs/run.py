@@ -456,14 +456,21 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def boot_id() -> str:
-    """Return an id that changes whenever this computer or container starts."""
+def boot_id(proc: Path = Path("/proc")) -> str:
+    """Return an id that changes whenever this computer or container starts.
+
+    Services of systemd may not see the first process (``ProtectProc=invisible``); their id changes
+    only when the computer starts.
+    """
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        # The start time of the first process; its name, in brackets, may contain any characters.
-        started = Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
+        boot = (proc / "sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
         return ""
+    try:
+        # The start time of the first process; its name, in brackets, may contain any characters.
+        started = (proc / "1/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return boot
     return f"{boot}-{started}"
 
 

@@ -134,10 +134,7 @@ def serve(
     check_folders()
     print("Starting the page …", flush=True)
     _run_voila(host, port, access, webbrowser.open if open_browser and _has_display() else None)
-    print(
-        "Stopped. Running simulations continue, unless this computer or container stops, too; "
-        "the page shows them when it is restarted."
-    )
+    print("Stopped. Unfinished simulations continue, or resume when the page is opened again.")
 
 
 def _run_voila(host: str, port: int, access: Access, on_start: Any) -> None:

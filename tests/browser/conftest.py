@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,7 +12,7 @@ from backend.runs.archive import Archive
 from backend.runs.run_state import RunState
 from backend.settings import RunSettings
 from backend.system import SlitSystem
-from tests.support.browser import FLAGS, SHORT, Server, Window, chromium
+from tests.support.browser import FLAGS, SHORT, Server, Window, require_chromium
 from tests.support.homes import until
 
 
@@ -21,10 +20,7 @@ from tests.support.homes import until
 def browser() -> Iterator[Browser]:
     """Return a browser; it ends with its file, because its thread has a running event loop."""
     with sync_playwright() as playwright:
-        program = chromium(playwright)
-        if program is None:
-            message = "NO CHROMIUM: the page is not tested; `make test` installs one where it can"
-            (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
+        program = require_chromium(playwright)
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield browser
         browser.close()

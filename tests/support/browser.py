@@ -16,6 +16,7 @@ from urllib.request import urlopen
 
 import numpy as np
 import psutil
+import pytest
 from playwright.sync_api import (
     Browser,
     Error,
@@ -67,6 +68,14 @@ def chromium(playwright: Playwright) -> str | None:
             return found
     own = playwright.chromium.executable_path
     return own if Path(own).exists() else None
+
+
+def require_chromium(playwright: Playwright) -> str:
+    """Return the path of a Chromium; skip the test if there is none, or fail in CI."""
+    if found := chromium(playwright):
+        return found
+    message = "NO CHROMIUM: the page is not tested; `make test` installs one where it can"
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
 
 
 class Server:

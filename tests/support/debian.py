@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,9 +45,10 @@ class Debian:
     log: list[str] = field(default_factory=list)
 
     @classmethod
-    def install(cls, release: str, root: Path) -> Debian:
-        """Install a release with its Python."""
-        command = ["debootstrap", "--variant=minbase", "--include=python3-venv,adduser"]
+    def install(cls, release: str, root: Path, packages: Sequence[str] = ()) -> Debian:
+        """Install a release with its Python and more packages."""
+        included = ",".join(("python3-venv", "adduser", *packages))
+        command = ["debootstrap", "--variant=minbase", f"--include={included}"]
         subprocess.run([*command, release, str(root)], check=True, capture_output=True)
         for name in PIP_FILES:
             source, target = Path(name), root / name[1:]

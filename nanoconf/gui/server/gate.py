@@ -218,6 +218,13 @@ class Gate(IdentityProvider):
             return User("visitor")
         return super().get_user_cookie(handler)
 
+    def clear_login_cookie(self, handler: RequestHandler) -> None:
+        """Keep an invalid cookie in the browser; a new one replaces it.
+
+        A page from before a restart sends its last requests with the old cookie. If their answers
+        cleared it, they could also clear the new one, which the browser has just received.
+        """
+
     async def get_user_token(self, handler: RequestHandler) -> User | None:
         """Return a user if the request has the token, compared in constant time."""
         if not tokens.same(self.get_token(handler) or "", self.token):

@@ -369,6 +369,16 @@ def test_crashes_before_a_reboot_do_not_count(home):
     assert run.crashes() == 1
 
 
+def test_a_reboot_is_noticed_even_if_the_first_process_is_hidden(tmp_path):
+    kernel = tmp_path / "sys" / "kernel" / "random"
+    kernel.mkdir(parents=True)
+    ids = []
+    for boot in ("one", "two"):
+        (kernel / "boot_id").write_text(f"{boot}\n")
+        ids.append(boot_id(tmp_path))
+    assert ids == ["one", "two"]
+
+
 def test_the_log_tail_is_the_last_lines_of_the_log(home):
     run = submit(home)
     assert run.log_tail() == []

@@ -82,6 +82,14 @@ def test_page_and_websocket_need_the_cookie(server, cookie):
     assert server.end(page.kernel, Cookie=f"_xsrf=abc; {cookie}").status == 204
 
 
+def test_a_page_from_before_a_restart_does_not_clear_the_new_cookie(server, cookie):
+    name = cookie.partition("=")[0]
+    for path in ("/", "/voila/api/shutdown/1", "/api/kernels/1"):
+        stale = server.get(path, Cookie=f"{name}=from-before; _xsrf=abc")
+        assert stale.status >= 300
+        assert name not in stale.headers.get("Set-Cookie", ""), path
+
+
 def test_the_token_can_be_typed(server, token):
     form = server.get("/login")
     xsrf = re.search(r'name="_xsrf" value="([^"]+)"', form.body)[1]
