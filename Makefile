@@ -1,5 +1,5 @@
 # Everything is installed into .venv: `make setup` builds it from requirements/run.txt, and what develops
-# and tests adds requirements/dev.txt. Three programs that only their tests need have environments of their own.
+# and tests adds requirements/dev.txt. Four programs that only their tests need have environments of their own.
 # The only prerequisites are Python 3.11-3.13 and make.
 
 HOST ?= 127.0.0.1
@@ -45,7 +45,7 @@ test: $(TEST_READY)  ## Run all tests, including the browser tests (PYTEST_FLAGS
 	@sh scripts/test_tools.sh
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
 
-test-long: $(TEST_READY) .venv-jupyter/.ready  ## Run the slow tests (up to half an hour each)
+test-long: $(TEST_READY) .venv-jupyter/.ready .venv-jupyterhub/.ready  ## Run the slow tests (up to half an hour each)
 	@sh scripts/test_tools.sh long
 	@$(BIN)/python -m pytest -m long $(PYTEST_FLAGS)
 
@@ -73,6 +73,7 @@ lock: $(DEV_READY)  ## Generate the files in requirements/ from pyproject.toml
 	@$(COMPILE) $(AS_RUN) $(RUN) --extra cuda --extra dev --output-file requirements/dev.txt
 	@$(COMPILE) $(AS_RUN) --extra mcp --output-file requirements/mcp.txt
 	@$(COMPILE) $(AS_RUN) --extra jupyter --group jupyter --output-file requirements/jupyter.txt
+	@$(COMPILE) $(AS_RUN) --extra jupyter --group jupyter --group jupyterhub --output-file requirements/jupyterhub.txt
 	@$(COMPILE) $(AS_RUN) --group simtool --output-file requirements/simtool.txt
 	@$(COMPILE) --constraint requirements/run.txt $(RUN) --no-annotate --output-file requirements/conda.txt
 

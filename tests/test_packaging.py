@@ -33,6 +33,13 @@ LOCKS = {
         *GROUPS["jupyter"],
         *GROUPS["build"],
     ],
+    "jupyterhub": [
+        *PROJECT["dependencies"],
+        *EXTRAS["jupyter"],
+        *GROUPS["jupyter"],
+        *GROUPS["jupyterhub"],
+        *GROUPS["build"],
+    ],
     "simtool": [*PROJECT["dependencies"], *GROUPS["simtool"], *GROUPS["build"]],
     "uv": GROUPS["install"],
 }
@@ -75,7 +82,7 @@ def test_every_locked_package_has_hashes(name):
     assert [package for package, (_, hashes) in locked(name).items() if not hashes] == []
 
 
-@pytest.mark.parametrize("name", ["dev", "mcp", "jupyter", "simtool", "conda"])
+@pytest.mark.parametrize("name", ["dev", "mcp", "jupyter", "jupyterhub", "simtool", "conda"])
 def test_all_locks_hold_the_same_version_of_a_package(name):
     run, found = versions("run"), versions(name)
     assert {

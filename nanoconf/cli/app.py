@@ -19,7 +19,8 @@ Serve the page and open it in a browser.
 
 Only this computer can open the page unless --host says otherwise. On other interfaces, a token is
 needed: from the file named in NANOCONF_TOKEN_FILE, from NANOCONF_TOKEN, or a new one, which
-is printed with the address. Simulations continue when the page is closed or this command ends."""
+is printed with the address. Simulations continue when the page is closed, and, without
+--interrupt-runs, when this command ends."""
 
 EXAMPLES = """\
 examples:
@@ -46,6 +47,12 @@ def add_options(parser: ArgumentParser) -> None:
         metavar="N",
         help="pages that may be open at the same time; others wait "
         "(default: NANOCONF_MAX_PAGES, or as many as fit into half of the memory)",
+    )
+    parser.add_argument(
+        "--interrupt-runs",
+        action="store_true",
+        help="when this command ends, interrupt the simulations on this computer at a checkpoint; "
+        "they resume when the page is opened again",
     )
     _add_limits(parser.add_argument_group("limits for users of the page"))
     _add_access(parser.add_argument_group("who may open the page"))
@@ -216,7 +223,7 @@ def execute(options: Namespace) -> int:
         host, port, access = _on_hub(access)
     host = host if options.host is None else options.host
     port = port if options.port is None else options.port
-    serve(host, port, not options.no_browser, access)
+    serve(host, port, not options.no_browser, access, interrupt=options.interrupt_runs)
     return 0
 
 

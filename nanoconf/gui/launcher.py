@@ -5,6 +5,7 @@ See https://jupyter-server-proxy.readthedocs.io/en/latest/server-process.html.
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from pathlib import Path
@@ -14,11 +15,15 @@ from nanoconf.gui.server.tokens import TOKEN
 
 START_SECONDS = 60
 
+HUB = "JUPYTERHUB_SERVICE_PREFIX"
+"""Variable that JupyterHub sets in the server of a user."""
+
 
 def settings() -> dict[str, Any]:
     """Return how Jupyter starts the page and passes requests on, at BASE_URL/nanoconf/.
 
-    Every user of this computer can reach the page's port, but only Jupyter knows its token.
+    Every user of this computer can reach the page's port, but only Jupyter knows its token. On a
+    JupyterHub, no process may outlive the server of a user, which the hub has stopped.
     """
     token = secrets.token_hex(24)
     own = "localhost:{port}"
@@ -26,6 +31,7 @@ def settings() -> dict[str, Any]:
         "command": [
             *(sys.executable, "-P", "-m", "nanoconf", "app", "--no-browser"),
             *("--port={port}", "--base-url={base_url}nanoconf/"),
+            *(["--interrupt-runs"] if HUB in os.environ else []),
         ],
         "environment": {TOKEN: token},
         "timeout": START_SECONDS,

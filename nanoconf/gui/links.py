@@ -18,8 +18,8 @@ from nanoconf.gui.tabs.registry import RENAMED, TABS, Tab, slug
 
 TAB, RUN, FIX, HIDE = "tab", "run", "fix", "hide"
 
-NOT_OURS = ("token", "ticket", "teacher", "template", "theme")
-"""Keys of the server and of Voila; they may be secret and are never repeated."""
+NOT_OURS = ("token", "ticket", "teacher", "template", "theme", "redirects")
+"""Keys of the server, Voila and JupyterHub; they may be secret and are never repeated."""
 
 LONGEST = 2000
 """Maximum number of characters of a query."""

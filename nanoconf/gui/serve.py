@@ -11,7 +11,9 @@ import webbrowser
 from dataclasses import dataclass
 from typing import Any
 
+from backend.keeper.ending import interrupt_runs
 from backend.keeper.learning import retrain_after
+from backend.runs.archive import default_home
 from nanoconf.gui.folders import check_folders
 from nanoconf.gui.server.host_names import address
 from nanoconf.shipped import shipped
@@ -107,6 +109,8 @@ def serve(
     port: int = 8866,
     open_browser: bool = True,
     access: Access = Access(),
+    *,
+    interrupt: bool = False,
 ) -> None:
     """Serve the page until interrupted.
 
@@ -120,6 +124,8 @@ def serve(
         Open the page in a browser if a display is available.
     access : Access
         Who may open the page.
+    interrupt : bool
+        Interrupt running simulations in the end, so that no process outlives the server.
 
     Raises
     ------
@@ -134,6 +140,8 @@ def serve(
     check_folders()
     print("Starting the page …", flush=True)
     _run_voila(host, port, access, webbrowser.open if open_browser and _has_display() else None)
+    if interrupt:
+        interrupt_runs(default_home())
     print("Stopped. Unfinished simulations continue, or resume when the page is opened again.")
 
 

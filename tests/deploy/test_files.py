@@ -88,3 +88,9 @@ def test_the_launcher_starts_the_page_with_a_token_of_its_own():
     assert token in entry["request_headers_override"]["Authorization"]
     assert token not in "".join(options) and token != other["environment"]["NANOCONF_TOKEN"]
     assert Path(entry["launcher_entry"]["icon_path"]).read_text().startswith("<svg")
+
+
+def test_only_on_a_jupyterhub_runs_end_with_the_server_of_a_user(monkeypatch):
+    assert "--interrupt-runs" not in settings()["command"]
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/jo/")
+    assert "--interrupt-runs" in settings()["command"]

@@ -229,7 +229,7 @@ def enter(window: Window, machine: Machine) -> None:
 
 
 def runs(machine: Machine) -> set[Path]:
-    return set(machine.debian.root.glob(f"{STATE}/home/runs/[!.]*"))
+    return set((machine.debian.root / STATE / "home" / "runs").glob("[!.]*"))
 
 
 def new_run(machine: Machine, before: set[Path]) -> Run:

@@ -20,6 +20,14 @@ PROGRAM = ROOT / ".venv-jupyter" / "bin" / "jupyter-lab"
 PREFIX, TOKEN = "/user/jo%40example.org/", "a-token-of-jupyter"
 """Path, as on a JupyterHub, and token of Jupyter."""
 
+FOR_LAB = ("@jupyterhub/", "@jupyter-notebook/")
+"""Scripts of jupyter-server-proxy and Notebook, which need JupyterLab."""
+
+
+def voila_trouble(trouble: list[str]) -> list[str]:
+    """Return the trouble of a notebook in Voila, which, as an extension, loads `FOR_LAB`, too."""
+    return [line for line in trouble if not any(each in line for each in FOR_LAB)]
+
 
 class JupyterLab:
     """JupyterLab in its own process.

@@ -153,7 +153,7 @@ async function reload(notice) {
   } catch {
     notice.textContent =
       "The server is not responding. Restart it (make app) or wait, then reload the page. " +
-      "Simulations continue in the meantime.";
+      "Your simulations are safe.";
   }
 }
 
@@ -458,7 +458,7 @@ export default {
     el.className = "nc-lost-notice";
     el.setAttribute("role", "alert");
     el.innerHTML =
-      "<span>This page has lost its connection. Simulations continue to run.</span>" +
+      "<span>This page has lost its connection. Your simulations are safe.</span>" +
       "<button type='button'>Reload the page</button>";
     return () => {
       cancelAnimationFrame(frame);

@@ -50,7 +50,7 @@ def test_limits_of_the_page_are_refused_before_it_is_served(refused, option, tex
 def test_the_page_inherits_its_limits(monkeypatch):
     served = []
 
-    def serve(*_arguments):
+    def serve(*_arguments, **_options):
         served.extend((os.environ["NANOCONF_MAX_LENGTH"], os.environ["NANOCONF_MAX_RUNS"]))
 
     monkeypatch.setattr("nanoconf.gui.serve.serve", serve)
