@@ -1,4 +1,4 @@
-"""``python -m benchmarks.slits``: cost of the data of every slit, and checks of them.
+"""``python -m benchmarks.slits``: cost of the data for slits of all kinds, and checks of it.
 
 - ``cost PLAN``: core-seconds that the systems of a plan need, from short runs
 - ``check DATASET``: convergence and force-to-count ratios of a dataset
@@ -49,7 +49,7 @@ def cost(options: argparse.Namespace) -> None:
         needed.append(core_seconds(item, options.seconds))
         texts = ", ".join(f"{each:.0f}" for each in needed[-1])
         print(f"system {item.number}, {item.system.ion_count} ions: {texts} s", flush=True)
-    print("\nCore-seconds a system, and core-hours for 1,000 systems:")
+    print("\nCore-seconds per system, and core-hours for 1,000 systems:")
     table = [["median error", "mean", "median", "largest", "1,000 systems (h)"]]
     for target, own in zip(TARGETS, np.array(needed).T, strict=True):
         seconds = (f"{each:.0f}" for each in (own.mean(), np.median(own), own.max()))

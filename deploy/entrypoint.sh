@@ -1,8 +1,9 @@
 #!/bin/sh
-# Starts nanoconf in the container; tini -g passes signals on to both.
+# Starts nanoconf in the container; tini -g passes signals on to this script and to nanoconf.
 #
-# The keeper and the simulations leave their parents. When nanoconf ends, so does the container, and
-# the kernel kills what is left; a signal first lets the simulations end at a checkpoint.
+# The keeper and the simulations detach from their parent processes. When nanoconf ends, so does the
+# container, and the kernel kills what is left; a signal first lets the simulations end at a
+# checkpoint.
 
 trap : HUP INT TERM
 nanoconf "$@"

@@ -1,4 +1,4 @@
-"""End everything that works for a home, where nothing may outlive the page's server."""
+"""End all processes of a home, where nothing may outlive the page's server."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import psutil
 from backend.keeper.election import stop_keeper
 
 WORKER, TRAINING = {"backend.worker"}, {"nanoconf", "train", "--if-due"}
-"""Words on the command lines of workers, and of a training that the keeper has started."""
+"""Words on the command lines of workers, and of a training process that the keeper has started."""
 
 PATIENCE_SECONDS = 30.0
 """Time for workers to write their checkpoints (s)."""
 
 
 def interrupt_runs(home: Path, timeout: float = PATIENCE_SECONDS) -> bool:
-    """End the keeper, the workers and a training; return True once no process is left.
+    """End the keeper, the workers and a training process; return True once no process is left.
 
     The runs are queued with their last checkpoints, and the next keeper resumes them. Runs on
     clusters continue there.

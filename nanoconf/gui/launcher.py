@@ -20,10 +20,10 @@ HUB = "JUPYTERHUB_SERVICE_PREFIX"
 
 
 def settings() -> dict[str, Any]:
-    """Return how Jupyter starts the page and passes requests on, at BASE_URL/nanoconf/.
+    """Return the settings with which Jupyter serves the page at BASE_URL/nanoconf/.
 
     Every user of this computer can reach the page's port, but only Jupyter knows its token. On a
-    JupyterHub, no process may outlive the server of a user, which the hub has stopped.
+    JupyterHub, no process may outlive a user's server when the hub stops it.
     """
     token = secrets.token_hex(24)
     own = "localhost:{port}"

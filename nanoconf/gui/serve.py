@@ -36,7 +36,7 @@ PROTECTED = {
     "VoilaExecutor": {"startup_timeout": 600, "iopub_timeout": 60},
 }
 """Configuration that protects the page, lists the extensions of JupyterLab that it loads, and lets
-a busy computer take its time (s) to start a kernel and to send the output of the cell;
+a busy computer take longer (timeouts in s) to start a kernel and to send the output of the cell;
 ``voila.json`` gives it to plain ``voila app.ipynb``."""
 
 
@@ -55,7 +55,7 @@ class Access:
     no_token : bool
         Never ask for a token.
     max_pages : int, optional
-        Number of pages; by default half of the memory is used.
+        Number of pages; by default, as many as fit in half of the memory.
     teacher_token_file : str
         File with the token of the teacher's view.
     trusted_proxies : tuple of str
@@ -83,7 +83,7 @@ class Access:
     public_url: str = ""
 
     def settings(self) -> dict[str, dict[str, Any]]:
-        """Return these options as a configuration of Voila; what is not given stays open."""
+        """Return these options as a configuration of Voila; options not given are left out."""
         gate = {
             "allowed_hosts": list(self.allowed_hosts),
             "frame_ancestors": list(self.frame_ancestors),
@@ -125,7 +125,7 @@ def serve(
     access : Access
         Who may open the page.
     interrupt : bool
-        Interrupt running simulations in the end, so that no process outlives the server.
+        Interrupt running simulations when the server stops, so that no process outlives the server.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def _run_voila(host: str, port: int, access: Access, on_start: Any) -> None:
     from traitlets.config import Config
     from voila.app import Voila
 
-    logging.getLogger("tornado").setLevel(logging.ERROR)  # as Voila below
+    logging.getLogger("tornado").setLevel(logging.ERROR)  # same level as Voila below
     config = Config(access.settings())
     config.merge(Config(PROTECTED))
     config.Gate.on_start = on_start

@@ -140,7 +140,7 @@ def runs_end_with_the_server_and_resume(hub: JupyterHub, window: Window) -> None
 
 
 def stop_and_start(hub: JupyterHub, window: Window) -> None:
-    """Stop the server of a user as the hub's page does, and start it as its page proposes."""
+    """Stop a user's server from the hub's home page, and start it from the page that follows."""
     run = newest(hub)
     home = window.context.new_page()
     home.goto(f"{hub.url}hub/home")

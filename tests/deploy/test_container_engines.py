@@ -35,7 +35,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Engine:
-    """Docker or Podman on the host, as a user."""
+    """Docker or Podman on the host, run as a user."""
 
     host: ContainerHost
     name: str

@@ -1,6 +1,6 @@
-"""The unit of systemd, installed as its comments say and started by a systemd that has booted.
+"""The systemd unit, installed as its comments say and started in a system booted with systemd.
 
-The container of systemd-nspawn already lacks real devices, kernel modules and the clock. What
+The systemd-nspawn container already lacks real devices, kernel modules and the clock. What
 `ProtectClock`, `ProtectKernelModules`, `ProtectKernelLogs` and `PrivateDevices` add to that is
 visible only in mounts and capabilities.
 """
@@ -64,7 +64,7 @@ MOUNTS = {
     "/sys/fs/cgroup": r" ro,",
     f"/{STATE}": r" rw,",
 }
-"""Mounts that the service sees, and a part of each of their lines."""
+"""Mounts that the service sees, and a pattern for the line of each."""
 
 PROBE = """
 import ctypes, errno, os, signal, socket
@@ -117,7 +117,7 @@ DENIED = {
     "hostname": "SIGSYS",
     "umount": "SIGSYS",
 }
-"""What it prints."""
+"""Output of the program."""
 
 # --- the installation -------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ def steps_of_installation(debian: Debian) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def journal(machine: Machine) -> Iterator[None]:
-    """Start the service unless it runs, and check afterwards what it has logged."""
+    """Start the service unless it is running, and check afterwards what it has logged."""
     machine.succeed("systemctl start nanoconf")
     until(lambda: answers(machine), "the page")
     yield
@@ -239,7 +239,7 @@ def new_run(machine: Machine, before: set[Path]) -> Run:
 
 
 def samples(run: Run) -> bool:
-    """Return True if a simulation takes samples."""
+    """Return True if a simulation is sampling."""
     progress = run.progress()
     return progress is not None and progress.phase == "sampling"
 
@@ -345,7 +345,7 @@ def test_a_simulation_resumes_after_a_stop_and_after_a_crash(machine, window):
 
 
 def stops(machine: Machine) -> None:
-    """Stop the service; assert that it ends by itself and leaves no process."""
+    """Stop the service; assert that it ends without being killed and leaves no process."""
     start = time.monotonic()
     machine.succeed("systemctl stop nanoconf")
     print(f"stopped in {time.monotonic() - start:.1f} s")

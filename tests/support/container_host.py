@@ -1,4 +1,4 @@
-"""Docker, Compose and Podman on a minimal Debian of their own, apart from this computer."""
+"""Docker, Compose and Podman on a separate minimal Debian system, isolated from this computer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.homes import until
 PROGRAMS = ("debootstrap", "slirp4netns", "unshare", "nsenter", "setpriv")
 
 FROM_THIS_COMPUTER = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf")
-"""What pip needs in the base image to reach the package index as it does here."""
+"""Files that pip needs in the base image to reach the package index as it does here."""
 
 PACKAGES = (
     "docker.io docker-cli docker-buildx docker-compose "
@@ -75,10 +75,10 @@ def unavailable(reason: str) -> None:
 
 
 class ContainerHost:
-    """A Debian with Docker, Compose and Podman, in namespaces of its own.
+    """A Debian system with Docker, Compose and Podman, in its own namespaces.
 
     Its files, network, mounts and processes are not those of this computer, so the engines use
-    their usual places, and the page its usual port. They end with it.
+    their default paths, and the page its default port. Its processes end with it.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ class ContainerHost:
             )
 
     def _ended(self) -> bool:
-        """Skip the test if a process has ended that should be running."""
+        """Skip the test if a process that should be running has ended."""
         if any(each.poll() is not None for each in self._processes):
             unavailable((self._folder / "log").read_text(encoding="utf-8")[-500:])
         return False
@@ -235,7 +235,7 @@ class ContainerHost:
         return time.monotonic() - start
 
     def import_base(self, engine: str) -> None:
-        """Give the base image to an engine."""
+        """Import the base image into an engine."""
         with subprocess.Popen(
             ["tar", "-C", str(self._folder / "base"), "-c", "."], stdout=subprocess.PIPE
         ) as tar:

@@ -102,7 +102,7 @@ class JupyterHub:
 
     @property
     def output(self) -> str:
-        """What the hub, its proxy and the servers of its users have printed."""
+        """Output of the hub, its proxy and its users' servers."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def address(self, user: str) -> str:
@@ -129,7 +129,7 @@ class JupyterHub:
         return found
 
     def api(self, path: str, method: str = "GET") -> Any:
-        """Send a request of the administrator to the hub."""
+        """Send a request to the hub as its administrator."""
         headers = {"Authorization": f"token {TOKEN}"}
         request = Request(f"{self.url}hub/api/{path}", method=method, headers=headers)
         with urlopen(request, timeout=homes.PATIENCE) as answer:

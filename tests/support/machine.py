@@ -1,4 +1,4 @@
-"""A Debian that systemd has booted, in a container of systemd-nspawn."""
+"""A Debian system booted with systemd, in a systemd-nspawn container."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ PACKAGES = ("systemd-sysv", "openssl")
 """Debian packages besides those of `Debian.install`."""
 
 PROGRAMS = {"systemd-nspawn": "systemd-container", "debootstrap": "debootstrap"}
-"""Programs, and the Debian packages with them."""
+"""Programs, and the Debian packages that provide them."""
 
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 
 HIERARCHIES = Path("/sys/fs/cgroup")
 
 CGROUP_MOUNTS = {"": (".", "unified"), "name=systemd": ("systemd",)}
-"""Folders in it at which the hierarchies may be mounted, by their controllers."""
+"""Folders in `HIERARCHIES` at which the hierarchies may be mounted, by controller."""
 
 CGROUPS = ("payload", "supervisor")
 """Control groups that systemd-nspawn leaves in the group of its caller."""
@@ -44,7 +44,7 @@ def require_nspawn() -> None:
 
 
 class Machine:
-    """A Debian with systemd as its first process.
+    """A Debian system with systemd as its first process.
 
     It has a network of its own with a loopback interface only. So all of its ports are free, and
     nothing outside can connect to them.
@@ -60,7 +60,7 @@ class Machine:
     def __init__(self, debian: Debian, log: Path):
         self.debian, self._log = debian, log
         self._name = f"nanoconf-{os.getpid()}"
-        # Without systemd on this computer, none can make a unit for the container.
+        # Without systemd on this computer, nothing can create a unit for the container.
         self._keeps_unit = not Path("/run/systemd/system").is_dir()
 
     def __enter__(self) -> Machine:
@@ -113,7 +113,7 @@ class Machine:
 
     @property
     def in_network(self) -> list[str]:
-        """Words before a command of this system that run it in the network of the machine."""
+        """Prefix that runs a command of this computer in the machine's network."""
         return ["nsenter", f"--net=/proc/{self.pid}/ns/net"]
 
     def run(self, script: str) -> subprocess.CompletedProcess[str]:

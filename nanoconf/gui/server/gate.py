@@ -221,7 +221,7 @@ class Gate(IdentityProvider):
     def clear_login_cookie(self, handler: RequestHandler) -> None:
         """Keep an invalid cookie in the browser; a new one replaces it.
 
-        A page from before a restart sends its last requests with the old cookie. If their answers
+        A page from before a restart sends its last requests with the old cookie. If the responses
         cleared it, they could also clear the new one, which the browser has just received.
         """
 

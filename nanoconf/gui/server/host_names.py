@@ -47,7 +47,7 @@ def address(host: str, port: int) -> str:
 
 
 def own_name() -> str:
-    """Return the name of this computer; in a container that is named after its ID, of its host."""
+    """Return the name of this computer, or localhost in a container named after its ID."""
     name = socket.gethostname()
     anonymous = CONTAINER_ID.fullmatch(name) and any(mark.exists() for mark in CONTAINER_MARKS)
     return "localhost" if anonymous else name
