@@ -226,14 +226,17 @@ def rebinned(z: np.ndarray, density: np.ndarray, centres: np.ndarray, width: flo
     """Return averages over other bins of a density that is constant in each of its bins."""
     own = z[1] - z[0]
     integral = np.append(0, np.cumsum(density) * own)
-    edges = np.append(z - own / 2, z[-1] + own / 2)
-    upper, lower = (np.interp(centres + side * width / 2, edges, integral) for side in (1, -1))
-    return (upper - lower) / width
+    return slopes(np.append(z - own / 2, z[-1] + own / 2), integral, centres, width)
 
 
 def averages(z: np.ndarray, density: np.ndarray, centres: np.ndarray, width: float) -> np.ndarray:
     """Return averages over wider bins of a density that is linear between its points."""
     integral = np.append(0, np.cumsum((density[1:] + density[:-1]) / 2 * np.diff(z)))
+    return slopes(z, integral, centres, width)
+
+
+def slopes(z: np.ndarray, integral: np.ndarray, centres: np.ndarray, width: float) -> np.ndarray:
+    """Return the mean slopes of an integral across bins."""
     upper, lower = (np.interp(centres + side * width / 2, z, integral) for side in (1, -1))
     return (upper - lower) / width
 

@@ -11,6 +11,11 @@ status=$?
 # Elsewhere, as with --pid=host, the signal would reach the processes of others.
 if [ "$PPID" -eq 1 ] && [ "$(cat /proc/1/comm)" = tini ]; then
     kill -TERM -1 2>/dev/null
-    while kill -0 -1 2>/dev/null; do sleep 0.1; done
+    # A shell that somebody has opened in the container may ignore the signal.
+    tries=300
+    while [ "$tries" -gt 0 ] && kill -0 -1 2>/dev/null; do
+        sleep 0.1
+        tries=$((tries - 1))
+    done
 fi
 exit "$status"
